@@ -1,0 +1,67 @@
+"""Everything chromacord raises on purpose.
+
+Each message is one line that says what is wrong, where, and what to do. The command line prints it and exits with
+code 2; Python callers catch `ChromacordError` or one of its kinds.
+"""
+
+
+class ChromacordError(Exception):
+    """Base of all errors that a user can do something about."""
+
+
+class InputError(ChromacordError, ValueError):
+    """An input or an option cannot be used."""
+
+
+class MissingFileError(InputError, FileNotFoundError):
+    """A file or folder does not exist, or a folder holds no images."""
+
+    def __str__(self) -> str:
+        return str(self.args[0]) if self.args else ""
+
+
+class SequenceGapError(InputError):
+    """An image sequence lacks a frame."""
+
+
+class UnreadableFileError(InputError):
+    """A file is no video or image that can be decoded, or has no picture stream."""
+
+
+class TruncatedFileError(UnreadableFileError):
+    """A file ends, or breaks, in the middle."""
+
+
+class NonFiniteError(InputError):
+    """A float image holds NaN or infinity."""
+
+
+class MismatchError(InputError):
+    """Composite and mask (or foreground and background) differ in size or in number of frames."""
+
+
+class NothingToDoError(InputError):
+    """The mask is empty, or covers everything, in all frames."""
+
+
+class GradeFileError(InputError):
+    """A grade file cannot be read or does not belong to the clip."""
+
+
+class CodecError(InputError):
+    """A codec is unknown, or cannot hold what the source has."""
+
+
+class OutputError(ChromacordError, OSError):
+    """The output cannot be written."""
+
+    def __str__(self) -> str:
+        return str(self.args[0]) if self.args else ""
+
+
+class OutputExistsError(OutputError, FileExistsError):
+    """The output exists already, or is one of the inputs."""
+
+
+class ChromacordWarning(UserWarning):
+    """Something was left out or changed that the user should know of; the run goes on."""

@@ -1,0 +1,59 @@
+"""The one interface: every method, image or video, learned or not, is a `Method`."""
+
+from abc import ABC, abstractmethod
+from typing import Any, NamedTuple
+
+from torch import Tensor, nn
+
+from chromacord.color.transforms import AffineField, ColorTransform, Lut3d
+from chromacord.types import Size
+
+State = Any
+"""What a method carries from window to window of one shot. Opaque to everyone else; None at the start of a shot."""
+
+
+class Window(NamedTuple):
+    """The frames a method sees at once: L = past + hop + future go in, the hop frames in the middle come out."""
+
+    past: int = 0
+    hop: int = 1
+    future: int = 0
+
+    @property
+    def length(self) -> int:
+        """Number of frames that go in, L."""
+        return self.past + self.hop + self.future
+
+
+class Prediction(NamedTuple):
+    """What a method decides for the hop frames of a window."""
+
+    harmonized: Tensor
+    """RGB in [0, 1]; background pixels are ignored. Shape (B, hop, 3, H, W)."""
+
+    transform: ColorTransform | None = None
+    """The same result as a colour map for the B * hop frames, batch first. None: the pipeline fits one."""
+
+    state: State = None
+
+
+class Method(nn.Module, ABC):
+    """A way to harmonize. Constructors take flat keyword arguments; nothing is written to `self` while it runs."""
+
+    window: Window = Window()
+    working_size: Size | None = Size(256, 256)
+    """Height and width that `forward` expects. None: any."""
+
+    fitted: type[Lut3d] | type[AffineField] = Lut3d
+    """What the pipeline fits when `Prediction.transform` is None: `Lut3d` where the method's change of colour is
+    the same everywhere in the picture, `AffineField` where it depends on the place."""
+
+    @abstractmethod
+    def forward(self, composite: Tensor, mask: Tensor, state: State = None) -> Prediction:
+        """Harmonize the hop frames of each window.
+
+        Args:
+            composite: display-referred RGB in [0, 1]. Shape (B, L, 3, H, W).
+            mask: foreground weight in [0, 1], soft values allowed. Shape (B, L, 1, H, W).
+            state: what the previous window of the same shot returned; None at the start of a shot.
+        """
