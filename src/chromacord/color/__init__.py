@@ -1,0 +1,1 @@
+"""Colour: pure functions and colour transforms. No files, no devices, no state."""

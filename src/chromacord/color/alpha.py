@@ -1,0 +1,48 @@
+"""Alpha compositing: the only place in chromacord where pictures are blended."""
+
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
+from torch import Tensor
+
+Picture = TypeVar("Picture", Tensor, npt.NDArray[np.float32])
+
+
+def over(foreground: Picture, background: Picture, alpha: Picture) -> Picture:
+    """Lay a straight foreground over a background (Porter and Duff, "Compositing Digital Images", 1984).
+
+    Written as background + alpha * (foreground - background), so that the result equals the background to the bit
+    where alpha is 0. Works on codes as well as on [0, 1].
+
+    Args:
+        foreground: colours not multiplied by alpha. Any shape.
+        background: same shape.
+        alpha: coverage in [0, 1]. Any shape that broadcasts.
+
+    Returns:
+        The composite, same shape as `background`.
+    """
+    return background + alpha * (foreground - background)
+
+
+def premultiply(straight: Picture, alpha: Picture) -> Picture:
+    """Multiply colours by their coverage.
+
+    Args:
+        straight: colours. Any shape.
+        alpha: coverage in [0, 1]. Any shape that broadcasts.
+    """
+    return straight * alpha
+
+
+def unpremultiply(premultiplied: Picture, alpha: Picture) -> Picture:
+    """Divide colours by their coverage; where there is none, colours are returned as they are.
+
+    A pixel with alpha 0 may hold light of its own (a glow, a reflection); dividing it has no meaning.
+
+    Args:
+        premultiplied: colours times coverage. Any shape.
+        alpha: coverage in [0, 1]. Any shape that broadcasts.
+    """
+    return premultiplied / (alpha + (alpha <= 0))
