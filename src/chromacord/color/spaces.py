@@ -35,7 +35,7 @@ class AffineMap(NamedTuple):
 
     def inverse(self) -> "AffineMap":
         """Return the map that undoes this one."""
-        matrix = np.linalg.inv(self.matrix)
+        matrix = np.linalg.inv(self.matrix).astype(np.float64)
         return AffineMap(matrix, -matrix @ self.offset)
 
 

@@ -217,7 +217,8 @@ class AffineField:
         """Map every pixel with the matrix of its place. Shape (N, 3, H, W)."""
         field = self.parameters.flatten(1, 2)
         field = F.interpolate(field, image.shape[-2:], mode="bilinear", align_corners=False).unflatten(1, (3, 4))
-        return torch.einsum("nochw,nchw->nohw", field[:, :, :3], image) + field[:, :, 3]
+        mapped: Tensor = torch.einsum("nochw,nchw->nohw", field[:, :, :3], image) + field[:, :, 3]
+        return mapped
 
 
 Kind = TypeVar("Kind", bound=ColorTransform)
