@@ -152,6 +152,8 @@ class VideoInfo:
     """One line for each subtitle, data or attachment stream."""
 
     timecode: str | None = None
+    first_number: int = 0
+    """Number in the name of a sequence's first file."""
 
 
 class Progress(NamedTuple):

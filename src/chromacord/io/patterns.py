@@ -1,0 +1,189 @@
+"""Names of numbered images: what a pattern means, which files it stands for, and which sequences lie in a folder."""
+
+import itertools
+import re
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+
+from chromacord.errors import InputError, MissingFileError, SequenceGapError
+from chromacord.io.image_formats import IMAGE_SUFFIXES, is_image_name
+
+_PLACEHOLDER = re.compile(r"(?<!%)(?:%%)*(?P<printf>%(?:0(?P<digits>\d+))?d)|(?P<marks>#+|@+)")
+_LAST_NUMBER = re.compile(r"(?P<prefix>.*?)(?P<number>\d+)(?P<suffix>\D*)", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """The names of one sequence: `prefix`, a number of at least `digits` digits, `suffix`."""
+
+    folder: Path
+    prefix: str
+    digits: int
+    """Numbers are filled up with zeros to this many digits; 1: not filled up. 0: a still, without a number."""
+
+    suffix: str
+
+    def name(self, number: int) -> str:
+        """Return the file name of a frame."""
+        return f"{self.prefix}{number:0{self.digits}d}{self.suffix}" if self.digits else f"{self.prefix}{self.suffix}"
+
+    def path(self, number: int) -> Path:
+        """Return the file of a frame."""
+        return self.folder / self.name(number)
+
+    @property
+    def label(self) -> str:
+        """The name with its number as in C's printf, "shot.%04d.png"; reads back with `parse_pattern`."""
+        if not self.digits:
+            return f"{self.prefix}{self.suffix}"
+        number = "%d" if self.digits == 1 else f"%0{self.digits}d"
+        return f"{_escape(self.prefix)}{number}{_escape(self.suffix)}"
+
+    def numbers(self) -> list[int]:
+        """Return the numbers of the files that exist, ascending."""
+        expression = re.compile(rf"{re.escape(self.prefix)}(\d+){re.escape(self.suffix)}")
+        if not self.digits or not self.folder.is_dir():
+            return []
+        found = (expression.fullmatch(entry.name) for entry in self.folder.iterdir())
+        return sorted(int(match[1]) for match in found if match and self.name(int(match[1])) == match[0])
+
+
+@dataclass(frozen=True)
+class ImageFiles:
+    """A sequence or a still as it lies on the disk."""
+
+    pattern: Pattern
+    first: int
+    """Number of the first file; 0 for a still."""
+
+    paths: tuple[Path, ...]
+    """One file for each frame; where the sequence has a gap that is held, the file before it again."""
+
+
+def parse_pattern(path: Path) -> Pattern | None:
+    """Read `shot.%04d.png`, `shot.%d.png`, `shot.####.exr` or `shot.@@@@.dpx` (one mark for each digit).
+
+    Args:
+        path: only the last part may hold the number; `%%` stands for a percent sign.
+
+    Returns:
+        None where the name is no pattern: it has no place for a number, its ending is not that of an image, or a
+        file of exactly this name exists (as `take#2.png` may).
+
+    Raises:
+        InputError: the name has two places for a number.
+    """
+    if not is_image_name(path.name) or path.is_file():
+        return None
+    found = list(_PLACEHOLDER.finditer(path.name))
+    if not found:
+        return None
+    if len(found) > 1:
+        raise InputError(f"{path}: has {len(found)} places for a frame number; leave one")
+    match = found[0]
+    group = "printf" if match["printf"] else "marks"
+    digits = int(match["digits"] or 1) if match["printf"] else len(match["marks"])
+    before, after = path.name[: match.start(group)], path.name[match.end(group) :]
+    if group == "printf":
+        before, after = before.replace("%%", "%"), after.replace("%%", "%")
+    return Pattern(path.parent, before, digits, after)
+
+
+def find_images(path: Path, *, hold: bool = False) -> ImageFiles:
+    """Find the images that a pattern, a folder or the name of a still stands for.
+
+    Args:
+        path: a pattern, a folder with one sequence or one still, or an image file. Numbers may start anywhere.
+        hold: repeat the frame before a gap instead of refusing the sequence.
+
+    Raises:
+        MissingFileError: there is no such file or folder, or no image in it.
+        SequenceGapError: numbers are missing.
+        InputError: the folder holds more than one sequence (lists them).
+    """
+    if path.is_dir():
+        return _collect(_only_sequence(path), hold=hold)
+    pattern = parse_pattern(path)
+    if pattern is not None:
+        return _collect(pattern, hold=hold)
+    if not path.exists():
+        raise MissingFileError(f"{path}: no such file or folder{_similar(path)}")
+    return ImageFiles(Pattern(path.parent, path.stem, 0, path.suffix), 0, (path,))
+
+
+def sequences_in(folder: Path) -> list[Pattern]:
+    """Return the sequences and stills of a folder, sorted by name. Hidden files and other kinds of files do not count.
+
+    The number of a file is the last one in its name, without the ending.
+    """
+    groups: dict[tuple[str, str], list[str]] = defaultdict(list)
+    patterns = []
+    for entry in folder.iterdir():
+        if entry.name.startswith(".") or not is_image_name(entry.name) or entry.is_dir():
+            continue
+        match = _LAST_NUMBER.fullmatch(entry.stem)
+        if match:
+            groups[match["prefix"], match["suffix"] + entry.suffix].append(match["number"])
+        else:
+            patterns.append(Pattern(folder, entry.stem, 0, entry.suffix))
+    for (prefix, suffix), numbers in groups.items():
+        patterns += [Pattern(folder, prefix, digits, suffix) for digits in _fillings(numbers)]
+    return sorted(patterns, key=lambda pattern: pattern.label)
+
+
+def _fillings(numbers: list[str]) -> set[int]:
+    """Tell to how many digits the numbers of one prefix are filled up: more than one where sequences are mixed."""
+    filled = {len(number) for number in numbers if number.startswith("0") and number != "0"}
+    plain = {len(number) for number in numbers if not number.startswith("0") or number == "0"}
+    if not filled:
+        # 1001 ... 1100 could be either; as four digits they sort by name everywhere.
+        return {min(plain)} if len(plain) == 1 else {1}
+    return filled | ({1} if plain and min(plain) < min(filled) else set())
+
+
+def _only_sequence(folder: Path) -> Pattern:
+    found = sequences_in(folder)
+    if not found:
+        raise MissingFileError(f"{folder}: holds no images ({', '.join(IMAGE_SUFFIXES)})")
+    if len(found) > 1:
+        listed = ", ".join(pattern.label for pattern in found[:6]) + (", ..." if len(found) > 6 else "")
+        raise InputError(f"{folder}: holds {len(found)} sequences or stills ({listed}); name the one you mean")
+    return found[0]
+
+
+def _collect(pattern: Pattern, *, hold: bool) -> ImageFiles:
+    if not pattern.digits:
+        return ImageFiles(pattern, 0, (pattern.path(0),))
+    numbers = pattern.numbers()
+    if not numbers:
+        raise MissingFileError(f"{pattern.folder / pattern.label}: no such files{_similar(pattern.path(0))}")
+    first, last = numbers[0], numbers[-1]
+    num_missing = last - first + 1 - len(numbers)
+    if num_missing and not hold:
+        raise SequenceGapError(_describe_gap(pattern, numbers, num_missing))
+    paths = [pattern.path(first)]
+    for previous, number in itertools.pairwise(numbers):
+        paths += [pattern.path(previous)] * (number - previous - 1) + [pattern.path(number)]
+    return ImageFiles(pattern, first, tuple(paths))
+
+
+def _describe_gap(pattern: Pattern, numbers: list[int], num_missing: int) -> str:
+    first = next(a + 1 for a, b in itertools.pairwise(numbers) if b != a + 1)
+    several = "" if num_missing == 1 else f", the first of {num_missing} missing frames"
+    return (
+        f"{pattern.path(first)}: frame {first} is missing{several}; "
+        'render it, or repeat the frame before it with --missing hold (missing="hold")'
+    )
+
+
+def _similar(path: Path) -> str:
+    """Name what the folder does hold, where that may be what was meant."""
+    if not path.parent.is_dir():
+        return f" (there is no folder {path.parent})"
+    labels = [pattern.label for pattern in sequences_in(path.parent)]
+    return f"; the folder holds {', '.join(labels[:3])}" + (", ..." if len(labels) > 3 else "") if labels else ""
+
+
+def _escape(text: str) -> str:
+    return text.replace("%", "%%")

@@ -1,0 +1,55 @@
+"""What OpenImageIO does not tell of a PNG: whether it states sRGB, and whether it ends where it should.
+
+libpng prints to standard error when a file is cut off; looking first keeps the command line's one clear line.
+Source: W3C, "Portable Network Graphics (PNG) Specification", third edition, section 5.
+"""
+
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_END = b"\x00\x00\x00\x00IEND\xaeB\x60\x82"
+
+
+def has_end(path: Path) -> bool:
+    """Tell whether a PNG is complete; True for every other kind of file."""
+    try:
+        with path.open("rb") as file:
+            if file.read(8) != _SIGNATURE:
+                return True
+            if file.seek(0, 2) >= 20:
+                file.seek(-12, 2)
+                if file.read(12) == _END:
+                    return True
+            # Something may follow the end; only then the chunks are walked.
+            return any(kind == b"IEND" for kind in _chunks(file))
+    except OSError:
+        return True
+
+
+def has_srgb(path: Path) -> bool:
+    """Tell whether a file is a PNG that states sRGB (an sRGB chunk before its pixels)."""
+    try:
+        with path.open("rb") as file:
+            if file.read(8) != _SIGNATURE:
+                return False
+            for kind in _chunks(file):
+                if kind in (b"sRGB", b"IDAT"):
+                    return kind == b"sRGB"
+    except OSError:
+        return False
+    return False
+
+
+def _chunks(file: BinaryIO) -> Iterator[bytes]:
+    """Yield the kinds of the complete chunks."""
+    size = file.seek(0, 2)
+    position = 8
+    while position + 12 <= size:
+        file.seek(position)
+        length, kind = struct.unpack(">I4s", file.read(8))
+        position += 12 + length
+        if position <= size:
+            yield kind
