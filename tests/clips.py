@@ -1,4 +1,4 @@
-"""Small clips for tests, made with PyAV alone, so that a fault in chromacord's own writer cannot hide one in its reader.
+"""Small clips for tests, made with PyAV alone: a fault in chromacord's own writer cannot hide one in its reader.
 
 The picture is a bright disc that moves to the right over a gradient, written as code values of each plane: what the
 file holds is known to the last bit, without any colour conversion.
