@@ -1,0 +1,176 @@
+"""Pass 1: look at a few frames a second, small, and decide the grade."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from chromacord.color.fitting import fit_affine_field, fit_lut3d
+from chromacord.color.transforms import AffineField, Lut3d
+from chromacord.methods.base import Method, State
+from chromacord.pipeline.grade import Consistency, Grade, Key, Shot, steady
+from chromacord.pipeline.masks import Mask
+from chromacord.pipeline.proxy import proxy, thumbnail
+from chromacord.pipeline.shots import split_shots
+from chromacord.pipeline.windows import windows
+from chromacord.types import Frame, Size, VideoInfo
+
+ANALYSIS_RATE = 6
+"""Frames a second that are looked at: the spacing of HYouTube, which methods are trained on."""
+
+ANY_SIZE = 256
+"""Longer side of the proxy for methods that take any size."""
+
+
+class MaskedFrame(NamedTuple):
+    """A composite frame, its mask, and the foreground alone where it came as a layer of its own."""
+
+    frame: Frame
+    mask: Mask
+    foreground: Frame | None = None
+
+
+class Observation(NamedTuple):
+    """What a method sees of one frame."""
+
+    index: int
+    shot: int
+    composite: Tensor
+    """RGB in [0, 1]. Shape (3, H, W)."""
+
+    mask: Tensor
+    """Shape (1, H, W)."""
+
+    weight: float
+    """Share of the picture that is foreground."""
+
+
+@dataclass
+class Tally:
+    """What was counted while analysing."""
+
+    starts: list[int] = field(default_factory=list)
+    """First frame of each shot."""
+
+    first: int = 0
+    """Index of the first frame."""
+
+    num_frames: int = 0
+    num_empty: int = 0
+    num_full: int = 0
+
+
+def analyse(
+    frames: Iterable[MaskedFrame],
+    info: VideoInfo,
+    method: Method,
+    *,
+    name: str,
+    consistency: Consistency = "smooth",
+    exportable: bool = False,
+) -> tuple[Grade, Tally]:
+    """Decide the grade of a clip.
+
+    Args:
+        frames: all frames in order; only a few a second are looked at closely.
+        info: of the composite.
+        method: decides.
+        name: the method's, for the grade.
+        consistency: how the grade may change inside a shot; "frame" looks at every frame.
+        exportable: decide only what a LUT can hold, also for methods whose grade depends on the place.
+
+    Returns:
+        The grade, and what was counted.
+    """
+    tally = Tally()
+    step = 1 if consistency == "frame" else max(1, round(info.rate / ANALYSIS_RATE))
+    size = working_size(method, info)
+    keys: dict[int, tuple[Key, ...]] = {}
+    for shot, members in groupby(observe(frames, info, size, step, tally), key=lambda seen: seen.shot):
+        keys[shot] = steady(tuple(decide(members, method, exportable=exportable)), consistency, info.rate)
+    stops = [*tally.starts[1:], tally.first + tally.num_frames]
+    shots = tuple(
+        Shot(start, stop, keys.get(number, ()))
+        for number, (start, stop) in enumerate(zip(tally.starts, stops, strict=True))
+    )
+    return Grade(shots, name, consistency, info.rate, tally.first + tally.num_frames), tally
+
+
+def observe(
+    frames: Iterable[MaskedFrame], info: VideoInfo, size: Size, step: int, tally: Tally
+) -> Iterator[Observation]:
+    """Iterate over what the method shall see: every `step`-th frame of a shot, or the next one with a usable mask.
+
+    Args:
+        frames: all frames in order.
+        info: of the composite.
+        size: of the proxies.
+        step: in frames, 1 or more.
+        tally: is filled while the frames go by.
+    """
+    due, last_shot = 0, -1
+    for (frame, mask, _), shot in split_shots(frames, lambda item: thumbnail(item.frame, info), info.rate):
+        if not tally.num_frames:
+            tally.first = frame.index
+        if shot != last_shot:
+            due, last_shot = frame.index, shot
+            tally.starts.append(frame.index)
+        tally.num_frames += 1
+        tally.num_empty += mask.box is None
+        tally.num_full += mask.is_full
+        if mask.is_usable and frame.index >= due:
+            due = frame.index + step
+            rgb = torch.from_numpy(proxy(frame, info, size)).permute(2, 0, 1).contiguous()
+            yield Observation(frame.index, shot, rgb, torch.from_numpy(mask.scaled(size))[None], mask.area())
+
+
+@torch.inference_mode()
+def decide(observations: Iterable[Observation], method: Method, *, exportable: bool = False) -> Iterator[Key]:
+    """Run a method over one shot.
+
+    Args:
+        observations: of one shot, in order.
+        method: decides.
+        exportable: give only global transforms.
+    """
+    fitted: type[Lut3d] | type[AffineField] = Lut3d if exportable else method.fitted
+    state: State = None
+    for items, hop in windows(observations, method.window):
+        composite = torch.stack([item.composite for item in items])
+        mask = torch.stack([item.mask for item in items])
+        prediction = method(composite[None], mask[None], state)
+        state = prediction.state
+        past = method.window.past
+        center = slice(past, past + method.window.hop)
+        transform = prediction.transform
+        if transform is None or (exportable and not transform.is_global):
+            transform = fit(prediction.harmonized.flatten(0, 1), composite[center], mask[center], fitted)
+        for number, item in enumerate(hop):
+            one = transform.with_parameters(transform.parameters[number : number + 1].clone())
+            yield Key(item.index, item.weight, one)
+
+
+def fit(
+    harmonized: Tensor, composite: Tensor, mask: Tensor, fitted: type[Lut3d] | type[AffineField]
+) -> Lut3d | AffineField:
+    """Find the transform that explains a method's pixels best.
+
+    Args:
+        harmonized, composite: RGB in [0, 1]. Shape (N, 3, H, W).
+        mask: Shape (N, 1, H, W).
+        fitted: the kind of transform.
+    """
+    return (fit_lut3d if fitted is Lut3d else fit_affine_field)(composite, harmonized, mask)
+
+
+def working_size(method: Method, info: VideoInfo) -> Size:
+    """Return the size of proxies for a method: its own, or one that keeps the picture's shape."""
+    if method.working_size is not None:
+        return method.working_size
+    scale = min(1.0, ANY_SIZE / max(info.size))
+    return Size(max(1, round(info.size.height * scale)), max(1, round(info.size.width * scale)))
+
+

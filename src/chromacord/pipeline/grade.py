@@ -1,0 +1,136 @@
+"""A grade: the colour transforms decided for a clip, on the time lines of its shots."""
+
+import math
+from bisect import bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Literal
+
+from chromacord.color.transforms import ColorTransform, Lut3d, blend, weighted_mean
+
+Consistency = Literal["shot", "smooth", "frame"]
+"""How a grade may change inside a shot: not at all, slowly, or freely from frame to frame."""
+
+SMOOTHING_SECONDS = 1.0
+"""Reach of the smoothing to either side. Twice as long as what the eye reads as flicker (above 1 Hz), and short
+enough to follow a change of light in the background."""
+
+
+@dataclass(frozen=True)
+class Key:
+    """What was decided at one analysed frame."""
+
+    index: int
+    """Frame, counted from the start of the clip."""
+
+    weight: float
+    """How much evidence it rests on: the share of the picture that is foreground."""
+
+    transform: ColorTransform
+    """For one picture (N = 1)."""
+
+
+@dataclass(frozen=True)
+class Shot:
+    """The frames between two cuts, and their keys."""
+
+    start: int
+    stop: int
+    """Half-open."""
+
+    keys: tuple[Key, ...]
+    """In order. Empty when the mask was empty or full in all frames: then the shot passes through."""
+
+    strength: float = 1.0
+    """0 changes nothing, 1 is the full grade."""
+
+    def at(self, index: int) -> ColorTransform | None:
+        """Return the transform of a frame: between two keys their blend, before the first and after the last it."""
+        if not self.keys or self.strength == 0:
+            return None
+        following = bisect_right([key.index for key in self.keys], index)
+        before, after = self.keys[max(following - 1, 0)], self.keys[min(following, len(self.keys) - 1)]
+        if before is after or index <= before.index:
+            return blend(before.transform, self.strength)
+        share = (index - before.index) / (after.index - before.index)
+        return blend(weighted_mean([before.transform, after.transform], [1 - share, share]), self.strength)
+
+    def mean(self) -> ColorTransform | None:
+        """Return the one transform that stands for the whole shot, strength included."""
+        if not self.keys:
+            return None
+        return blend(mean_of(self.keys), self.strength)
+
+
+@dataclass(frozen=True)
+class Grade:
+    """The decisions for a clip. Frames in no shot pass through."""
+
+    shots: tuple[Shot, ...]
+    """In order, without overlap."""
+
+    method: str
+    consistency: Consistency
+    rate: Fraction
+    """Frames a second."""
+
+    num_frames: int
+
+    def shot_at(self, index: int) -> Shot | None:
+        """Return the shot that a frame lies in."""
+        following = bisect_right([shot.start for shot in self.shots], index)
+        shot = self.shots[following - 1] if following else None
+        return shot if shot is not None and index < shot.stop else None
+
+    def keys(self) -> Iterator[Key]:
+        """Iterate over the keys of all shots."""
+        for shot in self.shots:
+            yield from shot.keys
+
+    def scaled(self, strength: float) -> "Grade":
+        """Return the grade with every shot's strength multiplied."""
+        return replace(self, shots=tuple(replace(shot, strength=shot.strength * strength) for shot in self.shots))
+
+    def luts(self, size: int) -> Iterator[tuple[Shot, Lut3d]]:
+        """Iterate over the shots that have keys, each with the LUT of its mean.
+
+        Raises:
+            ValueError: the method's grade depends on the place in the picture.
+        """
+        for shot in self.shots:
+            mean = shot.mean()
+            if mean is not None:
+                yield shot, mean.to_lut(size)
+
+
+def mean_of(keys: tuple[Key, ...]) -> ColorTransform:
+    """Return the mean of the keys' transforms, weighted by their evidence."""
+    weights = [key.weight for key in keys]
+    return weighted_mean([key.transform for key in keys], weights if sum(weights) > 0 else [1.0] * len(keys))
+
+
+def steady(keys: tuple[Key, ...], consistency: Consistency, rate: Fraction) -> tuple[Key, ...]:
+    """Make the keys of one shot as steady as asked.
+
+    Args:
+        keys: of one shot, in order.
+        consistency: "shot" leaves one key, the mean; "smooth" averages each key with its neighbours within
+            `SMOOTHING_SECONDS` under a raised cosine; "frame" changes nothing.
+        rate: frames a second.
+    """
+    if consistency == "frame" or not keys:
+        return keys
+    if consistency == "shot":
+        middle = max(keys, key=lambda key: key.weight)
+        return (replace(middle, transform=mean_of(keys)),)
+    reach = SMOOTHING_SECONDS * float(rate)
+    return tuple(_smoothed(key, keys, reach) for key in keys)
+
+
+def _smoothed(center: Key, keys: tuple[Key, ...], reach: float) -> Key:
+    near = [key for key in keys if abs(key.index - center.index) < reach]
+    weights = [
+        max(key.weight, 1e-6) * (1 + math.cos(math.pi * (key.index - center.index) / reach)) for key in near
+    ]
+    return replace(center, transform=weighted_mean([key.transform for key in near], weights))

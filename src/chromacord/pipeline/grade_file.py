@@ -1,0 +1,146 @@
+"""Grades as JSON: exact enough to render again, plain enough to edit by hand.
+
+    {"format": "chromacord grade", "version": 1, "method": "mkl", "consistency": "smooth", "rate": "25", "frames": 75,
+     "shots": [{"start": 0, "stop": 75, "strength": 1.0,
+                "keys": [{"frame": 0, "weight": 0.21, "transform": {"kind": "affine", ...}}, ...]}]}
+
+A transform is one of
+
+* `{"kind": "identity"}`
+* `{"kind": "affine", "grid": [1, 1], "matrices": [[[r, g, b, offset], [...], [...]], ...]}`: one 3x4 matrix for each
+  node of the grid, row by row; with a grid of 1 x 1 it holds for the whole picture
+* `{"kind": "lut3d", "size": 17, "values": [[r, g, b], ...]}`: red fastest, as in a .cube file
+
+Colours are display-referred R'G'B' in [0, 1]. Between two keys the render blends them; `strength` weakens a shot.
+"""
+
+import json
+import math
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, get_args
+
+import torch
+
+from chromacord.color.transforms import AffineField, ColorTransform, Identity, Lut3d
+from chromacord.errors import GradeFileError, MissingFileError
+from chromacord.pipeline.grade import Consistency, Grade, Key, Shot
+
+FORMAT, VERSION = "chromacord grade", 1
+DIGITS = 6
+"""Decimals that are written: a hundredth of a 16-bit step."""
+
+
+def grade_text(grade: Grade) -> str:
+    """Return a grade as JSON, one key a line."""
+    head = {
+        "format": FORMAT,
+        "version": VERSION,
+        "method": grade.method,
+        "consistency": grade.consistency,
+        "rate": str(grade.rate),
+        "frames": grade.num_frames,
+    }
+    lines = [json.dumps(head)[:-1] + ', "shots": [']
+    for number, shot in enumerate(grade.shots):
+        opening = json.dumps({"start": shot.start, "stop": shot.stop, "strength": shot.strength})
+        keys = ",\n".join("  " + json.dumps(_key_to_json(key)) for key in shot.keys)
+        end = "," if number + 1 < len(grade.shots) else ""
+        lines.append(f'{opening[:-1]}, "keys": [\n{keys}\n]}}{end}')
+    return "\n".join([*lines, "]}"]) + "\n"
+
+
+def read_grade(path: Path) -> Grade:
+    """Read a grade file.
+
+    Raises:
+        MissingFileError: there is no such file.
+        GradeFileError: it is no grade file, or something in it cannot be used (says which key of which shot).
+    """
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise MissingFileError(f"{path}: no such file; write one with --grade-out") from None
+    except (OSError, ValueError) as error:
+        raise GradeFileError(f"{path}: cannot be read as JSON ({error}); write one with --grade-out") from error
+    if not isinstance(data, dict) or data.get("format") != FORMAT:
+        raise GradeFileError(f"{path}: is no grade file of chromacord; write one with --grade-out")
+    if data.get("version") != VERSION:
+        raise GradeFileError(f"{path}: has version {data.get('version')}, this chromacord reads version {VERSION}")
+    place = ["the head"]
+    try:
+        return _grade_from_json(data, place)
+    except (KeyError, TypeError, ValueError, RuntimeError, ZeroDivisionError) as error:
+        reason = f"{error} is missing" if isinstance(error, KeyError) else str(error)
+        raise GradeFileError(f"{path}: {place[0]}: {reason}; mend it, or write it anew with --grade-out") from error
+
+
+def _grade_from_json(data: dict[str, Any], place: list[str]) -> Grade:
+    """Build the grade; `place[0]` always says which part is being read, for the error message."""
+    if data["consistency"] not in get_args(Consistency):
+        raise ValueError(f"consistency must be one of {', '.join(get_args(Consistency))}")
+    rate, num_frames, shots = Fraction(data["rate"]), int(data["frames"]), []
+    for number, shot in enumerate(data["shots"]):
+        place[0] = f"shot {number}"
+        keys = []
+        start, stop, strength = int(shot["start"]), int(shot["stop"]), float(shot.get("strength", 1))
+        if start >= stop or (shots and start < shots[-1].stop):
+            raise ValueError(f"start {start} and stop {stop} must rise, and not reach into the shot before")
+        if not 0 <= strength <= 1:
+            raise ValueError(f"strength must lie in 0..1, got {strength}")
+        for key in shot["keys"]:
+            place[0] = f"shot {number}, the key of frame {key.get('frame', '?')}"
+            keys.append(Key(int(key["frame"]), float(key.get("weight", 1)), _transform_from_json(key["transform"])))
+        place[0] = f"shot {number}"
+        if [key.index for key in keys] != sorted({key.index for key in keys}):
+            raise ValueError("the keys' frames must rise")
+        if len({(key.transform.kind, key.transform.parameters.shape) for key in keys}) > 1:
+            raise ValueError("all keys of a shot need transforms of one kind and size")
+        shots.append(Shot(start, stop, tuple(keys), strength))
+    return Grade(tuple(shots), str(data["method"]), data["consistency"], rate, num_frames)
+
+
+def _key_to_json(key: Key) -> dict[str, Any]:
+    return {"frame": key.index, "weight": round(key.weight, DIGITS), "transform": _transform_to_json(key.transform)}
+
+
+def _transform_to_json(transform: ColorTransform) -> dict[str, Any]:
+    values = transform.parameters[0].double()
+    if isinstance(transform, Lut3d):
+        nodes = values.flatten(1).T
+        return {"kind": transform.kind, "size": transform.size, "values": _rounded(nodes.tolist())}
+    if isinstance(transform, AffineField):
+        grid = list(values.shape[-2:])
+        return {"kind": transform.kind, "grid": grid, "matrices": _rounded(values.flatten(2).permute(2, 0, 1).tolist())}
+    return {"kind": transform.kind}
+
+
+def _transform_from_json(data: dict[str, Any]) -> ColorTransform:
+    kind = data["kind"]
+    if kind == Identity.kind:
+        return Identity.for_frames(1)
+    if kind == Lut3d.kind:
+        size = int(data["size"])
+        nodes = _finite(data["values"], (size**3, 3))
+        return Lut3d(nodes.T.reshape(1, 3, size, size, size).contiguous())
+    if kind == AffineField.kind:
+        height, width = (int(length) for length in data["grid"])
+        matrices = _finite(data["matrices"], (height * width, 3, 4))
+        return AffineField(matrices.permute(1, 2, 0).reshape(1, 3, 4, height, width).contiguous())
+    raise ValueError(f"transform kind {kind!r} is not known")
+
+
+def _finite(values: object, shape: tuple[int, ...]) -> torch.Tensor:
+    tensor = torch.tensor(values, dtype=torch.float32)
+    if tuple(tensor.shape) != shape:
+        raise ValueError(f"expected {' x '.join(map(str, shape))} numbers, got {' x '.join(map(str, tensor.shape))}")
+    if not torch.isfinite(tensor).all():
+        raise ValueError("holds a value that is not finite")
+    return tensor
+
+
+def _rounded(values: Any) -> Any:
+    """Round nested lists; JSON would spell all 17 digits otherwise."""
+    if isinstance(values, list):
+        return [_rounded(value) for value in values]
+    return round(values, DIGITS) if math.isfinite(values) else values

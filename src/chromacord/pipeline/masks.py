@@ -1,0 +1,129 @@
+"""A frame's mask, read from a plane as it was decoded: no conversion of pixels that nobody looks at."""
+
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+
+from chromacord.color.spaces import code_scale
+from chromacord.types import Alpha, Box, FloatArray, Frame, Plane, Size, VideoInfo
+
+LOSSLESS_CODECS = frozenset({"ffv1", "huffyuv", "ffvhuff", "utvideo", "png", "qtrle", "rawvideo", "v210", "r210"})
+LOSSLESS_IMAGES = frozenset({"png", "tiff", "openexr", "dpx", "bmp", "tga", "targa"})
+
+CODEC_NOISE = 4 / 255
+"""Lossy codecs leave a mask's black at a few codes above 0 all over the picture (measured up to 3 of 255 at usual
+qualities). Values this near to black or white are taken for black or white, and the ramp between is stretched."""
+
+BT709_LUMA = (0.2126, 0.7152, 0.0722)
+
+
+@dataclass(frozen=True)
+class Mask:
+    """Foreground weight of one frame, as codes; `crop` gives it as numbers in [0, 1]."""
+
+    plane: Plane
+    """Shape (height, width)."""
+
+    black: float
+    """The largest code that means 0."""
+
+    white: float
+    """The smallest code that means 1."""
+
+    box: Box | None
+    """The smallest rectangle that holds every pixel above 0; None when there is none."""
+
+    is_full: bool
+    """Whether every pixel is 1, so that no background is left to fit to."""
+
+    @classmethod
+    def from_plane(cls, plane: Plane, *, black: float, white: float) -> "Mask":
+        """Find the mask's box, and whether it is full.
+
+        Args:
+            plane: codes. Shape (height, width).
+            black, white: the codes of 0 and 1; codes beyond are clamped.
+        """
+        left, top, width, height = cv2.boundingRect(cv2.compare(plane, black, cv2.CMP_GT))
+        box = Box(top, left, top + height, left + width) if width else None
+        is_full = box == Box(0, 0, *plane.shape) and bool(plane.min() >= white)
+        return cls(plane, black, white, box, is_full)
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether there is both a foreground and a background."""
+        return self.box is not None and not self.is_full
+
+    def crop(self, box: Box) -> FloatArray:
+        """Return the weights inside a rectangle, in [0, 1]. Shape (bottom - top, right - left)."""
+        part = self.plane[box.top : box.bottom, box.left : box.right].astype(np.float32)
+        part -= np.float32(self.black)
+        part *= np.float32(1 / (self.white - self.black))
+        return np.clip(part, 0, 1, out=part)
+
+    def scaled(self, size: Size) -> FloatArray:
+        """Return the weights at another size, area-averaged. Shape (height, width)."""
+        whole = self.crop(Box(0, 0, *self.plane.shape))
+        shrinks = size.height <= whole.shape[0] and size.width <= whole.shape[1]
+        return cv2.resize(whole, (size.width, size.height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+
+    def area(self) -> float:
+        """Return the share of the picture that is foreground, in [0, 1]."""
+        return 0.0 if self.box is None else float(self.crop(self.box).sum()) / self.plane.size
+
+
+class MaskReader:
+    """Turns the frames of a mask clip, or the alpha of the composite itself, into masks for the composite's pixels."""
+
+    def __init__(self, mask: VideoInfo, composite: VideoInfo, *, from_alpha: bool = False, fit: bool = False) -> None:
+        """Prepare for clips of these formats.
+
+        Args:
+            mask: of the clip that holds the mask.
+            composite: of the clip that the mask belongs to; where players turn the two clips differently, the mask
+                is turned to match.
+            from_alpha: take the alpha plane instead of the luma.
+            fit: scale masks of another size; otherwise the sizes must agree (checked by the caller).
+        """
+        self._format = mask.pixel_format
+        self._from_alpha = from_alpha
+        self._turns = 0 if from_alpha else (mask.rotation - composite.rotation) // 90 % 4
+        self._size = composite.size if fit else None
+        scale, offset = (
+            (float(mask.pixel_format.max_code), 0.0)
+            if from_alpha
+            else code_scale(mask.colorimetry, mask.pixel_format)[:2]
+        )
+        noise = scale * CODEC_NOISE if _is_lossy(mask) else 0.0
+        self._black, self._white = offset + noise, offset + scale - noise
+
+    def read(self, frame: Frame) -> Mask:
+        """Return the mask that a frame holds."""
+        if self._from_alpha:
+            plane = frame.planes[-1]
+        elif self._format.model == "rgb":
+            plane = cv2.transform(cv2.merge([np.ascontiguousarray(p) for p in frame.planes[:3]]).astype(np.float32), np.array([BT709_LUMA]))
+        else:
+            plane = frame.planes[0]
+        if self._turns:
+            plane = np.ascontiguousarray(np.rot90(plane, self._turns))
+        if self._size is not None and plane.shape != self._size:
+            plane = cv2.resize(plane, (self._size.width, self._size.height), interpolation=cv2.INTER_LINEAR)
+        return Mask.from_plane(np.ascontiguousarray(plane), black=self._black, white=self._white)
+
+
+def shown_size(info: VideoInfo) -> Size:
+    """Return the size after the player's rotation."""
+    return Size(info.size.width, info.size.height) if info.rotation % 180 else info.size
+
+
+def without_alpha(info: VideoInfo) -> VideoInfo:
+    """Return the description of a clip whose alpha only carries a mask, so that colours are not divided by it."""
+    alpha = Alpha.STRAIGHT if info.pixel_format.alpha is not Alpha.NONE else Alpha.NONE
+    return replace(info, pixel_format=replace(info.pixel_format, alpha=alpha))
+
+
+def _is_lossy(info: VideoInfo) -> bool:
+    known = LOSSLESS_IMAGES if info.container in ("sequence", "still") else LOSSLESS_CODECS
+    return info.codec not in known

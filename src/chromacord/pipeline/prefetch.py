@@ -1,0 +1,130 @@
+"""Bounded threads for decoding and encoding: libav and OpenColorIO release the interpreter's lock, so they overlap."""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from queue import Empty, Full, Queue
+from threading import Event, Thread
+from typing import TypeVar
+
+Item = TypeVar("Item")
+
+DEPTH = 2
+"""Items in a queue. More would only hold more 4K frames in memory: the stages are evenly paced."""
+
+_POLL_SECONDS = 0.1
+
+
+class _End:
+    """Marks the end of a queue, and carries the error that ended it."""
+
+    def __init__(self, error: BaseException | None = None) -> None:
+        self.error = error
+
+
+@contextmanager
+def prefetch(items: Iterable[Item], *, depth: int = DEPTH) -> Iterator[Iterator[Item]]:
+    """Iterate in a thread that reads ahead; an error in it is raised here, in its turn.
+
+    Leaving the context stops the thread and closes `items` if that is a generator, whatever the reason.
+
+    Args:
+        items: read by the thread only.
+        depth: how many items it may be ahead.
+    """
+    queue: Queue[Item | _End] = Queue(maxsize=depth)
+    stop = Event()
+    thread = Thread(target=_fill, args=(items, queue, stop), name="prefetch", daemon=True)
+    thread.start()
+    try:
+        yield _drain(queue)
+    finally:
+        stop.set()
+        # The thread must have ended before its decoder is freed; libav crashes at interpreter exit otherwise.
+        thread.join()
+
+
+def _fill(items: Iterable[Item], queue: "Queue[Item | _End]", stop: Event) -> None:
+    end = _End()
+    source = iter(items)
+    try:
+        for item in source:
+            if not _put(queue, item, stop):
+                break
+    except BaseException as error:  # noqa: BLE001 - raised again by the consumer
+        end = _End(error)
+    finally:
+        close = getattr(source, "close", None)
+        if close is not None:
+            close()
+    _put(queue, end, stop)
+
+
+def _put(queue: "Queue[Item | _End]", item: Item | _End, stop: Event) -> bool:
+    """Put an item, unless told to stop while the queue is full."""
+    while not stop.is_set():
+        try:
+            queue.put(item, timeout=_POLL_SECONDS)
+        except Full:
+            continue
+        return True
+    return False
+
+
+def _drain(queue: "Queue[Item | _End]") -> Iterator[Item]:
+    while True:
+        item = queue.get()
+        if isinstance(item, _End):
+            if item.error is not None:
+                raise item.error
+            return
+        yield item
+
+
+@contextmanager
+def write_behind(write: Callable[[Item], None], *, depth: int = DEPTH) -> Iterator[Callable[[Item], None]]:
+    """Give a function that hands items to `write` in a thread, in order.
+
+    Leaving the context waits until all are written. An error of `write` is raised by the next call, or on leaving;
+    when the context is left by another error, what waits is dropped.
+
+    Args:
+        write: called in the thread only.
+        depth: how many items may wait.
+    """
+    queue: Queue[Item | _End] = Queue(maxsize=depth)
+    stop = Event()
+    failures: list[BaseException] = []
+    thread = Thread(target=_empty, args=(queue, write, stop, failures), name="write-behind", daemon=True)
+    thread.start()
+
+    def put(item: Item) -> None:
+        if not _put(queue, item, stop):
+            raise failures[0]
+
+    try:
+        yield put
+        _put(queue, _End(), stop)
+    except BaseException:
+        stop.set()
+        raise
+    finally:
+        thread.join()
+    if failures:
+        raise failures[0]
+
+
+def _empty(
+    queue: "Queue[Item | _End]", write: Callable[[Item], None], stop: Event, failures: list[BaseException]
+) -> None:
+    while not stop.is_set():
+        try:
+            item = queue.get(timeout=_POLL_SECONDS)
+        except Empty:
+            continue
+        if isinstance(item, _End):
+            return
+        try:
+            write(item)
+        except BaseException as error:  # noqa: BLE001 - raised again by the producer
+            failures.append(error)
+            stop.set()

@@ -1,0 +1,70 @@
+"""A side-by-side of before and after."""
+
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from chromacord.io import Encoding, FrameSink, open_sink
+from chromacord.pipeline.masks import shown_size
+from chromacord.pipeline.proxy import proxy
+from chromacord.types import Alpha, Colorimetry, Frame, PixelFormat, Size, VideoInfo
+
+MAX_WIDTH = 1920
+"""Of each half. Enough to judge colours on any screen, and within what H.264 decoders take for both together."""
+
+IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff"})
+
+
+class Preview:
+    """Writes before and after next to each other: all frames to a video, or the most telling one to a picture."""
+
+    def __init__(self, path: Path, info: VideoInfo, *, picture_of: int | None, trimmed: bool, force: bool) -> None:
+        """Open the output.
+
+        Args:
+            path: a video file, or a picture by its suffix.
+            info: of the composite.
+            picture_of: which frame a picture shows.
+            trimmed: the run covers only a part of the clip.
+            force: replace an existing file.
+        """
+        self._info = info
+        self._only = picture_of if is_picture(path) else None
+        upright = shown_size(info)
+        scale = min(1.0, MAX_WIDTH / upright.width)
+        self._half = Size(*(max(2, round(length * scale / 2) * 2) for length in upright))
+        described = replace(
+            info,
+            size=Size(self._half.height, 2 * self._half.width),
+            pixel_format=PixelFormat("rgb", 8, alpha=Alpha.NONE),
+            colorimetry=Colorimetry(1, 1, 0, full_range=True),
+            codec="png" if is_picture(path) else "h264",
+            rotation=0,
+            pixel_aspect=Fraction(1) if info.rotation % 180 else info.pixel_aspect,
+            num_frames=1 if is_picture(path) else info.num_frames,
+        )
+        encoding = Encoding() if is_picture(path) else Encoding("h264", 20, "veryfast")
+        self.sink: FrameSink = open_sink(
+            path, described, encoding=encoding, force=force, copy_streams=False, trimmed=trimmed
+        )
+
+    def write(self, before: Frame, after: Frame) -> None:
+        """Add a frame, if it is to be shown."""
+        if self._only is not None and before.index != self._only:
+            return
+        halves = np.concatenate([self._upright(before), self._upright(after)], axis=1)
+        self.sink.write(Frame(tuple(cv2.split(halves)), before.index, before.pts, before.duration))
+
+    def _upright(self, frame: Frame) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+        turns = self._info.rotation // 90
+        size = Size(self._half.width, self._half.height) if turns % 2 else self._half
+        codes = np.rint(proxy(frame, self._info, size) * 255).astype(np.uint8)
+        return np.ascontiguousarray(np.rot90(codes, turns))
+
+
+def is_picture(path: Path) -> bool:
+    """Whether a preview of this name is one picture."""
+    return path.suffix.lower() in IMAGE_SUFFIXES

@@ -1,0 +1,64 @@
+"""Small display-referred pictures of a frame: what methods look at, what cut detection and previews are made from."""
+
+import cv2
+import numpy as np
+
+from chromacord.color.alpha import unpremultiply
+from chromacord.color.spaces import code_to_rgb
+from chromacord.pipeline.shaper import linear_to_display
+from chromacord.types import Alpha, FloatArray, Frame, Plane, Size, VideoInfo
+
+
+def proxy(frame: Frame, info: VideoInfo, size: Size) -> FloatArray:
+    """Return a frame at another size as display-referred R'G'B', area-averaged in the file's own codes.
+
+    Scene-linear pictures are averaged in light and then encoded with the sRGB curve, clipped at white. Colours
+    multiplied by an alpha are divided by it.
+
+    Args:
+        frame: planes as decoded.
+        info: of the frame's source.
+        size: height and width of the result.
+
+    Returns:
+        RGB in [0, 1]. Shape (height, width, 3).
+    """
+    planes = [_scaled(plane, size) for plane in frame.planes]
+    if info.pixel_format.num_colors == 1:
+        planes = [planes[0]] * 3 + planes[1:]
+    codes = cv2.merge(planes[:3])
+    if info.pixel_format.alpha is Alpha.PREMULTIPLIED:
+        codes = unpremultiply(codes, planes[-1][..., None] / np.float32(info.pixel_format.max_code))
+    decode = code_to_rgb(info.colorimetry, info.size, info.pixel_format)
+    rgb = cv2.transform(codes, np.column_stack(decode).astype(np.float32))
+    if info.colorimetry.scene_linear:
+        rgb = linear_to_display(np.maximum(rgb, 0))
+    return np.clip(rgb, 0, 1, out=rgb)
+
+
+def thumbnail(frame: Frame, info: VideoInfo, *, width: int = 96) -> FloatArray:
+    """Return a coarse picture of a frame by leaving out pixels; for cut detection, where every frame is looked at.
+
+    Returns:
+        RGB in [0, 1]. Shape (height, about `width`, 3).
+    """
+    step = max(1, info.size.width // width)
+    rows, columns = range(0, info.size.height, step), range(0, info.size.width, step)
+    size = Size(len(rows), len(columns))
+    down, right = info.pixel_format.subsampling
+    picked = []
+    for number, plane in enumerate(frame.planes):
+        is_chroma = info.pixel_format.model == "yuv" and number in (1, 2)
+        vertical, horizontal = (max(1, step >> down), max(1, step >> right)) if is_chroma else (step, step)
+        picked.append(plane[::vertical, ::horizontal])
+    return proxy(Frame(tuple(picked), frame.index), info, size)
+
+
+def _scaled(plane: Plane, size: Size) -> FloatArray:
+    """Resize one plane: area average when it shrinks, bilinear when it grows."""
+    if plane.shape == size:
+        return plane.astype(np.float32)
+    shrinks = size.height <= plane.shape[0] and size.width <= plane.shape[1]
+    method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    scaled = cv2.resize(np.ascontiguousarray(plane), (size.width, size.height), interpolation=method)
+    return scaled.astype(np.float32)
