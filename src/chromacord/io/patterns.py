@@ -3,11 +3,12 @@
 import itertools
 import re
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from chromacord.errors import InputError, MissingFileError, SequenceGapError
-from chromacord.io.image_formats import IMAGE_SUFFIXES, is_image_name
+from chromacord.io.image_formats import IMAGE_SUFFIXES, format_of, is_image_name
+from chromacord.types import VideoInfo
 
 _PLACEHOLDER = re.compile(r"(?<!%)(?:%%)*(?P<printf>%(?:0(?P<digits>\d+))?d)|(?P<marks>#+|@+)")
 _LAST_NUMBER = re.compile(r"(?P<prefix>.*?)(?P<number>\d+)(?P<suffix>\D*)", re.DOTALL)
@@ -74,20 +75,7 @@ def parse_pattern(path: Path) -> Pattern | None:
     Raises:
         InputError: the name has two places for a number.
     """
-    if not is_image_name(path.name) or path.is_file():
-        return None
-    found = list(_PLACEHOLDER.finditer(path.name))
-    if not found:
-        return None
-    if len(found) > 1:
-        raise InputError(f"{path}: has {len(found)} places for a frame number; leave one")
-    match = found[0]
-    group = "printf" if match["printf"] else "marks"
-    digits = int(match["digits"] or 1) if match["printf"] else len(match["marks"])
-    before, after = path.name[: match.start(group)], path.name[match.end(group) :]
-    if group == "printf":
-        before, after = before.replace("%%", "%"), after.replace("%%", "%")
-    return Pattern(path.parent, before, digits, after)
+    return None if not is_image_name(path.name) or path.is_file() else _parse_name(path.parent, path.name)
 
 
 def find_images(path: Path, *, hold: bool = False) -> ImageFiles:
@@ -112,6 +100,29 @@ def find_images(path: Path, *, hold: bool = False) -> ImageFiles:
     return ImageFiles(Pattern(path.parent, path.stem, 0, path.suffix), 0, (path,))
 
 
+def output_pattern(path: Path | str, like: VideoInfo) -> Pattern:
+    """Tell how the images of an output are called.
+
+    Args:
+        path: a pattern; the name of a still; or a folder, which is what exists as one, ends with "/" or has no ending.
+            In a folder the images are called as the source's; those of a video "frame.%06d.png".
+        like: the source.
+
+    Raises:
+        CodecError: the ending is not that of an image.
+    """
+    folder = Path(path)
+    if folder.is_dir() or str(path).endswith("/") or not folder.suffix:
+        if like.container not in ("sequence", "still"):
+            return Pattern(folder, "frame.", 6, ".png")
+        source = parse_pattern(like.path) or Pattern(folder, like.path.stem, 0, like.path.suffix)
+        return replace(source, folder=folder)
+    format_of(folder)
+    name = folder.name
+    # A file called like the pattern itself does not make the pattern a still.
+    return _parse_name(folder.parent, name) or Pattern(folder.parent, folder.stem, 0, folder.suffix)
+
+
 def sequences_in(folder: Path) -> list[Pattern]:
     """Return the sequences and stills of a folder, sorted by name. Hidden files and other kinds of files do not count.
 
@@ -130,6 +141,19 @@ def sequences_in(folder: Path) -> list[Pattern]:
     for (prefix, suffix), numbers in groups.items():
         patterns += [Pattern(folder, prefix, digits, suffix) for digits in _fillings(numbers)]
     return sorted(patterns, key=lambda pattern: pattern.label)
+
+
+def _parse_name(folder: Path, name: str) -> Pattern | None:
+    found = list(_PLACEHOLDER.finditer(name))
+    if not found:
+        return None
+    if len(found) > 1:
+        raise InputError(f"{folder / name}: has {len(found)} places for a frame number; leave one")
+    match = found[0]
+    if match["marks"]:
+        return Pattern(folder, name[: match.start()], len(match["marks"]), name[match.end() :])
+    before, after = (part.replace("%%", "%") for part in (name[: match.start("printf")], name[match.end("printf") :]))
+    return Pattern(folder, before, int(match["digits"] or 1), after)
 
 
 def _fillings(numbers: list[str]) -> set[int]:

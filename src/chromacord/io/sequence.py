@@ -6,11 +6,24 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Literal
 
-from chromacord.errors import ChromacordWarning, InputError, MismatchError, TruncatedFileError
-from chromacord.io.base import FrameSource
+import numpy as np
+
+from chromacord.errors import (
+    ChromacordWarning,
+    InputError,
+    MismatchError,
+    OutputError,
+    OutputExistsError,
+    TruncatedFileError,
+)
+from chromacord.io.base import FrameSink, FrameSource
+from chromacord.io.convert import PlaneConverter, stored_colorimetry
+from chromacord.io.image_formats import choose_pixel_format, format_of
 from chromacord.io.image_reader import ImageHeader, read_header, read_image
-from chromacord.io.patterns import ImageFiles, find_images
-from chromacord.types import Alpha, Frame, PixelFormat, VideoInfo
+from chromacord.io.image_writer import ImageStyle, write_image
+from chromacord.io.patterns import ImageFiles, find_images, output_pattern
+from chromacord.io.staging import StagedFolder, output_errors
+from chromacord.types import Alpha, Frame, PixelFormat, Plane, Size, VideoInfo
 
 DEFAULT_RATE = Fraction(24)
 """Frames a second of a sequence that does not state it: the rate of film, as most compositing tools assume."""
@@ -117,6 +130,114 @@ class SequenceSource(FrameSource):
                 f"{header.path}: is {_describe_header(header)}, but {first.path.name} is {_describe_header(first)}; "
                 "all frames must be alike"
             )
+
+
+class SequenceSink(FrameSink):
+    """Writes numbered images, or one still.
+
+    File numbers are `Frame.index` plus the number of the source's first file (0 for a video), so a part of a clip
+    keeps its frames' numbers. What the output's format can hold and the source has is kept: see
+    `chromacord.io.image_formats.choose_pixel_format` and `chromacord.io.convert.PlaneConverter`; of a source of the
+    same format also attributes, further channels and windows. Pictures that a player would turn are stored upright
+    where the format cannot say so.
+    """
+
+    def __init__(
+        self, path: Path | str, like: VideoInfo, *, force: bool = False, size: Size | None = None, trimmed: bool = False
+    ) -> None:
+        """Choose names and layout; nothing is written yet.
+
+        Args:
+            path: a pattern, a folder (see `chromacord.io.patterns.output_pattern`), or a still.
+            like: the source whose frames come, in its layout.
+            force: replace files of the same names.
+            size: of the pictures, where it is not the source's.
+            trimmed: only a part of the clip comes.
+
+        Raises:
+            OutputExistsError: files of these names exist and `force` is not given, or they are the source's own.
+            OutputError: the folder cannot be written to, or a still is to hold more than one frame.
+            CodecError: the format cannot hold the source's alpha or depth.
+        """
+        self._pattern = output_pattern(path, like)
+        self.path = self._pattern.folder / self._pattern.label
+        self._like = like
+        image_format = format_of(self.path)
+        is_same = like.codec == image_format.name
+        self._keeps_header = is_same and size in (None, like.size)
+        target = like.pixel_format if is_same else choose_pixel_format(image_format, like.pixel_format, out=self.path)
+        scene_linear = target.is_float
+        self._style = ImageStyle(
+            image_format,
+            target,
+            like.colorimetry if is_same else stored_colorimetry(like.colorimetry, scene_linear=scene_linear),
+            like.rate,
+            like.pixel_aspect,
+        )
+        self._convert = PlaneConverter(like, target, scene_linear=scene_linear)
+        if not self._pattern.digits and (like.num_frames or 1) > 1 and not trimmed:
+            raise self._still_error()
+        self._existing = self._check_existing(force=force, trimmed=trimmed)
+        self._written: set[int] = set()
+        self._staged = StagedFolder(self._pattern.folder, name=self._pattern.label, force=force)
+
+    def write(self, frame: Frame) -> None:
+        """Write one image under its temporary name. See `FrameSink.write`."""
+        if self._written and not self._pattern.digits:
+            raise self._still_error()
+        number = self._like.first_number + frame.index
+        target = self._staged.add(self._pattern.name(number))
+        header = frame.attributes if self._keeps_header and isinstance(frame.attributes, ImageHeader) else None
+        planes = self._convert(frame.planes)
+        if header is None:
+            planes = _upright(planes, self._like.rotation)
+        with output_errors(self._pattern.path(number)):
+            write_image(target, planes, style=self._style, header=header, shown=self._pattern.path(number))
+        self._written.add(number)
+
+    def finish(self) -> None:
+        """Do nothing: each image is complete when it is written."""
+
+    def commit(self) -> None:
+        """Move the images to their folder. See `FrameSink.commit`."""
+        self._staged.commit()
+        stale = len(self._existing - self._written)
+        if stale:
+            warnings.warn(
+                f"{self.path}: {stale} files of an earlier sequence of this name were not replaced; remove them if "
+                "they are not wanted",
+                ChromacordWarning,
+                stacklevel=2,
+            )
+
+    def discard(self) -> None:
+        """Remove what was not committed. See `FrameSink.discard`."""
+        self._staged.discard()
+
+    def _check_existing(self, *, force: bool, trimmed: bool) -> set[int]:
+        pattern, like = self._pattern, self._like
+        if like.container in ("sequence", "still"):
+            source = find_images(like.path, hold=True).paths[0]
+            if source.absolute() == pattern.path(like.first_number).absolute():
+                raise OutputExistsError(f"{self.path}: is also the input; choose another folder or name")
+        # Parts of one sequence may be written by several runs: then `write` refuses only what is there already.
+        existing = set() if trimmed else set(pattern.numbers())
+        if not pattern.digits and pattern.path(0).exists():
+            existing = {0}
+        if existing and not force:
+            raise OutputExistsError(
+                f"{self.path}: {len(existing)} such file(s) exist already; use --force (force=True) to replace them, "
+                "or another name"
+            )
+        return existing if pattern.digits else set()
+
+    def _still_error(self) -> OutputError:
+        name = f"{self._pattern.prefix}.%04d{self._pattern.suffix}"
+        return OutputError(f"{self.path}: one image cannot hold a clip; use {self._pattern.folder / name}")
+
+
+def _upright(planes: tuple[Plane, ...], rotation: int) -> tuple[Plane, ...]:
+    return tuple(np.rot90(plane, rotation // 90) for plane in planes) if rotation else planes
 
 
 def _describe_header(header: ImageHeader) -> str:

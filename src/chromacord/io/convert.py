@@ -1,0 +1,230 @@
+"""From the planes of a source to the planes that a sink stores: depth, range, matrix, transfer and alpha.
+
+Nothing here is done where source and sink agree. Pictures are converted in bands of rows, in float32, so that the
+extra memory does not grow with the picture.
+"""
+
+import warnings
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from chromacord.color.alpha import premultiply, unpremultiply
+from chromacord.color.curves import bt709_to_linear, linear_to_srgb, srgb_to_linear
+from chromacord.color.spaces import code_scale, code_to_rgb
+from chromacord.errors import ChromacordWarning, CodecError
+from chromacord.types import UNSPECIFIED, Alpha, Colorimetry, FloatArray, PixelFormat, Plane, Size, VideoInfo
+
+_BAND_ROWS = 64
+_LINEAR = 8
+_DECODERS: dict[int, Callable[[Tensor], Tensor]] = {
+    1: bt709_to_linear,
+    6: bt709_to_linear,
+    13: srgb_to_linear,
+    14: bt709_to_linear,
+    15: bt709_to_linear,
+}
+"""Transfer codes of ITU-T H.273 that can be taken to scene-linear light."""
+
+
+class PlaneConverter:
+    """Converts the planes of one source to the layout of one sink.
+
+    Y'CbCr becomes R'G'B' with the source's matrix and range; chroma is interpolated linearly, sited as in MPEG-2 and
+    H.264 (on the left luma sample, half-way between rows). Integers become other integers by rounding to the nearest,
+    so 10-bit 1023 is 16-bit 65535. Display-referred becomes scene-linear through the inverse of the tagged curve:
+    BT.709 (also 601 and 2020) or sRGB; untagged Y'CbCr counts as BT.709, untagged RGB as sRGB. Scene-linear becomes
+    display-referred through the sRGB curve; what lies above 1 is clipped, with one warning.
+    """
+
+    def __init__(self, source: VideoInfo, target: PixelFormat, *, scene_linear: bool) -> None:
+        """Prepare the conversion.
+
+        Args:
+            source: what the planes are in. Its size decides the matrix of an untagged stream; the planes may be larger
+                or smaller.
+            target: "rgb" or "gray" layout that the sink stores; "gray" only for grey sources.
+            scene_linear: whether the sink stores linear light.
+
+        Raises:
+            CodecError: the source's transfer curve cannot be taken to linear light.
+        """
+        self._source = source.pixel_format
+        self._target = target
+        self._colorimetry = source.colorimetry
+        self._size = source.size
+        self._decode = self._encode = None
+        if scene_linear and not source.colorimetry.scene_linear:
+            self._decode = _decoder(source)
+        elif source.colorimetry.scene_linear and not scene_linear:
+            self._encode = linear_to_srgb
+        self._has_warned = False
+
+    @property
+    def is_identity(self) -> bool:
+        """Whether planes pass through unchanged."""
+        return self._source == self._target and self._decode is None and self._encode is None
+
+    def __call__(self, planes: Sequence[Plane]) -> tuple[Plane, ...]:
+        """Convert one picture.
+
+        Args:
+            planes: in the source's layout. Shape (height, width) each, chroma subsampled.
+
+        Returns:
+            Planes in the target's layout, all of the size of the first.
+        """
+        if self.is_identity:
+            return tuple(planes)
+        if self._is_depth_only:
+            return tuple(_rescale(plane, self._source, self._target) for plane in planes)
+        size = Size(*planes[0].shape)
+        num_planes = self._target.num_colors + (self._target.alpha is not Alpha.NONE)
+        out = tuple(np.empty(size, self._target.dtype) for _ in range(num_planes))
+        for top in range(0, size.height, _BAND_ROWS):
+            rows = slice(top, min(top + _BAND_ROWS, size.height))
+            for plane, band in zip(out, self._convert_band(planes, rows), strict=True):
+                plane[rows] = band
+        return out
+
+    @property
+    def _is_depth_only(self) -> bool:
+        source, target = self._source, self._target
+        return (
+            (source.model, source.alpha) == (target.model, target.alpha)
+            and not (source.is_float or target.is_float)
+            and code_scale(self._colorimetry, source)[:2] == (source.max_code, 0)
+        )
+
+    def _convert_band(self, planes: Sequence[Plane], rows: slice) -> list[Plane]:
+        colors = self._decode_colors(planes, rows)
+        alpha = None
+        if self._source.alpha is not Alpha.NONE:
+            alpha = planes[-1][rows].astype(np.float32) / np.float32(self._source.max_code)
+        colors = self._change_light(colors, alpha)
+        if self._target.num_colors > len(colors):
+            colors = np.repeat(colors, 3, axis=0)
+        bands = [*colors] if alpha is None or self._target.alpha is Alpha.NONE else [*colors, alpha]
+        return [self._quantize(band) for band in bands]
+
+    def _decode_colors(self, planes: Sequence[Plane], rows: slice) -> FloatArray:
+        """Return R'G'B', or grey, of a band as float32. Shape (3 or 1, rows, width)."""
+        source = self._source
+        if source.is_float:
+            return np.stack([plane[rows] for plane in planes[: source.num_colors]]).astype(np.float32)
+        affine = code_to_rgb(self._colorimetry, self._size, source)
+        matrix, offset = affine.matrix.astype(np.float32), affine.offset.astype(np.float32)
+        width = planes[0].shape[1]
+        bands = [planes[0][rows].astype(np.float32)]
+        for plane in planes[1 : source.num_colors]:
+            bands.append(upsample(plane, rows, width, subsampling=source.subsampling))
+        out = np.empty((source.num_colors, *bands[0].shape), np.float32)
+        for index, color in enumerate(out):
+            color[:] = offset[index]
+            for weight, band in zip(matrix[index], bands, strict=False):
+                if weight:
+                    color += weight * band
+        return out
+
+    def _change_light(self, colors: FloatArray, alpha: FloatArray | None) -> FloatArray:
+        """Apply the transfer curve and the alpha policy; a curve acts on straight colours only."""
+        curve = self._decode or self._encode
+        premultiplied = self._source.alpha is Alpha.PREMULTIPLIED
+        wants_premultiplied = self._target.alpha is Alpha.PREMULTIPLIED
+        if alpha is not None and premultiplied and (curve is not None or not wants_premultiplied):
+            colors, premultiplied = unpremultiply(colors, alpha[None]), False
+        if curve is not None:
+            if curve is self._encode:
+                self._warn_of_clipping(colors)
+            colors = curve(torch.from_numpy(colors)).numpy()
+        if alpha is not None and wants_premultiplied and not premultiplied:
+            colors = premultiply(colors, alpha[None])
+        return colors
+
+    def _warn_of_clipping(self, colors: FloatArray) -> None:
+        if self._has_warned or float(colors.max(initial=0)) <= 1:
+            return
+        self._has_warned = True
+        message = "the output cannot hold scene-linear values above 1: highlights are clipped; write .exr to keep them"
+        warnings.warn(message, ChromacordWarning, stacklevel=2)
+
+    def _quantize(self, band: FloatArray) -> Plane:
+        if self._target.is_float:
+            return band
+        codes: Plane = np.rint(np.clip(band, 0, 1) * np.float32(self._target.max_code)).astype(self._target.dtype)
+        return codes
+
+
+def upsample(plane: Plane, rows: slice, width: int, *, subsampling: tuple[int, int]) -> FloatArray:
+    """Bring rows of a chroma plane to the size of luma by linear interpolation.
+
+    Siting as in MPEG-2 and H.264 ("left", ITU-T H.273 chroma location 0): on the left luma sample of its group
+    horizontally, half-way between the rows of its group vertically. Beyond the border the last sample repeats.
+
+    Args:
+        plane: chroma. Shape (chroma height, chroma width).
+        rows: luma rows wanted.
+        width: of luma.
+        subsampling: log2 of the step, (vertical, horizontal).
+
+    Returns:
+        Shape (rows, width).
+    """
+    vertical, horizontal = subsampling
+    y = np.arange(rows.start, rows.stop, dtype=np.float32)
+    x = np.arange(width, dtype=np.float32) / np.float32(1 << horizontal)
+    if vertical:
+        y = (y + np.float32(0.5)) / np.float32(1 << vertical) - np.float32(0.5)
+    lines = _interpolate(plane, y, axis=0)
+    return lines if not horizontal else _interpolate(lines, x, axis=1)
+
+
+def _interpolate(plane: Plane, positions: FloatArray, *, axis: int) -> FloatArray:
+    last = plane.shape[axis] - 1
+    low = np.floor(positions)
+    weight = np.expand_dims(positions - low, 1 - axis).astype(np.float32)
+    below = np.clip(low.astype(np.intp), 0, last)
+    above = np.clip(low.astype(np.intp) + 1, 0, last)
+    first = np.take(plane, below, axis).astype(np.float32)
+    if not weight.any():
+        return first
+    return first + weight * (np.take(plane, above, axis).astype(np.float32) - first)
+
+
+def _rescale(plane: Plane, source: PixelFormat, target: PixelFormat) -> Plane:
+    """Return codes times target.max_code / source.max_code, rounded half up, in exact integers."""
+    high, low = target.max_code, source.max_code
+    # A table has at most 65536 entries and is exact; codes times codes would need 64 bits for each pixel.
+    table = (np.arange(low + 1, dtype=np.uint64) * np.uint64(high) + np.uint64(low // 2)) // np.uint64(low)
+    scaled: npt.NDArray[np.generic] = table.astype(target.dtype)[plane]
+    return scaled
+
+
+def _decoder(source: VideoInfo) -> Callable[[Tensor], Tensor] | None:
+    transfer = source.colorimetry.transfer
+    if transfer == UNSPECIFIED:
+        transfer = 1 if source.pixel_format.model == "yuv" else 13
+    if transfer == _LINEAR:
+        return None
+    if transfer not in _DECODERS:
+        raise CodecError(
+            f"{source.path}: transfer code {transfer} (ITU-T H.273) cannot be taken to linear light; "
+            "write .png, .tif or .dpx, or convert the source to BT.709 first"
+        )
+    return _DECODERS[transfer]
+
+
+def stored_colorimetry(source: Colorimetry, *, scene_linear: bool) -> Colorimetry:
+    """Return the tags of the RGB that `PlaneConverter` makes of a source.
+
+    Args:
+        source: tags of the source.
+        scene_linear: whether the sink stores linear light.
+    """
+    if scene_linear:
+        return Colorimetry(source.primaries, UNSPECIFIED, 0, full_range=True, scene_linear=True)
+    transfer = 13 if source.scene_linear else source.transfer
+    return Colorimetry(source.primaries, transfer, 0, full_range=True)
