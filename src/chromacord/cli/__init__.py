@@ -1,0 +1,60 @@
+"""The command line: one command per file. What is heavy (torch, av) is imported inside the commands only."""
+
+import signal
+import sys
+from collections.abc import Sequence
+from importlib.metadata import version
+from typing import Annotated
+
+import typer
+
+from chromacord.cli import bench, demo, harmonize, info, methods
+from chromacord.cli.job import BAD_INPUT, OK, terminate
+
+EPILOG = (
+    "Exit codes: 0 done; 1 a bug, with a traceback; 2 an input, an option or the output cannot be used: one line says "
+    "what, where and what to do, and nothing is kept; 130 stopped with Ctrl-C; 143 stopped with SIGTERM."
+)
+
+app = typer.Typer(
+    name="chromacord",
+    help="Make a pasted foreground look as if it had been filmed with its background, over a whole video.",
+    epilog=EPILOG,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command("harmonize", epilog=EPILOG)(harmonize.harmonize)
+app.command("methods")(methods.methods)
+app.command("info")(info.info)
+app.command("demo")(demo.demo)
+app.add_typer(bench.app, name="bench")
+
+
+@app.callback(invoke_without_command=True)
+def start(
+    context: typer.Context,
+    show_version: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False,
+) -> None:
+    """Show the version, or the help where no command is given."""
+    if show_version:
+        print(f"chromacord {version('chromacord')}")
+    elif context.invoked_subcommand is None:
+        print(context.get_help())
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and leave the process with its exit code.
+
+    Args:
+        arguments: what follows the program's name; None: what the process was started with.
+    """
+    signal.signal(signal.SIGTERM, terminate)
+    try:
+        code = app(args=arguments, prog_name="chromacord", standalone_mode=False)
+    except typer.TyperException as error:
+        context = getattr(error, "ctx", None)
+        command = context.command_path if context else "chromacord"
+        message = error.format_message().rstrip(".")
+        print(f"error: {message[:1].lower()}{message[1:]}; see {command} --help", file=sys.stderr)
+        sys.exit(BAD_INPUT)
+    sys.exit(code if isinstance(code, int) else OK)

@@ -1,0 +1,71 @@
+"""What every command does around its work: warnings and errors become lines, and the process gets its exit code."""
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import NoReturn, TextIO
+
+from chromacord.cli.display import Display
+from chromacord.errors import ChromacordError, ChromacordWarning
+
+OK = 0
+BAD_INPUT = 2
+INTERRUPTED = 130
+TERMINATED = 143
+
+
+class Terminated(SystemExit):
+    """SIGTERM arrived. An exception, so that what holds a half-written output removes it on the way out."""
+
+
+def terminate(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001
+    """Turn SIGTERM into an exception (a signal handler)."""
+    raise Terminated(TERMINATED)
+
+
+@contextmanager
+def job(display: Display) -> Iterator[None]:
+    """Run a command's work: what it warns of and how it ends goes to `display`.
+
+    Raises:
+        SystemExit: the work ended with an error that the user can do something about, or was stopped.
+    """
+    with display, _warnings_to(display):
+        try:
+            yield
+        except ChromacordError as error:
+            display.error(error, str(error))
+            raise SystemExit(BAD_INPUT) from None
+        except KeyboardInterrupt as error:
+            display.error(error, "stopped with Ctrl-C; nothing was kept")
+            raise SystemExit(INTERRUPTED) from None
+        except Terminated as error:
+            display.error(error, "stopped with SIGTERM; nothing was kept")
+            raise
+        except Exception as error:
+            display.bug(error)
+            raise
+
+
+@contextmanager
+def _warnings_to(display: Display) -> Iterator[None]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("default", ChromacordWarning)
+        ordinary = warnings.showwarning
+
+        def show(
+            message: Warning | str,
+            category: type[Warning],
+            filename: str,
+            lineno: int,
+            file: TextIO | None = None,
+            line: str | None = None,
+        ) -> None:
+            if issubclass(category, ChromacordWarning):
+                display.warning(str(message))
+            else:
+                ordinary(message, category, filename, lineno, file, line)
+
+        warnings.showwarning = show
+        yield

@@ -1,0 +1,26 @@
+"""`chromacord methods`: what there is to choose from."""
+
+from rich.console import Console
+from rich.table import Table
+
+from chromacord.cli.display import choose_display
+from chromacord.cli.job import job
+
+
+def methods() -> None:
+    """List the methods: what each does, and whether its grade can be written as a LUT."""
+    with job(choose_display(quiet=True)):
+        from chromacord.methods import DEFAULT_METHOD, list_methods, load_method
+
+        table = Table(box=None, pad_edge=False)
+        for heading in ("name", "kind", "grade", "what it does"):
+            table.add_column(heading, no_wrap=heading != "what it does")
+        for method in list_methods():
+            learned = any(True for _ in load_method(method.name).parameters())
+            table.add_row(
+                method.name,
+                "learned" if learned else "classical",
+                "LUT-exportable" if method.is_global else "local",
+                method.description + (" (the default)" if method.name == DEFAULT_METHOD else ""),
+            )
+        Console().print(table)
