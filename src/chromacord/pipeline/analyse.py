@@ -61,6 +61,7 @@ class Tally:
     num_frames: int = 0
     num_empty: int = 0
     num_full: int = 0
+    num_analysed: int = 0
 
 
 def analyse(
@@ -123,6 +124,7 @@ def observe(
         tally.num_full += mask.is_full
         if mask.is_usable and frame.index >= due:
             due = frame.index + step
+            tally.num_analysed += 1
             rgb = torch.from_numpy(proxy(frame, info, size)).permute(2, 0, 1).contiguous()
             yield Observation(frame.index, shot, rgb, torch.from_numpy(mask.scaled(size))[None], mask.area())
 
@@ -172,5 +174,3 @@ def working_size(method: Method, info: VideoInfo) -> Size:
         return method.working_size
     scale = min(1.0, ANY_SIZE / max(info.size))
     return Size(max(1, round(info.size.height * scale)), max(1, round(info.size.width * scale)))
-
-

@@ -1,11 +1,12 @@
 """A composite with its mask, from whatever files they come, that can be read from the start as often as needed."""
 
+import warnings
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Protocol
 
-from chromacord.errors import InputError, MismatchError
+from chromacord.errors import ChromacordWarning, InputError, MismatchError
 from chromacord.io import FrameSource, LayeredSource
 from chromacord.pipeline.analyse import MaskedFrame
 from chromacord.pipeline.masks import MaskReader, shown_size, without_alpha
@@ -33,7 +34,9 @@ class CompositeClip:
 
     foreground: VideoInfo | None = None
 
-    def __init__(self, composite: FrameSource, mask: FrameSource | None, *, mask_fit: bool = False) -> None:
+    def __init__(
+        self, composite: FrameSource, mask: FrameSource | None, *, mask_fit: bool = False, salvage: bool = False
+    ) -> None:
         """Check that the two belong together.
 
         Args:
@@ -41,17 +44,16 @@ class CompositeClip:
             mask: its luma is the mask, white for the foreground; a single still serves for all frames. None: the
                 composite's own alpha is the mask.
             mask_fit: scale a mask of another size.
+            salvage: where one clip is shorter, end there with a warning.
 
         Raises:
             InputError: the composite has no alpha.
             MismatchError: the sizes differ.
         """
-        self._composite, self._mask = composite, mask
+        self._composite, self._mask, self._salvage = composite, mask, salvage
         if mask is None:
             if not composite.has_alpha:
-                raise InputError(
-                    f"{composite.info.path}: has no alpha channel to take the mask from; give a mask file"
-                )
+                raise InputError(f"{composite.info.path}: has no alpha channel to take the mask from; give a mask file")
             self.info, self.paths = without_alpha(composite.info), (composite.info.path,)
             self._reader = MaskReader(composite.info, composite.info, from_alpha=True)
             return
@@ -83,12 +85,19 @@ class CompositeClip:
             for frame in frames:
                 partner = next(masks, None)
                 if partner is None:
-                    raise self._mismatch(number, number, number + 1 + _count(frames))
+                    self._end(self._mismatch(number, number, number + 1 + _count(frames)))
+                    return
                 yield MaskedFrame(frame, self._reader.read(partner))
                 number += 1
             extra = _count(masks)
             if extra:
-                raise self._mismatch(number, number + extra, number)
+                self._end(self._mismatch(number, number + extra, number))
+
+    def _end(self, mismatch: MismatchError) -> None:
+        """Refuse clips of different lengths, or say that the shorter one decides."""
+        if not self._salvage:
+            raise mismatch
+        warnings.warn(ChromacordWarning(f"{mismatch}. Salvaged: the shorter one decides"), stacklevel=2)
 
     def _mismatch(self, first: int, num_masks: int, num_frames: int) -> MismatchError:
         mask = self.paths[1]

@@ -1,7 +1,7 @@
 """A grade: the colour transforms decided for a clip, on the time lines of its shots."""
 
 import math
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -49,7 +49,7 @@ class Shot:
         """Return the transform of a frame: between two keys their blend, before the first and after the last it."""
         if not self.keys or self.strength == 0:
             return None
-        following = bisect_right([key.index for key in self.keys], index)
+        following = bisect_right(self.keys, index, key=_index)
         before, after = self.keys[max(following - 1, 0)], self.keys[min(following, len(self.keys) - 1)]
         if before is after or index <= before.index:
             return blend(before.transform, self.strength)
@@ -79,14 +79,14 @@ class Grade:
 
     def shot_at(self, index: int) -> Shot | None:
         """Return the shot that a frame lies in."""
-        following = bisect_right([shot.start for shot in self.shots], index)
+        following = bisect_right(self.shots, index, key=lambda shot: shot.start)
         shot = self.shots[following - 1] if following else None
         return shot if shot is not None and index < shot.stop else None
 
-    def keys(self) -> Iterator[Key]:
-        """Iterate over the keys of all shots."""
-        for shot in self.shots:
-            yield from shot.keys
+    @property
+    def keys(self) -> tuple[Key, ...]:
+        """The keys of all shots."""
+        return tuple(key for shot in self.shots for key in shot.keys)
 
     def scaled(self, strength: float) -> "Grade":
         """Return the grade with every shot's strength multiplied."""
@@ -129,8 +129,11 @@ def steady(keys: tuple[Key, ...], consistency: Consistency, rate: Fraction) -> t
 
 
 def _smoothed(center: Key, keys: tuple[Key, ...], reach: float) -> Key:
-    near = [key for key in keys if abs(key.index - center.index) < reach]
-    weights = [
-        max(key.weight, 1e-6) * (1 + math.cos(math.pi * (key.index - center.index) / reach)) for key in near
-    ]
+    first = bisect_right(keys, center.index - reach, key=_index)
+    near = keys[first : bisect_left(keys, center.index + reach, key=_index)]
+    weights = [max(key.weight, 1e-6) * (1 + math.cos(math.pi * (key.index - center.index) / reach)) for key in near]
     return replace(center, transform=weighted_mean([key.transform for key in near], weights))
+
+
+def _index(key: Key) -> int:
+    return key.index

@@ -66,7 +66,9 @@ class Mask:
         """Return the weights at another size, area-averaged. Shape (height, width)."""
         whole = self.crop(Box(0, 0, *self.plane.shape))
         shrinks = size.height <= whole.shape[0] and size.width <= whole.shape[1]
-        return cv2.resize(whole, (size.width, size.height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+        return cv2.resize(
+            whole, (size.width, size.height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+        )
 
     def area(self) -> float:
         """Return the share of the picture that is foreground, in [0, 1]."""
@@ -103,7 +105,10 @@ class MaskReader:
         if self._from_alpha:
             plane = frame.planes[-1]
         elif self._format.model == "rgb":
-            plane = cv2.transform(cv2.merge([np.ascontiguousarray(p) for p in frame.planes[:3]]).astype(np.float32), np.array([BT709_LUMA]))
+            plane = cv2.transform(
+                cv2.merge([np.ascontiguousarray(p) for p in frame.planes[:3]]).astype(np.float32),
+                np.array([BT709_LUMA]),
+            )
         else:
             plane = frame.planes[0]
         if self._turns:

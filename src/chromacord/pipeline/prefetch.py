@@ -50,7 +50,7 @@ def _fill(items: Iterable[Item], queue: "Queue[Item | _End]", stop: Event) -> No
         for item in source:
             if not _put(queue, item, stop):
                 break
-    except BaseException as error:  # noqa: BLE001 - raised again by the consumer
+    except BaseException as error:
         end = _End(error)
     finally:
         close = getattr(source, "close", None)
@@ -125,6 +125,6 @@ def _empty(
             return
         try:
             write(item)
-        except BaseException as error:  # noqa: BLE001 - raised again by the producer
+        except BaseException as error:
             failures.append(error)
             stop.set()

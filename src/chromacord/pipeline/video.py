@@ -1,0 +1,139 @@
+"""The main job: paths in, files out."""
+
+from collections.abc import Callable
+from os import PathLike
+from pathlib import Path
+from typing import Literal
+
+from chromacord.errors import InputError
+from chromacord.io import Encoding, LayeredSource, open_source
+from chromacord.methods.base import Method
+from chromacord.pipeline.clip import CompositeClip, LayeredClip, MaskedClip
+from chromacord.pipeline.grade import Consistency
+from chromacord.pipeline.job import Job, Outputs, Summary
+from chromacord.types import Progress
+
+DEFAULT_METHOD = "mkl"
+
+StrPath = str | PathLike[str]
+
+
+def harmonize_video(
+    composite: StrPath | None = None,
+    *,
+    output: StrPath,
+    mask: StrPath | None = None,
+    foreground: StrPath | None = None,
+    alpha: StrPath | None = None,
+    background: StrPath | None = None,
+    method: str | Method = DEFAULT_METHOD,
+    strength: float = 1.0,
+    consistency: Consistency | None = None,
+    grade_out: StrPath | None = None,
+    grade_in: StrPath | None = None,
+    lut_out: StrPath | None = None,
+    preview: StrPath | None = None,
+    frames: tuple[int | None, int | None] | None = None,
+    encoding: Encoding | None = None,
+    mask_fit: bool = False,
+    missing: Literal["error", "hold"] = "error",
+    salvage: bool = False,
+    force: bool = False,
+    progress: Callable[[Progress], object] | None = None,
+) -> Summary:
+    """Harmonize a clip: a composite and its mask, or a foreground with alpha over a background.
+
+    All outputs appear whole when everything has succeeded, or not at all.
+
+    Args:
+        composite: a video file, an image sequence ("shot.%04d.png", "shot.####.exr", a folder) or a still.
+        output: where to write; the suffix decides the format. Sequences are named like sequences.
+        mask: white for the foreground; a clip like the composite, a still for all frames, or "alpha": the
+            composite's own alpha channel.
+        foreground: instead of a composite: the layer to paste, with `background`.
+        alpha: the foreground's coverage, where it has no alpha channel of its own.
+        background: the clip under the foreground; the output follows its format.
+        method: a name of `list_methods()`, or a loaded method.
+        strength: 0 returns the source, 1 is the full grade.
+        consistency: "shot" for one grade a shot, "smooth" for a slowly moving one, "frame" for one a frame. None:
+            "smooth", or "shot" when LUTs are written, since a LUT cannot move.
+        grade_out: write what was decided, as JSON.
+        grade_in: render a grade file instead of analysing; `strength` then weakens it further.
+        lut_out: a folder for one .cube file a shot.
+        preview: write before and after side by side, to a video or a picture by the suffix.
+        frames: only the frames first..stop-1, counted from 0; None on either side leaves it open.
+        encoding: codec, quality and speed; None keeps the source's codec, visually lossless.
+        mask_fit: scale a mask of another size to the composite's.
+        missing: for a gap in an image sequence: refuse it, or hold the frame before.
+        salvage: of a file cut off in the middle, use what can be decoded.
+        force: replace existing outputs.
+        progress: called a few times a second.
+
+    Raises:
+        ChromacordError: an input, an option or an output cannot be used; says which, where and what to do.
+    """
+    if not 0 <= strength <= 1:
+        raise InputError(f"strength must lie in 0..1, got {strength}")
+    clip = _open_clip(
+        _paths(composite=composite, mask=mask, foreground=foreground, alpha=alpha, background=background),
+        mask_fit=mask_fit,
+        missing=missing,
+        salvage=salvage,
+    )
+    optional = _paths(grade_out=grade_out, lut_out=lut_out, preview=preview, grade_in=grade_in)
+    outputs = Outputs(
+        Path(output), optional["grade_out"], optional["lut_out"], optional["preview"], encoding or Encoding(), force
+    )
+    job = Job(
+        clip,
+        outputs,
+        method=method,
+        strength=strength,
+        consistency=consistency or ("shot" if lut_out is not None else "smooth"),
+        grade_in=optional["grade_in"],
+        frames=_range(frames),
+        progress=progress,
+    )
+    return job.run()
+
+
+def _paths(**paths: StrPath | None) -> dict[str, Path | None]:
+    return {name: None if path is None else Path(path) for name, path in paths.items()}
+
+
+def _range(frames: tuple[int | None, int | None] | None) -> tuple[int, int | None] | None:
+    if frames is None:
+        return None
+    start, stop = frames[0] or 0, frames[1]
+    if start < 0 or (stop is not None and stop <= start):
+        raise InputError(f"frames {start}:{'' if stop is None else stop} is no range; give first:stop, counted from 0")
+    return start, stop
+
+
+def _open_clip(
+    paths: dict[str, Path | None], *, mask_fit: bool, missing: Literal["error", "hold"], salvage: bool
+) -> MaskedClip:
+    """Open a composite with its mask, or layers, whichever was given."""
+    given = {name for name, path in paths.items() if path is not None}
+    sources = {
+        name: open_source(path, missing=missing, salvage=salvage)
+        for name, path in paths.items()
+        if path is not None and given in _COMBINATIONS and not (name == "mask" and str(path) == "alpha")
+    }
+    if given == {"composite", "mask"}:
+        return CompositeClip(sources["composite"], sources.get("mask"), mask_fit=mask_fit, salvage=salvage)
+    if given in _COMBINATIONS:
+        return LayeredClip(LayeredSource(sources["foreground"], sources["background"], sources.get("alpha")))
+    if given == {"composite"}:
+        raise InputError(f"{paths['composite']}: needs a mask; give --mask FILE, or --mask alpha for its own alpha")
+    raise InputError(
+        "give either a composite with --mask, or --foreground (with --alpha, if it has no alpha of its own) "
+        f"and --background; got {', '.join(sorted(given)) or 'nothing'}"
+    )
+
+
+_COMBINATIONS = (
+    {"composite", "mask"},
+    {"foreground", "background"},
+    {"foreground", "alpha", "background"},
+)
