@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import groupby
+from operator import itemgetter
 from typing import NamedTuple
 
 import torch
@@ -87,17 +88,43 @@ def analyse(
         The grade, and what was counted.
     """
     tally = Tally()
-    step = 1 if consistency == "frame" else max(1, round(info.rate / ANALYSIS_RATE))
-    size = working_size(method, info)
-    keys: dict[int, tuple[Key, ...]] = {}
-    for shot, members in groupby(observe(frames, info, size, step, tally), key=lambda seen: seen.shot):
-        keys[shot] = steady(tuple(decide(members, method, exportable=exportable)), consistency, info.rate)
+    decided = decide_all(frames, info, method, tally, consistency=consistency, exportable=exportable)
+    keys = {
+        shot: steady(tuple(key for _, key in members), consistency, info.rate)
+        for shot, members in groupby(decided, key=itemgetter(0))
+    }
     stops = [*tally.starts[1:], tally.first + tally.num_frames]
     shots = tuple(
         Shot(start, stop, keys.get(number, ()))
         for number, (start, stop) in enumerate(zip(tally.starts, stops, strict=True))
     )
     return Grade(shots, name, consistency, info.rate, tally.first + tally.num_frames), tally
+
+
+def decide_all(
+    frames: Iterable[MaskedFrame],
+    info: VideoInfo,
+    method: Method,
+    tally: Tally,
+    *,
+    consistency: Consistency,
+    exportable: bool = False,
+) -> Iterator[tuple[int, Key]]:
+    """Iterate over the shots' numbers and their keys, not yet smoothed, reading no more frames than needed.
+
+    Args:
+        frames: all frames in order.
+        info: of the composite.
+        method: decides.
+        tally: is filled while the frames go by.
+        consistency: "frame" looks at every frame.
+        exportable: decide only what a LUT can hold.
+    """
+    step = 1 if consistency == "frame" else max(1, round(info.rate / ANALYSIS_RATE))
+    seen = observe(frames, info, working_size(method, info), step, tally)
+    for shot, members in groupby(seen, key=lambda observation: observation.shot):
+        for key in decide(members, method, exportable=exportable):
+            yield shot, key
 
 
 def observe(

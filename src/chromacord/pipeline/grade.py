@@ -5,6 +5,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import cached_property
 from typing import Literal
 
 from chromacord.color.transforms import ColorTransform, Lut3d, blend, weighted_mean
@@ -50,11 +51,17 @@ class Shot:
         if not self.keys or self.strength == 0:
             return None
         following = bisect_right(self.keys, index, key=_index)
-        before, after = self.keys[max(following - 1, 0)], self.keys[min(following, len(self.keys) - 1)]
-        if before is after or index <= before.index:
-            return blend(before.transform, self.strength)
-        share = (index - before.index) / (after.index - before.index)
-        return blend(weighted_mean([before.transform, after.transform], [1 - share, share]), self.strength)
+        left, right = max(following - 1, 0), min(following, len(self.keys) - 1)
+        before, after = self._blended[left], self._blended[right]
+        if left == right or index <= self.keys[left].index:
+            return before
+        share = (index - self.keys[left].index) / (self.keys[right].index - self.keys[left].index)
+        return weighted_mean([before, after], [1 - share, share])
+
+    @cached_property
+    def _blended(self) -> tuple[ColorTransform, ...]:
+        """The keys' transforms at this strength, made once: a renderer knows a transform again by its identity."""
+        return tuple(blend(key.transform, self.strength) for key in self.keys)
 
     def mean(self) -> ColorTransform | None:
         """Return the one transform that stands for the whole shot, strength included."""

@@ -115,19 +115,25 @@ class _Field:
     """The matrices of an affine field at any rectangle of a picture, without making them for the whole picture."""
 
     def __init__(self, transform: AffineField, size: Size) -> None:
-        self._coefficients = transform.parameters[0].flatten(0, 1).numpy()  # (12, h, w)
+        # (h, 12 * w) and (12, w) layouts below keep both stretches plain matrix products, which BLAS does fast.
+        self._nodes = transform.parameters[0].flatten(0, 1).permute(1, 0, 2).contiguous().numpy()  # (h, 12, w)
         self._size = size
+        self._columns: tuple[int, int] = (0, 0)
+        self._stretched = np.empty((0, 0), np.float32)
 
     def __call__(self, rgb: FloatArray, box: Box) -> FloatArray:
         """Map a rectangle. Shape (height, width, 3)."""
-        _, height, width = self._coefficients.shape
+        height, _, width = self._nodes.shape
+        if self._columns != (box.left, box.right):  # all strips of a frame share their columns
+            self._columns = (box.left, box.right)
+            weights = stretch_weights(width, self._size.width, box.left, box.right)
+            self._stretched = (self._nodes.reshape(-1, width) @ weights.T).reshape(height, -1)
         rows = stretch_weights(height, self._size.height, box.top, box.bottom)
-        columns = stretch_weights(width, self._size.width, box.left, box.right)
-        field = rows @ (self._coefficients @ columns.T)  # (12, rows, columns)
-        red, green, blue = rgb[..., 0], rgb[..., 1], rgb[..., 2]
+        field = (rows @ self._stretched).reshape(len(rows), 12, -1)
+        red, green, blue = np.ascontiguousarray(np.moveaxis(rgb, -1, 0))
         out = np.empty(rgb.shape, np.float32)
         for channel in range(3):
-            a, b, c, d = field[4 * channel : 4 * channel + 4]
+            a, b, c, d = np.moveaxis(field[:, 4 * channel : 4 * channel + 4], 1, 0)
             out[..., channel] = a * red + b * green + c * blue + d
         return out
 

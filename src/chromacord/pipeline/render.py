@@ -137,7 +137,8 @@ def pack(planes: tuple[Plane, ...], info: VideoInfo, box: Box) -> FloatArray:
         plane = planes[number if info.pixel_format.num_colors == 3 else 0]
         if number and (down or right):
             part = plane[box.top >> down : -(-box.bottom >> down), box.left >> right : -(-box.right >> right)]
-            part = part.repeat(1 << down, axis=0)[:height].repeat(1 << right, axis=1)[:, :width]
+            size = (part.shape[1] << right, part.shape[0] << down)
+            part = cv2.resize(part, size, interpolation=cv2.INTER_NEAREST)[:height, :width]
         else:
             part = plane[box.top : box.bottom, box.left : box.right]
         samples.append(np.ascontiguousarray(part))
@@ -153,6 +154,7 @@ def block_mean(values: FloatArray, down: int, right: int) -> FloatArray:
     """
     rows, columns = 1 << down, 1 << right
     height, width = values.shape
-    padded = np.pad(values, ((0, -height % rows), (0, -width % columns)), mode="edge")
-    size = (padded.shape[1] // columns, padded.shape[0] // rows)
-    return cv2.resize(padded, size, interpolation=cv2.INTER_AREA)
+    if height % rows or width % columns:
+        values = np.pad(values, ((0, -height % rows), (0, -width % columns)), mode="edge")
+    size = (values.shape[1] // columns, values.shape[0] // rows)
+    return cv2.resize(values, size, interpolation=cv2.INTER_AREA)

@@ -1,0 +1,160 @@
+"""The same two passes for pictures that are already in memory: arrays in, arrays out, from any source."""
+
+import math
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator
+from fractions import Fraction
+from itertools import chain, tee
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from chromacord.errors import InputError, MismatchError, NonFiniteError
+from chromacord.color.transforms import ColorTransform
+from chromacord.methods import load_method
+from chromacord.methods.base import Method
+from chromacord.pipeline.analyse import MaskedFrame, Tally, decide_all
+from chromacord.pipeline.grade import SMOOTHING_SECONDS, Consistency, Key, Shot, steady
+from chromacord.pipeline.masks import Mask
+from chromacord.pipeline.render import Renderer
+from chromacord.types import Colorimetry, Frame, PixelFormat, Size, VideoInfo
+
+Array = npt.NDArray[Any]
+
+
+def harmonize_frames(
+    pairs: Iterable[tuple[Array, Array]],
+    method: str | Method,
+    *,
+    strength: float = 1.0,
+    consistency: Consistency = "smooth",
+    rate: Fraction | float = 25,
+) -> Iterator[Array]:
+    """Harmonize pictures one after another.
+
+    Only as many pictures are held as smoothing must look ahead: about a second and a bit, whatever the length. With
+    "shot", a shot's pictures are held until it has ended.
+
+    Args:
+        pairs: composite and mask of each frame, in order. Composites are display-referred RGB: uint8, uint16, or
+            floats in [0, 1], shape (H, W, 3); masks bool, uint8, uint16 or floats in [0, 1], shape (H, W) or
+            (H, W, 1). All frames have one size and type.
+        method: a name of `list_methods()`, or a loaded method.
+        strength: 0 returns the source, 1 is the full grade.
+        consistency: "shot" for one grade a shot, "smooth" for a slowly moving one, "frame" for one a frame.
+        rate: frames a second; decides how many frames are looked at, and how fast the grade may move.
+
+    Yields:
+        The harmonized frame, of the composite's shape and type. Pixels with mask 0 are the composite's.
+
+    Raises:
+        InputError: `strength` or an array cannot be used.
+        MismatchError: a frame and its mask, or two frames, differ in size.
+    """
+    if not 0 <= strength <= 1:
+        raise InputError(f"strength must lie in 0..1, got {strength}")
+    loaded = load_method(method) if isinstance(method, str) else method
+    source = iter(pairs)
+    first = next(source, None)
+    if first is None:
+        return
+    info = _describe(np.asarray(first[0]), Fraction(rate).limit_denominator(1001))
+    masked_frames = (_masked_frame(index, *pair, info) for index, pair in enumerate(chain([first], source)))
+    ahead, behind = tee(masked_frames)  # holds just the frames between the one analysed and the one rendered
+    shots = _ShotsAhead(ahead, info, loaded, consistency, strength)
+    renderer = Renderer(info)
+    for masked in behind:
+        transform = shots.at(masked.frame.index) if masked.mask.is_usable else None
+        planes = renderer.render(masked, transform).planes
+        yield np.stack(planes, axis=-1).astype(np.asarray(first[0]).dtype, copy=False)
+
+
+class _ShotsAhead:
+    """The grade around one frame after another, decided just far enough ahead."""
+
+    def __init__(
+        self,
+        frames: Iterable[MaskedFrame],
+        info: VideoInfo,
+        method: Method,
+        consistency: Consistency,
+        strength: float,
+    ) -> None:
+        self._tally = Tally()
+        self._keys = decide_all(frames, info, method, self._tally, consistency=consistency)
+        self._known: list[tuple[int, Key]] = []
+        self._consistency, self._rate, self._strength = consistency, info.rate, strength
+        reach = math.ceil(SMOOTHING_SECONDS * info.rate)
+        # A frame lies between two keys, and each of them is smoothed with its neighbours within reach.
+        self._needed = 2 * reach if consistency == "smooth" else 1
+        self._shot: tuple[int, int, Shot] | None = None
+
+    def at(self, index: int) -> ColorTransform | None:
+        """Return the transform of a frame; indices must not fall."""
+        ended = False
+        while not ended and not self._is_known(index):
+            decided = next(self._keys, None)
+            ended = decided is None
+            if decided is not None:
+                self._known.append(decided)
+        number = bisect_right(self._tally.starts, index) - 1
+        oldest = 0 if self._consistency == "shot" else index - 2 * self._needed
+        self._known = [(shot, key) for shot, key in self._known if shot >= number and key.index >= oldest]
+        keys = tuple(key for shot, key in self._known if shot == number)
+        if self._shot is None or self._shot[:2] != (number, len(keys)) or self._consistency != "shot":
+            steadied = steady(keys, self._consistency, self._rate)
+            shot = Shot(self._tally.starts[number], index + 1, steadied, self._strength)
+            self._shot = (number, len(keys), shot)
+        return self._shot[2].at(index)
+
+    def _is_known(self, index: int) -> bool:
+        """Whether every key that the frame's grade depends on has been decided."""
+        if not self._known or self._tally.num_frames <= index:
+            return False
+        shot, key = self._known[-1]
+        if shot > bisect_right(self._tally.starts, index) - 1:
+            return True
+        return self._consistency != "shot" and key.index >= index + self._needed
+
+
+def _describe(composite: Array, rate: Fraction) -> VideoInfo:
+    """Return what a file of such pictures would say of itself."""
+    if composite.ndim != 3 or composite.shape[2] != 3:
+        raise InputError(f"a composite has shape (H, W, 3), got {composite.shape}")
+    if composite.dtype not in (np.uint8, np.uint16) and not np.issubdtype(composite.dtype, np.floating):
+        raise InputError(f"a composite is uint8, uint16 or float, got {composite.dtype}")
+    is_float = np.issubdtype(composite.dtype, np.floating)
+    depth = 32 if is_float else 8 * composite.dtype.itemsize
+    return VideoInfo(
+        path=Path("frames"),
+        size=Size(*composite.shape[:2]),
+        pixel_format=PixelFormat("rgb", depth, is_float),
+        colorimetry=Colorimetry(full_range=True),
+        rate=rate,
+        time_base=1 / rate,
+        num_frames=None,
+        codec="rawvideo",
+        container="arrays",
+    )
+
+
+def _masked_frame(index: int, composite: Array, mask: Array, info: VideoInfo) -> MaskedFrame:
+    composite, mask = np.asarray(composite), np.asarray(mask)
+    if composite.shape != (*info.size, 3):
+        raise MismatchError(f"frame {index}: has shape {composite.shape}, the first frame {(*info.size, 3)}")
+    mask = mask[..., 0] if mask.ndim == 3 else mask
+    if mask.shape != info.size:
+        raise MismatchError(f"frame {index}: the mask has shape {mask.shape}, the composite {composite.shape}")
+    if mask.dtype == bool:
+        mask = mask.astype(np.uint8) * 255
+    white = float(np.iinfo(mask.dtype).max) if np.issubdtype(mask.dtype, np.integer) else 1.0
+    if info.pixel_format.is_float:
+        composite = composite.astype(np.float32, copy=False)
+        if not np.isfinite(composite).all():
+            raise NonFiniteError(f"frame {index}: holds NaN or infinity; replace them before harmonizing")
+    if white == 1.0:
+        mask = mask.astype(np.float32, copy=False)
+    planes = tuple(composite[..., channel] for channel in range(3))
+    return MaskedFrame(Frame(planes, index), Mask.from_plane(np.ascontiguousarray(mask), black=0.0, white=white))
