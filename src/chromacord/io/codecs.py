@@ -1,0 +1,310 @@
+"""Which codecs a video can be written in, what each can hold, and the choice of one for an output."""
+
+import warnings
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+from chromacord.errors import ChromacordWarning, CodecError
+from chromacord.io.pixels import describe
+from chromacord.types import Alpha, PixelFormat, VideoInfo
+
+
+@dataclass(frozen=True)
+class Codec:
+    """A codec of outputs: the encoder, and what it can hold."""
+
+    encoder: str
+    """libav's name of the encoder."""
+
+    pix_fmts: tuple[str, ...]
+    """libav's pixel formats that it takes, the most usual first."""
+
+    containers: tuple[str, ...]
+    """Suffixes of files that can hold it, the most usual first."""
+
+    options: dict[str, str] = field(default_factory=dict)
+    crf: float | None = None
+    """Constant quality that is visually lossless; None: the codec has no such setting."""
+
+    has_preset: bool = False
+    families: tuple[str, ...] = ()
+    """libav's names of source codecs that by default are written with this one."""
+
+    alpha_containers: tuple[str, ...] | None = None
+    """Suffixes of files that keep its alpha; None: all of them do."""
+
+    decoded_depth: int = 0
+    """Depth that decoders give its pictures where that is more than the encoder takes."""
+
+    matrix: int | None = None
+    """The only colour matrix that decoders read it with; None: any."""
+
+    full_range: bool | None = None
+    """The only range that decoders read it with; None: any."""
+
+    @property
+    def formats(self) -> dict[str, PixelFormat]:
+        """What it takes, by libav's name."""
+        return {name: describe(name) for name in self.pix_fmts}
+
+
+def _names(*families: str, depths: tuple[int, ...]) -> tuple[str, ...]:
+    return tuple(family if depth == 8 else f"{family}{depth}le" for depth in depths for family in families)
+
+
+_YUV = ("yuv420p", "yuv422p", "yuv444p")
+
+CODECS: dict[str, Codec] = {
+    "h264": Codec(
+        "libx264",
+        (*_names(*_YUV, depths=(8, 10)), "gray", "gray10le"),
+        (".mp4", ".mov", ".mkv", ".m4v"),
+        crf=15,
+        has_preset=True,
+        families=("h264",),
+    ),
+    "hevc": Codec(
+        "libx265",
+        (*_names(*_YUV, depths=(8, 10, 12)), "gray", "gray10le", "gray12le"),
+        (".mp4", ".mov", ".mkv", ".m4v"),
+        {"x265-params": "log-level=none"},
+        crf=16,
+        has_preset=True,
+        families=("hevc",),
+    ),
+    "av1": Codec(
+        "libsvtav1",
+        _names("yuv420p", depths=(8, 10)),
+        (".mp4", ".mkv", ".webm"),
+        {"preset": "8"},
+        crf=18,
+        has_preset=True,
+        families=("av1",),
+    ),
+    "vp9": Codec(
+        "libvpx-vp9",
+        ("yuv420p", "yuva420p", "yuv422p", "yuv444p"),
+        (".webm", ".mkv", ".mp4"),
+        # Alternate reference frames and alpha exclude each other in libvpx.
+        {"deadline": "good", "cpu-used": "4", "row-mt": "1", "b": "0", "auto-alt-ref": "0"},
+        crf=15,
+        families=("vp9", "vp8"),
+        alpha_containers=(".webm", ".mkv"),
+    ),
+    "prores": Codec(
+        "prores_ks",
+        ("yuv422p10le",),
+        (".mov", ".mkv", ".mxf"),
+        {"profile": "hq", "vendor": "apl0"},
+        families=("prores",),
+        full_range=False,
+    ),
+    "prores4444": Codec(
+        "prores_ks",
+        ("yuv444p10le", "yuva444p10le"),
+        (".mov", ".mkv"),
+        {"profile": "4444", "vendor": "apl0"},
+        families=("prores",),
+        decoded_depth=12,
+        full_range=False,
+    ),
+    "dnxhr": Codec(
+        "dnxhd",
+        ("yuv422p", "yuv422p10le", "yuv444p10le"),
+        (".mov", ".mxf"),
+        families=("dnxhd",),
+        matrix=1,
+        full_range=False,
+    ),
+    "ffv1": Codec(
+        "ffv1",
+        (
+            *_names(*_YUV, "gray", depths=(8, 10, 12, 14, 16)),
+            *_names("yuva420p", "yuva422p", "yuva444p", depths=(8, 10, 16)),
+            *_names("yuva422p", "yuva444p", depths=(12,)),
+            *("yuv440p", "yuv411p", "yuv410p", "bgr0", "bgra"),
+            *_names("gbrp", "gbrap", depths=(10, 12, 14, 16)),
+        ),
+        (".mkv", ".avi"),
+        {"level": "3", "slicecrc": "1", "g": "1"},
+        families=("ffv1", "huffyuv", "ffvhuff", "utvideo", "rawvideo", "v210", "png", "qtrle", "magicyuv"),
+    ),
+    "mjpeg": Codec(
+        "mjpeg",
+        ("yuvj420p", "yuvj422p", "yuvj444p"),
+        (".mov", ".mkv", ".avi", ".mp4"),
+        # 236 is twice libav's lambda for a quantizer of 1: the finest steps of the tables but one.
+        {"flags": "+qscale", "global_quality": "236"},
+        families=("mjpeg",),
+        matrix=5,
+        full_range=True,
+    ),
+}
+"""Every codec that `--codec` takes, by its name there."""
+
+
+class Container(NamedTuple):
+    """A kind of video file."""
+
+    muxer: str
+    """libav's name of the muxer."""
+
+    usual: tuple[str, ...]
+    """Codecs to write it in where the source's own does not go there, in order of preference."""
+
+
+CONTAINERS: dict[str, Container] = {
+    ".mp4": Container("mp4", ("h264", "hevc")),
+    ".m4v": Container("mp4", ("h264", "hevc")),
+    ".mov": Container("mov", ("h264", "prores", "prores4444")),
+    ".mkv": Container("matroska", ("h264", "hevc", "ffv1")),
+    ".webm": Container("webm", ("vp9", "av1")),
+    ".avi": Container("avi", ("ffv1", "mjpeg")),
+    ".mxf": Container("mxf", ("dnxhr",)),
+}
+"""Every kind of video file that can be written, by suffix."""
+
+
+class Choice(NamedTuple):
+    """How an output will be written."""
+
+    name: str
+    """Key of `CODECS`."""
+
+    codec: Codec
+    pix_fmt: str
+    """libav's name of the format that the encoder is given."""
+
+    muxer: str
+
+
+def choose(source: VideoInfo, out: Path, codec: str | None = None) -> Choice:
+    """Choose codec and pixel format for an output.
+
+    By default the source's codec family, depth, subsampling and alpha are kept where the container permits, else the
+    container's usual codec is taken.
+
+    Args:
+        source: the clip whose planes will be written.
+        out: the output; its suffix names the container.
+        codec: what the user wants, a name of `CODECS`.
+
+    Raises:
+        CodecError: an unknown codec or suffix; a container that cannot hold the codec; without the user's own word,
+            a codec that would lose alpha, depth or colour.
+
+    Warns:
+        ChromacordWarning: the user's codec loses one of these, or chroma samples are lost.
+    """
+    suffix = out.suffix.lower()
+    if suffix not in CONTAINERS:
+        raise CodecError(f"{out}: unknown kind of video file {suffix!r}; use one of {', '.join(CONTAINERS)}")
+    if codec is not None:
+        return _users_choice(source, out, codec)
+    candidates = _candidates(source, suffix)
+    choices = [_fit(source, name, suffix) for name in candidates]
+    fitting = next((choice for choice in choices if not _losses(source, choice, suffix)), None)
+    if fitting is None:
+        losses = " and ".join(_losses(source, choices[0], suffix))
+        raise CodecError(f"{out}: {choices[0].name} in {suffix} cannot hold the source's {losses}; {_advice(source)}")
+    if _is_chroma_lost(source.pixel_format, describe(fitting.pix_fmt)):
+        warnings.warn(
+            f"{out}: {fitting.name} does not keep the source's chroma resolution; prores4444 and ffv1 do",
+            ChromacordWarning,
+            stacklevel=2,
+        )
+    return fitting
+
+
+def _users_choice(source: VideoInfo, out: Path, name: str) -> Choice:
+    if name not in CODECS:
+        raise CodecError(f"unknown codec {name!r}; use one of {', '.join(CODECS)}")
+    suffix = out.suffix.lower()
+    if suffix not in CODECS[name].containers:
+        raise CodecError(f"{out}: {suffix} cannot hold {name}; name the output {' or '.join(CODECS[name].containers)}")
+    choice = _fit(source, name, suffix)
+    losses = _losses(source, choice, suffix)
+    if _is_chroma_lost(source.pixel_format, describe(choice.pix_fmt)):
+        losses.append("chroma resolution")
+    if losses:
+        warnings.warn(
+            f"{out}: {name} does not keep the source's {' and '.join(losses)}", ChromacordWarning, stacklevel=3
+        )
+    return choice
+
+
+def family(source: VideoInfo) -> str | None:
+    """Return the name in `CODECS` of the codec that the source is coded with; None: it cannot be written."""
+    names = [name for name, codec in CODECS.items() if source.codec in codec.families]
+    if len(names) > 1:
+        form = source.pixel_format
+        return names[-1] if form.subsampling == (0, 0) or form.alpha is not Alpha.NONE else names[0]
+    return names[0] if names else None
+
+
+def _candidates(source: VideoInfo, suffix: str) -> list[str]:
+    """The source's own codec alone where the container holds it, else the container's usual ones."""
+    own = family(source)
+    if own is not None and suffix in CODECS[own].containers:
+        return [own]
+    return list(CONTAINERS[suffix].usual)
+
+
+def _fit(source: VideoInfo, name: str, suffix: str) -> Choice:
+    """Return the codec with the pixel format that loses least, and of those the one that adds least."""
+    codec = CODECS[name]
+    wanted = source.pixel_format
+    best = min(codec.formats, key=lambda pix_fmt: _distance(wanted, codec.formats[pix_fmt]))
+    return Choice(name, codec, best, CONTAINERS[suffix].muxer)
+
+
+def _distance(wanted: PixelFormat, offered: PixelFormat) -> tuple[int, ...]:
+    """Order formats: what is lost counts first (alpha, colour, depth, chroma, model), then what is added."""
+    has_alpha, offers_alpha = wanted.alpha is not Alpha.NONE, offered.alpha is not Alpha.NONE
+    # RGB that becomes Y'CbCr goes to 4:2:0 first, which is what players play.
+    step = sum(wanted.subsampling) if wanted.model == "yuv" else 0 if offered.model == wanted.model else 2
+    return (
+        has_alpha and not offers_alpha,
+        wanted.model != "gray" and offered.model == "gray",
+        max(0, _depth(wanted) - offered.depth),
+        max(0, sum(offered.subsampling) - step),
+        wanted.model != offered.model,
+        offers_alpha and not has_alpha,
+        max(0, offered.depth - _depth(wanted)),
+        max(0, step - sum(offered.subsampling)),
+        wanted.subsampling != offered.subsampling,
+    )
+
+
+def _depth(pixel_format: PixelFormat) -> int:
+    """Bits that an integer format needs; floats are more than any holds."""
+    return 32 if pixel_format.is_float else pixel_format.depth
+
+
+def _losses(source: VideoInfo, choice: Choice, suffix: str) -> list[str]:
+    """Say what the output cannot hold, chroma samples apart."""
+    wanted, offered, codec = source.pixel_format, describe(choice.pix_fmt), choice.codec
+    losses = []
+    keeps_alpha = codec.alpha_containers is None or suffix in codec.alpha_containers
+    if wanted.alpha is not Alpha.NONE and (offered.alpha is Alpha.NONE or not keeps_alpha):
+        losses.append("alpha")
+    if _depth(wanted) > max(offered.depth, codec.decoded_depth):
+        losses.append("float samples" if wanted.is_float else f"depth of {wanted.depth} bits")
+    return losses
+
+
+def _is_chroma_lost(wanted: PixelFormat, offered: PixelFormat) -> bool:
+    return wanted.model != "gray" and sum(offered.subsampling) > sum(wanted.subsampling)
+
+
+def _advice(source: VideoInfo) -> str:
+    """Name the codecs, with their files, that hold the source's alpha and depth."""
+    holding = []
+    for name, codec in CODECS.items():
+        suffixes = codec.containers
+        if not _losses(source, _fit(source, name, suffixes[0]), suffixes[0]):
+            holding.append(f"--codec {name} ({suffixes[0]})")
+    if holding:
+        return f"use {' or '.join(holding)}"
+    return "write an EXR or TIFF sequence instead (out.%04d.exr), or name a codec to accept the loss"

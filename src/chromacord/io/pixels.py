@@ -1,0 +1,134 @@
+"""Between libav's pixel formats and our planes, without changing a sample."""
+
+from collections.abc import Sequence
+from math import log2
+
+import av
+import numpy as np
+from av.video.plane import VideoPlane
+from av.video.reformatter import Interpolation
+
+from chromacord.errors import UnreadableFileError
+from chromacord.types import Alpha, PixelFormat, Plane
+
+_SUBSAMPLING = {(1, 1): "420", (0, 1): "422", (0, 0): "444", (1, 0): "440", (0, 2): "411", (2, 2): "410"}
+
+EXACT = (
+    Interpolation.BICUBIC
+    | Interpolation.ACCURATE_RND
+    | Interpolation.BITEXACT
+    | Interpolation.FULL_CHR_H_INP
+    | Interpolation.FULL_CHR_H_INT
+)
+"""How swscale converts: rounded to nearest, chroma interpolated, the same on every machine."""
+
+
+def planar_name(pixel_format: PixelFormat) -> str:
+    """Return libav's name of the planar little-endian format that holds these planes as they are.
+
+    Where libav has no format of that depth, the next deeper one. Grey with alpha has no planar format: it is R G B A
+    with three equal planes.
+    """
+    for depth in range(pixel_format.depth, 17):
+        name = _planar_name(pixel_format, depth)
+        if _is_known(name):
+            return name
+    raise UnreadableFileError(f"libav has no pixel format for {pixel_format}")
+
+
+def _planar_name(pixel_format: PixelFormat, depth: int) -> str:
+    has_alpha = pixel_format.alpha is not Alpha.NONE
+    suffix = "f32le" if pixel_format.is_float else "" if depth == 8 else f"{depth}le"
+    if pixel_format.model == "yuv":
+        return f"yuv{'a' if has_alpha else ''}{_SUBSAMPLING[pixel_format.subsampling]}p{suffix}"
+    if pixel_format.model == "gray" and not has_alpha:
+        return f"gray{suffix}"
+    return f"gbr{'a' if has_alpha else ''}p{suffix}"
+
+
+def _is_known(name: str) -> bool:
+    try:
+        av.VideoFormat(name)
+    except ValueError:
+        return False
+    return True
+
+
+def describe(name: str) -> PixelFormat:
+    """Return the planes in which frames of libav's pixel format `name` are handed on.
+
+    Raises:
+        UnreadableFileError: the format is neither Y'CbCr, RGB nor grey (raw sensor data, CIE XYZ, GPU memory).
+    """
+    if name.startswith(("bayer", "xyz")) or not av.VideoFormat(name).components:
+        raise UnreadableFileError(f"pixel format {name} is not supported; convert to RGB or Y'CbCr first")
+    layout = av.VideoFormat(name, 64, 64)
+    components = layout.components
+    alpha = Alpha.STRAIGHT if any(part.is_alpha for part in components) else Alpha.NONE
+    depth = max(8, max(part.bits for part in components))
+    is_float = "f16" in name or "f32" in name
+    colors = [part for part in components if not part.is_alpha]
+    if layout.is_rgb or layout.has_palette:
+        alpha = Alpha.STRAIGHT if layout.has_palette else alpha
+        return PixelFormat("rgb", depth, is_float=is_float, alpha=alpha)
+    if len(colors) == 1:
+        return PixelFormat("rgb" if alpha is Alpha.STRAIGHT else "gray", depth, is_float=is_float, alpha=alpha)
+    chroma = colors[1]
+    subsampling = (round(log2(64 / chroma.height)), round(log2(64 / chroma.width)))
+    return PixelFormat("yuv", depth, is_float=is_float, subsampling=subsampling, alpha=alpha)
+
+
+def to_planar(frame: av.VideoFrame, name: str) -> av.VideoFrame:
+    """Bring a packed, semi-planar or big-endian frame to the planar format `name`: a shuffle that keeps every sample.
+
+    Args:
+        frame: of any format that `describe` knows.
+        name: `planar_name(describe(frame.format.name))`.
+    """
+    if frame.format.name.replace("yuvj", "yuv") == name:
+        return frame
+    # Equal ranges on both sides, or swscale would scale.
+    color_range = frame.color_range or 1
+    return frame.reformat(
+        format=name, interpolation=EXACT, src_color_range=color_range, dst_color_range=color_range, threads=1
+    )
+
+
+def planes_of(frame: av.VideoFrame) -> tuple[Plane, ...]:
+    """Return the planes of a planar frame as read-only views, in the order Y U V [A], R G B [A] or Y.
+
+    No sample is copied; the views keep the frame's memory alive.
+    """
+    name = frame.format.name
+    return tuple(_view(frame.planes[part.plane], _dtype(name, part.bits)) for part in frame.format.components)
+
+
+def frame_of(planes: Sequence[Plane], pixel_format: PixelFormat) -> av.VideoFrame:
+    """Return a libav frame of the format `planar_name(pixel_format)` that holds a copy of the planes.
+
+    Args:
+        planes: as `pixel_format` says; each of any memory layout.
+        pixel_format: of the planes.
+    """
+    name = planar_name(pixel_format)
+    if pixel_format.model == "gray" and pixel_format.alpha is not Alpha.NONE:
+        planes = (planes[0], planes[0], planes[0], planes[1])
+    height, width = planes[0].shape
+    frame = av.VideoFrame(width, height, name)
+    for part, values in zip(frame.format.components, planes, strict=True):
+        _view(frame.planes[part.plane], _dtype(name, part.bits), writable=True)[...] = values
+    return frame
+
+
+def _dtype(name: str, bits: int) -> np.dtype[np.generic]:
+    if "f32" in name:
+        return np.dtype(np.float32)
+    return np.dtype(np.uint8 if bits <= 8 else np.uint16)
+
+
+def _view(plane: VideoPlane, dtype: np.dtype[np.generic], *, writable: bool = False) -> Plane:
+    line = abs(plane.line_size) // dtype.itemsize
+    view: Plane = np.frombuffer(memoryview(plane), dtype=dtype).reshape(plane.height, line)[:, : plane.width]
+    view.flags.writeable = writable
+    # A negative line size means that the rows lie bottom up.
+    return view if plane.line_size > 0 else view[::-1]

@@ -1,0 +1,257 @@
+"""Read the frames of a video file, as they were coded, through PyAV."""
+
+import os
+import warnings
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import av.error
+from av.codec.context import CodecContext
+from av.container import InputContainer
+from av.packet import Packet
+from av.stream import Disposition
+from av.video.codeccontext import VideoCodecContext
+from av.video.stream import VideoStream
+
+from chromacord.errors import ChromacordWarning, MissingFileError, TruncatedFileError, UnreadableFileError
+from chromacord.io.base import FrameSource
+from chromacord.io.colorimetry import read_tags
+from chromacord.io.integrity import is_cut_off
+from chromacord.io.pixels import describe, planar_name, planes_of, to_planar
+from chromacord.io.remux import describe_streams, find_timecode
+from chromacord.types import Alpha, Frame, PixelFormat, Size, VideoInfo
+
+_MAX_THREADS = 8
+"""Frame threads hold a picture each: more would cost memory at 4K and gain nothing beside an encoder."""
+
+
+class VideoSource(FrameSource):
+    """A video file: any container and codec that libav decodes."""
+
+    def __init__(self, path: Path | str, *, salvage: bool = False) -> None:
+        """Open the file and decode its first frame, which tells what the file's header may not.
+
+        Args:
+            path: the file.
+            salvage: where the file breaks in the middle, end there with a warning instead of an error.
+
+        Raises:
+            MissingFileError: no such file.
+            TruncatedFileError: the file was cut off so that nothing of it can be read.
+            UnreadableFileError: a folder, an empty file, no video, or a video without a picture.
+        """
+        self._path = Path(path)
+        self._salvage = salvage
+        with _open(self._path) as container:
+            stream = _picture_stream(container, self._path)
+            first = _first_frame(container, stream, self._path)
+            self._has_coded_alpha = _has_coded_alpha(stream)
+            self.info = _read_info(self._path, container, stream, first, coded_alpha=self._has_coded_alpha)
+        self._native = planar_name(self.info.pixel_format)
+        if first.interlaced_frame:
+            warnings.warn(
+                f"{self._path}: is interlaced; its fields are treated as one picture. Deinterlace it first",
+                ChromacordWarning,
+                stacklevel=2,
+            )
+
+    def frames(self, start: int = 0, stop: int | None = None) -> Iterator[Frame]:
+        """Decode the frames start..stop-1 in presentation order.
+
+        Planes are views of the decoder's memory where the codec is planar, so they cannot be written to.
+
+        Raises:
+            TruncatedFileError: the file breaks before `stop`.
+            UnreadableFileError: the size of the picture changes in the middle.
+        """
+        last: int | None = None
+        for index, picture in enumerate(self._pictures()):
+            if stop is not None and index >= stop:
+                return
+            pts = picture.pts if picture.pts is not None else picture.dts
+            last = pts = self._next_tick(last) if pts is None else pts
+            if index >= start:
+                yield self._to_frame(picture, index, pts)
+
+    def _next_tick(self, last: int | None) -> int:
+        """Guess the time of a picture without one (raw streams, some AVI): the previous one's, and a frame more."""
+        return 0 if last is None else last + round(1 / (self.info.rate * self.info.time_base))
+
+    def _to_frame(self, picture: av.VideoFrame, index: int, pts: int) -> Frame:
+        if (picture.height, picture.width) != self.info.size:
+            raise UnreadableFileError(
+                f"{self._path}: frame {index} is {picture.width}x{picture.height}, the frames before are "
+                f"{self.info.size.width}x{self.info.size.height}; re-encode it to one size first"
+            )
+        planes = planes_of(to_planar(picture, self._native))
+        return Frame(planes, index, pts=pts, duration=picture.duration or None)
+
+    def _pictures(self) -> Iterator[av.VideoFrame]:
+        """Decode all pictures; at a break, the sound ones before it, then an error or (to salvage) a warning."""
+        count, broken = 0, False
+        with _open(self._path) as container:
+            stream = _picture_stream(container, self._path)
+            decoder = self._decoder(stream)
+            packets = _Packets(container, stream)
+            for packet in packets:
+                pictures, broken = _decode(decoder, packet)
+                for picture in pictures:
+                    yield picture
+                    count += 1
+                if broken:
+                    break
+            broken = broken or packets.broken
+        if broken or self._lacks_frames(count):
+            self._report_break(count)
+
+    def _decoder(self, stream: VideoStream) -> VideoCodecContext:
+        decoder = stream.codec_context
+        if self._has_coded_alpha:
+            # libav's own VP8 and VP9 decoders drop the second picture that carries the coverage.
+            decoder = CodecContext.create("libvpx" if decoder.name == "vp8" else "libvpx-vp9", "r")
+        decoder.thread_type = "AUTO"
+        decoder.thread_count = min(_MAX_THREADS, os.cpu_count() or 1)
+        return decoder
+
+    def _lacks_frames(self, count: int) -> bool:
+        stated = self.info.num_frames
+        return (stated is None or count < stated) and is_cut_off(self._path)
+
+    def _report_break(self, count: int) -> None:
+        of = "" if self.info.num_frames is None else f" of {self.info.num_frames}"
+        message = f"{self._path}: breaks in the middle, at frame {count}{of}"
+        if not self._salvage:
+            raise TruncatedFileError(f"{message}; use --salvage (salvage=True) to keep the {count} frames before it")
+        warnings.warn(f"{message}; the {count} frames before it are kept", ChromacordWarning, stacklevel=2)
+
+
+class _Packets:
+    """The packets of one stream; `broken` tells afterwards whether the demuxer met damage."""
+
+    def __init__(self, container: InputContainer, stream: VideoStream) -> None:
+        self.broken = False
+        self._packets = container.demux(stream)
+
+    def __iter__(self) -> "Iterator[Packet[VideoStream] | None]":
+        try:
+            for packet in self._packets:
+                if packet.is_corrupt:
+                    self.broken = True
+                    break
+                if packet.size:
+                    yield packet
+        except av.error.FFmpegError:
+            self.broken = True
+        # Once nothing more comes, None makes the decoder give what it holds back.
+        yield None
+
+
+def _decode(decoder: VideoCodecContext, packet: "Packet[VideoStream] | None") -> tuple[list[av.VideoFrame], bool]:
+    """Return the pictures that a packet completes, up to a damaged one, and whether there was damage."""
+    try:
+        pictures = decoder.decode(packet)
+    except av.error.EOFError:
+        return [], False
+    except av.error.FFmpegError:
+        return [], True
+    sound: list[av.VideoFrame] = []
+    for picture in pictures:
+        if picture.is_corrupt:
+            return sound, True
+        sound.append(picture)
+    return sound, False
+
+
+def _open(path: Path) -> InputContainer:
+    if not path.exists():
+        raise MissingFileError(f"{path}: no such file")
+    if path.is_dir():
+        raise UnreadableFileError(f"{path}: is a folder; name a video file")
+    if path.stat().st_size == 0:
+        raise UnreadableFileError(f"{path}: is empty (0 bytes)")
+    try:
+        # Metadata in an old encoding must not make a clip unreadable.
+        container = av.open(str(path), metadata_errors="replace")
+    except (av.error.FFmpegError, OSError) as error:
+        if is_cut_off(path):
+            raise TruncatedFileError(
+                f"{path}: breaks before its first frame: the file was cut off and lacks its index; copy it again"
+            ) from error
+        raise UnreadableFileError(
+            f"{path}: is no video that can be read: {error.strerror or error}; check the file with a player"
+        ) from error
+    if container.format.name == "tty":
+        container.close()
+        raise UnreadableFileError(f"{path}: is a text file; name a video file")
+    return container
+
+
+def _picture_stream(container: InputContainer, path: Path) -> VideoStream:
+    """Return the stream that a player shows: libav's choice, which leaves cover art out."""
+    pictures = [stream for stream in container.streams.video if not stream.disposition & Disposition.attached_pic]
+    best = container.streams.best("video")
+    chosen = next((stream for stream in pictures if best is not None and stream.index == best.index), None)
+    chosen = chosen or next(iter(pictures), None)
+    if chosen is not None and chosen.codec_context is not None:
+        return chosen
+    container.close()
+    if chosen is not None:
+        raise UnreadableFileError(f"{path}: its picture is in a codec that cannot be decoded; convert it first")
+    kinds = ", ".join(sorted({stream.type for stream in container.streams})) or "empty"
+    raise UnreadableFileError(f"{path}: has no picture: only {kinds}; name a file with video")
+
+
+def _first_frame(container: InputContainer, stream: VideoStream, path: Path) -> av.VideoFrame:
+    try:
+        frame = next(container.decode(stream), None)
+    except av.error.FFmpegError:
+        frame = None
+    if frame is not None:
+        return frame
+    if is_cut_off(path):
+        raise TruncatedFileError(f"{path}: breaks before its first frame; copy it again")
+    raise UnreadableFileError(f"{path}: holds no picture that can be decoded: it has no frames, or is damaged")
+
+
+def _has_coded_alpha(stream: VideoStream) -> bool:
+    """Whether a VP8 or VP9 stream in Matroska or WebM carries coverage beside its picture."""
+    return stream.codec_context.name in ("vp8", "vp9") and stream.metadata.get("alpha_mode") == "1"
+
+
+def _read_info(
+    path: Path, container: InputContainer, stream: VideoStream, first: av.VideoFrame, *, coded_alpha: bool
+) -> VideoInfo:
+    context = stream.codec_context
+    pixel_format = describe(first.format.name)
+    if coded_alpha:
+        pixel_format = PixelFormat("yuv", pixel_format.depth, subsampling=(1, 1), alpha=Alpha.STRAIGHT)
+    audio, others = describe_streams(container, picture=stream)
+    return VideoInfo(
+        path=path,
+        size=Size(first.height, first.width),
+        pixel_format=pixel_format,
+        colorimetry=read_tags(first, context, pixel_format),
+        rate=stream.average_rate or stream.guessed_rate or Fraction(25),
+        time_base=stream.time_base or Fraction(1, 25),
+        num_frames=_num_frames(stream),
+        codec=context.codec.canonical_name,
+        container=container.format.name,
+        rotation=round(first.rotation / 90) * 90 % 360,
+        pixel_aspect=stream.sample_aspect_ratio or Fraction(1),
+        profile=context.profile,
+        audio=audio,
+        other_streams=others,
+        timecode=find_timecode(container, picture=stream),
+    )
+
+
+def _num_frames(stream: VideoStream) -> int | None:
+    """Return the container's count, less what its edit list hides."""
+    stated = stream.frames
+    for name, value in stream.metadata.items():
+        if name.upper().startswith("NUMBER_OF_FRAMES") and value.isdigit():
+            stated = stated or int(value)
+    hidden = sum(entry.is_discard for entry in stream.index_entries) if stream.frames else 0
+    return stated - hidden if stated else None
