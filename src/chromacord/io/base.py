@@ -1,7 +1,7 @@
 """What a source and a sink of frames are. Every kind of file is read and written through these two."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -19,7 +19,7 @@ class FrameSource(ABC):
     info: VideoInfo
 
     @abstractmethod
-    def frames(self, start: int = 0, stop: int | None = None) -> Iterator[Frame]:
+    def frames(self, start: int = 0, stop: int | None = None) -> Generator[Frame, None, None]:
         """Decode the frames start..stop-1 in presentation order. `Frame.index` counts from the clip's first frame.
 
         Each call opens the file anew, so two loops do not disturb each other; closing the iterator closes the file.

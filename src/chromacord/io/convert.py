@@ -86,7 +86,7 @@ class PlaneConverter:
         out = tuple(np.empty(size, self._target.dtype) for _ in range(num_planes))
         for top in range(0, size.height, _BAND_ROWS):
             rows = slice(top, min(top + _BAND_ROWS, size.height))
-            for plane, band in zip(out, self._convert_band(planes, rows), strict=True):
+            for plane, band in zip(out, self.band(planes, rows), strict=True):
                 plane[rows] = band
         return out
 
@@ -99,7 +99,16 @@ class PlaneConverter:
             and code_scale(self._colorimetry, source)[:2] == (source.max_code, 0)
         )
 
-    def _convert_band(self, planes: Sequence[Plane], rows: slice) -> list[Plane]:
+    def band(self, planes: Sequence[Plane], rows: slice) -> list[Plane]:
+        """Convert some rows of a picture, whatever `is_identity` says.
+
+        Args:
+            planes: the whole picture, in the source's layout.
+            rows: of the first plane.
+
+        Returns:
+            Planes in the target's layout. Shape (rows, width) each.
+        """
         colors = self._decode_colors(planes, rows)
         alpha = None
         if self._source.alpha is not Alpha.NONE:

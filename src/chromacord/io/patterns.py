@@ -3,10 +3,11 @@
 import itertools
 import re
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from chromacord.errors import InputError, MissingFileError, SequenceGapError
+from chromacord.errors import InputError, MissingFileError, OutputExistsError, SequenceGapError
 from chromacord.io.image_formats import IMAGE_SUFFIXES, format_of, is_image_name
 from chromacord.types import VideoInfo
 
@@ -48,6 +49,12 @@ class Pattern:
             return []
         found = (expression.fullmatch(entry.name) for entry in self.folder.iterdir())
         return sorted(int(match[1]) for match in found if match and self.name(int(match[1])) == match[0])
+
+    def may_name(self, path: Path) -> bool:
+        """Tell whether a file could be of this sequence, however its number is filled up."""
+        number = r"\d+" if self.digits else ""
+        expression = re.compile(re.escape(self.prefix) + number + re.escape(self.suffix))
+        return bool(expression.fullmatch(path.name)) and path.parent.resolve() == self.folder.resolve()
 
 
 @dataclass(frozen=True)
@@ -97,7 +104,7 @@ def find_images(path: Path, *, hold: bool = False) -> ImageFiles:
         return _collect(pattern, hold=hold)
     if not path.exists():
         raise MissingFileError(f"{path}: no such file or folder{_similar(path)}")
-    return ImageFiles(Pattern(path.parent, path.stem, 0, path.suffix), 0, (path,))
+    return ImageFiles(_as_still(path), 0, (path,))
 
 
 def output_pattern(path: Path | str, like: VideoInfo) -> Pattern:
@@ -112,15 +119,38 @@ def output_pattern(path: Path | str, like: VideoInfo) -> Pattern:
         CodecError: the ending is not that of an image.
     """
     folder = Path(path)
-    if folder.is_dir() or str(path).endswith("/") or not folder.suffix:
+    if _is_folder(path):
         if like.container not in ("sequence", "still"):
             return Pattern(folder, "frame.", 6, ".png")
-        source = parse_pattern(like.path) or Pattern(folder, like.path.stem, 0, like.path.suffix)
+        source = parse_pattern(like.path) or _as_still(like.path)
         return replace(source, folder=folder)
     format_of(folder)
     name = folder.name
     # A file called like the pattern itself does not make the pattern a still.
-    return _parse_name(folder.parent, name) or Pattern(folder.parent, folder.stem, 0, folder.suffix)
+    return _parse_name(folder.parent, name) or _as_still(folder)
+
+
+def is_image_output(path: Path | str) -> bool:
+    """Tell whether an output's path stands for images: a folder (see `output_pattern`), or an image's ending."""
+    return _is_folder(path) or is_image_name(Path(path).name)
+
+
+def refuse_inputs(path: Path | str, like: VideoInfo, *, inputs: Iterable[Path] = ()) -> None:
+    """Refuse an output that would be written over a file that the run reads.
+
+    Args:
+        path: the output.
+        like: the source that the output follows; itself an input.
+        inputs: further files or patterns, as `VideoInfo.path` gives them.
+
+    Raises:
+        OutputExistsError: they share a file.
+    """
+    out = output_pattern(path, like) if is_image_output(path) else _as_still(Path(path))
+    for source in (like.path, *inputs):
+        pattern = parse_pattern(source) or _as_still(source)
+        if out.may_name(pattern.path(0)) or pattern.may_name(out.path(0)):
+            raise OutputExistsError(f"{path}: is also an input; choose another output")
 
 
 def sequences_in(folder: Path) -> list[Pattern]:
@@ -141,6 +171,14 @@ def sequences_in(folder: Path) -> list[Pattern]:
     for (prefix, suffix), numbers in groups.items():
         patterns += [Pattern(folder, prefix, digits, suffix) for digits in _fillings(numbers)]
     return sorted(patterns, key=lambda pattern: pattern.label)
+
+
+def _is_folder(path: Path | str) -> bool:
+    return Path(path).is_dir() or str(path).endswith("/") or not Path(path).suffix
+
+
+def _as_still(path: Path) -> Pattern:
+    return Pattern(path.parent, path.stem, 0, path.suffix)
 
 
 def _parse_name(folder: Path, name: str) -> Pattern | None:

@@ -1,7 +1,7 @@
 """Image sequences and stills as clips: `SequenceSource` reads them, `SequenceSink` writes them."""
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Generator
 from fractions import Fraction
 from pathlib import Path
 from typing import Literal
@@ -67,7 +67,7 @@ class SequenceSource(FrameSource):
             self._check_all()
         self.info = self._describe(rate)
 
-    def frames(self, start: int = 0, stop: int | None = None) -> Iterator[Frame]:
+    def frames(self, start: int = 0, stop: int | None = None) -> Generator[Frame, None, None]:
         """Read the images start..stop-1. See `FrameSource.frames`.
 
         Raises:
@@ -155,7 +155,7 @@ class SequenceSink(FrameSink):
             trimmed: only a part of the clip comes.
 
         Raises:
-            OutputExistsError: files of these names exist and `force` is not given, or they are the source's own.
+            OutputExistsError: files of these names exist and `force` is not given.
             OutputError: the folder cannot be written to, or a still is to hold more than one frame.
             CodecError: the format cannot hold the source's alpha or depth.
         """
@@ -163,7 +163,7 @@ class SequenceSink(FrameSink):
         self.path = self._pattern.folder / self._pattern.label
         self._like = like
         image_format = format_of(self.path)
-        is_same = like.codec == image_format.name
+        is_same = like.container in ("sequence", "still") and like.codec == image_format.name
         self._keeps_header = is_same and size in (None, like.size)
         target = like.pixel_format if is_same else choose_pixel_format(image_format, like.pixel_format, out=self.path)
         scene_linear = target.is_float
@@ -215,11 +215,7 @@ class SequenceSink(FrameSink):
         self._staged.discard()
 
     def _check_existing(self, *, force: bool, trimmed: bool) -> set[int]:
-        pattern, like = self._pattern, self._like
-        if like.container in ("sequence", "still"):
-            source = find_images(like.path, hold=True).paths[0]
-            if source.absolute() == pattern.path(like.first_number).absolute():
-                raise OutputExistsError(f"{self.path}: is also the input; choose another folder or name")
+        pattern = self._pattern
         # Parts of one sequence may be written by several runs: then `write` refuses only what is there already.
         existing = set() if trimmed else set(pattern.numbers())
         if not pattern.digits and pattern.path(0).exists():

@@ -1,0 +1,95 @@
+"""Bytes to frames and back: the only package that knows video and image files.
+
+`open_source` and `open_sink` choose by the path what reads or writes it.
+"""
+
+from collections.abc import Iterable
+from fractions import Fraction
+from pathlib import Path
+from typing import Literal
+
+from chromacord.errors import InputError
+from chromacord.io.base import Encoding, FrameSink, FrameSource
+from chromacord.io.converting import open_video_sink
+from chromacord.io.image_formats import is_image_name
+from chromacord.io.layers import LayeredSource
+from chromacord.io.patterns import is_image_output, refuse_inputs
+from chromacord.io.sequence import SequenceSink, SequenceSource
+from chromacord.io.video import VideoSource
+from chromacord.types import Size, VideoInfo
+
+__all__ = ["Encoding", "FrameSink", "FrameSource", "LayeredSource", "open_sink", "open_source"]
+
+
+def open_source(
+    path: Path | str,
+    *,
+    missing: Literal["error", "hold"] = "error",
+    salvage: bool = False,
+    rate: Fraction | None = None,
+) -> FrameSource:
+    """Open a video, an image sequence or a still.
+
+    Args:
+        path: a video file; a pattern (`shot.%04d.png`, `shot.####.exr`, `shot.@@@@.dpx`); a folder that holds one
+            sequence; or an image, which is a clip of one frame.
+        missing: what a gap in a sequence does: "error", or "hold" to repeat the frame before it.
+        salvage: of a file, or a sequence, that breaks in the middle, use what comes before.
+        rate: frames a second of a sequence; None: as its files state it, else 24. A video states its own.
+
+    Raises:
+        MissingFileError: there is no such file, or no image in the folder.
+        SequenceGapError: a sequence lacks frames.
+        UnreadableFileError: the file is no video or image that can be decoded.
+        InputError: the folder holds several sequences, or a rate is given for a video.
+    """
+    path = Path(path)
+    if path.is_dir() or is_image_name(path.name):
+        return SequenceSource(path, missing=missing, salvage=salvage, rate=rate)
+    if rate is not None:
+        raise InputError(f"{path}: a video has its own frame rate; give a rate only for image sequences")
+    return VideoSource(path, salvage=salvage)
+
+
+def open_sink(
+    path: Path | str,
+    like: VideoInfo,
+    *,
+    encoding: Encoding | None = None,
+    force: bool = False,
+    copy_streams: bool = True,
+    size: Size | None = None,
+    trimmed: bool = False,
+    inputs: Iterable[Path] = (),
+) -> FrameSink:
+    """Open an output for the frames of a source.
+
+    Args:
+        path: a video file; a pattern; a folder (ends with "/", exists, or has no ending), in which images are called as
+            the source's, or `frame.%06d.png` for a video; or an image, for a clip of one frame. Images carry the
+            numbers of the source's, those of a video count from 0.
+        like: the source whose frames come, in its planes.
+        encoding: how a video is coded; None leaves it to source and container.
+        force: replace what exists.
+        copy_streams: copy sound, subtitles and data of a video to a video.
+        size: of the pictures, where it is not the source's.
+        trimmed: only a part of the clip comes.
+        inputs: paths that the run reads; to write over one of them is refused even with `force`.
+
+    Raises:
+        OutputExistsError: the output exists and `force` is not given, or it is an input.
+        OutputError: its folder cannot be written to, or one image is to hold several frames.
+        CodecError: the output cannot hold the source's alpha or depth, or its ending is unknown.
+    """
+    refuse_inputs(path, like, inputs=inputs)
+    if is_image_output(path):
+        return SequenceSink(path, like, force=force, size=size, trimmed=trimmed)
+    return open_video_sink(
+        Path(path),
+        like,
+        encoding=encoding or Encoding(),
+        force=force,
+        copy_streams=copy_streams,
+        size=size,
+        trimmed=trimmed,
+    )

@@ -1,0 +1,100 @@
+"""Video outputs for image sources: pictures are brought to integer, straight, display-referred planes first."""
+
+import warnings
+from dataclasses import replace
+from pathlib import Path
+
+from chromacord.errors import CodecError
+from chromacord.io.base import Encoding, FrameSink
+from chromacord.io.codecs import choose
+from chromacord.io.convert import PlaneConverter, stored_colorimetry
+from chromacord.io.encoder import VideoSink
+from chromacord.types import Alpha, Frame, PixelFormat, Size, VideoInfo
+
+_DEPTHS = (16, 12, 10, 8)
+
+
+class ConvertingSink(FrameSink):
+    """Passes converted frames on to another sink."""
+
+    def __init__(self, sink: FrameSink, convert: PlaneConverter) -> None:
+        """Wrap a sink.
+
+        Args:
+            sink: takes what `convert` makes.
+            convert: from the planes that are written here.
+        """
+        self.path = sink.path
+        self._sink, self._convert = sink, convert
+
+    def write(self, frame: Frame) -> None:
+        """Convert a frame and write it. See `FrameSink.write`."""
+        self._sink.write(replace(frame, planes=self._convert(frame.planes), attributes=None))
+
+    def finish(self) -> None:
+        """See `FrameSink.finish`."""
+        self._sink.finish()
+
+    def commit(self) -> None:
+        """See `FrameSink.commit`."""
+        self._sink.commit()
+
+    def discard(self) -> None:
+        """See `FrameSink.discard`."""
+        self._sink.discard()
+
+
+def open_video_sink(
+    path: Path,
+    like: VideoInfo,
+    *,
+    encoding: Encoding,
+    force: bool = False,
+    copy_streams: bool = True,
+    size: Size | None = None,
+    trimmed: bool = False,
+) -> FrameSink:
+    """Open a video output, with a conversion before it where the source's planes are none that videos have.
+
+    Float images, scene-linear or not, become integers of the largest depth that the codec holds; scene-linear ones get
+    the sRGB curve. Premultiplied colours become straight.
+
+    Args:
+        path, like, encoding, force, copy_streams, size, trimmed: as for `VideoSink`.
+
+    Raises:
+        OutputExistsError, OutputError, CodecError: as `VideoSink`.
+    """
+    stored = _stored(like, path, encoding)
+    sink = VideoSink(
+        path, stored, encoding=encoding, force=force, copy_streams=copy_streams, size=size, trimmed=trimmed
+    )
+    if stored.pixel_format == like.pixel_format:
+        return sink
+    return ConvertingSink(sink, PlaneConverter(like, stored.pixel_format, scene_linear=False))
+
+
+def _stored(like: VideoInfo, path: Path, encoding: Encoding) -> VideoInfo:
+    """Return what the video sink is told that its frames are."""
+    source = like.pixel_format
+    if like.container not in ("sequence", "still") or (not source.is_float and source.alpha is not Alpha.PREMULTIPLIED):
+        return like
+    alpha = Alpha.NONE if source.alpha is Alpha.NONE else Alpha.STRAIGHT
+    colorimetry = stored_colorimetry(like.colorimetry, scene_linear=False)
+    depths = _DEPTHS if source.is_float else (source.depth,)
+    stored = [
+        replace(like, pixel_format=PixelFormat(source.model, depth, alpha=alpha), colorimetry=colorimetry)
+        for depth in depths
+    ]
+    return next((info for info in stored if _is_held(info, path, encoding)), stored[-1])
+
+
+def _is_held(info: VideoInfo, path: Path, encoding: Encoding) -> bool:
+    """Tell whether a codec takes a layout without loss of depth or alpha."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            choose(info, path, encoding.codec)
+    except (CodecError, Warning):
+        return False
+    return True

@@ -1,0 +1,59 @@
+"""Coverage from files: which plane holds it, and what its codes mean."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from chromacord.color.spaces import code_scale
+from chromacord.types import Colorimetry, PixelFormat, Plane, VideoInfo
+
+CODEC_NOISE = 4 / 255
+"""Lossy codecs leave a matte's black at a few codes above 0 all over the picture (up to 3 of 255 at usual
+qualities). Values this near to black or white are taken for black or white, and the ramp between is stretched."""
+
+_LOSSLESS = frozenset(
+    {"ffv1", "huffyuv", "ffvhuff", "utvideo", "png", "qtrle", "rawvideo", "v210", "r210", "tiff", "openexr", "dpx"}
+)
+# Whatever it does to colours, ProRes keeps alpha to the bit.
+_LOSSLESS_ALPHA = _LOSSLESS | {"prores"}
+
+
+class MatteReader:
+    """Turns the frames of one source into planes of coverage: 0 is none, the format's largest code is full."""
+
+    def __init__(self, source: VideoInfo, *, from_alpha: bool) -> None:
+        """Prepare for a source.
+
+        Args:
+            source: what the frames are of.
+            from_alpha: read the alpha plane; otherwise luma, or the first colour of RGB (mattes are grey).
+        """
+        self._from_alpha = from_alpha
+        pixel_format = source.pixel_format
+        scale, offset = float(pixel_format.max_code), 0.0
+        if not from_alpha:
+            scale, offset = code_scale(source.colorimetry, pixel_format)[:2]
+        is_lossy = source.codec not in (_LOSSLESS_ALPHA if from_alpha else _LOSSLESS)
+        noise = scale * CODEC_NOISE if is_lossy else 0.0
+        self._black, self._white = offset + noise, offset + scale - noise
+        depth = 16 if pixel_format.is_float else pixel_format.depth
+        gray = PixelFormat("gray", depth)
+        self._has_plain_codes = not pixel_format.is_float and (self._black, self._white) == (0, gray.max_code)
+        self.info = replace(
+            source,
+            pixel_format=gray,
+            colorimetry=Colorimetry(matrix=0, full_range=True),
+            # The planes are made here: no codec's noise is left in them.
+            codec="rawvideo",
+        )
+        """What the planes are: grey, full range, of the source's depth (16 bits for floats)."""
+
+    def read(self, planes: tuple[Plane, ...]) -> Plane:
+        """Return the coverage of one frame. Shape (height, width)."""
+        plane = planes[-1 if self._from_alpha else 0]
+        if self._has_plain_codes:
+            return plane
+        gray = self.info.pixel_format
+        coverage = (plane.astype(np.float32) - np.float32(self._black)) * np.float32(1 / (self._white - self._black))
+        codes: Plane = np.rint(np.clip(coverage, 0, 1) * gray.max_code).astype(gray.dtype)
+        return codes
