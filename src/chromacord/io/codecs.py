@@ -153,15 +153,19 @@ class Container(NamedTuple):
     usual: tuple[str, ...]
     """Codecs to write it in where the source's own does not go there, in order of preference."""
 
+    drops: frozenset[str] = frozenset()
+    """What it does not keep of "rotation", "pixel aspect", "timecode" and "colour tags"."""
+
 
 CONTAINERS: dict[str, Container] = {
     ".mp4": Container("mp4", ("h264", "hevc")),
     ".m4v": Container("mp4", ("h264", "hevc")),
     ".mov": Container("mov", ("h264", "prores", "prores4444")),
-    ".mkv": Container("matroska", ("h264", "hevc", "ffv1")),
-    ".webm": Container("webm", ("vp9", "av1")),
-    ".avi": Container("avi", ("ffv1", "mjpeg")),
-    ".mxf": Container("mxf", ("dnxhr",)),
+    # PyAV hands the pixel aspect to Matroska's muxer only inside H.264 and HEVC.
+    ".mkv": Container("matroska", ("h264", "hevc", "ffv1"), frozenset({"pixel aspect"})),
+    ".webm": Container("webm", ("vp9", "av1"), frozenset({"pixel aspect"})),
+    ".avi": Container("avi", ("ffv1", "mjpeg"), frozenset({"rotation", "timecode", "colour tags"})),
+    ".mxf": Container("mxf", ("dnxhr",), frozenset({"rotation", "pixel aspect"})),
 }
 """Every kind of video file that can be written, by suffix."""
 
@@ -177,6 +181,9 @@ class Choice(NamedTuple):
     """libav's name of the format that the encoder is given."""
 
     muxer: str
+
+    drops: frozenset[str] = frozenset()
+    """What the file will not keep of "rotation", "pixel aspect", "timecode" and "colour tags"."""
 
 
 def choose(source: VideoInfo, out: Path, codec: str | None = None) -> Choice:
@@ -256,7 +263,8 @@ def _fit(source: VideoInfo, name: str, suffix: str) -> Choice:
     codec = CODECS[name]
     wanted = source.pixel_format
     best = min(codec.formats, key=lambda pix_fmt: _distance(wanted, codec.formats[pix_fmt]))
-    return Choice(name, codec, best, CONTAINERS[suffix].muxer)
+    drops = CONTAINERS[suffix].drops - ({"pixel aspect"} if name in ("h264", "hevc") else set())
+    return Choice(name, codec, best, CONTAINERS[suffix].muxer, drops)
 
 
 def _distance(wanted: PixelFormat, offered: PixelFormat) -> tuple[int, ...]:

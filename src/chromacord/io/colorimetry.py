@@ -77,7 +77,7 @@ def output_tags(
     """
     tags = colorimetry
     if target.model == "rgb":
-        tags = replace(tags, matrix=_IDENTITY, full_range=None if source.model == "rgb" else True)
+        tags = replace(tags, matrix=_IDENTITY, full_range=tags.full_range if source.model == "rgb" else True)
     elif source.model == "rgb":
         wide = tags.primaries == 9
         tags = replace(

@@ -1,6 +1,7 @@
 """Write frames as a video file, with everything else that the source file holds, through PyAV."""
 
 import contextlib
+import warnings
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ import av
 import av.error
 from av.video.stream import VideoStream
 
-from chromacord.errors import CodecError, OutputError
+from chromacord.errors import ChromacordWarning, CodecError, OutputError
 from chromacord.io.base import Encoding, FrameSink
 from chromacord.io.codecs import choose
 from chromacord.io.colorimetry import Converter, output_tags, write_tags
@@ -17,7 +18,7 @@ from chromacord.io.pixels import describe, frame_of, planar_name
 from chromacord.io.remux import Remuxer
 from chromacord.io.settings import encoder_options
 from chromacord.io.staging import StagedFile, output_errors
-from chromacord.types import Frame, Size, VideoInfo
+from chromacord.types import UNSPECIFIED, Frame, Size, VideoInfo
 
 
 class VideoSink(FrameSink):
@@ -56,6 +57,7 @@ class VideoSink(FrameSink):
         self._size = size or like.size
         self._staged = StagedFile(self.path, force=force)
         self._choice = choose(like, self.path, encoding.codec)
+        self._warn_of_drops()
         self._count, self._origin, self._end = 0, 0, Fraction(0)
         self._durations: dict[int, int] = {}
         self._container = av.open(
@@ -64,7 +66,7 @@ class VideoSink(FrameSink):
         self._stream = self._add_picture(encoding)
         self._remuxer: Remuxer | None = None
         if copy_streams and like.container not in ("sequence", "still"):
-            self._remuxer = Remuxer(like.path, self._container, self._choice.muxer, self.path)
+            self._remuxer = Remuxer(like.path, self._container, muxer=self._choice.muxer, path=self.path)
 
     def write(self, frame: Frame) -> None:
         """Encode a frame.
@@ -148,6 +150,23 @@ class VideoSink(FrameSink):
         self._open_encoder(stream)
         assert isinstance(stream, VideoStream)
         return stream
+
+    def _warn_of_drops(self) -> None:
+        like = self._like
+        present = {
+            "rotation": like.rotation != 0,
+            "pixel aspect": like.pixel_aspect != 1,
+            "timecode": like.timecode is not None,
+            "colour tags": (like.colorimetry.primaries, like.colorimetry.transfer) != (UNSPECIFIED, UNSPECIFIED),
+        }
+        lost = [what for what, is_there in present.items() if is_there and what in self._choice.drops]
+        if lost:
+            warnings.warn(
+                f"{self.path}: {self.path.suffix} does not keep the source's {' and '.join(lost)} with "
+                f"{self._choice.name}; .mov and .mp4 do",
+                ChromacordWarning,
+                stacklevel=3,
+            )
 
     def _changes_code(self) -> bool:
         """Whether the codec forces a matrix or a range on the samples that is not the source's."""

@@ -3,7 +3,7 @@
 import io
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -65,24 +65,20 @@ class Range:
     end: Fraction | None = None
 
 
-@dataclass
 class Remuxer:
     """Copies the packets of all streams but the picture from a source file to an output, in step with the picture.
 
     Nothing is decoded, and no more is held than one packet: the source is read as far as the output has come.
     """
 
-    source: Path
-    output: OutputContainer
-    muxer: str
-    path: Path
-    """The output's final name, for messages."""
-
-    _targets: dict[int, Stream] = field(default_factory=dict)
-    _range: Range = Range()
-
-    def __post_init__(self) -> None:
+    def __init__(self, source: Path, output: OutputContainer, *, muxer: str, path: Path) -> None:
         """Open the source and add its streams to the output.
+
+        Args:
+            source: the file to copy from.
+            output: the file to copy to, before its header is written.
+            muxer: libav's name of the output's format.
+            path: the output's final name, for messages.
 
         Raises:
             CodecError: the container cannot hold the source's sound.
@@ -90,14 +86,17 @@ class Remuxer:
         Warns:
             ChromacordWarning: it cannot hold another stream, which is left out.
         """
-        self._container = av.open(str(self.source), metadata_errors="replace")
+        self._output, self._muxer, self._path = output, muxer, path
+        self._targets: dict[int, Stream] = {}
+        self._range = Range()
+        self._container = av.open(str(source), metadata_errors="replace")
         self._picture = self._container.streams.best("video")
         for stream in self._container.streams:
             if self._picture is not None and stream.index == self._picture.index:
                 stream.discard = Discard.all
             elif not self._is_remade(stream):
                 self._add(stream)
-        self._next: "Packet[Any] | None" = None
+        self._next: Packet[Any] | None = None
         self._packets = self._read()
 
     def begin(self, picture: Stream, *, start: Fraction, first_frame: int, rate: Fraction) -> None:
@@ -110,16 +109,16 @@ class Remuxer:
             rate: frames a second.
         """
         self._range = Range(start)
-        self.output.metadata.update(_lasting(self._container.metadata))
+        self._output.metadata.update(_lasting(self._container.metadata))
         if self._picture is not None:
             picture.metadata.update(_lasting(self._picture.metadata))
             timecode = find_timecode(self._container, picture=self._picture)
-            for metadata in (self.output.metadata, picture.metadata):
+            for metadata in (self._output.metadata, picture.metadata):
                 for name in [name for name in metadata if name.lower() == "timecode"]:
                     del metadata[name]
             if timecode is not None:
                 picture.metadata["timecode"] = advance(timecode, first_frame, rate=rate)
-        self.output.set_chapters(list(self._chapters()))
+        self._output.set_chapters(list(self._chapters()))
 
     def copy_until(self, time: Fraction | None) -> None:
         """Copy the packets up to a time of the output in seconds; None: all that are left."""
@@ -152,17 +151,17 @@ class Remuxer:
         return is_timecode or is_titles
 
     def _add(self, stream: Stream) -> None:
-        if not _can_hold(self.muxer, stream):
+        if not _can_hold(self._muxer, stream):
             self._refuse(stream)
             stream.discard = Discard.all
             return
-        target: Stream = self.output.add_stream_from_template(stream, opaque=True)
+        target: Stream = self._output.add_stream_from_template(stream, opaque=True)
         target.metadata.update(_lasting(stream.metadata))
         target.disposition = stream.disposition
         self._targets[stream.index] = target
 
     def _refuse(self, stream: Stream) -> None:
-        what = f"{self.path}: {self.path.suffix} cannot hold the source's {_describe(stream)}"
+        what = f"{self._path}: {self._path.suffix} cannot hold the source's {_describe(stream)}"
         if stream.type != "audio":
             warnings.warn(f"{what}; it is left out", ChromacordWarning, stacklevel=2)
             return
@@ -195,7 +194,7 @@ class Remuxer:
         packet.pts = None if packet.pts is None else packet.pts - shift
         packet.dts = None if packet.dts is None else packet.dts - shift
         packet.stream = self._targets[packet.stream_index]
-        self.output.mux_one(packet)
+        self._output.mux_one(packet)
 
     def _chapters(self) -> Iterator[Any]:
         for chapter in self._container.chapters():

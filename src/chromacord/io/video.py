@@ -1,8 +1,9 @@
 """Read the frames of a video file, as they were coded, through PyAV."""
 
 import os
+import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from fractions import Fraction
 from pathlib import Path
 
@@ -48,6 +49,7 @@ class VideoSource(FrameSource):
             stream = _picture_stream(container, self._path)
             first = _first_frame(container, stream, self._path)
             self._has_coded_alpha = _has_coded_alpha(stream)
+            self._stated_end = _stated_end(stream)
             self.info = _read_info(self._path, container, stream, first, coded_alpha=self._has_coded_alpha)
         self._native = planar_name(self.info.pixel_format)
         if first.interlaced_frame:
@@ -57,7 +59,7 @@ class VideoSource(FrameSource):
                 stacklevel=2,
             )
 
-    def frames(self, start: int = 0, stop: int | None = None) -> Iterator[Frame]:
+    def frames(self, start: int = 0, stop: int | None = None) -> Generator[Frame, None, None]:
         """Decode the frames start..stop-1 in presentation order.
 
         Planes are views of the decoder's memory where the codec is planar, so they cannot be written to.
@@ -66,31 +68,24 @@ class VideoSource(FrameSource):
             TruncatedFileError: the file breaks before `stop`.
             UnreadableFileError: the size of the picture changes in the middle.
         """
-        last: int | None = None
         for index, picture in enumerate(self._pictures()):
             if stop is not None and index >= stop:
                 return
-            pts = picture.pts if picture.pts is not None else picture.dts
-            last = pts = self._next_tick(last) if pts is None else pts
             if index >= start:
-                yield self._to_frame(picture, index, pts)
+                yield self._to_frame(picture, index)
 
-    def _next_tick(self, last: int | None) -> int:
-        """Guess the time of a picture without one (raw streams, some AVI): the previous one's, and a frame more."""
-        return 0 if last is None else last + round(1 / (self.info.rate * self.info.time_base))
-
-    def _to_frame(self, picture: av.VideoFrame, index: int, pts: int) -> Frame:
+    def _to_frame(self, picture: av.VideoFrame, index: int) -> Frame:
         if (picture.height, picture.width) != self.info.size:
             raise UnreadableFileError(
                 f"{self._path}: frame {index} is {picture.width}x{picture.height}, the frames before are "
                 f"{self.info.size.width}x{self.info.size.height}; re-encode it to one size first"
             )
         planes = planes_of(to_planar(picture, self._native))
-        return Frame(planes, index, pts=pts, duration=picture.duration or None)
+        return Frame(planes, index, pts=picture.pts, duration=picture.duration or None)
 
     def _pictures(self) -> Iterator[av.VideoFrame]:
         """Decode all pictures; at a break, the sound ones before it, then an error or (to salvage) a warning."""
-        count, broken = 0, False
+        count, broken, end = 0, False, Fraction(0)
         with _open(self._path) as container:
             stream = _picture_stream(container, self._path)
             decoder = self._decoder(stream)
@@ -98,12 +93,14 @@ class VideoSource(FrameSource):
             for packet in packets:
                 pictures, broken = _decode(decoder, packet)
                 for picture in pictures:
+                    self._give_time(picture, end)
+                    end = ((picture.pts or 0) + picture.duration) * self.info.time_base
                     yield picture
                     count += 1
                 if broken:
                     break
             broken = broken or packets.broken
-        if broken or self._lacks_frames(count):
+        if broken or self._lacks_frames(count, end):
             self._report_break(count)
 
     def _decoder(self, stream: VideoStream) -> VideoCodecContext:
@@ -115,9 +112,20 @@ class VideoSource(FrameSource):
         decoder.thread_count = min(_MAX_THREADS, os.cpu_count() or 1)
         return decoder
 
-    def _lacks_frames(self, count: int) -> bool:
+    def _give_time(self, picture: av.VideoFrame, end: Fraction) -> None:
+        """Fill in what raw streams and some AVI files lack: a picture starts where the one before it ended."""
+        if not picture.duration:
+            picture.duration = round(1 / (self.info.rate * self.info.time_base))
+        if picture.pts is None:
+            picture.pts = picture.dts if picture.dts is not None else round(end / self.info.time_base)
+
+    def _lacks_frames(self, count: int, end: Fraction) -> bool:
+        """Whether the file states more than it gave: its count of frames, its own length, or the picture's length."""
         stated = self.info.num_frames
-        return (stated is None or count < stated) and is_cut_off(self._path)
+        if (stated is None or count < stated) and is_cut_off(self._path):
+            return True
+        # Half a second, since some writers count from the first frame and some from 0.
+        return self._stated_end is not None and end + Fraction(1, 2) < self._stated_end
 
     def _report_break(self, count: int) -> None:
         of = "" if self.info.num_frames is None else f" of {self.info.num_frames}"
@@ -204,12 +212,12 @@ def _picture_stream(container: InputContainer, path: Path) -> VideoStream:
 
 
 def _first_frame(container: InputContainer, stream: VideoStream, path: Path) -> av.VideoFrame:
-    try:
-        frame = next(container.decode(stream), None)
-    except av.error.FFmpegError:
-        frame = None
-    if frame is not None:
-        return frame
+    for packet in _Packets(container, stream):
+        pictures, broken = _decode(stream.codec_context, packet)
+        if pictures:
+            return pictures[0]
+        if broken:
+            break
     if is_cut_off(path):
         raise TruncatedFileError(f"{path}: breaks before its first frame; copy it again")
     raise UnreadableFileError(f"{path}: holds no picture that can be decoded: it has no frames, or is damaged")
@@ -255,3 +263,9 @@ def _num_frames(stream: VideoStream) -> int | None:
             stated = stated or int(value)
     hidden = sum(entry.is_discard for entry in stream.index_entries) if stream.frames else 0
     return stated - hidden if stated else None
+
+
+def _stated_end(stream: VideoStream) -> Fraction | None:
+    """Return the length in seconds that Matroska states for a stream ("00:00:01.200000000")."""
+    found = re.fullmatch(r"(\d+):(\d+):(\d+\.?\d*)", stream.metadata.get("DURATION", "").strip("\0 "))
+    return None if found is None else 3600 * int(found[1]) + 60 * int(found[2]) + Fraction(found[3])
