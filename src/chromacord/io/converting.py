@@ -9,6 +9,7 @@ from chromacord.io.base import Encoding, FrameSink
 from chromacord.io.codecs import choose
 from chromacord.io.convert import PlaneConverter, stored_colorimetry
 from chromacord.io.encoder import VideoSink
+from chromacord.io.pixels import describe
 from chromacord.types import Alpha, Frame, PixelFormat, Size, VideoInfo
 
 _DEPTHS = (16, 12, 10, 8)
@@ -90,11 +91,12 @@ def _stored(like: VideoInfo, path: Path, encoding: Encoding) -> VideoInfo:
 
 
 def _is_held(info: VideoInfo, path: Path, encoding: Encoding) -> bool:
-    """Tell whether a codec takes a layout without loss of depth or alpha."""
+    """Tell whether a codec takes a layout without loss of depth or alpha; lost chroma is another matter."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("error")
-            choose(info, path, encoding.codec)
-    except (CodecError, Warning):
+            warnings.simplefilter("ignore")
+            held = describe(choose(info, path, encoding.codec).pix_fmt)
+    except CodecError:
         return False
-    return True
+    wanted = info.pixel_format
+    return held.depth >= wanted.depth and (wanted.alpha is Alpha.NONE or held.alpha is not Alpha.NONE)

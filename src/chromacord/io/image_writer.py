@@ -1,10 +1,12 @@
 """Planes to one image file, through OpenImageIO, with everything that the source's file kept.
 
-Traps that this file is for: OpenImageIO multiplies colours by a straight alpha unless told that they are straight,
-takes 10 and 12-bit samples widened to 16 bits, and marks every PNG as sRGB unless told otherwise.
+Traps that this file is for:
+ - OpenImageIO multiplies colours by a straight alpha unless told that they are straight.
+ - It takes 10 and 12-bit samples widened to 16 bits, and marks every PNG as sRGB unless told otherwise.
+ - On a full disk libjpeg ends the process, and a PNG is cut off without a word. Files are therefore encoded in memory
+   and written by Python, which reports every error.
 """
 
-import errno
 import os
 import shutil
 from collections.abc import Sequence
@@ -20,13 +22,14 @@ import OpenImageIO as oiio
 from chromacord.errors import OutputError
 from chromacord.io.image_formats import ImageFormat
 from chromacord.io.image_reader import ImageHeader, overlap, read_all_channels
+from chromacord.io.staging import output_errors
 from chromacord.types import Alpha, Box, Colorimetry, PixelFormat, Plane
 
 JPEG_QUALITY = 98
 """Of 100, with chroma at full resolution: errors stay within a few codes."""
 
 _NAMES = {1: ("Y",), 2: ("Y", "A"), 3: ("R", "G", "B"), 4: ("R", "G", "B", "A")}
-_LEAST_FREE = 64 * 1024
+_COPY_BYTES = 1 << 20
 # What a reader states of the old samples and would be wrong, or lossy, for the new ones.
 _STALE = (
     "oiio:BitsPerSample",
@@ -85,9 +88,12 @@ def write_image(
         parts = [(spec, pixels)]
     else:
         parts = _merged_parts(header, pixels, style)
-    reason = _write_parts(path, style, parts)
-    if reason:
-        raise OutputError(f"{shown or path}: cannot be written: {reason}; nothing was kept")
+    with output_errors(shown or path), os.fdopen(os.memfd_create(path.name), "rb") as encoded:
+        reason = _encode(Path(f"/proc/self/fd/{encoded.fileno()}"), style, parts)
+        if reason:
+            raise OutputError(f"{shown or path}: cannot be written: {reason}; nothing was kept")
+        with path.open("wb") as file:
+            shutil.copyfileobj(encoded, file, _COPY_BYTES)
 
 
 def _merged_parts(
@@ -211,18 +217,13 @@ def _to_stored(pixels: npt.NDArray[Any], pixel_format: PixelFormat) -> npt.NDArr
     return widened
 
 
-def _write_parts(path: Path, style: ImageStyle, parts: Sequence[tuple[oiio.ImageSpec, npt.NDArray[Any]]]) -> str:
-    """Write the file; return why it failed, or nothing."""
+def _encode(path: Path, style: ImageStyle, parts: Sequence[tuple[oiio.ImageSpec, npt.NDArray[Any]]]) -> str:
+    """Encode an image file; return why it failed, or nothing."""
     output = oiio.ImageOutput.create(style.image_format.name)
     assert output is not None, "every format of IMAGE_FORMATS is built in"
     specs = [spec for spec, _ in parts]
     done = output.open(str(path), specs[0]) if len(specs) == 1 else output.open(str(path), specs)
     for index, (spec, samples) in enumerate(parts):
         done = done and (index == 0 or output.open(str(path), spec, "AppendSubimage")) and output.write_image(samples)
-    # The last bytes are written here: a full disk may show only now.
-    if output.close() and done:
-        return ""
-    if path.parent.is_dir() and shutil.disk_usage(path.parent).free < _LEAST_FREE:
-        return os.strerror(errno.ENOSPC)
-    lines = output.geterror().strip().splitlines()
-    return lines[0] if lines else "no reason given"
+    done = output.close() and done
+    return "" if done else (output.geterror().strip().splitlines() or ["no reason given"])[0]

@@ -22,7 +22,7 @@ from chromacord.io.image_formats import choose_pixel_format, format_of
 from chromacord.io.image_reader import ImageHeader, read_header, read_image
 from chromacord.io.image_writer import ImageStyle, write_image
 from chromacord.io.patterns import ImageFiles, find_images, output_pattern
-from chromacord.io.staging import StagedFolder, output_errors
+from chromacord.io.staging import StagedFolder
 from chromacord.types import Alpha, Frame, PixelFormat, Plane, Size, VideoInfo
 
 DEFAULT_RATE = Fraction(24)
@@ -172,7 +172,7 @@ class SequenceSink(FrameSink):
             target,
             like.colorimetry if is_same else stored_colorimetry(like.colorimetry, scene_linear=scene_linear),
             like.rate,
-            like.pixel_aspect,
+            1 / like.pixel_aspect if like.rotation % 180 and not self._keeps_header else like.pixel_aspect,
         )
         self._convert = PlaneConverter(like, target, scene_linear=scene_linear)
         if not self._pattern.digits and (like.num_frames or 1) > 1 and not trimmed:
@@ -191,8 +191,7 @@ class SequenceSink(FrameSink):
         planes = self._convert(frame.planes)
         if header is None:
             planes = _upright(planes, self._like.rotation)
-        with output_errors(self._pattern.path(number)):
-            write_image(target, planes, style=self._style, header=header, shown=self._pattern.path(number))
+        write_image(target, planes, style=self._style, header=header, shown=self._pattern.path(number))
         self._written.add(number)
 
     def finish(self) -> None:
