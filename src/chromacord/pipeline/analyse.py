@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from fractions import Fraction
 from itertools import groupby
 from operator import itemgetter
 from typing import NamedTuple
@@ -13,25 +14,17 @@ from chromacord.color.fitting import fit_affine_field, fit_lut3d
 from chromacord.color.transforms import AffineField, Lut3d
 from chromacord.methods.base import Method, State
 from chromacord.pipeline.grade import Consistency, Grade, Key, Shot, steady
-from chromacord.pipeline.masks import Mask
+from chromacord.pipeline.masks import MaskedFrame
 from chromacord.pipeline.proxy import proxy, thumbnail
 from chromacord.pipeline.shots import split_shots
 from chromacord.pipeline.windows import windows
-from chromacord.types import Frame, Size, VideoInfo
+from chromacord.types import Size, VideoInfo
 
 ANALYSIS_RATE = 6
 """Frames a second that are looked at: the spacing of HYouTube, which methods are trained on."""
 
 ANY_SIZE = 256
 """Longer side of the proxy for methods that take any size."""
-
-
-class MaskedFrame(NamedTuple):
-    """A composite frame, its mask, and the foreground alone where it came as a layer of its own."""
-
-    frame: Frame
-    mask: Mask
-    foreground: Frame | None = None
 
 
 class Observation(NamedTuple):
@@ -120,7 +113,7 @@ def decide_all(
         consistency: "frame" looks at every frame.
         exportable: decide only what a LUT can hold.
     """
-    step = 1 if consistency == "frame" else max(1, round(info.rate / ANALYSIS_RATE))
+    step = 1 if consistency == "frame" else step_between_keys(info.rate)
     seen = observe(frames, info, working_size(method, info), step, tally)
     for shot, members in groupby(seen, key=lambda observation: observation.shot):
         for key in decide(members, method, exportable=exportable):
@@ -193,6 +186,15 @@ def fit(
         fitted: the kind of transform.
     """
     return (fit_lut3d if fitted is Lut3d else fit_affine_field)(composite, harmonized, mask)
+
+
+def step_between_keys(rate: Fraction) -> int:
+    """Return how many frames lie between two that are looked at.
+
+    Args:
+        rate: frames a second.
+    """
+    return max(1, round(rate / ANALYSIS_RATE))
 
 
 def working_size(method: Method, info: VideoInfo) -> Size:

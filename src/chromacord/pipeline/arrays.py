@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from chromacord.errors import InputError, MismatchError, NonFiniteError
 from chromacord.color.transforms import ColorTransform
+from chromacord.errors import InputError, MismatchError, NonFiniteError
 from chromacord.methods import load_method
 from chromacord.methods.base import Method
-from chromacord.pipeline.analyse import MaskedFrame, Tally, decide_all
+from chromacord.pipeline.analyse import Tally, decide_all, step_between_keys
 from chromacord.pipeline.grade import SMOOTHING_SECONDS, Consistency, Key, Shot, steady
-from chromacord.pipeline.masks import Mask
+from chromacord.pipeline.masks import Mask, MaskedFrame
 from chromacord.pipeline.render import Renderer
 from chromacord.types import Colorimetry, Frame, PixelFormat, Size, VideoInfo
 
@@ -86,9 +86,9 @@ class _ShotsAhead:
         self._keys = decide_all(frames, info, method, self._tally, consistency=consistency)
         self._known: list[tuple[int, Key]] = []
         self._consistency, self._rate, self._strength = consistency, info.rate, strength
-        reach = math.ceil(SMOOTHING_SECONDS * info.rate)
-        # A frame lies between two keys, and each of them is smoothed with its neighbours within reach.
-        self._needed = 2 * reach if consistency == "smooth" else 1
+        # A frame lies between two keys a step apart, and each of them is smoothed with its neighbours within reach.
+        reach = math.ceil(SMOOTHING_SECONDS * info.rate) + step_between_keys(info.rate)
+        self._needed = reach if consistency == "smooth" else 0
         self._shot: tuple[int, int, Shot] | None = None
 
     def at(self, index: int) -> ColorTransform | None:
@@ -100,7 +100,7 @@ class _ShotsAhead:
             if decided is not None:
                 self._known.append(decided)
         number = bisect_right(self._tally.starts, index) - 1
-        oldest = 0 if self._consistency == "shot" else index - 2 * self._needed
+        oldest = 0 if self._consistency == "shot" else index - self._needed - 1
         self._known = [(shot, key) for shot, key in self._known if shot >= number and key.index >= oldest]
         keys = tuple(key for shot, key in self._known if shot == number)
         if self._shot is None or self._shot[:2] != (number, len(keys)) or self._consistency != "shot":

@@ -8,8 +8,7 @@ from typing import Protocol
 
 from chromacord.errors import ChromacordWarning, InputError, MismatchError
 from chromacord.io import FrameSource, LayeredSource
-from chromacord.pipeline.analyse import MaskedFrame
-from chromacord.pipeline.masks import MaskReader, shown_size, without_alpha
+from chromacord.pipeline.masks import MaskedFrame, MaskReader, shown_size, without_alpha
 from chromacord.types import Frame, VideoInfo
 
 

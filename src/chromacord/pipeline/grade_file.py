@@ -70,7 +70,7 @@ def read_grade(path: Path) -> Grade:
     place = ["the head"]
     try:
         return _grade_from_json(data, place)
-    except (KeyError, TypeError, ValueError, RuntimeError, ZeroDivisionError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError, RuntimeError, ZeroDivisionError) as error:
         reason = f"{error} is missing" if isinstance(error, KeyError) else str(error)
         raise GradeFileError(f"{path}: {place[0]}: {reason}; mend it, or write it anew with --grade-out") from error
 

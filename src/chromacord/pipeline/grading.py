@@ -79,7 +79,7 @@ class _FieldGrading:
 
     def __call__(self, codes: FloatArray, box: Box) -> FloatArray:
         rgb = self._decode(codes, box)
-        rgb[..., :3] = np.clip(self._field(rgb[..., :3], box), 0, 1)
+        rgb[..., :3] = np.clip(self._field(np.clip(rgb[..., :3], 0, 1), box), 0, 1)
         return self._encode(rgb, box)
 
 

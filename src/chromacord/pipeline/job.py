@@ -15,11 +15,12 @@ from chromacord.io import Encoding, FrameSink, open_sink
 from chromacord.io.staging import StagedFile, StagedFolder, check_output, output_errors
 from chromacord.methods import load_method
 from chromacord.methods.base import Method
-from chromacord.pipeline.analyse import MaskedFrame, Tally, analyse
+from chromacord.pipeline.analyse import Tally, analyse
 from chromacord.pipeline.clip import MaskedClip
 from chromacord.pipeline.grade import Consistency, Grade
 from chromacord.pipeline.grade_file import grade_text, read_grade
 from chromacord.pipeline.grading import LUT_SIZE
+from chromacord.pipeline.masks import MaskedFrame
 from chromacord.pipeline.prefetch import prefetch, write_behind
 from chromacord.pipeline.preview import Preview
 from chromacord.pipeline.render import Renderer

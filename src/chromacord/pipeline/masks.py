@@ -1,6 +1,7 @@
 """A frame's mask, read from a plane as it was decoded: no conversion of pixels that nobody looks at."""
 
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -73,6 +74,14 @@ class Mask:
     def area(self) -> float:
         """Return the share of the picture that is foreground, in [0, 1]."""
         return 0.0 if self.box is None else float(self.crop(self.box).sum()) / self.plane.size
+
+
+class MaskedFrame(NamedTuple):
+    """A composite frame, its mask, and the foreground alone where it came as a layer of its own."""
+
+    frame: Frame
+    mask: Mask
+    foreground: Frame | None = None
 
 
 class MaskReader:

@@ -11,8 +11,8 @@ import numpy as np
 
 from chromacord.color.alpha import over, premultiply, unpremultiply
 from chromacord.color.transforms import ColorTransform, Identity
-from chromacord.pipeline.analyse import MaskedFrame
 from chromacord.pipeline.grading import Grading, grading
+from chromacord.pipeline.masks import MaskedFrame
 from chromacord.types import Alpha, Box, FloatArray, Frame, Plane, VideoInfo
 
 STRIP_PIXELS = 1 << 16

@@ -1,0 +1,96 @@
+import math
+from fractions import Fraction
+
+import pytest
+import torch
+
+from chromacord.color.transforms import AffineField, Lut3d, lattice
+from chromacord.pipeline.grade import SMOOTHING_SECONDS, Grade, Key, Shot, steady
+
+RATE = Fraction(24)
+
+
+def offset(value: float) -> AffineField:
+    return AffineField.from_matrix(torch.eye(3)[None], torch.full((1, 3), value))
+
+
+def value_of(transform: AffineField | None) -> float:
+    assert transform is not None
+    return float(transform(torch.zeros(1, 3, 1, 1))[0, 0, 0, 0])
+
+
+def keys_of(values: dict[int, float], weight: float = 0.5) -> tuple[Key, ...]:
+    return tuple(Key(index, weight, offset(value)) for index, value in values.items())
+
+
+def test_between_keys_the_grade_is_their_blend_and_outside_it_is_held() -> None:
+    shot = Shot(0, 30, keys_of({4: 0.1, 8: 0.3}))
+    at = [value_of(shot.at(index)) for index in (0, 4, 5, 7, 8, 29)]
+    assert at == pytest.approx([0.1, 0.1, 0.15, 0.25, 0.3, 0.3], abs=1e-6)
+
+
+def test_strength_scales_what_the_grade_changes() -> None:
+    shot = Shot(0, 10, keys_of({0: 0.2}), strength=0.25)
+    assert value_of(shot.at(3)) == pytest.approx(0.05)
+    assert Shot(0, 10, keys_of({0: 0.2}), strength=0).at(3) is None
+
+
+def test_held_frames_share_one_transform_so_that_renderers_prepare_it_once() -> None:
+    shot = Shot(0, 10, keys_of({0: 0.2}), strength=0.5)
+    assert shot.at(1) is shot.at(7)
+
+
+def test_frames_find_their_shot() -> None:
+    grade = Grade((Shot(0, 5, ()), Shot(5, 9, ()), Shot(12, 20, ())), "mkl", "smooth", RATE, 20)
+    starts = [None if shot is None else shot.start for shot in map(grade.shot_at, (0, 4, 5, 8, 9, 11, 12, 19, 20))]
+    assert starts == [0, 0, 5, 5, None, None, 12, 12, None]
+
+
+def test_one_grade_a_shot_is_the_mean_by_evidence() -> None:
+    keys = (Key(0, 0.1, offset(0.0)), Key(4, 0.3, offset(0.4)))
+    (only,) = steady(keys, "shot", RATE)
+    assert value_of(only.transform) == pytest.approx(0.3)
+    assert only.index == 4
+
+
+def test_smoothing_is_a_raised_cosine_over_neighbours() -> None:
+    keys = keys_of(dict.fromkeys(range(0, 96, 4), 0.0) | {48: 1.0})
+    smooth = steady(keys, "smooth", RATE)
+    reach = SMOOTHING_SECONDS * 24
+    weights = [1 + math.cos(math.pi * k / reach) for k in range(-20, 24, 4)]
+    assert value_of(smooth[12].transform) == pytest.approx(2 / sum(weights), rel=1e-4)
+    assert value_of(smooth[0].transform) == 0
+
+
+def test_smoothing_takes_flicker_away_and_keeps_slow_changes() -> None:
+    flicker = keys_of({4 * n: 0.1 * (-1) ** n for n in range(30)})
+    ramp = keys_of({4 * n: 0.01 * n for n in range(30)})
+    smooth = [value_of(key.transform) for key in steady(flicker, "smooth", RATE)][6:-6]
+    assert max(map(abs, smooth)) < 0.002
+    kept = [value_of(key.transform) for key in steady(ramp, "smooth", RATE)][6:-6]
+    assert kept == pytest.approx([0.01 * n for n in range(6, 24)], abs=1e-5)
+
+
+def test_frame_consistency_changes_nothing() -> None:
+    keys = keys_of({0: 0.1, 1: 0.9})
+    assert steady(keys, "frame", RATE) is keys
+
+
+def test_luts_are_the_shots_means_with_their_strength() -> None:
+    shots = (Shot(0, 5, keys_of({0: 0.1, 4: 0.3}), strength=0.5), Shot(5, 9, ()))
+    ((shot, lut),) = Grade(shots, "mkl", "smooth", RATE, 9).luts(5)
+    assert shot.start == 0
+    torch.testing.assert_close(lut.parameters, lattice(5)[None] + 0.1)
+
+
+def test_local_grades_have_no_lut() -> None:
+    field = AffineField(torch.zeros(1, 3, 4, 2, 2))
+    with pytest.raises(ValueError, match="place"):
+        list(Grade((Shot(0, 5, (Key(0, 1, field),)),), "poisson", "shot", RATE, 5).luts(33))
+
+
+def test_luts_of_one_size_interpolate_too() -> None:
+    keys = tuple(Key(i, 1.0, Lut3d(lattice(3)[None] * gain)) for i, gain in ((0, 1.0), (10, 2.0)))
+    middle = Shot(0, 11, keys).at(5)
+    assert isinstance(middle, Lut3d)
+    torch.testing.assert_close(middle.parameters, lattice(3)[None] * 1.5)

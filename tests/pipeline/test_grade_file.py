@@ -1,0 +1,91 @@
+import json
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+import torch
+
+from chromacord.color.transforms import AffineField, Identity, Lut3d, lattice
+from chromacord.errors import GradeFileError, MissingFileError
+from chromacord.pipeline.grade import Grade, Key, Shot
+from chromacord.pipeline.grade_file import grade_text, read_grade
+
+
+def made_grade() -> Grade:
+    generator = torch.Generator().manual_seed(0)
+    affine = AffineField(torch.randn(1, 3, 4, 1, 1, generator=generator))
+    field = AffineField(torch.randn(1, 3, 4, 2, 3, generator=generator))
+    lut = Lut3d(lattice(4)[None] + 0.1 * torch.randn(1, 3, 4, 4, 4, generator=generator))
+    shots = (
+        Shot(0, 10, (Key(0, 0.25, affine), Key(6, 0.5, affine.with_parameters(affine.parameters * 2)))),
+        Shot(10, 12, ()),
+        Shot(12, 20, (Key(12, 0.1, field),), strength=0.5),
+        Shot(20, 30, (Key(22, 0.1, lut),)),
+        Shot(30, 40, (Key(33, 0.1, Identity.for_frames(1)),)),
+    )
+    return Grade(shots, "made", "smooth", Fraction(24000, 1001), 40)
+
+
+def test_a_grade_survives_writing_and_reading(tmp_path: Path) -> None:
+    path = tmp_path / "grade.json"
+    grade = made_grade()
+    path.write_text(grade_text(grade))
+    back = read_grade(path)
+    assert (back.method, back.consistency, back.rate, back.num_frames) == ("made", "smooth", grade.rate, 40)
+    for shot, again in zip(grade.shots, back.shots, strict=True):
+        assert (shot.start, shot.stop, shot.strength) == (again.start, again.stop, again.strength)
+        for key, same in zip(shot.keys, again.keys, strict=True):
+            assert (key.index, key.weight, key.transform.kind) == (same.index, same.weight, same.transform.kind)
+            torch.testing.assert_close(key.transform.parameters, same.transform.parameters, atol=1e-6, rtol=0)
+
+
+def test_lut_values_stand_red_fastest(tmp_path: Path) -> None:
+    lut = Lut3d(lattice(2)[None])
+    text = grade_text(Grade((Shot(0, 1, (Key(0, 1.0, lut),)),), "made", "shot", Fraction(24), 1))
+    values = json.loads(text)["shots"][0]["keys"][0]["transform"]["values"]
+    assert values[:3] == [[0, 0, 0], [1, 0, 0], [0, 1, 0]]
+
+
+def test_affine_matrices_stand_as_three_rows_of_gains_and_an_offset() -> None:
+    transform = AffineField.from_matrix(torch.eye(3)[None] * 2, torch.tensor([[0.1, 0.2, 0.3]]))
+    text = grade_text(Grade((Shot(0, 1, (Key(0, 1.0, transform),)),), "made", "shot", Fraction(24), 1))
+    matrices = json.loads(text)["shots"][0]["keys"][0]["transform"]["matrices"]
+    assert matrices == [[[2, 0, 0, 0.1], [0, 2, 0, 0.2], [0, 0, 2, 0.3]]]
+
+
+@pytest.mark.parametrize(
+    ("edit", "said"),
+    [
+        (lambda data: data.update(format="other"), "no grade file"),
+        (lambda data: data.update(version=2), "version 2"),
+        (lambda data: data.pop("method"), "'method' is missing"),
+        (lambda data: data.update(consistency="often"), "shot, smooth, frame"),
+        (lambda data: data["shots"][1].update(start=9), "shot 1"),
+        (lambda data: data["shots"][2].update(strength=1.5), "strength must lie in 0..1"),
+        (lambda data: data["shots"][0]["keys"][1].update(frame=0), "must rise"),
+        (lambda data: data["shots"][0]["keys"][1]["transform"].update(kind="cdl"), "kind 'cdl' is not known"),
+        (lambda data: data["shots"][3]["keys"][0]["transform"]["values"].pop(), "64 x 3"),
+        (lambda data: data["shots"][3]["keys"][0]["transform"]["values"][5].__setitem__(0, float("nan")), "finite"),
+        (lambda data: data["shots"][0]["keys"][0]["transform"]["matrices"][0][0].pop(), "shot 0, the key of frame 0"),
+        (lambda data: data["shots"][0]["keys"][0].update(transform=None), "shot 0"),
+        (lambda data: data["shots"][0].update(keys="none"), "shot 0"),
+        (lambda data: data.update(rate="1/0"), "the head"),
+    ],
+)
+def test_a_broken_grade_is_refused_with_its_place(tmp_path: Path, edit, said: str) -> None:
+    data = json.loads(grade_text(made_grade()))
+    edit(data)
+    path = tmp_path / "grade.json"
+    path.write_text(json.dumps(data))
+    with pytest.raises(GradeFileError, match=said) as caught:
+        read_grade(path)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_absent_and_unreadable_files_are_named(tmp_path: Path) -> None:
+    with pytest.raises(MissingFileError, match="no such file"):
+        read_grade(tmp_path / "none.json")
+    (tmp_path / "text.json").write_text("not json")
+    with pytest.raises(GradeFileError, match="JSON"):
+        read_grade(tmp_path / "text.json")
