@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import groupby
 from operator import itemgetter
-from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -27,7 +26,8 @@ ANY_SIZE = 256
 """Longer side of the proxy for methods that take any size."""
 
 
-class Observation(NamedTuple):
+@dataclass(frozen=True)
+class Observation:
     """What a method sees of one frame."""
 
     index: int
@@ -185,7 +185,9 @@ def fit(
         mask: Shape (N, 1, H, W).
         fitted: the kind of transform.
     """
-    return (fit_lut3d if fitted is Lut3d else fit_affine_field)(composite, harmonized, mask)
+    if fitted is Lut3d:
+        return fit_lut3d(composite, harmonized, mask)
+    return fit_affine_field(composite, harmonized, mask)
 
 
 def step_between_keys(rate: Fraction) -> int:

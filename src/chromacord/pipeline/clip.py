@@ -32,6 +32,7 @@ class CompositeClip:
     """A composite and a mask in files of their own, or a composite whose alpha is the mask."""
 
     foreground: VideoInfo | None = None
+    paths: tuple[Path, ...]
 
     def __init__(
         self, composite: FrameSource, mask: FrameSource | None, *, mask_fit: bool = False, salvage: bool = False
@@ -99,7 +100,7 @@ class CompositeClip:
         warnings.warn(ChromacordWarning(f"{mismatch}. Salvaged: the shorter one decides"), stacklevel=2)
 
     def _mismatch(self, first: int, num_masks: int, num_frames: int) -> MismatchError:
-        mask = self.paths[1]
+        mask = self.paths[-1]
         lone = f"frame {first} of the composite has no mask"
         if num_masks > num_frames:
             lone = f"frame {first} of the mask has no composite"

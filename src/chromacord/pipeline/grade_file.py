@@ -79,7 +79,8 @@ def _grade_from_json(data: dict[str, Any], place: list[str]) -> Grade:
     """Build the grade; `place[0]` always says which part is being read, for the error message."""
     if data["consistency"] not in get_args(Consistency):
         raise ValueError(f"consistency must be one of {', '.join(get_args(Consistency))}")
-    rate, num_frames, shots = Fraction(data["rate"]), int(data["frames"]), []
+    rate, num_frames = Fraction(data["rate"]), int(data["frames"])
+    shots: list[Shot] = []
     for number, shot in enumerate(data["shots"]):
         place[0] = f"shot {number}"
         keys = []

@@ -60,7 +60,9 @@ class Summary:
 class Outputs:
     """What to write, and how."""
 
-    clip: Path
+    clip: str
+    """A trailing "/" makes it a folder, so this is no `Path`."""
+
     grade: Path | None = None
     luts: Path | None = None
     """A folder."""
@@ -75,7 +77,7 @@ class Outputs:
         Raises:
             OutputExistsError: says which.
         """
-        files = [path for path in (self.clip, self.grade, self.preview) if path is not None]
+        files = [path for path in (Path(self.clip), self.grade, self.preview) if path is not None]
         places = [path.absolute() for path in files]
         for number, (path, place) in enumerate(zip(files, places, strict=True)):
             if any(place == other.absolute() for other in inputs):
@@ -155,6 +157,7 @@ class Job:
             encoding=self.outputs.encoding,
             force=self.outputs.force,
             trimmed=self.frames is not None,
+            inputs=self._inputs(),
         )
 
     def _open_preview(self, grade: Grade, stack: ExitStack) -> Preview | None:

@@ -61,15 +61,16 @@ class Mask:
         part = self.plane[box.top : box.bottom, box.left : box.right].astype(np.float32)
         part -= np.float32(self.black)
         part *= np.float32(1 / (self.white - self.black))
-        return np.clip(part, 0, 1, out=part)
+        weights: FloatArray = np.clip(part, 0, 1, out=part)
+        return weights
 
     def scaled(self, size: Size) -> FloatArray:
         """Return the weights at another size, area-averaged. Shape (height, width)."""
         whole = self.crop(Box(0, 0, *self.plane.shape))
         shrinks = size.height <= whole.shape[0] and size.width <= whole.shape[1]
-        return cv2.resize(
-            whole, (size.width, size.height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-        )
+        method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+        scaled: FloatArray = cv2.resize(whole, (size.width, size.height), interpolation=method)
+        return scaled
 
     def area(self) -> float:
         """Return the share of the picture that is foreground, in [0, 1]."""

@@ -30,7 +30,7 @@ def proxy(frame: Frame, info: VideoInfo, size: Size) -> FloatArray:
     if info.pixel_format.alpha is Alpha.PREMULTIPLIED:
         codes = unpremultiply(codes, planes[-1][..., None] / np.float32(info.pixel_format.max_code))
     decode = code_to_rgb(info.colorimetry, info.size, info.pixel_format)
-    rgb = cv2.transform(codes, np.column_stack(decode).astype(np.float32))
+    rgb: FloatArray = cv2.transform(codes, np.column_stack(decode).astype(np.float32))
     if info.colorimetry.scene_linear:
         rgb = linear_to_display(np.maximum(rgb, 0))
     return np.clip(rgb, 0, 1, out=rgb)
@@ -60,5 +60,5 @@ def _scaled(plane: Plane, size: Size) -> FloatArray:
         return plane.astype(np.float32)
     shrinks = size.height <= plane.shape[0] and size.width <= plane.shape[1]
     method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    scaled = cv2.resize(np.ascontiguousarray(plane), (size.width, size.height), interpolation=method)
-    return scaled.astype(np.float32)
+    scaled: FloatArray = cv2.resize(np.ascontiguousarray(plane), (size.width, size.height), interpolation=method)
+    return scaled.astype(np.float32, copy=False)

@@ -101,7 +101,7 @@ class Renderer:
         down, right = pixel_format.subsampling if is_chroma and pixel_format.model == "yuv" else (0, 0)
         part = plane[strip.top >> down : -(-strip.bottom >> down), strip.left >> right : -(-strip.right >> right)]
         if down or right:
-            changed = part + block_mean(changed - before, down, right)
+            changed = part.astype(np.float32) + block_mean(changed - before, down, right)
         if pixel_format.is_float:
             part[...] = changed
         else:
@@ -142,7 +142,8 @@ def pack(planes: tuple[Plane, ...], info: VideoInfo, box: Box) -> FloatArray:
         else:
             part = plane[box.top : box.bottom, box.left : box.right]
         samples.append(np.ascontiguousarray(part))
-    return cv2.merge([*samples, samples[0]]).astype(np.float32)
+    merged: FloatArray = cv2.merge([*samples, samples[0]]).astype(np.float32)
+    return merged
 
 
 def block_mean(values: FloatArray, down: int, right: int) -> FloatArray:
@@ -157,4 +158,5 @@ def block_mean(values: FloatArray, down: int, right: int) -> FloatArray:
     if height % rows or width % columns:
         values = np.pad(values, ((0, -height % rows), (0, -width % columns)), mode="edge")
     size = (values.shape[1] // columns, values.shape[0] // rows)
-    return cv2.resize(values, size, interpolation=cv2.INTER_AREA)
+    means: FloatArray = cv2.resize(values, size, interpolation=cv2.INTER_AREA)
+    return means

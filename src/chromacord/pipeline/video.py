@@ -1,5 +1,6 @@
 """The main job: paths in, files out."""
 
+import os
 from collections.abc import Callable
 from os import PathLike
 from pathlib import Path
@@ -82,7 +83,12 @@ def harmonize_video(
     )
     optional = _paths(grade_out=grade_out, lut_out=lut_out, preview=preview, grade_in=grade_in)
     outputs = Outputs(
-        Path(output), optional["grade_out"], optional["lut_out"], optional["preview"], encoding or Encoding(), force
+        os.fspath(output),
+        optional["grade_out"],
+        optional["lut_out"],
+        optional["preview"],
+        encoding or Encoding(),
+        force,
     )
     job = Job(
         clip,
