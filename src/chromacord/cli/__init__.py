@@ -3,11 +3,11 @@
 import signal
 import sys
 from collections.abc import Sequence
-from importlib.metadata import version
 from typing import Annotated
 
 import typer
 
+from chromacord import __version__
 from chromacord.cli import bench, demo, harmonize, info, methods
 from chromacord.cli.job import BAD_INPUT, OK, terminate
 
@@ -37,7 +37,7 @@ def start(
 ) -> None:
     """Show the version, or the help where no command is given."""
     if show_version:
-        print(f"chromacord {version('chromacord')}")
+        print(f"chromacord {__version__}")
     elif context.invoked_subcommand is None:
         print(context.get_help())
 

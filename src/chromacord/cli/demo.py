@@ -1,4 +1,4 @@
-"""`chromacord demo`: build a sample clip and harmonize it."""
+"""`chromacord demo`: build a sample clip, harmonize it, and show before and after."""
 
 from pathlib import Path
 from typing import Annotated
@@ -6,16 +6,50 @@ from typing import Annotated
 from typer import Option
 
 from chromacord.cli.display import choose_display
-from chromacord.cli.harmonize import summary_line
+from chromacord.cli.harmonize import summary_line, summary_values
 from chromacord.cli.job import job
+
+DEFAULT_FOLDER = Path("demo")
 
 
 def demo(
-    output: Annotated[Path, Option("--output", "-o", help="Folder for the clips; made if it does not exist.")] = Path(
-        "demo"
-    ),
+    output: Annotated[Path, Option("--output", "-o", help="Folder for the clips; made if missing.")] = DEFAULT_FOLDER,
 ) -> None:
-    """Build a sample clip from free photographs, harmonize it, and show where before and after lie."""
+    """Build a sample clip from free photographs, harmonize it, and print where before and after lie."""
     display = choose_display()
     with job(display):
-        from chromacord.sample import harmonize_sample, make_sample
+        from chromacord.data.sample_files import write_sample
+        from chromacord.io.staging import check_folder
+        from chromacord.pipeline.video import harmonize_video
+
+        check_folder(output.absolute().parent, wanted=output)
+        output.mkdir(exist_ok=True)
+        # The files are this command's own, by their names: a second run replaces them.
+        files = write_sample(output, force=True, progress=display.progress)
+        both = output / "before_after.mp4"
+        summary = harmonize_video(
+            files.composite,
+            output=output / "harmonized.mp4",
+            mask=files.mask,
+            grade_out=output / "grade.json",
+            preview=both,
+            force=True,
+            progress=display.progress,
+        )
+        display.summary(summary_line(summary), summary_values(summary))
+        picture = write_picture(both, output / "before_after.png")
+        print(f"result: {summary.outputs[0]}\nbefore and after: {picture}")
+
+
+def write_picture(clip: Path, picture: Path) -> Path:
+    """Write the middle frame of a clip as a picture, and return its path."""
+    from chromacord.io import open_sink, open_source
+
+    source = open_source(clip)
+    middle = (source.info.num_frames or 1) // 2
+    with open_sink(picture, source.info, force=True, copy_streams=False, trimmed=True) as sink:
+        for frame in source.frames(middle, middle + 1):
+            sink.write(frame)
+        sink.finish()
+        sink.commit()
+    return picture

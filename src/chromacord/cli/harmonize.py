@@ -7,7 +7,7 @@ from chromacord.cli.display import Values, choose_display
 from chromacord.cli.job import job
 
 if TYPE_CHECKING:
-    from chromacord.pipeline.video import Summary
+    from chromacord.pipeline.job import Summary
 
 
 def harmonize(
@@ -20,7 +20,7 @@ def harmonize(
     background: options.Background = None,
     method: options.Method = None,
     strength: options.Strength = 1.0,
-    consistency: options.Consistency = "smooth",
+    consistency: options.Consistency = None,
     grade_out: options.GradeOut = None,
     grade_in: options.GradeIn = None,
     lut_out: options.LutOut = None,
@@ -42,7 +42,8 @@ def harmonize(
         span = options.parse_frames(frames)
 
         from chromacord.io.base import Encoding
-        from chromacord.pipeline.video import DEFAULT_METHOD, harmonize_video
+        from chromacord.methods import DEFAULT_METHOD
+        from chromacord.pipeline.video import harmonize_video
 
         summary = harmonize_video(
             composite,

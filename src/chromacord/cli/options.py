@@ -36,9 +36,11 @@ Strength = Annotated[
     float, Option(min=0.0, max=1.0, help="0 returns the source, 1 is the method's grade.", rich_help_panel=_GRADE)
 ]
 Consistency = Annotated[
-    Literal["shot", "smooth", "frame"],
+    Literal["shot", "smooth", "frame"] | None,
     Option(
-        help="One grade a shot; a grade that moves smoothly inside a shot; or each frame alone.", rich_help_panel=_GRADE
+        help="One grade a shot; a grade that moves smoothly inside a shot (the default, unless LUTs are written); or "
+        "a grade for each frame.",
+        rich_help_panel=_GRADE,
     ),
 ]
 GradeOut = Annotated[Path | None, Option(help="Write the grade as JSON.", rich_help_panel=_GRADE)]

@@ -1,0 +1,1 @@
+"""Clips to work with: samples that are made, and data sets."""
