@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from chromacord.color.statistics import color_statistics
-from chromacord.color.transforms import AffineField, Lut3d, lattice
+from chromacord.color.transforms import AffineField, Lut3d
 
 # Variance of colour below which a direction counts as noise: there the affine fit keeps the colour's own gain of 1.
 _NOISE = 1e-5
@@ -102,12 +102,10 @@ def _spread_pairs(pairs: Tensor, size: int) -> Tensor:
         nodes = stencil[:, u - i + 1, v - j + 1, w - k + 1]
         nodes[:, i : size - 1 + i, j : size - 1 + j, k : size - 1 + k] += cells
     stencil[:, 1, 1, 1] += _LUT_PULL
-    for axis in range(3):
-        offset = [1, 1, 1]
-        for side in (0, 1):
-            offset[axis] = 2 - 2 * side
-            stencil[:, 1, 1, 1].narrow(axis + 1, side, size - 1).add_(_LUT_SMOOTHNESS)
-            stencil[:, *offset].narrow(axis + 1, side, size - 1).sub_(_LUT_SMOOTHNESS)
+    for axis, side in product(range(3), (0, 1)):
+        towards = stencil.flatten(1, 3)[:, 13 + (1 - 2 * side) * 3 ** (2 - axis)]
+        stencil[:, 1, 1, 1].narrow(axis + 1, side, size - 1).add_(_LUT_SMOOTHNESS)
+        towards.narrow(axis + 1, side, size - 1).sub_(_LUT_SMOOTHNESS)
     return stencil.flatten(1, 3)
 
 
@@ -138,11 +136,13 @@ def _conjugate_gradients(stencil: Tensor, right: Tensor) -> Tensor:
         Shape (N, 3, D, D, D).
     """
     size = right.shape[-1]
-    kernel, diagonal = stencil.unflatten(1, (1, 3, 3, 3)), stencil[:, 13:14]
+    diagonal = stencil[:, 13:14]
 
     def product_with(values: Tensor) -> Tensor:
-        near = F.pad(values, (1,) * 6).unfold(2, size, 1).unfold(3, size, 1).unfold(4, size, 1)
-        return (near * kernel).sum(dim=(2, 3, 4))
+        padded, total = F.pad(values, (1,) * 6), torch.zeros_like(values)
+        for number, (i, j, k) in enumerate(product(range(3), repeat=3)):
+            total.addcmul_(padded[..., i : i + size, j : j + size, k : k + size], stencil[:, number : number + 1])
+        return total
 
     def dot(left: Tensor, other: Tensor) -> Tensor:
         return (left * other).sum(dim=(2, 3, 4), keepdim=True)
@@ -194,7 +194,8 @@ def fit_affine_field(
 
 def _hats(nodes: int, length: int, like: Tensor) -> Tensor:
     """Return what each node adds to each pixel when a row of nodes is stretched. Shape (nodes, length)."""
-    return F.interpolate(torch.eye(nodes).to(like)[None], size=length, mode="linear", align_corners=False)[0]
+    unit = torch.eye(nodes, dtype=like.dtype, device=like.device)[None]
+    return F.interpolate(unit, size=length, mode="linear", align_corners=False)[0]
 
 
 def _field_matrix(products: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
