@@ -1,0 +1,68 @@
+# `make demo` and `make test` are all that a fresh clone needs: they make a virtual environment and fill it.
+
+VENV ?= .venv
+BIN := $(VENV)/bin
+INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --quiet --constraint constraints.txt
+
+# The first Python that is new enough, can make environments and works: a name on PATH may be a stub that does not.
+USABLE := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
+PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
+	$$name -c '$(USABLE)' >/dev/null 2>&1 && { echo $$name; break; }; done)
+
+# One torch thread for each worker: more of them only wait for each other on a shared machine.
+export OMP_NUM_THREADS ?= 1
+WORKERS ?= 2
+
+.PHONY: help demo test test-fast lint format bench-speed clean
+
+help:
+	@echo "make demo         harmonize a sample clip; ends with the paths of the result and of a before/after picture"
+	@echo "make test         run all tests (make test-fast: without the slow ones)"
+	@echo "make lint         ruff and mypy"
+	@echo "make format       let ruff format the code"
+	@echo "make bench-speed  measure CPU time and memory at 1080p, into benchmarks/results"
+	@echo "make clean        remove the virtual environment and the sample"
+
+demo: $(VENV)/.demo
+	$(BIN)/chromacord demo --output demo
+
+test: $(VENV)/.dev
+	$(BIN)/python -m pytest -n $(WORKERS)
+
+test-fast: $(VENV)/.dev
+	$(BIN)/python -m pytest -n $(WORKERS) -m "not slow"
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check src tests
+	$(BIN)/ruff format --check src tests
+	$(BIN)/mypy
+
+format: $(VENV)/.dev
+	$(BIN)/ruff format src tests
+
+bench-speed: $(VENV)/.demo
+	mkdir -p benchmarks/results
+	$(BIN)/chromacord bench video --size 1080p --preset ultrafast --output benchmarks/results/speed_1080p_ultrafast.json
+
+clean:
+	rm -rf $(VENV) demo
+
+$(VENV)/.python:
+	@if ! "$(PYTHON)" -c '$(USABLE)' >/dev/null 2>&1; then \
+		echo "error: chromacord needs Python 3.11, 3.12 or 3.13 with venv (Debian: apt install python3-venv);" \
+			"found none$(if $(PYTHON), in $(PYTHON)); name one with: make PYTHON=/path/to/python" >&2; exit 2; fi
+	"$(PYTHON)" -m venv $(VENV)
+	@touch $@
+
+# torch first: an installed build, for the CPU or for CUDA, is then kept by what follows.
+$(VENV)/.torch: $(VENV)/.python constraints.txt
+	$(INSTALL) torch
+	@touch $@
+
+$(VENV)/.demo: $(VENV)/.torch pyproject.toml
+	$(INSTALL) --editable ".[demo]"
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.torch pyproject.toml
+	$(INSTALL) --editable ".[dev]"
+	@touch $@ $(VENV)/.demo
