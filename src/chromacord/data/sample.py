@@ -40,7 +40,10 @@ _BAND = 8
 """Half the width in pixels of the band around the outline in which GrabCut decides."""
 
 _COLD = (0.75, 1.15, 1.75)
-"""Gains of red, green and blue in linear light: daylight under a lamp's white balance, most of a stop too bright."""
+"""Gains of red, green and blue in linear light on the astronaut: daylight under a lamp's white balance, and bright."""
+
+_LAMP = (0.92, 1.05, 1.15)
+"""The same on the table, which is very red."""
 
 
 class Layers(NamedTuple):
@@ -70,8 +73,9 @@ def sample_layers(num_frames: int = NUM_FRAMES) -> Iterator[Layers]:
     """
     portrait, table = read_photograph(ASTRONAUT), read_photograph(COFFEE)
     matte = cut_out(portrait)
-    actor = miscolor(spill_inwards(portrait, matte))
-    table = cv2.GaussianBlur(table, (0, 0), 0.8)
+    actor = relight(spill_inwards(portrait, matte), _COLD)
+    # Out of focus, as behind a person.
+    table = relight(cv2.GaussianBlur(table, (0, 0), 0.8), lamp_light(Size(*table.shape[:2])))
     random = np.random.default_rng(0)
     for index in range(num_frames):
         time = index / max(num_frames - 1, 1)
@@ -81,7 +85,7 @@ def sample_layers(num_frames: int = NUM_FRAMES) -> Iterator[Layers]:
         top = 62 - 22 * time + 4 * np.sin(2 * np.pi * 1.3 * time)
         foreground = place(actor, zoom, left, top)
         alpha = place(matte[..., None], zoom, left, top, border=cv2.BORDER_CONSTANT)
-        background = place(table, 3.3 + 0.1 * time, -330 - 110 * time, -215 + 15 * time)
+        background = place(table, 2.5 + 0.1 * time, -95 - 110 * time, -140 - 10 * time)
         grain = random.standard_normal((*SIZE, 1), dtype=np.float32) * np.float32(1.5 / 255)
         composite = np.clip(over(foreground, background, alpha) + grain, 0, 1)
         yield Layers(foreground, alpha, background, composite)
@@ -158,14 +162,28 @@ def spill_inwards(picture: FloatArray, matte: FloatArray) -> FloatArray:
     return filled
 
 
-def miscolor(picture: FloatArray) -> FloatArray:
-    """Change the colours as a wrong white balance and exposure do: by gains in linear light.
+def relight(picture: FloatArray, gains: tuple[float, ...] | FloatArray) -> FloatArray:
+    """Change colours as light, white balance and exposure do: by gains in linear light.
 
     Args:
         picture: RGB in [0, 1]. Shape (H, W, 3).
+        gains: of red, green and blue. Shape (3,) or (H, W, 3).
     """
-    light = srgb_to_linear(torch.from_numpy(picture)) * torch.tensor(_COLD)
-    return linear_to_srgb(light.clamp(0, 1)).numpy().astype(np.float32)
+    light = srgb_to_linear(torch.from_numpy(picture)) * torch.as_tensor(gains)
+    codes: FloatArray = linear_to_srgb(light.clamp(0, 1)).numpy()
+    return codes
+
+
+def lamp_light(size: Size) -> FloatArray:
+    """Return the gains of a lamp over the cup, with the evening around it: dark parts give a scene its contrast.
+
+    Returns:
+        Shape (height, width, 3).
+    """
+    rows, columns = np.mgrid[: size.height, : size.width].astype(np.float32)
+    squared = ((columns - 300) ** 2 + (rows - 165) ** 2) / np.float32(200**2)
+    falloff = 0.03 + 0.97 * np.exp(-squared)
+    return (falloff[..., None] * np.array(_LAMP)).astype(np.float32)
 
 
 def place(
