@@ -115,8 +115,8 @@ def open_image(path: Path) -> oiio.ImageInput:
     if image is None:
         reason = _one_line(oiio.geterror())
         if path.stat().st_size == 0:
-            raise TruncatedFileError(f"{path}: is empty; render the frame again")
-        raise UnreadableFileError(f"{path}: cannot be read as an image ({reason}); render it again or convert it")
+            raise TruncatedFileError(f"{path}: is empty")
+        raise UnreadableFileError(f"{path}: is damaged or no image ({reason})")
     return image
 
 

@@ -30,6 +30,7 @@ JPEG_QUALITY = 98
 
 _NAMES = {1: ("Y",), 2: ("Y", "A"), 3: ("R", "G", "B"), 4: ("R", "G", "B", "A")}
 _COPY_BYTES = 1 << 20
+_PNG_FILTER_SUB = 0x10
 # What a reader states of the old samples and would be wrong, or lossy, for the new ones.
 _STALE = (
     "oiio:BitsPerSample",
@@ -197,6 +198,9 @@ def _set_storage(spec: oiio.ImageSpec, style: ImageStyle) -> None:
         spec.attribute("Compression", f"jpeg:{JPEG_QUALITY}")
         spec.attribute("jpeg:subsampling", "4:4:4")
     if name == "png":
+        # A quarter of the default's time, and files a tenth larger.
+        spec.attribute("png:compressionLevel", 2)
+        spec.attribute("png:filter", _PNG_FILTER_SUB)
         is_srgb = (colors.primaries, colors.transfer) == (1, 13)
         spec.attribute("oiio:ColorSpace", "srgb_rec709_scene" if is_srgb else "unknown")
         if not is_srgb and 2 not in (colors.primaries, colors.transfer):

@@ -15,6 +15,7 @@ from chromacord.errors import (
     OutputError,
     OutputExistsError,
     TruncatedFileError,
+    UnreadableFileError,
 )
 from chromacord.io.base import FrameSink, FrameSource
 from chromacord.io.convert import PlaneConverter, stored_colorimetry
@@ -79,11 +80,11 @@ class SequenceSource(FrameSource):
             path = self.files.paths[index]
             try:
                 header, planes = read_image(path)
-            except TruncatedFileError as error:
+            except UnreadableFileError as error:
                 if not self._salvage:
                     raise TruncatedFileError(
-                        f"{error}, at frame {index}; render it again, or keep the frames "
-                        "before it with --salvage (salvage=True)"
+                        f"{error}: frame {index} of the clip; render it again, or keep the frames before it with "
+                        "--salvage (salvage=True)"
                     ) from error
                 warnings.warn(f"{error}; the clip ends before frame {index}", ChromacordWarning, stacklevel=2)
                 return
