@@ -12,7 +12,10 @@ DEFAULT_METHOD = "mkl"
 
 _CLASSES = {
     "identity": "Identity",
+    "reinhard": "Reinhard",
     "mkl": "MKL",
+    "histogram": "Histogram",
+    "poisson": "Poisson",
 }
 """The class in the module of the same name."""
 

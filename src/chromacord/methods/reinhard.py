@@ -1,0 +1,67 @@
+"""Statistical colour transfer in l-alpha-beta space.
+
+Reinhard, Ashikhmin, Gooch and Shirley, "Color Transfer between Images", IEEE CG&A 21(5), 2001,
+https://doi.org/10.1109/38.946629. The target is the composite's own background, as in image harmonization.
+
+Differs from the paper in three places: deviations are multiplied or divided by no more than `max_gain` (a flat
+foreground would divide by 0), the logarithm has a foot at black, and the map is given as the LUT that fits it best on
+the colours of the foreground. Sampled at 17 nodes instead, the map would be off by up to 90 of 255 levels near black,
+where it is steep; the fitted one is off by 0.2 levels in the mean and by some 20 in single rare colours.
+"""
+
+from torch import Tensor
+
+from chromacord.color.fitting import fit_lut3d
+from chromacord.color.opponent import lalphabeta_to_rgb, rgb_to_lalphabeta
+from chromacord.color.statistics import color_statistics, has_both_sides
+from chromacord.methods.base import Method, Prediction, State
+
+# Deviation, in decimal logarithms, below which a channel counts as flat.
+_FLAT = 1e-4
+
+
+def match_statistics(image: Tensor, mask: Tensor, *, max_gain: float) -> Tensor:
+    """Give the foreground the background's mean and deviation in l-alpha-beta (Reinhard et al., eqs. 10 and 11).
+
+    Args:
+        image: RGB in [0, 1]. Shape (N, 3, H, W).
+        mask: weights of the foreground in the statistics; the background's are 1 - mask. Shape (N, 1, H, W).
+        max_gain: limit of the ratio of deviations, both ways.
+
+    Returns:
+        RGB, not clamped, of all pixels; only the foreground's mean something. Shape (N, 3, H, W).
+    """
+    opponent = rgb_to_lalphabeta(image)
+    foreground, background = color_statistics(opponent, mask), color_statistics(opponent, 1 - mask)
+    gain = (background.deviation + _FLAT) / (foreground.deviation + _FLAT)
+    gain = gain.clamp(1 / max_gain, max_gain)[..., None, None]
+    centred = opponent - foreground.mean[..., None, None]
+    return lalphabeta_to_rgb(gain * centred + background.mean[..., None, None])
+
+
+class Reinhard(Method):
+    """Give the foreground the background's mean and contrast in l-alpha-beta space (Reinhard 2001).
+
+    Args:
+        max_gain: the most that contrast along an axis of l-alpha-beta is multiplied, or divided, by.
+    """
+
+    working_size = None
+
+    def __init__(self, max_gain: float = 4.0) -> None:
+        super().__init__()
+        self.max_gain = max_gain
+
+    def forward(self, composite: Tensor, mask: Tensor, state: State = None) -> Prediction:  # noqa: ARG002
+        """Map every frame by its own statistics; a frame without foreground or background is left as it is.
+
+        Args:
+            composite: RGB in [0, 1]. Shape (B, L, 3, H, W), L free.
+            mask: weights of the statistics. Shape (B, L, 1, H, W).
+            state: not looked at.
+        """
+        image, weight = composite.flatten(0, 1), mask.flatten(0, 1)
+        matched = match_statistics(image, weight, max_gain=self.max_gain).clamp(0, 1)
+        usable = has_both_sides(weight)[:, None, None, None]
+        transform = fit_lut3d(image, matched, weight * usable)
+        return Prediction(transform(image).clamp(0, 1).unflatten(0, composite.shape[:2]), transform)
