@@ -170,8 +170,8 @@ def relight(picture: FloatArray, gains: tuple[float, ...] | FloatArray) -> Float
         gains: of red, green and blue. Shape (3,) or (H, W, 3).
     """
     light = srgb_to_linear(torch.from_numpy(picture)) * torch.as_tensor(gains)
-    codes: FloatArray = linear_to_srgb(light.clamp(0, 1)).numpy()
-    return codes
+    encoded: FloatArray = linear_to_srgb(light.clamp(0, 1)).numpy()
+    return encoded
 
 
 def lamp_light(size: Size) -> FloatArray:
@@ -183,7 +183,8 @@ def lamp_light(size: Size) -> FloatArray:
     rows, columns = np.mgrid[: size.height, : size.width].astype(np.float32)
     squared = ((columns - 300) ** 2 + (rows - 165) ** 2) / np.float32(200**2)
     falloff = 0.03 + 0.97 * np.exp(-squared)
-    return (falloff[..., None] * np.array(_LAMP)).astype(np.float32)
+    gains: FloatArray = (falloff[..., None] * np.array(_LAMP)).astype(np.float32)
+    return gains
 
 
 def place(

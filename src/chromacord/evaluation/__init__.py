@@ -1,0 +1,1 @@
+"""Measurements: of results, and of what they cost."""

@@ -1,0 +1,148 @@
+"""What harmonization costs over a plain transcode: CPU time and memory, in fresh processes, several times in turn."""
+
+import json
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+from typing import NamedTuple
+
+from chromacord.errors import ChromacordError, InputError
+from chromacord.evaluation.speed_clips import SIZES, make_clips
+
+PACKAGES = ("chromacord", "torch", "numpy", "av", "opencv-python-headless", "opencolorio")
+
+Report = dict[str, object]
+
+
+class Setting(NamedTuple):
+    """What is measured."""
+
+    size: str = "1080p"
+    """A key of `chromacord.evaluation.speed_clips.SIZES`."""
+
+    preset: str = "ultrafast"
+    """Of x264, for the job's output and the plain transcode's."""
+
+    foreground: float = 0.25
+    """Share of the picture that the mask covers."""
+
+    num_frames: int = 150
+    method: str = "mkl"
+    crf: float = 23
+    repeats: int = 3
+
+
+class MeasurementError(ChromacordError):
+    """A measured process failed."""
+
+
+def measure_video(setting: Setting, *, tell: Callable[[str], object] | None = None) -> Report:
+    """Measure the whole job and a plain decode-encode of the same clip in turn.
+
+    Args:
+        setting: what to measure.
+        tell: called with a line for each thing that is done.
+
+    Returns:
+        What `chromacord bench video` prints: CPU ms a frame, minimum and median of the repeats; MB of peak memory.
+
+    Raises:
+        InputError: a value of the setting cannot be used.
+        MeasurementError: a measured process failed; the message holds its last line.
+    """
+    _check(setting)
+    tell = tell or (lambda _: None)
+    with TemporaryDirectory(prefix="chromacord-bench-") as name:
+        folder = Path(name)
+        tell(f"making {setting.num_frames} frames of {setting.size}")
+        clips = make_clips(
+            folder, size=SIZES[setting.size], num_frames=setting.num_frames, foreground=setting.foreground
+        )
+        work = {
+            "composite": str(clips.composite),
+            "mask": str(clips.mask),
+            "output": str(folder / "out.mp4"),
+            "method": setting.method,
+            "crf": setting.crf,
+            "preset": setting.preset,
+        }
+        runs: dict[str, list[dict[str, float]]] = {"plain": [], "job": [], "stages": [], "nothing": []}
+        for number in range(setting.repeats):
+            for job, results in runs.items():
+                tell(f"run {number + 1} of {setting.repeats}: {job}")
+                results.append(_run(job, work))
+    return summarize(setting, runs)
+
+
+def summarize(setting: Setting, runs: dict[str, list[dict[str, float]]]) -> Report:
+    """Turn the runs of `measure_video` into its report."""
+    job = [1000 * run["cpu_seconds"] / run["frames"] for run in runs["job"]]
+    plain = [1000 * run["cpu_seconds"] / run["frames"] for run in runs["plain"]]
+    floor = min(run["peak_mb"] for run in runs["nothing"])
+    peak = max(run["peak_mb"] for run in runs["job"])
+    stages = [name for name in runs["stages"][0] if name not in ("frames", "seconds", "cpu_seconds", "peak_mb")]
+    return {
+        "setting": setting._asdict(),
+        "cpu_ms_per_frame": {"job": _spread(job), "plain": _spread(plain)},
+        "overhead_cpu_ms_per_frame": {
+            "min": round(min(job) - min(plain), 2),
+            "median": round(median(job) - median(plain), 2),
+        },
+        "stages_cpu_ms_per_frame": {name: _spread([run[name] for run in runs["stages"]]) for name in stages},
+        "frames_per_second": round(max(run["frames"] / run["seconds"] for run in runs["job"]), 2),
+        "peak_memory_mb": {
+            "job": round(peak, 1),
+            "plain": round(max(run["peak_mb"] for run in runs["plain"]), 1),
+            "imports_alone": round(floor, 1),
+            "job_without_imports": round(peak - floor, 1),
+        },
+        "machine": {"cpu": _cpu_name(), "cores": os.cpu_count(), "system": platform.platform()},
+        "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
+        "commit": _commit(),
+    }
+
+
+def _check(setting: Setting) -> None:
+    if setting.size not in SIZES:
+        raise InputError(f"there is no size {setting.size!r}; choose one of {', '.join(SIZES)}")
+    if not 0 < setting.foreground <= 0.5:
+        raise InputError(f"foreground must lie above 0 and be at most 0.5, got {setting.foreground}")
+    if setting.num_frames < 10 or setting.repeats < 1:
+        raise InputError("a measurement needs at least 10 frames and 1 repeat")
+
+
+def _spread(values: Sequence[float]) -> dict[str, float]:
+    return {"min": round(min(values), 2), "median": round(median(values), 2)}
+
+
+def _run(job: str, work: dict[str, object]) -> dict[str, float]:
+    command = [sys.executable, "-m", "chromacord.evaluation.speed_worker", job, json.dumps(work)]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    if done.returncode:
+        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
+        raise MeasurementError(f"the measured process {job!r} failed: {last}")
+    result: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return result
+
+
+def _cpu_name() -> str:
+    for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.machine()
+
+
+def _commit() -> str | None:
+    command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        return None
+    return done.stdout.strip() or None
