@@ -198,7 +198,7 @@ def _header(path: Path, image: oiio.ImageInput) -> ImageHeader:
         size=size,
         data_window=Box(top, left, top + spec.height, left + spec.width),
         pixel_format=pixel_format,
-        colorimetry=_colorimetry(path, spec, is_float=pixel_format.is_float),
+        colorimetry=_colorimetry(path, spec, pixel_format),
     )
 
 
@@ -250,16 +250,18 @@ def _pixel_format(path: Path, spec: oiio.ImageSpec, channels: tuple[int, ...], *
     )
 
 
-def _colorimetry(path: Path, spec: oiio.ImageSpec, *, is_float: bool) -> Colorimetry:
-    if is_float:
-        return Colorimetry(matrix=0, full_range=True, scene_linear=True)
+def _colorimetry(path: Path, spec: oiio.ImageSpec, pixel_format: PixelFormat) -> Colorimetry:
+    # Grey is luma of a matrix that no image format states.
+    matrix = 0 if pixel_format.model == "rgb" else UNSPECIFIED
+    if pixel_format.is_float:
+        return Colorimetry(matrix=matrix, full_range=True, scene_linear=True)
     stated = spec.getattribute("CICP")
     if isinstance(stated, tuple):
-        return Colorimetry(int(stated[0]), int(stated[1]), 0, full_range=True)
+        return Colorimetry(int(stated[0]), int(stated[1]), matrix, full_range=True)
     if has_srgb(path):
-        return Colorimetry(1, 13, 0, full_range=True)
+        return Colorimetry(1, 13, matrix, full_range=True)
     transfer = _DPX_TRANSFERS.get(spec.get_string_attribute("dpx:Transfer", ""), UNSPECIFIED)
-    return Colorimetry(transfer, transfer, 0, full_range=True)
+    return Colorimetry(transfer, transfer, matrix, full_range=True)
 
 
 def _read_pixels(image: oiio.ImageInput, header: ImageHeader) -> Pixels:
