@@ -303,7 +303,8 @@ def _losses(source: VideoInfo, choice: Choice, suffix: str) -> list[str]:
 
 
 def _is_chroma_lost(wanted: PixelFormat, offered: PixelFormat) -> bool:
-    return wanted.model != "gray" and sum(offered.subsampling) > sum(wanted.subsampling)
+    """Tell whether chroma gets coarser. RGB has none to lose, and who asks for a video of images expects that."""
+    return wanted.model == "yuv" and sum(offered.subsampling) > sum(wanted.subsampling)
 
 
 def _advice(source: VideoInfo) -> str:

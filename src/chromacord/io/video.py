@@ -204,11 +204,12 @@ def _picture_stream(container: InputContainer, path: Path) -> VideoStream:
     chosen = chosen or next(iter(pictures), None)
     if chosen is not None and chosen.codec_context is not None:
         return chosen
+    kinds = ", ".join(sorted({stream.type for stream in container.streams}))
     container.close()
     if chosen is not None:
         raise UnreadableFileError(f"{path}: its picture is in a codec that cannot be decoded; convert it first")
-    kinds = ", ".join(sorted({stream.type for stream in container.streams})) or "empty"
-    raise UnreadableFileError(f"{path}: has no picture: only {kinds}; name a file with video")
+    held = f"only {kinds}" if kinds else "it is empty"
+    raise UnreadableFileError(f"{path}: has no picture: {held}; name a file with video")
 
 
 def _first_frame(container: InputContainer, stream: VideoStream, path: Path) -> av.VideoFrame:
