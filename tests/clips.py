@@ -151,7 +151,7 @@ def _fast(codec: str) -> dict[str, str]:
     """Return options that make a slow encoder quick enough for tests."""
     return {
         "libx264": {"preset": "ultrafast"},
-        "libx265": {"preset": "ultrafast", "x265-params": "log-level=none"},
+        "libx265": {"preset": "ultrafast", "x265-params": "log-level=none:bframes=0"},
         "libsvtav1": {"preset": "12"},
         "libvpx-vp9": {"deadline": "realtime", "cpu-used": "8"},
     }.get(codec, {})

@@ -1,7 +1,9 @@
 """Write frames as a video file, with everything else that the source file holds, through PyAV."""
 
 import contextlib
+import math
 import warnings
+from collections.abc import Iterable
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -15,10 +17,14 @@ from chromacord.io.base import Encoding, FrameSink
 from chromacord.io.codecs import choose
 from chromacord.io.colorimetry import Converter, output_tags, write_tags
 from chromacord.io.pixels import describe, frame_of, planar_name
-from chromacord.io.remux import Remuxer
-from chromacord.io.settings import encoder_options
+from chromacord.io.remux import Remuxer, audio_rates
+from chromacord.io.settings import encoder_options, silence
 from chromacord.io.staging import StagedFile, output_errors
 from chromacord.types import UNSPECIFIED, Frame, Size, VideoInfo
+
+_X265_DELAY = 2
+"""Frames that x265 must have seen before it knows its decoding times; in clips no longer than that they are memory
+that it never set. So few frames are not reordered."""
 
 
 class VideoSink(FrameSink):
@@ -60,12 +66,14 @@ class VideoSink(FrameSink):
         self._warn_of_drops()
         self._count, self._origin, self._end = 0, 0, Fraction(0)
         self._durations: dict[int, int] = {}
+        copies = copy_streams and like.container not in ("sequence", "still")
+        options = _muxer_options(like, audio_rates(like.path) if copies else ())
         self._container = av.open(
-            str(self._staged.temporary), "w", format=self._choice.muxer, container_options=_muxer_options(like)
+            str(self._staged.temporary), "w", format=self._choice.muxer, container_options=options
         )
         self._stream = self._add_picture(encoding)
         self._remuxer: Remuxer | None = None
-        if copy_streams and like.container not in ("sequence", "still"):
+        if copies:
             self._remuxer = Remuxer(like.path, self._container, muxer=self._choice.muxer, path=self.path)
 
     def write(self, frame: Frame) -> None:
@@ -136,7 +144,7 @@ class VideoSink(FrameSink):
             self._converter = Converter(
                 (like.colorimetry, like.pixel_format), (self._tags, stored), name=choice.pix_fmt, size=self._size
             )
-        options = encoder_options(choice, encoding)
+        options = encoder_options(choice, encoding, size=self._size, pixel_format=stored)
         stream: Any = self._container.add_stream(choice.codec.encoder, rate=like.rate, options=options)
         context = stream.codec_context
         context.width, context.height, context.pix_fmt = self._size.width, self._size.height, choice.pix_fmt
@@ -174,6 +182,7 @@ class VideoSink(FrameSink):
         return (before.matrix, bool(before.full_range)) != (after.matrix, bool(after.full_range))
 
     def _open_encoder(self, stream: VideoStream) -> None:
+        silence(self._choice.name)
         try:
             stream.codec_context.open()
         except av.error.FFmpegError as error:
@@ -197,12 +206,22 @@ class VideoSink(FrameSink):
             # Not every encoder hands the durations on, and the last one cannot be told from the next time.
             if packet.pts is not None and packet.pts in self._durations:
                 packet.duration = self._durations.pop(packet.pts)
+            if picture is None and self._choice.name == "hevc" and self._count <= _X265_DELAY:
+                packet.dts = packet.pts
             time = None if packet.dts is None else packet.dts * packet.time_base
             self._container.mux_one(packet)
             if self._remuxer is not None and time is not None:
                 self._remuxer.copy_until(time)
 
 
-def _muxer_options(like: VideoInfo) -> dict[str, str]:
-    """Keep the source's clock: MP4 and QuickTime would choose one of their own."""
-    return {"video_track_timescale": str(like.time_base.denominator)}
+def _muxer_options(like: VideoInfo, rates: Iterable[int]) -> dict[str, str]:
+    """Keep the source's clock: MP4 and QuickTime would choose one of their own.
+
+    The clock of the whole film, in which they count where a track starts, must hold every track's ticks too.
+    """
+    clock = like.time_base.denominator
+    common = math.lcm(clock, *rates)
+    return {
+        "video_track_timescale": str(clock),
+        "movie_timescale": str(common if common < 1 << 31 else clock),
+    }

@@ -48,6 +48,13 @@ def _codec_name(stream: Stream) -> str:
     return str(context.codec.canonical_name if context is not None else getattr(stream, "name", None) or "unknown")
 
 
+def audio_rates(path: Path) -> set[int]:
+    """Return the sample rates of a file's sound, in hertz."""
+    with av.open(str(path), metadata_errors="replace") as container:
+        contexts = [stream.codec_context for stream in container.streams.audio]
+        return {context.sample_rate for context in contexts if context is not None and context.sample_rate}
+
+
 def find_timecode(container: InputContainer, *, picture: Stream) -> str | None:
     """Return the timecode of the first frame: the picture's own, else the container's, else another stream's."""
     for metadata in (picture.metadata, container.metadata, *(stream.metadata for stream in container.streams)):
@@ -174,7 +181,8 @@ class Remuxer:
         if not wanted:
             return
         for packet in self._container.demux(wanted):
-            if packet.size and (packet.dts is not None or packet.pts is not None):
+            is_timed = packet.dts is not None or packet.pts is not None
+            if packet.size and is_timed and not _is_gap(packet):
                 yield packet
 
     def _seconds(self, packet: "Packet[Any]") -> Fraction:
@@ -217,6 +225,11 @@ def _can_hold(muxer: str, stream: Stream) -> bool:
     except (av.error.FFmpegError, ValueError):
         return False
     return True
+
+
+def _is_gap(packet: "Packet[Any]") -> bool:
+    """Whether this is the empty text by which QuickTime spells a pause; the muxer writes its own."""
+    return packet.stream.type == "subtitle" and _codec_name(packet.stream) == "mov_text" and bytes(packet) == b"\0\0"
 
 
 def _lasting(metadata: dict[str, str]) -> dict[str, str]:

@@ -1,23 +1,47 @@
 """The options that each encoder is opened with."""
 
+import os
 import warnings
 
-from chromacord.errors import ChromacordWarning
+from chromacord.errors import ChromacordWarning, CodecError
 from chromacord.io.base import Encoding
 from chromacord.io.codecs import Choice
+from chromacord.types import PixelFormat, Size
 
 _DNXHR_PROFILES = {"yuv422p": "dnxhr_hq", "yuv422p10le": "dnxhr_hqx", "yuv444p10le": "dnxhr_444"}
 
+_LOOKAHEADS = {
+    "h264": {
+        **{"ultrafast": 0, "superfast": 0, "veryfast": 10, "faster": 20, "fast": 30, "medium": 40},
+        **{"slow": 50, "slower": 60, "veryslow": 60},
+    },
+    "hevc": {
+        **{"ultrafast": 5, "superfast": 10, "veryfast": 15, "faster": 15, "fast": 15, "medium": 20},
+        **{"slow": 25, "slower": 40, "veryslow": 40},
+    },
+}
+"""Frames that x264 and x265 look ahead at each of their presets (their own tables)."""
 
-def encoder_options(choice: Choice, encoding: Encoding) -> dict[str, str]:
+_SVT_PRESETS = tuple(str(preset) for preset in range(14))
+
+_LOOKAHEAD_BYTES = 250_000_000
+"""What the frames that an encoder looks ahead may take. At 1080p 8 bit every preset keeps its own number."""
+
+
+def encoder_options(choice: Choice, encoding: Encoding, *, size: Size, pixel_format: PixelFormat) -> dict[str, str]:
     """Return libav's options for an encoder.
 
     Args:
         choice: codec and pixel format.
         encoding: what the user wants; what the codec has no setting for is left out.
+        size: of the picture.
+        pixel_format: that the encoder is given.
+
+    Raises:
+        CodecError: the codec has no preset of that name.
 
     Warns:
-        ChromacordWarning: the user named a quality or a speed that the codec does not have.
+        ChromacordWarning: the user named a quality or a speed, and the codec has no such setting.
     """
     codec = choice.codec
     options = dict(codec.options)
@@ -25,11 +49,25 @@ def encoder_options(choice: Choice, encoding: Encoding) -> dict[str, str]:
     if codec.crf is not None:
         options["crf"] = f"{crf:g}"
     if codec.has_preset and encoding.preset is not None:
-        options["preset"] = encoding.preset
+        options["preset"] = _checked_preset(choice.name, encoding.preset)
     if choice.name == "dnxhr":
         options["profile"] = _DNXHR_PROFILES[choice.pix_fmt]
     _warn_of_unused(choice, encoding)
+    _limit_memory(choice.name, options, _frame_bytes(size, pixel_format))
     return options
+
+
+def silence(name: str) -> None:
+    """Keep SVT-AV1 from printing its settings: it writes to the terminal past libav, and only listens to this."""
+    if name == "av1":
+        os.environ.setdefault("SVT_LOG", "1")
+
+
+def _checked_preset(name: str, preset: str) -> str:
+    known = tuple(_LOOKAHEADS.get(name, ())) or _SVT_PRESETS
+    if preset not in known:
+        raise CodecError(f"{name} has no preset {preset!r}; use one of {', '.join(known)}")
+    return preset
 
 
 def _warn_of_unused(choice: Choice, encoding: Encoding) -> None:
@@ -40,3 +78,21 @@ def _warn_of_unused(choice: Choice, encoding: Encoding) -> None:
         unused.append("preset")
     if unused:
         warnings.warn(f"{choice.name} has no {' and no '.join(unused)}; ignored", ChromacordWarning, stacklevel=2)
+
+
+def _frame_bytes(size: Size, pixel_format: PixelFormat) -> int:
+    vertical, horizontal = pixel_format.subsampling
+    samples = 1 if pixel_format.model == "gray" else 1 + 2 / 2 ** (vertical + horizontal)
+    return round(size.height * size.width * samples * pixel_format.dtype.itemsize)
+
+
+def _limit_memory(name: str, options: dict[str, str], frame_bytes: int) -> None:
+    """Cut the frames that an encoder keeps to look ahead, which at 4K would take gigabytes."""
+    # Measured at 4K: x264 and x265 take two frames' worth of memory for each frame they look ahead.
+    most = max(4, _LOOKAHEAD_BYTES // (2 * frame_bytes))
+    if name in _LOOKAHEADS:
+        wanted = _LOOKAHEADS[name][options.get("preset", "medium")]
+        if wanted > most and name == "h264":
+            options["rc-lookahead"] = str(most)
+        elif wanted > most:
+            options["x265-params"] += f":rc-lookahead={most}"
