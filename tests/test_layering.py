@@ -1,0 +1,176 @@
+"""The structure of ARCHITECTURE.md, checked on every import, those inside functions too."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "src" / "chromacord"
+
+EVERYONE = {"types", "errors"}
+MAY_IMPORT: dict[str, set[str]] = {
+    "types": set(),
+    "errors": set(),
+    "layers": set(),
+    "weights": set(),
+    "color": set(),
+    "flow": set(),
+    "methods": {"color", "flow", "layers", "weights"},
+    "io": {"color"},
+    "pipeline": {"color", "methods", "io"},
+    "data": {"color", "flow", "io"},
+    "evaluation": {"color", "flow", "methods", "io", "pipeline", "data"},
+    "training": {"color", "flow", "methods", "data", "evaluation", "weights"},
+    "cli": {"color", "methods", "io", "pipeline", "data", "evaluation", "training"},
+}
+"""What each package may import besides itself and `types` and `errors`."""
+
+OUTSIDE_ONLY_IN = {"av": "io", "OpenImageIO": "io", "typer": "cli", "rich": "cli"}
+"""Libraries that one package alone knows."""
+
+MAX_FILE_LINES = 400
+MAX_FUNCTION_LINES = 60
+
+
+class Import(NamedTuple):
+    """One imported module, as a dotted name."""
+
+    module: str
+    line: int
+    at_load: bool
+    """False inside a function and under TYPE_CHECKING: such an import cannot close a cycle."""
+
+
+def files() -> list[Path]:
+    return sorted(PACKAGE.rglob("*.py"))
+
+
+def module_of(path: Path) -> str:
+    parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def package_of(module: str) -> str:
+    """Return the part that the table names: "io" for chromacord.io.video, "" for chromacord itself."""
+    return [*module.split("."), ""][1]
+
+
+def imports(path: Path) -> Iterator[Import]:
+    yield from _walk(ast.parse(path.read_text(encoding="utf-8")), at_load=True)
+
+
+def _walk(node: ast.AST, *, at_load: bool) -> Iterator[Import]:
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.Import):
+            yield from (Import(alias.name, child.lineno, at_load) for alias in child.names)
+        elif isinstance(child, ast.ImportFrom):
+            assert child.level == 0, f"line {child.lineno}: relative import"
+            yield from (Import(f"{child.module}.{alias.name}", child.lineno, at_load) for alias in child.names)
+        else:
+            later = isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) or _is_type_checking(child)
+            yield from _walk(child, at_load=at_load and not later)
+
+
+def _is_type_checking(node: ast.AST) -> bool:
+    return isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+
+
+def parametrize(paths: list[Path]) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("path", paths, ids=[str(path.relative_to(PACKAGE)) for path in paths])
+
+
+@parametrize([path for path in files() if path.parent != PACKAGE or path.stem in MAY_IMPORT])
+def test_a_package_imports_only_what_the_table_allows(path: Path) -> None:
+    package = package_of(module_of(path))
+    allowed = {package} | EVERYONE | MAY_IMPORT[package]
+    if package in EVERYONE:
+        allowed = {package}
+    elif package == "cli":
+        allowed.add("__version__")
+    wrong = [
+        f"line {found.line}: {found.module}"
+        for found in imports(path)
+        if found.module.split(".")[0] == "chromacord" and package_of(found.module) not in allowed
+    ]
+    assert not wrong, f"{package} may import {sorted(allowed)}"
+
+
+@parametrize(files())
+def test_a_library_of_one_package_is_not_imported_by_another(path: Path) -> None:
+    package = package_of(module_of(path))
+    wrong = [
+        f"line {found.line}: {found.module}"
+        for found in imports(path)
+        if OUTSIDE_ONLY_IN.get(found.module.split(".")[0], package) != package
+    ]
+    assert not wrong
+
+
+def test_modules_do_not_import_each_other_in_circles() -> None:
+    modules = {module_of(path): path for path in files()}
+    graph = {
+        name: {target for found in imports(path) if found.at_load for target in _loaded(found.module, modules)} - {name}
+        for name, path in modules.items()
+    }
+    while graph:
+        free = [name for name, targets in graph.items() if not targets & graph.keys()]
+        assert free, f"these import each other: {sorted(graph)}"
+        for name in free:
+            del graph[name]
+
+
+def _loaded(name: str, modules: dict[str, Path]) -> set[str]:
+    """Return the module that `from a.b import c` loads by name: a.b.c where that is a module, else a.b."""
+    return {name} if name in modules else {name.rpartition(".")[0]} & modules.keys()
+
+
+@parametrize(files())
+def test_files_and_functions_stay_small(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= MAX_FILE_LINES
+    functions = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+    long = {node.name: _code_lines(node) for node in functions if _code_lines(node) > MAX_FUNCTION_LINES}
+    assert not long
+
+
+def _code_lines(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    """Return the number of lines from `def` to the end, without the docstring: documentation makes nothing long."""
+    lines = (function.end_lineno or function.lineno) - function.lineno + 1
+    first = function.body[0]
+    if ast.get_docstring(function) is not None:
+        lines -= (first.end_lineno or first.lineno) - first.lineno + 1
+    return lines
+
+
+@parametrize([path for path in files() if path.parent == PACKAGE / "cli"])
+def test_a_file_of_the_command_line_stays_very_small(path: Path) -> None:
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 160
+
+
+def test_there_are_no_drawers_for_leftovers() -> None:
+    drawers = {"utils", "util", "helpers", "common", "misc"}
+    assert not [path for path in PACKAGE.rglob("*") if path.stem in drawers]
+
+
+def test_the_architecture_prints_this_table() -> None:
+    text = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    table = text.partition("<!-- imports:start -->")[2].partition("<!-- imports:end -->")[0]
+    assert table.strip() == import_table().strip()
+
+
+def import_table() -> str:
+    """Return the table as Markdown: `python tests/test_layering.py` prints it."""
+    rows = ["| package | may import, besides itself, `types` and `errors` |", "|---|---|"]
+    for package, allowed in MAY_IMPORT.items():
+        if package in EVERYONE or (PACKAGE / package).is_dir():
+            names = [name for name in MAY_IMPORT if name in allowed and (PACKAGE / name).exists()]
+            what = "nothing of ours, nor each other" if package in EVERYONE else ", ".join(names) or "nothing of ours"
+            rows.append(f"| {package} | {what} |")
+    return "\n".join(rows)
+
+
+if __name__ == "__main__":
+    print(import_table())
