@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
-from itertools import groupby
+from itertools import groupby, pairwise
 from operator import itemgetter
 
 import torch
@@ -86,12 +86,10 @@ def analyse(
         shot: steady(tuple(key for _, key in members), consistency, info.rate)
         for shot, members in groupby(decided, key=itemgetter(0))
     }
-    stops = [*tally.starts[1:], tally.first + tally.num_frames]
-    shots = tuple(
-        Shot(start, stop, keys.get(number, ()))
-        for number, (start, stop) in enumerate(zip(tally.starts, stops, strict=True))
-    )
-    return Grade(shots, name, consistency, info.rate, tally.first + tally.num_frames), tally
+    end = tally.first + tally.num_frames
+    bounds = enumerate(pairwise([*tally.starts, end]))
+    shots = tuple(Shot(start, stop, keys.get(number, ())) for number, (start, stop) in bounds)
+    return Grade(shots, name, consistency, info.rate, end), tally
 
 
 def decide_all(

@@ -180,9 +180,9 @@ class Job:
             return read_grade(self.grade_in), 0
         method = load_method(self.method) if isinstance(self.method, str) else self.method
         name = self.method if isinstance(self.method, str) else type(method).__name__.lower()
-        with prefetch(self._reported("analyse", self._masked_frames(), self.clip.info.num_frames)) as frames:
+        with prefetch(self._masked_frames()) as frames:
             grade, tally = analyse(
-                frames,
+                self._reported("analyse", frames, self.clip.info.num_frames),
                 self.clip.info,
                 method,
                 name=name,
@@ -261,9 +261,8 @@ class Job:
                 preview.write(before, after)
 
         total = self.clip.info.num_frames if self.grade_in is not None else grade.num_frames - grade.shots[0].start
-        frames = self._reported("render", self._masked_frames(), total)
-        with prefetch(frames) as masked_frames, write_behind(write) as put:
-            for masked in masked_frames:
+        with prefetch(self._masked_frames()) as frames, write_behind(write) as put:
+            for masked in self._reported("render", frames, total):
                 index = masked.frame.index
                 self._check_coverage(grade, index)
                 shot = grade.shot_at(index)
