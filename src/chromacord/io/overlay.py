@@ -100,18 +100,22 @@ class Overlay:
             return [
                 self._scaled(plane, number, band) for number, plane in enumerate(foreground[: pixel_format.num_colors])
             ]
-        columns = slice(band.left, band.right)
-        rgb = self._to_rgb.band(foreground, slice(band.top, band.bottom))
+        rgb = self._rgb(foreground, band)
         affine = rgb_to_code(self._background.colorimetry, self._background.size, pixel_format)
         colors = []
         for number in range(pixel_format.num_colors):
             weights, offset = affine.matrix[number].astype(np.float32), np.float32(affine.offset[number])
-            values = sum(
-                (w * c[:, columns] for w, c in zip(weights, rgb, strict=True)), start=np.full_like(alpha, offset)
-            )
+            values = sum((w * c for w, c in zip(weights, rgb, strict=True)), start=np.full_like(alpha, offset))
             shift = pixel_format.subsampling if number else (0, 0)
             colors.append(_weighted_mean(values, alpha, shift))
         return colors
+
+    def _rgb(self, foreground: Sequence[Plane], band: Box) -> list[Plane]:
+        columns = slice(band.left, band.right)
+        if self._foreground.pixel_format.subsampling == (0, 0):
+            return self._to_rgb.band([plane[:, columns] for plane in foreground], slice(band.top, band.bottom))
+        # Chroma is interpolated from its neighbours, beyond the band's sides too.
+        return [plane[:, columns] for plane in self._to_rgb.band(foreground, slice(band.top, band.bottom))]
 
     def _scaled(self, plane: Plane, number: int, band: Box) -> FloatArray:
         """Bring samples of a plane from the foreground's depth and range to the background's."""
