@@ -109,7 +109,7 @@ def test_a_default_that_would_lose_alpha_or_depth_is_refused(codec: str, pix_fmt
     [
         ("yuva444p12le", "h264", "out.mp4", "alpha and depth of 12 bits"),
         ("yuv422p10le", "av1", "out.mp4", "chroma resolution"),
-        ("gbrap16le", "prores", "out.mov", "alpha and depth of 16 bits and chroma resolution"),
+        ("yuva444p16le", "prores", "out.mov", "alpha and depth of 16 bits and chroma resolution"),
         ("yuva420p", "vp9", "out.mp4", "alpha"),
     ],
 )
@@ -181,6 +181,28 @@ def test_quality_and_speed_go_to_the_encoder() -> None:
         choice, Encoding(crf=20.5, preset="slow"), size=source.size, pixel_format=source.pixel_format
     )
     assert options == {"crf": "20.5", "preset": "slow", "rc-lookahead": "40"}
+
+
+@pytest.mark.parametrize(
+    ("codec", "pix_fmt", "preset", "expected"),
+    [
+        ("h264", "yuv420p", "medium", {"rc-lookahead": "10"}),
+        ("h264", "yuv420p10le", "medium", {"rc-lookahead": "5"}),
+        ("h264", "yuv420p", "ultrafast", {}),
+        ("hevc", "yuv420p10le", "fast", {"x265-params": "log-level=none:rc-lookahead=2:bframes=1:frame-threads=1"}),
+        ("av1", "yuv420p10le", "8", {"svtav1-params": "lookahead=0:hierarchical-levels=2:lp=1"}),
+    ],
+)
+def test_large_pictures_are_looked_at_less_far_ahead(
+    codec: str, pix_fmt: str, preset: str, expected: dict[str, str]
+) -> None:
+    # 250 MB by two (x264) or five (x265) times 12.4 MB, or 24.9 MB, a frame.
+    source = replace(info(codec, pix_fmt), size=Size(2160, 3840))
+    options = encoder_options(
+        choose(source, Path("out.mp4")), Encoding(preset=preset), size=source.size, pixel_format=source.pixel_format
+    )
+    own = {"x265-params", "svtav1-params", "rc-lookahead"}
+    assert {name: value for name, value in options.items() if name in own} == expected
 
 
 def test_a_setting_that_the_codec_lacks_is_said_to_be_ignored() -> None:

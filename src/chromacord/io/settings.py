@@ -25,7 +25,13 @@ _LOOKAHEADS = {
 _SVT_PRESETS = tuple(str(preset) for preset in range(14))
 
 _LOOKAHEAD_BYTES = 250_000_000
-"""What the frames that an encoder looks ahead may take. At 1080p 8 bit every preset keeps its own number."""
+"""What the frames that an encoder looks ahead may take."""
+
+_BYTES_PER_BYTE = {"h264": 2, "hevc": 5}
+"""Memory that an encoder takes for a frame that it looks ahead, by the frame's own size; measured at 4K."""
+
+_LARGE_FRAME = 8_000_000
+"""Bytes of a frame from which SVT-AV1 and libvpx, which count in pictures, not bytes, are cut: 8 bit 2880x1800."""
 
 
 def encoder_options(choice: Choice, encoding: Encoding, *, size: Size, pixel_format: PixelFormat) -> dict[str, str]:
@@ -87,12 +93,18 @@ def _frame_bytes(size: Size, pixel_format: PixelFormat) -> int:
 
 
 def _limit_memory(name: str, options: dict[str, str], frame_bytes: int) -> None:
-    """Cut the frames that an encoder keeps to look ahead, which at 4K would take gigabytes."""
-    # Measured at 4K: x264 and x265 take two frames' worth of memory for each frame they look ahead.
-    most = max(4, _LOOKAHEAD_BYTES // (2 * frame_bytes))
+    """Cut the frames that an encoder keeps to look ahead, which at 4K would take gigabytes.
+
+    Files grow by some percent; the quality, which `crf` sets, stays.
+    """
     if name in _LOOKAHEADS:
         wanted = _LOOKAHEADS[name][options.get("preset", "medium")]
+        most = max(2, round(_LOOKAHEAD_BYTES / (_BYTES_PER_BYTE[name] * frame_bytes)))
         if wanted > most and name == "h264":
             options["rc-lookahead"] = str(most)
         elif wanted > most:
-            options["x265-params"] += f":rc-lookahead={most}"
+            options["x265-params"] += f":rc-lookahead={most}:bframes={min(4, most - 1)}:frame-threads=1"
+    elif name == "av1" and frame_bytes > _LARGE_FRAME:
+        options["svtav1-params"] = "lookahead=0:hierarchical-levels=2:lp=1"
+    elif name == "vp9" and frame_bytes > _LARGE_FRAME:
+        options["lag-in-frames"] = "4"

@@ -187,6 +187,8 @@ def _open(path: Path) -> InputContainer:
             raise TruncatedFileError(
                 f"{path}: breaks before its first frame: the file was cut off and lacks its index; copy it again"
             ) from error
+        if isinstance(error, av.error.EOFError):
+            raise UnreadableFileError(f"{path}: holds no frames; check the file with a player") from error
         raise UnreadableFileError(
             f"{path}: is no video that can be read: {error.strerror or error}; check the file with a player"
         ) from error
