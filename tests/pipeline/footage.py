@@ -25,7 +25,8 @@ def disc(index: int, size: Size = SIZE, top: int = 255) -> np.ndarray:
 def make_mask(path: Path, *, num_frames: int = 8, size: Size = SIZE, **options: Any) -> Path:
     """Write the moving disc as a lossless grey clip."""
     frames = options.pop("frames", None) or [[disc(index, size)] for index in range(num_frames)]
-    return make_clip(path, codec="ffv1", pix_fmt="gray", size=size, frames=frames, **options)
+    full = Colorimetry(primaries=1, transfer=1, matrix=1, full_range=True)
+    return make_clip(path, codec="ffv1", pix_fmt="gray", size=size, frames=frames, colorimetry=full, **options)
 
 
 def make_composite(

@@ -67,8 +67,8 @@ def harmonize_frames(
     renderer = Renderer(info)
     for masked in behind:
         transform = shots.at(masked.frame.index) if masked.mask.is_usable else None
-        planes = renderer.render(masked, transform).planes
-        yield np.stack(planes, axis=-1).astype(np.asarray(first[0]).dtype, copy=False)
+        rendered = renderer.render(masked, transform)
+        yield _as_given(rendered) if rendered is not masked.frame else np.array(rendered.attributes)
 
 
 class _ShotsAhead:
@@ -141,7 +141,8 @@ def _describe(composite: Array, rate: Fraction) -> VideoInfo:
 
 
 def _masked_frame(index: int, composite: Array, mask: Array, info: VideoInfo) -> MaskedFrame:
-    composite, mask = np.asarray(composite), np.asarray(mask)
+    original, mask = np.asarray(composite), np.asarray(mask)
+    composite = original
     if composite.shape != (*info.size, 3):
         raise MismatchError(f"frame {index}: has shape {composite.shape}, the first frame {(*info.size, 3)}")
     mask = mask[..., 0] if mask.ndim == 3 else mask
@@ -157,4 +158,14 @@ def _masked_frame(index: int, composite: Array, mask: Array, info: VideoInfo) ->
     if white == 1.0:
         mask = mask.astype(np.float32, copy=False)
     planes = tuple(composite[..., channel] for channel in range(3))
-    return MaskedFrame(Frame(planes, index), Mask.from_plane(np.ascontiguousarray(mask), black=0.0, white=white))
+    frame = Frame(planes, index, attributes=original)
+    return MaskedFrame(frame, Mask.from_plane(np.ascontiguousarray(mask), black=0.0, white=white))
+
+
+def _as_given(rendered: Frame) -> Array:
+    """Return a rendered frame in the type of its composite; what float32 has not changed keeps all its digits."""
+    original: Array = np.asarray(rendered.attributes)
+    result = np.stack(rendered.planes, axis=-1)
+    if result.dtype == original.dtype:
+        return result
+    return np.where(result == original.astype(result.dtype), original, result.astype(original.dtype))
