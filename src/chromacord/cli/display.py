@@ -70,6 +70,9 @@ class BarDisplay(LineDisplay):
             TimeRemainingColumn(),
             console=Console(stderr=True),
             transient=True,
+            # Else what belongs on stdout would go where the bars are.
+            redirect_stdout=False,
+            redirect_stderr=False,
         )
         self._stages: dict[str, TaskID] = {}
 
@@ -89,6 +92,11 @@ class BarDisplay(LineDisplay):
         """Take the bars away and show why the job ended early."""
         self._bars.stop()
         super().error(error, message)
+
+    def summary(self, line: str, values: Values) -> None:
+        """Take the bars away and print the line."""
+        self._bars.stop()
+        super().summary(line, values)
 
     def __enter__(self) -> Self:
         self._bars.start()

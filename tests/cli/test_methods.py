@@ -1,0 +1,12 @@
+from chromacord.methods import METHODS
+from tests.cli.conftest import Run
+
+
+def test_every_method_has_a_line_with_what_can_be_exported(run: Run) -> None:
+    done = run("methods")
+    assert done.code == 0
+    rows = {line.split()[0]: line for line in done.out.splitlines()[1:] if not line.startswith(" ")}
+    assert list(rows) == list(METHODS)
+    assert "LUT-exportable" in rows["mkl"]
+    assert "local" in rows["poisson"]
+    assert all("classical" in row for row in rows.values())

@@ -1,0 +1,103 @@
+"""What only a process of its own shows: its start, its signals, its terminal."""
+
+import os
+import pty
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from chromacord.types import Size
+from tests.pipeline.footage import make_composite, make_mask
+
+COMMAND = [sys.executable, "-c", "from chromacord.cli import main; main()"]
+
+
+def test_help_loads_neither_torch_nor_a_codec() -> None:
+    script = """
+import sys
+from chromacord.cli import main
+try:
+    main(["--help"])
+except SystemExit as left:
+    heavy = {"torch", "av", "cv2", "numpy.testing", "OpenImageIO", "PyOpenColorIO"} & set(sys.modules)
+    sys.exit(f"loaded {heavy}, left with {left.code}" if heavy or left.code else 0)
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "harmonize" in done.stdout
+
+
+@pytest.fixture(scope="module")
+def long_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("long")
+    make_composite(folder / "comp.mkv", num_frames=150, size=Size(360, 640), options={"preset": "ultrafast"})
+    make_mask(folder / "mask.mkv", num_frames=150, size=Size(360, 640))
+    return folder
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_leaves_nothing_behind_and_its_own_code(
+    long_clip: Path, tmp_path: Path, number: signal.Signals, code: int
+) -> None:
+    options = ["harmonize", "comp.mkv", "--mask", "mask.mkv", "-o", str(tmp_path / "out.mkv"), "--log-json"]
+    process = subprocess.Popen(
+        [*COMMAND, *options, "--codec", "ffv1"],
+        cwd=long_clip,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    for line in process.stdout:
+        if '"render"' in line:
+            break
+    started = time.monotonic()
+    while not list(tmp_path.iterdir()) and time.monotonic() < started + 30:
+        time.sleep(0.01)
+    process.send_signal(number)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == code, err
+    assert "stopped with" in out
+    assert "Traceback" not in err
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_bug_shows_its_traceback_and_leaves_with_1(tmp_path: Path) -> None:
+    script = """
+import chromacord.pipeline.video as video
+from chromacord.cli import main
+def broken(*arguments, **options):
+    raise ZeroDivisionError("ours")
+video.harmonize_video = broken
+main(["harmonize", "a.mp4", "-o", "b.mp4", "--log-json"])
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert done.returncode == 1
+    assert '"class": "ZeroDivisionError"' in done.stdout
+    assert "Traceback" in done.stderr
+
+
+def test_a_terminal_gets_bars_with_rate_on_stderr(footage: Path, tmp_path: Path) -> None:
+    reader, writer = pty.openpty()
+    options = ["harmonize", "comp.mp4", "--mask", "mask.mkv", "-o", str(tmp_path / "out.mp4")]
+    environment = {**os.environ, "TERM": "xterm", "COLUMNS": "120"}
+    done = subprocess.run(
+        [*COMMAND, *options],
+        cwd=footage,
+        stdout=subprocess.PIPE,
+        stderr=writer,
+        env=environment,
+        text=True,
+        check=False,
+    )
+    os.close(writer)
+    shown = os.read(reader, 1 << 20).decode()
+    os.close(reader)
+    assert done.returncode == 0, shown
+    assert "analyse" in shown
+    assert "frames/s" in shown
+    assert done.stdout.count("\n") == 1
