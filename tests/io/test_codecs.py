@@ -55,7 +55,8 @@ BY_CONTAINER = [
     ("png", "gbrap", ".webm", "vp9", "yuva420p"),
     ("png", "gbrp", ".mkv", "ffv1", "bgr0"),
     ("png", "gray16le", ".mkv", "ffv1", "gray16le"),
-    ("h264", "gray", ".mp4", "h264", "gray"),
+    ("png", "gray", ".mp4", "h264", "yuv420p"),
+    ("hevc", "gray10le", ".mp4", "hevc", "gray10le"),
 ]
 
 

@@ -245,6 +245,16 @@ def test_a_codec_with_one_matrix_or_range_keeps_the_colour(
     assert np.abs(decoded_color(copy) - COLOR).max() < 4  # two roundings to 8 bits in the chroma, times up to 1.9
 
 
+def test_grey_becomes_limited_luma(tmp_path: Path) -> None:
+    ramp = np.tile(np.arange(0, 256, 16, dtype=np.uint8).repeat(6), (64, 1))
+    copy = write_frames(tmp_path / "out.mp4", make_info(tmp_path, "gray", Colorimetry()), [(ramp,)])
+    (frame,) = copy.frames()
+    assert not copy.info.colorimetry.full_range
+    # ITU-T H.273, eq. 20; the codec takes its share.
+    assert np.abs(frame.planes[0] - (16 + 219 / 255 * ramp.astype(np.float64)))[:, 2::6].max() < 4
+    assert (np.abs(frame.planes[1].astype(int) - 128) <= 1).all()
+
+
 def test_deeper_output_holds_the_codes_shifted_up(tmp_path: Path) -> None:
     source = VideoSource(make_clip(tmp_path / "in.mkv", codec="ffv1", num_frames=1))
     encoding = Encoding(codec="prores")

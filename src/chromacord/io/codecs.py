@@ -58,7 +58,7 @@ _YUV = ("yuv420p", "yuv422p", "yuv444p")
 CODECS: dict[str, Codec] = {
     "h264": Codec(
         "libx264",
-        (*_names(*_YUV, depths=(8, 10)), "gray", "gray10le"),
+        _names(*_YUV, depths=(8, 10)),
         (".mp4", ".mov", ".mkv", ".m4v"),
         crf=15,
         has_preset=True,
