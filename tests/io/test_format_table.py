@@ -146,18 +146,24 @@ def _measure_codec(name: str, folder: Path) -> Measured:
             seen.read.append(_holds(clip, decoded, planes, form))
         seen.forms.append(form)
     form, planes = describe(codec.pix_fmts[0]), picture(codec.pix_fmts[0], size=size)
+    decoded = replace(form, depth=max(form.depth, codec.decoded_depth))
     for suffix in codec.containers:
         copy = _write(folder / f"out{suffix}", _info(folder, form, own, planes), planes, codec=name)
-        seen.files += [suffix] * _holds(copy, form, planes, form)
+        seen.files += [suffix] * _holds(copy, decoded, planes, form)
     for full_range in (False, True):
         for title, tags in MATRICES.items():
             like = _info(folder, form, replace(tags, full_range=full_range), planes)
-            if _write(out, like, planes, codec=name).info.colorimetry == like.colorimetry:
+            kept = _write(out, like, planes, codec=name).info.colorimetry
+            if kept.full_range is full_range:
                 seen.ranges.append("full" if full_range else "limited")
+            if _is_same_matrix(kept.matrix, tags.matrix) and kept.primaries == tags.primaries:
                 seen.matrices.append(title)
-    if not seen.matrices:
-        seen.ranges, seen.matrices = ["full" if codec.full_range else "limited"], ["none"]
     return seen
+
+
+def _is_same_matrix(one: int, other: int) -> bool:
+    """Codes 5 and 6 are BT.601 of 625 and 525 lines, with the same numbers (ITU-T H.273, table 4)."""
+    return {5: 6}.get(one, one) == {5: 6}.get(other, other)
 
 
 def _foreign_clip(name: str, pix_fmt: str, *, folder: Path, size: Size, colorimetry: Colorimetry) -> FrameSource:
