@@ -135,6 +135,15 @@ def test_curves_act_on_straight_colours() -> None:
     assert light == pytest.approx([0.2, 0.2, 0.2 * 0.50289, 0.2], abs=1e-4)
 
 
+def test_premultiplied_codes_become_straight_before_the_curve() -> None:
+    """The straight value is 64 / 128; the curve is IEC 61966-2-1's; then coverage multiplies light."""
+    source = video_info(PixelFormat("rgb", alpha=Alpha.PREMULTIPLIED), DISPLAY)
+    convert = PlaneConverter(source, replace(FLOAT_RGB, alpha=Alpha.PREMULTIPLIED), scene_linear=True)
+    light = [float(plane[0, 0]) for plane in convert(codes(64, 64, 64, 128))]
+    straight = ((64 / 128 + 0.055) / 1.055) ** 2.4
+    assert light == pytest.approx([straight * 128 / 255] * 3 + [128 / 255], abs=1e-5)
+
+
 def test_bands_do_not_show() -> None:
     """A tall picture, converted in several bands, equals one converted row by row."""
     rng = np.random.default_rng(0)

@@ -9,7 +9,7 @@ import numpy as np
 import OpenImageIO as oiio
 import pytest
 
-from chromacord.errors import NonFiniteError, TruncatedFileError, UnreadableFileError
+from chromacord.errors import ChromacordWarning, NonFiniteError, TruncatedFileError, UnreadableFileError
 from chromacord.io import open_sink, open_source
 from chromacord.types import Alpha, Box, Frame, Size
 from tests.images import (
@@ -152,11 +152,11 @@ def test_png_is_srgb_only_where_it_says_so(
 
 class TestExr:
     def test_further_channels_and_windows_come_back_to_the_bit(self, tmp_path: Path) -> None:
-        kinds = ["half"] * 4 + ["float", "uint"]
-        pixels = noise(6, "float").astype(np.float64)
-        pixels[..., 5] = noise(1, "uint16")[..., 0] * 65537.0 / (2**32 - 1)
-        names = ["R", "G", "B", "A", "depth.Z", "id"]
-        path = write(tmp_path / "a.exr", pixels, "double", names=names, kinds=kinds, window=(-3, -2, 40, 30))
+        kinds = ["half"] * 4 + ["float", "half"]
+        pixels = noise(6, "float")
+        pixels[..., 4] *= np.float32(1 / 3)
+        names = ["R", "G", "B", "A", "depth.Z", "mist.Y"]
+        path = write(tmp_path / "a.exr", pixels, names=names, kinds=kinds, window=(-3, -2, 40, 30))
         source = open_source(path)
         assert source.info.size == Size(30, 40)
         frame = next(source.frames())
@@ -175,6 +175,11 @@ class TestExr:
             after.full_x,
             after.full_width,
         )
+
+    def test_integer_channels_beside_float_ones_are_warned_of(self, tmp_path: Path) -> None:
+        path = write(tmp_path / "a.exr", noise(4, "float"), names=["R", "G", "B", "id"], kinds=["half"] * 3 + ["uint"])
+        with pytest.warns(ChromacordWarning, match="upper 24 bits: id"):
+            copy(open_source(path), tmp_path / "b.exr")
 
     def test_overscan_beyond_the_picture_is_kept(self, tmp_path: Path) -> None:
         path = write(tmp_path / "a.exr", noise(3, "half"), "half", window=(4, 2, 6, 5))

@@ -8,6 +8,7 @@ Traps that this file is for:
 """
 
 import math
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -18,7 +19,13 @@ import numpy as np
 import numpy.typing as npt
 import OpenImageIO as oiio
 
-from chromacord.errors import MissingFileError, NonFiniteError, TruncatedFileError, UnreadableFileError
+from chromacord.errors import (
+    ChromacordWarning,
+    MissingFileError,
+    NonFiniteError,
+    TruncatedFileError,
+    UnreadableFileError,
+)
 from chromacord.io.png_chunks import has_end, has_srgb
 from chromacord.types import UNSPECIFIED, Alpha, Box, Colorimetry, PixelFormat, Plane, Size
 
@@ -164,8 +171,11 @@ def read_all_channels(header: ImageHeader, subimage: int) -> tuple[oiio.ImageSpe
     """Read every channel of one part of an EXR, for a sink that writes them back.
 
     Returns:
-        The part's own header, and its pixels, wide enough for every channel to come back to the bit.
+        The part's own header, and its pixels as float32, which brings halves and floats back to the bit.
         Shape (height, width, channels).
+
+    Warns:
+        ChromacordWarning: 32-bit integer channels lie beside float ones; OpenImageIO rounds them to 24 bits.
 
     Raises:
         TruncatedFileError: the file is cut off or damaged.
@@ -173,9 +183,13 @@ def read_all_channels(header: ImageHeader, subimage: int) -> tuple[oiio.ImageSpe
     image = open_image(header.path)
     try:
         spec = image.spec(subimage)
-        integers = any(str(kind) in ("uint", "int") for kind in spec.channelformats)
-        # 32-bit identifiers do not fit float32's 24 bits.
-        pixels = image.read_image(subimage, 0, 0, spec.nchannels, "double" if integers else spec.format)
+        pixels = image.read_image(subimage, 0, 0, spec.nchannels, spec.format)
+        integers = [
+            name for name, kind in zip(spec.channelnames, spec.channelformats, strict=False) if str(kind) == "uint"
+        ]
+        if integers:
+            message = f"integer channels beside float ones keep only their upper 24 bits: {', '.join(integers)}"
+            warnings.warn(message, ChromacordWarning, stacklevel=2)
         return spec, _checked(header.path, image, pixels)
     finally:
         image.close()

@@ -214,10 +214,10 @@ def _sample_type(pixel_format: PixelFormat) -> str:
 
 
 def _to_stored(pixels: npt.NDArray[Any], pixel_format: PixelFormat) -> npt.NDArray[Any]:
-    """Widen codes of 9 to 15 bits to 16 by repeating their upper bits, which is how OpenImageIO takes them."""
+    """Widen codes of 9 to 15 bits to 16: OpenImageIO stores their upper bits."""
     if pixel_format.is_float or pixel_format.depth in (8, 16):
         return pixels
-    widened: npt.NDArray[Any] = (pixels << (16 - pixel_format.depth)) | (pixels >> (2 * pixel_format.depth - 16))
+    widened: npt.NDArray[Any] = pixels << (16 - pixel_format.depth)
     return widened
 
 
