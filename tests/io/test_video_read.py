@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from chromacord.errors import ChromacordWarning
-from chromacord.io.pixels import describe, frame_of, planar_name, planes_of, to_planar
+from chromacord.io.pixels import describe, frame_bytes, frame_of, planar_name, planes_of, to_planar
 from chromacord.io.video import VideoSource
 from chromacord.types import Alpha, Colorimetry, PixelFormat, Size
 from tests.clips import BT601, BT709, BT2020, DNXHR_SMALLEST, SMALL, UNTAGGED, make_clip, picture, to_frame
@@ -268,6 +268,11 @@ def test_packed_formats_are_shuffled_without_a_change_of_value(
     assert planar_name(pixel_format) == planar
     for got, expected in zip(planes_of(to_planar(frame, planar)), planes, strict=True):
         np.testing.assert_array_equal(got, expected)
+
+
+@pytest.mark.parametrize("pix_fmt", ["yuv420p", "yuv422p10le", "yuva444p16le", "gbrap", "gray12le", "yuv411p"])
+def test_the_bytes_of_a_frame_are_those_of_its_planes(pix_fmt: str) -> None:
+    assert frame_bytes(SMALL, describe(pix_fmt)) == sum(plane.nbytes for plane in picture(pix_fmt))
 
 
 def test_a_frame_made_of_planes_gives_them_back() -> None:

@@ -9,7 +9,7 @@ from av.video.plane import VideoPlane
 from av.video.reformatter import Interpolation
 
 from chromacord.errors import UnreadableFileError
-from chromacord.types import Alpha, PixelFormat, Plane
+from chromacord.types import Alpha, PixelFormat, Plane, Size
 
 _SUBSAMPLING = {(1, 1): "420", (0, 1): "422", (0, 0): "444", (1, 0): "440", (0, 2): "411", (2, 2): "410"}
 
@@ -76,6 +76,14 @@ def describe(name: str) -> PixelFormat:
     chroma = colors[1]
     subsampling = (round(log2(64 / chroma.height)), round(log2(64 / chroma.width)))
     return PixelFormat("yuv", depth, is_float=is_float, subsampling=subsampling, alpha=alpha)
+
+
+def frame_bytes(size: Size, pixel_format: PixelFormat) -> int:
+    """Return the bytes of a frame's planes in memory."""
+    vertical, horizontal = pixel_format.subsampling
+    samples = pixel_format.num_colors if pixel_format.model != "yuv" else 1 + 2 / 2 ** (vertical + horizontal)
+    samples += pixel_format.alpha is not Alpha.NONE
+    return round(size.height * size.width * samples * pixel_format.dtype.itemsize)
 
 
 def to_planar(frame: av.VideoFrame, name: str) -> av.VideoFrame:

@@ -6,6 +6,7 @@ import warnings
 from chromacord.errors import ChromacordWarning, CodecError
 from chromacord.io.base import Encoding
 from chromacord.io.codecs import Choice
+from chromacord.io.pixels import frame_bytes
 from chromacord.types import PixelFormat, Size
 
 _DNXHR_PROFILES = {"yuv422p": "dnxhr_hq", "yuv422p10le": "dnxhr_hqx", "yuv444p10le": "dnxhr_444"}
@@ -59,7 +60,7 @@ def encoder_options(choice: Choice, encoding: Encoding, *, size: Size, pixel_for
     if choice.name == "dnxhr":
         options["profile"] = _DNXHR_PROFILES[choice.pix_fmt]
     _warn_of_unused(choice, encoding)
-    _limit_memory(choice.name, options, _frame_bytes(size, pixel_format))
+    _limit_memory(choice.name, options, frame_bytes(size, pixel_format))
     return options
 
 
@@ -86,25 +87,19 @@ def _warn_of_unused(choice: Choice, encoding: Encoding) -> None:
         warnings.warn(f"{choice.name} has no {' and no '.join(unused)}; ignored", ChromacordWarning, stacklevel=2)
 
 
-def _frame_bytes(size: Size, pixel_format: PixelFormat) -> int:
-    vertical, horizontal = pixel_format.subsampling
-    samples = 1 if pixel_format.model == "gray" else 1 + 2 / 2 ** (vertical + horizontal)
-    return round(size.height * size.width * samples * pixel_format.dtype.itemsize)
-
-
-def _limit_memory(name: str, options: dict[str, str], frame_bytes: int) -> None:
+def _limit_memory(name: str, options: dict[str, str], picture: int) -> None:
     """Cut the frames that an encoder keeps to look ahead, which at 4K would take gigabytes.
 
     Files grow by some percent; the quality, which `crf` sets, stays.
     """
     if name in _LOOKAHEADS:
         wanted = _LOOKAHEADS[name][options.get("preset", "medium")]
-        most = max(2, round(_LOOKAHEAD_BYTES / (_BYTES_PER_BYTE[name] * frame_bytes)))
+        most = max(2, round(_LOOKAHEAD_BYTES / (_BYTES_PER_BYTE[name] * picture)))
         if wanted > most and name == "h264":
             options["rc-lookahead"] = str(most)
         elif wanted > most:
             options["x265-params"] += f":rc-lookahead={most}:bframes={min(4, most - 1)}:frame-threads=1"
-    elif name == "av1" and frame_bytes > _LARGE_FRAME:
+    elif name == "av1" and picture > _LARGE_FRAME:
         options["svtav1-params"] = "lookahead=0:hierarchical-levels=2:lp=1"
-    elif name == "vp9" and frame_bytes > _LARGE_FRAME:
+    elif name == "vp9" and picture > _LARGE_FRAME:
         options["lag-in-frames"] = "4"

@@ -20,12 +20,13 @@ from chromacord.errors import ChromacordWarning, MissingFileError, TruncatedFile
 from chromacord.io.base import FrameSource
 from chromacord.io.colorimetry import read_tags
 from chromacord.io.integrity import is_cut_off
-from chromacord.io.pixels import describe, planar_name, planes_of, to_planar
+from chromacord.io.pixels import describe, frame_bytes, planar_name, planes_of, to_planar
 from chromacord.io.remux import describe_streams, find_timecode
 from chromacord.types import Alpha, Frame, PixelFormat, Size, VideoInfo
 
 _MAX_THREADS = 8
-"""Frame threads hold a picture each: more would cost memory at 4K and gain nothing beside an encoder."""
+_THREADS_BYTES = 100_000_000
+"""What decoding in threads may take: each holds a picture. At 4K that is 8 threads for 8 bits, 4 for more."""
 
 
 class VideoSource(FrameSource):
@@ -109,7 +110,8 @@ class VideoSource(FrameSource):
             # libav's own VP8 and VP9 decoders drop the second picture that carries the coverage.
             decoder = CodecContext.create("libvpx" if decoder.name == "vp8" else "libvpx-vp9", "r")
         decoder.thread_type = "AUTO"
-        decoder.thread_count = min(_MAX_THREADS, os.cpu_count() or 1)
+        picture = frame_bytes(self.info.size, self.info.pixel_format)
+        decoder.thread_count = min(_MAX_THREADS, os.cpu_count() or 1, max(1, _THREADS_BYTES // picture))
         return decoder
 
     def _give_time(self, picture: av.VideoFrame, end: Fraction) -> None:
