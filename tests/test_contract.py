@@ -1,4 +1,4 @@
-"""What every method promises, whatever it does. A method that is added to METHODS is tested here without another line."""
+"""What every method promises. A method that is added to METHODS is tested here without another line."""
 
 import copy
 

@@ -156,7 +156,12 @@ def _parse_row(line: _Line, words: list[str], name: str) -> _Row:
 
 def _parse_table(table: list[_Line], size: int, name: str) -> Lut3d:
     """Return the LUT; rows beyond the last one, or too few, are named with the line where they end."""
-    rows = [_parse_row(line, line.words, name) for line in table]
+    try:
+        rows = [tuple(map(float, line.words)) for line in table]
+    except ValueError:
+        rows = []
+    if not all(len(row) == 3 and math.isfinite(sum(row)) for row in rows) or len(rows) != len(table):
+        rows = [_parse_row(line, line.words, name) for line in table]  # slower; raises and names the line
     if len(rows) != size**3:
         last = table[-1].number if table else 0
         raise InputError(

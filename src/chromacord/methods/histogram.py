@@ -8,6 +8,7 @@ it is smooth between them and a grade can hold it. Levels that the foreground la
 """
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from chromacord.color.statistics import has_both_sides
@@ -41,13 +42,14 @@ def quantiles(image: Tensor, weight: Tensor, *, number: int) -> Tensor:
     return chosen
 
 
-def fit_curve(source: Tensor, target: Tensor, *, nodes: int) -> Tensor:
+def fit_curve(source: Tensor, target: Tensor, *, nodes: int, max_gain: float) -> Tensor:
     """Fit a rising, piecewise linear curve to pairs of values, by least squares.
 
     Args:
         source: in [0, 1]. Shape (N, C, Q).
         target: what the curve shall give there. Shape (N, C, Q).
         nodes: of the curve, evenly spaced over [0, 1].
+        max_gain: the steepest slope. Where it binds, the mean of the target is still met.
 
     Returns:
         Values of the curve at its nodes. Shape (N, C, nodes).
@@ -59,14 +61,24 @@ def fit_curve(source: Tensor, target: Tensor, *, nodes: int) -> Tensor:
     number = source.shape[-1]
     right = hats.mT @ (target - source).double()[..., None] / number
     residual = torch.linalg.solve(hats.mT @ hats / number + prior, right)[..., 0]
-    curve: Tensor = (line + residual).cummax(dim=-1).values
-    return curve.to(source.dtype)
+    rises = (line + residual).diff(dim=-1).clamp(0, max_gain / (nodes - 1))
+    curve = F.pad(rises.cumsum(dim=-1), (1, 0))
+    missing = target.double().mean(dim=-1, keepdim=True) - (hats @ curve[..., None]).mean(dim=-2)
+    return (curve + missing).to(source.dtype)
 
 
 class Histogram(Method):
-    """Give each channel of the foreground the background's histogram (histogram matching)."""
+    """Give each channel of the foreground the background's histogram (histogram matching).
+
+    Args:
+        max_gain: the steepest slope of a curve.
+    """
 
     working_size = None
+
+    def __init__(self, max_gain: float = 4.0) -> None:
+        super().__init__()
+        self.max_gain = max_gain
 
     def forward(self, composite: Tensor, mask: Tensor, state: State = None) -> Prediction:  # noqa: ARG002
         """Map every frame by its own histograms; a frame without foreground or background is left as it is.
@@ -80,7 +92,8 @@ class Histogram(Method):
         foreground = quantiles(image, weight, number=_QUANTILES)
         background = quantiles(image, 1 - weight, number=_QUANTILES)
         usable = has_both_sides(weight)[:, None, None]
-        curves = fit_curve(foreground, torch.where(usable, background, foreground), nodes=_NODES)
+        wanted = torch.where(usable, background, foreground)
+        curves = fit_curve(foreground, wanted, nodes=_NODES, max_gain=self.max_gain)
         red, green, blue = curves.unbind(dim=1)
         shape = (len(image), _NODES, _NODES, _NODES)
         channels = [red[:, None, None, :], green[:, None, :, None], blue[:, :, None, None]]
