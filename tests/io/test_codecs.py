@@ -120,6 +120,14 @@ def test_a_codec_that_the_user_names_is_taken_with_a_warning(pix_fmt: str, codec
     assert choice.name == codec
 
 
+@pytest.mark.parametrize(
+    ("size", "pix_fmt"),
+    [(Size(1080, 1920), "yuv420p"), (Size(1081, 1920), "yuv422p"), (Size(1080, 1921), "yuv444p")],
+)
+def test_a_size_that_chroma_cannot_halve_gets_more_chroma(size: Size, pix_fmt: str) -> None:
+    assert choose(replace(info("png", "gbrp"), size=size), Path("out.mp4")).pix_fmt == pix_fmt
+
+
 def test_lost_chroma_is_only_a_warning() -> None:
     with pytest.warns(ChromacordWarning, match="av1 does not keep the source's chroma resolution"):
         assert choose(info("av1", "yuv444p"), Path("out.mp4")).pix_fmt == "yuv420p"

@@ -345,6 +345,16 @@ def test_the_shortest_clips_can_be_written(tmp_path: Path, codec: str, num_frame
     assert worst_psnr(source, copy) > 40
 
 
+@pytest.mark.parametrize("size", [Size(63, 95), Size(64, 95), Size(63, 96)])
+@pytest.mark.parametrize(("codec", "suffix"), [("h264", ".mp4"), ("hevc", ".mp4"), ("av1", ".mp4"), ("vp9", ".webm")])
+def test_odd_sizes_stay_odd(tmp_path: Path, codec: str, suffix: str, size: Size) -> None:
+    like = make_info(tmp_path, "gbrp", Colorimetry(), size=size)
+    copy = write_frames(tmp_path / f"out{suffix}", like, [flat_rgb(size)] * 3, encoding=Encoding(codec=codec))
+    assert copy.info.size == size
+    assert len(list(copy.frames())) == 3
+    assert np.abs(decoded_color(copy) - COLOR).max() < 3
+
+
 def test_another_size_can_be_written(tmp_path: Path) -> None:
     source = VideoSource(make_clip(tmp_path / "in.mp4", num_frames=2))
     with VideoSink(tmp_path / "out.mp4", source.info, encoding=QUICK, size=Size(64, 192)) as sink:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from chromacord.errors import ChromacordWarning, CodecError
 from chromacord.io.pixels import describe
-from chromacord.types import Alpha, PixelFormat, VideoInfo
+from chromacord.types import Alpha, PixelFormat, Size, VideoInfo
 
 
 @dataclass(frozen=True)
@@ -37,16 +37,26 @@ class Codec:
     decoded_depth: int = 0
     """Depth that decoders give its pictures where that is more than the encoder takes."""
 
+    takes_halves: bool = True
+    """Whether a picture may have an odd size where its chroma is halved."""
+
     matrix: int | None = None
     """The only colour matrix that decoders read it with; None: any."""
 
     full_range: bool | None = None
     """The only range that decoders read it with; None: any."""
 
-    @property
-    def formats(self) -> dict[str, PixelFormat]:
-        """What it takes, by libav's name."""
-        return {name: describe(name) for name in self.pix_fmts}
+    def formats(self, size: Size) -> dict[str, PixelFormat]:
+        """Return what it takes for pictures of a size, by libav's name."""
+        every = {name: describe(name) for name in self.pix_fmts}
+        if self.takes_halves:
+            return every
+        return {name: form for name, form in every.items() if _is_whole(size, form)}
+
+
+def _is_whole(size: Size, pixel_format: PixelFormat) -> bool:
+    vertical, horizontal = pixel_format.subsampling
+    return size.height % (1 << vertical) == 0 and size.width % (1 << horizontal) == 0
 
 
 def _names(*families: str, depths: tuple[int, ...]) -> tuple[str, ...]:
@@ -63,6 +73,7 @@ CODECS: dict[str, Codec] = {
         crf=15,
         has_preset=True,
         families=("h264",),
+        takes_halves=False,
     ),
     "hevc": Codec(
         "libx265",
@@ -72,6 +83,7 @@ CODECS: dict[str, Codec] = {
         crf=16,
         has_preset=True,
         families=("hevc",),
+        takes_halves=False,
     ),
     "av1": Codec(
         "libsvtav1",
@@ -262,7 +274,8 @@ def _fit(source: VideoInfo, name: str, suffix: str) -> Choice:
     """Return the codec with the pixel format that loses least, and of those the one that adds least."""
     codec = CODECS[name]
     wanted = source.pixel_format
-    best = min(codec.formats, key=lambda pix_fmt: _distance(wanted, codec.formats[pix_fmt]))
+    formats = codec.formats(source.size)
+    best = min(formats, key=lambda pix_fmt: _distance(wanted, formats[pix_fmt]))
     drops = CONTAINERS[suffix].drops - ({"pixel aspect"} if name in ("h264", "hevc") else set())
     return Choice(name, codec, best, CONTAINERS[suffix].muxer, drops)
 

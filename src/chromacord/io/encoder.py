@@ -4,6 +4,7 @@ import contextlib
 import math
 import warnings
 from collections.abc import Iterable
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -62,7 +63,7 @@ class VideoSink(FrameSink):
         self._like, self._trimmed = like, trimmed
         self._size = size or like.size
         self._staged = StagedFile(self.path, force=force)
-        self._choice = choose(like, self.path, encoding.codec)
+        self._choice = choose(replace(like, size=self._size), self.path, encoding.codec)
         self._warn_of_drops()
         self._count, self._origin, self._end = 0, 0, Fraction(0)
         self._durations: dict[int, int] = {}
