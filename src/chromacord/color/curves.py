@@ -155,7 +155,7 @@ def hlg_to_linear(values: Tensor) -> Tensor:
     """
 
     def curve(x: Tensor) -> Tensor:
-        bright = (((x.clamp_min(0.5) - _HLG_C) / _HLG_A).exp() + _HLG_B) / 12
+        bright = (((x - _HLG_C) / _HLG_A).exp() + _HLG_B) / 12
         return torch.where(x <= 0.5, x.square() / 3, bright)
 
     return _mirrored(curve, values)
