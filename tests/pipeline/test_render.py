@@ -9,7 +9,7 @@ from chromacord.color.alpha import over
 from chromacord.color.spaces import code_to_rgb
 from chromacord.color.transforms import AffineField, ColorTransform, Identity, Lut3d, lattice
 from chromacord.pipeline.masks import MaskedFrame
-from chromacord.pipeline.render import Renderer, block_mean, pack
+from chromacord.pipeline.render import Renderer, block_mean, unpack
 from chromacord.types import Alpha, Box, Frame, PixelFormat, Size
 
 FORMATS = {
@@ -110,7 +110,7 @@ def test_a_grade_that_changes_nothing_keeps_every_bit(layout: str) -> None:
     if info.pixel_format.is_float:
         return
     rendered = Renderer(info).render(shown, Lut3d(lattice(17)[None]))
-    legal = pack(frame.planes, info, Box(0, 0, *SIZE))[..., :3]
+    legal = np.stack(unpack(frame.planes, info, Box(0, 0, *SIZE)), axis=-1)
     matrix, offset = code_to_rgb(info.colorimetry, info.size, info.pixel_format)
     rgb = legal @ matrix.T.astype(np.float32) + offset.astype(np.float32)
     inside = ((rgb >= 0) & (rgb <= 1)).all(axis=-1)  # colours that RGB can hold; the others are clipped to it

@@ -215,6 +215,9 @@ class AffineField:
 
     def __call__(self, image: Tensor) -> Tensor:
         """Map every pixel with the matrix of its place. Shape (N, 3, H, W)."""
+        if self.is_global:
+            matrix = self.parameters[..., 0, 0]
+            return (matrix[:, :, :3] @ image.flatten(2) + matrix[:, :, 3:]).view_as(image)
         field = self.parameters.flatten(1, 2)
         field = F.interpolate(field, image.shape[-2:], mode="bilinear", align_corners=False).unflatten(1, (3, 4))
         mapped: Tensor = torch.einsum("nochw,nchw->nohw", field[:, :, :3], image) + field[:, :, 3]

@@ -33,8 +33,7 @@ class MatteReader:
         scale, offset = float(pixel_format.max_code), 0.0
         if not from_alpha:
             scale, offset = code_scale(source.colorimetry, pixel_format)[:2]
-        is_lossy = source.codec not in (_LOSSLESS_ALPHA if from_alpha else _LOSSLESS)
-        noise = scale * CODEC_NOISE if is_lossy else 0.0
+        noise = scale * CODEC_NOISE if is_lossy(source, from_alpha=from_alpha) else 0.0
         self._black, self._white = offset + noise, offset + scale - noise
         depth = 16 if pixel_format.is_float else pixel_format.depth
         gray = PixelFormat("gray", depth)
@@ -57,3 +56,13 @@ class MatteReader:
         coverage = (plane.astype(np.float32) - np.float32(self._black)) * np.float32(1 / (self._white - self._black))
         codes: Plane = np.rint(np.clip(coverage, 0, 1) * gray.max_code).astype(gray.dtype)
         return codes
+
+
+def is_lossy(source: VideoInfo, *, from_alpha: bool) -> bool:
+    """Tell whether a source's codec leaves noise in coverage.
+
+    Args:
+        source: what holds the coverage.
+        from_alpha: in its alpha plane; otherwise in its luma.
+    """
+    return source.codec not in (_LOSSLESS_ALPHA if from_alpha else _LOSSLESS)

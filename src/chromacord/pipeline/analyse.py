@@ -144,7 +144,8 @@ def observe(
             due = frame.index + step
             tally.num_analysed += 1
             rgb = torch.from_numpy(proxy(frame, info, size)).permute(2, 0, 1).contiguous()
-            yield Observation(frame.index, shot, rgb, torch.from_numpy(mask.scaled(size))[None], mask.area())
+            weights = torch.from_numpy(mask.scaled(size))[None]
+            yield Observation(frame.index, shot, rgb, weights, float(weights.mean()))
 
 
 @torch.inference_mode()

@@ -165,7 +165,8 @@ def _steps(transform: ColorTransform) -> list[ocio.Transform]:
         matrix = transform.parameters[0, :, :, 0, 0].double().numpy()
         return [clamp, _matrix(AffineMap(matrix[:, :3], matrix[:, 3])), clamp]
     lut = transform.to_lut(LUT_SIZE)
-    return [_lut(lut), clamp]
+    is_inside = float(lut.parameters.min()) >= 0 and float(lut.parameters.max()) <= 1
+    return [_lut(lut)] if is_inside else [_lut(lut), clamp]
 
 
 def _lut(lut: Lut3d) -> ocio.Transform:

@@ -7,14 +7,9 @@ import cv2
 import numpy as np
 
 from chromacord.color.spaces import code_scale
+from chromacord.io.mattes import CODEC_NOISE, is_lossy
+from chromacord.pipeline.proxy import scaled
 from chromacord.types import Alpha, Box, FloatArray, Frame, Plane, Size, VideoInfo
-
-LOSSLESS_CODECS = frozenset({"ffv1", "huffyuv", "ffvhuff", "utvideo", "png", "qtrle", "rawvideo", "v210", "r210"})
-LOSSLESS_IMAGES = frozenset({"png", "tiff", "openexr", "dpx", "bmp", "tga", "targa"})
-
-CODEC_NOISE = 4 / 255
-"""Lossy codecs leave a mask's black at a few codes above 0 all over the picture (measured up to 3 of 255 at usual
-qualities). Values this near to black or white are taken for black or white, and the ramp between is stretched."""
 
 BT709_LUMA = (0.2126, 0.7152, 0.0722)
 
@@ -65,16 +60,10 @@ class Mask:
         return weights
 
     def scaled(self, size: Size) -> FloatArray:
-        """Return the weights at another size, area-averaged. Shape (height, width)."""
-        whole = self.crop(Box(0, 0, *self.plane.shape))
-        shrinks = size.height <= whole.shape[0] and size.width <= whole.shape[1]
-        method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-        scaled: FloatArray = cv2.resize(whole, (size.width, size.height), interpolation=method)
-        return scaled
-
-    def area(self) -> float:
-        """Return the share of the picture that is foreground, in [0, 1]."""
-        return 0.0 if self.box is None else float(self.crop(self.box).sum()) / self.plane.size
+        """Return the weights at another size, area-averaged, in [0, 1]. Shape (height, width)."""
+        weights: FloatArray = (scaled(self.plane, size) - self.black) * (1 / (self.white - self.black))
+        weights = np.clip(weights, 0, 1, dtype=np.float32)
+        return weights
 
 
 class MaskedFrame(NamedTuple):
@@ -107,7 +96,7 @@ class MaskReader:
             if from_alpha
             else code_scale(mask.colorimetry, mask.pixel_format)[:2]
         )
-        noise = scale * CODEC_NOISE if _is_lossy(mask) else 0.0
+        noise = scale * CODEC_NOISE if is_lossy(mask, from_alpha=from_alpha) else 0.0
         self._black, self._white = offset + noise, offset + scale - noise
 
     def read(self, frame: Frame) -> Mask:
@@ -137,8 +126,3 @@ def without_alpha(info: VideoInfo) -> VideoInfo:
     """Return the description of a clip whose alpha only carries a mask, so that colours are not divided by it."""
     alpha = Alpha.STRAIGHT if info.pixel_format.alpha is not Alpha.NONE else Alpha.NONE
     return replace(info, pixel_format=replace(info.pixel_format, alpha=alpha))
-
-
-def _is_lossy(info: VideoInfo) -> bool:
-    known = LOSSLESS_IMAGES if info.container in ("sequence", "still") else LOSSLESS_CODECS
-    return info.codec not in known

@@ -23,7 +23,7 @@ def proxy(frame: Frame, info: VideoInfo, size: Size) -> FloatArray:
     Returns:
         RGB in [0, 1]. Shape (height, width, 3).
     """
-    planes = [_scaled(plane, size) for plane in frame.planes]
+    planes = [scaled(plane, size) for plane in frame.planes]
     if info.pixel_format.num_colors == 1:
         planes = [planes[0]] * 3 + planes[1:]
     codes = cv2.merge(planes[:3])
@@ -54,11 +54,26 @@ def thumbnail(frame: Frame, info: VideoInfo, *, width: int = 96) -> FloatArray:
     return proxy(Frame(tuple(picked), frame.index), info, size)
 
 
-def _scaled(plane: Plane, size: Size) -> FloatArray:
-    """Resize one plane: area average when it shrinks, bilinear when it grows."""
+def scaled(plane: Plane, size: Size) -> FloatArray:
+    """Resize one plane: area average when it shrinks, bilinear when it grows.
+
+    Large reductions go by a whole factor first, which OpenCV does ten times faster than by a fraction; the rest
+    is the same average but for the weights of pixels on the border of two cells.
+
+    Args:
+        plane: Shape (height, width).
+        size: of the result.
+
+    Returns:
+        In the plane's units. Shape (height, width).
+    """
+    height, width = plane.shape
+    down, right = max(1, height // (2 * size.height)), max(1, width // (2 * size.width))
+    if down * right > 1 and height % down == width % right == 0:
+        plane = cv2.resize(np.ascontiguousarray(plane), (width // right, height // down), interpolation=cv2.INTER_AREA)
     if plane.shape == size:
         return plane.astype(np.float32)
     shrinks = size.height <= plane.shape[0] and size.width <= plane.shape[1]
     method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    scaled: FloatArray = cv2.resize(np.ascontiguousarray(plane), (size.width, size.height), interpolation=method)
-    return scaled.astype(np.float32, copy=False)
+    resized: FloatArray = cv2.resize(plane.astype(np.float32), (size.width, size.height), interpolation=method)
+    return resized

@@ -13,7 +13,7 @@ from chromacord.color.alpha import over, premultiply, unpremultiply
 from chromacord.color.transforms import ColorTransform, Identity
 from chromacord.pipeline.grading import Grading, grading
 from chromacord.pipeline.masks import MaskedFrame
-from chromacord.types import Alpha, Box, FloatArray, Frame, Plane, VideoInfo
+from chromacord.types import Alpha, Box, FloatArray, Frame, PixelFormat, Plane, VideoInfo
 
 STRIP_PIXELS = 1 << 16
 """Pixels graded at once: 1 MB as RGBA float32, which stays in a core's cache, and keeps memory flat at any size."""
@@ -31,6 +31,9 @@ class Renderer:
         """
         self._info = info
         self._foreground = foreground
+        layers = (info,) if foreground is None else (info, foreground)
+        down, right = zip(*(layer.pixel_format.subsampling for layer in layers), strict=True)
+        self._grid = (max(down), max(right))
         self._last: tuple[ColorTransform, Grading, Grading | None] | None = None
 
     def render(self, masked: MaskedFrame, transform: ColorTransform | None) -> Frame:
@@ -60,40 +63,51 @@ class Renderer:
 
     def _strips(self, box: Box) -> Iterator[Box]:
         """Cut a box into strips of rows, aligned to whole chroma samples."""
-        down, right = self._info.pixel_format.subsampling
+        whole = self._aligned(box)
+        down = self._grid[0]
+        rows = max(1, STRIP_PIXELS // (whole.right - whole.left)) + down >> down << down
+        for start in range(whole.top, whole.bottom, rows):
+            yield Box(start, whole.left, min(start + rows, whole.bottom), whole.right)
+
+    def _aligned(self, box: Box) -> Box:
+        """Widen a box to whole chroma samples of every layer; at the picture's far edges samples may be cut."""
+        down, right = self._grid
         height, width = self._info.size
-        top, left = box.top >> down << down, box.left >> right << right
-        bottom = min(height, -(-box.bottom >> down << down))
-        stop = min(width, -(-box.right >> right << right))
-        rows = max(1, STRIP_PIXELS // (stop - left)) + down >> down << down
-        for start in range(top, bottom, rows):
-            yield Box(start, left, min(start + rows, bottom), stop)
+        bottom, stop = -(-box.bottom >> down << down), -(-box.right >> right << right)
+        return Box(box.top >> down << down, box.left >> right << right, min(height, bottom), min(width, stop))
 
     def _render_strip(
         self, masked: MaskedFrame, colors: list[Plane], strip: Box, grade: Grading, ungraded: Grading | None
     ) -> None:
         weight = masked.mask.crop(strip)
-        if not weight.any():
+        columns = np.flatnonzero(weight.any(axis=0))
+        if not len(columns):
             return
-        codes = pack(masked.frame.planes, self._info, strip)
-        coverage = _alpha(masked.frame, self._info, strip)
-        if masked.foreground is not None and self._foreground is not None and ungraded is not None:
-            layer = self._straight_layer(masked.foreground, self._foreground, strip)
-            graded = codes + grade(layer.copy(), strip) - ungraded(layer, strip)
-        elif coverage is not None:
-            straight = unpremultiply(codes, coverage)
-            graded = codes + premultiply(grade(straight.copy(), strip) - straight, coverage)
-        else:
-            graded = grade(codes.copy(), strip)
+        part = self._aligned(Box(strip.top, strip.left + columns[0], strip.bottom, strip.left + columns[-1] + 1))
+        weight = np.ascontiguousarray(weight[:, part.left - strip.left : part.right - strip.left])
+        before = unpack(masked.frame.planes, self._info, part)
+        after = self._graded(masked, before, part, grade, ungraded)
         for number, plane in enumerate(colors):
-            changed = over(graded[..., number], codes[..., number], weight)
-            self._store(plane, changed, codes[..., number], strip, is_chroma=number > 0)
+            changed = over(after[number], before[number], weight)
+            self._store(plane, changed, before[number], part, is_chroma=number > 0)
 
-    @staticmethod
-    def _straight_layer(foreground: Frame, info: VideoInfo, strip: Box) -> FloatArray:
-        layer = pack(foreground.planes, info, strip)
-        coverage = _alpha(foreground, info, strip)
-        return layer if coverage is None else unpremultiply(layer, coverage)
+    def _graded(
+        self, masked: MaskedFrame, before: list[FloatArray], part: Box, grade: Grading, ungraded: Grading | None
+    ) -> list[FloatArray]:
+        """Return what the samples of a rectangle would be if all of it were foreground."""
+        coverage = alpha_of(masked.frame, self._info, part)
+        if masked.foreground is not None and self._foreground is not None and ungraded is not None:
+            layer = unpack(masked.foreground.planes, self._foreground, part)
+            layer_coverage = alpha_of(masked.foreground, self._foreground, part)
+            if layer_coverage is not None:
+                layer = [unpremultiply(plane, layer_coverage) for plane in layer]
+            old, new = _apply(ungraded, layer, part), _apply(grade, layer, part)
+            return [codes + (b - a) for codes, a, b in zip(before, old, new, strict=True)]
+        if coverage is not None:
+            straight = [unpremultiply(plane, coverage) for plane in before]
+            changed = _apply(grade, straight, part)
+            return [codes + premultiply(b - a, coverage) for codes, a, b in zip(before, straight, changed, strict=True)]
+        return _apply(grade, before, part)
 
     def _store(self, plane: Plane, changed: FloatArray, before: FloatArray, strip: Box, *, is_chroma: bool) -> None:
         """Write changed samples into a plane; of subsampled chroma, add the mean change of the pixels it covers."""
@@ -102,48 +116,59 @@ class Renderer:
         part = plane[strip.top >> down : -(-strip.bottom >> down), strip.left >> right : -(-strip.right >> right)]
         if down or right:
             changed = part.astype(np.float32) + block_mean(changed - before, down, right)
-        if pixel_format.is_float:
-            part[...] = changed
-        else:
-            part[...] = np.clip(np.rint(changed), 0, pixel_format.max_code)
+        part[...] = changed if pixel_format.is_float else rounded(changed, pixel_format)
 
 
-def _alpha(frame: Frame, info: VideoInfo, strip: Box) -> FloatArray | None:
+def alpha_of(frame: Frame, info: VideoInfo, part: Box) -> FloatArray | None:
     """Return the coverage that colours are multiplied by, in [0, 1]; None where they are not multiplied."""
     if info.pixel_format.alpha is not Alpha.PREMULTIPLIED:
         return None
-    alpha = frame.planes[-1][strip.top : strip.bottom, strip.left : strip.right, None]
+    alpha = frame.planes[-1][part.top : part.bottom, part.left : part.right]
     return alpha.astype(np.float32) / np.float32(info.pixel_format.max_code)
 
 
-def pack(planes: tuple[Plane, ...], info: VideoInfo, box: Box) -> FloatArray:
-    """Return the codes of a rectangle with each pixel's samples together, as OpenColorIO takes them.
+def unpack(planes: tuple[Plane, ...], info: VideoInfo, part: Box) -> list[FloatArray]:
+    """Return the three colour codes of every pixel of a rectangle.
 
     Subsampled chroma is repeated: each sample is then graded with exactly its own colour, and the mean change of the
-    pixels that it covers, added back to it, loses nothing of its detail.
+    pixels that it covers, added back to it, loses nothing of its detail. Grey is repeated for all three.
 
     Args:
         planes: of a frame.
         info: of its source.
-        box: aligned to whole chroma samples.
+        part: aligned to whole chroma samples.
 
     Returns:
-        Shape (height, width, 4); the fourth is not used.
+        Three planes. Shape (height, width) each.
     """
-    height, width = box.bottom - box.top, box.right - box.left
-    down, right = info.pixel_format.subsampling
-    samples = []
-    for number in range(3):
-        plane = planes[number if info.pixel_format.num_colors == 3 else 0]
-        if number and (down or right):
-            part = plane[box.top >> down : -(-box.bottom >> down), box.left >> right : -(-box.right >> right)]
-            size = (part.shape[1] << right, part.shape[0] << down)
-            part = cv2.resize(part, size, interpolation=cv2.INTER_NEAREST)[:height, :width]
-        else:
-            part = plane[box.top : box.bottom, box.left : box.right]
-        samples.append(np.ascontiguousarray(part))
-    merged: FloatArray = cv2.merge([*samples, samples[0]]).astype(np.float32)
-    return merged
+    height, width = part.bottom - part.top, part.right - part.left
+    colors = []
+    for number in range(info.pixel_format.num_colors):
+        down, right = info.pixel_format.subsampling if number else (0, 0)
+        plane = planes[number]
+        codes = plane[part.top >> down : -(-part.bottom >> down), part.left >> right : -(-part.right >> right)]
+        if down or right:
+            size = (codes.shape[1] << right, codes.shape[0] << down)
+            codes = cv2.resize(codes, size, interpolation=cv2.INTER_NEAREST)[:height, :width]
+        colors.append(codes.astype(np.float32))
+    return colors if len(colors) == 3 else [colors[0]] * 3
+
+
+def _apply(grade: Grading, colors: list[FloatArray], part: Box) -> list[FloatArray]:
+    """Grade planes. They are interleaved for it, with a fourth that is not used; see `grading`."""
+    return list(cv2.split(grade(cv2.merge([*colors, colors[0]]), part))[:3])
+
+
+def rounded(codes: FloatArray, pixel_format: PixelFormat) -> Plane:
+    """Round to the nearest code (halves to even) and clamp to what the format holds.
+
+    Args:
+        codes: of one integer plane. Shape (height, width).
+        pixel_format: of the plane.
+    """
+    is_byte = pixel_format.depth == 8
+    saturated: Plane = cv2.add(codes, 0.0, dtype=cv2.CV_8U if is_byte else cv2.CV_16U)
+    return saturated if is_byte or pixel_format.depth == 16 else np.minimum(saturated, pixel_format.max_code)
 
 
 def block_mean(values: FloatArray, down: int, right: int) -> FloatArray:
