@@ -87,6 +87,7 @@ def make_clip(
     timecode: str | None = None,
     metadata: dict[str, str] | None = None,
     frames: Sequence[Sequence[Array]] | None = None,
+    clock: int | None = None,
 ) -> Path:
     """Write a clip of the moving disc.
 
@@ -107,6 +108,7 @@ def make_clip(
         timecode: of the first frame ("01:02:03:04").
         metadata: of the container.
         frames: the planes of each frame instead of the disc.
+        clock: ticks a second of an MP4 or QuickTime track; default: the muxer's choice.
 
     Returns:
         `path`.
@@ -115,7 +117,8 @@ def make_clip(
     pictures = frames or [picture(pix_fmt, index, size=size) for index in range(len(pts) if pts else num_frames)]
     ticks = list(pts) if pts is not None else list(range(len(pictures)))
     time_base = time_base or 1 / rate
-    with av.open(str(path), "w") as container:
+    container_options = {"video_track_timescale": str(clock)} if clock else {}
+    with av.open(str(path), "w", container_options=container_options) as container:
         container.metadata.update(metadata or {})
         stream = container.add_stream(codec, rate=rate, options={**_fast(codec), **(options or {})})
         stream.width, stream.height, stream.pix_fmt = size.width, size.height, pix_fmt

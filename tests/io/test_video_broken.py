@@ -43,6 +43,7 @@ CLIPS = [
     (".mov", "prores_ks", "yuv422p10le"),
     (".avi", "mjpeg", "yuvj420p"),
     (".mkv", "ffv1", "yuv420p"),
+    (".mov", "mjpeg", "yuvj420p"),
 ]
 
 
@@ -101,6 +102,19 @@ def test_damage_in_the_middle_is_named_with_the_frame(tmp_path: Path) -> None:
     data[spots[12] : spots[12] + 200] = bytes(200)
     path.write_bytes(data)
     with pytest.raises(TruncatedFileError, match="breaks in the middle, at frame 12 of 30"):
+        list(VideoSource(path).frames())
+
+
+def test_a_picture_that_the_decoder_had_to_guess_is_damage(tmp_path: Path) -> None:
+    path = make_clip(tmp_path / "in.mkv", num_frames=30, options={"crf": "5"})
+    with av.open(str(path)) as container:
+        spots = [(packet.pos, packet.size) for packet in container.demux(video=0) if packet.size]
+    data = bytearray(path.read_bytes())
+    start, size = spots[12]
+    assert start is not None
+    data[start + size // 2 : start + size] = bytes(size - size // 2)
+    path.write_bytes(data)
+    with pytest.raises(TruncatedFileError, match="breaks in the middle, at frame 12"):
         list(VideoSource(path).frames())
 
 

@@ -272,11 +272,15 @@ def test_times_come_back_to_the_tick(tmp_path: Path, suffix: str, clock: int) ->
     )
     codec = "libvpx-vp9" if suffix == ".webm" else "libx264"
     path = make_clip(
-        tmp_path / f"in{suffix}", codec=codec, pts=[int(tick) for tick in ticks], time_base=Fraction(1, clock)
+        tmp_path / f"in{suffix}",
+        codec=codec,
+        pts=[int(tick) for tick in ticks],
+        time_base=Fraction(1, clock),
+        clock=clock,
     )
     source = VideoSource(path)
     copy = transcode(source, tmp_path / f"out{suffix}", encoding=Encoding(crf=12))
-    assert copy.info.time_base == source.info.time_base
+    assert copy.info.time_base == source.info.time_base == Fraction(1, clock)
     before, after = list(source.frames()), list(copy.frames())
     assert [frame.pts for frame in after] == [frame.pts for frame in before]
     assert after[-1].duration == before[-1].duration

@@ -110,7 +110,7 @@ class VideoSink(FrameSink):
         with output_errors(self.path):
             self._mux(None)
             if self._remuxer is not None:
-                self._remuxer.copy_rest(end=self._end if self._trimmed else None)
+                self._remuxer.copy_until(self._end if self._trimmed else None)
             self._container.close()
 
     def commit(self) -> None:

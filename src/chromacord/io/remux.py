@@ -3,7 +3,6 @@
 import io
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -64,14 +63,6 @@ def find_timecode(container: InputContainer, *, picture: Stream) -> str | None:
     return None
 
 
-@dataclass(frozen=True)
-class Range:
-    """The part of the source that is written, in seconds; `start` becomes 0 in the output."""
-
-    start: Fraction = Fraction(0)
-    end: Fraction | None = None
-
-
 class Remuxer:
     """Copies the packets of all streams but the picture from a source file to an output, in step with the picture.
 
@@ -95,7 +86,7 @@ class Remuxer:
         """
         self._output, self._muxer, self._path = output, muxer, path
         self._targets: dict[int, Stream] = {}
-        self._range = Range()
+        self._start = Fraction(0)
         self._container = av.open(str(source), metadata_errors="replace")
         self._picture = self._container.streams.best("video")
         for stream in self._container.streams:
@@ -115,7 +106,7 @@ class Remuxer:
             first_frame: index in the source of the first frame that is written; the timecode advances by it.
             rate: frames a second.
         """
-        self._range = Range(start)
+        self._start = start
         self._output.metadata.update(_lasting(self._container.metadata))
         if self._picture is not None:
             picture.metadata.update(_lasting(self._picture.metadata))
@@ -128,22 +119,16 @@ class Remuxer:
         self._output.set_chapters(list(self._chapters()))
 
     def copy_until(self, time: Fraction | None) -> None:
-        """Copy the packets up to a time of the output in seconds; None: all that are left."""
+        """Copy the packets before a time of the output in seconds; None: all that are left."""
         while True:
             packet = self._next or next(self._packets, None)
             self._next = None
             if packet is None:
                 return
-            if time is not None and self._seconds(packet) > time:
+            if time is not None and self._seconds(packet) >= time:
                 self._next = packet
                 return
             self._write(packet)
-
-    def copy_rest(self, *, end: Fraction | None) -> None:
-        """Copy what is left; `end`: up to this time of the output in seconds only."""
-        if end is not None:
-            self._range = Range(self._range.start, self._range.start + end)
-        self.copy_until(end)
 
     def close(self) -> None:
         """Close the source."""
@@ -188,17 +173,13 @@ class Remuxer:
     def _seconds(self, packet: "Packet[Any]") -> Fraction:
         """Time in the output, before rounding to its ticks."""
         tick = packet.dts if packet.dts is not None else packet.pts or 0
-        return tick * packet.time_base - self._range.start
+        return tick * packet.time_base - self._start
 
     def _write(self, packet: "Packet[Any]") -> None:
         is_picture = bool(packet.stream.disposition & Disposition.attached_pic)
-        seconds = self._seconds(packet)
-        end = self._range.end
-        if not is_picture and self._range.start and seconds < 0:
+        if not is_picture and self._start and self._seconds(packet) < 0:
             return
-        if not is_picture and end is not None and seconds >= end - self._range.start:
-            return
-        shift = 0 if is_picture else round(self._range.start / packet.time_base)
+        shift = 0 if is_picture else round(self._start / packet.time_base)
         packet.pts = None if packet.pts is None else packet.pts - shift
         packet.dts = None if packet.dts is None else packet.dts - shift
         packet.stream = self._targets[packet.stream_index]
@@ -206,7 +187,7 @@ class Remuxer:
 
     def _chapters(self) -> Iterator[Any]:
         for chapter in self._container.chapters():
-            shift = round(self._range.start / (chapter["time_base"] or Fraction(1)))
+            shift = round(self._start / (chapter["time_base"] or Fraction(1)))
             if chapter["end"] > shift:
                 yield {**chapter, "start": max(0, chapter["start"] - shift), "end": chapter["end"] - shift}
 
