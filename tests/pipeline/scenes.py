@@ -77,3 +77,13 @@ class Brighten(Method):
         offset = 0.01 * count
         transform = AffineField.from_matrix(torch.eye(3)[None], torch.full((1, 3), offset))
         return Prediction((composite + offset).clamp(0, 1), transform, count + 1)
+
+
+class Shade(Method):
+    """Darkens towards the right, and gives pixels only."""
+
+    fitted = "field"
+
+    def forward(self, composite: Tensor, mask: Tensor, state: State = None) -> Prediction:
+        gain = torch.linspace(1, 0.5, composite.shape[-1])
+        return Prediction(composite * gain)

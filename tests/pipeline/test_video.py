@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from av.filter import Graph
 from tests.pipeline.footage import SIZE, audio_packets, decoded, disc, make_composite, make_mask, recoloured, times
+from tests.pipeline.scenes import Shade
 
 import chromacord as cc
 from chromacord.io import Encoding, open_source
@@ -195,14 +196,18 @@ def through_lut3d(path: Path, cube: Path) -> list[list[np.ndarray]]:
 
 
 def test_lut_export_asks_local_methods_for_a_global_grade(tmp_path: Path) -> None:
+    """A method whose change depends on the place gets a field, and a LUT when one is to be written."""
     composite, mask = make_composite(tmp_path / "comp.mkv", codec="ffv1"), make_mask(tmp_path / "mask.mkv")
     local, exportable = tmp_path / "local.json", tmp_path / "global.json"
-    harmonize_video(composite, mask=mask, output=tmp_path / "a.mkv", method="poisson", grade_out=local)
+    harmonize_video(composite, mask=mask, output=tmp_path / "a.mkv", method=Shade(), grade_out=local)
     harmonize_video(
-        composite, mask=mask, output=tmp_path / "b.mkv", method="poisson", grade_out=exportable, lut_out=tmp_path / "l"
+        composite, mask=mask, output=tmp_path / "b.mkv", method=Shade(), grade_out=exportable, lut_out=tmp_path / "l"
     )
-    kinds = [json.loads(p.read_text())["shots"][0]["keys"][0]["transform"]["kind"] for p in (local, exportable)]
-    assert kinds == ["affine", "lut3d"]
+    made = [json.loads(path.read_text())["shots"][0]["keys"][0]["transform"] for path in (local, exportable)]
+    assert (made[0]["kind"], made[0]["grid"], made[1]["kind"]) == ("affine", [16, 16], "lut3d")
+    rows = np.array(made[0]["matrices"]).reshape(16, 16, 3, 4)[6:10]
+    grey = 0.5 * rows[..., :3].sum(axis=-1) + rows[..., 3]  # what the field makes of 0.5 grey
+    assert grey[:, 4].mean() > grey[:, 7].mean() + 0.02
 
 
 def test_a_preview_shows_before_and_after(tmp_path: Path) -> None:

@@ -4,11 +4,10 @@ from collections.abc import Iterator, Mapping
 from importlib import import_module
 from typing import Any, NamedTuple
 
-from chromacord.color.transforms import Lut3d
 from chromacord.errors import InputError
 from chromacord.methods.base import Method
 
-DEFAULT_METHOD = "mkl"
+DEFAULT_METHOD = "poisson"
 
 _CLASSES = {
     "identity": "Identity",
@@ -57,7 +56,7 @@ def list_methods() -> tuple[MethodInfo, ...]:
     infos = []
     for name, method in METHODS.items():
         first_line = (method.__doc__ or "").strip().splitlines()[0]
-        infos.append(MethodInfo(name, first_line.rstrip("."), method.fitted is Lut3d))
+        infos.append(MethodInfo(name, first_line.rstrip("."), method.fitted != "field"))
     return tuple(infos)
 
 

@@ -1,11 +1,11 @@
 """The one interface: every method, image or video, learned or not, is a `Method`."""
 
 from abc import ABC, abstractmethod
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from torch import Tensor, nn
 
-from chromacord.color.transforms import AffineField, ColorTransform, Lut3d
+from chromacord.color.transforms import ColorTransform
 from chromacord.types import Size
 
 State = Any
@@ -44,9 +44,9 @@ class Method(nn.Module, ABC):
     working_size: Size | None = Size(256, 256)
     """Height and width that `forward` expects. None: any."""
 
-    fitted: type[Lut3d] | type[AffineField] = Lut3d
-    """What the pipeline fits when `Prediction.transform` is None: `Lut3d` where the method's change of colour is
-    the same everywhere in the picture, `AffineField` where it depends on the place."""
+    fitted: Literal["lut3d", "affine", "field"] = "lut3d"
+    """What the pipeline fits when `Prediction.transform` is None: a LUT; one affine map, which cannot bend and so
+    takes nothing from a method but its overall change; or an affine field, for changes that depend on the place."""
 
     @abstractmethod
     def forward(self, composite: Tensor, mask: Tensor, state: State = None) -> Prediction:

@@ -1,6 +1,6 @@
 """Pass 1: look at a few frames a second, small, and decide the grade."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import groupby, pairwise
@@ -9,8 +9,8 @@ from operator import itemgetter
 import torch
 from torch import Tensor
 
-from chromacord.color.fitting import fit_affine_field, fit_lut3d
-from chromacord.color.transforms import AffineField, Lut3d
+from chromacord.color.fitting import fit_affine, fit_affine_field, fit_lut3d
+from chromacord.color.transforms import ColorTransform
 from chromacord.methods.base import Method, State
 from chromacord.pipeline.grade import Consistency, Grade, Key, Shot, steady
 from chromacord.pipeline.masks import MaskedFrame
@@ -24,6 +24,13 @@ ANALYSIS_RATE = 6
 
 ANY_SIZE = 256
 """Longer side of the proxy for methods that take any size."""
+
+FITS: dict[str, Callable[[Tensor, Tensor, Tensor], ColorTransform]] = {
+    "lut3d": fit_lut3d,
+    "affine": fit_affine,
+    "field": fit_affine_field,
+}
+"""What explains a method's pixels, by `Method.fitted`."""
 
 
 @dataclass(frozen=True)
@@ -157,7 +164,7 @@ def decide(observations: Iterable[Observation], method: Method, *, exportable: b
         method: decides.
         exportable: give only global transforms.
     """
-    fitted: type[Lut3d] | type[AffineField] = Lut3d if exportable else method.fitted
+    fit = FITS["lut3d" if exportable and method.fitted == "field" else method.fitted]
     state: State = None
     for items, hop in windows(observations, method.window):
         composite = torch.stack([item.composite for item in items])
@@ -168,25 +175,10 @@ def decide(observations: Iterable[Observation], method: Method, *, exportable: b
         center = slice(past, past + method.window.hop)
         transform = prediction.transform
         if transform is None or (exportable and not transform.is_global):
-            transform = fit(prediction.harmonized.flatten(0, 1), composite[center], mask[center], fitted)
+            transform = fit(composite[center], prediction.harmonized.flatten(0, 1), mask[center])
         for number, item in enumerate(hop):
             one = transform.with_parameters(transform.parameters[number : number + 1].clone())
             yield Key(item.index, item.weight, one)
-
-
-def fit(
-    harmonized: Tensor, composite: Tensor, mask: Tensor, fitted: type[Lut3d] | type[AffineField]
-) -> Lut3d | AffineField:
-    """Find the transform that explains a method's pixels best.
-
-    Args:
-        harmonized, composite: RGB in [0, 1]. Shape (N, 3, H, W).
-        mask: Shape (N, 1, H, W).
-        fitted: the kind of transform.
-    """
-    if fitted is Lut3d:
-        return fit_lut3d(composite, harmonized, mask)
-    return fit_affine_field(composite, harmonized, mask)
 
 
 def step_between_keys(rate: Fraction) -> int:

@@ -61,8 +61,8 @@ class Mask:
 
     def scaled(self, size: Size) -> FloatArray:
         """Return the weights at another size, area-averaged, in [0, 1]. Shape (height, width)."""
-        weights: FloatArray = (scaled(self.plane, size) - self.black) * (1 / (self.white - self.black))
-        weights = np.clip(weights, 0, 1, dtype=np.float32)
+        ramp = (scaled(self.plane, size) - self.black) * (1 / (self.white - self.black))
+        weights: FloatArray = np.clip(ramp, 0, 1, dtype=np.float32)
         return weights
 
 

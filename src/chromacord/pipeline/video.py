@@ -8,13 +8,12 @@ from typing import Literal
 
 from chromacord.errors import InputError
 from chromacord.io import Encoding, LayeredSource, open_source
+from chromacord.methods import DEFAULT_METHOD
 from chromacord.methods.base import Method
 from chromacord.pipeline.clip import CompositeClip, LayeredClip, MaskedClip
 from chromacord.pipeline.grade import Consistency
 from chromacord.pipeline.job import Job, Outputs, Summary
 from chromacord.types import Progress
-
-DEFAULT_METHOD = "mkl"
 
 StrPath = str | PathLike[str]
 
