@@ -1,9 +1,11 @@
 import threading
 import time
 
+import cv2
 import pytest
+import torch
 
-from chromacord.pipeline.prefetch import prefetch, write_behind
+from chromacord.pipeline.prefetch import prefetch, single_threaded, write_behind
 
 
 def test_items_come_in_order() -> None:
@@ -89,3 +91,11 @@ def test_an_error_of_the_caller_stops_the_thread() -> None:
         put(0)
         raise RuntimeError("mine")
     assert not [thread for thread in threading.enumerate() if thread.name == "write-behind"]
+
+
+def test_one_thread_is_borrowed_and_given_back() -> None:
+    before = torch.get_num_threads(), cv2.getNumThreads()
+    with pytest.raises(RuntimeError), single_threaded():
+        assert (torch.get_num_threads(), cv2.getNumThreads()) == (1, 1)
+        raise RuntimeError
+    assert (torch.get_num_threads(), cv2.getNumThreads()) == before

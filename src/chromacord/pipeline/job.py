@@ -21,7 +21,7 @@ from chromacord.pipeline.grade import Consistency, Grade
 from chromacord.pipeline.grade_file import grade_text, read_grade
 from chromacord.pipeline.grading import LUT_SIZE
 from chromacord.pipeline.masks import MaskedFrame
-from chromacord.pipeline.prefetch import prefetch, write_behind
+from chromacord.pipeline.prefetch import prefetch, single_threaded, write_behind
 from chromacord.pipeline.preview import Preview
 from chromacord.pipeline.render import Renderer
 from chromacord.types import Frame, Progress
@@ -118,7 +118,7 @@ class Job:
         """
         wall, cpu = time.perf_counter(), time.process_time()
         self.outputs.check(self._inputs())
-        with ExitStack() as stack:
+        with single_threaded(), ExitStack() as stack:
             # Opened before the analysis, so that what the output cannot hold is said at once.
             sink = stack.enter_context(self._open_sink())
             grade, num_analysed = self._grade()

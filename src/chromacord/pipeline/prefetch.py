@@ -6,12 +6,32 @@ from queue import Empty, Full, Queue
 from threading import Event, Thread
 from typing import TypeVar
 
+import cv2
+import torch
+
 Item = TypeVar("Item")
 
 DEPTH = 2
 """Items in a queue. More would only hold more 4K frames in memory: the stages are evenly paced."""
 
 _POLL_SECONDS = 0.1
+
+
+@contextmanager
+def single_threaded() -> Iterator[None]:
+    """Keep torch and OpenCV to one thread each, and give them back what they had.
+
+    Decoding, rendering and encoding overlap already. On a machine that others use too, torch with two threads was
+    measured up to 20 times slower than with one.
+    """
+    before = torch.get_num_threads(), cv2.getNumThreads()
+    torch.set_num_threads(1)
+    cv2.setNumThreads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before[0])
+        cv2.setNumThreads(before[1])
 
 
 class _End:
