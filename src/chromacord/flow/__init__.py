@@ -1,0 +1,1 @@
+"""Optical flow: where each pixel of one frame lies in another."""
