@@ -1,0 +1,140 @@
+"""Clips of one's own: folders with `images` and `masks`, and with `real` where the truth is known.
+
+    <clip>/images/00000.jpg ...     <clip>/masks/00000.png ...          frames in order, same stems
+    <set>/images/<name>.mp4         <set>/masks/<name>.mp4 or .png      one clip for each video
+
+A folder may hold many of these at any depth. A `manifest.csv` at its top (columns `path`, `kind`, `mask`, `use`) may
+say of each whether it is a `video` or holds `still`s, whether masks are `labels`, and what it is for; a folder that it
+does not name is a video, unless it holds video files.
+"""
+
+import csv
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from chromacord.data.files import ClipFiles, FileDataset, PictureFiles, VideoFiles
+from chromacord.data.tensors import WORKING_SIZE
+from chromacord.errors import InputError, MissingFileError
+from chromacord.io.image_formats import IMAGE_SUFFIXES
+from chromacord.types import Size
+
+MANIFEST = "manifest.csv"
+VIDEO_SUFFIXES = (".mp4", ".mov", ".mkv", ".m4v", ".webm", ".avi", ".mxf")
+_PICTURE_SUFFIXES = (*IMAGE_SUFFIXES, ".webp")
+_MAX_DEPTH = 4
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What the manifest says of a folder."""
+
+    is_still: bool = False
+    has_labels: bool = False
+    use: str = ""
+
+
+def open_clips(
+    folder: Path,
+    *,
+    size: Size | None = WORKING_SIZE,
+    use: str | None = None,
+    labels: Iterable[int] = (),
+    max_frames: int | None = None,
+) -> FileDataset:
+    """Open a folder of clips with masks.
+
+    Args:
+        folder: one clip, or a tree of them.
+        size: what pictures are resized to; None: as they are.
+        use: only clips whose `use` in the manifest this is.
+        labels: where masks hold labels, those whose union is the foreground; none: all above 0.
+        max_frames: of each clip, only so many from its start.
+
+    Raises:
+        MissingFileError: there is no clip, or an image has no mask.
+        InputError: the manifest cannot be read.
+    """
+    entries = _read_manifest(folder / MANIFEST)
+    chosen = frozenset(labels)
+    clips: list[ClipFiles] = []
+    for place in find_clips(folder):
+        entry = entries.get(place.relative_to(folder).as_posix(), Entry())
+        if use is None or entry.use == use:
+            clips += _clips_in(place, folder, entry, chosen, max_frames)
+    if not clips:
+        what = f" of use {use} in {MANIFEST}" if use is not None else ""
+        raise MissingFileError(f"{folder}: holds no clips{what}: folders with images/ and masks/ are expected")
+    return FileDataset(folder.absolute().name, clips, size=size)
+
+
+def find_clips(folder: Path) -> list[Path]:
+    """Return the folders, sorted, that hold `images` and `masks`: `folder` itself or what lies below it."""
+    return sorted(_search(folder, _MAX_DEPTH))
+
+
+def _search(folder: Path, depth: int) -> Iterator[Path]:
+    if (folder / "images").is_dir() and (folder / "masks").is_dir():
+        yield folder
+    elif depth and folder.is_dir():
+        for entry in folder.iterdir():
+            if entry.is_dir() and not entry.name.startswith("."):
+                yield from _search(entry, depth - 1)
+
+
+def _read_manifest(path: Path) -> dict[str, Entry]:
+    if not path.is_file():
+        return {}
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        rows = list(csv.DictReader(file))
+    if any(not row.get("path") for row in rows):
+        raise InputError(f"{path}: a row has no path; the first line must name the columns: path, kind, mask, use")
+    return {
+        row["path"].strip("/"): Entry(row.get("kind") == "still", row.get("mask") == "labels", row.get("use") or "")
+        for row in rows
+    }
+
+
+def _clips_in(
+    place: Path, folder: Path, entry: Entry, labels: frozenset[int], max_frames: int | None
+) -> Iterator[ClipFiles]:
+    name = place.relative_to(folder).as_posix() if place != folder else folder.absolute().name
+    videos, pictures, masks, reals = (
+        _by_stem(place / "images", VIDEO_SUFFIXES),
+        _by_stem(place / "images", _PICTURE_SUFFIXES),
+        _by_stem(place / "masks", (*VIDEO_SUFFIXES, *_PICTURE_SUFFIXES)),
+        _by_stem(place / "real", (*VIDEO_SUFFIXES, *_PICTURE_SUFFIXES)),
+    )
+    for stem, path in videos.items():
+        real = _partner(reals, stem, path) if reals else None
+        yield VideoFiles(f"{name}/{stem}", path, _partner(masks, stem, path), real, max_frames)
+    stems = [[stem] for stem in pictures] if entry.is_still else [list(pictures)[:max_frames]] if pictures else []
+    for frames in stems:
+        yield PictureFiles(
+            name=f"{name}/{frames[0]}" if entry.is_still else name,
+            frames=tuple(frames),
+            composites=tuple(pictures[stem] for stem in frames),
+            masks=tuple(_partner(masks, stem, pictures[stem]) for stem in frames),
+            reals=tuple(_partner(reals, stem, pictures[stem]) for stem in frames) if reals else None,
+            labels=labels if entry.has_labels else None,
+        )
+
+
+def _by_stem(folder: Path, suffixes: tuple[str, ...]) -> dict[str, Path]:
+    """Return the files of a folder by their name without ending, sorted; hidden ones do not count."""
+    if not folder.is_dir():
+        return {}
+    files = (path for path in folder.iterdir() if path.suffix.lower() in suffixes and not path.name.startswith("."))
+    return {path.stem: path for path in sorted(files)}
+
+
+def _partner(found: dict[str, Path], stem: str, image: Path) -> Path:
+    """Return the file of the same stem.
+
+    Raises:
+        MissingFileError: there is none.
+    """
+    if stem not in found:
+        kind = "mask" if image.parent.name == "images" else "file"
+        raise MissingFileError(f"{image}: has no {kind} of the same name beside it (<clip>/masks/{stem}.png)")
+    return found[stem]
