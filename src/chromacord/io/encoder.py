@@ -21,6 +21,7 @@ from chromacord.io.pixels import describe, frame_of, planar_name
 from chromacord.io.remux import Remuxer, audio_rates
 from chromacord.io.settings import encoder_options, silence
 from chromacord.io.staging import StagedFile, output_errors
+from chromacord.io.urls import file_url
 from chromacord.types import UNSPECIFIED, Frame, Size, VideoInfo
 
 _X265_DELAY = 2
@@ -70,7 +71,7 @@ class VideoSink(FrameSink):
         copies = copy_streams and like.container not in ("sequence", "still")
         options = _muxer_options(like, audio_rates(like.path) if copies else ())
         self._container = av.open(
-            str(self._staged.temporary), "w", format=self._choice.muxer, container_options=options
+            file_url(self._staged.temporary), "w", format=self._choice.muxer, container_options=options
         )
         self._stream = self._add_picture(encoding)
         self._remuxer: Remuxer | None = None

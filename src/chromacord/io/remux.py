@@ -15,6 +15,7 @@ from av.stream import Discard, Disposition, Stream
 
 from chromacord.errors import ChromacordWarning, CodecError
 from chromacord.io.timecode import advance
+from chromacord.io.urls import file_url
 
 _OF_THE_FILE = ("MAJOR_BRAND", "MINOR_VERSION", "COMPATIBLE_BRANDS", "ENCODER", "DURATION", "ALPHA_MODE", "VENDOR_ID")
 _STATISTICS = ("BPS", "NUMBER_OF_", "_STATISTICS", "ROTATE")
@@ -49,7 +50,7 @@ def _codec_name(stream: Stream) -> str:
 
 def audio_rates(path: Path) -> set[int]:
     """Return the sample rates of a file's sound, in hertz."""
-    with av.open(str(path), metadata_errors="replace") as container:
+    with av.open(file_url(path), metadata_errors="replace") as container:
         contexts = [stream.codec_context for stream in container.streams.audio]
         return {context.sample_rate for context in contexts if context is not None and context.sample_rate}
 
@@ -87,7 +88,7 @@ class Remuxer:
         self._output, self._muxer, self._path = output, muxer, path
         self._targets: dict[int, Stream] = {}
         self._start = Fraction(0)
-        self._container = av.open(str(source), metadata_errors="replace")
+        self._container = av.open(file_url(source), metadata_errors="replace")
         self._picture = self._container.streams.best("video")
         for stream in self._container.streams:
             if self._picture is not None and stream.index == self._picture.index:

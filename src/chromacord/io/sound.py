@@ -7,6 +7,7 @@ import av
 import numpy as np
 
 from chromacord.io.staging import StagedFile, output_errors
+from chromacord.io.urls import file_url
 from chromacord.types import FloatArray
 
 
@@ -23,7 +24,7 @@ def write_sound(path: Path, samples: FloatArray, *, rate: int = 48000, force: bo
         OutputError: the file cannot be written.
     """
     with StagedFile(path, force=force) as staged:
-        with output_errors(path), av.open(str(staged.temporary), "w", format="ipod") as container:
+        with output_errors(path), av.open(file_url(staged.temporary), "w", format="ipod") as container:
             stream = container.add_stream("aac", rate=rate, layout="stereo")
             stream.codec_context.open()
             step = stream.codec_context.frame_size

@@ -22,6 +22,7 @@ from chromacord.io.colorimetry import read_tags
 from chromacord.io.integrity import is_cut_off
 from chromacord.io.pixels import describe, frame_bytes, planar_name, planes_of, to_planar
 from chromacord.io.remux import describe_streams, find_timecode
+from chromacord.io.urls import file_url
 from chromacord.types import Alpha, Frame, PixelFormat, Size, VideoInfo
 
 _MAX_THREADS = 8
@@ -183,7 +184,7 @@ def _open(path: Path) -> InputContainer:
         raise UnreadableFileError(f"{path}: is empty (0 bytes)")
     try:
         # Metadata in an old encoding must not make a clip unreadable.
-        container = av.open(str(path), metadata_errors="replace")
+        container = av.open(file_url(path), metadata_errors="replace")
     except (av.error.FFmpegError, OSError) as error:
         if is_cut_off(path):
             raise TruncatedFileError(
