@@ -7,8 +7,9 @@ import av
 import numpy as np
 import pytest
 
-from chromacord.color.spaces import code_to_rgb, rgb_to_code
+from chromacord.color.spaces import code_scale, code_to_rgb, rgb_to_code
 from chromacord.errors import ChromacordWarning
+from chromacord.io import open_sink, open_source
 from chromacord.io.base import Encoding
 from chromacord.io.encoder import VideoSink
 from chromacord.io.pixels import describe, planes_of
@@ -250,6 +251,23 @@ def test_grey_becomes_limited_luma(tmp_path: Path) -> None:
     # ITU-T H.273, eq. 20; the codec takes its share.
     assert np.abs(frame.planes[0] - (16 + 219 / 255 * ramp.astype(np.float64)))[:, 2::6].max() < 4
     assert (np.abs(frame.planes[1].astype(int) - 128) <= 1).all()
+
+
+@pytest.mark.parametrize("name", ["out.mp4", "out.png"])
+def test_grey_of_limited_range_keeps_its_light(tmp_path: Path, name: str) -> None:
+    """swscale takes grey for full range whatever it is told; images always are."""
+    ramp = np.tile(np.arange(16, 236, 13, dtype=np.uint8).repeat(6), (64, 1))
+    like = replace(make_info(tmp_path, "gray", BT709, size=Size(*ramp.shape)), codec="ffv1", container="matroska")
+    encoding = Encoding(crf=0) if name == "out.mp4" else None
+    with open_sink(tmp_path / name, like, encoding=encoding, copy_streams=False) as sink:
+        sink.write(Frame((ramp,), 0))
+        sink.finish()
+        sink.commit()
+    copy = open_source(tmp_path / name)
+    (frame,) = copy.frames()
+    scale, offset, _, _ = code_scale(copy.info.colorimetry, copy.info.pixel_format)
+    light = (ramp.astype(np.float64) - 16) / 219  # ITU-T H.273, eq. 20
+    np.testing.assert_allclose((frame.planes[0] - offset) / scale, light, atol=0.6 / 219)
 
 
 def test_deeper_output_holds_the_codes_shifted_up(tmp_path: Path) -> None:

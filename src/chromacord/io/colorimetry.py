@@ -11,7 +11,7 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.reformatter import ColorRange, VideoReformatter
 
 from chromacord.color.spaces import effective_matrix
-from chromacord.io.pixels import EXACT
+from chromacord.io.pixels import EXACT, with_neutral_chroma
 from chromacord.types import UNSPECIFIED, Colorimetry, PixelFormat, Size
 
 _IDENTITY = 0
@@ -119,13 +119,15 @@ class Converter:
         self._matrices = tuple(_swscale_matrix(tags, size) for tags, _ in (source, target))
         if source[1].model == target[1].model and source[0].matrix == target[0].matrix:
             self._matrices = (self._matrices[0], self._matrices[0])
+        # swscale takes grey for full range whatever it is told.
+        self._lacks_chroma = (source[1].model, target[1].model) == ("gray", "yuv")
         self._ranges = tuple(_swscale_range(tags, form) for tags, form in (source, target))
         self._reformatter = VideoReformatter()
 
     def __call__(self, frame: av.VideoFrame) -> av.VideoFrame:
         """Return the frame in the wanted format."""
         return self._reformatter.reformat(
-            frame,
+            with_neutral_chroma(frame) if self._lacks_chroma else frame,
             format=self._name,
             interpolation=EXACT,
             src_colorspace=self._matrices[0],

@@ -66,7 +66,7 @@ class PlaneConverter:
     @property
     def is_identity(self) -> bool:
         """Whether planes pass through unchanged."""
-        return self._source == self._target and self._decode is None and self._encode is None
+        return self._source == self._target and self._has_full_codes and self._decode is None and self._encode is None
 
     def __call__(self, planes: Sequence[Plane]) -> tuple[Plane, ...]:
         """Convert one picture.
@@ -96,8 +96,13 @@ class PlaneConverter:
         return (
             (source.model, source.alpha) == (target.model, target.alpha)
             and not (source.is_float or target.is_float)
-            and code_scale(self._colorimetry, source)[:2] == (source.max_code, 0)
+            and self._has_full_codes
         )
+
+    @property
+    def _has_full_codes(self) -> bool:
+        """Whether 0 is black and the largest code white, as in every image file."""
+        return code_scale(self._colorimetry, self._source)[:2] == (self._source.max_code, 0)
 
     def band(self, planes: Sequence[Plane], rows: slice) -> list[Plane]:
         """Convert some rows of a picture, whatever `is_identity` says.

@@ -128,6 +128,18 @@ def frame_of(planes: Sequence[Plane], pixel_format: PixelFormat) -> av.VideoFram
     return frame
 
 
+def with_neutral_chroma(frame: av.VideoFrame) -> av.VideoFrame:
+    """Return a grey frame as Y'CbCr 4:2:0 with the same luma codes.
+
+    Args:
+        frame: of integers, without alpha.
+    """
+    (luma,) = planes_of(frame)
+    depth = describe(frame.format.name).depth
+    chroma = np.full(tuple(-(-length // 2) for length in luma.shape), 1 << (depth - 1), luma.dtype)
+    return frame_of((luma, chroma, chroma), PixelFormat("yuv", depth, subsampling=(1, 1)))
+
+
 def _dtype(name: str, bits: int) -> np.dtype[np.generic]:
     if "f32" in name:
         return np.dtype(np.float32)
