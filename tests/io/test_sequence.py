@@ -18,8 +18,9 @@ from chromacord.errors import (
     OutputError,
     OutputExistsError,
     SequenceGapError,
+    TruncatedFileError,
 )
-from chromacord.io import open_sink, open_source
+from chromacord.io import Encoding, open_sink, open_source
 from chromacord.io.sequence import SequenceSink
 from chromacord.types import Alpha, Colorimetry, Frame, PixelFormat, Size
 from tests.images import (
@@ -97,6 +98,13 @@ def test_salvage_ends_the_clip_before_a_broken_file(tmp_path: Path) -> None:
         assert len(list(open_source(tmp_path / "a%d.png", salvage=True).frames())) == 2
 
 
+def test_a_clip_of_which_nothing_is_left_cannot_be_salvaged(tmp_path: Path) -> None:
+    still = write(tmp_path / "a.png", noise(3))
+    still.write_bytes(still.read_bytes()[:200])
+    with pytest.raises(TruncatedFileError, match=r"a\.png: is cut off .* frame 0 of the clip; render it again$"):
+        list(open_source(still, salvage=True).frames())
+
+
 def test_a_file_unlike_the_first_is_named(tmp_path: Path) -> None:
     make_sequence(tmp_path, "a%d.png", range(2))
     write(tmp_path / "a2.png", noise(4, "uint16"))
@@ -154,6 +162,11 @@ class TestSink:
         make_sequence(tmp_path, "a%d.png", range(2))
         with pytest.raises(OutputExistsError, match="also an input"):
             open_sink(tmp_path, open_source(tmp_path).info, force=True)
+
+    def test_settings_of_video_codecs_are_said_to_be_ignored(self, tmp_path: Path) -> None:
+        source = open_source(write(tmp_path / "a.png", noise(3)))
+        with pytest.warns(ChromacordWarning, match="images have no codec and no crf; ignored"):
+            open_sink(tmp_path / "b.png", source.info, encoding=Encoding("h264", 12)).discard()
 
     def test_one_image_holds_one_frame(self, tmp_path: Path) -> None:
         source = open_source(make_sequence(tmp_path / "in", "a%d.png", range(2)))

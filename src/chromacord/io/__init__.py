@@ -3,12 +3,14 @@
 `open_source` and `open_sink` choose by the path what reads or writes it.
 """
 
+import warnings
 from collections.abc import Iterable
+from dataclasses import fields
 from fractions import Fraction
 from pathlib import Path
 from typing import Literal
 
-from chromacord.errors import InputError
+from chromacord.errors import ChromacordWarning, InputError
 from chromacord.io.base import Encoding, FrameSink, FrameSource
 from chromacord.io.converting import open_video_sink
 from chromacord.io.image_formats import is_image_name
@@ -83,6 +85,7 @@ def open_sink(
     """
     refuse_inputs(path, like, inputs=inputs)
     if is_image_output(path):
+        _warn_of_unused(encoding)
         return SequenceSink(path, like, force=force, size=size, trimmed=trimmed)
     return open_video_sink(
         Path(path),
@@ -93,3 +96,11 @@ def open_sink(
         size=size,
         trimmed=trimmed,
     )
+
+
+def _warn_of_unused(encoding: Encoding | None) -> None:
+    unused = [
+        field.name for field in fields(Encoding) if encoding is not None and getattr(encoding, field.name) is not None
+    ]
+    if unused:
+        warnings.warn(f"images have no {' and no '.join(unused)}; ignored", ChromacordWarning, stacklevel=3)

@@ -49,7 +49,7 @@ class SequenceSource(FrameSource):
         Args:
             path: a pattern, a folder that holds one sequence, or an image.
             missing: "hold" repeats the frame before a gap.
-            salvage: end the clip at a file that is cut off instead of raising.
+            salvage: end the clip at a file that is cut off instead of raising; the first must be whole.
             rate: frames a second; None: as the first file states it (EXR, DPX), else 24.
 
         Raises:
@@ -81,11 +81,9 @@ class SequenceSource(FrameSource):
             try:
                 header, planes = read_image(path)
             except UnreadableFileError as error:
-                if not self._salvage:
-                    raise TruncatedFileError(
-                        f"{error}: frame {index} of the clip; render it again, or keep the frames before it with "
-                        "--salvage (salvage=True)"
-                    ) from error
+                if not self._salvage or index == 0:
+                    remedy = ", or keep the frames before it with --salvage (salvage=True)" if index else ""
+                    raise TruncatedFileError(f"{error}: frame {index} of the clip; render it again{remedy}") from error
                 warnings.warn(f"{error}; the clip ends before frame {index}", ChromacordWarning, stacklevel=2)
                 return
             self._check(header)
