@@ -80,6 +80,8 @@ CASES = [
     ({"grade_in": "other.json"}, errors.GradeFileError, ["other.json", "--grade-out"]),
     ({"grade_in": "none.json"}, errors.MissingFileError, ["none.json"]),
     ({"strength": 1.5}, errors.InputError, ["1.5", "0..1"]),
+    ({"consistency": "calm"}, errors.InputError, ["calm", "shot, smooth, frame"]),
+    ({"missing": "skip"}, errors.InputError, ["skip", "hold"]),
     ({"frames": (5, 2)}, errors.InputError, ["5:2"]),
     ({"frames": (50, 60)}, errors.InputError, ["50:60", "12"]),
     ({"method": "magic"}, errors.InputError, ["magic", "mkl"]),
@@ -96,7 +98,7 @@ def test_bad_input_is_refused_in_one_line_and_nothing_is_written(
     before = sorted(footage.rglob("*"))
     options: dict[str, object] = {"composite": "comp.mp4", "mask": "mask.mkv", "output": "out.mp4", **change}
     for name, value in options.items():
-        if isinstance(value, str) and name not in ("method",) and value != "alpha":
+        if isinstance(value, str) and name not in ("method", "consistency", "missing") and value != "alpha":
             options[name] = footage / value
     with pytest.raises(kind) as caught:
         harmonize_video(**options)
@@ -143,6 +145,15 @@ def test_a_grade_for_another_clip_is_refused(footage: Path, tmp_path: Path) -> N
     with pytest.raises(errors.GradeFileError, match="6 frames"):
         harmonize_video(footage / "comp.mp4", mask=footage / "mask.mkv", output=tmp_path / "b.mp4", grade_in=grade)
     assert not (tmp_path / "b.mp4").exists()
+
+
+def test_a_range_without_frames_is_refused_with_a_grade_too(footage: Path, tmp_path: Path) -> None:
+    composite, mask, grade = footage / "comp.mp4", footage / "mask.mkv", tmp_path / "grade.json"
+    harmonize_video(composite, mask=mask, output=tmp_path / "a.mp4", grade_out=grade)
+    before = sorted(tmp_path.iterdir())
+    with pytest.raises(errors.InputError, match="no frames in 50:60"):
+        harmonize_video(composite, mask=mask, output=tmp_path / "b/", grade_in=grade, frames=(50, 60))
+    assert sorted(tmp_path.iterdir()) == before
 
 
 @pytest.mark.skipif(os.geteuid() == 0 and not shutil.which("setpriv"), reason="root may write anywhere")

@@ -70,6 +70,7 @@ def test_affine_matrices_stand_as_three_rows_of_gains_and_an_offset() -> None:
         (lambda data: data["shots"][0]["keys"][0].update(transform=None), "shot 0"),
         (lambda data: data["shots"][0].update(keys="none"), "shot 0"),
         (lambda data: data.update(rate="1/0"), "the head"),
+        (lambda data: data.update(frames=float("inf")), "the head"),
     ],
 )
 def test_a_broken_grade_is_refused_with_its_place(tmp_path: Path, edit, said: str) -> None:

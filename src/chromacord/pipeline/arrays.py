@@ -16,7 +16,7 @@ from chromacord.errors import InputError, MismatchError, NonFiniteError
 from chromacord.methods import load_method
 from chromacord.methods.base import Method
 from chromacord.pipeline.analyse import Tally, decide_all, step_between_keys
-from chromacord.pipeline.grade import SMOOTHING_SECONDS, Consistency, Key, Shot, steady
+from chromacord.pipeline.grade import SMOOTHING_SECONDS, Consistency, Key, Shot, check_consistency, steady
 from chromacord.pipeline.masks import Mask, MaskedFrame
 from chromacord.pipeline.render import Renderer
 from chromacord.types import Colorimetry, Frame, PixelFormat, Size, VideoInfo
@@ -55,6 +55,7 @@ def harmonize_frames(
     """
     if not 0 <= strength <= 1:
         raise InputError(f"strength must lie in 0..1, got {strength}")
+    check_consistency(consistency)
     loaded = load_method(method) if isinstance(method, str) else method
     source = iter(pairs)
     first = next(source, None)

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
-from typing import Literal
+from typing import Literal, get_args
 
 from chromacord.color.transforms import ColorTransform, Lut3d, blend, weighted_mean
+from chromacord.errors import InputError
 
 Consistency = Literal["shot", "smooth", "frame"]
 """How a grade may change inside a shot: not at all, slowly, or freely from frame to frame."""
@@ -109,6 +110,16 @@ class Grade:
             mean = shot.mean()
             if mean is not None:
                 yield shot, mean.to_lut(size)
+
+
+def check_consistency(consistency: str) -> None:
+    """Refuse a word that is none of `Consistency`.
+
+    Raises:
+        InputError: lists the words.
+    """
+    if consistency not in get_args(Consistency):
+        raise InputError(f"consistency must be one of {', '.join(get_args(Consistency))}, got {consistency!r}")
 
 
 def mean_of(keys: tuple[Key, ...]) -> ColorTransform:

@@ -18,13 +18,13 @@ import json
 import math
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import torch
 
 from chromacord.color.transforms import AffineField, ColorTransform, Identity, Lut3d
 from chromacord.errors import GradeFileError, MissingFileError
-from chromacord.pipeline.grade import Consistency, Grade, Key, Shot
+from chromacord.pipeline.grade import Grade, Key, Shot, check_consistency
 
 FORMAT, VERSION = "chromacord grade", 1
 DIGITS = 6
@@ -70,15 +70,14 @@ def read_grade(path: Path) -> Grade:
     place = ["the head"]
     try:
         return _grade_from_json(data, place)
-    except (AttributeError, KeyError, TypeError, ValueError, RuntimeError, ZeroDivisionError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError, RuntimeError, ArithmeticError) as error:
         reason = f"{error} is missing" if isinstance(error, KeyError) else str(error)
         raise GradeFileError(f"{path}: {place[0]}: {reason}; mend it, or write it anew with --grade-out") from error
 
 
 def _grade_from_json(data: dict[str, Any], place: list[str]) -> Grade:
     """Build the grade; `place[0]` always says which part is being read, for the error message."""
-    if data["consistency"] not in get_args(Consistency):
-        raise ValueError(f"consistency must be one of {', '.join(get_args(Consistency))}")
+    check_consistency(data["consistency"])
     rate, num_frames = Fraction(data["rate"]), int(data["frames"])
     shots: list[Shot] = []
     for number, shot in enumerate(data["shots"]):

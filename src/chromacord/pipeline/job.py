@@ -163,13 +163,16 @@ class Job:
     def _open_preview(self, grade: Grade, stack: ExitStack) -> Preview | None:
         if self.outputs.preview is None:
             return None
-        shown = max(grade.keys, key=lambda key: key.weight).index if grade.keys else 0
+        start, stop = self.frames or (0, None)
+        keys = [key for key in grade.keys if start <= key.index < (grade.num_frames if stop is None else stop)]
+        shown = max(keys, key=lambda key: key.weight).index if keys else start
         preview = Preview(
             self.outputs.preview,
             self.clip.info,
             picture_of=shown,
             trimmed=self.frames is not None,
             force=self.outputs.force,
+            inputs=self._inputs(),
         )
         stack.enter_context(preview.sink)
         return preview
@@ -182,7 +185,7 @@ class Job:
         name = self.method if isinstance(self.method, str) else type(method).__name__.lower()
         with prefetch(self._masked_frames()) as frames:
             grade, tally = analyse(
-                self._reported("analyse", frames, self.clip.info.num_frames),
+                self._reported("analyse", frames, self._num_frames()),
                 self.clip.info,
                 method,
                 name=name,
@@ -194,18 +197,29 @@ class Job:
 
     def _check_tally(self, tally: Tally) -> None:
         where = self.clip.paths[-1]
-        if not tally.num_frames:
-            start, stop = self.frames or (0, None)
-            raise InputError(
-                f"{self.clip.info.path}: has no frames in {start}:{'' if stop is None else stop}; "
-                f"it has {self.clip.info.num_frames or 'fewer'} frames"
-            )
+        self._check_any(tally.num_frames)
         if tally.num_empty + tally.num_full == tally.num_frames:
             what = {tally.num_empty: "empty", tally.num_full: "full"}.get(tally.num_frames, "empty or full")
             raise NothingToDoError(
                 f"{where}: the mask is {what} in all {tally.num_frames} frames, so there is nothing to harmonize; "
                 "it should be white where the foreground is and black elsewhere"
             )
+
+    def _check_any(self, num_frames: int) -> None:
+        if not num_frames:
+            start, stop = self.frames or (0, None)
+            raise InputError(
+                f"{self.clip.info.path}: has no frames in {start}:{'' if stop is None else stop}; "
+                f"it has {self.clip.info.num_frames or 'fewer'} frames"
+            )
+
+    def _num_frames(self) -> int | None:
+        """Return how many frames will be read; None where the clip does not state its length."""
+        stated = self.clip.info.num_frames
+        start, stop = self.frames or (0, None)
+        if stated is None:
+            return None
+        return max(0, (stated if stop is None else min(stop, stated)) - start)
 
     def _stage_texts(self, grade: Grade, stack: ExitStack) -> tuple[list[StagedFile | StagedFolder], list[Path]]:
         """Write grade and LUTs under temporary names; return what is to be committed, and the names."""
@@ -260,7 +274,7 @@ class Job:
             if preview is not None:
                 preview.write(before, after)
 
-        total = self.clip.info.num_frames if self.grade_in is not None else grade.num_frames - grade.shots[0].start
+        total = self._num_frames() if self.grade_in is not None else grade.num_frames - grade.shots[0].start
         with prefetch(self._masked_frames()) as frames, write_behind(write) as put:
             for masked in self._reported("render", frames, total):
                 index = masked.frame.index
@@ -270,6 +284,7 @@ class Job:
                 counts.frames += 1
                 counts.empty += masked.mask.box is None
                 counts.full += masked.mask.is_full
+        self._check_any(counts.frames)
         if self.grade_in is not None and self.frames is None and counts.frames < grade.num_frames:
             raise GradeFileError(
                 f"{self.grade_in}: was made for {grade.num_frames} frames, the clip has {counts.frames}; "

@@ -21,7 +21,16 @@ IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff"})
 class Preview:
     """Writes before and after next to each other: all frames to a video, or the most telling one to a picture."""
 
-    def __init__(self, path: Path, info: VideoInfo, *, picture_of: int | None, trimmed: bool, force: bool) -> None:
+    def __init__(
+        self,
+        path: Path,
+        info: VideoInfo,
+        *,
+        picture_of: int | None,
+        trimmed: bool,
+        force: bool,
+        inputs: tuple[Path, ...] = (),
+    ) -> None:
         """Open the output.
 
         Args:
@@ -30,6 +39,7 @@ class Preview:
             picture_of: which frame a picture shows.
             trimmed: the run covers only a part of the clip.
             force: replace an existing file.
+            inputs: files that the run reads, which are never replaced.
         """
         self._info = info
         self._only = picture_of if is_picture(path) else None
@@ -48,7 +58,7 @@ class Preview:
         )
         encoding = Encoding() if is_picture(path) else Encoding("h264", 20, "veryfast")
         self.sink: FrameSink = open_sink(
-            path, described, encoding=encoding, force=force, copy_streams=False, trimmed=trimmed
+            path, described, encoding=encoding, force=force, copy_streams=False, trimmed=trimmed, inputs=inputs
         )
 
     def write(self, before: Frame, after: Frame) -> None:

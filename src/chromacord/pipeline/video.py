@@ -11,7 +11,7 @@ from chromacord.io import Encoding, LayeredSource, open_source
 from chromacord.methods import DEFAULT_METHOD
 from chromacord.methods.base import Method
 from chromacord.pipeline.clip import CompositeClip, LayeredClip, MaskedClip
-from chromacord.pipeline.grade import Consistency
+from chromacord.pipeline.grade import Consistency, check_consistency
 from chromacord.pipeline.job import Job, Outputs, Summary
 from chromacord.types import Progress
 
@@ -74,6 +74,9 @@ def harmonize_video(
     """
     if not 0 <= strength <= 1:
         raise InputError(f"strength must lie in 0..1, got {strength}")
+    check_consistency(consistency or "smooth")
+    if missing not in ("error", "hold"):
+        raise InputError(f"missing must be 'error' or 'hold', got {missing!r}")
     clip = _open_clip(
         _paths(composite=composite, mask=mask, foreground=foreground, alpha=alpha, background=background),
         mask_fit=mask_fit,
