@@ -37,8 +37,13 @@ class Clip:
     @property
     def keys(self) -> tuple[str, ...]:
         """Path of each frame in a folder of predictions, without the ending: name and frame; of a still the name."""
-        is_still = self.name.rpartition("/")[2] == self.frames[0] and len(self.frames) == 1
-        return (self.name,) if is_still else tuple(f"{self.name}/{frame}" for frame in self.frames)
+        return frame_keys(self.name, self.frames)
+
+
+def frame_keys(name: str, frames: tuple[str, ...]) -> tuple[str, ...]:
+    """Return `Clip.keys` of a clip by its name and its frames' names."""
+    is_still = name.rpartition("/")[2] == frames[0] and len(frames) == 1
+    return (name,) if is_still else tuple(f"{name}/{frame}" for frame in frames)
 
 
 class ClipDataset(Protocol):

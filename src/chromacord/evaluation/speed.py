@@ -2,20 +2,17 @@
 
 import json
 import os
-import platform
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
-from importlib.metadata import version
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 from chromacord.errors import ChromacordError, InputError
+from chromacord.evaluation.provenance import provenance
 from chromacord.evaluation.speed_clips import SIZES, make_clips
-
-PACKAGES = ("chromacord", "torch", "numpy", "av", "opencv-python-headless", "opencolorio")
 
 Report = dict[str, object]
 
@@ -102,9 +99,7 @@ def summarize(setting: Setting, runs: dict[str, list[dict[str, float]]]) -> Repo
             "imports_alone": round(floor, 1),
             "job_without_imports": round(peak - floor, 1),
         },
-        "machine": {"cpu": _cpu_name(), "cores": os.cpu_count(), "system": platform.platform()},
-        "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
-        "commit": _commit(),
+        **provenance(),
     }
 
 
@@ -130,19 +125,3 @@ def _run(job: str, work: dict[str, object]) -> dict[str, float]:
         raise MeasurementError(f"the measured process {job!r} failed: {last}")
     result: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
     return result
-
-
-def _cpu_name() -> str:
-    for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-        if line.startswith("model name"):
-            return line.partition(":")[2].strip()
-    return platform.machine()
-
-
-def _commit() -> str | None:
-    command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty"]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-    except FileNotFoundError:
-        return None
-    return done.stdout.strip() or None

@@ -1,0 +1,115 @@
+"""`chromacord evaluate`: how near methods, and predictions of others, come to real clips."""
+
+import os
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from typer import Option
+
+from chromacord.cli import options
+from chromacord.cli.display import Values, choose_display
+from chromacord.cli.job import job
+from chromacord.errors import InputError
+
+if TYPE_CHECKING:
+    from chromacord.evaluation.summary import Summary
+    from chromacord.evaluation.tables import Table
+
+
+def evaluate(
+    *,
+    data: Annotated[
+        Path | None,
+        Option(help="Data set: HYouTube or one in its layout, iHarmony4, or clips with images, masks and real."),
+    ] = None,
+    output: Annotated[
+        Path | None, Option("--output", "-o", help="Folder for records, tables and the report; made if missing.")
+    ] = None,
+    method: Annotated[str | None, Option(metavar="A,B,C", help="See `chromacord methods`; all, if not given.")] = None,
+    predictions: Annotated[
+        list[Path] | None,
+        Option(help="Folder of frames that another method made, named as in the data set; may be repeated."),
+    ] = None,
+    protocol: Annotated[str, Option(metavar="A,B", help="Definitions of the figures.")] = "hyoutube,clean",
+    size: Annotated[int, Option(min=16, help="Height and width that clips are resized to.")] = 256,
+    full: Annotated[
+        bool, Option("--full", help="Send clips through the whole pipeline, at their own size; no --size then.")
+    ] = False,
+    split: Annotated[str, Option(help="Of a data set that has several.")] = "test",
+    flow: Annotated[str, Option(help="Where temporal figures have their optical flow from.")] = "dis",
+    strips: Annotated[int, Option(min=0, help="Clips that the report shows pictures of.")] = 4,
+    jobs: Annotated[int, Option(min=0, help="Processes; 0: one a core.")] = 0,
+    paper_tables: Annotated[
+        bool, Option("--paper-tables", help="Print the literature's figures, and those of -o apart or beside.")
+    ] = False,
+    log_json: options.LogJson = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Score methods on a data set. Run again with the same -o to go on where a run was stopped, or to add methods."""
+    display = choose_display(log_json=log_json, quiet=quiet)
+    with job(display):
+        from chromacord.evaluation.benchmark import evaluate as run
+        from chromacord.evaluation.benchmark import read_summary
+        from chromacord.evaluation.measuring import Plan
+        from chromacord.evaluation.predictions import name_predictions
+        from chromacord.methods import METHODS
+        from chromacord.types import Size
+
+        summary = None
+        if data is not None:
+            if output is None:
+                raise InputError("-o is missing: name a folder for the records, tables and the report")
+            plan = Plan(
+                data,
+                methods=_names(method) if method is not None else tuple(METHODS),
+                predictions=name_predictions(predictions or ()),
+                split=split,
+                size=None if full else Size(size, size),
+                full=full,
+                protocols=_names(protocol),
+                flow=flow,
+            )
+            command = shlex.join(["chromacord", *sys.argv[1:]])
+            cores = len(os.sched_getaffinity(0))
+            summary = run(
+                plan, output, jobs=jobs or cores, num_strips=strips, command=command, progress=display.progress
+            )
+        elif not paper_tables:
+            raise InputError("--data is missing: name the data set's folder")
+        elif output is not None:
+            summary = read_summary(output)
+        display.summary(_text(summary, output, paper_tables=paper_tables), _values(summary, output))
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def _text(summary: "Summary | None", output: Path | None, *, paper_tables: bool) -> str:
+    """Return what is printed: the tables, and last where everything lies."""
+    from chromacord.evaluation.literature import compare
+    from chromacord.evaluation.tables import markdown
+
+    tables: Sequence[Table] = summary.tables() if summary is not None else ()
+    if paper_tables:
+        tables = compare(tables, is_hyoutube=summary is not None and summary.is_hyoutube)
+    text = markdown(tables)
+    if summary is not None and output is not None:
+        text += f"\n{output}: {summary.header.num_clips} clips, {summary.num_frames} frames; see {output}/report.html"
+    return text
+
+
+def _values(summary: "Summary | None", output: Path | None) -> Values:
+    from chromacord.evaluation.tables import as_values
+
+    if summary is None:
+        return {}
+    return {
+        "output": str(output),
+        "clips": summary.header.num_clips,
+        "frames": summary.num_frames,
+        "tables": as_values(summary.tables()),
+    }

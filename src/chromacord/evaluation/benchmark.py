@@ -1,0 +1,199 @@
+"""The benchmark: every method on every clip of a data set, as records that a killed run goes on with, then tables and
+a page to look at.
+"""
+
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+from chromacord.data import ClipDataset, open_dataset
+from chromacord.data.clip import frame_keys
+from chromacord.data.files import ClipFiles, FileDataset, PictureFiles
+from chromacord.errors import InputError
+from chromacord.evaluation.measuring import Measurer, Plan
+from chromacord.evaluation.metrics import PROTOCOLS
+from chromacord.evaluation.processes import Task, measure_all
+from chromacord.evaluation.provenance import provenance
+from chromacord.evaluation.records import Header, RecordFile, open_records, read_records
+from chromacord.evaluation.report import Strip, page
+from chromacord.evaluation.summary import Summary
+from chromacord.evaluation.tables import as_values, latex, markdown
+from chromacord.evaluation.temporal import FLOW_SOURCES
+from chromacord.io.staging import check_folder, output_errors, write_text
+from chromacord.methods import load_method
+from chromacord.pipeline.prefetch import single_threaded
+from chromacord.types import Progress
+
+RECORDS = "records.jsonl"
+
+
+def evaluate(
+    plan: Plan,
+    output: Path,
+    *,
+    jobs: int = 1,
+    num_strips: int = 4,
+    command: str = "",
+    progress: Callable[[Progress], object] | None = None,
+) -> Summary:
+    """Measure a plan, and write records, tables and a report page into a folder.
+
+    What the folder's records hold already is not measured again.
+
+    Args:
+        plan: data set, methods, protocols.
+        output: a folder; made if missing. Gets records.jsonl, table.md, table.tex, table.json and report.html.
+        jobs: number of processes.
+        num_strips: clips of which the page shows pictures.
+        command: how this was called, for the tables.
+        progress: called after each clip, with frames of all rows.
+
+    Raises:
+        InputError: a method, a protocol or the data set cannot be used, frames of predictions are missing, or the
+            folder holds records of something else.
+        OutputError: the folder cannot be written to.
+    """
+    dataset = open_dataset(plan.data, split=plan.split, size=plan.size)
+    _check(plan, dataset)
+    _make_folder(output)
+    with open_records(output / RECORDS, _header(plan, dataset)) as records:
+        _measure(plan, dataset, records, jobs=jobs, progress=progress)
+        summary = Summary(_header(plan, dataset), tuple(records.records))
+        _write(summary, _strips(plan, dataset, summary, num_strips), output, command)
+    return summary
+
+
+def read_summary(output: Path) -> Summary:
+    """Read what a folder's records say.
+
+    Raises:
+        InputError: the folder holds no records.
+        UnreadableFileError: a record cannot be read.
+    """
+    header, records = read_records(output / RECORDS)
+    return Summary(header, tuple(records))
+
+
+def _check(plan: Plan, dataset: ClipDataset) -> None:
+    if not plan.protocols:
+        raise InputError(f"no protocol is named; choose of {', '.join(PROTOCOLS)}")
+    for chosen, known, what in ((plan.protocols, PROTOCOLS, "protocol"), ((plan.flow,), FLOW_SOURCES, "flow source")):
+        for name in chosen:
+            if name not in known:
+                raise InputError(f"there is no {what} {name!r}; choose of {', '.join(known)}")
+    for name in plan.methods:
+        load_method(name)
+    for name in plan.labels:
+        if plan.labels.count(name) > 1:
+            raise InputError(f"two rows would be called {name!r}; name each method once, or rename a folder")
+    pictures = [files for files in _files(dataset) if isinstance(files, PictureFiles)]
+    keys = [key for files in pictures for key in frame_keys(files.name, files.frames)]
+    for predictions in plan.predictions:
+        predictions.check(keys)
+
+
+def _make_folder(output: Path) -> None:
+    check_folder(output if output.exists() else output.absolute().parent, wanted=output)
+    with output_errors(output):
+        output.mkdir(exist_ok=True)
+
+
+def _header(plan: Plan, dataset: ClipDataset) -> Header:
+    return Header(
+        dataset=dataset.name,
+        fingerprint=dataset.fingerprint,
+        num_clips=len(dataset),
+        protocols=plan.protocols,
+        size=plan.size,
+        full=plan.full,
+        flow=plan.flow,
+        version=version("chromacord"),
+    )
+
+
+def _measure(
+    plan: Plan,
+    dataset: ClipDataset,
+    records: RecordFile,
+    *,
+    jobs: int,
+    progress: Callable[[Progress], object] | None,
+) -> None:
+    records.check_predictions({each.name: str(each.folder.resolve()) for each in plan.predictions})
+    wanted = [
+        Task(index, tuple(label for label in plan.labels if (clip, label) not in records))
+        for index, clip in enumerate(dataset.names)
+    ]
+    tasks = [task for task in wanted if task.labels]
+    total = _count_frames(dataset, tasks)
+    started, done = time.perf_counter(), 0
+    for measured in measure_all(plan, tasks, jobs=jobs):
+        for record in measured:
+            records.append(record)
+            done += record.num_frames
+        if progress is not None:
+            progress(Progress("evaluate", done, total, done / max(time.perf_counter() - started, 1e-9)))
+
+
+def _count_frames(dataset: ClipDataset, tasks: Sequence[Task]) -> int | None:
+    """Return the number of frames to measure, each as often as it has rows; None where clips do not state theirs."""
+    files = _files(dataset)
+    counts = [(files[task.clip].num_frames, len(task.labels)) for task in tasks if files]
+    known = [count * rows for count, rows in counts if count is not None]
+    return sum(known) if len(known) == len(tasks) else None
+
+
+def _files(dataset: ClipDataset) -> Sequence[ClipFiles]:
+    """Return where the clips lie, which is known before they are decoded; nothing for a data set of another kind."""
+    return dataset.clips if isinstance(dataset, FileDataset) else ()
+
+
+def _strips(plan: Plan, dataset: ClipDataset, summary: Summary, count: int) -> Iterator[Strip]:
+    figures = {label: summary.by_clip(label) for label in plan.labels}
+    measurer = Measurer(plan)
+    for clip in summary.examples(count):
+        captions = {label: f"fMSE {by_clip[clip]:.0f}" for label, by_clip in figures.items()}
+        with single_threaded():
+            strip = measurer.strip(dataset.names.index(clip), captions)
+        yield strip
+
+
+def _write(summary: Summary, strips: Iterator[Strip], output: Path, command: str) -> None:
+    tables = summary.tables()
+    header = summary.header
+    facts = [
+        f"{header.num_clips} clips, {summary.num_frames} frames of {summary.where}; "
+        f"data set {header.fingerprint[:12]}, chromacord {header.version}.",
+        *([f"Made by: {command}"] if command else []),
+    ]
+    values = {
+        "command": command,
+        "dataset": header.dataset,
+        "fingerprint": header.fingerprint,
+        "clips": header.num_clips,
+        "frames": summary.num_frames,
+        "size": header.size,
+        "full": header.full,
+        "flow": header.flow,
+        "tables": as_values(tables),
+        "cpu_ms_per_frame": summary.cost(),
+        **provenance(),
+    }
+    html = page(
+        f"Harmonization of {header.dataset}",
+        facts,
+        tables=tables,
+        scatters=summary.scatters(),
+        strips=list(strips),
+        figure=f"fMSE ({header.protocols[0]})",
+    )
+    texts = {
+        "table.md": markdown(tables),
+        "table.tex": latex(tables),
+        "table.json": json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False) + "\n",
+        "report.html": html,
+    }
+    for name, text in texts.items():
+        write_text(output / name, text, force=True)

@@ -1,0 +1,65 @@
+"""What a method makes of a whole clip of a data set: at working size as the literature has it, or at the clip's own."""
+
+from fractions import Fraction
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from chromacord.data.clip import Clip
+from chromacord.errors import InputError
+from chromacord.evaluation.metrics import lay_over
+from chromacord.methods.base import Method
+from chromacord.pipeline.arrays import harmonize_frames
+from chromacord.pipeline.windows import windows
+
+VIDEO_RATE = 30
+"""Frames a second that videos are taken for: most of HYouTube's have about as many. Clips with frames left out have
+fewer. It decides how often the pipeline looks at a clip, and how fast its grade may move."""
+
+
+def harmonize_at_working_size(clip: Clip, method: Method) -> Tensor:
+    """Let a method see all frames of a clip in its windows, and take its pixels as they are.
+
+    Args:
+        clip: at the size that the method works at.
+        method: in evaluation mode.
+
+    Returns:
+        RGB in [0, 1], laid over the composite by the soft mask. Shape (T, 3, H, W).
+
+    Raises:
+        InputError: the method works at another size.
+    """
+    size = tuple(clip.composite.shape[-2:])
+    if method.working_size is not None and size != tuple(method.working_size):
+        height, width = method.working_size
+        raise InputError(
+            f"{type(method).__name__} works at {height}x{width}, not at {size[0]}x{size[1]}; measure it at that size, "
+            "or at the clips' own size through the whole pipeline (--full)"
+        )
+    state = None
+    parts = []
+    with torch.inference_mode():
+        for window in windows(range(len(clip.frames)), method.window):
+            prediction = method(clip.composite[window.items][None], clip.mask[window.items][None], state)
+            state = prediction.state
+            parts.append(prediction.harmonized[0, : len(window.hop)])
+        return lay_over(torch.cat(parts), clip.composite, clip.mask)
+
+
+def harmonize_at_own_size(clip: Clip, method: Method) -> Tensor:
+    """Send a clip through the whole pipeline: analysed small, smoothed in time, applied at the clip's size.
+
+    Args:
+        clip: at its own size.
+        method: in evaluation mode.
+
+    Returns:
+        RGB in [0, 1]. Shape (T, 3, H, W).
+    """
+    composites = clip.composite.permute(0, 2, 3, 1).contiguous().numpy()
+    masks = clip.mask[:, 0].contiguous().numpy()
+    rate = Fraction(VIDEO_RATE, clip.spacing)
+    frames = harmonize_frames(zip(composites, masks, strict=True), method, rate=rate)
+    return torch.from_numpy(np.stack(list(frames))).permute(0, 3, 1, 2)

@@ -1,0 +1,153 @@
+"""The work of one process: read a clip, harmonize it by every method that is asked for, and score the results."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from torch import Tensor
+
+from chromacord.data import open_dataset
+from chromacord.data.clip import Clip
+from chromacord.data.tensors import WORKING_SIZE
+from chromacord.errors import ChromacordError, InputError
+from chromacord.evaluation.harmonizing import harmonize_at_own_size, harmonize_at_working_size
+from chromacord.evaluation.metrics import PROTOCOLS
+from chromacord.evaluation.predictions import Predictions
+from chromacord.evaluation.records import Record, Series
+from chromacord.evaluation.report import Strip
+from chromacord.evaluation.temporal import FLOW_SOURCES, estimate_flow, score_pairs
+from chromacord.methods import load_method
+from chromacord.methods.base import Method
+from chromacord.types import Size
+
+COMPOSITE = "composite"
+"""What tables call the row of the clips as they are, before any method."""
+
+_DIGITS = 9
+"""Significant digits of a figure in a record: more than float32 pictures can back."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be measured, and how. Small, since every process gets it."""
+
+    data: Path
+    methods: tuple[str, ...]
+    """Names of `chromacord.methods.METHODS`."""
+
+    predictions: tuple[Predictions, ...] = ()
+    split: str = "test"
+    size: Size | None = WORKING_SIZE
+    """What clips are resized to; None with `full`."""
+
+    full: bool = False
+    """Send clips through the whole pipeline, at their own size."""
+
+    protocols: tuple[str, ...] = tuple(PROTOCOLS)
+    flow: str = "dis"
+    """A key of `chromacord.evaluation.temporal.FLOW_SOURCES`."""
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The name of each row, in the order of a table."""
+        return (COMPOSITE, *self.methods, *(each.name for each in self.predictions))
+
+
+class Measurer:
+    """Measures the clips of a plan, one at a time."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._dataset = open_dataset(plan.data, split=plan.split, size=plan.size)
+        self._predictions = {each.name: each for each in plan.predictions}
+        self._flow = FLOW_SOURCES[plan.flow]()
+        self._method = cache(load_method)
+
+    def measure(self, index: int, labels: Sequence[str]) -> list[Record]:
+        """Harmonize and score one clip.
+
+        Args:
+            index: of the clip.
+            labels: rows that are wanted.
+
+        Raises:
+            ChromacordError: the clip or a prediction cannot be read or scored; names the clip.
+        """
+        clip, real = self._read(index)
+        # Temporal figures are for frames that follow each other in the video. The flow serves all methods alike.
+        follows = clip.spacing == 1 and len(clip.frames) > 1
+        flow = estimate_flow(real, self._flow) if follows else None
+        return [self._record(clip, real, flow, label) for label in labels]
+
+    def strip(self, index: int, captions: Mapping[str, str]) -> Strip:
+        """Return the pictures of the frame with the largest foreground of a clip.
+
+        Args:
+            index: of the clip.
+            captions: the figure that stands beside a label.
+        """
+        clip, real = self._read(index)
+        frame = int(clip.mask.sum(dim=(1, 2, 3)).argmax())
+        labels = self._plan.labels
+        results = {label: self._harmonize(clip, label)[frame] for label in labels if label != COMPOSITE}
+        return Strip(
+            clip.name,
+            clip.frames[frame],
+            clip.composite[frame],
+            clip.mask[frame],
+            real[frame],
+            results,
+            captions,
+        )
+
+    def _read(self, index: int) -> tuple[Clip, Tensor]:
+        clip = self._dataset[index]
+        if clip.real is None:
+            raise InputError(f"{clip.name}: has no real frames to compare with; leave such clips out of the data set")
+        return clip, clip.real
+
+    def _record(self, clip: Clip, real: Tensor, flow: Tensor | None, label: str) -> Record:
+        started = time.process_time()
+        harmonized = self._harmonize(clip, label)
+        done = time.process_time()
+        try:
+            scores = {
+                name: _series(PROTOCOLS[name].score_frames(harmonized, real, clip.mask))
+                for name in self._plan.protocols
+            }
+            temporal = {} if flow is None else _series(score_pairs(harmonized, real, clip.mask, flow=flow))
+        except ChromacordError as error:
+            raise InputError(f"{clip.name}, {label}: {error}") from error
+        return Record(
+            clip.name,
+            label,
+            num_frames=len(clip.frames),
+            scores=scores,
+            temporal=temporal,
+            method_seconds=round(done - started, 4),
+            score_seconds=round(time.process_time() - done, 4),
+            predictions=str(self._predictions[label].folder.resolve()) if label in self._predictions else None,
+        )
+
+    def _own_size(self, name: str) -> Size:
+        """Return the size of a clip's files."""
+        dataset = open_dataset(self._plan.data, split=self._plan.split, size=None)
+        return Size(*dataset[dataset.names.index(name)].composite.shape[-2:])
+
+    def _harmonize(self, clip: Clip, label: str) -> Tensor:
+        if label == COMPOSITE:
+            return clip.composite
+        if label in self._predictions:
+            return self._predictions[label].read(clip, lambda: self._own_size(clip.name))
+        method: Method = self._method(label)
+        return harmonize_at_own_size(clip, method) if self._plan.full else harmonize_at_working_size(clip, method)
+
+
+def _series(figures: Mapping[str, Tensor]) -> dict[str, Series]:
+    """Round figures to what they are worth; JSON has no NaN."""
+    return {
+        key: tuple(None if value != value else float(f"{value:.{_DIGITS}g}") for value in values.tolist())
+        for key, values in figures.items()
+    }

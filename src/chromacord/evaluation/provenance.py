@@ -1,0 +1,36 @@
+"""Where figures come from: the commit, the machine, and the versions of what calculated them."""
+
+import os
+import platform
+import subprocess
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+
+PACKAGES = ("chromacord", "torch", "numpy", "av", "opencv-python-headless", "opencolorio")
+
+
+def provenance() -> Mapping[str, object]:
+    """Return machine, versions and commit, for a JSON file of figures."""
+    return {
+        "machine": {"cpu": _cpu_name(), "cores": os.cpu_count(), "system": platform.platform()},
+        "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
+        "commit": _commit(),
+    }
+
+
+def _cpu_name() -> str:
+    for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.machine()
+
+
+def _commit() -> str | None:
+    """Return what git calls the state of the code, "-dirty" after it for uncommitted changes; None outside a clone."""
+    command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        return None
+    return done.stdout.strip() or None

@@ -1,0 +1,217 @@
+"""`records.jsonl`: what has been measured, a line for each clip and method, so that a killed run can go on.
+
+The first line says of what: data set, protocols, size. Whoever adds lines must agree with it in everything.
+"""
+
+import fcntl
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import IO, Any
+
+from chromacord.errors import InputError, UnreadableFileError
+from chromacord.io.staging import output_errors
+
+Series = tuple[float | None, ...]
+"""A figure of each frame, or of each pair of frames; None where it has no meaning, as without foreground."""
+
+_RULE = "one folder holds one measurement: name another with -o, or remove this one"
+
+
+@dataclass(frozen=True)
+class Header:
+    """What all lines of a file have in common."""
+
+    dataset: str
+    fingerprint: str
+    """Of the data set's clips and frames."""
+
+    num_clips: int
+    protocols: tuple[str, ...]
+    size: tuple[int, int] | None
+    """Height and width of what is measured; None: each clip's own."""
+
+    full: bool
+    """Whether grades went through the whole pipeline, at each clip's own size."""
+
+    flow: str
+    """Where temporal figures have their flow from."""
+
+    version: str
+    """Of chromacord."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """The figures of one clip and method."""
+
+    clip: str
+    method: str
+    num_frames: int
+    scores: Mapping[str, Mapping[str, Series]]
+    """By protocol and figure."""
+
+    temporal: Mapping[str, Series]
+    """By figure; empty where the frames do not follow each other in the video."""
+
+    method_seconds: float
+    """CPU time of the method, reading not counted."""
+
+    score_seconds: float
+    """CPU time of the figures."""
+
+    predictions: str | None = None
+    """Folder that the frames were read from, where no method of ours made them."""
+
+
+class RecordFile:
+    """A file of records that is open for more."""
+
+    def __init__(self, path: Path, file: IO[str], records: list[Record]) -> None:
+        self._path = path
+        self._file = file
+        self._records = {(record.clip, record.method): record for record in reversed(records)}
+
+    def __contains__(self, key: tuple[str, str]) -> bool:
+        """Whether a clip (by name) and a method have been measured."""
+        return key in self._records
+
+    @property
+    def records(self) -> list[Record]:
+        """All records; of each clip and method one."""
+        return list(self._records.values())
+
+    def check_predictions(self, folders: Mapping[str, str]) -> None:
+        """Refuse to go on with predictions of another folder, or with a method under the name of predictions.
+
+        Args:
+            folders: by name; every other name is taken for a method's.
+
+        Raises:
+            InputError: says which.
+        """
+        for record in self._records.values():
+            if record.method in folders and record.predictions != folders[record.method]:
+                raise InputError(
+                    f"{self._path}: {record.method} was measured from {record.predictions or 'our method'}, not from "
+                    f"{folders[record.method]}; rename the folder, since it names a row"
+                )
+
+    def append(self, record: Record) -> None:
+        """Write a record at once, unless its clip and method are there already.
+
+        Raises:
+            OutputError: the disk is full, or the file cannot be written for another reason.
+        """
+        key = (record.clip, record.method)
+        if key not in self._records:
+            with output_errors(self._path):
+                self._file.write(json.dumps(asdict(record), allow_nan=False) + "\n")
+                self._file.flush()
+            self._records[key] = record
+
+
+@contextmanager
+def open_records(path: Path, header: Header) -> Iterator[RecordFile]:
+    """Open a file of records to go on with it, or make it.
+
+    A last line that was cut off by a kill is removed.
+
+    Args:
+        path: `records.jsonl`; its folder must exist.
+        header: what is measured now.
+
+    Raises:
+        InputError: the file holds records of something else, or another run is writing to it.
+        UnreadableFileError: a line cannot be read.
+        OutputError: the file cannot be written.
+    """
+    with output_errors(path):
+        file = path.open("a+", encoding="utf-8")
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InputError(
+                f"{path}: another run is writing to it; wait for its end, or name another folder"
+            ) from None
+        with output_errors(path):
+            _cut_off_partial_line(path)
+        found = _read(path)
+        if found is None:
+            with output_errors(path):
+                file.write(json.dumps({"header": asdict(header)}) + "\n")
+                file.flush()
+            records: list[Record] = []
+        else:
+            _check_same(path, found[0], header)
+            records = found[1]
+        yield RecordFile(path, file, records)
+
+
+def read_records(path: Path) -> tuple[Header, list[Record]]:
+    """Read a file of records; what follows the last line end is left out.
+
+    Raises:
+        InputError: there is no such file, or nothing in it.
+        UnreadableFileError: a line cannot be read.
+    """
+    found = _read(path) if path.is_file() else None
+    if found is None:
+        raise InputError(f"{path}: holds no records; measure something first")
+    return found
+
+
+def _cut_off_partial_line(path: Path) -> None:
+    whole = path.read_bytes()
+    if whole and not whole.endswith(b"\n"):
+        with path.open("r+b") as file:
+            file.truncate(whole.rfind(b"\n") + 1)
+
+
+def _read(path: Path) -> tuple[Header, list[Record]] | None:
+    lines = path.read_text(encoding="utf-8").split("\n")[:-1]
+    if not lines:
+        return None
+    header = _parse(path, 1, lines[0], lambda values: _header(values["header"]))
+    return header, [_parse(path, number, line, _record) for number, line in enumerate(lines[1:], start=2)]
+
+
+def _parse(path: Path, number: int, line: str, build: Any) -> Any:
+    try:
+        return build(json.loads(line))
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise UnreadableFileError(
+            f"{path}:{number}: is no record ({type(error).__name__}); remove the line, or the file"
+        ) from error
+
+
+def _header(values: dict[str, Any]) -> Header:
+    size = values["size"]
+    return Header(
+        **{**values, "protocols": tuple(values["protocols"]), "size": None if size is None else (size[0], size[1])}
+    )
+
+
+def _record(values: dict[str, Any]) -> Record:
+    scores = {
+        protocol: {name: tuple(series) for name, series in by_name.items()}
+        for protocol, by_name in values["scores"].items()
+    }
+    temporal = {name: tuple(series) for name, series in values["temporal"].items()}
+    return Record(**{**values, "scores": scores, "temporal": temporal})
+
+
+def _check_same(path: Path, found: Header, wanted: Header) -> None:
+    names = [field.name for field in fields(Header) if getattr(found, field.name) != getattr(wanted, field.name)]
+    if "fingerprint" in names:
+        raise InputError(
+            f"{path}: holds records of another data set ({found.dataset}, {found.fingerprint[:12]}), not of "
+            f"{wanted.dataset} ({wanted.fingerprint[:12]}); {_RULE}"
+        )
+    if names:
+        raise InputError(
+            f"{path}: was measured with {names[0]} {getattr(found, names[0])}, not {getattr(wanted, names[0])}; {_RULE}"
+        )

@@ -1,0 +1,183 @@
+"""Tables of figures, as Markdown, LaTeX and JSON. A table holds figures of one protocol, and says of which."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+Value = float | str | None
+
+
+class Column(NamedTuple):
+    """One figure: how it is called, printed and compared."""
+
+    key: str
+    heading: str
+    decimals: int = 2
+    better: Literal["lower", "higher"] | None = None
+
+    @property
+    def title(self) -> str:
+        """The heading with an arrow to the better side: "fMSE ↓"."""
+        return self.heading + {"lower": " ↓", "higher": " ↑", None: ""}[self.better]
+
+    def text(self, value: Value) -> str:
+        """Return a value as it is printed; "–" where there is none."""
+        if value is None:
+            return "–"
+        if isinstance(value, str):
+            return value
+        return f"{value:.{self.decimals}f}" if math.isfinite(value) else ("∞" if value > 0 else "–∞")
+
+
+class Row(NamedTuple):
+    """One method, or one setting."""
+
+    label: str
+    values: tuple[Value, ...]
+    """In the order of the columns."""
+
+    is_reference: bool = False
+    """A row that takes no part in the comparison, as the composite's own: it is never printed bold."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows that may be compared with each other: measured on the same frames, by the same protocol."""
+
+    key: str
+    """Short and unique in a run: the protocol's name, or "temporal"."""
+
+    title: str
+    """What was measured on what: protocol, data set, size."""
+
+    columns: tuple[Column, ...]
+    rows: tuple[Row, ...]
+    first: str = "method"
+    """Heading of the labels."""
+
+    notes: tuple[str, ...] = ()
+    """Lines below: what was skipped, where flow came from."""
+
+    def best(self, number: int) -> str | None:
+        """Return how the best value of a column is printed; None where nothing is to be chosen."""
+        column = self.columns[number]
+        values = [row.values[number] for row in self.rows if not row.is_reference]
+        numbers = [value for value in values if isinstance(value, int | float) and not math.isnan(value)]
+        if column.better is None or len(numbers) < 2:
+            return None
+        return column.text(min(numbers) if column.better == "lower" else max(numbers))
+
+
+def markdown(tables: Sequence[Table]) -> str:
+    """Return tables as Markdown, the best figure of each column in bold."""
+    return "\n\n".join(_markdown_table(table) for table in tables) + "\n"
+
+
+def latex(tables: Sequence[Table]) -> str:
+    """Return tables as LaTeX (package booktabs), the best figure of each column in bold."""
+    return "\n\n".join(_latex_table(table) for table in tables) + "\n"
+
+
+def as_values(tables: Sequence[Table]) -> list[dict[str, object]]:
+    """Return tables for JSON: rows by column key, unrounded; a number that JSON cannot hold is a string."""
+    return [
+        {
+            "key": table.key,
+            "title": table.title,
+            "columns": [column._asdict() for column in table.columns],
+            "rows": [
+                {
+                    "label": row.label,
+                    **{column.key: _json_value(value) for column, value in zip(table.columns, row.values, strict=True)},
+                }
+                for row in table.rows
+            ],
+            "notes": list(table.notes),
+        }
+        for table in tables
+    ]
+
+
+def cells(table: Table) -> list[tuple[str, list[tuple[str, bool]]]]:
+    """Return the rows as printed: the label, then text and whether it is the column's best."""
+    best = [table.best(number) for number in range(len(table.columns))]
+    return [
+        (
+            row.label,
+            [
+                (text := column.text(value), not row.is_reference and text == winner)
+                for column, value, winner in zip(table.columns, row.values, best, strict=True)
+            ],
+        )
+        for row in table.rows
+    ]
+
+
+def _markdown_table(table: Table) -> str:
+    lines = [
+        f"**{table.title}**",
+        "",
+        f"| {' | '.join([table.first, *(column.title for column in table.columns)])} |",
+        f"|---|{'---:|' * len(table.columns)}",
+    ]
+    for label, values in cells(table):
+        marked = [f"**{text}**" if is_best else text for text, is_best in values]
+        lines.append(f"| {' | '.join([_escape_markdown(label), *marked])} |")
+    if table.notes:
+        lines += ["", *(f"{note}  " for note in table.notes[:-1]), table.notes[-1]]
+    return "\n".join(lines)
+
+
+def _latex_table(table: Table) -> str:
+    heads = [_escape_latex(text) for text in [table.first, *(column.title for column in table.columns)]]
+    lines = [
+        r"\begin{table}",
+        r"  \centering",
+        rf"  \caption{{{_escape_latex(table.title)}}}",
+        rf"  \begin{{tabular}}{{l{'r' * len(table.columns)}}}",
+        r"    \toprule",
+        rf"    {' & '.join(heads)} \\",
+        r"    \midrule",
+    ]
+    for label, values in cells(table):
+        marked = [rf"\textbf{{{_escape_latex(text)}}}" if is_best else _escape_latex(text) for text, is_best in values]
+        lines.append(rf"    {' & '.join([_escape_latex(label), *marked])} \\")
+    lines += [r"    \bottomrule", r"  \end{tabular}"]
+    lines += [rf"  \par\smallskip\footnotesize {_escape_latex(note)}" for note in table.notes]
+    return "\n".join([*lines, r"\end{table}"])
+
+
+_LATEX = str.maketrans(
+    {
+        "\\": r"\textbackslash{}",
+        "&": r"\&",
+        "%": r"\%",
+        "$": r"\$",
+        "#": r"\#",
+        "_": r"\_",
+        "{": r"\{",
+        "}": r"\}",
+        "~": r"\textasciitilde{}",
+        "^": r"\textasciicircum{}",
+        "↓": r"$\downarrow$",
+        "↑": r"$\uparrow$",
+        "∞": r"$\infty$",
+        "–": "--",
+        "×": r"$\times$",
+        "Δ": r"$\Delta$",
+        "²": r"$^2$",
+    }
+)
+
+
+def _escape_latex(text: str) -> str:
+    return text.translate(_LATEX)
+
+
+def _escape_markdown(text: str) -> str:
+    return text.replace("|", r"\|").replace("*", r"\*").replace("_", r"\_")
+
+
+def _json_value(value: Value) -> Value:
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
