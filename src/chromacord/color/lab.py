@@ -46,7 +46,8 @@ def delta_e_2000(first: Tensor, second: Tensor) -> Tensor:
     (lightness_1, chroma_1, hue_1), (lightness_2, chroma_2, hue_2) = _adjusted(first, second)
     either_grey = chroma_1 * chroma_2 == 0
     turn = hue_2 - hue_1
-    turn = torch.where(turn > math.pi, turn - 2 * math.pi, torch.where(turn < -math.pi, turn + 2 * math.pi, turn))
+    half = _half_turn(turn)
+    turn = torch.where(turn > half, turn - 2 * math.pi, torch.where(turn < -half, turn + 2 * math.pi, turn))
     delta_hue = 2 * (chroma_1 * chroma_2).sqrt() * torch.sin(turn / 2)  # eqs. 10 and 11; 0 where either is grey
     delta_chroma = chroma_2 - chroma_1
 
@@ -79,10 +80,15 @@ def _saturated(chroma: Tensor) -> Tensor:
     return (power / (power + _CHROMA_POWER)).sqrt()
 
 
+def _half_turn(hue: Tensor) -> float:
+    """Return pi and a few roundings: opposite hues have two middles, and the authors choose the one not beyond pi."""
+    return math.pi * (1 + 4 * torch.finfo(hue.dtype).eps)
+
+
 def _mean_hue(first: Tensor, second: Tensor, either_grey: Tensor) -> Tensor:
     """Return the hue half-way along the shorter arc (eq. 14); a grey has no hue, so the other's counts."""
     total = first + second
-    around = (first - second).abs() > math.pi
+    around = (first - second).abs() > _half_turn(total)
     across = torch.where(total < 2 * math.pi, total + 2 * math.pi, total - 2 * math.pi)
     return torch.where(either_grey, total, torch.where(around, across, total) / 2)
 

@@ -63,17 +63,14 @@ class MetricProtocol:
 
     score_frame: ScoreFrame
 
-    def score_frames(
-        self, harmonized: Tensor, real: Tensor, mask: Tensor, *, composite: Tensor | None = None
-    ) -> dict[str, Tensor]:
+    def score_frames(self, harmonized: Tensor, real: Tensor, mask: Tensor) -> dict[str, Tensor]:
         """Return each figure of each frame.
 
         Args:
-            harmonized: RGB in [0, 1]; values outside are clamped. Shape (T, 3, H, W).
+            harmonized: whole pictures, as `lay_over` makes them: RGB in [0, 1], not rounded to 8 bits; values outside
+                are clamped. Shape (T, 3, H, W).
             real: RGB in [0, 1]. Shape (T, 3, H, W).
             mask: foreground weight in [0, 1]. Shape (T, 1, H, W).
-            composite: what lies outside the mask, see `lay_over`; None: `harmonized` is scored as it is.
-                Shape (T, 3, H, W).
 
         Returns:
             For each of `metrics` float64 values of shape (T,), NaN for foreground figures where a frame has no
@@ -84,9 +81,8 @@ class MetricProtocol:
             NonFiniteError: `harmonized` holds NaN or infinity.
         """
         check_clip(harmonized, real, mask)
-        laid = harmonized.clamp(0, 1) if composite is None else lay_over(harmonized, composite, mask)
         # Frame by frame: a clip at once would leave the processor's caches, and take twice the time.
-        scores = [self.score_frame(*frame) for frame in zip(laid, real, mask, strict=True)]
+        scores = [self.score_frame(*frame) for frame in zip(harmonized.clamp(0, 1), real, mask, strict=True)]
         return {key: torch.tensor([score[key] for score in scores], dtype=torch.float64) for key in self.metrics}
 
 

@@ -11,7 +11,7 @@ from typing import NamedTuple, Protocol
 import torch
 from torch import Tensor
 
-from chromacord.evaluation.metrics import check_clip, lay_over
+from chromacord.evaluation.metrics import check_clip
 from chromacord.flow.dis import DISFlow
 from chromacord.flow.warp import warp
 
@@ -53,17 +53,14 @@ def estimate_flow(real: Tensor, source: FlowSource) -> Tensor:
     return source(real[1:], real[:-1])
 
 
-def score_pairs(
-    harmonized: Tensor, real: Tensor, mask: Tensor, *, flow: Tensor, composite: Tensor | None = None
-) -> dict[str, Tensor]:
+def score_pairs(harmonized: Tensor, real: Tensor, mask: Tensor, *, flow: Tensor) -> dict[str, Tensor]:
     """Return each temporal figure of each pair of consecutive frames.
 
     Args:
-        harmonized: RGB in [0, 1]; values outside are clamped. Shape (T, 3, H, W).
+        harmonized: whole pictures, as `chromacord.evaluation.metrics.lay_over` makes them. Shape (T, 3, H, W).
         real: RGB in [0, 1]. Shape (T, 3, H, W).
         mask: foreground weight in [0, 1]. Shape (T, 1, H, W).
         flow: as from `estimate_flow`. Shape (T-1, 2, H, W).
-        composite: what lies outside the mask; None: `harmonized` is scored as it is. Shape (T, 3, H, W).
 
     Returns:
         For each of TEMPORAL_METRICS float64 values of shape (T-1,), NaN where a pair has no foreground.
@@ -73,10 +70,9 @@ def score_pairs(
         NonFiniteError: `harmonized` holds NaN or infinity.
     """
     check_clip(harmonized, real, mask)
-    laid = harmonized.clamp(0, 1) if composite is None else lay_over(harmonized, composite, mask)
-    values = [(_temporal_loss(pair), _residual_temporal_loss(pair)) for pair in _pairs(laid, real, mask, flow)]
+    values = [(_temporal_loss(pair), _residual_temporal_loss(pair)) for pair in _pairs(harmonized, real, mask, flow)]
     losses, residual_losses = torch.tensor(values, dtype=torch.float64).reshape(-1, 2).unbind(1)
-    return {"tl": losses, "rtl": residual_losses, "flicker": flicker(laid, real, mask)}
+    return {"tl": losses, "rtl": residual_losses, "flicker": flicker(harmonized, real, mask)}
 
 
 def temporal_loss(harmonized: Tensor, real: Tensor, mask: Tensor, *, flow: Tensor) -> Tensor:
