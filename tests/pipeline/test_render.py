@@ -228,6 +228,29 @@ def test_a_foreground_layer_is_graded_before_it_is_laid_over() -> None:
     assert np.abs(np.stack(rendered.planes) - lay(graded)).max() <= 1.01  # rounded twice
 
 
+def test_a_layer_over_a_straight_transparency_is_graded_in_full() -> None:
+    """Expected by Porter and Duff's "over" of straight colours: (a F + b (1 - a) B) / (a + b (1 - a))."""
+    background_info = describe(PixelFormat("rgb", 16, alpha=Alpha.STRAIGHT))
+    layer_info = describe(PixelFormat("rgb", 16))
+    below, layer = noise_frame(background_info, seed=1), noise_frame(layer_info, seed=2)
+    alpha = soft_disc(soft=12)
+    colors, held = np.stack(below.planes[:3]) / 65535, below.planes[3] / 65535
+    joined = alpha + held * (1 - alpha)
+
+    def lay(rgb: np.ndarray) -> np.ndarray:
+        return (rgb * alpha + colors * held * (1 - alpha)) / np.maximum(joined, 1e-6)
+
+    straight = np.stack(layer.planes) / 65535
+    planes = [*lay(straight), joined]
+    composite = Frame(tuple((plane * 65535).round().astype(np.uint16) for plane in planes), 0)
+    graded = TRANSFORMS["affine"](torch.from_numpy(straight).float()[None])[0].numpy().clip(0, 1)
+    rendered = Renderer(background_info, layer_info).render(
+        MaskedFrame(composite, as_mask(alpha), layer), TRANSFORMS["affine"]
+    )
+    error = np.abs(np.stack(rendered.planes[:3]) - lay(graded) * 65535)
+    assert error[:, joined > 0.1].max() < 12  # rounded alpha, divided by
+
+
 def test_block_means_at_odd_edges_average_what_there_is() -> None:
     values = np.arange(15, dtype=np.float32).reshape(3, 5)
     expected = [[3, 5, 6.5], [10.5, 12.5, 14]]

@@ -87,9 +87,18 @@ class Renderer:
         weight = np.ascontiguousarray(weight[:, part.left - strip.left : part.right - strip.left])
         before = unpack(masked.frame.planes, self._info, part)
         after = self._graded(masked, before, part, grade, ungraded)
+        weight = self._share(masked, weight, part)
         for number, plane in enumerate(colors):
             changed = over(after[number], before[number], weight)
             self._store(plane, changed, before[number], part, is_chroma=number > 0)
+
+    def _share(self, masked: MaskedFrame, weight: FloatArray, part: Box) -> FloatArray:
+        """Return how much of the composite's colours is the layer's: all that is seen, over a straight transparency."""
+        if masked.foreground is None or self._info.pixel_format.alpha is not Alpha.STRAIGHT:
+            return weight
+        joined = masked.frame.planes[-1][part.top : part.bottom, part.left : part.right].astype(np.float32)
+        joined /= np.float32(self._info.pixel_format.max_code)
+        return np.minimum(weight / np.maximum(joined, np.float32(1e-6)), 1)
 
     def _graded(
         self, masked: MaskedFrame, before: list[FloatArray], part: Box, grade: Grading, ungraded: Grading | None
