@@ -52,6 +52,10 @@ class CodecError(InputError):
     """A codec is unknown, or cannot hold what the source has."""
 
 
+class ProcessDiedError(ChromacordError):
+    """A process of a pool was ended from outside."""
+
+
 class OutputError(ChromacordError, OSError):
     """The output cannot be written."""
 

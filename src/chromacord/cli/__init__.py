@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from chromacord import __version__
-from chromacord.cli import bench, demo, evaluate, harmonize, info, methods
+from chromacord.cli import bench, demo, evaluate, harmonize, info, methods, synthesize
 from chromacord.cli.job import BAD_INPUT, OK, terminate
 
 EPILOG = (
@@ -28,6 +28,7 @@ app.command("methods")(methods.methods)
 app.command("info")(info.info)
 app.command("demo")(demo.demo)
 app.command("evaluate", epilog=EPILOG)(evaluate.evaluate)
+app.command("synthesize", epilog=EPILOG)(synthesize.synthesize)
 app.add_typer(bench.app, name="bench")
 
 

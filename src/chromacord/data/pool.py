@@ -1,0 +1,69 @@
+"""Many clips at once: processes of one thread each."""
+
+import multiprocessing
+import multiprocessing.connection
+import os
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from threading import Thread
+from typing import TypeVar
+
+import cv2
+import torch
+
+from chromacord.errors import ProcessDiedError
+
+Task = TypeVar("Task")
+Result = TypeVar("Result")
+
+
+def run_all(function: Callable[[Task], Result], tasks: Sequence[Task], *, jobs: int | None = None) -> Iterator[Result]:
+    """Call a function with each of many tasks, in several processes.
+
+    Args:
+        function: of a module, so that another process can find it; tasks and results must be picklable.
+        tasks: what it is called with.
+        jobs: number of processes; None: one for each core; 1 stays in this process.
+
+    Yields:
+        Results, as they come.
+
+    Raises:
+        ProcessDiedError: a process was ended from outside.
+        Exception: what the function raised first; no further tasks are begun then.
+    """
+    jobs = min(jobs or os.cpu_count() or 1, len(tasks))
+    if jobs <= 1:
+        yield from map(function, tasks)
+        return
+    # Fresh interpreters: the threads of torch do not survive a fork.
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=_start)
+    try:
+        for future in as_completed([pool.submit(function, task) for task in tasks]):
+            yield future.result()
+    except BrokenProcessPool as error:
+        raise ProcessDiedError(
+            "a process was ended from outside, perhaps for want of memory; run the command again to go on, with fewer "
+            "--jobs"
+        ) from error
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _start() -> None:
+    # Ctrl-C reaches all processes of a terminal; only the first is to say something about it.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    torch.set_num_threads(1)
+    cv2.setNumThreads(1)
+    Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """End this process when the one that started it was killed: it would wait for work for ever."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        multiprocessing.connection.wait([parent.sentinel])
+        os._exit(1)
