@@ -11,10 +11,10 @@ from pathlib import Path
 from chromacord.data import ClipDataset, open_dataset
 from chromacord.data.clip import frame_keys
 from chromacord.data.files import ClipFiles, FileDataset, PictureFiles
+from chromacord.data.pool import run_all
 from chromacord.errors import InputError
-from chromacord.evaluation.measuring import Measurer, Plan
+from chromacord.evaluation.measuring import Measurer, Plan, Task, measure
 from chromacord.evaluation.metrics import PROTOCOLS
-from chromacord.evaluation.processes import Task, measure_all
 from chromacord.evaluation.provenance import provenance
 from chromacord.evaluation.records import Header, RecordFile, open_records, read_records
 from chromacord.evaluation.report import Strip, page
@@ -58,9 +58,10 @@ def evaluate(
     dataset = open_dataset(plan.data, split=plan.split, size=plan.size)
     _check(plan, dataset)
     _make_folder(output)
-    with open_records(output / RECORDS, _header(plan, dataset)) as records:
+    header = _header(plan, dataset)
+    with open_records(output / RECORDS, header) as records:
         _measure(plan, dataset, records, jobs=jobs, progress=progress)
-        summary = Summary(_header(plan, dataset), tuple(records.records))
+        summary = Summary(header, tuple(records.records))
         _write(summary, _strips(plan, dataset, summary, num_strips), output, command)
     return summary
 
@@ -122,19 +123,21 @@ def _measure(
     progress: Callable[[Progress], object] | None,
 ) -> None:
     records.check_predictions({each.name: str(each.folder.resolve()) for each in plan.predictions})
+    fingerprint = dataset.fingerprint
     wanted = [
-        Task(index, tuple(label for label in plan.labels if (clip, label) not in records))
+        Task(plan, fingerprint, index, tuple(label for label in plan.labels if (clip, label) not in records))
         for index, clip in enumerate(dataset.names)
     ]
     tasks = [task for task in wanted if task.labels]
     total = _count_frames(dataset, tasks)
     started, done = time.perf_counter(), 0
-    for measured in measure_all(plan, tasks, jobs=jobs):
-        for record in measured:
-            records.append(record)
-            done += record.num_frames
-        if progress is not None:
-            progress(Progress("evaluate", done, total, done / max(time.perf_counter() - started, 1e-9)))
+    with single_threaded():
+        for measured in run_all(measure, tasks, jobs=jobs):
+            for record in measured:
+                records.append(record)
+                done += record.num_frames
+            if progress is not None:
+                progress(Progress("evaluate", done, total, done / max(time.perf_counter() - started, 1e-9)))
 
 
 def _count_frames(dataset: ClipDataset, tasks: Sequence[Task]) -> int | None:

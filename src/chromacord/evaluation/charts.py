@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from html import escape
 from typing import NamedTuple
 
-WIDTH, HEIGHT = 280, 292
-_LEFT, _TOP, _SIDE = 44, 10, 226
+WIDTH, HEIGHT = 304, 288
+_LEFT, _TOP, _SIDE = 60, 10, 222
 """Where the square of the axes lies."""
 
 _RADIUS = 3
@@ -60,7 +60,7 @@ def scatter(points: Sequence[Point], *, axis: Decades, x_label: str, y_label: st
             *_grid(axis),
             _line("diagonal", _LEFT, _TOP + _SIDE, _LEFT + _SIDE, _TOP),
             *(_dot(point, axis) for point in points),
-            f'<text x="{_LEFT + _SIDE / 2}" y="{HEIGHT - 8}" text-anchor="middle">{escape(x_label)}</text>',
+            f'<text x="{_LEFT + _SIDE / 2}" y="{HEIGHT - 10}" text-anchor="middle">{escape(x_label)}</text>',
             f'<text transform="translate(12 {_TOP + _SIDE / 2}) rotate(-90)" text-anchor="middle">'
             f"{escape(y_label)}</text>",
             "</svg>",
@@ -85,7 +85,7 @@ def _grid(axis: Decades) -> list[str]:
 
 def _dot(point: Point, axis: Decades) -> str:
     x, y = _LEFT + _SIDE * axis.place(point.x), _TOP + _SIDE * (1 - axis.place(point.y))
-    kind = "better" if point.y < point.x else "worse"
+    kind = "same" if point.y == point.x else "better" if point.y < point.x else "worse"
     return (
         f'<circle class="{kind}" cx="{x:.1f}" cy="{y:.1f}" r="{_RADIUS}"><title>{escape(point.name)}: '
         f"{point.x:.4g} → {point.y:.4g}</title></circle>"

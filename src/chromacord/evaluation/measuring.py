@@ -3,8 +3,9 @@
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 from torch import Tensor
 
@@ -53,6 +54,34 @@ class Plan:
     def labels(self) -> tuple[str, ...]:
         """The name of each row, in the order of a table."""
         return (COMPOSITE, *self.methods, *(each.name for each in self.predictions))
+
+
+class Task(NamedTuple):
+    """One clip, and what is wanted of it."""
+
+    plan: Plan
+    fingerprint: str
+    """Of the data set as it is now."""
+
+    clip: int
+    """Its place in the data set."""
+
+    labels: tuple[str, ...]
+    """Rows."""
+
+
+def measure(task: Task) -> list[Record]:
+    """Harmonize and score one clip; methods stay loaded for the next one.
+
+    Raises:
+        ChromacordError: the clip or a prediction cannot be read or scored; names it.
+    """
+    return _measurer(task.plan, task.fingerprint).measure(task.clip, task.labels)
+
+
+@lru_cache(maxsize=1)
+def _measurer(plan: Plan, fingerprint: str) -> "Measurer":  # noqa: ARG001
+    return Measurer(plan)
 
 
 class Measurer:

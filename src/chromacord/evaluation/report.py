@@ -19,6 +19,9 @@ ERROR_SCALE = 64
 MAX_SIDE = 384
 """Larger pictures are shown smaller; the page would be too heavy else."""
 
+_CELL_PERCENT = 14
+"""Share of the page's width that a picture gets where there are few."""
+
 Codes = npt.NDArray[np.uint8]
 
 
@@ -144,10 +147,10 @@ def _strip(strip: Strip) -> str:
     pictures += [_cell("real", _codes(strip.real), "")]
     errors = {name: _cell("", error_map(picture, strip.real), "") for name, picture in shown.items()}
     below = [errors["composite"], "<td></td>", *(errors[name] for name in strip.results), "<td></td>"]
-    return (
-        f'<div class="wide"><table class="strip"><caption>{escape(strip.clip)}, frame {escape(strip.frame)}</caption>'
-        f"<tr>{''.join(pictures)}</tr><tr>{''.join(below)}</tr></table></div>"
-    )
+    caption = f"<caption>{escape(strip.clip)}, frame {escape(strip.frame)}</caption>"
+    width = min(100, _CELL_PERCENT * len(pictures))
+    rows = f"<tr>{''.join(pictures)}</tr><tr>{''.join(below)}</tr>"
+    return f'<div class="wide"><table class="strip" style="width: {width}%">{caption}{rows}</table></div>'
 
 
 def _cell(name: str, codes: Codes, caption: str) -> str:
@@ -191,7 +194,7 @@ _STYLE = """
 @media (prefers-color-scheme: dark) { :root { --page: #15181c; --ink: #e6e8eb; --soft: #9aa3ad; --rule: #343a42;
   --better: #5cc0ea; --worse: #fb8b54; } }
 body { margin: 0; background: var(--page); color: var(--ink); font: 15px/1.5 system-ui, sans-serif; }
-main { max-width: 1240px; margin: 0 auto; padding: 24px 20px 64px; }
+main { max-width: 1480px; margin: 0 auto; padding: 24px 20px 64px; }
 h1 { font-size: 24px; line-height: 1.25; margin: 0 0 8px; }
 h2 { font-size: 18px; margin: 40px 0 8px; }
 p { margin: 4px 0; max-width: 90ch; overflow-wrap: anywhere; }
@@ -206,15 +209,18 @@ th:first-child { text-align: left; }
 td.best { font-weight: 700; }
 .panels { display: flex; flex-wrap: wrap; gap: 20px; margin-top: 12px; }
 figure { margin: 0; }
-figcaption { font-size: 13px; padding-left: 44px; }
+figcaption { font-size: 13px; padding-left: 60px; }
 svg text { font: 11px system-ui, sans-serif; fill: var(--soft); }
 svg line.grid { stroke: var(--rule); }
 svg line.diagonal { stroke: var(--soft); stroke-dasharray: 4 3; }
 svg circle { fill-opacity: 0.55; }
 svg circle.better { fill: var(--better); }
 svg circle.worse { fill: var(--worse); }
+svg circle.same { fill: var(--soft); }
 .strip td { padding: 0 6px 6px 0; text-align: left; vertical-align: bottom; }
 .strip span { display: block; font-size: 13px; }
 .strip em { font-style: normal; color: var(--soft); }
-.strip img { display: block; min-width: 150px; max-width: 256px; }
+.strip { table-layout: fixed; }
+.strip tr > * { border: 0; }
+.strip img { display: block; width: 100%; min-width: 120px; }
 """

@@ -1,0 +1,63 @@
+"""A data set whose figures are known beforehand: a grey foreground that is off by the same number of levels everywhere."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from chromacord.types import Size
+
+SIZE = Size(32, 48)
+AREA = 12 * 16
+"""Pixels of the foreground."""
+
+Codes = npt.NDArray[np.uint8]
+
+
+def make_set(
+    folder: Path,
+    *,
+    offsets: dict[str, int],
+    num_frames: int = 3,
+    empty: tuple[str, int] | None = None,
+    with_real: bool = True,
+) -> Path:
+    """Write clips as PNG: images, masks and real frames.
+
+    Args:
+        folder: where to.
+        offsets: of each clip, the levels that its foreground is too bright by.
+        num_frames: of each clip.
+        empty: a clip and a frame of it that has no foreground.
+        with_real: write the real frames too.
+    """
+    random = np.random.default_rng(0)
+    for clip, offset in offsets.items():
+        for index in range(num_frames):
+            real = random.integers(40, 180, (*SIZE, 3), dtype=np.uint8)
+            mask = np.zeros(SIZE, np.uint8)
+            if (clip, index) != empty:
+                mask[8:20, 10 + index : 26 + index] = 255
+            composite = np.where(mask[..., None] > 0, real + np.uint8(offset), real)
+            write(folder / clip / "images" / f"{index:05d}.png", composite)
+            write(folder / clip / "masks" / f"{index:05d}.png", mask)
+            if with_real:
+                write(folder / clip / "real" / f"{index:05d}.png", real)
+    return folder
+
+
+def copy_frames(dataset: Path, kind: str, predictions: Path, *, size: Size = SIZE) -> Path:
+    """Write a kind of frames ("real", "images") as predictions."""
+    for path in sorted(dataset.glob(f"*/{kind}/*.png")):
+        picture = cv2.imread(str(path))
+        if picture.shape[:2] != size:
+            picture = cv2.resize(picture, (size.width, size.height))
+        write(predictions / path.parent.parent.name / path.name, picture)
+    return predictions
+
+
+def write(path: Path, picture: Codes) -> None:
+    """Write a PNG, and the folder for it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    assert cv2.imwrite(str(path), picture)

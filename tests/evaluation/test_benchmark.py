@@ -1,0 +1,246 @@
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from chromacord.errors import InputError, MismatchError, MissingFileError
+from chromacord.evaluation.benchmark import evaluate, read_summary
+from chromacord.evaluation.measuring import Plan
+from chromacord.evaluation.metrics import MAX_PSNR
+from chromacord.evaluation.predictions import name_predictions
+from chromacord.evaluation.summary import Summary
+from chromacord.types import Progress, Size
+from tests.evaluation.scored_set import AREA, SIZE, copy_frames, make_set
+
+OFFSETS = {"bright": 16, "dim": 4}
+
+
+@pytest.fixture
+def dataset(tmp_path: Path) -> Path:
+    return make_set(tmp_path / "set", offsets=OFFSETS)
+
+
+def plan_of(dataset: Path, *methods: str, predictions: tuple[Path, ...] = ()) -> Plan:
+    return Plan(dataset, methods, name_predictions(predictions), size=SIZE)
+
+
+def figures(summary: Summary, protocol: str = "hyoutube") -> dict[str, dict[str, object]]:
+    """Return a table by row and column."""
+    table = next(table for table in summary.tables() if table.key == protocol)
+    keys = [column.key for column in table.columns]
+    return {row.label: dict(zip(keys, row.values, strict=True)) for row in table.rows}
+
+
+def test_the_composite_row_has_the_errors_that_were_put_in(dataset: Path, tmp_path: Path) -> None:
+    summary = evaluate(plan_of(dataset), tmp_path / "run", num_strips=0)
+    # Both clips have equally many frames and the same area, so the mean over frames is the mean of the squares.
+    square = (16**2 + 4**2) / 2
+    for protocol in ("hyoutube", "clean"):
+        row = figures(summary, protocol)["composite"]
+        assert row["fmse"] == pytest.approx(square, rel=1e-5)
+        assert row["mse"] == pytest.approx(square * AREA / (SIZE.height * SIZE.width), rel=1e-5)
+
+
+def test_identity_equals_the_composite_exactly(dataset: Path, tmp_path: Path) -> None:
+    summary = evaluate(plan_of(dataset, "identity"), tmp_path / "run", num_strips=0)
+    for protocol in ("hyoutube", "clean", "temporal"):
+        rows = figures(summary, protocol)
+        assert rows["identity"] == rows["composite"]
+
+
+def test_a_perfect_prediction_has_no_error(dataset: Path, tmp_path: Path) -> None:
+    perfect = copy_frames(dataset, "real", tmp_path / "perfect")
+    summary = evaluate(plan_of(dataset, predictions=(perfect,)), tmp_path / "run", num_strips=0)
+    for protocol in ("hyoutube", "clean"):
+        row = figures(summary, protocol)["perfect"]
+        assert (row["mse"], row["fmse"], row["fssim"], row["psnr"]) == (0, 0, 1, MAX_PSNR)
+    temporal = figures(summary, "temporal")["perfect"]
+    assert (temporal["rtl"], temporal["flicker"]) == (0, 0)
+
+
+def test_a_method_is_laid_over_the_composite_before_it_is_scored(dataset: Path, tmp_path: Path) -> None:
+    """Reinhard shifts the background's colours too; under protocol clean MSE is the foreground's share of fMSE."""
+    summary = evaluate(plan_of(dataset, "reinhard"), tmp_path / "run", num_strips=0)
+    row = figures(summary, "clean")["reinhard"]
+    assert isinstance(row["fmse"], float)
+    assert row["fmse"] > 0
+    assert row["mse"] == pytest.approx(row["fmse"] * AREA / (SIZE.height * SIZE.width), rel=1e-5)
+
+
+def test_all_outputs_are_written_and_json_holds_the_figures_unrounded(dataset: Path, tmp_path: Path) -> None:
+    summary = evaluate(plan_of(dataset, "mkl"), tmp_path / "run", command="chromacord evaluate ...")
+    names = {path.name for path in (tmp_path / "run").iterdir()}
+    assert names == {"records.jsonl", "table.md", "table.tex", "table.json", "report.html"}
+    values = json.loads((tmp_path / "run" / "table.json").read_text())
+    by_key = {table["key"]: table for table in values["tables"]}
+    assert list(by_key) == ["hyoutube", "clean", "temporal"]
+    rows = {row["label"]: row for row in by_key["clean"]["rows"]}
+    assert rows["mkl"]["fmse"] == figures(summary, "clean")["mkl"]["fmse"]
+    assert (values["clips"], values["frames"], values["command"]) == (2, 6, "chromacord evaluate ...")
+    assert {"machine", "versions", "commit", "fingerprint"} <= set(values)
+    assert set(values["cpu_ms_per_frame"]) == {"composite", "mkl"}
+
+
+class Stopped(Exception):
+    """A run was stopped from outside."""
+
+
+def test_a_run_that_was_stopped_goes_on_and_counts_nothing_twice(dataset: Path, tmp_path: Path) -> None:
+    whole = evaluate(plan_of(dataset, "mkl"), tmp_path / "whole", num_strips=0)
+
+    def stop(progress: Progress) -> None:
+        raise Stopped
+
+    with pytest.raises(Stopped):
+        evaluate(plan_of(dataset, "mkl"), tmp_path / "run", progress=stop)
+    records = tmp_path / "run" / "records.jsonl"
+    assert len(records.read_text().splitlines()) == 1 + 2  # header; composite and mkl of one clip
+    with records.open("a") as file:
+        file.write('{"clip": "dim", "method": "compo')  # what a kill in the middle of a line leaves
+
+    seen: list[Progress] = []
+    resumed = evaluate(plan_of(dataset, "mkl"), tmp_path / "run", num_strips=0, progress=seen.append)
+    assert [(progress.done, progress.total) for progress in seen] == [(6, 6)]  # one clip of 3 frames, two rows
+    assert len(records.read_text().splitlines()) == 1 + 4
+    assert resumed.tables() == whole.tables()
+
+
+def test_a_record_that_stands_there_twice_counts_once(dataset: Path, tmp_path: Path) -> None:
+    summary = evaluate(plan_of(dataset), tmp_path / "run", num_strips=0)
+    records = tmp_path / "run" / "records.jsonl"
+    records.write_text(records.read_text() + records.read_text().splitlines()[-1] + "\n")
+    again = read_summary(tmp_path / "run")
+    assert again.num_frames == 6
+    assert again.tables() == summary.tables()
+
+
+def test_a_later_run_adds_rows_to_what_is_there(dataset: Path, tmp_path: Path) -> None:
+    evaluate(plan_of(dataset, "mkl"), tmp_path / "run", num_strips=0)
+    summary = evaluate(plan_of(dataset, "reinhard"), tmp_path / "run", num_strips=0)
+    assert summary.labels == ("composite", "reinhard", "mkl")
+
+
+def test_two_processes_measure_the_same_as_one(dataset: Path, tmp_path: Path) -> None:
+    one = evaluate(plan_of(dataset, "mkl"), tmp_path / "one", num_strips=0)
+    two = evaluate(plan_of(dataset, "mkl"), tmp_path / "two", num_strips=0, jobs=2)
+    assert two.tables() == one.tables()
+
+
+def test_records_of_another_data_set_are_refused(dataset: Path, tmp_path: Path) -> None:
+    evaluate(plan_of(dataset), tmp_path / "run", num_strips=0)
+    other = make_set(tmp_path / "other", offsets={"bright": 16, "third": 4})
+    with pytest.raises(InputError, match=r"records\.jsonl: holds records of another data set"):
+        evaluate(plan_of(other), tmp_path / "run", num_strips=0)
+
+
+@pytest.mark.parametrize(
+    ("changes", "name"),
+    [
+        ({"protocols": ("clean",)}, "protocols"),
+        ({"size": Size(16, 16)}, "size"),
+        ({"size": None, "full": True}, "size"),
+    ],
+)
+def test_records_that_were_measured_otherwise_are_refused(
+    dataset: Path, tmp_path: Path, changes: dict[str, object], name: str
+) -> None:
+    plan = plan_of(dataset)
+    evaluate(plan, tmp_path / "run", num_strips=0)
+    with pytest.raises(InputError, match=f"was measured with {name}"):
+        evaluate(replace(plan, **changes), tmp_path / "run", num_strips=0)  # type: ignore[arg-type]
+
+
+def test_missing_predictions_are_listed_before_anything_is_measured(tmp_path: Path) -> None:
+    dataset = make_set(tmp_path / "set", offsets=OFFSETS, num_frames=8)
+    predictions = copy_frames(dataset, "images", tmp_path / "theirs")
+    for number in range(8):
+        (predictions / "dim" / f"{number:05d}.png").unlink()
+        (predictions / "bright" / f"{number:05d}.png").unlink(missing_ok=number % 2 == 0)
+    with pytest.raises(MissingFileError) as caught:
+        evaluate(plan_of(dataset, predictions=(predictions,)), tmp_path / "run")
+    message = str(caught.value)
+    assert "no prediction for 16 frames" in message
+    assert message.count("bright/") == 8
+    assert message.count("dim/") == 2
+    assert "and 6 more" in message
+    assert not (tmp_path / "run").exists()
+
+
+def test_predictions_of_the_files_size_are_resized_like_the_files(tmp_path: Path) -> None:
+    dataset = make_set(tmp_path / "set", offsets=OFFSETS)
+    theirs = copy_frames(dataset, "images", tmp_path / "theirs")
+    plan = replace(plan_of(dataset, predictions=(theirs,)), size=Size(24, 24))
+    rows = figures(evaluate(plan, tmp_path / "run", num_strips=0))
+    assert rows["theirs"] == rows["composite"]
+
+
+def test_predictions_of_a_third_size_are_refused_by_name(dataset: Path, tmp_path: Path) -> None:
+    theirs = copy_frames(dataset, "images", tmp_path / "theirs", size=Size(16, 20))
+    with pytest.raises(MismatchError, match=r"bright/00000\.png: is 20x16; predictions must be 48x32"):
+        evaluate(plan_of(dataset, predictions=(theirs,)), tmp_path / "run")
+
+
+def test_predictions_of_another_folder_under_the_same_name_are_refused(dataset: Path, tmp_path: Path) -> None:
+    first, second = (copy_frames(dataset, "real", tmp_path / name / "theirs") for name in ("a", "b"))
+    evaluate(plan_of(dataset, predictions=(first,)), tmp_path / "run", num_strips=0)
+    with pytest.raises(InputError, match="theirs was measured from .*/a/theirs, not from .*/b/theirs"):
+        evaluate(plan_of(dataset, predictions=(second,)), tmp_path / "run", num_strips=0)
+
+
+def test_predictions_may_not_be_called_like_a_method(dataset: Path, tmp_path: Path) -> None:
+    theirs = copy_frames(dataset, "real", tmp_path / "mkl")
+    with pytest.raises(InputError, match="two rows would be called 'mkl'"):
+        evaluate(plan_of(dataset, "mkl", predictions=(theirs,)), tmp_path / "run")
+
+
+def test_frames_without_foreground_are_skipped_and_counted(tmp_path: Path) -> None:
+    dataset = make_set(tmp_path / "set", offsets=OFFSETS, empty=("bright", 1))
+    summary = evaluate(plan_of(dataset), tmp_path / "run", num_strips=0)
+    row = figures(summary)["composite"]
+    # Two frames of 16 levels and three of 4; the sixth has no foreground to be off.
+    assert row["fmse"] == pytest.approx((2 * 16**2 + 3 * 4**2) / 5, rel=1e-5)
+    assert row["mse"] == pytest.approx((2 * 16**2 + 3 * 4**2) / 6 * AREA / (SIZE.height * SIZE.width), rel=1e-5)
+    assert "1 frames without foreground" in (tmp_path / "run" / "table.md").read_text()
+
+
+def test_a_clip_without_real_frames_is_named(tmp_path: Path) -> None:
+    dataset = make_set(tmp_path / "set", offsets=OFFSETS, with_real=False)
+    with pytest.raises(InputError, match="bright: has no real frames"):
+        evaluate(plan_of(dataset), tmp_path / "run")
+
+
+def test_the_whole_pipeline_is_measured_at_the_clips_own_size(dataset: Path, tmp_path: Path) -> None:
+    plan = replace(plan_of(dataset, "identity", "poisson"), size=None, full=True)
+    summary = evaluate(plan, tmp_path / "run")
+    rows = figures(summary)
+    assert rows["identity"] == rows["composite"]
+    assert rows["composite"]["fmse"] == pytest.approx((16**2 + 4**2) / 2, rel=1e-5)
+    assert rows["poisson"] != rows["composite"]
+    assert "whole pipeline" in summary.tables()[0].title
+
+
+def test_the_whole_pipeline_gives_a_grade_that_working_size_does_not(dataset: Path, tmp_path: Path) -> None:
+    """At working size a method's pixels are taken as they are; the pipeline smooths its grade in time."""
+    small = evaluate(plan_of(dataset, "mkl"), tmp_path / "small", num_strips=0)
+    full = evaluate(replace(plan_of(dataset, "mkl"), size=None, full=True), tmp_path / "full", num_strips=0)
+    assert figures(small)["composite"] == figures(full)["composite"]
+    assert figures(small, "temporal")["mkl"]["flicker"] > figures(full, "temporal")["mkl"]["flicker"]  # type: ignore[operator]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"methods": ("mkl", "magic")}, "there is no method 'magic'"),
+        ({"protocols": ("fair",)}, "there is no protocol 'fair'; choose of hyoutube, clean"),
+        ({"protocols": ()}, "no protocol"),
+        ({"flow": "guess"}, "there is no flow source 'guess'; choose of dis"),
+        ({"methods": ("mkl", "mkl")}, "two rows would be called 'mkl'"),
+    ],
+)
+def test_what_cannot_be_measured_is_refused_before_anything_is_written(
+    dataset: Path, tmp_path: Path, changes: dict[str, object], message: str
+) -> None:
+    with pytest.raises(InputError, match=message):
+        evaluate(replace(plan_of(dataset), **changes), tmp_path / "run")  # type: ignore[arg-type]
+    assert not (tmp_path / "run").exists()
