@@ -1,4 +1,4 @@
-"""A data set whose figures are known beforehand: a grey foreground that is off by the same number of levels everywhere."""
+"""A data set of known figures: random pictures whose foreground is too bright by the same levels everywhere."""
 
 from pathlib import Path
 

@@ -184,7 +184,7 @@ def test_predictions_of_a_third_size_are_refused_by_name(dataset: Path, tmp_path
 def test_predictions_of_another_folder_under_the_same_name_are_refused(dataset: Path, tmp_path: Path) -> None:
     first, second = (copy_frames(dataset, "real", tmp_path / name / "theirs") for name in ("a", "b"))
     evaluate(plan_of(dataset, predictions=(first,)), tmp_path / "run", num_strips=0)
-    with pytest.raises(InputError, match="theirs was measured from .*/a/theirs, not from .*/b/theirs"):
+    with pytest.raises(InputError, match=r"theirs was measured from .*/a/theirs, not from .*/b/theirs"):
         evaluate(plan_of(dataset, predictions=(second,)), tmp_path / "run", num_strips=0)
 
 

@@ -75,13 +75,12 @@ def compare(measured: Sequence[Table], *, is_hyoutube: bool) -> tuple[Table, ...
             stand in Table 1. In any other case ours stand in tables of their own.
     """
     first, *others = paper_tables()
-    if is_hyoutube:
-        for table in measured:
-            first = beside(first, table) if table.key == PROTOCOL else first
-    else:
+    if not is_hyoutube:
         note = "Measured on other data: these figures say nothing beside the literature's."
-        measured = [replace(table, notes=(note, *table.notes)) for table in measured]
-    return (first, *others, *measured)
+        return (first, *others, *(replace(table, notes=(note, *table.notes)) for table in measured))
+    for table in measured:
+        first = beside(first, table) if table.key == PROTOCOL else first
+    return (first, *others, *(table for table in measured if table.key != PROTOCOL))
 
 
 def beside(paper: Table, measured: Table) -> Table:

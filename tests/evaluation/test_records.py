@@ -1,0 +1,83 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from chromacord.errors import InputError, UnreadableFileError
+from chromacord.evaluation.records import Header, Record, open_records, read_records
+
+HEADER = Header("set-test", "ab" * 32, 2, ("hyoutube",), (256, 256), False, "dis", "1.0")
+RECORD = Record("clip/1", "mkl", 2, {"hyoutube": {"fmse": (1.5, None)}}, {"tl": (0.25,)}, 0.1, 0.2)
+
+
+def test_what_is_written_is_read_again(tmp_path: Path) -> None:
+    path = tmp_path / "records.jsonl"
+    with open_records(path, HEADER) as records:
+        records.append(RECORD)
+    assert read_records(path) == (HEADER, [RECORD])
+
+
+def test_a_record_is_on_disk_as_soon_as_it_is_measured(tmp_path: Path) -> None:
+    path = tmp_path / "records.jsonl"
+    with open_records(path, HEADER) as records:
+        records.append(RECORD)
+        assert read_records(path)[1] == [RECORD]
+
+
+def test_the_lines_are_json_that_others_can_read(tmp_path: Path) -> None:
+    path = tmp_path / "records.jsonl"
+    with open_records(path, HEADER) as records:
+        records.append(RECORD)
+    header, record = (json.loads(line) for line in path.read_text().splitlines())
+    assert header["header"]["fingerprint"] == HEADER.fingerprint
+    assert record["scores"] == {"hyoutube": {"fmse": [1.5, None]}}
+
+
+def test_a_record_that_is_there_is_not_written_again(tmp_path: Path) -> None:
+    path = tmp_path / "records.jsonl"
+    for _ in range(2):
+        with open_records(path, HEADER) as records:
+            records.append(RECORD)
+            records.append(RECORD)
+            assert ("clip/1", "mkl") in records
+    assert len(path.read_text().splitlines()) == 2
+
+
+@pytest.mark.parametrize("left", [b"", b'{"clip": "b", "met', b"\xff\xfe broken"])
+def test_a_line_that_was_cut_off_is_removed_and_the_rest_kept(tmp_path: Path, left: bytes) -> None:
+    path = tmp_path / "records.jsonl"
+    with open_records(path, HEADER) as records:
+        records.append(RECORD)
+    whole = path.read_bytes()
+    path.write_bytes(whole + left)
+    with open_records(path, HEADER) as records:
+        assert records.records == [RECORD]
+    assert path.read_bytes() == whole
+
+
+def test_a_header_that_was_cut_off_is_written_again(tmp_path: Path) -> None:
+    path = tmp_path / "records.jsonl"
+    path.write_text('{"header": {"data')
+    with open_records(path, HEADER):
+        pass
+    assert read_records(path) == (HEADER, [])
+
+
+def test_a_line_that_is_no_record_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "records.jsonl"
+    with open_records(path, HEADER) as records:
+        records.append(RECORD)
+    path.write_text(path.read_text() + '{"clip": "x"}\n')
+    with pytest.raises(UnreadableFileError, match=r"records\.jsonl:3: is no record"):
+        read_records(path)
+
+
+def test_two_runs_do_not_write_to_one_file(tmp_path: Path) -> None:
+    path = tmp_path / "records.jsonl"
+    with open_records(path, HEADER), pytest.raises(InputError, match="another run"), open_records(path, HEADER):
+        pass
+
+
+def test_a_folder_without_records_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"records\.jsonl: holds no records"):
+        read_records(tmp_path / "records.jsonl")
