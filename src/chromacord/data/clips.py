@@ -3,9 +3,9 @@
     <clip>/images/00000.jpg ...     <clip>/masks/00000.png ...          frames in order, same stems
     <set>/images/<name>.mp4         <set>/masks/<name>.mp4 or .png      one clip for each video
 
-A folder may hold many of these at any depth. A `manifest.csv` at its top (columns `path`, `kind`, `mask`, `use`) may
-say of each whether it is a `video` or holds `still`s, whether masks are `labels`, and what it is for; a folder that it
-does not name is a video, unless it holds video files.
+A folder may hold many of these, some levels deep. A `manifest.csv` in it, or in a folder above it (columns `path`,
+`kind`, `mask`, `use`), may say of each whether it is a `video` or holds `still`s, whether masks are `labels`, and what
+it is for; a folder that it does not name is a video, unless it holds video files.
 """
 
 import csv
@@ -55,11 +55,11 @@ def open_clips(
         MissingFileError: there is no clip, or an image has no mask.
         InputError: the manifest cannot be read.
     """
-    entries = _read_manifest(folder / MANIFEST)
+    entries = _read_manifests(folder)
     chosen = frozenset(labels)
     clips: list[ClipFiles] = []
     for place in find_clips(folder):
-        entry = entries.get(place.relative_to(folder).as_posix(), Entry())
+        entry = entries.get(place.absolute(), Entry())
         if use is None or entry.use == use:
             clips += _clips_in(place, folder, entry, chosen, max_frames)
     if not clips:
@@ -82,15 +82,28 @@ def _search(folder: Path, depth: int) -> Iterator[Path]:
                 yield from _search(entry, depth - 1)
 
 
-def _read_manifest(path: Path) -> dict[str, Entry]:
+def _read_manifests(folder: Path) -> dict[Path, Entry]:
+    """Return what the manifests in a folder and above it say, by absolute path; the nearest one counts."""
+    top = folder.absolute()
+    entries: dict[Path, Entry] = {}
+    for place in (*reversed(top.parents[:_MAX_DEPTH]), top):
+        entries |= _read_manifest(place / MANIFEST)
+    return entries
+
+
+def _read_manifest(path: Path) -> dict[Path, Entry]:
     if not path.is_file():
         return {}
     with path.open(encoding="utf-8-sig", newline="") as file:
-        rows = list(csv.DictReader(file))
+        reader = csv.DictReader(file)
+        if "path" not in (reader.fieldnames or ()):
+            # A manifest of something else.
+            return {}
+        rows = list(reader)
     if any(not row.get("path") for row in rows):
-        raise InputError(f"{path}: a row has no path; the first line must name the columns: path, kind, mask, use")
+        raise InputError(f"{path}: a row has no path; fill it in or take the row out")
     return {
-        row["path"].strip("/"): Entry(row.get("kind") == "still", row.get("mask") == "labels", row.get("use") or "")
+        path.parent / row["path"]: Entry(row.get("kind") == "still", row.get("mask") == "labels", row.get("use") or "")
         for row in rows
     }
 

@@ -28,6 +28,9 @@ SPACING = 5
 REAL, MASK, COMPOSITE = "real_videos", "foreground_mask", "synthetic_composite_videos"
 """The folders' names in the lists."""
 
+MANIFEST = "manifest.json"
+"""Lies in data sets that `chromacord synthesize` made, and not in HYouTube itself."""
+
 TEMPORAL_LIST = "tl_task.txt"
 
 _SPELLINGS = {
@@ -66,7 +69,7 @@ def open_hyoutube(
     split: str = "test",
     size: Size | None = WORKING_SIZE,
     lists: Path | None = None,
-    name: str = "hyoutube",
+    name: str | None = None,
 ) -> FileDataset:
     """Open HYouTube, or a data set in its layout.
 
@@ -76,7 +79,7 @@ def open_hyoutube(
             `<split>_list.txt` or `<split>.txt`, the first that exists.
         size: what pictures are resized to; None: as they are.
         lists: folder with the lists; None: `folder`.
-        name: of the data set, before the split.
+        name: of the data set, before the split; None: "hyoutube", of a synthesized set the folder's name.
 
     Raises:
         MissingFileError: there is no such list, or it names files that do not exist (first ten, and their number).
@@ -86,6 +89,8 @@ def open_hyoutube(
     lines = _read_list(path)
     clips = _clips(_Folders(folder), lines)
     check_files(clips, where=str(path))
+    if name is None:
+        name = folder.absolute().name if (folder / MANIFEST).is_file() else "hyoutube"
     return FileDataset(f"{name}-{split}", clips, size=size)
 
 

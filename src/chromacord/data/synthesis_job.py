@@ -13,7 +13,7 @@ from pathlib import Path
 
 from chromacord.color.cube import Cube
 from chromacord.data.files import ClipFiles, FileDataset, FramePictures, PictureFiles
-from chromacord.data.hyoutube import COMPOSITE, MASK, REAL
+from chromacord.data.hyoutube import COMPOSITE, MANIFEST, MASK, REAL
 from chromacord.data.pool import run_all
 from chromacord.data.synthesis import RANDOM, Recipe, derive_seed, draw_luts, make_change, recolor, to_bytes
 from chromacord.errors import ChromacordWarning, OutputExistsError
@@ -21,7 +21,6 @@ from chromacord.io.staging import StagedFolder, check_folder, output_errors, wri
 from chromacord.io.stills import write_jpeg, write_png
 from chromacord.types import Progress
 
-MANIFEST = "manifest.json"
 _JPEG_SUFFIXES = (".jpg", ".jpeg")
 
 
@@ -140,9 +139,9 @@ def plan(clips: FileDataset, luts: Mapping[str, Cube] | None, recipe: Recipe) ->
     for clip in clips.names:
         drawn = [RANDOM] * recipe.per_clip
         if luts is not None:
-            drawn = draw_luts(list(luts), count=recipe.per_clip, seed=recipe.seed, clip=clip)
+            drawn = draw_luts(list(luts), count=recipe.per_clip, seed=recipe.seed, clip=videos[clip])
         for number, lut in enumerate(drawn, start=1):
-            seed = derive_seed(recipe.seed, clip, number)
+            seed = derive_seed(recipe.seed, videos[clip], number)
             pairs.append(Pair(clip, videos[clip], f"object_{number}", lut, hashes.get(lut), seed))
     return pairs
 
