@@ -57,6 +57,18 @@ def test_frames_are_scored_each_by_itself(protocol: str) -> None:
     }
 
 
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_tables_are_told_which_side_is_better(protocol: str) -> None:
+    real = noise()
+    near, far = (score(protocol, real + size * noise(seed=1), real, square()) for size in (0.05, 0.15))
+    for key in PROTOCOLS[protocol].metrics:
+        assert (near[key] > far[key]) == METRICS[key].higher_is_better, key
+
+
+def test_hyoutube_scores_pictures_of_256_by_256() -> None:
+    assert PROTOCOLS["hyoutube"].size == (256, 256)
+
+
 def test_hyoutube_divides_the_whole_pictures_error_by_the_foregrounds_area() -> None:
     found = score("hyoutube", *framed(), square())
     whole = (256 * 100 + 3840 * 1) / 4096

@@ -175,6 +175,17 @@ def test_pairs_without_foreground_have_no_figures() -> None:
     assert scores["flicker"].isnan().tolist() == [True, True, False]
 
 
+def test_a_trace_of_foreground_is_none_to_rtl_and_flicker() -> None:
+    trace = torch.zeros(2, 1, HEIGHT, WIDTH)
+    trace[..., 5:8, 5:8] = 0.1  # 0.9 pixels in each frame, 0.09 in common
+    scores = score_pairs(noise(2), noise(2, seed=1), trace, flow=still(2))
+    assert scores["rtl"].isnan().all()
+    assert scores["flicker"].isnan().all()
+    whole = score_pairs(noise(2), noise(2, seed=1), 10 * trace, flow=still(2))
+    assert not whole["rtl"].isnan().any()
+    assert not whole["flicker"].isnan().any()
+
+
 def test_a_perfect_result_is_steady_by_rtl_and_flicker_whatever_the_flow() -> None:
     real = moving(3)
     flow = 3 * torch.randn(2, 2, HEIGHT, WIDTH, generator=torch.Generator().manual_seed(0))
@@ -182,6 +193,14 @@ def test_a_perfect_result_is_steady_by_rtl_and_flicker_whatever_the_flow() -> No
     assert (scores["rtl"] == 0).all()
     assert (scores["flicker"] == 0).all()
     assert (scores["tl"] > 0).all()
+
+
+def test_tables_are_told_that_less_is_better() -> None:
+    real = moving(3)
+    near, far = (score_pairs(real + size * noise(3), real, middle(3), flow=still(3)) for size in (0.02, 0.2))
+    for key in TEMPORAL_METRICS:
+        assert not METRICS[key].higher_is_better
+        assert (near[key] < far[key]).all(), key
 
 
 def test_all_figures_at_once_are_the_figures_one_by_one() -> None:

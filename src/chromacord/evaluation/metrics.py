@@ -117,7 +117,7 @@ def check_clip(harmonized: Tensor, real: Tensor, mask: Tensor) -> None:
             f"harmonized {tuple(harmonized.shape)}, real {tuple(real.shape)} and mask {tuple(mask.shape)} must have "
             "the same frames and size; resize the predictions or choose another --size"
         )
-    finite = harmonized.isfinite().all(dim=3).all(dim=2).all(dim=1)
+    finite = harmonized.sum(dim=(1, 2, 3), dtype=torch.float64).isfinite()  # one bad value makes the sum bad
     if not finite.all():
         raise NonFiniteError(f"the harmonized frame at position {int(finite.int().argmin())} holds NaN or infinity")
 
@@ -245,7 +245,9 @@ def _foreground_mean(squared: Tensor, mask: Tensor) -> float:
 
 def _foreground_delta_e(harmonized: Tensor, real: Tensor, mask: Tensor) -> float:
     """Return the mean CIEDE2000, calculated where the mask (H, W) has weight only: it is the dearest figure."""
-    chosen = mask > 0
-    weight = mask[chosen]
-    difference = delta_e_2000(*(srgb_to_lab(frame[:, chosen][None]) for frame in (harmonized, real)))[0]
+    weight = mask.flatten()
+    chosen = weight.nonzero()[:, 0]
+    weight = weight[chosen]
+    labs = (srgb_to_lab(frame.flatten(1).index_select(1, chosen)[None]) for frame in (harmonized, real))
+    difference = delta_e_2000(*labs)[0]
     return float((difference * weight).sum(dtype=torch.float64) / weight.sum(dtype=torch.float64))

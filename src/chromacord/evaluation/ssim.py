@@ -2,7 +2,7 @@
 Similarity" (2004), with the 11 x 11 Gaussian window that the paper uses.
 
 Means and products are taken in float64. In float32 the variances, differences of large numbers, have more noise than
-the constants that should keep flat places calm: up to 0.1 at a pixel and 5e-5 in the mean of a picture.
+the constants of `dynamic_range` 1 that should keep flat places calm: up to 0.1 at a pixel, 1e-4 in a frame's mean.
 """
 
 import cv2
