@@ -5,6 +5,7 @@ import av
 import pytest
 
 from chromacord.cli.harmonize import summary_line
+from chromacord.methods import DEFAULT_METHOD
 from chromacord.pipeline.job import Summary
 from tests.cli.conftest import Run
 
@@ -20,7 +21,7 @@ def test_a_clip_is_harmonized_and_told_in_one_line(run: Run, footage: Path, tmp_
     assert done.code == 0
     assert done.err == ""
     assert done.out.count("\n") == 1
-    assert done.out.startswith(f"{out}: 10 frames, 1 shot, mkl, ")
+    assert done.out.startswith(f"{out}: 10 frames, 1 shot, {DEFAULT_METHOD}, ")
     assert count_frames(out) == 10
 
 
