@@ -220,6 +220,11 @@ class TestMattes:
         planes = (*flat(RGB8, 0, 0, 0), ramp())
         assert reader.read(planes) is planes[3]
 
+    def test_a_coloured_matte_counts_by_its_luma(self) -> None:
+        reader = MatteReader(replace(info(RGB8), codec="png"), from_alpha=False)
+        planes = tuple(np.diag([255, 255, 255]).astype(np.uint8)[i : i + 1] for i in range(3))
+        assert reader.read(planes)[0].tolist() == [54, 182, 18]  # BT.709: 0.2126, 0.7152, 0.0722 of 255
+
     def test_limited_range_is_widened(self) -> None:
         matte = replace(info(YUV420, BT709), codec="ffv1")
         plane = np.array([[0, 16, 126, 235, 255]], np.uint8)

@@ -65,6 +65,9 @@ def _names(*families: str, depths: tuple[int, ...]) -> tuple[str, ...]:
 
 _YUV = ("yuv420p", "yuv422p", "yuv444p")
 
+LOSSLESS = ("ffv1", "huffyuv", "ffvhuff", "utvideo", "rawvideo", "v210", "r210", "png", "qtrle", "magicyuv")
+"""libav's names of codecs of video files that keep every sample."""
+
 CODECS: dict[str, Codec] = {
     "h264": Codec(
         "libx264",
@@ -140,7 +143,7 @@ CODECS: dict[str, Codec] = {
         ),
         (".mkv", ".avi"),
         {"level": "3", "slicecrc": "1", "g": "1"},
-        families=("ffv1", "huffyuv", "ffvhuff", "utvideo", "rawvideo", "v210", "png", "qtrle", "magicyuv"),
+        families=LOSSLESS,
     ),
     "mjpeg": Codec(
         "mjpeg",

@@ -2,18 +2,18 @@
 
 from dataclasses import replace
 
+import cv2
 import numpy as np
 
-from chromacord.color.spaces import code_scale
+from chromacord.color.spaces import LUMA_WEIGHTS, code_scale
+from chromacord.io.codecs import LOSSLESS
 from chromacord.types import Colorimetry, PixelFormat, Plane, VideoInfo
 
 CODEC_NOISE = 4 / 255
 """Lossy codecs leave a matte's black at a few codes above 0 all over the picture (up to 3 of 255 at usual
 qualities). Values this near to black or white are taken for black or white, and the ramp between is stretched."""
 
-_LOSSLESS = frozenset(
-    {"ffv1", "huffyuv", "ffvhuff", "utvideo", "png", "qtrle", "rawvideo", "v210", "r210", "tiff", "openexr", "dpx"}
-)
+_LOSSLESS = frozenset({*LOSSLESS, "tiff", "openexr", "dpx"})
 # Whatever it does to colours, ProRes keeps alpha to the bit.
 _LOSSLESS_ALPHA = _LOSSLESS | {"prores"}
 
@@ -26,15 +26,11 @@ class MatteReader:
 
         Args:
             source: what the frames are of.
-            from_alpha: read the alpha plane; otherwise luma, or the first colour of RGB (mattes are grey).
+            from_alpha: read the alpha plane; otherwise luma.
         """
         self._from_alpha = from_alpha
-        pixel_format = source.pixel_format
-        scale, offset = float(pixel_format.max_code), 0.0
-        if not from_alpha:
-            scale, offset = code_scale(source.colorimetry, pixel_format)[:2]
-        noise = scale * CODEC_NOISE if is_lossy(source, from_alpha=from_alpha) else 0.0
-        self._black, self._white = offset + noise, offset + scale - noise
+        pixel_format = self._format = source.pixel_format
+        self._black, self._white = matte_levels(source, from_alpha=from_alpha)
         depth = 16 if pixel_format.is_float else pixel_format.depth
         gray = PixelFormat("gray", depth)
         self._has_plain_codes = not pixel_format.is_float and (self._black, self._white) == (0, gray.max_code)
@@ -49,13 +45,46 @@ class MatteReader:
 
     def read(self, planes: tuple[Plane, ...]) -> Plane:
         """Return the coverage of one frame. Shape (height, width)."""
-        plane = planes[-1 if self._from_alpha else 0]
+        plane = matte_plane(planes, self._format, from_alpha=self._from_alpha)
         if self._has_plain_codes:
             return plane
         gray = self.info.pixel_format
         coverage = (plane.astype(np.float32) - np.float32(self._black)) * np.float32(1 / (self._white - self._black))
         codes: Plane = np.rint(np.clip(coverage, 0, 1) * gray.max_code).astype(gray.dtype)
         return codes
+
+
+def matte_plane(planes: tuple[Plane, ...], pixel_format: PixelFormat, *, from_alpha: bool) -> Plane:
+    """Return the plane of a frame that holds coverage, as its own codes. Shape (height, width).
+
+    Args:
+        planes: of the frame.
+        pixel_format: of the planes; the luma of R'G'B' is that of BT.709.
+        from_alpha: take alpha; otherwise luma.
+    """
+    if from_alpha:
+        return planes[-1]
+    if pixel_format.model != "rgb":
+        return planes[0]
+    red, blue = LUMA_WEIGHTS[1]
+    luma: Plane = cv2.transform(
+        cv2.merge([np.ascontiguousarray(p) for p in planes[:3]]), np.array([[red, 1 - red - blue, blue]])
+    )
+    return luma
+
+
+def matte_levels(source: VideoInfo, *, from_alpha: bool) -> tuple[float, float]:
+    """Return the largest code that means no coverage, and the smallest that means full coverage.
+
+    Args:
+        source: what holds the coverage; what its codec leaves as noise counts as none, or as full.
+        from_alpha: in its alpha plane; otherwise in its luma.
+    """
+    scale, offset = float(source.pixel_format.max_code), 0.0
+    if not from_alpha:
+        scale, offset = code_scale(source.colorimetry, source.pixel_format)[:2]
+    noise = scale * CODEC_NOISE if is_lossy(source, from_alpha=from_alpha) else 0.0
+    return offset + noise, offset + scale - noise
 
 
 def is_lossy(source: VideoInfo, *, from_alpha: bool) -> bool:

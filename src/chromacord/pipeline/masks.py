@@ -6,12 +6,9 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from chromacord.color.spaces import code_scale
-from chromacord.io.mattes import CODEC_NOISE, is_lossy
+from chromacord.io.mattes import matte_levels, matte_plane
 from chromacord.pipeline.proxy import scaled
 from chromacord.types import Alpha, Box, FloatArray, Frame, Plane, Size, VideoInfo
-
-BT709_LUMA = (0.2126, 0.7152, 0.0722)
 
 
 @dataclass(frozen=True)
@@ -91,25 +88,11 @@ class MaskReader:
         self._from_alpha = from_alpha
         self._turns = 0 if from_alpha else (mask.rotation - composite.rotation) // 90 % 4
         self._size = composite.size if fit else None
-        scale, offset = (
-            (float(mask.pixel_format.max_code), 0.0)
-            if from_alpha
-            else code_scale(mask.colorimetry, mask.pixel_format)[:2]
-        )
-        noise = scale * CODEC_NOISE if is_lossy(mask, from_alpha=from_alpha) else 0.0
-        self._black, self._white = offset + noise, offset + scale - noise
+        self._black, self._white = matte_levels(mask, from_alpha=from_alpha)
 
     def read(self, frame: Frame) -> Mask:
         """Return the mask that a frame holds."""
-        if self._from_alpha:
-            plane = frame.planes[-1]
-        elif self._format.model == "rgb":
-            plane = cv2.transform(
-                cv2.merge([np.ascontiguousarray(p) for p in frame.planes[:3]]).astype(np.float32),
-                np.array([BT709_LUMA]),
-            )
-        else:
-            plane = frame.planes[0]
+        plane = matte_plane(frame.planes, self._format, from_alpha=self._from_alpha)
         if self._turns:
             plane = np.ascontiguousarray(np.rot90(plane, self._turns))
         if self._size is not None and plane.shape != self._size:
