@@ -8,8 +8,9 @@ from tests.pipeline.scenes import SIZE, as_mask, describe, masked, noise_frame, 
 from chromacord.color.alpha import over
 from chromacord.color.spaces import code_to_rgb
 from chromacord.color.transforms import AffineField, ColorTransform, Identity, Lut3d, lattice
+from chromacord.io.overlay import block_mean
 from chromacord.pipeline.masks import MaskedFrame
-from chromacord.pipeline.render import Renderer, block_mean, unpack
+from chromacord.pipeline.render import Renderer, unpack
 from chromacord.types import Alpha, Box, Frame, PixelFormat, Size
 
 FORMATS = {
@@ -254,4 +255,4 @@ def test_a_layer_over_a_straight_transparency_is_graded_in_full() -> None:
 def test_block_means_at_odd_edges_average_what_there_is() -> None:
     values = np.arange(15, dtype=np.float32).reshape(3, 5)
     expected = [[3, 5, 6.5], [10.5, 12.5, 14]]
-    np.testing.assert_allclose(block_mean(values, 1, 1), expected)
+    np.testing.assert_allclose(block_mean(values, (1, 1)), expected)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import cv2
 import numpy as np
 
 from chromacord.color.alpha import over
@@ -144,10 +145,11 @@ def block_mean(values: FloatArray, shift: tuple[int, int]) -> FloatArray:
         return values
     rows, columns = 1 << down, 1 << right
     height, width = values.shape
-    padded = np.pad(values, ((0, -height % rows), (0, -width % columns)), mode="edge")
-    blocks = padded.reshape(padded.shape[0] // rows, rows, padded.shape[1] // columns, columns)
-    mean: FloatArray = blocks.mean(axis=(1, 3), dtype=np.float32)
-    return mean
+    if height % rows or width % columns:
+        values = np.pad(values, ((0, -height % rows), (0, -width % columns)), mode="edge")
+    size = (values.shape[1] // columns, values.shape[0] // rows)
+    means: FloatArray = cv2.resize(values, size, interpolation=cv2.INTER_AREA)
+    return means
 
 
 def _weighted_mean(values: FloatArray, alpha: FloatArray, shift: tuple[int, int]) -> FloatArray:

@@ -11,6 +11,7 @@ import numpy as np
 
 from chromacord.color.alpha import over, premultiply, unpremultiply
 from chromacord.color.transforms import ColorTransform, Identity
+from chromacord.io.overlay import block_mean
 from chromacord.pipeline.grading import Grading, grading
 from chromacord.pipeline.masks import MaskedFrame
 from chromacord.types import Alpha, Box, FloatArray, Frame, PixelFormat, Plane, VideoInfo
@@ -65,7 +66,7 @@ class Renderer:
         """Cut a box into strips of rows, aligned to whole chroma samples."""
         whole = self._aligned(box)
         down = self._grid[0]
-        rows = max(1, STRIP_PIXELS // (whole.right - whole.left)) + down >> down << down
+        rows = -(-max(1, STRIP_PIXELS // (whole.right - whole.left)) >> down << down)
         for start in range(whole.top, whole.bottom, rows):
             yield Box(start, whole.left, min(start + rows, whole.bottom), whole.right)
 
@@ -124,7 +125,7 @@ class Renderer:
         down, right = pixel_format.subsampling if is_chroma and pixel_format.model == "yuv" else (0, 0)
         part = plane[strip.top >> down : -(-strip.bottom >> down), strip.left >> right : -(-strip.right >> right)]
         if down or right:
-            changed = part.astype(np.float32) + block_mean(changed - before, down, right)
+            changed = part.astype(np.float32) + block_mean(changed - before, (down, right))
         part[...] = changed if pixel_format.is_float else rounded(changed, pixel_format)
 
 
@@ -178,19 +179,3 @@ def rounded(codes: FloatArray, pixel_format: PixelFormat) -> Plane:
     is_byte = pixel_format.depth == 8
     saturated: Plane = cv2.add(codes, 0.0, dtype=cv2.CV_8U if is_byte else cv2.CV_16U)
     return saturated if is_byte or pixel_format.depth == 16 else np.minimum(saturated, pixel_format.max_code)
-
-
-def block_mean(values: FloatArray, down: int, right: int) -> FloatArray:
-    """Average blocks of 2**down rows and 2**right columns; blocks cut by the far edges average what there is.
-
-    Args:
-        values: Shape (height, width).
-        down, right: log2 of the block's height and width.
-    """
-    rows, columns = 1 << down, 1 << right
-    height, width = values.shape
-    if height % rows or width % columns:
-        values = np.pad(values, ((0, -height % rows), (0, -width % columns)), mode="edge")
-    size = (values.shape[1] // columns, values.shape[0] // rows)
-    means: FloatArray = cv2.resize(values, size, interpolation=cv2.INTER_AREA)
-    return means
