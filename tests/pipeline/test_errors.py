@@ -191,6 +191,9 @@ def running(footage: Path, out: Path, *, before: str = "") -> subprocess.Popen[s
     )
     assert process.stdout is not None
     assert process.stdout.readline() == "rendering\n"
+    deadline = time.monotonic() + 30
+    while not any(out.parent.iterdir()) and time.monotonic() < deadline:
+        time.sleep(0.02)  # the frame is written by another thread
     return process
 
 

@@ -75,17 +75,17 @@ class Outputs:
         """Refuse outputs that are inputs or each other, before any work is done.
 
         Raises:
-            OutputExistsError: says which.
+            OutputExistsError, OutputError: says which; also where one exists, or cannot be written.
         """
         files = [path for path in (Path(self.clip), self.grade, self.preview) if path is not None]
         places = [path.absolute() for path in files]
         for number, (path, place) in enumerate(zip(files, places, strict=True)):
-            if any(place == other.absolute() for other in inputs):
-                raise OutputExistsError(f"{path}: is also an input; choose another output")
             if place in places[:number]:
                 raise OutputExistsError(f"{path}: is asked for twice; give each output a name of its own")
-        if self.grade is not None:
-            check_output(self.grade, force=self.force, inputs=inputs)
+        # The clip's sink is opened before the analysis and checks for itself; these two come after it.
+        for later in (self.grade, self.preview):
+            if later is not None:
+                check_output(later, force=self.force, inputs=inputs)
 
 
 @dataclass
@@ -316,8 +316,8 @@ class Job:
 
 
 def clip_name(path: Path) -> str:
-    """Return a clip's name without suffix and frame number: "shot" for "shot.%04d.exr" and "shot.mp4"."""
-    return re.sub(r"([._-]?(%0?\d*d|#+|@+))?(\.\w+)?$", "", path.name, count=1) or path.name
+    """Return a clip's name without suffix and frame number: "shot" for "shot.%04d.exr", "shot/%04d.exr", "shot.mp4"."""
+    return re.sub(r"([._-]?(%0?\d*d|#+|@+))?(\.\w+)?$", "", path.name, count=1) or path.absolute().parent.name
 
 
 def _warn(message: str) -> None:

@@ -8,14 +8,13 @@ import cv2
 import numpy as np
 
 from chromacord.io import Encoding, FrameSink, open_sink
+from chromacord.io.image_formats import is_image_name
 from chromacord.pipeline.masks import shown_size
 from chromacord.pipeline.proxy import proxy
 from chromacord.types import Alpha, Colorimetry, Frame, PixelFormat, Size, VideoInfo
 
 MAX_WIDTH = 1920
 """Of each half. Enough to judge colours on any screen, and within what H.264 decoders take for both together."""
-
-IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff"})
 
 
 class Preview:
@@ -42,7 +41,8 @@ class Preview:
             inputs: files that the run reads, which are never replaced.
         """
         self._info = info
-        self._only = picture_of if is_picture(path) else None
+        is_picture = is_image_name(path.name)
+        self._only = picture_of if is_picture else None
         upright = shown_size(info)
         scale = min(1.0, MAX_WIDTH / upright.width)
         self._half = Size(*(max(2, round(length * scale / 2) * 2) for length in upright))
@@ -51,12 +51,13 @@ class Preview:
             size=Size(self._half.height, 2 * self._half.width),
             pixel_format=PixelFormat("rgb", 8, alpha=Alpha.NONE),
             colorimetry=Colorimetry(1, 1, 0, full_range=True),
-            codec="png" if is_picture(path) else "h264",
+            codec="rawvideo",
+            container="frames",
             rotation=0,
             pixel_aspect=Fraction(1) if info.rotation % 180 else info.pixel_aspect,
-            num_frames=1 if is_picture(path) else info.num_frames,
+            num_frames=1 if is_picture else info.num_frames,
         )
-        encoding = Encoding() if is_picture(path) else Encoding("h264", 20, "veryfast")
+        encoding = Encoding() if is_picture else Encoding("h264", 20, "veryfast")
         self.sink: FrameSink = open_sink(
             path, described, encoding=encoding, force=force, copy_streams=False, trimmed=trimmed, inputs=inputs
         )
@@ -73,8 +74,3 @@ class Preview:
         size = Size(self._half.width, self._half.height) if turns % 2 else self._half
         codes = np.rint(proxy(frame, self._info, size) * 255).astype(np.uint8)
         return np.ascontiguousarray(np.rot90(codes, turns))
-
-
-def is_picture(path: Path) -> bool:
-    """Whether a preview of this name is one picture."""
-    return path.suffix.lower() in IMAGE_SUFFIXES
