@@ -45,3 +45,10 @@ def test_pictures_that_are_too_small_are_refused_in_words() -> None:
         DISFlow()(tiny, tiny)
     wide = torch.zeros(1, 3, 8, 12)
     assert DISFlow()(wide, wide).shape == (1, 2, 8, 12)
+
+
+def test_colors_are_rounded_to_codes_and_not_cut_off() -> None:
+    whole = (255 * texture()).round() / 255
+    first, second = whole[..., 8:-8, 8:-8], whole[..., 6:-10, 5:-11]
+    stripes = 0.3 / 255 * (torch.arange(84) % 2)
+    assert torch.equal(DISFlow()(first - stripes, second + stripes), DISFlow()(first, second))
