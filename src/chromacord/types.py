@@ -152,6 +152,9 @@ class VideoInfo:
     """One line for each subtitle, data or attachment stream."""
 
     timecode: str | None = None
+    hdr_metadata: tuple[str, ...] = field(default=())
+    """What the picture says of the display it was graded on: "mastering display", "content light level"."""
+
     first_number: int = 0
     """Number in the name of a sequence's first file."""
 

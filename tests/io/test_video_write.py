@@ -349,6 +349,19 @@ def test_what_a_container_drops_is_said(tmp_path: Path) -> None:
     assert copy.info.pixel_aspect == Fraction(4, 3)
 
 
+def test_lost_hdr_metadata_is_said(tmp_path: Path) -> None:
+    static = "master-display=G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(10000000,1):max-cll=1000,400"
+    options = {"x265-params": f"log-level=none:bframes=0:hdr10=1:{static}"}
+    pq = Colorimetry(9, 16, 9, full_range=False)
+    path = make_clip(tmp_path / "in.mp4", codec="libx265", pix_fmt="yuv420p10le", options=options, colorimetry=pq)
+    source = VideoSource(path)
+    assert source.info.hdr_metadata == ("mastering display", "content light level")
+    with pytest.warns(ChromacordWarning, match=r"mastering display and content light level \(HDR\) is not kept"):
+        copy = transcode(source, tmp_path / "out.mp4")
+    assert copy.info.hdr_metadata == ()
+    assert copy.info.colorimetry == pq
+
+
 def test_hevc_is_tagged_as_apple_players_want_it(tmp_path: Path) -> None:
     source = VideoSource(make_clip(tmp_path / "in.mkv", codec="libx265", num_frames=2))
     transcode(source, tmp_path / "out.mp4")

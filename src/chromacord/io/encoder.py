@@ -66,6 +66,12 @@ class VideoSink(FrameSink):
         self._staged = StagedFile(self.path, force=force)
         self._choice = choose(replace(like, size=self._size), self.path, encoding.codec)
         self._warn_of_drops()
+        if like.hdr_metadata:
+            warnings.warn(
+                f"{self.path}: the source's {' and '.join(like.hdr_metadata)} (HDR) is not kept, its colour tags are",
+                ChromacordWarning,
+                stacklevel=2,
+            )
         self._count, self._origin, self._end = 0, 0, Fraction(0)
         self._durations: dict[int, int] = {}
         copies = copy_streams and like.container not in ("sequence", "still")

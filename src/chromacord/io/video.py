@@ -6,12 +6,14 @@ import warnings
 from collections.abc import Generator, Iterator
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import av.error
 from av.codec.context import CodecContext
 from av.container import InputContainer
 from av.packet import Packet
+from av.sidedata.sidedata import Type as SideDataType
 from av.stream import Disposition
 from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
@@ -25,6 +27,10 @@ from chromacord.io.remux import describe_streams, find_timecode
 from chromacord.io.urls import file_url
 from chromacord.types import Alpha, Frame, PixelFormat, Size, VideoInfo
 
+_HDR_METADATA = {
+    SideDataType.MASTERING_DISPLAY_METADATA: "mastering display",
+    SideDataType.CONTENT_LIGHT_LEVEL: "content light level",
+}
 _MAX_THREADS = 8
 _THREADS_BYTES = 100_000_000
 """What decoding in threads may take: each holds a picture. At 4K that is 8 threads for 8 bits, 4 for more."""
@@ -258,7 +264,13 @@ def _read_info(
         audio=audio,
         other_streams=others,
         timecode=find_timecode(container, picture=stream),
+        hdr_metadata=_hdr_metadata(first),
     )
+
+
+def _hdr_metadata(picture: av.VideoFrame) -> tuple[str, ...]:
+    side_data: Any = picture.side_data  # PyAV's stub has names for its keys, which are numbers
+    return tuple(name for kind, name in _HDR_METADATA.items() if side_data.get(kind) is not None)
 
 
 def _num_frames(stream: VideoStream) -> int | None:

@@ -55,6 +55,7 @@ class Preview:
             container="frames",
             rotation=0,
             pixel_aspect=Fraction(1) if info.rotation % 180 else info.pixel_aspect,
+            hdr_metadata=(),
             num_frames=1 if is_picture else info.num_frames,
         )
         encoding = Encoding() if is_picture else Encoding("h264", 20, "veryfast")
