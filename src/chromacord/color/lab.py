@@ -44,22 +44,21 @@ def delta_e_2000(first: Tensor, second: Tensor) -> Tensor:
         Not negative, symmetric. Shape (N, ...).
     """
     (lightness_1, chroma_1, hue_1), (lightness_2, chroma_2, hue_2) = _adjusted(first, second)
-    either_grey = chroma_1 * chroma_2 == 0
     turn = hue_2 - hue_1
     half = _half_turn(turn)
     turn = torch.where(turn > half, turn - 2 * math.pi, torch.where(turn < -half, turn + 2 * math.pi, turn))
-    delta_hue = 2 * (chroma_1 * chroma_2).sqrt() * torch.sin(turn / 2)  # eqs. 10 and 11; 0 where either is grey
+    delta_hue = 2 * (chroma_1 * chroma_2).sqrt() * torch.sin(turn / 2)  # eqs. 10 and 11
     delta_chroma = chroma_2 - chroma_1
 
     lightness, chroma = (lightness_1 + lightness_2) / 2, (chroma_1 + chroma_2) / 2
-    hue = _mean_hue(hue_1, hue_2, either_grey)
+    hue = _mean_hue(hue_1, hue_2)
     away = (lightness - 50).square()
     light = (lightness_2 - lightness_1) / (1 + 0.015 * away / (20 + away).sqrt())  # eq. 18
     chromatic = delta_chroma / (1 + 0.045 * chroma)  # eq. 19
     tangential = delta_hue / (1 + 0.015 * chroma * _hue_weight(hue))  # eq. 20
     rotation = _rotation(chroma, hue)
     squared = light.square() + chromatic.square() + tangential.square() + rotation * chromatic * tangential
-    return squared.clamp_min(0).sqrt()  # eq. 22
+    return squared.sqrt()  # eq. 22; never negative, since the rotation lies above -2
 
 
 def _adjusted(first: Tensor, second: Tensor) -> list[tuple[Tensor, Tensor, Tensor]]:
@@ -85,12 +84,15 @@ def _half_turn(hue: Tensor) -> float:
     return math.pi * (1 + 4 * torch.finfo(hue.dtype).eps)
 
 
-def _mean_hue(first: Tensor, second: Tensor, either_grey: Tensor) -> Tensor:
-    """Return the hue half-way along the shorter arc (eq. 14); a grey has no hue, so the other's counts."""
+def _mean_hue(first: Tensor, second: Tensor) -> Tensor:
+    """Return the hue half-way along the shorter arc (eq. 14).
+
+    The equation's case of a grey, which has no hue, is left out: all that the hue enters is then multiplied by 0.
+    """
     total = first + second
     around = (first - second).abs() > _half_turn(total)
     across = torch.where(total < 2 * math.pi, total + 2 * math.pi, total - 2 * math.pi)
-    return torch.where(either_grey, total, torch.where(around, across, total) / 2)
+    return torch.where(around, across, total) / 2
 
 
 def _hue_weight(hue: Tensor) -> Tensor:
