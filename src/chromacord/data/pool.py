@@ -4,6 +4,7 @@ import multiprocessing
 import multiprocessing.connection
 import os
 import signal
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -13,7 +14,7 @@ from typing import TypeVar
 import cv2
 import torch
 
-from chromacord.errors import ProcessDiedError
+from chromacord.errors import ChromacordWarning, ProcessDiedError
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -33,6 +34,9 @@ def run_all(function: Callable[[Task], Result], tasks: Sequence[Task], *, jobs: 
     Raises:
         ProcessDiedError: a process was ended from outside.
         Exception: what the function raised first; no further tasks are begun then.
+
+    Warns:
+        ChromacordWarning: what the function warned of.
     """
     jobs = min(jobs or os.cpu_count() or 1, len(tasks))
     if jobs <= 1:
@@ -42,8 +46,11 @@ def run_all(function: Callable[[Task], Result], tasks: Sequence[Task], *, jobs: 
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=_start)
     try:
-        for future in as_completed([pool.submit(function, task) for task in tasks]):
-            yield future.result()
+        for future in as_completed([pool.submit(_call, function, task) for task in tasks]):
+            result, messages = future.result()
+            for message in messages:
+                warnings.warn(ChromacordWarning(message), stacklevel=2)
+            yield result
     except BrokenProcessPool as error:
         raise ProcessDiedError(
             "a process was ended from outside, perhaps for want of memory; run the command again to go on, with fewer "
@@ -51,6 +58,14 @@ def run_all(function: Callable[[Task], Result], tasks: Sequence[Task], *, jobs: 
         ) from error
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _call(function: Callable[[Task], Result], task: Task) -> tuple[Result, list[str]]:
+    """Call the function; what it warns of goes to the process that asked, which knows how to show it."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        result = function(task)
+    return result, [str(each.message) for each in caught if issubclass(each.category, ChromacordWarning)]
 
 
 def _start() -> None:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import shutil
 import time
 import warnings
@@ -9,14 +10,14 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from itertools import islice
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from chromacord.color.cube import Cube
 from chromacord.data.files import ClipFiles, FileDataset, FramePictures, PictureFiles
 from chromacord.data.hyoutube import COMPOSITE, MANIFEST, MASK, REAL
 from chromacord.data.pool import run_all
 from chromacord.data.synthesis import RANDOM, Recipe, derive_seed, draw_luts, make_change, recolor, to_bytes
-from chromacord.errors import ChromacordWarning, OutputExistsError
+from chromacord.errors import ChromacordWarning, InputError, OutputExistsError
 from chromacord.io.staging import StagedFolder, check_folder, output_errors, write_text
 from chromacord.io.stills import write_jpeg, write_png
 from chromacord.types import Progress
@@ -147,13 +148,15 @@ def plan(clips: FileDataset, luts: Mapping[str, Cube] | None, recipe: Recipe) ->
 
 
 def _video_names(names: tuple[str, ...]) -> dict[str, str]:
-    """Return a folder's name for each clip: the last part of its name where that is enough."""
-    last = Counter(name.rpartition("/")[2] for name in names)
-    short = {name: name.rpartition("/")[2] for name in names}
+    """Return a folder's name for each clip: its name without the folders that all clips lie in."""
+    paths = {name: PurePosixPath(name) for name in names}
+    common = os.path.commonpath([path.parent for path in paths.values()])
     # Blanks would end a path in the lists.
-    return {
-        name: "_".join((short[name] if last[short[name]] == 1 else name.replace("/", "_")).split()) for name in names
-    }
+    videos = {name: "_".join("_".join(path.relative_to(common).parts).split()) for name, path in paths.items()}
+    video, times = Counter(videos.values()).most_common(1)[0]
+    if times > 1:
+        raise InputError(f"{times} clips would be called {video}; rename their folders")
+    return videos
 
 
 def _hash(cube: Cube) -> str:
