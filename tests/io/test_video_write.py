@@ -7,9 +7,8 @@ import av
 import numpy as np
 import pytest
 
-from chromacord.color.spaces import code_scale, code_to_rgb, rgb_to_code
+from chromacord.color.spaces import code_to_rgb, rgb_to_code
 from chromacord.errors import ChromacordWarning
-from chromacord.io import open_sink, open_source
 from chromacord.io.base import Encoding
 from chromacord.io.encoder import VideoSink
 from chromacord.io.pixels import describe, planes_of
@@ -253,23 +252,6 @@ def test_grey_becomes_limited_luma(tmp_path: Path) -> None:
     assert (np.abs(frame.planes[1].astype(int) - 128) <= 1).all()
 
 
-@pytest.mark.parametrize("name", ["out.mp4", "out.png"])
-def test_grey_of_limited_range_keeps_its_light(tmp_path: Path, name: str) -> None:
-    """swscale takes grey for full range whatever it is told; images always are."""
-    ramp = np.tile(np.arange(16, 236, 13, dtype=np.uint8).repeat(6), (64, 1))
-    like = replace(make_info(tmp_path, "gray", BT709, size=Size(*ramp.shape)), codec="ffv1", container="matroska")
-    encoding = Encoding(crf=0) if name == "out.mp4" else None
-    with open_sink(tmp_path / name, like, encoding=encoding, copy_streams=False) as sink:
-        sink.write(Frame((ramp,), 0))
-        sink.finish()
-        sink.commit()
-    copy = open_source(tmp_path / name)
-    (frame,) = copy.frames()
-    scale, offset, _, _ = code_scale(copy.info.colorimetry, copy.info.pixel_format)
-    light = (ramp.astype(np.float64) - 16) / 219  # ITU-T H.273, eq. 20
-    np.testing.assert_allclose((frame.planes[0] - offset) / scale, light, atol=0.6 / 219)
-
-
 def test_deeper_output_holds_the_codes_shifted_up(tmp_path: Path) -> None:
     source = VideoSource(make_clip(tmp_path / "in.mkv", codec="ffv1", num_frames=1))
     encoding = Encoding(codec="prores")
@@ -347,19 +329,6 @@ def test_what_a_container_drops_is_said(tmp_path: Path) -> None:
         warnings.simplefilter("error")
         copy = transcode(VideoSource(path), tmp_path / "h264.mkv")
     assert copy.info.pixel_aspect == Fraction(4, 3)
-
-
-def test_lost_hdr_metadata_is_said(tmp_path: Path) -> None:
-    static = "master-display=G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(10000000,1):max-cll=1000,400"
-    options = {"x265-params": f"log-level=none:bframes=0:hdr10=1:{static}"}
-    pq = Colorimetry(9, 16, 9, full_range=False)
-    path = make_clip(tmp_path / "in.mp4", codec="libx265", pix_fmt="yuv420p10le", options=options, colorimetry=pq)
-    source = VideoSource(path)
-    assert source.info.hdr_metadata == ("mastering display", "content light level")
-    with pytest.warns(ChromacordWarning, match=r"mastering display and content light level \(HDR\) is not kept"):
-        copy = transcode(source, tmp_path / "out.mp4")
-    assert copy.info.hdr_metadata == ()
-    assert copy.info.colorimetry == pq
 
 
 def test_hevc_is_tagged_as_apple_players_want_it(tmp_path: Path) -> None:

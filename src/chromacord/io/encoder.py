@@ -13,7 +13,7 @@ import av
 import av.error
 from av.video.stream import VideoStream
 
-from chromacord.errors import ChromacordWarning, CodecError, OutputError
+from chromacord.errors import ChromacordWarning, CodecError, InputError, OutputError
 from chromacord.io.base import Encoding, FrameSink
 from chromacord.io.codecs import choose
 from chromacord.io.colorimetry import Converter, output_tags, write_tags
@@ -73,6 +73,7 @@ class VideoSink(FrameSink):
                 stacklevel=2,
             )
         self._count, self._origin, self._end = 0, 0, Fraction(0)
+        self._last_tick = 0
         self._durations: dict[int, int] = {}
         copies = copy_streams and like.container not in ("sequence", "still")
         options = _muxer_options(like, audio_rates(like.path) if copies else ())
@@ -89,6 +90,7 @@ class VideoSink(FrameSink):
 
         Raises:
             OutputError: the disk is full, or the file cannot be written for another reason.
+            InputError: times do not rise, and the container needs that.
         """
         tick = frame.pts if frame.pts is not None else round(self._count / (self._like.rate * self._like.time_base))
         picture = frame_of(frame.planes, self._like.pixel_format)
@@ -99,6 +101,7 @@ class VideoSink(FrameSink):
             if self._count == 0:
                 self._begin(frame.index, tick)
             tick -= self._origin
+            self._check_order(frame.index, tick)
             picture.pts, picture.time_base = tick, self._like.time_base
             duration = frame.duration or round(1 / (self._like.rate * self._like.time_base))
             picture.duration = self._durations[tick] = duration
@@ -166,6 +169,15 @@ class VideoSink(FrameSink):
         self._open_encoder(stream)
         assert isinstance(stream, VideoStream)
         return stream
+
+    def _check_order(self, index: int, tick: int) -> None:
+        """Name what MP4 and QuickTime cannot hold before their muxer calls it an invalid argument."""
+        if self._choice.muxer in ("mp4", "mov") and self._count and tick <= self._last_tick:
+            raise InputError(
+                f"{self._like.path}: frame {index} is not shown later than the one before it, which "
+                f"{self.path.suffix} cannot hold; write .mkv, or repair the times first"
+            )
+        self._last_tick = tick
 
     def _warn_of_drops(self) -> None:
         like = self._like
