@@ -139,6 +139,16 @@ def test_sound_that_does_not_fit_is_refused_before_anything_is_decoded(tmp_path:
     assert not (tmp_path / "out.webm").exists()
 
 
+def test_mxf_takes_uncompressed_sound(tmp_path: Path) -> None:
+    """It packs the samples anew, one packet for each picture."""
+    path = make_clip(tmp_path / "in.mov", codec="prores_ks", pix_fmt="yuv422p10le", audio="pcm_s16le")
+    transcode(VideoSource(path), tmp_path / "out.mxf")
+    before, after = (
+        b"".join(payload for _, payload in packets(clip, "audio")) for clip in (path, tmp_path / "out.mxf")
+    )
+    assert before == after != b""
+
+
 def test_streams_can_be_left_out(tmp_path: Path) -> None:
     path = make_clip(tmp_path / "in.mov", audio="pcm_s16le")
     copy = transcode(VideoSource(path), tmp_path / "out.webm", encoding=Encoding(codec="vp9"), copy_streams=False)

@@ -1,5 +1,6 @@
 """Carry over what is not the picture: sound, subtitles, data, attachments, chapters, tags and timecode."""
 
+import contextlib
 import io
 import warnings
 from collections.abc import Iterator
@@ -159,7 +160,7 @@ class Remuxer:
             warnings.warn(f"{what}; it is left out", ChromacordWarning, stacklevel=2)
             return
         able = [suffix for suffix, muxer in _AUDIO_CONTAINERS.items() if _can_hold(muxer, stream)]
-        remedy = f"write {' or '.join(able)}" if able else "leave the sound out (copy_streams=False)"
+        remedy = f"write {' or '.join(able)}" if able else "convert the sound first"
         raise CodecError(f"{what} sound; {remedy}")
 
     def _read(self) -> "Iterator[Packet[Any]]":
@@ -201,11 +202,14 @@ def _can_hold(muxer: str, stream: Stream) -> bool:
     """Whether a muxer takes a stream: tried on a file in memory, since libav only tells when the header is written."""
     try:
         scratch = av.open(io.BytesIO(), "w", format=muxer)
+        if muxer == "mxf":
+            scratch.add_stream("mpeg2video", rate=25)  # MXF takes nothing before a picture
         scratch.add_stream_from_template(stream, opaque=True)
         scratch.start_encoding()
-        scratch.close()
     except (av.error.FFmpegError, ValueError):
         return False
+    with contextlib.suppress(av.error.FFmpegError):
+        scratch.close()  # MXF minds that no packet came
     return True
 
 
