@@ -13,15 +13,16 @@ PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
 export OMP_NUM_THREADS ?= 1
 WORKERS ?= 2
 
-.PHONY: help demo test test-fast lint format bench-speed clean
+.PHONY: help demo test test-fast lint format bench-speed bench-quality clean
 
 help:
-	@echo "make demo         harmonize a sample clip; ends with the paths of the result and of a before/after picture"
-	@echo "make test         run all tests (make test-fast: without the slow ones)"
-	@echo "make lint         ruff and mypy"
-	@echo "make format       let ruff format the code"
-	@echo "make bench-speed  measure CPU time and memory at 1080p, into benchmarks/results"
-	@echo "make clean        remove the virtual environment and the sample"
+	@echo "make demo           harmonize a sample clip; ends with the paths of the result and of a before/after picture"
+	@echo "make test           run all tests (make test-fast: without the slow ones)"
+	@echo "make lint           ruff and mypy"
+	@echo "make format         let ruff format the code"
+	@echo "make bench-speed    measure CPU time and memory at 1080p, into benchmarks/results"
+	@echo "make bench-quality  measure all methods on recoloured clips of FOOTAGE, into benchmarks/results (minutes)"
+	@echo "make clean          remove the virtual environment and the sample"
 
 demo: $(VENV)/.demo
 	$(BIN)/chromacord demo --output demo
@@ -43,6 +44,20 @@ format: $(VENV)/.dev
 bench-speed: $(VENV)/.demo
 	mkdir -p benchmarks/results
 	$(BIN)/chromacord bench video --size 1080p --preset ultrafast --output benchmarks/results/speed_1080p_ultrafast.json
+
+# A folder of clips with masks and a manifest.csv, and luts/dev.zip: FOOTAGE=... where it lies elsewhere.
+FOOTAGE ?= ../shared/data
+DEV := build/davis-lut
+
+# Both commands go on where they were stopped; figures of another commit are refused: remove build/davis-lut-run then.
+bench-quality: $(VENV)/.demo
+	@test -d "$(FOOTAGE)" || { echo "error: $(FOOTAGE): no such folder; name one with: make FOOTAGE=..." >&2; exit 2; }
+	mkdir -p build benchmarks/results
+	$(BIN)/chromacord synthesize --clips $(FOOTAGE) --use dev --luts $(FOOTAGE)/luts/dev.zip --per-clip 10 --seed 0 \
+		--frames 20 --split dev --jobs $(WORKERS) --output $(DEV)
+	$(BIN)/chromacord evaluate --data $(DEV) --split dev --jobs $(WORKERS) --output $(DEV)-run
+	cp $(DEV)-run/table.json benchmarks/results/davis-lut-dev.json
+	cp $(DEV)-run/table.md benchmarks/results/davis-lut-dev.md
 
 clean:
 	rm -rf $(VENV) demo

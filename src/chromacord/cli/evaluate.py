@@ -50,7 +50,7 @@ def evaluate(
 ) -> None:
     """Score methods on a data set. Run again with the same -o to go on where a run was stopped, or to add methods."""
     display = choose_display(log_json=log_json, quiet=quiet)
-    with job(display):
+    with job(display, stopped="run the command again to go on from what was measured"):
         from chromacord.evaluation.benchmark import evaluate as run
         from chromacord.evaluation.benchmark import read_summary
         from chromacord.evaluation.measuring import Plan

@@ -25,8 +25,12 @@ def terminate(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001
 
 
 @contextmanager
-def job(display: Display) -> Iterator[None]:
+def job(display: Display, *, stopped: str = "nothing was kept") -> Iterator[None]:
     """Run a command's work: what it warns of and how it ends goes to `display`.
+
+    Args:
+        display: shows it.
+        stopped: what to say of the outputs when a signal ends the work.
 
     Raises:
         SystemExit: the work ended with an error that the user can do something about, or was stopped.
@@ -38,10 +42,10 @@ def job(display: Display) -> Iterator[None]:
             display.error(error, str(error))
             raise SystemExit(BAD_INPUT) from None
         except KeyboardInterrupt as error:
-            display.error(error, "stopped with Ctrl-C; nothing was kept")
+            display.error(error, f"stopped with Ctrl-C; {stopped}")
             raise SystemExit(INTERRUPTED) from None
         except Terminated as error:
-            display.error(error, "stopped with SIGTERM; nothing was kept")
+            display.error(error, f"stopped with SIGTERM; {stopped}")
             raise
         except Exception as error:
             display.bug(error)

@@ -5,7 +5,6 @@ a page to look at.
 import json
 import time
 from collections.abc import Callable, Iterator, Sequence
-from importlib.metadata import version
 from pathlib import Path
 
 from chromacord.data import ClipDataset, open_dataset
@@ -15,7 +14,7 @@ from chromacord.data.pool import run_all
 from chromacord.errors import InputError
 from chromacord.evaluation.measuring import Measurer, Plan, Task, measure
 from chromacord.evaluation.metrics import PROTOCOLS
-from chromacord.evaluation.provenance import provenance
+from chromacord.evaluation.provenance import code_version, provenance
 from chromacord.evaluation.records import Header, RecordFile, open_records, read_records
 from chromacord.evaluation.report import Strip, page
 from chromacord.evaluation.summary import Summary
@@ -110,7 +109,7 @@ def _header(plan: Plan, dataset: ClipDataset) -> Header:
         size=plan.size,
         full=plan.full,
         flow=plan.flow,
-        version=version("chromacord"),
+        version=code_version(),
     )
 
 

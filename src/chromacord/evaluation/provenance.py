@@ -15,7 +15,7 @@ def provenance() -> Mapping[str, object]:
     return {
         "machine": {"cpu": _cpu_name(), "cores": os.cpu_count(), "system": platform.platform()},
         "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
-        "commit": _commit(),
+        "commit": commit(),
     }
 
 
@@ -26,9 +26,19 @@ def _cpu_name() -> str:
     return platform.machine()
 
 
-def _commit() -> str | None:
+def code_version() -> str:
+    """Return what code this is: the package's version, and in a clone the commit."""
+    found = commit()
+    return version("chromacord") + (f" ({found})" if found else "")
+
+
+def commit() -> str | None:
     """Return what git calls the state of the code, "-dirty" after it for uncommitted changes; None outside a clone."""
-    command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty"]
+    root = Path(__file__).parents[3]
+    # Installed, the package may lie in somebody else's repository, whose commits say nothing about it.
+    if not (root / ".git").exists():
+        return None
+    command = ["git", "-C", str(root), "describe", "--always", "--dirty"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False)
     except FileNotFoundError:

@@ -40,7 +40,7 @@ class Header:
     """Where temporal figures have their flow from."""
 
     version: str
-    """Of chromacord."""
+    """Of the code: figures of two versions do not belong in one table."""
 
 
 @dataclass(frozen=True)
