@@ -78,8 +78,9 @@ def test_the_readme_shows_commands_and_options_that_exist(line: str) -> None:
         assert re.search(rf"(?<![\w-]){option}(?![\w-])", known), option
 
 
-def test_the_readme_lists_every_option_of_harmonize() -> None:
-    options = set(re.findall(r"(?<![\w-])--[a-z-]+", help_of("harmonize"))) - {"--help"}
+@pytest.mark.parametrize("command", ["harmonize", "synthesize"])
+def test_the_readme_lists_every_option(command: str) -> None:
+    options = set(re.findall(r"(?<![\w-])--[a-z-]+", help_of(command))) - {"--help"}
     assert options <= set(re.findall(r"--[a-z-]+", README))
 
 

@@ -70,3 +70,17 @@ def test_what_cannot_be_used_is_one_line(
     assert done.err.startswith("error: ")
     assert message in done.err
     assert not (folder / "made").exists()
+
+
+def test_ctrl_c_says_that_the_run_can_go_on(run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    arguments = ["synthesize", "--clips", folder / "clips", "--luts", "random", "-o", folder / "made", "--jobs", 1]
+    with monkeypatch.context() as patched:
+        patched.setattr("chromacord.data.synthesis_job.recolor", interrupt)
+        done = run(*arguments)
+    assert (done.code, done.out) == (130, "")
+    assert done.err == "error: stopped with Ctrl-C; run the command again to go on\n"
+    assert not list((folder / "made").rglob("*.jpg"))
+    assert run(*arguments).code == 0

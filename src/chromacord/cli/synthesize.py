@@ -38,7 +38,7 @@ def synthesize(
 ) -> None:
     """Make composites with known truth from real clips with masks, as HYouTube was made."""
     display = choose_display(log_json=log_json, quiet=quiet)
-    with job(display):
+    with job(display, stopped="run the command again to go on"):
         from chromacord.data import open_dataset
         from chromacord.data.files import FileDataset
         from chromacord.data.luts import read_luts
