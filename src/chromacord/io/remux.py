@@ -13,6 +13,7 @@ import av.error
 from av.container import InputContainer, OutputContainer
 from av.packet import Packet
 from av.stream import Discard, Disposition, Stream
+from av.video.stream import VideoStream
 
 from chromacord.errors import ChromacordWarning, CodecError
 from chromacord.io.timecode import advance
@@ -21,6 +22,14 @@ from chromacord.io.urls import file_url
 _OF_THE_FILE = ("MAJOR_BRAND", "MINOR_VERSION", "COMPATIBLE_BRANDS", "ENCODER", "DURATION", "ALPHA_MODE", "VENDOR_ID")
 _STATISTICS = ("BPS", "NUMBER_OF_", "_STATISTICS", "ROTATE")
 """Tags that describe the old file, not its content: the muxer writes its own."""
+
+
+def find_picture(container: InputContainer) -> VideoStream | None:
+    """Return the stream that a player shows: libav's choice, which leaves cover art out."""
+    pictures = [stream for stream in container.streams.video if not stream.disposition & Disposition.attached_pic]
+    best = container.streams.best("video")
+    chosen = next((stream for stream in pictures if best is not None and stream.index == best.index), None)
+    return chosen or next(iter(pictures), None)
 
 
 def describe_streams(container: InputContainer, *, picture: Stream) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -90,7 +99,7 @@ class Remuxer:
         self._targets: dict[int, Stream] = {}
         self._start = Fraction(0)
         self._container = av.open(file_url(source), metadata_errors="replace")
-        self._picture = self._container.streams.best("video")
+        self._picture = find_picture(self._container)
         for stream in self._container.streams:
             if self._picture is not None and stream.index == self._picture.index:
                 stream.discard = Discard.all

@@ -14,7 +14,6 @@ from av.codec.context import CodecContext
 from av.container import InputContainer
 from av.packet import Packet
 from av.sidedata.sidedata import Type as SideDataType
-from av.stream import Disposition
 from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
@@ -23,7 +22,7 @@ from chromacord.io.base import FrameSource
 from chromacord.io.colorimetry import read_tags
 from chromacord.io.integrity import is_cut_off
 from chromacord.io.pixels import describe, frame_bytes, planar_name, planes_of, to_planar
-from chromacord.io.remux import describe_streams, find_timecode
+from chromacord.io.remux import describe_streams, find_picture, find_timecode
 from chromacord.io.urls import file_url
 from chromacord.types import Alpha, Frame, PixelFormat, Size, VideoInfo
 
@@ -208,11 +207,7 @@ def _open(path: Path) -> InputContainer:
 
 
 def _picture_stream(container: InputContainer, path: Path) -> VideoStream:
-    """Return the stream that a player shows: libav's choice, which leaves cover art out."""
-    pictures = [stream for stream in container.streams.video if not stream.disposition & Disposition.attached_pic]
-    best = container.streams.best("video")
-    chosen = next((stream for stream in pictures if best is not None and stream.index == best.index), None)
-    chosen = chosen or next(iter(pictures), None)
+    chosen = find_picture(container)
     if chosen is not None and chosen.codec_context is not None:
         return chosen
     kinds = ", ".join(sorted({stream.type for stream in container.streams}))
