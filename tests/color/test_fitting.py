@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from chromacord.color import fitting
-from chromacord.color.fitting import fit_affine, fit_affine_field, fit_lut3d
+from chromacord.color.fitting import fit_affine, fit_affine_field, fit_gains, fit_lut3d
 from chromacord.color.transforms import AffineField, Lut3d, apply_lut3d, lattice
 
 
@@ -80,6 +80,27 @@ def test_a_lut_follows_an_affine_map_for_unseen_colours_too() -> None:
     torch.testing.assert_close(fitted.parameters, affine().to_lut(17).parameters, atol=2e-3, rtol=0)
 
 
+def test_gains_are_those_of_a_ridge_regression_per_channel() -> None:
+    image, mask = picture(), disc()
+    harmonized = image * torch.tensor([1.3, 0.9, 0.6])[:, None, None] + 0.05
+    matrix = fit_gains(image, harmonized, mask).parameters[0, :, :, 0, 0]
+    weight = mask.flatten().double().sqrt()
+    for channel in range(3):
+        # Least squares with one more row: a colour of level sqrt(0.05) that the gain 1 keeps.
+        seen = torch.cat([weight * image[0, channel].flatten(), (0.05 * weight.square().sum())[None].sqrt()])
+        wanted = torch.cat([weight * harmonized[0, channel].flatten(), (0.05 * weight.square().sum())[None].sqrt()])
+        gain = torch.linalg.lstsq(seen[:, None], wanted[:, None]).solution.item()
+        assert abs(matrix[channel, channel].item() - gain) < 1e-5
+    assert torch.equal(matrix, torch.diag(matrix.diagonal()) @ torch.eye(3, 4))  # no cross-talk, black stays black
+
+
+def test_gains_of_a_dark_foreground_stay_near_one() -> None:
+    mask, image = disc(), 0.05 * picture()
+    gains = fit_gains(image, image + 0.3, mask).parameters[0, :, :3, 0, 0].diagonal()
+    assert (gains > 1).all()
+    assert (gains < 1.3).all()
+
+
 def test_a_field_follows_an_affine_map_in_unseen_places_too() -> None:
     image = picture(seed=1)
     fitted = fit_affine_field(image, affine()(image), disc())
@@ -134,14 +155,14 @@ def test_the_field_solve_agrees_with_a_dense_one(grid: tuple[int, int]) -> None:
     torch.testing.assert_close(fitted.parameters, expected, atol=1e-3, rtol=0)
 
 
-@pytest.mark.parametrize("fit", [fit_affine, fit_lut3d, fit_affine_field])
+@pytest.mark.parametrize("fit", [fit_affine, fit_gains, fit_lut3d, fit_affine_field])
 def test_an_empty_mask_gives_the_identity(fit: type[Lut3d]) -> None:
     image = picture(2)
     fitted = fit(image, image**2, torch.zeros(2, 1, 64, 72))  # type: ignore[call-arg]
     torch.testing.assert_close(fitted(image), image, atol=1e-6, rtol=0)
 
 
-@pytest.mark.parametrize("fit", [fit_affine, fit_lut3d, fit_affine_field])
+@pytest.mark.parametrize("fit", [fit_affine, fit_gains, fit_lut3d, fit_affine_field])
 def test_a_batch_is_fitted_one_by_one(fit: type[Lut3d]) -> None:
     image, mask = picture(2), disc(2).clone()
     mask[1, :, :30] = 0
@@ -150,7 +171,7 @@ def test_a_batch_is_fitted_one_by_one(fit: type[Lut3d]) -> None:
     torch.testing.assert_close(both.parameters[1:], second.parameters, atol=2e-4, rtol=0)
 
 
-@pytest.mark.parametrize("fit", [fit_affine, fit_lut3d, fit_affine_field])
+@pytest.mark.parametrize("fit", [fit_affine, fit_gains, fit_lut3d, fit_affine_field])
 def test_pixels_outside_the_mask_have_no_say(fit: type[Lut3d]) -> None:
     image, mask = picture(), disc()
     target = image**1.2

@@ -21,6 +21,9 @@ _NOISE = 1e-5
 _LUT_SMOOTHNESS, _LUT_PULL = 1e-5, 1e-7
 _FIELD_SMOOTHNESS, _FIELD_PULL = 1e-4, 1e-6
 
+# The pull of gains towards 1, as mean square of colour: half of it where the foreground's level is 0.22.
+_GAIN_PULL = 0.05
+
 _CG_STEPS = 25
 
 
@@ -39,6 +42,23 @@ def fit_affine(composite: Tensor, harmonized: Tensor, mask: Tensor) -> AffineFie
     own, cross = covariance[:, :3, :3] + noise, covariance[:, 3:, :3] + noise
     matrix = torch.linalg.solve(own, cross.mT).mT
     return AffineField.from_matrix(matrix, mean[:, 3:] - (matrix @ mean[:, :3, None])[..., 0])
+
+
+def fit_gains(composite: Tensor, harmonized: Tensor, mask: Tensor) -> AffineField:
+    """Fit one gain for each of red, green and blue to each picture: exposure and white balance, and black stays black.
+
+    Args:
+        composite, harmonized: RGB in [0, 1]. Shape (N, 3, H, W).
+        mask: weight of each pixel. Shape (N, 1, H, W). An empty one gives the identity.
+
+    Returns:
+        A field of one node. Dark foregrounds, which say little about a gain, are pulled towards 1.
+    """
+    area = mask.sum(dim=(-2, -1)).clamp_min(torch.finfo(mask.dtype).tiny)
+    own = (mask * composite.square()).sum(dim=(-2, -1)) / area
+    cross = (mask * composite * harmonized).sum(dim=(-2, -1)) / area
+    gains = (cross + _GAIN_PULL) / (own + _GAIN_PULL)
+    return AffineField.from_matrix(torch.diag_embed(gains), torch.zeros_like(gains))
 
 
 def fit_lut3d(composite: Tensor, harmonized: Tensor, mask: Tensor, *, size: int = 17) -> Lut3d:

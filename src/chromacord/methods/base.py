@@ -44,9 +44,10 @@ class Method(nn.Module, ABC):
     working_size: Size | None = Size(256, 256)
     """Height and width that `forward` expects. None: any."""
 
-    fitted: Literal["lut3d", "affine", "field"] = "lut3d"
-    """What the pipeline fits when `Prediction.transform` is None: a LUT; one affine map, which cannot bend and so
-    takes nothing from a method but its overall change; or an affine field, for changes that depend on the place."""
+    fitted: Literal["lut3d", "gains", "field"] = "lut3d"
+    """What the pipeline fits when `Prediction.transform` is None: a LUT; one gain for each of red, green and blue,
+    which takes from a method nothing but its exposure and white balance, and keeps black black; or an affine field,
+    for changes that depend on the place."""
 
     @abstractmethod
     def forward(self, composite: Tensor, mask: Tensor, state: State = None) -> Prediction:

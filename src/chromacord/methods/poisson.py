@@ -152,16 +152,16 @@ def clone(composite: Tensor, inside: Tensor, *, mixed: bool = False) -> Tensor:
 class Poisson(Method):
     """Keep the foreground's gradients and let its colours run into the background's at the border (Perez 2003).
 
-    The pipeline takes the affine map of colour that explains the cloned pixels, the same everywhere: on recoloured
-    clips that comes nearer to the real ones than the cloned pixels do, since what clones badly is local (the light
-    of the border reaching into the foreground). It also makes the grade exportable.
+    The pipeline takes only exposure and white balance from the cloned pixels, as three gains that hold everywhere: on
+    recoloured clips that comes nearer to the real ones than the cloned pixels do, since cloning lays the border's
+    light over the foreground like a haze. It also makes the grade exportable.
 
     Args:
         mixed: where the background, continued smoothly, varies more than the foreground, take its gradient.
     """
 
     working_size = None
-    fitted = "affine"
+    fitted = "gains"
 
     def __init__(self, mixed: bool = False) -> None:
         super().__init__()

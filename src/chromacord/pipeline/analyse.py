@@ -9,7 +9,7 @@ from operator import itemgetter
 import torch
 from torch import Tensor
 
-from chromacord.color.fitting import fit_affine, fit_affine_field, fit_lut3d
+from chromacord.color.fitting import fit_affine_field, fit_gains, fit_lut3d
 from chromacord.color.transforms import ColorTransform
 from chromacord.methods.base import Method, State
 from chromacord.pipeline.grade import Consistency, Grade, Key, Shot, steady
@@ -27,7 +27,7 @@ ANY_SIZE = 256
 
 FITS: dict[str, Callable[[Tensor, Tensor, Tensor], ColorTransform]] = {
     "lut3d": fit_lut3d,
-    "affine": fit_affine,
+    "gains": fit_gains,
     "field": fit_affine_field,
 }
 """What explains a method's pixels, by `Method.fitted`."""
