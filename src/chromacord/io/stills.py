@@ -55,7 +55,7 @@ def read_rgb(path: Path) -> Codes:
 
 
 def read_matte(path: Path) -> Codes:
-    """Read a picture's coverage: luma, or the first colour of RGB, cleaned of a lossy codec's noise.
+    """Read a picture's coverage: its luma, cleaned of a lossy codec's noise.
 
     Returns:
         Shape (height, width).
