@@ -68,6 +68,15 @@ def test_log_json_holds_the_class_of_an_error(run: Run, footage: Path, tmp_path:
     assert not list(tmp_path.iterdir())
 
 
+def test_log_json_holds_errors_in_options_too(run: Run, footage: Path, tmp_path: Path) -> None:
+    command = ("harmonize", footage / "comp.mp4", "--mask", footage / "mask.mkv", "--log-json", "--strength", "3")
+    done = run(*command, "-o", tmp_path / "out.mp4")
+    (line,) = done.out.splitlines()
+    assert (done.code, done.err) == (2, "")
+    assert json.loads(line)["event"] == "error"
+    assert "'--strength': must be less than or equal to 1" in json.loads(line)["message"]
+
+
 def test_a_warning_is_one_line(run: Run, footage: Path, tmp_path: Path) -> None:
     command = ("harmonize", footage / "comp.mp4", "--mask", footage / "short.mkv", "--salvage")
     done = run(*command, "-o", tmp_path / "out.mp4")

@@ -1,5 +1,7 @@
 import errno
 import os
+import platform
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +10,8 @@ import pytest
 
 from chromacord.errors import OutputError, OutputExistsError
 from chromacord.io.staging import StagedFile, StagedFolder, check_output, output_errors, write_text
+
+MACHINE = re.sub(r"\W", "_", platform.node())
 
 
 def dead_process() -> int:
@@ -23,7 +27,7 @@ def test_a_file_has_its_name_only_after_commit(tmp_path: Path) -> None:
     with StagedFile(tmp_path / "out.mp4") as staged:
         staged.temporary.write_bytes(b"whole")
         assert names(tmp_path) == [staged.temporary.name]
-        assert staged.temporary.name.startswith(f".out.mp4.{os.getpid()}.")
+        assert staged.temporary.name.startswith(f".out.mp4.{MACHINE}-{os.getpid()}.")
         staged.commit()
     assert names(tmp_path) == ["out.mp4"]
     assert (tmp_path / "out.mp4").read_bytes() == b"whole"
@@ -37,13 +41,14 @@ def test_what_is_not_committed_is_removed(tmp_path: Path) -> None:
 
 
 def test_leftovers_of_dead_processes_are_removed_and_those_of_living_ones_stay(tmp_path: Path) -> None:
-    dead = tmp_path / f".out.mp4.{dead_process()}.0.partial"
-    alive = tmp_path / f".out.mp4.{os.getppid()}.0.partial"
-    other = tmp_path / f".other.mp4.{dead_process()}.0.partial"
-    for path in (dead, alive, other):
+    dead = tmp_path / f".out.mp4.{MACHINE}-{dead_process()}.0.partial"
+    alive = tmp_path / f".out.mp4.{MACHINE}-{os.getppid()}.0.partial"
+    another = tmp_path / f".other.json.{MACHINE}-{dead_process()}.2.partial"
+    elsewhere = tmp_path / f".out.mp4.another_{MACHINE}-{dead_process()}.0.partial"
+    for path in (dead, alive, another, elsewhere):
         path.write_bytes(b"half")
     StagedFile(tmp_path / "out.mp4")
-    assert names(tmp_path) == sorted([alive.name, other.name])
+    assert names(tmp_path) == sorted([alive.name, elsewhere.name])
 
 
 def test_two_writers_of_one_process_do_not_meet(tmp_path: Path) -> None:
@@ -124,7 +129,7 @@ def test_leftover_folders_are_removed_inside_and_beside(tmp_path: Path) -> None:
     target = tmp_path / "shots"
     target.mkdir()
     for place in (target, tmp_path):
-        leftover = place / f".shots.{dead_process()}.3.partial"
+        leftover = place / f".shots.{MACHINE}-{dead_process()}.3.partial"
         leftover.mkdir()
         (leftover / "a.png").write_bytes(b"half")
     with StagedFolder(target):

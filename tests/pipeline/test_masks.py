@@ -17,6 +17,12 @@ def test_box_is_the_smallest_rectangle_around_all_weights_above_zero() -> None:
     assert Mask.from_plane(plane, black=0, white=255).box == Box(3, 4, 11, 9)
 
 
+def test_a_picture_of_one_pixel_has_a_mask_too() -> None:
+    for dtype in (np.uint8, np.uint16, np.float32):
+        assert Mask.from_plane(np.ones((1, 1), dtype), black=0.5, white=2).box == Box(0, 0, 1, 1)
+        assert Mask.from_plane(np.zeros((1, 1), dtype), black=0.5, white=2).box is None
+
+
 def test_empty_and_full_masks_are_not_usable() -> None:
     empty = Mask.from_plane(np.zeros((4, 6), np.uint8), black=0, white=255)
     full = Mask.from_plane(np.full((4, 6), 255, np.uint8), black=0, white=255)

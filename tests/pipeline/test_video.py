@@ -158,6 +158,19 @@ def test_an_edited_grade_is_rendered_as_edited(tmp_path: Path) -> None:
         np.testing.assert_array_equal(before[0], after[0])
 
 
+@pytest.mark.parametrize("edit", [{"start": 5}, {"keys": []}], ids=str)
+def test_frames_that_an_edited_grade_leaves_out_are_told(tmp_path: Path, edit: dict[str, object]) -> None:
+    composite, mask = make_composite(tmp_path / "comp.mkv", codec="ffv1"), make_mask(tmp_path / "mask.mkv")
+    grade = tmp_path / "grade.json"
+    harmonize_video(composite, mask=mask, output=tmp_path / "a.mkv", grade_out=grade)
+    data = json.loads(grade.read_text())
+    data["shots"][0].update(edit)
+    grade.write_text(json.dumps(data))
+    with pytest.warns(cc.ChromacordWarning, match=f"{5 if 'start' in edit else 8} frames"):
+        harmonize_video(composite, mask=mask, output=tmp_path / "b.mkv", grade_in=grade)
+    np.testing.assert_array_equal(decoded(composite)[4][0], decoded(tmp_path / "b.mkv")[4][0])
+
+
 @pytest.mark.parametrize("method", ["mkl", "reinhard", "histogram", "poisson"])
 def test_the_exported_lut_gives_in_ffmpeg_what_the_render_gives(tmp_path: Path, method: str) -> None:
     composite, mask = make_composite(tmp_path / "comp.mkv", "gbrp10le", codec="ffv1"), make_mask(tmp_path / "mask.mkv")

@@ -1,5 +1,6 @@
 """The command line: one command per file. What is heavy (torch, av) is imported inside the commands only."""
 
+import re
 import signal
 import sys
 from collections.abc import Sequence
@@ -9,6 +10,7 @@ import typer
 
 from chromacord import __version__
 from chromacord.cli import bench, demo, evaluate, harmonize, info, methods, synthesize
+from chromacord.cli.display import choose_display
 from chromacord.cli.job import BAD_INPUT, OK, terminate
 
 EPILOG = (
@@ -56,7 +58,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except typer.TyperException as error:
         context = getattr(error, "ctx", None)
         command = context.command_path if context else "chromacord"
-        message = error.format_message().rstrip(".")
-        print(f"error: {message[:1].lower()}{message[1:]}; see {command} --help", file=sys.stderr)
+        message = f"{_plain(error.format_message())}; see {command} --help"
+        given = sys.argv[1:] if arguments is None else arguments
+        choose_display(log_json="--log-json" in given, quiet=True).error(error, message)
         sys.exit(BAD_INPUT)
     sys.exit(code if isinstance(code, int) else OK)
+
+
+def _plain(message: str) -> str:
+    """Say what the parser says in the words of our own errors."""
+    message = message.rstrip(".").replace("Value error, ", "").partition(", unable to parse")[0]
+    message = re.sub(r"Input should be", "must be", message)
+    return f"{message[:1].lower()}{message[1:]}"

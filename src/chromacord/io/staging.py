@@ -1,11 +1,13 @@
 """Outputs appear whole or not at all: they are written under a hidden temporary name and renamed when complete.
 
-The temporary name holds the final name and the writer's process id, so that the next run can tell what a killed run
-left behind (its process is gone) from what another run is writing at this moment.
+The temporary name holds the final name, the writer's machine and its process id. So the next run into the same folder,
+whatever it writes, can tell what a killed run left behind (a process of this machine that is gone) from what another
+run is writing at this moment, here or on another machine that shares the folder.
 """
 
 import itertools
 import os
+import platform
 import re
 import shutil
 from abc import ABC, abstractmethod
@@ -20,6 +22,8 @@ import av.error
 from chromacord.errors import OutputError, OutputExistsError
 
 _serials = itertools.count()
+_MACHINE = re.sub(r"\W", "_", platform.node())
+_TEMPORARY = re.compile(rf"\..+\.{_MACHINE}-(\d+)\.\d+\.partial")
 
 
 def check_output(path: Path, *, force: bool = False, inputs: Iterable[Path] = ()) -> None:
@@ -156,7 +160,7 @@ class StagedFolder(_Staging):
         with output_errors(folder):
             label = name or self.folder.name
             if exists and self.folder.parent.is_dir():
-                _remove_leftovers(self.folder.parent, label)
+                _remove_leftovers(self.folder.parent)
             self.temporary = _make_room(place, label)
             self.temporary.mkdir()
 
@@ -207,19 +211,18 @@ def _is_same_file(path: Path, other: Path) -> bool:
 
 
 def _make_room(folder: Path, name: str) -> Path:
-    """Return a free temporary name for `name`, after removing what dead processes left of it."""
-    _remove_leftovers(folder, name)
-    temporary = folder / f".{name}.{os.getpid()}.{next(_serials)}.partial"
+    """Return a free temporary name for `name`, after removing what dead processes left in the folder."""
+    _remove_leftovers(folder)
+    temporary = folder / f".{name}.{_MACHINE}-{os.getpid()}.{next(_serials)}.partial"
     # The serial is unique in this process: what has this very name stems from a dead one with the same process id,
     # as happens in containers.
     _remove(temporary)
     return temporary
 
 
-def _remove_leftovers(folder: Path, name: str) -> None:
-    pattern = re.compile(rf"\.{re.escape(name)}\.(\d+)\.\d+\.partial")
+def _remove_leftovers(folder: Path) -> None:
     for path in folder.iterdir():
-        found = pattern.fullmatch(path.name)
+        found = _TEMPORARY.fullmatch(path.name)
         if found and not _is_running(int(found[1])):
             _remove(path)
 

@@ -97,7 +97,8 @@ class CompositeClip:
         """Refuse clips of different lengths, or say that the shorter one decides."""
         if not self._salvage:
             raise mismatch
-        warnings.warn(ChromacordWarning(f"{mismatch}. Salvaged: the shorter one decides"), stacklevel=2)
+        told = str(mismatch).partition(";")[0]
+        warnings.warn(ChromacordWarning(f"{told}; the result ends with the shorter one"), stacklevel=2)
 
     def _mismatch(self, first: int, num_masks: int, num_frames: int) -> MismatchError:
         mask = self.paths[-1]

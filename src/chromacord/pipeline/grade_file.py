@@ -80,7 +80,7 @@ def _grade_from_json(data: dict[str, Any], place: list[str]) -> Grade:
     check_consistency(data["consistency"])
     rate, num_frames = Fraction(data["rate"]), int(data["frames"])
     shots: list[Shot] = []
-    for number, shot in enumerate(data["shots"]):
+    for number, shot in enumerate(data["shots"], start=1):
         place[0] = f"shot {number}"
         keys = []
         start, stop, strength = int(shot["start"]), int(shot["stop"]), float(shot.get("strength", 1))
@@ -131,7 +131,10 @@ def _transform_from_json(data: dict[str, Any]) -> ColorTransform:
 
 
 def _finite(values: object, shape: tuple[int, ...]) -> torch.Tensor:
-    tensor = torch.tensor(values, dtype=torch.float32)
+    try:
+        tensor = torch.tensor(values, dtype=torch.float32)
+    except (TypeError, ValueError):
+        raise ValueError(f"expected {' x '.join(map(str, shape))} numbers, got something else") from None
     if tuple(tensor.shape) != shape:
         raise ValueError(f"expected {' x '.join(map(str, shape))} numbers, got {' x '.join(map(str, tensor.shape))}")
     if not torch.isfinite(tensor).all():

@@ -95,6 +95,8 @@ class Counts:
     frames: int = 0
     empty: int = 0
     full: int = 0
+    ungraded: int = 0
+    """With a usable mask, but without a grade."""
 
 
 @dataclass(frozen=True)
@@ -282,9 +284,14 @@ class Job:
                 shot = grade.shot_at(index)
                 put((masked.frame, renderer.render(masked, shot.at(index) if shot is not None else None)))
                 counts.frames += 1
+                counts.ungraded += masked.mask.is_usable and (shot is None or not shot.keys)
                 counts.empty += masked.mask.box is None
                 counts.full += masked.mask.is_full
         self._check_any(counts.frames)
+        if counts.ungraded:
+            _warn(
+                f"{self.grade_in}: has no shot or key for {counts.ungraded} frames of foreground; they passed through"
+            )
         if self.grade_in is not None and self.frames is None and counts.frames < grade.num_frames:
             raise GradeFileError(
                 f"{self.grade_in}: was made for {grade.num_frames} frames, the clip has {counts.frames}; "

@@ -1,5 +1,6 @@
 """A frame's mask, read from a plane as it was decoded: no conversion of pixels that nobody looks at."""
 
+import math
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -38,7 +39,9 @@ class Mask:
             plane: codes. Shape (height, width).
             black, white: the codes of 0 and 1; codes beyond are clamped.
         """
-        left, top, width, height = cv2.boundingRect(cv2.compare(plane, black, cv2.CMP_GT))
+        threshold = math.floor(black) if np.issubdtype(plane.dtype, np.integer) else black
+        covered = np.greater(plane, plane.dtype.type(threshold)).view(np.uint8)
+        left, top, width, height = cv2.boundingRect(covered)
         box = Box(top, left, top + height, left + width) if width else None
         is_full = box == Box(0, 0, *plane.shape) and bool(plane.min() >= white)
         return cls(plane, black, white, box, is_full)

@@ -134,9 +134,11 @@ def _open_clip(
         return LayeredClip(LayeredSource(sources["foreground"], sources["background"], sources.get("alpha")))
     if given == {"composite"}:
         raise InputError(f"{paths['composite']}: needs a mask; give --mask FILE, or --mask alpha for its own alpha")
+    wanted = {"foreground", "background"} if given & {"foreground", "alpha", "background"} else {"composite", "mask"}
+    absent = " and ".join(sorted(wanted - given)) or "either a composite with a mask, or layers, not both"
     raise InputError(
-        "give either a composite with --mask, or --foreground (with --alpha, if it has no alpha of its own) "
-        f"and --background; got {', '.join(sorted(given)) or 'nothing'}"
+        f"needs {absent}: give a composite with --mask, or --foreground (with --alpha, if it has no alpha of its own) "
+        "and --background"
     )
 
 
