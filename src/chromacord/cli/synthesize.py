@@ -8,7 +8,6 @@ from typer import Option
 from chromacord.cli.display import choose_display
 from chromacord.cli.job import job
 from chromacord.cli.options import LogJson, Quiet
-from chromacord.errors import InputError
 
 _DRAWN = "random"
 
@@ -29,7 +28,7 @@ def synthesize(
     ] = None,
     drift: Annotated[bool, Option("--drift", help="Let the change move slowly in time.")] = False,
     frames: Annotated[int, Option(min=1, help="Frames of each clip, from its start.")] = 20,
-    spacing: Annotated[int, Option(min=1, help="Take every so-manieth frame.")] = 1,
+    spacing: Annotated[int, Option(min=1, help="Take every n-th frame.")] = 1,
     split: Annotated[str, Option(help="What the lists are called; of a data set that is read, too.")] = "test",
     use: Annotated[str | None, Option(help="Only clips of this use in the folder's manifest.csv.")] = None,
     jobs: Annotated[int, Option(min=0, help="Processes; 0: one a core.")] = 0,
@@ -40,14 +39,11 @@ def synthesize(
     display = choose_display(log_json=log_json, quiet=quiet)
     with job(display, stopped="run the command again to go on"):
         from chromacord.data import open_dataset
-        from chromacord.data.files import FileDataset
         from chromacord.data.luts import read_luts
         from chromacord.data.synthesis import Recipe
         from chromacord.data.synthesis_job import synthesize as run
 
         dataset = open_dataset(clips, split=split, size=None, use=use)
-        if not isinstance(dataset, FileDataset):
-            raise InputError(f"{clips}: its pictures do not lie in files")
         tables = None if luts == _DRAWN else read_luts(Path(luts))
         enhanced = tables is not None if enhance is None else enhance
         recipe = Recipe(per_clip, seed, enhanced, drift, frames, spacing)

@@ -7,18 +7,19 @@ from pathlib import Path
 
 from chromacord.data.clip import Clip, ClipDataset
 from chromacord.data.clips import find_clips, open_clips
+from chromacord.data.files import FileDataset
 from chromacord.data.hyoutube import is_hyoutube, open_hyoutube
 from chromacord.data.iharmony4 import is_iharmony4, open_iharmony4
 from chromacord.data.tensors import WORKING_SIZE
 from chromacord.errors import InputError, MissingFileError
 from chromacord.types import Size
 
-__all__ = ["Clip", "ClipDataset", "open_dataset"]
+__all__ = ["Clip", "ClipDataset", "FileDataset", "open_dataset"]
 
 
 def open_dataset(
     path: Path | str, *, split: str = "test", size: Size | None = WORKING_SIZE, use: str | None = None
-) -> ClipDataset:
+) -> FileDataset:
     """Open a data set: HYouTube or one in its layout, iHarmony4, or a folder of clips with images and masks.
 
     Args:
