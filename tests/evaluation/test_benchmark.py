@@ -1,17 +1,26 @@
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
+from chromacord.data import open_dataset
+from chromacord.data.hyoutube import open_hyoutube
 from chromacord.errors import InputError, MismatchError, MissingFileError
 from chromacord.evaluation.benchmark import evaluate, read_summary
+from chromacord.evaluation.harmonizing import harmonize_at_working_size
 from chromacord.evaluation.measuring import Plan
 from chromacord.evaluation.metrics import MAX_PSNR
 from chromacord.evaluation.predictions import name_predictions
 from chromacord.evaluation.summary import Summary
+from chromacord.evaluation.temporal import estimate_flow, score_pairs
+from chromacord.flow.dis import DISFlow
+from chromacord.methods import load_method
 from chromacord.types import Progress, Size
 from tests.evaluation.scored_set import AREA, SIZE, copy_frames, make_set
+from tests.hyoutube_lookalike import make_lookalike
 
 OFFSETS = {"bright": 16, "dim": 4}
 
@@ -244,3 +253,45 @@ def test_what_cannot_be_measured_is_refused_before_anything_is_written(
     with pytest.raises(InputError, match=message):
         evaluate(replace(plan_of(dataset), **changes), tmp_path / "run")  # type: ignore[arg-type]
     assert not (tmp_path / "run").exists()
+
+
+def test_frames_that_lie_apart_have_no_temporal_figures_without_the_ones_between(tmp_path: Path) -> None:
+    hyoutube = make_lookalike(tmp_path / "now")
+    summary = evaluate(plan_of(hyoutube, "mkl"), tmp_path / "run", num_strips=0)
+    assert [table.key for table in summary.tables()] == ["hyoutube", "clean"]
+
+
+def test_hyoutubes_temporal_figures_are_those_of_the_listed_pairs(tmp_path: Path) -> None:
+    """The same by hand: the listed frame and the next one, as a clip of two, each laid out by the methods of theirs."""
+    now, after = make_lookalike(tmp_path / "now"), make_lookalike(tmp_path / "after", shift=1)
+    plan = replace(plan_of(now, "mkl"), next_frames=after)
+    summary = evaluate(plan, tmp_path / "run", num_strips=0)
+    clips, future = open_dataset(now, size=SIZE), open_hyoutube(after, split="future", size=SIZE)
+    expected: dict[str, list[float]] = {"composite": [], "mkl": []}
+    for name, frame in (("bb02/object_1", 0), ("bb02/object_2", 1), ("cc03/object_0", 2)):
+        pair = [clips[clips.names.index(name)], future[future.names.index(name)]]
+        real, mask = (torch.stack([getattr(clip, kind)[frame] for clip in pair]) for kind in ("real", "mask"))
+        flow = estimate_flow(real, DISFlow())
+        for label in expected:
+            frames = [
+                clip.composite if label == "composite" else harmonize_at_working_size(clip, load_method(label))
+                for clip in pair
+            ]
+            both = torch.stack([each[frame] for each in frames])
+            expected[label].append(float(score_pairs(both, real, mask, flow=flow)["tl"]))
+    rows = figures(summary, "temporal")
+    for label, values in expected.items():
+        assert rows[label]["tl"] == pytest.approx(sum(values) / 3, rel=1e-6)
+    assert "Means over 3 pairs" in (tmp_path / "run" / "table.md").read_text()
+
+
+def test_predictions_without_the_next_frames_have_no_temporal_figures(tmp_path: Path) -> None:
+    now, after = make_lookalike(tmp_path / "now"), make_lookalike(tmp_path / "after", shift=1)
+    theirs = tmp_path / "theirs"
+    shutil.copytree(now / "synthetic_composite_videos", theirs)
+    plan = replace(plan_of(now, predictions=(theirs,)), next_frames=after)
+    rows = figures(evaluate(plan, tmp_path / "run", num_strips=0), "temporal")
+    assert rows["theirs"] == {"tl": None, "rtl": None, "flicker": None}
+    shutil.copytree(after / "synthetic_composite_videos", theirs, dirs_exist_ok=True)
+    rows = figures(evaluate(plan, tmp_path / "again", num_strips=0), "temporal")
+    assert rows["theirs"] == rows["composite"]

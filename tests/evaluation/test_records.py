@@ -6,7 +6,7 @@ import pytest
 from chromacord.errors import InputError, UnreadableFileError
 from chromacord.evaluation.records import Header, Record, open_records, read_records
 
-HEADER = Header("set-test", "ab" * 32, 2, ("hyoutube",), (256, 256), False, "dis", "1.0")
+HEADER = Header("set-test", "ab" * 32, 2, ("hyoutube",), (256, 256), False, "dis", None, "1.0")
 RECORD = Record("clip/1", "mkl", 2, {"hyoutube": {"fmse": (1.5, None)}}, {"tl": (0.25,)}, 0.1, 0.2)
 
 

@@ -19,32 +19,50 @@ if TYPE_CHECKING:
     from chromacord.evaluation.tables import Table
 
 
+Data = Annotated[
+    Path | None,
+    Option(help="Data set: HYouTube or one in its layout, iHarmony4, or clips with images, masks and real."),
+]
+Output = Annotated[
+    Path | None, Option("--output", "-o", help="Folder for records, tables and the report; made if missing.")
+]
+Methods = Annotated[
+    str | None, Option("--method", metavar="A,B,C", help="See `chromacord methods`; all, if not given.")
+]
+Predicted = Annotated[
+    list[Path] | None,
+    Option("--predictions", help="Folder of frames that another method made, named as in the data set; repeatable."),
+]
+Protocols = Annotated[str, Option("--protocol", metavar="A,B", help="Definitions of the figures.")]
+Side = Annotated[int, Option("--size", min=16, help="Height and width that clips are resized to.")]
+Full = Annotated[
+    bool, Option("--full", help="Send clips through the whole pipeline, at their own size; no --size then.")
+]
+Split = Annotated[str, Option(help="Of a data set that has several.")]
+Flow = Annotated[str, Option(help="Where temporal figures have their optical flow from.")]
+NextFrames = Annotated[Path | None, Option(help="HYouTube's set for TL: the frames after those of the test set.")]
+Strips = Annotated[int, Option(min=0, help="Clips that the report shows pictures of.")]
+Jobs = Annotated[int, Option(min=0, help="Processes; 0: one a core.")]
+PaperTables = Annotated[
+    bool, Option("--paper-tables", help="Print the literature's figures, and those of -o apart or beside.")
+]
+
+
 def evaluate(
     *,
-    data: Annotated[
-        Path | None,
-        Option(help="Data set: HYouTube or one in its layout, iHarmony4, or clips with images, masks and real."),
-    ] = None,
-    output: Annotated[
-        Path | None, Option("--output", "-o", help="Folder for records, tables and the report; made if missing.")
-    ] = None,
-    method: Annotated[str | None, Option(metavar="A,B,C", help="See `chromacord methods`; all, if not given.")] = None,
-    predictions: Annotated[
-        list[Path] | None,
-        Option(help="Folder of frames that another method made, named as in the data set; may be repeated."),
-    ] = None,
-    protocol: Annotated[str, Option(metavar="A,B", help="Definitions of the figures.")] = "hyoutube,clean",
-    size: Annotated[int, Option(min=16, help="Height and width that clips are resized to.")] = 256,
-    full: Annotated[
-        bool, Option("--full", help="Send clips through the whole pipeline, at their own size; no --size then.")
-    ] = False,
-    split: Annotated[str, Option(help="Of a data set that has several.")] = "test",
-    flow: Annotated[str, Option(help="Where temporal figures have their optical flow from.")] = "dis",
-    strips: Annotated[int, Option(min=0, help="Clips that the report shows pictures of.")] = 4,
-    jobs: Annotated[int, Option(min=0, help="Processes; 0: one a core.")] = 0,
-    paper_tables: Annotated[
-        bool, Option("--paper-tables", help="Print the literature's figures, and those of -o apart or beside.")
-    ] = False,
+    data: Data = None,
+    output: Output = None,
+    method: Methods = None,
+    predictions: Predicted = None,
+    protocol: Protocols = "hyoutube,clean",
+    size: Side = 256,
+    full: Full = False,
+    split: Split = "test",
+    flow: Flow = "dis",
+    next_frames: NextFrames = None,
+    strips: Strips = 4,
+    jobs: Jobs = 0,
+    paper_tables: PaperTables = False,
     log_json: options.LogJson = False,
     quiet: options.Quiet = False,
 ) -> None:
@@ -71,6 +89,7 @@ def evaluate(
                 full=full,
                 protocols=_names(protocol),
                 flow=flow,
+                next_frames=next_frames,
             )
             command = shlex.join(["chromacord", *sys.argv[1:]])
             cores = len(os.sched_getaffinity(0))

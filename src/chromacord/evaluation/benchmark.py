@@ -56,8 +56,8 @@ def evaluate(
     """
     dataset = open_dataset(plan.data, split=plan.split, size=plan.size)
     _check(plan, dataset)
-    _make_folder(output)
     header = _header(plan, dataset)
+    _make_folder(output)
     with open_records(output / RECORDS, header) as records:
         _measure(plan, dataset, records, jobs=jobs, progress=progress)
         summary = Summary(header, tuple(records.records))
@@ -101,6 +101,7 @@ def _make_folder(output: Path) -> None:
 
 
 def _header(plan: Plan, dataset: ClipDataset) -> Header:
+    next_frames = plan.open_next_frames()
     return Header(
         dataset=dataset.name,
         fingerprint=dataset.fingerprint,
@@ -109,6 +110,7 @@ def _header(plan: Plan, dataset: ClipDataset) -> Header:
         size=plan.size,
         full=plan.full,
         flow=plan.flow,
+        next_frames=next_frames.fingerprint if next_frames is not None else None,
         version=code_version(),
     )
 

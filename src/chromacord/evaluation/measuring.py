@@ -15,10 +15,11 @@ from chromacord.data.tensors import WORKING_SIZE
 from chromacord.errors import ChromacordError, InputError
 from chromacord.evaluation.harmonizing import harmonize_at_own_size, harmonize_at_working_size
 from chromacord.evaluation.metrics import PROTOCOLS
+from chromacord.evaluation.motion import Motion, NextFrames, find_motion
 from chromacord.evaluation.predictions import Predictions
 from chromacord.evaluation.records import Record, Series
 from chromacord.evaluation.report import Strip
-from chromacord.evaluation.temporal import FLOW_SOURCES, estimate_flow, score_pairs
+from chromacord.evaluation.temporal import FLOW_SOURCES
 from chromacord.methods import load_method
 from chromacord.methods.base import Method
 from chromacord.types import Size
@@ -49,6 +50,19 @@ class Plan:
     protocols: tuple[str, ...] = tuple(PROTOCOLS)
     flow: str = "dis"
     """A key of `chromacord.evaluation.temporal.FLOW_SOURCES`."""
+
+    next_frames: Path | None = None
+    """Folder with the frames after those of HYouTube's test set, for its temporal figures."""
+
+    def open_next_frames(self) -> NextFrames | None:
+        """Open the set that `next_frames` names.
+
+        Raises:
+            InputError: it cannot be read.
+        """
+        if self.next_frames is None:
+            return None
+        return NextFrames(self.next_frames, lists=self.data, size=self.size)
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -91,6 +105,7 @@ class Measurer:
         self._plan = plan
         self._dataset = open_dataset(plan.data, split=plan.split, size=plan.size)
         self._predictions = {each.name: each for each in plan.predictions}
+        self._next_frames = plan.open_next_frames()
         self._flow = FLOW_SOURCES[plan.flow]()
         self._method = cache(load_method)
 
@@ -105,10 +120,8 @@ class Measurer:
             ChromacordError: the clip or a prediction cannot be read or scored; names the clip.
         """
         clip, real = self._read(index)
-        # Temporal figures are for frames that follow each other in the video. The flow serves all methods alike.
-        follows = clip.spacing == 1 and len(clip.frames) > 1
-        flow = estimate_flow(real, self._flow) if follows else None
-        return [self._record(clip, real, flow, label) for label in labels]
+        motion = find_motion(clip, real, self._flow, self._next_frames)
+        return [self._record(clip, real, motion, label) for label in labels]
 
     def strip(self, index: int, captions: Mapping[str, str]) -> Strip:
         """Return the pictures of the frame with the largest foreground of a clip.
@@ -137,7 +150,7 @@ class Measurer:
             raise InputError(f"{clip.name}: has no real frames to compare with; leave such clips out of the data set")
         return clip, clip.real
 
-    def _record(self, clip: Clip, real: Tensor, flow: Tensor | None, label: str) -> Record:
+    def _record(self, clip: Clip, real: Tensor, motion: Motion, label: str) -> Record:
         started = time.process_time()
         harmonized = self._harmonize(clip, label)
         done = time.process_time()
@@ -146,7 +159,7 @@ class Measurer:
                 name: _series(PROTOCOLS[name].score_frames(harmonized, real, clip.mask))
                 for name in self._plan.protocols
             }
-            temporal = {} if flow is None else _series(score_pairs(harmonized, real, clip.mask, flow=flow))
+            temporal = _series(self._score_motion(motion, harmonized, label))
         except ChromacordError as error:
             raise InputError(f"{clip.name}, {label}: {error}") from error
         return Record(
@@ -159,6 +172,13 @@ class Measurer:
             score_seconds=round(time.process_time() - done, 4),
             predictions=str(self._predictions[label].folder.resolve()) if label in self._predictions else None,
         )
+
+    def _score_motion(self, motion: Motion, harmonized: Tensor, label: str) -> Mapping[str, Tensor]:
+        if motion.after is None:
+            return motion.score(harmonized)
+        if label in self._predictions and self._predictions[label].missing(motion.after.keys):
+            return {}
+        return motion.score(harmonized, self._harmonize(motion.after, label))
 
     def _own_size(self, name: str) -> Size:
         """Return the size of a clip's files."""

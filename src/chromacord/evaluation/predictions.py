@@ -1,8 +1,8 @@
 """Frames that others' methods have made of a data set's clips, so that they are scored without their code."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache
 from pathlib import Path
 
 import torch
@@ -14,13 +14,16 @@ from chromacord.errors import InputError, MismatchError, MissingFileError
 from chromacord.io.stills import read_rgb
 from chromacord.types import Size
 
+SUFFIXES = (".png", ".tif", ".tiff", ".webp", ".jpg", ".jpeg")
+"""Endings that a prediction may have, the first that is there."""
+
 LISTED = 10
 """How many missing frames a message names before it only counts."""
 
 
 @dataclass(frozen=True)
 class Predictions:
-    """A folder of frames, named like the data set's: FOLDER/<clip>/<frame>.<any ending of an image>."""
+    """A folder of frames, named like the data set's: FOLDER/<clip>/<frame>.<ending>."""
 
     name: str
     """What tables call them."""
@@ -38,13 +41,17 @@ class Predictions:
         """
         if not self.folder.is_dir():
             raise MissingFileError(f"{self.folder}: there is no such folder of predictions")
-        missing = [key for key in keys if self._path(key) is None]
+        missing = self.missing(keys)
         if missing:
             more = f", and {len(missing) - LISTED} more" if len(missing) > LISTED else ""
             raise MissingFileError(
                 f"{self.folder}: has no prediction for {len(missing)} frames: {', '.join(missing[:LISTED])}{more}; "
-                "frames are named as in the data set, with any ending of an image"
+                f"frames are named as in the data set, and end in {', '.join(SUFFIXES)}"
             )
+
+    def missing(self, keys: Iterable[str]) -> list[str]:
+        """Return which frames the folder lacks, by `Clip.keys`."""
+        return [key for key in keys if self._path(key) is None]
 
     def read(self, clip: Clip, own_size: Callable[[], Size]) -> Tensor:
         """Read the frames of a clip as they are: what their method made of the background counts too.
@@ -78,14 +85,9 @@ class Predictions:
         return torch.stack(frames)
 
     def _path(self, key: str) -> Path | None:
-        path = self.folder / key
-        return _files(path.parent).get(path.name)
-
-
-@lru_cache(maxsize=256)
-def _files(folder: Path) -> Mapping[str, Path]:
-    """Return the files of a folder by their names without ending."""
-    return {path.stem: path for path in sorted(folder.iterdir())} if folder.is_dir() else {}
+        """Return the file of a frame; None where there is none. Lossless endings are preferred."""
+        endings = [ending for suffix in SUFFIXES for ending in (suffix, suffix.upper())]
+        return next((path for ending in endings if (path := self.folder / f"{key}{ending}").is_file()), None)
 
 
 def name_predictions(folders: Iterable[Path]) -> tuple[Predictions, ...]:

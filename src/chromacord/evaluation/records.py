@@ -39,6 +39,9 @@ class Header:
     flow: str
     """Where temporal figures have their flow from."""
 
+    next_frames: str | None
+    """Fingerprint of the set that temporal figures took second frames from; None: from the clips themselves."""
+
     version: str
     """Of the code: figures of two versions do not belong in one table."""
 

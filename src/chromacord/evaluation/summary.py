@@ -163,13 +163,13 @@ def _column(key: str, suffix: str = "") -> Column:
 
 def _rows(means: Mapping[str, Mapping[str, FrameMean]], columns: Sequence[Column]) -> tuple[Row, ...]:
     return tuple(
-        Row(label, tuple(_known(by_key[column.key].mean) for column in columns), label in _UNCHANGED)
+        Row(label, tuple(_known(by_key.get(column.key)) for column in columns), label in _UNCHANGED)
         for label, by_key in means.items()
     )
 
 
-def _known(value: float) -> float | None:
-    return None if math.isnan(value) else value
+def _known(figure: FrameMean | None) -> float | None:
+    return None if figure is None or math.isnan(figure.mean) else figure.mean
 
 
 def _mean(values: Series) -> float:
