@@ -115,6 +115,25 @@ def test_a_run_that_was_stopped_goes_on_and_counts_nothing_twice(dataset: Path, 
     assert resumed.tables() == whole.tables()
 
 
+def test_a_run_that_was_stopped_has_no_tables_yet(dataset: Path, tmp_path: Path) -> None:
+    evaluate(plan_of(dataset, "mkl"), tmp_path / "run", num_strips=0)
+    records = tmp_path / "run" / "records.jsonl"
+    lines = records.read_text().splitlines(keepends=True)
+    records.write_text("".join(line for line in lines if '"dim"' not in line))
+    with pytest.raises(InputError, match="clips are missing"):
+        read_summary(tmp_path / "run")
+
+
+def test_a_row_that_lacks_clips_is_left_out_and_named(dataset: Path, tmp_path: Path) -> None:
+    evaluate(plan_of(dataset, "mkl", "reinhard"), tmp_path / "run", num_strips=0)
+    records = tmp_path / "run" / "records.jsonl"
+    lines = records.read_text().splitlines(keepends=True)
+    records.write_text("".join(line for line in lines if '"dim", "method": "mkl"' not in line))
+    summary = read_summary(tmp_path / "run")
+    assert summary.labels == ("composite", "reinhard")
+    assert "left out, since clips are missing: mkl (1 of 2)" in summary.tables()[0].notes
+
+
 def test_a_record_that_stands_there_twice_counts_once(dataset: Path, tmp_path: Path) -> None:
     summary = evaluate(plan_of(dataset), tmp_path / "run", num_strips=0)
     records = tmp_path / "run" / "records.jsonl"

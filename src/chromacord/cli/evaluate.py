@@ -104,7 +104,7 @@ def evaluate(
 
 
 def _names(text: str) -> tuple[str, ...]:
-    return tuple(name.strip() for name in text.split(",") if name.strip())
+    return tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
 
 
 def _text(summary: "Summary | None", output: Path | None, *, paper_tables: bool) -> str:

@@ -7,12 +7,12 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from chromacord.data import ClipDataset, open_dataset
+from chromacord.data import open_dataset
 from chromacord.data.clip import frame_keys
-from chromacord.data.files import ClipFiles, FileDataset, PictureFiles
+from chromacord.data.files import FileDataset, PictureFiles
 from chromacord.data.pool import run_all
 from chromacord.errors import InputError
-from chromacord.evaluation.measuring import Measurer, Plan, Task, measure
+from chromacord.evaluation.measuring import COMPOSITE, Measurer, Plan, Task, measure
 from chromacord.evaluation.metrics import PROTOCOLS
 from chromacord.evaluation.provenance import code_version, provenance
 from chromacord.evaluation.records import Header, RecordFile, open_records, read_records
@@ -69,14 +69,17 @@ def read_summary(output: Path) -> Summary:
     """Read what a folder's records say.
 
     Raises:
-        InputError: the folder holds no records.
+        InputError: the folder holds no records, or the run was stopped before its end.
         UnreadableFileError: a record cannot be read.
     """
     header, records = read_records(output / RECORDS)
-    return Summary(header, tuple(records))
+    summary = Summary(header, tuple(records))
+    if COMPOSITE not in summary.labels:
+        raise InputError(f"{output / RECORDS}: clips are missing, the run was stopped; run the same command again")
+    return summary
 
 
-def _check(plan: Plan, dataset: ClipDataset) -> None:
+def _check(plan: Plan, dataset: FileDataset) -> None:
     if not plan.protocols:
         raise InputError(f"no protocol is named; choose of {', '.join(PROTOCOLS)}")
     for chosen, known, what in ((plan.protocols, PROTOCOLS, "protocol"), ((plan.flow,), FLOW_SOURCES, "flow source")):
@@ -88,7 +91,7 @@ def _check(plan: Plan, dataset: ClipDataset) -> None:
     for name in plan.labels:
         if plan.labels.count(name) > 1:
             raise InputError(f"two rows would be called {name!r}; name each method once, or rename a folder")
-    pictures = [files for files in _files(dataset) if isinstance(files, PictureFiles)]
+    pictures = [files for files in dataset.clips if isinstance(files, PictureFiles)]
     keys = [key for files in pictures for key in frame_keys(files.name, files.frames)]
     for predictions in plan.predictions:
         predictions.check(keys)
@@ -100,7 +103,7 @@ def _make_folder(output: Path) -> None:
         output.mkdir(exist_ok=True)
 
 
-def _header(plan: Plan, dataset: ClipDataset) -> Header:
+def _header(plan: Plan, dataset: FileDataset) -> Header:
     next_frames = plan.open_next_frames()
     return Header(
         dataset=dataset.name,
@@ -117,7 +120,7 @@ def _header(plan: Plan, dataset: ClipDataset) -> Header:
 
 def _measure(
     plan: Plan,
-    dataset: ClipDataset,
+    dataset: FileDataset,
     records: RecordFile,
     *,
     jobs: int,
@@ -141,20 +144,14 @@ def _measure(
                 progress(Progress("evaluate", done, total, done / max(time.perf_counter() - started, 1e-9)))
 
 
-def _count_frames(dataset: ClipDataset, tasks: Sequence[Task]) -> int | None:
+def _count_frames(dataset: FileDataset, tasks: Sequence[Task]) -> int | None:
     """Return the number of frames to measure, each as often as it has rows; None where clips do not state theirs."""
-    files = _files(dataset)
-    counts = [(files[task.clip].num_frames, len(task.labels)) for task in tasks if files]
+    counts = [(dataset.clips[task.clip].num_frames, len(task.labels)) for task in tasks]
     known = [count * rows for count, rows in counts if count is not None]
     return sum(known) if len(known) == len(tasks) else None
 
 
-def _files(dataset: ClipDataset) -> Sequence[ClipFiles]:
-    """Return where the clips lie, which is known before they are decoded; nothing for a data set of another kind."""
-    return dataset.clips if isinstance(dataset, FileDataset) else ()
-
-
-def _strips(plan: Plan, dataset: ClipDataset, summary: Summary, count: int) -> Iterator[Strip]:
+def _strips(plan: Plan, dataset: FileDataset, summary: Summary, count: int) -> Iterator[Strip]:
     figures = {label: summary.by_clip(label) for label in plan.labels}
     measurer = Measurer(plan)
     for clip in summary.examples(count):

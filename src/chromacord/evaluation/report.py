@@ -133,8 +133,8 @@ def _strips(strips: Sequence[Strip]) -> list[str]:
         return []
     return [
         "<h2>Pictures</h2>",
-        f"<p>Below each picture: its error against the real frame, black for none, brightest for {ERROR_SCALE} of 255 "
-        "levels and more (mean of the channels).</p>",
+        "<p>Beside each name: the figure of the whole clip. Below each picture: its error against the real frame, "
+        f"black for none, brightest for {ERROR_SCALE} of 255 levels and more (mean of the channels).</p>",
         *(_strip(strip) for strip in strips),
     ]
 
