@@ -1,12 +1,13 @@
-"""One grade, ready to run on a file's own codes, through OpenColorIO's CPU processor.
+"""One grade, ready to run on a file's own codes.
 
-The way from codes to R'G'B', the grade and the way back are fused into one processor, since that is one pass over the
-pixels. OpenColorIO works on RGBA float32 in place, which is the fastest exact way measured (RGB is four times
-slower), and releases the interpreter's lock.
+Codes become R'G'B', are graded, and become codes again, in float32. The affine steps run in OpenCV and the 3D LUTs in
+OpenColorIO's CPU processor, which is what measured fastest for each (a LUT on RGBA; on RGB it is four times slower).
+Both release the interpreter's lock.
 """
 
 from typing import Protocol
 
+import cv2
 import numpy as np
 import PyOpenColorIO as ocio
 
@@ -26,16 +27,15 @@ _CONFIG.setProcessorCacheFlags(ocio.PROCESSOR_CACHE_OFF)
 class Grading(Protocol):
     """Maps codes of one format to graded codes of another."""
 
-    def __call__(self, codes: FloatArray, box: Box) -> FloatArray:
+    def __call__(self, colors: list[FloatArray], box: Box) -> list[FloatArray]:
         """Grade a rectangle of a picture.
 
         Args:
-            codes: three colour samples and one that is ignored. Shape (height, width, 4), C-contiguous; may be
-                overwritten.
+            colors: codes of the three colours; not changed. Shape (height, width) each.
             box: where in the picture the rectangle lies.
 
         Returns:
-            Graded codes, not rounded. Shape (height, width, 4).
+            Graded codes of the three colours, not rounded. Shape (height, width) each.
         """
 
 
@@ -49,70 +49,113 @@ def grading(transform: ColorTransform, source: VideoInfo, target: VideoInfo) -> 
     """
     decode = code_to_rgb(source.colorimetry, source.size, source.pixel_format)
     encode = rgb_to_code(target.colorimetry, target.size, target.pixel_format)
+    curve = _curve(transform, source.size)
     if source.colorimetry.scene_linear or target.colorimetry.scene_linear:
-        return _LinearGrading(transform, source, target, decode, encode)
-    if isinstance(transform, AffineField) and not transform.is_global:
-        return _FieldGrading(transform, source.size, decode, encode)
-    return _Fused([_matrix(decode), *_steps(transform), _matrix(encode)])
+        return _LinearGrading(curve, source, target, decode, encode)
+    return _DisplayGrading(curve, decode, encode)
 
 
-class _Fused:
-    """A chain of OpenColorIO transforms."""
+class _Curve(Protocol):
+    """A grade of display-referred R'G'B'."""
 
-    def __init__(self, steps: list[ocio.Transform]) -> None:
-        processor = _CONFIG.getProcessor(ocio.GroupTransform(steps))
-        self._processor = processor.getOptimizedCPUProcessor(
-            ocio.BIT_DEPTH_F32, ocio.BIT_DEPTH_F32, ocio.OPTIMIZATION_LOSSLESS
-        )
+    num_channels: int
+    """3, or 4 where a fourth that is not used makes it faster."""
 
-    def __call__(self, codes: FloatArray, box: Box) -> FloatArray:  # noqa: ARG002
-        self._processor.applyRGBA(codes)
-        return codes
+    def __call__(self, rgb: FloatArray, box: Box) -> FloatArray:
+        """Map pixels. Shape (height, width, num_channels), C-contiguous, in and out; `rgb` may be overwritten.
+
+        Input is clamped to [0, 1]; output is not.
+        """
 
 
-class _FieldGrading:
-    """An affine field: its matrices are stretched to the rectangle and applied pixel by pixel."""
+class _DisplayGrading:
+    """A grade of display-referred codes. What a grade makes lie outside [0, 1] is clipped."""
 
-    def __init__(self, transform: AffineField, size: Size, decode: AffineMap, encode: AffineMap) -> None:
-        self._field = _Field(transform, size)
-        self._decode, self._encode = _Fused([_matrix(decode)]), _Fused([_matrix(encode)])
+    def __init__(self, curve: _Curve, decode: AffineMap, encode: AffineMap) -> None:
+        self._curve = curve
+        self._decode, self._encode = (_matrix(affine, curve.num_channels) for affine in (decode, encode))
 
-    def __call__(self, codes: FloatArray, box: Box) -> FloatArray:
-        rgb = self._decode(codes, box)
-        rgb[..., :3] = np.clip(self._field(np.clip(rgb[..., :3], 0, 1), box), 0, 1)
-        return self._encode(rgb, box)
+    def __call__(self, colors: list[FloatArray], box: Box) -> list[FloatArray]:
+        rgb = self._curve(cv2.transform(_interleaved(colors, self._curve.num_channels), self._decode), box)
+        return list(cv2.split(cv2.transform(np.clip(rgb, 0, 1, out=rgb), self._encode)))[:3]
 
 
 class _LinearGrading:
     """A grade of scene-linear light, between the shaper and its inverse."""
 
     def __init__(
-        self, transform: ColorTransform, source: VideoInfo, target: VideoInfo, decode: AffineMap, encode: AffineMap
+        self, curve: _Curve, source: VideoInfo, target: VideoInfo, decode: AffineMap, encode: AffineMap
     ) -> None:
-        self._decode, self._encode = _Fused([_matrix(decode)]), _Fused([_matrix(encode)])
+        self._curve = curve
+        self._decode, self._encode = _matrix(decode, 3), _matrix(encode, 3)
         self._from_linear, self._to_linear = source.colorimetry.scene_linear, target.colorimetry.scene_linear
-        is_field = isinstance(transform, AffineField) and not transform.is_global
-        self._field = _Field(transform, source.size) if is_field and isinstance(transform, AffineField) else None
-        self._global = None if is_field else _Fused(_steps(transform))
 
-    def __call__(self, codes: FloatArray, box: Box) -> FloatArray:
-        rgba = self._decode(codes, box)
-        light = rgba[..., :3] if self._from_linear else display_to_linear(np.clip(rgba[..., :3], 0, 1))
+    def __call__(self, colors: list[FloatArray], box: Box) -> list[FloatArray]:
+        light: FloatArray = cv2.transform(_interleaved(colors, 3), self._decode)
+        if not self._from_linear:
+            light = display_to_linear(np.clip(light, 0, 1))
         shaped = shape(light)
-        if self._field is not None:
-            rgba[..., :3] = self._field(shaped.display, box)
-        elif self._global is not None:
-            rgba[..., :3] = shaped.display
-            rgba = self._global(rgba, box)
-        if self._to_linear:
-            rgba[..., :3] = unshape(rgba[..., :3], shaped)
-        else:
-            rgba[..., :3] = linear_to_display(np.clip(unshape(rgba[..., :3], shaped), 0, 1))
-        return self._encode(rgba, box)
+        display = shaped.display
+        if self._curve.num_channels == 4:
+            display = np.concatenate([display, display[..., :1]], axis=-1)
+        light = unshape(self._curve(display.copy(), box)[..., :3], shaped)
+        if not self._to_linear:
+            light = linear_to_display(np.clip(light, 0, 1))
+        return list(cv2.split(cv2.transform(light, self._encode)))
+
+
+def _curve(transform: ColorTransform, size: Size) -> _Curve:
+    """Choose what runs a transform fastest, for pictures of a size."""
+    if isinstance(transform, AffineField):
+        return _GlobalAffine(transform) if transform.is_global else _Field(transform, size)
+    return _Clamp() if isinstance(transform, Identity) else _Lut(transform.to_lut(LUT_SIZE))
+
+
+class _Clamp:
+    """Changes nothing but what lies outside [0, 1]."""
+
+    num_channels = 3
+
+    def __call__(self, rgb: FloatArray, box: Box) -> FloatArray:  # noqa: ARG002
+        return np.clip(rgb, 0, 1, out=rgb)
+
+
+class _GlobalAffine:
+    """One 3x4 matrix for the whole picture."""
+
+    num_channels = 3
+
+    def __init__(self, transform: AffineField) -> None:
+        self._matrix = transform.parameters[0, :, :, 0, 0].double().numpy()
+
+    def __call__(self, rgb: FloatArray, box: Box) -> FloatArray:  # noqa: ARG002
+        mapped: FloatArray = cv2.transform(np.clip(rgb, 0, 1, out=rgb), self._matrix)
+        return mapped
+
+
+class _Lut:
+    """A 3D LUT, interpolated between the four nearest nodes (tetrahedral), as ffmpeg's lut3d does by default."""
+
+    num_channels = 4
+
+    def __init__(self, lut: Lut3d) -> None:
+        step = ocio.Lut3DTransform(lut.size)
+        step.setInterpolation(ocio.INTERP_TETRAHEDRAL)
+        # OpenColorIO counts blue fastest, and the three colours of a node lie together.
+        step.setData(np.ascontiguousarray(lut.parameters[0].permute(3, 2, 1, 0).float().numpy()).ravel())
+        self._processor = _CONFIG.getProcessor(step).getOptimizedCPUProcessor(
+            ocio.BIT_DEPTH_F32, ocio.BIT_DEPTH_F32, ocio.OPTIMIZATION_LOSSLESS
+        )
+
+    def __call__(self, rgb: FloatArray, box: Box) -> FloatArray:  # noqa: ARG002
+        self._processor.applyRGBA(rgb)
+        return rgb
 
 
 class _Field:
-    """The matrices of an affine field at any rectangle of a picture, without making them for the whole picture."""
+    """An affine field: its matrices are made for the rectangle at hand, never for the whole picture."""
+
+    num_channels = 3
 
     def __init__(self, transform: AffineField, size: Size) -> None:
         # (h, 12 * w) and (12, w) layouts below keep both stretches plain matrix products, which BLAS does fast.
@@ -122,7 +165,6 @@ class _Field:
         self._stretched = np.empty((0, 0), np.float32)
 
     def __call__(self, rgb: FloatArray, box: Box) -> FloatArray:
-        """Map a rectangle. Shape (height, width, 3)."""
         height, _, width = self._nodes.shape
         if self._columns != (box.left, box.right):  # all strips of a frame share their columns
             self._columns = (box.left, box.right)
@@ -130,7 +172,7 @@ class _Field:
             self._stretched = (self._nodes.reshape(-1, width) @ weights.T).reshape(height, -1)
         rows = stretch_weights(height, self._size.height, box.top, box.bottom)
         field = (rows @ self._stretched).reshape(len(rows), 12, -1)
-        red, green, blue = np.ascontiguousarray(np.moveaxis(rgb, -1, 0))
+        red, green, blue = cv2.split(np.clip(rgb, 0, 1, out=rgb))
         out = np.empty(rgb.shape, np.float32)
         for channel in range(3):
             a, b, c, d = np.moveaxis(field[:, 4 * channel : 4 * channel + 4], 1, 0)
@@ -156,31 +198,13 @@ def stretch_weights(nodes: int, length: int, start: int, stop: int) -> FloatArra
     return weights
 
 
-def _steps(transform: ColorTransform) -> list[ocio.Transform]:
-    """Return a global transform as OpenColorIO transforms that take and give R'G'B' in [0, 1]."""
-    clamp = ocio.RangeTransform(0.0, 1.0, 0.0, 1.0)
-    if isinstance(transform, Identity):
-        return [clamp]
-    if isinstance(transform, AffineField):
-        matrix = transform.parameters[0, :, :, 0, 0].double().numpy()
-        return [clamp, _matrix(AffineMap(matrix[:, :3], matrix[:, 3])), clamp]
-    lut = transform.to_lut(LUT_SIZE)
-    is_inside = float(lut.parameters.min()) >= 0 and float(lut.parameters.max()) <= 1
-    return [_lut(lut)] if is_inside else [_lut(lut), clamp]
+def _interleaved(colors: list[FloatArray], num_channels: int) -> FloatArray:
+    merged: FloatArray = cv2.merge([*colors, colors[0]][:num_channels])
+    return merged
 
 
-def _lut(lut: Lut3d) -> ocio.Transform:
-    step = ocio.Lut3DTransform(lut.size)
-    step.setInterpolation(ocio.INTERP_TETRAHEDRAL)
-    # OpenColorIO counts blue fastest, and the three colours of a node lie together.
-    step.setData(np.ascontiguousarray(lut.parameters[0].permute(3, 2, 1, 0).float().numpy()).ravel())
-    return step
-
-
-def _matrix(affine: AffineMap) -> ocio.Transform:
-    step = ocio.MatrixTransform()
-    matrix = np.eye(4)
-    matrix[:3, :3] = affine.matrix
-    step.setMatrix(matrix.ravel().tolist())
-    step.setOffset([*affine.offset.tolist(), 0.0])
-    return step
+def _matrix(affine: AffineMap, num_channels: int) -> FloatArray:
+    """Return a map as a matrix with an offset column; a fourth channel passes through."""
+    matrix = np.eye(num_channels, num_channels + 1)
+    matrix[:3, :3], matrix[:3, -1] = affine.matrix, affine.offset
+    return matrix.astype(np.float32)

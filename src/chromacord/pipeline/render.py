@@ -111,13 +111,13 @@ class Renderer:
             layer_coverage = alpha_of(masked.foreground, self._foreground, part)
             if layer_coverage is not None:
                 layer = [unpremultiply(plane, layer_coverage) for plane in layer]
-            old, new = _apply(ungraded, layer, part), _apply(grade, layer, part)
+            old, new = ungraded(layer, part), grade(layer, part)
             return [codes + (b - a) for codes, a, b in zip(before, old, new, strict=True)]
         if coverage is not None:
             straight = [unpremultiply(plane, coverage) for plane in before]
-            changed = _apply(grade, straight, part)
+            changed = grade(straight, part)
             return [codes + premultiply(b - a, coverage) for codes, a, b in zip(before, straight, changed, strict=True)]
-        return _apply(grade, before, part)
+        return grade(before, part)
 
     def _store(self, plane: Plane, changed: FloatArray, before: FloatArray, strip: Box, *, is_chroma: bool) -> None:
         """Write changed samples into a plane; of subsampled chroma, add the mean change of the pixels it covers."""
@@ -162,11 +162,6 @@ def unpack(planes: tuple[Plane, ...], info: VideoInfo, part: Box) -> list[FloatA
             codes = cv2.resize(codes, size, interpolation=cv2.INTER_NEAREST)[:height, :width]
         colors.append(codes.astype(np.float32))
     return colors if len(colors) == 3 else [colors[0]] * 3
-
-
-def _apply(grade: Grading, colors: list[FloatArray], part: Box) -> list[FloatArray]:
-    """Grade planes. They are interleaved for it, with a fourth that is not used; see `grading`."""
-    return list(cv2.split(grade(cv2.merge([*colors, colors[0]]), part))[:3])
 
 
 def rounded(codes: FloatArray, pixel_format: PixelFormat) -> Plane:
