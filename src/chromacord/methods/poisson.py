@@ -17,8 +17,8 @@ from chromacord.color.alpha import over
 from chromacord.color.statistics import has_both_sides
 from chromacord.methods.base import Method, Prediction, State
 
-# Conjugate gradients: six leave at most a thirtieth of an 8-bit level (against thirty, quarter of a 256 x 144 frame).
-_CYCLES = 6
+# Conjugate gradients: seven leave at most a hundredth of an 8-bit level (against thirty, quarter of a 256 x 144 frame).
+_CYCLES = 7
 _SWEEPS = 2
 _COARSEST_SWEEPS = 2
 _DAMPING = 0.8
