@@ -112,4 +112,4 @@ def test_methods_of_any_size_get_the_pictures_shape() -> None:
     assert working_size(method, INFO) == (16, 16)
     method.working_size = None
     assert working_size(method, INFO) == INFO.size
-    assert working_size(method, replace(INFO, size=Size(1080, 1920))) == (144, 256)
+    assert working_size(method, replace(INFO, size=Size(1080, 1920))) == (90, 160)

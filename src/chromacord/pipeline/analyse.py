@@ -22,8 +22,8 @@ from chromacord.types import Size, VideoInfo
 ANALYSIS_RATE = 6
 """Frames a second that are looked at: the spacing of HYouTube, which methods are trained on."""
 
-ANY_SIZE = 256
-"""Longer side of the proxy for methods that take any size."""
+ANY_SIZE = 160
+"""Longer side of the proxy for methods that take any size: statistics of colour and light need no more."""
 
 FITS: dict[str, Callable[[Tensor, Tensor, Tensor], ColorTransform]] = {
     "lut3d": fit_lut3d,
