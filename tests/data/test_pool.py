@@ -1,4 +1,6 @@
+import multiprocessing
 import os
+import time
 import warnings
 from pathlib import Path
 
@@ -35,3 +37,19 @@ def test_an_error_arrives_as_it_was_raised(tmp_path: Path) -> None:
 def test_a_process_that_dies_is_one_line() -> None:
     with pytest.raises(ProcessDiedError, match="a process was ended from outside"):
         list(run_all(os._exit, [3, 3], jobs=2))
+
+
+def write_late(task: tuple[float, Path]) -> None:
+    seconds, path = task
+    time.sleep(seconds)
+    path.write_text("done")
+
+
+def test_a_run_that_is_stopped_ends_its_processes_in_the_middle_of_their_tasks(tmp_path: Path) -> None:
+    soon, late = tmp_path / "soon", tmp_path / "late"
+    results = run_all(write_late, [(0.0, soon), (20.0, late)], jobs=2)
+    next(results)
+    results.close()  # type: ignore[attr-defined]
+    assert soon.exists()
+    assert not late.exists()
+    assert multiprocessing.active_children() == []

@@ -1,16 +1,20 @@
 import json
+import re
 import shutil
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from torch import Tensor
 
-from chromacord.data import open_dataset
+from chromacord.data import Clip, open_dataset
 from chromacord.data.hyoutube import open_hyoutube
 from chromacord.errors import InputError, MismatchError, MissingFileError
 from chromacord.evaluation.benchmark import evaluate, read_summary
-from chromacord.evaluation.harmonizing import harmonize_at_working_size
+from chromacord.evaluation.harmonizing import harmonize_at_own_size, harmonize_at_working_size
 from chromacord.evaluation.measuring import Plan
 from chromacord.evaluation.metrics import MAX_PSNR
 from chromacord.evaluation.predictions import name_predictions
@@ -18,6 +22,7 @@ from chromacord.evaluation.summary import Summary
 from chromacord.evaluation.temporal import estimate_flow, score_pairs
 from chromacord.flow.dis import DISFlow
 from chromacord.methods import load_method
+from chromacord.methods.base import Method, Prediction, State, Window
 from chromacord.types import Progress, Size
 from tests.evaluation.scored_set import AREA, SIZE, copy_frames, make_set
 from tests.hyoutube_lookalike import make_lookalike
@@ -274,6 +279,71 @@ def test_what_cannot_be_measured_is_refused_before_anything_is_written(
     assert not (tmp_path / "run").exists()
 
 
+def test_identity_is_never_printed_as_the_best(dataset: Path, tmp_path: Path) -> None:
+    evaluate(plan_of(dataset, "identity", "reinhard", "mkl"), tmp_path / "run", num_strips=0)
+    rows = (tmp_path / "run" / "table.md").read_text().splitlines()
+    assert not any("**" in row for row in rows if row.startswith(("| identity", "| composite")))
+    assert any("**" in row for row in rows if row.startswith(("| mkl", "| reinhard")))
+
+
+def test_pictures_are_of_clips_from_easy_to_hard_at_their_largest_foreground(tmp_path: Path) -> None:
+    offsets = {f"clip{offset:02d}": offset for offset in (2, 4, 8, 16, 32, 64)}
+    dataset = make_set(tmp_path / "set", offsets=offsets, empty=("clip04", 0))
+    evaluate(plan_of(dataset, "mkl"), tmp_path / "run", num_strips=3)
+    text = (tmp_path / "run" / "report.html").read_text()
+    # The middle of each third of the clips, sorted by the composite's error.
+    assert re.findall(r"<caption>(clip\d+), frame (\d+)", text) == [
+        ("clip04", "00001"),
+        ("clip16", "00000"),
+        ("clip64", "00000"),
+    ]
+
+
+class Counting(Method):
+    """Brightens the n-th window of a shot by n levels: it can only count by its state."""
+
+    window = Window(hop=2)
+    working_size = None
+
+    def forward(self, composite: Tensor, mask: Tensor, state: State = None) -> Prediction:
+        count = 1 if state is None else state + 1
+        return Prediction(composite + count / 255, None, count)
+
+
+def test_a_methods_state_goes_from_window_to_window() -> None:
+    """Five frames in windows of two: the last window has one frame of its own."""
+    grey, mask = torch.full((5, 3, 16, 16), 0.5), torch.ones(5, 1, 16, 16)
+    clip = Clip("c", grey, mask, grey, ("0", "1", "2", "3", "4"))
+    harmonized = harmonize_at_working_size(clip, Counting())
+    levels = (255 * (harmonized - grey)).mean(dim=(1, 2, 3)).round().tolist()
+    assert levels == [1, 1, 2, 2, 3]
+
+
+def test_a_method_of_another_size_is_refused_by_name() -> None:
+    class Small(Counting):
+        working_size = Size(8, 8)
+
+    grey = torch.full((1, 3, 16, 16), 0.5)
+    with pytest.raises(InputError, match="Small works at 8x8, not at 16x16"):
+        harmonize_at_working_size(Clip("c", grey, grey[:, :1], grey, ("0",)), Small())
+
+
+def test_the_pipeline_takes_frames_that_lie_apart_for_as_far_apart_as_they_are(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rates = []
+
+    def fake(pairs: Any, method: Method, *, rate: Fraction) -> Any:
+        rates.append(rate)
+        return (composite for composite, _ in pairs)
+
+    monkeypatch.setattr("chromacord.evaluation.harmonizing.harmonize_frames", fake)
+    grey = torch.full((2, 3, 16, 16), 0.5)
+    for spacing in (1, 5):
+        harmonize_at_own_size(Clip("c", grey, grey[:, :1], grey, ("0", "1"), spacing=spacing), Counting())
+    assert rates == [30, 6]
+
+
 def test_frames_that_lie_apart_have_no_temporal_figures_without_the_ones_between(tmp_path: Path) -> None:
     hyoutube = make_lookalike(tmp_path / "now")
     summary = evaluate(plan_of(hyoutube, "mkl"), tmp_path / "run", num_strips=0)
@@ -314,3 +384,11 @@ def test_predictions_without_the_next_frames_have_no_temporal_figures(tmp_path: 
     shutil.copytree(after / "synthetic_composite_videos", theirs, dirs_exist_ok=True)
     rows = figures(evaluate(plan, tmp_path / "again", num_strips=0), "temporal")
     assert rows["theirs"] == rows["composite"]
+
+
+def test_clips_that_the_temporal_list_does_not_name_have_no_temporal_figures(tmp_path: Path) -> None:
+    now, after = make_lookalike(tmp_path / "now"), make_lookalike(tmp_path / "after", shift=1)
+    tasks = (now / "tl_task.txt").read_text().splitlines()
+    (now / "tl_task.txt").write_text(tasks[0])
+    evaluate(replace(plan_of(now), next_frames=after), tmp_path / "run", num_strips=0)
+    assert "Means over 1 pairs" in (tmp_path / "run" / "table.md").read_text()

@@ -88,6 +88,14 @@ def test_a_strip_shows_composite_mask_methods_and_real_with_error_maps_below() -
     assert error_composite.mean() > 200
 
 
+def test_pictures_keep_their_colours() -> None:
+    red = torch.zeros(3, 16, 16)
+    red[0] = 1
+    composite, *_ = pictures(page_of(Strip("c", "0", red, red[:1], red, {}, {})))
+    assert (composite.reshape(-1, 3).mean(axis=0).round() - [255, 0, 0] <= 3).all()
+    assert composite[..., 0].min() > 240
+
+
 def test_an_error_map_is_black_without_error_and_full_at_the_end_of_its_scale() -> None:
     real = torch.zeros(3, 2, 2)
     result = torch.zeros(3, 2, 2)

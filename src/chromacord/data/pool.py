@@ -1,13 +1,13 @@
 """Many clips at once: processes of one thread each."""
 
 import multiprocessing
-import multiprocessing.connection
 import os
 import signal
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from multiprocessing.connection import Connection, wait
 from threading import Thread
 from typing import TypeVar
 
@@ -44,7 +44,9 @@ def run_all(function: Callable[[Task], Result], tasks: Sequence[Task], *, jobs: 
         return
     # Fresh interpreters: the threads of torch do not survive a fork.
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=_start)
+    # The processes end when `alive` is closed: by us, or by the system if we are killed.
+    watched, alive = context.Pipe(duplex=False)
+    pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=_start, initargs=(watched,))
     try:
         for future in as_completed([pool.submit(_call, function, task) for task in tasks]):
             result, messages = future.result()
@@ -56,8 +58,14 @@ def run_all(function: Callable[[Task], Result], tasks: Sequence[Task], *, jobs: 
             "a process was ended from outside, perhaps for want of memory; run the command again to go on, with fewer "
             "--jobs"
         ) from error
+    except BaseException:
+        # Else a stopped run would wait for the tasks that were begun, and for the ones that were handed out.
+        alive.close()
+        raise
     finally:
         pool.shutdown(cancel_futures=True)
+        alive.close()
+        watched.close()
 
 
 def _call(function: Callable[[Task], Result], task: Task) -> tuple[Result, list[str]]:
@@ -68,17 +76,15 @@ def _call(function: Callable[[Task], Result], task: Task) -> tuple[Result, list[
     return result, [str(each.message) for each in caught if issubclass(each.category, ChromacordWarning)]
 
 
-def _start() -> None:
+def _start(watched: Connection) -> None:
     # Ctrl-C reaches all processes of a terminal; only the first is to say something about it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
-    Thread(target=_end_with_parent, daemon=True).start()
+    Thread(target=_end_when_closed, args=(watched,), daemon=True).start()
 
 
-def _end_with_parent() -> None:
-    """End this process when the one that started it was killed: it would wait for work for ever."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        multiprocessing.connection.wait([parent.sentinel])
-        os._exit(1)
+def _end_when_closed(watched: Connection) -> None:
+    """End this process, whatever it does, when the one that started it needs no more of it or was killed."""
+    wait([watched])
+    os._exit(1)
