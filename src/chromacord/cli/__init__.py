@@ -13,10 +13,12 @@ from chromacord.cli import bench, demo, evaluate, harmonize, info, methods, synt
 from chromacord.cli.display import choose_display
 from chromacord.cli.job import BAD_INPUT, OK, terminate
 
-EPILOG = (
+_CODES = (
     "Exit codes: 0 done; 1 a bug, with a traceback; 2 an input, an option or the output cannot be used: one line says "
-    "what, where and what to do, and nothing is kept; 130 stopped with Ctrl-C; 143 stopped with SIGTERM."
+    "what, where and what to do; 130 stopped with Ctrl-C; 143 stopped with SIGTERM."
 )
+EPILOG = f"{_CODES} After any but 0 nothing is kept."
+RESUMABLE_EPILOG = f"{_CODES} What is complete is kept, and the same command goes on from it."
 
 app = typer.Typer(
     name="chromacord",
@@ -29,8 +31,8 @@ app.command("harmonize", epilog=EPILOG)(harmonize.harmonize)
 app.command("methods")(methods.methods)
 app.command("info")(info.info)
 app.command("demo")(demo.demo)
-app.command("evaluate", epilog=EPILOG)(evaluate.evaluate)
-app.command("synthesize", epilog=EPILOG)(synthesize.synthesize)
+app.command("evaluate", epilog=RESUMABLE_EPILOG)(evaluate.evaluate)
+app.command("synthesize", epilog=RESUMABLE_EPILOG)(synthesize.synthesize)
 app.add_typer(bench.app, name="bench")
 
 
