@@ -58,6 +58,9 @@ bench-quality: $(VENV)/.demo
 	$(BIN)/chromacord evaluate --data $(DEV) --split dev --jobs $(WORKERS) --output $(DEV)-run
 	cp $(DEV)-run/table.json benchmarks/results/davis-lut-dev.json
 	cp $(DEV)-run/table.md benchmarks/results/davis-lut-dev.md
+	$(BIN)/chromacord evaluate --data $(DEV) --split dev --full --jobs $(WORKERS) --output $(DEV)-full-run
+	cp $(DEV)-full-run/table.json benchmarks/results/davis-lut-dev-full.json
+	cp $(DEV)-full-run/table.md benchmarks/results/davis-lut-dev-full.md
 
 clean:
 	rm -rf $(VENV) demo
