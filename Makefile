@@ -56,9 +56,9 @@ bench-quality: $(VENV)/.demo
 	$(BIN)/chromacord synthesize --clips $(FOOTAGE) --use dev --luts $(FOOTAGE)/luts/dev.zip --per-clip 10 --seed 0 \
 		--frames 20 --split dev --jobs $(WORKERS) --output $(DEV)
 	$(BIN)/chromacord evaluate --data $(DEV) --split dev --jobs $(WORKERS) --output $(DEV)-run
+	$(BIN)/chromacord evaluate --data $(DEV) --split dev --full --jobs $(WORKERS) --output $(DEV)-full-run
 	cp $(DEV)-run/table.json benchmarks/results/davis-lut-dev.json
 	cp $(DEV)-run/table.md benchmarks/results/davis-lut-dev.md
-	$(BIN)/chromacord evaluate --data $(DEV) --split dev --full --jobs $(WORKERS) --output $(DEV)-full-run
 	cp $(DEV)-full-run/table.json benchmarks/results/davis-lut-dev-full.json
 	cp $(DEV)-full-run/table.md benchmarks/results/davis-lut-dev-full.md
 

