@@ -56,7 +56,9 @@ def test_the_composites_are_about_as_far_off_as_hyoutubes(name: str) -> None:
     assert 1029.5 / 3 < fmse < 1029.5 * 3
 
 
-@pytest.mark.parametrize("table", [table for tables in TABLES.values() for table in tables], ids=lambda table: table.title)
+@pytest.mark.parametrize(
+    "table", [table for tables in TABLES.values() for table in tables], ids=lambda table: table.title
+)
 def test_identity_is_the_composite(table: Table) -> None:
     rows = {row.label: row.values for row in table.rows}
     assert rows["identity"] == rows["composite"]
