@@ -173,6 +173,16 @@ def test_a_folder_that_cannot_be_written_to_is_named(footage: Path, tmp_path: Pa
     assert "locked" in done.stderr.splitlines()[-1]
 
 
+def test_a_folder_that_takes_no_files_is_refused_before_any_frame_is_read(footage: Path) -> None:
+    """Linux lets nobody make a file in /proc, root included, though its permissions allow it to root."""
+    told: list[object] = []
+    with pytest.raises(errors.OutputError, match=r"x\.mp4: .*folder /proc"):
+        harmonize_video(
+            footage / "comp.mp4", mask=footage / "mask.mkv", output=Path("/proc/x.mp4"), progress=told.append
+        )
+    assert told == []
+
+
 def running(footage: Path, out: Path, *, before: str = "") -> subprocess.Popen[str]:
     """Start a run in a process of its own that says when its first frame is rendered, and then takes its time."""
     script = f"""

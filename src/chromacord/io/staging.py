@@ -10,6 +10,7 @@ import os
 import platform
 import re
 import shutil
+import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -64,6 +65,13 @@ def check_folder(folder: Path, *, wanted: Path) -> None:
         raise OutputError(f"{wanted}: {folder} is no folder")
     if not os.access(folder, os.W_OK | os.X_OK):
         raise OutputError(f"{wanted}: the folder {folder} cannot be written to; check its permissions")
+    # Permissions do not tell all (root, read-only and virtual file systems): only trying does, before hours of work.
+    try:
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        raise OutputError(
+            f"{wanted}: nothing can be made in the folder {folder} ({error.strerror}); choose another"
+        ) from error
 
 
 @contextmanager
