@@ -27,11 +27,12 @@ def test_a_clip_is_harmonized_and_told_in_one_line(run: Run, footage: Path, tmp_
 
 def test_all_outputs_are_written_and_named(run: Run, footage: Path, tmp_path: Path) -> None:
     grade, luts, picture = tmp_path / "grade.json", tmp_path / "luts", tmp_path / "both.png"
-    outputs = ("--grade-out", grade, "--lut-out", luts, "--preview", picture, "--method", "reinhard")
+    outputs = ("--grade-out", grade, "--lut-out", luts, "--preview", picture, "--method", "reinhard:max_gain=3")
     done = run("harmonize", footage / "comp.mp4", "--mask", footage / "mask.mkv", "-o", tmp_path / "a.mp4", *outputs)
     assert done.code == 0, done.err
     assert all(str(path) in done.out for path in (grade, luts, picture))
-    assert json.loads(grade.read_text())["method"] == "reinhard"
+    assert json.loads(grade.read_text())["method"] == "reinhard:max_gain=3"
+    assert ", reinhard:max_gain=3, " in done.out
     assert [path.suffix for path in luts.iterdir()] == [".cube"]
     again = ("--grade-in", grade, "--strength", "0.5", "--codec", "ffv1", "--frames", "2:5", "-o", tmp_path / "b.mkv")
     assert run("harmonize", footage / "comp.mp4", "--mask", footage / "mask.mkv", *again).code == 0
@@ -94,6 +95,8 @@ BAD = {
     "range of letters": (("--frames", "a:b"), ["--frames a:b", "A:B"]),
     "unknown option": (("--strenght", "1"), ["--strenght", "--strength"]),
     "unknown method": (("--method", "magic"), ["magic", "mkl"]),
+    "option that the method lacks": (("--method", "mkl:speed=2"), ["'speed'", "max_gain: float = 4.0"]),
+    "value that the option cannot have": (("--method", "mkl:max_gain=0"), ["max_gain", "at least 1"]),
     "unknown codec": (("--codec", "divx"), ["divx", "h264"]),
     "no such mask": (("--mask", "nowhere.mp4"), ["nowhere.mp4", "no such file"]),
     "short mask": (("--mask", "{footage}/short.mkv"), ["short.mkv", "9 frames", "10 frames"]),

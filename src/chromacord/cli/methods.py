@@ -1,26 +1,47 @@
 """`chromacord methods`: what there is to choose from."""
 
+from typing import Annotated
+
 from rich.console import Console
 from rich.table import Table
+from typer import Option
 
 from chromacord.cli.display import choose_display
 from chromacord.cli.job import job
 
+Cards = Annotated[
+    bool, Option("--cards", help="Show the weights of learned methods: licence, training data, figures, limits.")
+]
 
-def methods() -> None:
+
+def methods(*, cards: Cards = False) -> None:
     """List the methods: what each does, and whether its grade can be written as a LUT."""
     with job(choose_display(quiet=True)):
-        from chromacord.methods import DEFAULT_METHOD, list_methods, load_method
+        if cards:
+            _print_cards()
+        else:
+            _print_methods()
 
-        table = Table(box=None, pad_edge=False)
-        for heading in ("name", "kind", "grade", "what it does"):
-            table.add_column(heading, no_wrap=heading != "what it does")
-        for method in list_methods():
-            learned = any(True for _ in load_method(method.name).parameters())
-            table.add_row(
-                method.name,
-                "learned" if learned else "classical",
-                "LUT-exportable" if method.is_global else "local",
-                method.description + (" (the default)" if method.name == DEFAULT_METHOD else ""),
-            )
-        Console().print(table)
+
+def _print_methods() -> None:
+    from chromacord.methods import DEFAULT_METHOD, list_methods, load_method
+
+    table = Table(box=None, pad_edge=False)
+    for heading in ("name", "kind", "grade", "what it does"):
+        table.add_column(heading, no_wrap=heading != "what it does")
+    for method in list_methods():
+        learned = any(True for _ in load_method(method.name).parameters())
+        table.add_row(
+            method.name,
+            "learned" if learned else "classical",
+            "LUT-exportable" if method.is_global else "local",
+            method.description + (" (the default)" if method.name == DEFAULT_METHOD else ""),
+        )
+    Console().print(table)
+
+
+def _print_cards() -> None:
+    from chromacord.methods import list_cards
+
+    texts = [card.describe() for card in list_cards()]
+    print("\n\n".join(texts) or "no weights are shipped: all methods are classical")

@@ -6,6 +6,8 @@ from typing import Any, NamedTuple
 
 from chromacord.errors import InputError
 from chromacord.methods.base import Method
+from chromacord.methods.spec import check_options, describe_options, parse_spec
+from chromacord.weights import Card, card, list_weights
 
 DEFAULT_METHOD = "poisson"
 
@@ -60,19 +62,34 @@ def list_methods() -> tuple[MethodInfo, ...]:
     return tuple(infos)
 
 
+def list_cards() -> tuple[Card, ...]:
+    """Return the cards of the weights that are shipped, in the order of their methods in `METHODS`."""
+    order = list(METHODS)
+    cards = [card(name) for name in list_weights()]
+    return tuple(sorted(cards, key=lambda each: (order.index(each.method), each.name)))
+
+
 def load_method(name: str, **options: Any) -> Method:
     """Build a method, ready to harmonize: in evaluation mode, with its weights.
 
     Args:
-        name: a key of `METHODS`.
-        **options: keyword arguments of the method's class.
+        name: a key of `METHODS`, and options behind it if wanted: "mkl:max_gain=2".
+        **options: more keyword arguments of the method's class.
 
     Raises:
-        InputError: there is no method of that name, or it has no such option.
+        InputError: there is no method of that name, it has no such option, or an option cannot have that value.
     """
-    if name not in METHODS:
-        raise InputError(f"there is no method {name!r}; choose one of {', '.join(METHODS)}")
+    spec = parse_spec(name)
+    if spec.name not in METHODS:
+        raise InputError(f"there is no method {spec.name!r}; choose one of {', '.join(METHODS)}")
+    twice = sorted(spec.options.keys() & options.keys())
+    if twice:
+        raise InputError(f"{name!r}: gives the option {twice[0]!r}, which is also an argument; leave one out")
+    method, merged = METHODS[spec.name], {**spec.options, **options}
+    check_options(spec.name, method, merged)
     try:
-        return METHODS[name](**options).eval()
-    except TypeError as error:
-        raise InputError(f"method {name!r} cannot be built with the options {sorted(options)}: {error}") from error
+        return method(**merged).eval()
+    except InputError:
+        raise
+    except (TypeError, ValueError) as error:
+        raise InputError(f"method {name!r} cannot be built: {error}; {describe_options(method)}") from error

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from chromacord.color.statistics import has_both_sides
 from chromacord.color.transforms import Lut3d
+from chromacord.errors import InputError
 from chromacord.methods.base import Method, Prediction, State
 
 _NODES = 17
@@ -78,6 +79,8 @@ class Histogram(Method):
 
     def __init__(self, max_gain: float = 4.0) -> None:
         super().__init__()
+        if not max_gain >= 1:
+            raise InputError(f"max_gain limits a gain both ways, so it must be at least 1, got {max_gain}")
         self.max_gain = max_gain
 
     def forward(self, composite: Tensor, mask: Tensor, state: State = None) -> Prediction:  # noqa: ARG002

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from chromacord.color.statistics import color_statistics, has_both_sides
 from chromacord.color.transforms import AffineField
+from chromacord.errors import InputError
 from chromacord.methods.base import Method, Prediction, State
 
 # Variance added on both sides, that of a step of one 8-bit level: a flat picture has no inverse without.
@@ -49,6 +50,8 @@ class MKL(Method):
 
     def __init__(self, max_gain: float = 4.0) -> None:
         super().__init__()
+        if not max_gain >= 1:
+            raise InputError(f"max_gain limits a gain both ways, so it must be at least 1, got {max_gain}")
         self.max_gain = max_gain
 
     def forward(self, composite: Tensor, mask: Tensor, state: State = None) -> Prediction:  # noqa: ARG002

@@ -14,6 +14,7 @@ from torch import Tensor
 from chromacord.color.fitting import fit_lut3d
 from chromacord.color.opponent import lalphabeta_to_rgb, rgb_to_lalphabeta
 from chromacord.color.statistics import color_statistics, has_both_sides
+from chromacord.errors import InputError
 from chromacord.methods.base import Method, Prediction, State
 
 # Deviation, in decimal logarithms, below which a channel counts as flat.
@@ -50,6 +51,8 @@ class Reinhard(Method):
 
     def __init__(self, max_gain: float = 4.0) -> None:
         super().__init__()
+        if not max_gain >= 1:
+            raise InputError(f"max_gain limits a gain both ways, so it must be at least 1, got {max_gain}")
         self.max_gain = max_gain
 
     def forward(self, composite: Tensor, mask: Tensor, state: State = None) -> Prediction:  # noqa: ARG002

@@ -41,7 +41,7 @@ def harmonize_frames(
         pairs: composite and mask of each frame, in order. Composites are display-referred RGB: uint8, uint16, or
             floats in [0, 1], shape (H, W, 3); masks bool, uint8, uint16 or floats in [0, 1], shape (H, W) or
             (H, W, 1). All frames have one size and type.
-        method: a name of `list_methods()`, or a loaded method.
+        method: a name of `list_methods()`, with options if wanted ("mkl:max_gain=2"), or a loaded method.
         strength: 0 returns the source, 1 is the full grade.
         consistency: "shot" for one grade a shot, "smooth" for a slowly moving one, "frame" for one a frame.
         rate: frames a second; decides how many frames are looked at, and how fast the grade may move.

@@ -53,7 +53,7 @@ def harmonize_video(
         foreground: instead of a composite: the layer to paste, with `background`.
         alpha: the foreground's coverage, where it has no alpha channel of its own.
         background: the clip under the foreground; the output follows its format.
-        method: a name of `list_methods()`, or a loaded method.
+        method: a name of `list_methods()`, with options if wanted ("mkl:max_gain=2"), or a loaded method.
         strength: 0 returns the source, 1 is the full grade.
         consistency: "shot" for one grade a shot, "smooth" for a slowly moving one, "frame" for one a frame. None:
             "smooth", or "shot" when LUTs are written, since a LUT cannot move.

@@ -1,0 +1,100 @@
+"""What users write for a method: its name, and options of its constructor, as in `mkl:max_gain=2`."""
+
+import inspect
+import re
+from collections.abc import Mapping
+from types import UnionType
+from typing import Any, Literal, NamedTuple, Union, get_args, get_origin
+
+from chromacord.errors import InputError
+from chromacord.methods.base import Method
+
+Scalar = bool | int | float | str
+
+_INTEGER = re.compile(r"[+-]?\d+")
+_FLOAT = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+
+
+class Spec(NamedTuple):
+    """A method as it was named."""
+
+    name: str
+    """What stands before the options; nobody has checked whether there is such a method."""
+
+    options: Mapping[str, Scalar]
+
+
+def parse_spec(text: str) -> Spec:
+    """Read `NAME` or `NAME:option=value:option=value`.
+
+    Values are read like those of TOML: true and false, whole numbers, numbers with a point or an exponent; anything
+    else is text, without quotation marks.
+
+    Raises:
+        InputError: an option is not written so, or stands there twice.
+    """
+    name, *rest = (part.strip() for part in text.split(":"))
+    options: dict[str, Scalar] = {}
+    for part in rest:
+        option, equals, value = (piece.strip() for piece in part.partition("="))
+        if not (option and equals and value):
+            raise InputError(f"{text!r}: {part!r} is no option; write NAME:option=value:option=value")
+        if option in options:
+            raise InputError(f"{text!r}: gives the option {option!r} twice; leave one out")
+        options[option] = _scalar(value)
+    return Spec(name, options)
+
+
+def base_name(text: str) -> str:
+    """Return what stands before the options, of any text."""
+    return text.partition(":")[0].strip()
+
+
+def check_options(name: str, method: type[Method], options: Mapping[str, object]) -> None:
+    """Refuse options that a method does not have, and values of another type than its constructor states.
+
+    Raises:
+        InputError: names the option, and all that the method has.
+    """
+    known = _parameters(method)
+    for option, value in options.items():
+        if option not in known:
+            raise InputError(f"method {name!r} has no option {option!r}; {describe_options(method)}")
+        if not _fits(value, known[option].annotation):
+            raise InputError(f"method {name!r}: the option {option!r} cannot be {value!r}; {describe_options(method)}")
+
+
+def describe_options(method: type[Method]) -> str:
+    """Return, for messages, the options of a method with their types and defaults."""
+    known = _parameters(method).values()
+    return f"its options are {', '.join(str(each) for each in known)}" if known else "it has none"
+
+
+def _parameters(method: type[Method]) -> dict[str, inspect.Parameter]:
+    # Where a class has no constructor of its own, the signature is nn.Module's *args and **kwargs, which takes none.
+    named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    signature = inspect.signature(method, eval_str=True)
+    return {name: each for name, each in signature.parameters.items() if each.kind in named}
+
+
+def _fits(value: object, kind: Any) -> bool:
+    """Whether a value is of an annotation's type; True for annotations that say nothing simple."""
+    origin = get_origin(kind)
+    if origin in (Union, UnionType):
+        return any(_fits(value, each) for each in get_args(kind))
+    if origin is Literal:
+        return value in get_args(kind)
+    if kind in (Any, inspect.Parameter.empty) or origin is not None or not isinstance(kind, type):
+        return True
+    # Python takes a bool for a number, and no int for a float; who writes an option means it the other way round.
+    if isinstance(value, bool):
+        return kind in (bool, object)
+    return isinstance(value, int | float) if kind is float else isinstance(value, kind)
+
+
+def _scalar(text: str) -> Scalar:
+    if text in ("true", "false"):
+        return text == "true"
+    if _INTEGER.fullmatch(text):
+        return int(text)
+    return float(text) if _FLOAT.fullmatch(text) else text

@@ -1,0 +1,168 @@
+"""Weights of learned methods: two files each, `<name>.safetensors` (float16) and its card, `<name>.toml`.
+
+Weights that are shipped lie in this package; those of a user's own training may lie anywhere.
+"""
+
+import hashlib
+import os
+from collections.abc import Mapping, Sequence
+from importlib import resources
+from importlib.resources.abc import Traversable
+from pathlib import Path
+
+import safetensors.torch
+import torch
+from safetensors import SafetensorError
+from torch import Tensor, nn
+
+from chromacord.errors import InputError, MissingFileError, OutputError, UnreadableFileError
+from chromacord.weights.cards import Card, Figures, TrainingData, parse_card
+
+__all__ = ["Card", "Figures", "TrainingData", "card", "list_weights", "load_into", "save", "state_dict"]
+
+FOLDER: Traversable = resources.files(__name__)
+"""Where shipped weights lie."""
+
+_SUFFIX, _CARD_SUFFIX = ".safetensors", ".toml"
+
+_SHOWN = 3
+"""Keys that a message names."""
+
+
+def list_weights() -> tuple[str, ...]:
+    """Return the names of the shipped weights, sorted."""
+    names = [each.name for each in FOLDER.iterdir()]
+    return tuple(sorted(name.removesuffix(_CARD_SUFFIX) for name in names if name.endswith(_CARD_SUFFIX)))
+
+
+def card(name: str) -> Card:
+    """Read the card of shipped weights.
+
+    Raises:
+        InputError: there are no weights of that name, or their card cannot be used.
+    """
+    if name not in list_weights():
+        raise InputError(f"there are no weights {name!r}; {_choice()}")
+    file = FOLDER / f"{name}{_CARD_SUFFIX}"
+    found = parse_card(file.read_bytes(), where=str(file))
+    if found.name != name:
+        raise InputError(f"{file}: the key 'name' must be {name!r}, like the file, got {found.name!r}")
+    return found
+
+
+def state_dict(source: str | Path) -> dict[str, Tensor]:
+    """Read weights.
+
+    Args:
+        source: the name of shipped weights, or the path of a .safetensors file.
+
+    Returns:
+        Tensors by key: floats of any width as float32, others as they are.
+
+    Raises:
+        InputError: there are no weights of that name.
+        MissingFileError: there is no such file.
+        UnreadableFileError: the file is damaged.
+    """
+    is_shipped = isinstance(source, str) and source in list_weights()
+    content = _read_shipped(str(source)) if is_shipped else _read_file(Path(source).expanduser())
+    try:
+        stored = safetensors.torch.load(content)
+    except SafetensorError as error:
+        raise UnreadableFileError(f"{source}: cannot be read as safetensors: {error}; copy or save it anew") from error
+    return {key: tensor.float() if tensor.is_floating_point() else tensor for key, tensor in stored.items()}
+
+
+def load_into(module: nn.Module, source: str | Path) -> None:
+    """Give a module its weights; they must fit in every key and shape.
+
+    Args:
+        module: is changed.
+        source: the name of shipped weights, or the path of a .safetensors file.
+
+    Raises:
+        InputError: the weights cannot be read, or are those of another module; names what does not fit.
+    """
+    state, wanted = state_dict(source), module.state_dict()
+    faults = {
+        "missing": [key for key in wanted if key not in state],
+        "unexpected": sorted(state.keys() - wanted.keys()),
+        "of another shape": [
+            f"{key} {tuple(state[key].shape)} for {tuple(tensor.shape)}"
+            for key, tensor in wanted.items()
+            if key in state and state[key].shape != tensor.shape
+        ],
+    }
+    said = [f"{what}: {_first(keys)}" for what, keys in faults.items() if keys]
+    if said:
+        kind = type(module).__name__
+        raise InputError(f"{source}: does not fit {kind} ({'; '.join(said)}); give weights that were trained for it")
+    module.load_state_dict(state)
+
+
+def save(state: Mapping[str, Tensor], path: Path) -> str:
+    """Write weights as they are shipped: floats as float16, whole or not at all.
+
+    Args:
+        state: tensors by key. Any shape.
+        path: a .safetensors file; replaced if it exists.
+
+    Returns:
+        The file's SHA-256 for the card, 64 hexadecimal digits.
+
+    Raises:
+        InputError: a tensor holds NaN, or values that float16 cannot hold; names it.
+        OutputError: the file cannot be written.
+    """
+    if path.suffix != _SUFFIX:
+        raise InputError(f"{path}: weights are saved as {_SUFFIX}; end the name so")
+    content = safetensors.torch.save({key: _narrowed(key, tensor) for key, tensor in state.items()})
+    # The process's number keeps two runs apart; the name is hidden, so that nobody takes a part for the whole.
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        temporary.write_bytes(content)
+        temporary.replace(path)
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be written: {error.strerror}; nothing was kept") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+    return hashlib.sha256(content).hexdigest()
+
+
+def _narrowed(key: str, tensor: Tensor) -> Tensor:
+    # A copy in any case: safetensors refuses tensors that share memory.
+    narrowed = tensor.detach().to("cpu", torch.float16 if tensor.is_floating_point() else tensor.dtype, copy=True)
+    if not narrowed.isfinite().all():
+        largest = tensor.abs().max().item()
+        raise InputError(f"{key}: float16 holds finite values up to 65504, got {largest:g}; train or scale it anew")
+    return narrowed.contiguous()
+
+
+def _read_shipped(name: str) -> bytes:
+    file, expected = FOLDER / f"{name}{_SUFFIX}", card(name).sha256
+    content = file.read_bytes() if file.is_file() else b""
+    if hashlib.sha256(content).hexdigest() != expected:
+        state = "is damaged, its SHA-256 is not that of its card" if content else "is missing or empty"
+        raise UnreadableFileError(f"{file}: {state}; install chromacord anew")
+    return content
+
+
+def _read_file(path: Path) -> bytes:
+    if path.suffix != _SUFFIX:
+        raise InputError(f"there are no weights {str(path)!r}; {_choice()}")
+    if not path.is_file():
+        raise MissingFileError(f"{path}: there is no such file; {_choice()}")
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise UnreadableFileError(f"{path}: cannot be read: {error.strerror}; check the file") from error
+
+
+def _choice() -> str:
+    names = ", ".join(list_weights())
+    return f"choose one of {names}, or give a {_SUFFIX} file" if names else f"none are shipped, give a {_SUFFIX} file"
+
+
+def _first(keys: Sequence[str]) -> str:
+    more = len(keys) - _SHOWN
+    return ", ".join(keys[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
