@@ -27,7 +27,27 @@ def test_a_share_that_cannot_be_measured_is_one_line(run: Run) -> None:
     assert "foreground" in done.err
 
 
+def test_methods_are_printed_as_json_and_as_a_table_beside_it(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "methods.json"
+    done = run("bench", "methods", "--method", "mkl, identity", "--frames", 1, "--repeats", 1, "-o", path)
+    report = json.loads(done.out)
+    assert done.code == 0
+    assert json.loads(path.read_text()) == report
+    assert list(report["methods"]) == ["mkl", "identity"]
+    assert report["command"].startswith("chromacord")
+    assert {"machine", "versions", "commit"} <= set(report)
+    assert "| mkl | 0+1+0 | 0 |" in done.err
+
+
+def test_a_method_that_does_not_exist_is_one_line(run: Run, tmp_path: Path) -> None:
+    done = run("bench", "methods", "--method", "mkl,magic", "-o", tmp_path / "methods.json")
+    assert (done.code, done.out, done.err.count("\n")) == (2, "", 1)
+    assert "there is no method 'magic'" in done.err
+    assert not (tmp_path / "methods.json").exists()
+
+
 def test_bench_alone_shows_what_can_be_measured(run: Run) -> None:
     done = run("bench")
     assert done.code == 0
     assert "video" in done.out
+    assert "methods" in done.out

@@ -22,11 +22,11 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_tables_are_printed_with_the_protocols_name_and_written_with_a_page(
     run: Run, dataset: Path, tmp_path: Path
 ) -> None:
-    done = run("evaluate", "--data", dataset, "--method", "mkl, reinhard", "-o", tmp_path / "run", *SMALL)
+    done = run("evaluate", "--data", dataset, "--method", "mkl, reinhard:max_gain=2", "-o", tmp_path / "run", *SMALL)
     assert (done.code, done.err) == (0, "")
     table = (tmp_path / "run" / "table.md").read_text()
     assert done.out.startswith(table)
-    for part in ("protocol hyoutube", "protocol clean", "TL (DIS)", "| mkl |", "| reinhard |"):
+    for part in ("protocol hyoutube", "protocol clean", "TL (DIS)", "| mkl |", r"| reinhard:max\_gain=2 |"):
         assert part in table
     assert done.out.splitlines()[-1] == f"{tmp_path}/run: 2 clips, 6 frames; see {tmp_path}/run/report.html"
     assert (tmp_path / "run" / "report.html").stat().st_size > 10_000
@@ -59,6 +59,18 @@ def test_the_whole_pipeline_is_measured_with_full(run: Run, dataset: Path, tmp_p
     done = run("evaluate", "--data", dataset, "--method", "mkl", "--full", "--jobs", 1, "-o", tmp_path / "run")
     assert done.code == 0
     assert "whole pipeline at each clip's own size, protocol hyoutube" in done.out
+
+
+def test_methods_may_be_given_the_real_frames_and_their_own_results(run: Run, dataset: Path, tmp_path: Path) -> None:
+    given = ("--input", "real", "--passes", 2)
+    done = run("evaluate", "--data", dataset, "--method", "mkl", *given, "-o", tmp_path / "run", *SMALL)
+    assert (done.code, done.err) == (0, "")
+    assert done.out.startswith((tmp_path / "run" / "table.md").read_text())
+    assert "| real | 0.00 | 0.00 | 100.00 | 1.0000 |" in done.out
+    assert "change by pass, 2 passes, real frames in place of composites" in done.out
+    again = run("evaluate", "--data", dataset, "--method", "mkl", "-o", tmp_path / "run", *SMALL)
+    assert (again.code, again.err.count("\n")) == (2, 1)
+    assert "was measured with input real, not composite" in again.err
 
 
 def test_the_literatures_tables_are_printed_alone(run: Run) -> None:

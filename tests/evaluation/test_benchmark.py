@@ -154,6 +154,14 @@ def test_a_later_run_adds_rows_to_what_is_there(dataset: Path, tmp_path: Path) -
     assert summary.labels == ("composite", "reinhard", "mkl")
 
 
+def test_a_method_with_options_has_a_row_of_its_own_behind_the_method(dataset: Path, tmp_path: Path) -> None:
+    specs = ("histogram", "mkl:max_gain=1", "reinhard", "mkl")
+    summary = evaluate(plan_of(dataset, *specs), tmp_path / "run", num_strips=0)
+    assert summary.labels == ("composite", "reinhard", "mkl", "mkl:max_gain=1", "histogram")
+    rows = figures(summary)
+    assert rows["mkl"]["fmse"] != rows["mkl:max_gain=1"]["fmse"]
+
+
 def test_two_processes_measure_the_same_as_one(dataset: Path, tmp_path: Path) -> None:
     one = evaluate(plan_of(dataset, "mkl"), tmp_path / "one", num_strips=0)
     two = evaluate(plan_of(dataset, "mkl"), tmp_path / "two", num_strips=0, jobs=2)
@@ -269,6 +277,8 @@ def test_the_whole_pipeline_gives_a_grade_that_working_size_does_not(dataset: Pa
         ({"protocols": ()}, "no protocol"),
         ({"flow": "guess"}, "there is no flow source 'guess'; choose of dis"),
         ({"methods": ("mkl", "mkl")}, "two rows would be called 'mkl'"),
+        ({"methods": ("mkl", *2 * ("mkl:max_gain=2",))}, "two rows would be called 'mkl:max_gain=2'"),
+        ({"methods": ("mkl:speed=2",)}, "method 'mkl' has no option 'speed'"),
     ],
 )
 def test_what_cannot_be_measured_is_refused_before_anything_is_written(

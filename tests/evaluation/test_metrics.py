@@ -10,7 +10,15 @@ from skimage.metrics import mean_squared_error, peak_signal_noise_ratio
 from torch import Tensor
 
 from chromacord.errors import MismatchError, NonFiniteError
-from chromacord.evaluation.metrics import MAX_PSNR, METRICS, PROTOCOLS, FrameMean, aggregate, lay_over
+from chromacord.evaluation.metrics import (
+    MAX_PSNR,
+    METRICS,
+    PROTOCOLS,
+    FrameMean,
+    aggregate,
+    foreground_error,
+    lay_over,
+)
 
 SIDE = 64
 SQUARE = slice(20, 36)
@@ -45,6 +53,15 @@ def test_a_protocol_gives_the_figures_it_names_for_each_frame(protocol: str) -> 
     assert tuple(found) == PROTOCOLS[protocol].metrics
     assert set(found) <= set(METRICS)
     assert all(values.shape == (3,) and values.dtype == torch.float64 for values in found.values())
+
+
+def test_the_foregrounds_error_alone_is_that_of_protocol_clean() -> None:
+    first, second, mask = noise(3), noise(3, seed=1), square(3)
+    mask[1], mask[2, ..., SQUARE, 20] = 0, 0.3
+    found = foreground_error(first, second, mask)
+    expected = PROTOCOLS["clean"].score_frames(first, second, mask)["fmse"]
+    torch.testing.assert_close(found, expected, equal_nan=True, rtol=0, atol=0)
+    assert found.isnan().tolist() == [False, True, False]
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)

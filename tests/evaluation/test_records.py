@@ -1,4 +1,5 @@
 import json
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,21 @@ def test_what_is_written_is_read_again(tmp_path: Path) -> None:
     with open_records(path, HEADER) as records:
         records.append(RECORD)
     assert read_records(path) == (HEADER, [RECORD])
+
+
+def test_a_header_from_before_there_were_passes_reads_as_composites_given_once(tmp_path: Path) -> None:
+    path = tmp_path / "records.jsonl"
+    old = {name: value for name, value in asdict(HEADER).items() if name not in ("input", "passes")}
+    path.write_text(json.dumps({"header": old}) + "\n")
+    assert read_records(path) == (HEADER, [])
+
+
+def test_the_change_by_pass_is_read_again(tmp_path: Path) -> None:
+    path = tmp_path / "records.jsonl"
+    record = replace(RECORD, change_by_pass=((4.5, None), (0.5, None)))
+    with open_records(path, HEADER) as records:
+        records.append(record)
+    assert read_records(path)[1] == [record]
 
 
 def test_a_record_is_on_disk_as_soon_as_it_is_measured(tmp_path: Path) -> None:

@@ -3,12 +3,14 @@
 import json
 import shlex
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 from typer import Option
 
+from chromacord.cli import options
 from chromacord.cli.display import choose_display
 from chromacord.cli.job import job
 
@@ -36,15 +38,50 @@ def video(
     """Measure harmonization against a plain transcode: CPU time of each stage, overhead and peak memory."""
     with job(choose_display(quiet=True)):
         from chromacord.evaluation.speed import Setting, measure_video
-        from chromacord.io.staging import check_output, write_text
+        from chromacord.io.staging import check_output
         from chromacord.methods import DEFAULT_METHOD
 
         if output is not None:
             check_output(output, force=True)
         setting = Setting(size, preset, foreground, frames, method or DEFAULT_METHOD, repeats=repeats)
-        report = measure_video(setting, tell=lambda line: print(line, file=sys.stderr))
-        command = shlex.join(["chromacord", *sys.argv[1:]])
-        text = json.dumps({"command": command, **report}, indent=2)
-        print(text)
+        _give(measure_video(setting, tell=_tell), output)
+
+
+@app.command("methods")
+def methods(
+    *,
+    method: Annotated[str | None, Option(metavar="A,B,C", help="See `chromacord methods`; all, if not given.")] = None,
+    frames: Annotated[int, Option(help="Length of the clip that is made.")] = 16,
+    repeats: Annotated[int, Option(help="How often each method is run over the clip.")] = 5,
+    threads: Annotated[int, Option(help="Of torch.")] = 1,
+    device: Annotated[Literal["cpu", "cuda"], Option(help="Where the methods run.")] = "cpu",
+    output: Annotated[Path | None, Option("--output", "-o", help="Also write the JSON to this file.")] = None,
+) -> None:
+    """Measure each method alone at 256x256: CPU and wall time a window and a frame, memory, parameters."""
+    with job(choose_display(quiet=True)):
+        from chromacord.evaluation.method_speed import MethodSetting, measure_methods, speed_table
+        from chromacord.evaluation.tables import markdown
+        from chromacord.io.staging import check_output
+        from chromacord.methods import METHODS
+
         if output is not None:
-            write_text(output, text + "\n", force=True)
+            check_output(output, force=True)
+        names = options.parse_names(method) if method is not None else tuple(METHODS)
+        report = measure_methods(MethodSetting(names, frames, repeats, threads, device), tell=_tell)
+        _tell(markdown([speed_table(report)]).rstrip())
+        _give(report, output)
+
+
+def _tell(line: str) -> None:
+    # On stderr, since stdout is for the JSON.
+    print(line, file=sys.stderr)
+
+
+def _give(report: Mapping[str, object], output: Path | None) -> None:
+    from chromacord.io.staging import write_text
+
+    command = shlex.join(["chromacord", *sys.argv[1:]])
+    text = json.dumps({"command": command, **report}, indent=2)
+    print(text)
+    if output is not None:
+        write_text(output, text + "\n", force=True)

@@ -5,7 +5,7 @@ import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from typer import Option
 
@@ -27,7 +27,12 @@ Output = Annotated[
     Path | None, Option("--output", "-o", help="Folder for records, tables and the report; made if missing.")
 ]
 Methods = Annotated[
-    str | None, Option("--method", metavar="A,B,C", help="See `chromacord methods`; all, if not given.")
+    str | None,
+    Option(
+        "--method",
+        metavar="A,B,C",
+        help="See `chromacord methods`; options may follow a name, as mkl:max_gain=2. All, if not given.",
+    ),
 ]
 Predicted = Annotated[
     list[Path] | None,
@@ -41,6 +46,11 @@ Full = Annotated[
 Split = Annotated[str, Option(help="Of a data set that has several.")]
 Flow = Annotated[str, Option(help="Where temporal figures have their optical flow from.")]
 NextFrames = Annotated[Path | None, Option(help="HYouTube's set for TL: the frames after those of the test set.")]
+Given = Annotated[
+    Literal["composite", "real"],
+    Option("--input", help="What methods are given; real: the real frames, to see what they change of harmony."),
+]
+Passes = Annotated[int, Option(min=1, help="Run each method so often, each time on its own result.")]
 Strips = Annotated[int, Option(min=0, help="Clips that the report shows pictures of.")]
 Jobs = Annotated[int, Option(min=0, help="Processes; 0: one a core.")]
 PaperTables = Annotated[
@@ -60,6 +70,8 @@ def evaluate(
     split: Split = "test",
     flow: Flow = "dis",
     next_frames: NextFrames = None,
+    given: Given = "composite",
+    passes: Passes = 1,
     strips: Strips = 4,
     jobs: Jobs = 0,
     paper_tables: PaperTables = False,
@@ -82,14 +94,16 @@ def evaluate(
                 raise InputError("-o is missing: name a folder for the records, tables and the report")
             plan = Plan(
                 data,
-                methods=_names(method) if method is not None else tuple(METHODS),
+                methods=options.parse_names(method) if method is not None else tuple(METHODS),
                 predictions=name_predictions(predictions or ()),
                 split=split,
                 size=None if full else Size(size, size),
                 full=full,
-                protocols=_names(protocol),
+                protocols=options.parse_names(protocol),
                 flow=flow,
                 next_frames=next_frames,
+                input=given,
+                passes=passes,
             )
             command = shlex.join(["chromacord", *sys.argv[1:]])
             cores = len(os.sched_getaffinity(0))
@@ -103,18 +117,16 @@ def evaluate(
         display.summary(_text(summary, output, paper_tables=paper_tables), _values(summary, output))
 
 
-def _names(text: str) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
-
-
 def _text(summary: "Summary | None", output: Path | None, *, paper_tables: bool) -> str:
     """Return what is printed: the tables, and last where everything lies."""
+    from chromacord.evaluation.feeding import is_usual, tables_of
     from chromacord.evaluation.literature import compare
     from chromacord.evaluation.tables import markdown
 
-    tables: Sequence[Table] = summary.tables() if summary is not None else ()
+    tables: Sequence[Table] = tables_of(summary) if summary is not None else ()
     if paper_tables:
-        tables = compare(tables, is_hyoutube=summary is not None and summary.is_hyoutube)
+        is_hyoutube = summary is not None and summary.is_hyoutube and is_usual(summary.header)
+        tables = compare(tables, is_hyoutube=is_hyoutube)
     text = markdown(tables)
     if summary is not None and output is not None:
         text += f"\n{output}: {summary.header.num_clips} clips, {summary.num_frames} frames; see {output}/report.html"
@@ -122,6 +134,7 @@ def _text(summary: "Summary | None", output: Path | None, *, paper_tables: bool)
 
 
 def _values(summary: "Summary | None", output: Path | None) -> Values:
+    from chromacord.evaluation.feeding import tables_of
     from chromacord.evaluation.tables import as_values
 
     if summary is None:
@@ -130,5 +143,5 @@ def _values(summary: "Summary | None", output: Path | None) -> Values:
         "output": str(output),
         "clips": summary.header.num_clips,
         "frames": summary.num_frames,
-        "tables": as_values(summary.tables()),
+        "tables": as_values(tables_of(summary)),
     }

@@ -31,7 +31,12 @@ Matte = Annotated[
     Option("--alpha", help="Matte of the foreground, if it has no alpha of its own.", rich_help_panel=_LAYERS),
 ]
 Background = Annotated[str | None, Option(help="Background clip.", rich_help_panel=_LAYERS)]
-Method = Annotated[str | None, Option(help="See `chromacord methods`.", rich_help_panel=_GRADE)]
+Method = Annotated[
+    str | None,
+    Option(
+        metavar="NAME", help="See `chromacord methods`; options may follow, as mkl:max_gain=2.", rich_help_panel=_GRADE
+    ),
+]
 Strength = Annotated[
     float, Option(min=0.0, max=1.0, help="0 returns the source, 1 is the method's grade.", rich_help_panel=_GRADE)
 ]
@@ -85,6 +90,11 @@ LogJson = Annotated[
     Option("--log-json", help="JSON lines on stdout: progress, warnings, the summary, errors.", rich_help_panel=_RUN),
 ]
 Quiet = Annotated[bool, Option("--quiet", "-q", help="Show only warnings and errors.", rich_help_panel=_RUN)]
+
+
+def parse_names(text: str) -> tuple[str, ...]:
+    """Read names divided by commas; each counts once, empty ones do not."""
+    return tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
 
 
 def parse_frames(text: str | None) -> tuple[int | None, int | None] | None:

@@ -12,7 +12,8 @@ from chromacord.data.clip import frame_keys
 from chromacord.data.files import FileDataset, PictureFiles
 from chromacord.data.pool import run_all
 from chromacord.errors import InputError
-from chromacord.evaluation.measuring import COMPOSITE, Measurer, Plan, Task, measure
+from chromacord.evaluation.feeding import change_by_pass, row_name, tables_of
+from chromacord.evaluation.measuring import COMPOSITE, INPUTS, Measurer, Plan, Task, measure
 from chromacord.evaluation.metrics import PROTOCOLS
 from chromacord.evaluation.provenance import code_version, provenance
 from chromacord.evaluation.records import Header, RecordFile, open_records, read_records
@@ -82,10 +83,17 @@ def read_summary(output: Path) -> Summary:
 def _check(plan: Plan, dataset: FileDataset) -> None:
     if not plan.protocols:
         raise InputError(f"no protocol is named; choose of {', '.join(PROTOCOLS)}")
-    for chosen, known, what in ((plan.protocols, PROTOCOLS, "protocol"), ((plan.flow,), FLOW_SOURCES, "flow source")):
-        for name in chosen:
-            if name not in known:
-                raise InputError(f"there is no {what} {name!r}; choose of {', '.join(known)}")
+    chosen = [("protocol", name, tuple(PROTOCOLS)) for name in plan.protocols]
+    for what, name, known in (*chosen, ("flow source", plan.flow, tuple(FLOW_SOURCES)), ("input", plan.input, INPUTS)):
+        if name not in known:
+            raise InputError(f"there is no {what} {name!r}; choose of {', '.join(known)}")
+    if plan.passes < 1:
+        raise InputError(f"passes must be 1 or more, got {plan.passes}")
+    if plan.predictions and (plan.input, plan.passes) != (INPUTS[0], 1):
+        raise InputError(
+            f"{plan.predictions[0].folder}: others made these from the composites, once; leave out --predictions, or "
+            "measure them without --input and --passes"
+        )
     for name in plan.methods:
         load_method(name)
     for name in plan.labels:
@@ -115,6 +123,8 @@ def _header(plan: Plan, dataset: FileDataset) -> Header:
         flow=plan.flow,
         next_frames=next_frames.fingerprint if next_frames is not None else None,
         version=code_version(),
+        input=plan.input,
+        passes=plan.passes,
     )
 
 
@@ -162,7 +172,7 @@ def _strips(plan: Plan, dataset: FileDataset, summary: Summary, count: int) -> I
 
 
 def _write(summary: Summary, strips: Iterator[Strip], output: Path, command: str) -> None:
-    tables = summary.tables()
+    tables = tables_of(summary)
     header = summary.header
     facts = [
         f"{header.num_clips} clips, {summary.num_frames} frames of {summary.where}; "
@@ -178,15 +188,19 @@ def _write(summary: Summary, strips: Iterator[Strip], output: Path, command: str
         "size": header.size,
         "full": header.full,
         "flow": header.flow,
+        "input": header.input,
+        "passes": header.passes,
         "tables": as_values(tables),
-        "cpu_ms_per_frame": summary.cost(),
+        "change_by_pass": change_by_pass(summary),
+        "cpu_ms_per_frame": {row_name(label, header): cost for label, cost in summary.cost().items()},
         **provenance(),
     }
     html = page(
         f"Harmonization of {header.dataset}",
         facts,
         tables=tables,
-        scatters=summary.scatters(),
+        # Of real frames there is no error to compare a method's with.
+        scatters=summary.scatters() if header.input == COMPOSITE else (),
         strips=list(strips),
         figure=f"fMSE ({header.protocols[0]})",
     )

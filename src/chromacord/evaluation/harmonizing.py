@@ -1,14 +1,18 @@
 """What a method makes of a whole clip of a data set: at working size as the literature has it, or at the clip's own."""
 
+import time
+from collections.abc import Callable
+from dataclasses import replace
 from fractions import Fraction
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from chromacord.data.clip import Clip
-from chromacord.errors import InputError
-from chromacord.evaluation.metrics import lay_over
+from chromacord.errors import ChromacordError, InputError
+from chromacord.evaluation.metrics import foreground_error, lay_over
 from chromacord.methods.base import Method
 from chromacord.pipeline.arrays import harmonize_frames
 from chromacord.pipeline.windows import windows
@@ -16,6 +20,45 @@ from chromacord.pipeline.windows import windows
 VIDEO_RATE = 30
 """Frames a second that videos are taken for: most of HYouTube's have about as many. Clips with frames left out have
 fewer. It decides how often the pipeline looks at a clip, and how fast its grade may move."""
+
+
+class Passes(NamedTuple):
+    """What became of a clip."""
+
+    harmonized: Tensor
+    """By the last pass. RGB in [0, 1]. Shape (T, 3, H, W)."""
+
+    change_by_pass: tuple[Tensor, ...] = ()
+    """For each pass, where there are several, `foreground_error` between what it was given and what it made."""
+
+    seconds: float = 0.0
+    """CPU time of all passes."""
+
+
+def run_passes(clip: Clip, harmonize: Callable[[Clip], Tensor], passes: int) -> Passes:
+    """Harmonize a clip, then the result, and so on.
+
+    Args:
+        clip: what the first pass is given.
+        harmonize: one pass; returns RGB in [0, 1]. Shape (T, 3, H, W).
+        passes: how many, 1 or more.
+
+    Raises:
+        InputError: a pass made NaN or infinity; names the clip.
+    """
+    change: list[Tensor] = []
+    seconds = 0.0
+    for number in range(1, passes + 1):
+        started = time.process_time()
+        harmonized = harmonize(clip)
+        seconds += time.process_time() - started
+        if passes > 1:
+            try:
+                change.append(foreground_error(harmonized, clip.composite, clip.mask))
+            except ChromacordError as error:
+                raise InputError(f"{clip.name}, pass {number}: {error}") from error
+        clip = replace(clip, composite=harmonized)
+    return Passes(clip.composite, tuple(change), seconds)
 
 
 def harmonize_at_working_size(clip: Clip, method: Method) -> Tensor:

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import NamedTuple
@@ -13,7 +13,7 @@ from chromacord.data import open_dataset
 from chromacord.data.clip import Clip
 from chromacord.data.tensors import WORKING_SIZE
 from chromacord.errors import ChromacordError, InputError
-from chromacord.evaluation.harmonizing import harmonize_at_own_size, harmonize_at_working_size
+from chromacord.evaluation.harmonizing import Passes, harmonize_at_own_size, harmonize_at_working_size, run_passes
 from chromacord.evaluation.metrics import PROTOCOLS
 from chromacord.evaluation.motion import Motion, NextFrames, find_motion
 from chromacord.evaluation.predictions import Predictions
@@ -25,7 +25,10 @@ from chromacord.methods.base import Method
 from chromacord.types import Size
 
 COMPOSITE = "composite"
-"""What tables call the row of the clips as they are, before any method."""
+"""The row of the clips as methods are given them, before any of them."""
+
+INPUTS = ("composite", "real")
+"""What methods may be given: the composites, or the real frames, which are in harmony already."""
 
 _DIGITS = 9
 """Significant digits of a figure in a record: more than float32 pictures can back."""
@@ -37,7 +40,7 @@ class Plan:
 
     data: Path
     methods: tuple[str, ...]
-    """Names of `chromacord.methods.METHODS`."""
+    """What `chromacord.methods.load_method` takes: names, with options behind them if wanted."""
 
     predictions: tuple[Predictions, ...] = ()
     split: str = "test"
@@ -53,6 +56,12 @@ class Plan:
 
     next_frames: Path | None = None
     """Folder with the frames after those of HYouTube's test set, for its temporal figures."""
+
+    input: str = INPUTS[0]
+    """What methods are given, one of `INPUTS`."""
+
+    passes: int = 1
+    """How often each method is run, each time on its own result."""
 
     def open_next_frames(self) -> NextFrames | None:
         """Open the set that `next_frames` names.
@@ -133,7 +142,7 @@ class Measurer:
         clip, real = self._read(index)
         frame = int(clip.mask.sum(dim=(1, 2, 3)).argmax())
         labels = self._plan.labels
-        results = {label: self._harmonize(clip, label)[frame] for label in labels if label != COMPOSITE}
+        results = {label: self._run(clip, label).harmonized[frame] for label in labels if label != COMPOSITE}
         return Strip(
             clip.name,
             clip.frames[frame],
@@ -142,24 +151,31 @@ class Measurer:
             real[frame],
             results,
             captions,
+            given=self._plan.input,
         )
 
     def _read(self, index: int) -> tuple[Clip, Tensor]:
         clip = self._dataset[index]
         if clip.real is None:
             raise InputError(f"{clip.name}: has no real frames to compare with; leave such clips out of the data set")
-        return clip, clip.real
+        return self._given(clip), clip.real
+
+    def _given(self, clip: Clip) -> Clip:
+        """Return what methods are given of a clip: itself, or its real frames in place of the composites."""
+        return clip if self._plan.input == "composite" or clip.real is None else replace(clip, composite=clip.real)
 
     def _record(self, clip: Clip, real: Tensor, motion: Motion, label: str) -> Record:
+        harmonized, change_by_pass, method_seconds = self._run(clip, label)
         started = time.process_time()
-        harmonized = self._harmonize(clip, label)
-        done = time.process_time()
         try:
             scores = {
-                name: _series(PROTOCOLS[name].score_frames(harmonized, real, clip.mask))
+                name: {
+                    key: _series(figures)
+                    for key, figures in PROTOCOLS[name].score_frames(harmonized, real, clip.mask).items()
+                }
                 for name in self._plan.protocols
             }
-            temporal = _series(self._score_motion(motion, harmonized, label))
+            temporal = {key: _series(figures) for key, figures in self._score_motion(motion, harmonized, label).items()}
         except ChromacordError as error:
             raise InputError(f"{clip.name}, {label}: {error}") from error
         return Record(
@@ -168,9 +184,10 @@ class Measurer:
             num_frames=len(clip.frames),
             scores=scores,
             temporal=temporal,
-            method_seconds=round(done - started, 4),
-            score_seconds=round(time.process_time() - done, 4),
+            method_seconds=round(method_seconds, 4),
+            score_seconds=round(time.process_time() - started, 4),
             predictions=str(self._predictions[label].folder.resolve()) if label in self._predictions else None,
+            change_by_pass=tuple(_series(change) for change in change_by_pass),
         )
 
     def _score_motion(self, motion: Motion, harmonized: Tensor, label: str) -> Mapping[str, Tensor]:
@@ -178,25 +195,25 @@ class Measurer:
             return motion.score(harmonized)
         if label in self._predictions and self._predictions[label].missing(motion.after.keys):
             return {}
-        return motion.score(harmonized, self._harmonize(motion.after, label))
+        return motion.score(harmonized, self._run(self._given(motion.after), label).harmonized)
 
     def _own_size(self, name: str) -> Size:
         """Return the size of a clip's files."""
         dataset = open_dataset(self._plan.data, split=self._plan.split, size=None)
         return Size(*dataset[dataset.names.index(name)].composite.shape[-2:])
 
-    def _harmonize(self, clip: Clip, label: str) -> Tensor:
+    def _run(self, clip: Clip, label: str) -> Passes:
+        """Return the frames of a row; `clip` is what methods are given."""
         if label == COMPOSITE:
-            return clip.composite
+            return Passes(clip.composite)
         if label in self._predictions:
-            return self._predictions[label].read(clip, lambda: self._own_size(clip.name))
+            read = self._predictions[label].read
+            return run_passes(clip, lambda clip: read(clip, lambda: self._own_size(clip.name)), 1)
         method: Method = self._method(label)
-        return harmonize_at_own_size(clip, method) if self._plan.full else harmonize_at_working_size(clip, method)
+        harmonize = harmonize_at_own_size if self._plan.full else harmonize_at_working_size
+        return run_passes(clip, lambda clip: harmonize(clip, method), self._plan.passes)
 
 
-def _series(figures: Mapping[str, Tensor]) -> dict[str, Series]:
+def _series(figures: Tensor) -> Series:
     """Round figures to what they are worth; JSON has no NaN."""
-    return {
-        key: tuple(None if value != value else float(f"{value:.{_DIGITS}g}") for value in values.tolist())
-        for key, values in figures.items()
-    }
+    return tuple(None if value != value else float(f"{value:.{_DIGITS}g}") for value in figures.tolist())

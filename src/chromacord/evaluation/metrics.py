@@ -122,6 +122,25 @@ def check_clip(harmonized: Tensor, real: Tensor, mask: Tensor) -> None:
         raise NonFiniteError(f"the harmonized frame at position {int(finite.int().argmin())} holds NaN or infinity")
 
 
+def foreground_error(first: Tensor, second: Tensor, mask: Tensor) -> Tensor:
+    """Return fMSE of each frame as protocol `clean` has it, and nothing else: the other figures are dear.
+
+    Args:
+        first, second: RGB in [0, 1]. Shape (T, 3, H, W).
+        mask: foreground weight in [0, 1]. Shape (T, 1, H, W).
+
+    Returns:
+        On the scale of 0 to 255, float64, NaN where a frame has no foreground. Shape (T,).
+
+    Raises:
+        MismatchError: the tensors do not belong together.
+        NonFiniteError: `first` holds NaN or infinity.
+    """
+    check_clip(first, second, mask)
+    errors = [_foreground_mse(*frame) for frame in zip(255 * first, 255 * second, mask, strict=True)]
+    return torch.tensor(errors, dtype=torch.float64)
+
+
 def score_hyoutube(harmonized: Tensor, real: Tensor, mask: Tensor) -> dict[str, float]:
     """Score a frame as HYouTube's evaluation does.
 
@@ -164,9 +183,9 @@ def score_clean(harmonized: Tensor, real: Tensor, mask: Tensor) -> dict[str, flo
     """
     first, second = 255 * harmonized, 255 * real
     mse = _mean_square(first, second)
-    scores = {"mse": mse, "fmse": math.nan, "psnr": _psnr(mse, 255), "fssim": math.nan, "delta_e": math.nan}
-    if mask.sum() >= 1:
-        scores["fmse"] = _foreground_mean((first - second).square(), mask)
+    fmse = _foreground_mse(first, second, mask)
+    scores = {"mse": mse, "fmse": fmse, "psnr": _psnr(mse, 255), "fssim": math.nan, "delta_e": math.nan}
+    if not math.isnan(fmse):
         scores["fssim"] = foreground_ssim(first, second, mask, dynamic_range=255, zero_border=False)
         scores["delta_e"] = _foreground_delta_e(harmonized, real, mask[0])
     return scores
@@ -237,10 +256,12 @@ def _psnr(mse: float, peak: float) -> float:
     return min(10 * math.log10(peak**2 / mse), MAX_PSNR)
 
 
-def _foreground_mean(squared: Tensor, mask: Tensor) -> float:
-    """Return the mean over the foreground and the channels. Shape (C, H, W), (1, H, W)."""
-    total = (squared * mask).sum(dtype=torch.float64)
-    return float(total / (len(squared) * mask.sum(dtype=torch.float64)))
+def _foreground_mse(first: Tensor, second: Tensor, mask: Tensor) -> float:
+    """Return the mean over foreground and channels; NaN below one pixel of it. Shape (C, H, W) twice, (1, H, W)."""
+    if mask.sum() < 1:
+        return math.nan
+    total = ((first - second).square() * mask).sum(dtype=torch.float64)
+    return float(total / (len(first) * mask.sum(dtype=torch.float64)))
 
 
 def _foreground_delta_e(harmonized: Tensor, real: Tensor, mask: Tensor) -> float:

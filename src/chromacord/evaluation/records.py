@@ -45,6 +45,12 @@ class Header:
     version: str
     """Of the code: figures of two versions do not belong in one table."""
 
+    input: str = "composite"
+    """What methods were given: one of `chromacord.evaluation.measuring.INPUTS`."""
+
+    passes: int = 1
+    """How often each method was run, each time on its own result."""
+
 
 @dataclass(frozen=True)
 class Record:
@@ -60,13 +66,16 @@ class Record:
     """By figure; empty where the frames do not follow each other in the video."""
 
     method_seconds: float
-    """CPU time of the method, reading not counted."""
+    """CPU time of the method in all passes, reading not counted."""
 
     score_seconds: float
     """CPU time of the figures."""
 
     predictions: str | None = None
     """Folder that the frames were read from, where no method of ours made them."""
+
+    change_by_pass: tuple[Series, ...] = ()
+    """For each pass, where there are several: fMSE, by protocol `clean`, between what it was given and what it made."""
 
 
 class RecordFile:
@@ -204,7 +213,8 @@ def _record(values: dict[str, Any]) -> Record:
         for protocol, by_name in values["scores"].items()
     }
     temporal = {name: tuple(series) for name, series in values["temporal"].items()}
-    return Record(**{**values, "scores": scores, "temporal": temporal})
+    change = tuple(tuple(series) for series in values.get("change_by_pass", ()))
+    return Record(**{**values, "scores": scores, "temporal": temporal, "change_by_pass": change})
 
 
 def _check_same(path: Path, found: Header, wanted: Header) -> None:

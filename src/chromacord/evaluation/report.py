@@ -46,6 +46,9 @@ class Strip:
     captions: Mapping[str, str]
     """A figure by method, and for "composite"."""
 
+    given: str = "composite"
+    """What the first picture is called: what methods were given."""
+
 
 @dataclass(frozen=True)
 class Scatter:
@@ -141,7 +144,7 @@ def _strips(strips: Sequence[Strip]) -> list[str]:
 
 def _strip(strip: Strip) -> str:
     shown = {"composite": strip.composite, **strip.results}
-    pictures = [_cell("composite", _codes(strip.composite), strip.captions.get("composite", ""))]
+    pictures = [_cell(strip.given, _codes(strip.composite), strip.captions.get("composite", ""))]
     pictures += [_cell("mask", _codes(strip.mask.expand(3, -1, -1)), "")]
     pictures += [_cell(name, _codes(result), strip.captions.get(name, "")) for name, result in strip.results.items()]
     pictures += [_cell("real", _codes(strip.real), "")]

@@ -4,11 +4,11 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from chromacord.errors import ChromacordError, InputError
 from chromacord.evaluation.provenance import provenance
@@ -117,11 +117,26 @@ def _spread(values: Sequence[float]) -> dict[str, float]:
 
 
 def _run(job: str, work: dict[str, object]) -> dict[str, float]:
-    command = [sys.executable, "-m", "chromacord.evaluation.speed_worker", job, json.dumps(work)]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    result: dict[str, float] = run_fresh("chromacord.evaluation.speed_worker", job, work)
+    return result
+
+
+def run_fresh(module: str, job: str, work: Mapping[str, object], *, threads: int = 1) -> Any:
+    """Run a module in a process of its own, and return what the last line that it prints holds as JSON.
+
+    Args:
+        module: is run as `python -m MODULE JOB JSON`.
+        job: what is measured; errors name it.
+        work: the JSON.
+        threads: of OpenMP.
+
+    Raises:
+        MeasurementError: the process failed; the message holds its last line.
+    """
+    command = [sys.executable, "-m", module, job, json.dumps(work)]
+    environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
     done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["no message"])[-1]
         raise MeasurementError(f"the measured process {job!r} failed: {last}")
-    result: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
-    return result
+    return json.loads(done.stdout.splitlines()[-1])

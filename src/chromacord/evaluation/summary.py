@@ -14,6 +14,7 @@ from chromacord.evaluation.report import Scatter
 from chromacord.evaluation.tables import Column, Row, Table
 from chromacord.evaluation.temporal import FLOW_SOURCES, TEMPORAL_METRICS
 from chromacord.methods import METHODS
+from chromacord.methods.spec import base_name
 
 SHOWN = "fmse"
 """The figure of charts and of captions."""
@@ -31,12 +32,16 @@ class Summary:
 
     @cached_property
     def _by_label(self) -> Mapping[str, Mapping[str, Record]]:
-        """Records by row and clip; rows in the order of a table: the composite, our methods, then others."""
+        """Records by row and clip; rows in the order of a table.
+
+        That is: the composite; our methods, each followed by the same with options; then others.
+        """
         found: dict[str, dict[str, Record]] = {}
         for record in self.records:
             found.setdefault(record.method, {})[record.clip] = record
-        known = [label for label in (COMPOSITE, *METHODS) if label in found]
-        return {label: found[label] for label in [*known, *sorted(found.keys() - set(known))]}
+        order = {name: place for place, name in enumerate((COMPOSITE, *METHODS))}
+        places = {label: order.get(base_name(label), len(order)) for label in found}
+        return {label: found[label] for label in sorted(found, key=lambda label: (places[label], label))}
 
     @property
     def labels(self) -> tuple[str, ...]:
