@@ -23,7 +23,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "pipeline": {"color", "methods", "io"},
     "data": {"color", "flow", "io"},
     "evaluation": {"color", "flow", "methods", "io", "pipeline", "data"},
-    "training": {"color", "flow", "methods", "data", "evaluation", "weights"},
+    "training": {"color", "flow", "methods", "io", "data", "evaluation", "weights"},
     "cli": {"color", "methods", "io", "pipeline", "data", "evaluation", "training"},
 }
 """What each package may import besides itself and `types` and `errors`."""

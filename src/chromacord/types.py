@@ -163,15 +163,18 @@ class Progress(NamedTuple):
     """Where a long job is. `str()` gives one readable line, so that `progress=print` works."""
 
     stage: str
-    """"analyse" or "render"."""
+    """"analyse", "render", "train" and the like."""
 
     done: int
     total: int | None
     """None where the number of frames is not known yet."""
 
     rate: float
-    """Frames a second so far, by the wall clock."""
+    """Units a second so far, by the wall clock."""
+
+    unit: str = "frames"
+    """What is counted."""
 
     def __str__(self) -> str:
         of = "" if self.total is None else f"/{self.total}"
-        return f"{self.stage} {self.done}{of} frames, {self.rate:.1f} a second"
+        return f"{self.stage} {self.done}{of} {self.unit}, {self.rate:.1f} a second"

@@ -66,7 +66,7 @@ class BarDisplay(LineDisplay):
             TextColumn("{task.description:<8}"),
             BarColumn(),
             MofNCompleteColumn(),
-            TextColumn("{task.fields[rate]:6.1f} frames/s"),
+            TextColumn("{task.fields[rate]:6.1f} {task.fields[unit]}/s"),
             TimeRemainingColumn(),
             console=Console(stderr=True),
             transient=True,
@@ -79,7 +79,9 @@ class BarDisplay(LineDisplay):
     def progress(self, progress: Progress) -> None:
         """Move the bar of the stage."""
         if progress.stage not in self._stages:
-            self._stages[progress.stage] = self._bars.add_task(progress.stage, total=progress.total, rate=0.0)
+            self._stages[progress.stage] = self._bars.add_task(
+                progress.stage, total=progress.total, rate=0.0, unit=progress.unit
+            )
         self._bars.update(
             self._stages[progress.stage], completed=progress.done, total=progress.total, rate=progress.rate
         )

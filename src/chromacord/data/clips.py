@@ -9,7 +9,7 @@ it is for; a folder that it does not name is a video, unless it holds video file
 """
 
 import csv
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,6 +32,7 @@ class Entry:
     is_still: bool = False
     has_labels: bool = False
     use: str = ""
+    licence: str = ""
 
 
 def open_clips(
@@ -39,6 +40,7 @@ def open_clips(
     *,
     size: Size | None = WORKING_SIZE,
     use: str | None = None,
+    licences: Collection[str] | None = None,
     labels: Iterable[int] = (),
     max_frames: int | None = None,
 ) -> FileDataset:
@@ -48,6 +50,7 @@ def open_clips(
         folder: one clip, or a tree of them.
         size: what pictures are resized to; None: as they are.
         use: only clips whose `use` in the manifest this is.
+        licences: only clips whose `licence` in the manifest is one of these; None: all.
         labels: where masks hold labels, those whose union is the foreground; none: all above 0.
         max_frames: of each clip, only so many from its start.
 
@@ -60,10 +63,11 @@ def open_clips(
     clips: list[ClipFiles] = []
     for place in find_clips(folder):
         entry = entries.get(place.absolute(), Entry())
-        if use is None or entry.use == use:
+        if (use is None or entry.use == use) and (licences is None or entry.licence in licences):
             clips += _clips_in(place, folder, entry, chosen, max_frames)
     if not clips:
         what = f" of use {use} in {MANIFEST}" if use is not None else ""
+        what += f" of the licences {', '.join(sorted(licences))}" if licences is not None else ""
         raise MissingFileError(f"{folder}: holds no clips{what}: folders with images/ and masks/ are expected")
     return FileDataset(folder.absolute().name, clips, size=size)
 
@@ -103,7 +107,9 @@ def _read_manifest(path: Path) -> dict[Path, Entry]:
     if any(not row.get("path") for row in rows):
         raise InputError(f"{path}: a row has no path; fill it in or take the row out")
     return {
-        path.parent / row["path"]: Entry(row.get("kind") == "still", row.get("mask") == "labels", row.get("use") or "")
+        path.parent / row["path"]: Entry(
+            row.get("kind") == "still", row.get("mask") == "labels", row.get("use") or "", row.get("licence") or ""
+        )
         for row in rows
     }
 

@@ -36,6 +36,10 @@ class Prediction(NamedTuple):
 
     state: State = None
 
+    confidence: Tensor | None = None
+    """How far the grade of each of the B * hop frames can be trusted, in [0, 1]. Shape (B * hop,). None: the method
+    cannot tell."""
+
 
 class Method(nn.Module, ABC):
     """A way to harmonize. Constructors take flat keyword arguments; nothing is written to `self` while it runs."""

@@ -1,0 +1,214 @@
+"""Composites for training, made on the fly: a real picture, a mask, and a change of the foreground's colours.
+
+What a batch holds depends on its seed alone, so that a run that was stopped goes on with the same pictures. The
+changes are the two kinds that composites differ by: LUTs as graders use them, enhanced as HYouTube's were or not, mixed
+and weakened; and smooth random looks. Some foregrounds are left as they are, for a method must know when to do nothing.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from chromacord.color.alpha import over
+from chromacord.color.cube import Cube
+from chromacord.color.enhancement import enhance
+from chromacord.color.looks import random_look
+from chromacord.color.transforms import apply_lut3d, lattice
+from chromacord.data.photographs import Photographs
+
+LUT_SIZE = 17
+"""Nodes a side of the changes: enough for what graders do, and four times cheaper than 33."""
+
+_LEAST_AREA, _MOST_AREA = 0.002, 0.9
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """How pictures, masks and changes are drawn. Shares are probabilities."""
+
+    lut_share: float = 0.6
+    """Changes that are LUTs of `luts`; the others are random looks. Without LUTs all are."""
+
+    enhanced_share: float = 0.8
+    """Of the LUTs, those enhanced as HYouTube's were; also of `enhanced_look_share` of the looks."""
+
+    enhanced_look_share: float = 0.3
+    mixed_share: float = 0.4
+    """Of the LUTs, those mixed with another one, or weakened towards no change."""
+
+    unchanged_share: float = 0.1
+    """Foregrounds that are left as they are."""
+
+    relit_share: float = 0.5
+    """Real pictures that are given a mild look as a whole, before anything else."""
+
+    relit_strength: float = 0.5
+    foreign_mask_share: float = 0.1
+    """Masks taken from another picture."""
+
+    inverted_share: float = 0.08
+    """Masks turned inside out: the surroundings are the foreground."""
+
+    smallest_crop: float = 0.55
+    """Side of the smallest part of a picture that is looked at."""
+
+    num_looks: int = 3000
+    """Random looks that are made once and then drawn from, alone and one after another."""
+
+
+class CompositeBatch(NamedTuple):
+    """N composites, and P pixels of each foreground with their truth."""
+
+    composite: Tensor
+    """RGB in [0, 1], whole 255ths in the foreground. Shape (N, 3, S, S)."""
+
+    mask: Tensor
+    """Shape (N, 1, S, S)."""
+
+    changed: Tensor
+    """The composite's colour at pixels drawn from the foreground. Shape (N, 3, 1, P)."""
+
+    real: Tensor
+    """The real colour at the same pixels. Shape (N, 3, 1, P)."""
+
+
+class CompositeMaker:
+    """Draws batches of composites."""
+
+    def __init__(
+        self,
+        photographs: Photographs,
+        luts: Sequence[Cube],
+        augmentation: Augmentation,
+        *,
+        side: int = 128,
+        num_pixels: int = 1024,
+        seed: int = 0,
+    ) -> None:
+        """Prepare the tables.
+
+        Args:
+            photographs: what to draw from.
+            luts: may be empty.
+            augmentation: how to draw.
+            side: height and width of the composites, S.
+            num_pixels: drawn from each foreground, P.
+            seed: of the random looks.
+        """
+        self._photographs, self._augmentation = photographs, augmentation
+        self._side, self._num_pixels = side, num_pixels
+        unit = lattice(LUT_SIZE)[None]
+        self._unit = unit
+        nodes = unit.flatten(2)[:, :, None]
+        self._luts = torch.cat([cube(nodes).view_as(unit) for cube in luts]) if luts else unit[:0]
+        generator = torch.Generator().manual_seed(seed)
+        looks = [random_look(generator)(unit) for _ in range(augmentation.num_looks)]
+        self._looks = torch.cat(looks)
+
+    def draw(self, count: int, generator: torch.Generator) -> CompositeBatch:
+        """Make composites.
+
+        Args:
+            count: how many, N.
+            generator: what everything is drawn with.
+        """
+        picture, mask = self._cut_out(count, generator)
+        augmentation = self._augmentation
+        relit = self._drawn(count, augmentation.relit_share, generator)
+        if relit.any():
+            mild = self._unit + augmentation.relit_strength * (
+                self._some(self._looks, int(relit.sum()), generator) - self._unit
+            )
+            picture[relit] = apply_lut3d(picture[relit], mild)
+        picture = (picture.clamp(0, 1) * 255).round() / 255
+        changed = (apply_lut3d(picture, self._changes(count, generator)).clamp(0, 1) * 255).round() / 255
+        place = torch.multinomial(
+            (mask.flatten(1) - 0.5).clamp_min(0) + 1e-6 * mask.flatten(1) + 1e-12,
+            self._num_pixels,
+            replacement=True,
+            generator=generator,
+        )[:, None].expand(-1, 3, -1)
+        pixels = (frame.flatten(2).gather(2, place)[:, :, None] for frame in (changed, picture))
+        return CompositeBatch(over(changed, picture, mask), mask, *pixels)
+
+    def _cut_out(self, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Draw parts of pictures, and masks. Shape (N, 3, S, S) and (N, 1, S, S)."""
+        source, augmentation = self._photographs, self._augmentation
+        chosen = torch.multinomial(source.weights, count, replacement=True, generator=generator)
+        masks = torch.stack([self._foreground(int(index), generator) for index in chosen])
+        foreign = self._drawn(count, augmentation.foreign_mask_share, generator)
+        masks[foreign] = masks.roll(1, 0)[foreign]
+        inverted = self._drawn(count, augmentation.inverted_share, generator)
+        masks[inverted] = 1 - masks[inverted]
+        both = torch.cat([source.pictures[chosen].float() / 255, masks], dim=1)
+        crop = torch.empty(count, 2).uniform_(augmentation.smallest_crop, 1, generator=generator)
+        center = (1 - crop) * (2 * torch.rand(count, 2, generator=generator) - 1)
+        flip = torch.where(self._drawn(count, 0.5, generator), -1.0, 1.0)
+        cut = self._cut(both, crop, center, flip)
+        area = cut[:, 3:].mean(dim=(1, 2, 3))
+        # A crop that lost the foreground, or its surroundings, gives way to the whole picture.
+        lost = (area < _LEAST_AREA) | (area > _MOST_AREA)
+        if lost.any():
+            cut[lost] = self._cut(both[lost], torch.ones_like(crop[lost]), torch.zeros_like(center[lost]), flip[lost])
+        return cut[:, :3].contiguous(), cut[:, 3:].contiguous()
+
+    def _cut(self, both: Tensor, crop: Tensor, center: Tensor, flip: Tensor) -> Tensor:
+        affine = torch.zeros(len(both), 2, 3)
+        affine[:, 0, 0], affine[:, 1, 1] = crop[:, 0] * flip, crop[:, 1]
+        affine[:, :, 2] = center
+        grid = F.affine_grid(affine, [len(both), 4, self._side, self._side], align_corners=False)
+        return F.grid_sample(both, grid, mode="bilinear", padding_mode="border", align_corners=False)
+
+    def _foreground(self, index: int, generator: torch.Generator) -> Tensor:
+        """Return one picture's mask; of labels the union of one to three, or of all. Shape (1, S, S)."""
+        mask = self._photographs.masks[index]
+        if not self._photographs.has_labels[index]:
+            return mask.float() / 255
+        labels = mask.unique()
+        labels = labels[labels > 0]
+        count = int(torch.randint(1, 5, (), generator=generator))
+        if count < 4 and len(labels):
+            chosen = labels[torch.randperm(len(labels), generator=generator)[:count]]
+            return torch.isin(mask, chosen).float()
+        return (mask > 0).float()
+
+    def _changes(self, count: int, generator: torch.Generator) -> Tensor:
+        """Draw what is done to foregrounds, as tables. Shape (N, 3, D, D, D)."""
+        augmentation = self._augmentation
+        tables = self._some(self._looks, count, generator)
+        is_lut = self._drawn(count, augmentation.lut_share if len(self._luts) else 0.0, generator)
+        # Two looks after each other are a third one: so a few thousand of them do not run out.
+        twice = self._drawn(count, 0.3, generator)
+        if twice.any():
+            second = self._unit + 0.5 * (self._some(self._looks, int(twice.sum()), generator) - self._unit)
+            tables[twice] = self._after(tables[twice], second)
+        if is_lut.any():
+            tables[is_lut] = self._graded(int(is_lut.sum()), generator)
+        share = torch.where(is_lut, augmentation.enhanced_share, augmentation.enhanced_look_share)
+        enhanced = torch.rand(count, generator=generator) < share
+        tables[enhanced] = enhance(tables[enhanced])
+        tables[self._drawn(count, augmentation.unchanged_share, generator)] = self._unit
+        return tables
+
+    def _graded(self, count: int, generator: torch.Generator) -> Tensor:
+        """Draw LUTs, some mixed with another one or weakened. Shape (count, 3, D, D, D)."""
+        tables = self._some(self._luts, count, generator)
+        mixed = self._drawn(count, self._augmentation.mixed_share, generator)
+        others = self._some(self._luts, count, generator)
+        others[self._drawn(count, 0.5, generator)] = self._unit
+        share = torch.rand(count, 1, 1, 1, 1, generator=generator) * mixed[:, None, None, None, None]
+        return tables + share * (others - tables)
+
+    def _after(self, tables: Tensor, following: Tensor) -> Tensor:
+        """Return tables that do one change after another. Shape (n, 3, D, D, D) each."""
+        return apply_lut3d(tables.flatten(2)[:, :, None], following).view_as(tables)
+
+    def _some(self, tables: Tensor, count: int, generator: torch.Generator) -> Tensor:
+        return tables[torch.randint(len(tables), (count,), generator=generator)]
+
+    def _drawn(self, count: int, share: float, generator: torch.Generator) -> Tensor:
+        return torch.rand(count, generator=generator) < share

@@ -1,0 +1,156 @@
+"""Photographs and frames with masks, held in memory: what training draws from."""
+
+import hashlib
+import time
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+from chromacord.data.clips import open_clips
+from chromacord.data.files import ClipFiles, PictureFiles
+from chromacord.data.synthesis import to_bytes
+from chromacord.errors import InputError
+from chromacord.io.stills import Codes
+from chromacord.types import Progress
+
+CLIP_WEIGHT = 20.0
+"""How many stills a clip counts for, however many frames it has: its frames look alike."""
+
+
+@dataclass(frozen=True, eq=False)
+class Photographs:
+    """M pictures of one size, and their masks."""
+
+    names: tuple[str, ...]
+    pictures: Tensor
+    """RGB codes. Shape (M, 3, S, S), uint8."""
+
+    masks: Tensor
+    """Coverage as codes, or labels where `has_labels`. Shape (M, 1, S, S), uint8."""
+
+    has_labels: Tensor
+    """Shape (M,), bool."""
+
+    weights: Tensor
+    """How often each is drawn, relative to a still. Shape (M,)."""
+
+    def __len__(self) -> int:
+        """Return the number of pictures."""
+        return len(self.names)
+
+    def sets(self) -> dict[str, int]:
+        """Return how many pictures come from each folder."""
+        return dict(Counter(_set_of(name) for name in self.names))
+
+    def split(self, share: float) -> tuple["Photographs", "Photographs"]:
+        """Divide into pictures to train on and pictures held out, whole clips to either side.
+
+        Which side a clip goes to depends on nothing but its name.
+
+        Args:
+            share: of the pictures to hold out, about.
+        """
+        held = torch.tensor([_is_held_out(_clip_of(name), share) for name in self.names], dtype=torch.bool)
+        return self.chosen(~held), self.chosen(held)
+
+    def chosen(self, which: Tensor) -> "Photographs":
+        """Return some of the pictures.
+
+        Args:
+            which: Shape (M,), bool.
+        """
+        names = tuple(name for name, taken in zip(self.names, which.tolist(), strict=True) if taken)
+        return Photographs(names, self.pictures[which], self.masks[which], self.has_labels[which], self.weights[which])
+
+
+def load_photographs(
+    folder: Path,
+    *,
+    side: int,
+    use: str | None = "train",
+    licences: Collection[str] | None = None,
+    without: Collection[str] = (),
+    progress: Callable[[Progress], object] | None = None,
+) -> Photographs:
+    """Decode all pictures of a folder of clips, and reduce them to squares as the field's evaluations do.
+
+    Args:
+        folder: a tree of clips with a manifest.csv.
+        side: height and width to resize to, S.
+        use: only clips whose `use` in the manifest this is.
+        licences: only clips whose `licence` in the manifest is one of these; None: all.
+        without: folders to leave out, as "still/labelme".
+        progress: called now and then.
+
+    Raises:
+        InputError: no clip is left, or a file cannot be read.
+    """
+    dataset = open_clips(folder, size=None, use=use, licences=licences)
+    clips = [clip for clip in dataset.clips if not {clip.name, _set_of(clip.name)} & set(without)]
+    if not clips:
+        raise InputError(f"{folder}: no pictures are left of use {use}, licences {sorted(licences or ())}")
+    names: list[str] = []
+    pictures: list[Tensor] = []
+    masks: list[Tensor] = []
+    labelled: list[bool] = []
+    weights: list[float] = []
+    started = time.perf_counter()
+    for number, clip in enumerate(clips):
+        found = list(_frames(clip, side))
+        for name, picture, mask, has_labels in found:
+            names.append(name)
+            pictures.append(picture)
+            masks.append(mask)
+            labelled.append(has_labels)
+            weights.append(CLIP_WEIGHT / len(found) if len(found) > 1 else 1.0)
+        if progress is not None and (number % 50 == 0 or number + 1 == len(clips)):
+            progress(
+                Progress(
+                    "read", number + 1, len(clips), (number + 1) / max(time.perf_counter() - started, 1e-9), "clips"
+                )
+            )
+    return Photographs(
+        tuple(names), torch.stack(pictures), torch.stack(masks), torch.tensor(labelled), torch.tensor(weights)
+    )
+
+
+def _frames(clip: ClipFiles, side: int) -> Iterator[tuple[str, Tensor, Tensor, bool]]:
+    has_labels = isinstance(clip, PictureFiles) and clip.labels is not None
+    if has_labels:
+        clip = replace(clip, labels=None)  # type: ignore[type-var]
+    is_clip = clip.num_frames != 1
+    for frame in clip.pictures():
+        frame.check_sizes(clip.name)
+        mask = frame.mask if has_labels else to_bytes(frame.mask)
+        if has_labels and mask.max() > 255:
+            raise InputError(f"{clip.name}: labels above 255 are not read; number them anew")
+        name = f"{clip.name}/{frame.name}" if is_clip else clip.name
+        yield name, _square(to_bytes(frame.composite), side), _square(mask, side, exact=has_labels), has_labels
+
+
+def _square(codes: Codes, side: int, *, exact: bool = False) -> Tensor:
+    """Resize to a square. Labels keep their values, `exact`. Shape (H, W) or (H, W, 3) to (C, side, side)."""
+    how = cv2.INTER_NEAREST if exact else cv2.INTER_AREA if min(codes.shape[:2]) > side else cv2.INTER_LINEAR
+    resized = cv2.resize(codes.astype(np.uint8), (side, side), interpolation=how)
+    return torch.from_numpy(np.ascontiguousarray(np.atleast_3d(resized).transpose(2, 0, 1)))
+
+
+def _set_of(name: str) -> str:
+    """Return the folder that a clip or still belongs to: its first two parts."""
+    return "/".join(name.split("/")[:2])
+
+
+def _clip_of(name: str) -> str:
+    """Return what must not be torn apart: a still by itself, a clip whole."""
+    return _set_of(name) if name.startswith("video/") else name
+
+
+def _is_held_out(name: str, share: float) -> bool:
+    digest = hashlib.sha256(name.encode()).digest()
+    return int.from_bytes(digest[:4], "big") < share * 2**32

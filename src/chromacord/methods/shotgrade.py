@@ -1,0 +1,299 @@
+"""ShotGrade: one smooth colour transform for a shot, from comparing the foreground with its background.
+
+Our own method, the default. A small convolutional encoder looks at foreground and background together; what decides
+is the comparison of the two: means and deviations of features inside and outside the mask at three scales, colour
+histograms of both, and attention from each place of the foreground to the places of the background. Out come weights
+of learned basis LUTs. Their sum is a global transform, linear in its parameters, so it applies at any size, exports as
+.cube, and can be averaged over time.
+
+Ideas that it builds on: image-adaptive mixtures of basis LUTs (Zeng et al., "Learning Image-adaptive 3D Lookup Tables
+for High Performance Photo Enhancement in Real-time", TPAMI 2020), here for one region and estimated from another; one
+colour map for a whole clip (Lu et al., "Deep Video Harmonization with Color Mapping Consistency", 2022).
+"""
+
+from itertools import product
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from chromacord.color.statistics import has_both_sides
+from chromacord.color.transforms import Lut3d, lattice
+from chromacord.methods.base import Method, Prediction, State, Window
+from chromacord.weights import load_into
+
+_WIDTHS = (24, 48, 96, 160)
+"""Channels of the encoder at a half, a quarter, an eighth and a sixteenth of its input's side."""
+
+_CUBE_BINS, _CURVE_BINS = 6, 16
+"""Bins a side of the colour histogram, and of each channel's own."""
+
+_POLYNOMIAL_DEGREE = 3
+
+
+class _Conv(nn.Sequential):
+    """A convolution, normalised, with a rectifier."""
+
+    def __init__(self, inputs: int, outputs: int, stride: int = 1) -> None:
+        super().__init__(
+            nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU(inplace=True)
+        )
+
+
+class _Residual(nn.Module):
+    """Two convolutions whose result is added to what came in."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.first = _Conv(width, width)
+        self.second = nn.Sequential(nn.Conv2d(width, width, 3, 1, 1, bias=False), nn.BatchNorm2d(width))
+
+    def forward(self, features: Tensor) -> Tensor:
+        mixed: Tensor = F.relu(features + self.second(self.first(features)))
+        return mixed
+
+
+def _pooled(features: Tensor, weight: Tensor) -> Tensor:
+    """Return mean and deviation of features under a weight. Shape (N, C, H, W), (N, 1, H, W) to (N, 2C)."""
+    share = (weight / weight.sum(dim=(-2, -1), keepdim=True).clamp_min(1e-6)).flatten(2)
+    flat = features.flatten(2)
+    mean = (flat * share).sum(dim=-1)
+    variance = ((flat - mean[..., None]).square() * share).sum(dim=-1)
+    return torch.cat([mean, (variance + 1e-5).sqrt()], dim=1)
+
+
+def color_histograms(colors: Tensor, weight: Tensor) -> Tensor:
+    """Return the square roots of colour histograms of foreground and background: of the cube, and of each channel.
+
+    Each pixel is shared out to the nodes around it in proportion to its distance, so that histograms move smoothly.
+
+    Args:
+        colors: RGB in [0, 1]. Shape (N, 3, P).
+        weight: of the foreground, in [0, 1]. Shape (N, 1, P).
+
+    Returns:
+        Shape (N, 2 * (bins of the cube + bins of three channels)).
+    """
+    sides = torch.cat([weight, 1 - weight], dim=1)
+    sides = sides / sides.sum(dim=-1, keepdim=True).clamp_min(1e-6)
+    low, share = _node_shares(colors, _CUBE_BINS)
+    cube = colors.new_zeros(len(colors), 2, _CUBE_BINS**3)
+    for corner in product((0, 1), repeat=3):
+        node, part = torch.zeros_like(low[:, 0]), torch.ones_like(share[:, 0])
+        for channel, side in enumerate(corner):
+            node = node * _CUBE_BINS + low[:, channel] + side
+            part = part * (share[:, channel] if side else 1 - share[:, channel])
+        cube.scatter_add_(2, node[:, None].expand_as(sides), part[:, None] * sides)
+    low, share = _node_shares(colors, _CURVE_BINS)
+    low = low + _CURVE_BINS * torch.arange(3, device=low.device)[:, None]
+    curves = colors.new_zeros(len(colors), 2, 3 * _CURVE_BINS)
+    for side in (0, 1):
+        part = (share if side else 1 - share)[:, None] * sides[:, :, None]
+        curves.scatter_add_(2, (low + side)[:, None].expand_as(part).flatten(2), part.flatten(2))
+    return (torch.cat([cube.flatten(1), curves.flatten(1)], dim=1) + 1e-6).sqrt()
+
+
+def _node_shares(colors: Tensor, bins: int) -> tuple[Tensor, Tensor]:
+    """Return the node below each value in [0, 1], and the share of the node above it. Any shape."""
+    place = colors * (bins - 1)
+    low = place.long().clamp(0, bins - 2)
+    return low, place - low
+
+
+class _Comparison(nn.Module):
+    """What each place of the foreground finds when it looks for its like in the background, pooled."""
+
+    def __init__(self, width: int, *, inner: int = 48, outer: int = 96) -> None:
+        super().__init__()
+        self.query = nn.Linear(width, inner)
+        self.key = nn.Linear(width, inner)
+        self.value = nn.Linear(width + 6, outer)
+        self.own = nn.Linear(width + 6, outer)
+        self.mix = nn.Linear(outer, outer)
+
+    def forward(self, features: Tensor, colors: Tensor, mask: Tensor) -> Tensor:
+        """Shape (N, C, h, w), (N, 6, h, w), (N, 1, h, w) to (N, 2 * outer)."""
+        tokens = features.flatten(2).mT
+        described = torch.cat([tokens, colors.flatten(2).mT], dim=-1)
+        foreground = mask.flatten(1)
+        bias = (1 - foreground).clamp_min(1e-4).log()[:, None]
+        found = F.scaled_dot_product_attention(
+            self.query(tokens), self.key(tokens), self.value(described), attn_mask=bias.expand(-1, tokens.shape[1], -1)
+        )
+        compared = F.relu(self.mix(F.relu(self.own(described) + found)))
+        return _pooled(compared.mT[..., None], foreground[:, None, :, None])
+
+
+class Estimate(NamedTuple):
+    """What the network makes of N pictures."""
+
+    lut: Tensor
+    """Shape (N, 3, D, D, D)."""
+
+    confidence: Tensor
+    """The chance that the grade brings the foreground nearer to the truth, in [0, 1]. Shape (N,)."""
+
+
+def _polynomials(size: int, degree: int) -> Tensor:
+    """Return orthonormal polynomials of colour up to a degree, for each output channel. Shape (K, 3, D, D, D)."""
+    axes = 2 * lattice(size).flatten(1) - 1
+    powers = [
+        axes[0] ** i * axes[1] ** j * axes[2] ** k
+        for i in range(degree + 1)
+        for j in range(degree + 1 - i)
+        for k in range(degree + 1 - i - j)
+    ]
+    basis = torch.linalg.qr(torch.stack(powers, dim=1)).Q.mT * size**1.5
+    table = torch.zeros(3, len(basis), 3, size**3)
+    for channel in range(3):
+        table[channel, :, channel] = basis
+    return table.view(-1, 3, size, size, size)
+
+
+class GradeNetwork(nn.Module):
+    """Predicts the weights of basis LUTs for one picture.
+
+    Args:
+        side: pictures are reduced to this height and width.
+        lut_size: nodes a side of the basis LUTs.
+        hidden: width of the fully connected layers.
+    """
+
+    def __init__(self, *, side: int = 128, lut_size: int = 9, hidden: int = 256) -> None:
+        super().__init__()
+        self.side = side
+        first, second, third, fourth = _WIDTHS
+        self.stem = nn.Sequential(_Conv(4, first, 2), _Conv(first, second, 2))
+        self.middle = nn.Sequential(_Conv(second, third, 2), _Residual(third))
+        self.deep = nn.Sequential(_Conv(third, fourth, 2), _Residual(fourth))
+        self.comparison = _Comparison(third)
+        histogram = 2 * (_CUBE_BINS**3 + 3 * _CURVE_BINS)
+        self.histogram = nn.Linear(histogram, hidden)
+        self.features = nn.Linear(4 * (second + third + fourth) + 2 * 96 + 12, hidden)
+        self.trunk = nn.Sequential(nn.SiLU(), nn.Linear(hidden, hidden), nn.SiLU())
+        self.basis = nn.Parameter(_polynomials(lut_size, _POLYNOMIAL_DEGREE))
+        self.weights = nn.Linear(hidden, len(self.basis))
+        self.confidence = nn.Linear(hidden, 1)
+        nn.init.normal_(self.weights.weight, std=1e-3)
+        nn.init.zeros_(self.weights.bias)
+        nn.init.zeros_(self.confidence.weight)
+        nn.init.constant_(self.confidence.bias, 2.0)
+
+    def forward(self, composite: Tensor, mask: Tensor) -> Estimate:
+        """Estimate a transform for each picture.
+
+        Args:
+            composite: RGB in [0, 1]. Shape (N, 3, H, W), H and W multiples of `side`.
+            mask: foreground weight. Shape (N, 1, H, W).
+        """
+        step = composite.shape[-1] // self.side
+        if step > 1:
+            composite, mask = F.avg_pool2d(composite, step), F.avg_pool2d(mask, step)
+        shallow = self.stem(torch.cat([2 * composite - 1, 2 * mask - 1], dim=1))
+        middle = self.middle(shallow)
+        deep = self.deep(middle)
+        parts = []
+        for features in (shallow, middle, deep):
+            weight = F.adaptive_avg_pool2d(mask, features.shape[-2:])
+            parts += [_pooled(features, weight), _pooled(features, 1 - weight)]
+        size = middle.shape[-2:]
+        local = F.adaptive_avg_pool2d(torch.cat([composite, composite.square()], dim=1), size)
+        parts.append(self.comparison(middle, local, F.adaptive_avg_pool2d(mask, size)))
+        sides = [_pooled(composite, mask), _pooled(composite, 1 - mask)]
+        histogram = color_histograms(composite[..., ::2, ::2].flatten(2), mask[..., ::2, ::2].flatten(2))
+        hidden = self.trunk(self.features(torch.cat([*parts, *sides], dim=1)) + self.histogram(histogram))
+        with torch.autocast(composite.device.type, enabled=False):  # three digits are too few for colours
+            hidden = hidden.float()
+            confidence = torch.sigmoid(self.confidence(hidden)[:, 0]) * _evidence(composite, mask)
+            # A grade weighs as much as it can be trusted. The chance is learned from its own loss alone: bent to make
+            # errors small, it would be no chance any more.
+            weights = self.weights(hidden) * confidence.detach()[:, None]
+            change = torch.einsum("nk,kcxyz->ncxyz", weights, self.basis)
+            unit = lattice(self.basis.shape[-1]).to(change)
+            return Estimate(unit + change, confidence)
+
+
+def _evidence(composite: Tensor, mask: Tensor) -> Tensor:
+    """Return how much there is to go by: pixels on both sides, and colours that differ at all. Shape (N,)."""
+    foreground, background = mask.mean(dim=(1, 2, 3)), (1 - mask).mean(dim=(1, 2, 3))
+    mean = composite.mean(dim=(2, 3), keepdim=True)
+    variance = (composite - mean).square().mean(dim=(1, 2, 3))
+    seen = foreground / (foreground + 5e-4) * background / (background + 5e-3)
+    return seen * (1 - torch.exp(-variance / 4e-4)) * has_both_sides(mask)
+
+
+class Memory(NamedTuple):
+    """What is kept of the windows before: the state of `ShotGrade`."""
+
+    lut: Tensor
+    """Mean of the tables so far. Shape (B, 3, D, D, D)."""
+
+    weight: Tensor
+    """How much it counts, in frames that can be trusted wholly. Shape (B,)."""
+
+
+class ShotGrade(Method):
+    """One smooth colour transform for a shot, learned from comparing foreground and background.
+
+    A window's frames are estimated one by one and averaged, each by the confidence in it, together with what is
+    remembered of the windows before. All frames of a window get the mean, so nothing flickers.
+
+    Args:
+        weights: shipped weights ("shotgrade", or "shotgrade-research": trained also on pictures that may be used for
+            research only), or the path of a .safetensors file. None: not trained.
+        memory: share of what is remembered that is kept from window to window. 0 follows a change of light within
+            8 analysed frames; 1 never forgets, inside a shot.
+        per_frame: estimate each frame by itself, and remember nothing.
+        side, lut_size, hidden: of the network; those of the weights.
+    """
+
+    def __init__(
+        self,
+        weights: str | None = "shotgrade",
+        *,
+        memory: float = 0.5,
+        per_frame: bool = False,
+        side: int = 128,
+        lut_size: int = 9,
+        hidden: int = 256,
+    ) -> None:
+        super().__init__()
+        if not 0 <= memory <= 1:
+            raise ValueError(f"memory must lie in 0..1, got {memory}")
+        self.window = Window() if per_frame else Window(hop=8)
+        self.memory, self.per_frame = memory, per_frame
+        self.network = GradeNetwork(side=side, lut_size=lut_size, hidden=hidden)
+        if weights is not None:
+            load_into(self.network, weights)
+
+    def forward(self, composite: Tensor, mask: Tensor, state: State = None) -> Prediction:
+        """Grade the frames of each window.
+
+        Args:
+            composite: RGB in [0, 1]. Shape (B, L, 3, 256, 256).
+            mask: foreground weight. Shape (B, L, 1, 256, 256).
+            state: a `Memory`, or None.
+        """
+        batch, length = composite.shape[:2]
+        frames = composite.flatten(0, 1)
+        estimate = self.network(frames, mask.flatten(0, 1))
+        lut = estimate.lut
+        if not self.per_frame:
+            state = self._remember(lut.unflatten(0, (batch, length)), estimate.confidence.view(batch, length), state)
+            lut = state.lut.repeat_interleave(length, 0)
+        transform = Lut3d(lut)
+        harmonized = transform(frames).clamp(0, 1).unflatten(0, (batch, length))
+        return Prediction(harmonized, transform, state, estimate.confidence)
+
+    def _remember(self, lut: Tensor, confidence: Tensor, state: Memory | None) -> Memory:
+        """Join a window's estimates with the memory. Shape (B, L, 3, D, D, D), (B, L)."""
+        weight = confidence.sum(dim=1)
+        share = confidence / weight.clamp_min(1e-6)[:, None]
+        share = torch.where(weight[:, None] > 0, share, 1 / lut.shape[1])
+        mean = torch.einsum("bl,blcxyz->bcxyz", share, lut)
+        if state is None:
+            return Memory(mean, weight)
+        kept = self.memory * state.weight
+        part = (weight / (weight + kept).clamp_min(1e-6))[:, None, None, None, None]
+        return Memory(state.lut + part * (mean - state.lut), weight + kept)

@@ -1,0 +1,95 @@
+"""Checkpoints: everything that a run needs to go on as if it had not been stopped."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from chromacord.errors import InputError, UnreadableFileError
+from chromacord.training.recipe import Recipe, Stage, as_values
+
+CHECKPOINT = "checkpoint.pt"
+
+State = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Where a run is."""
+
+    recipe: dict[str, Any]
+    """As `as_values` gives it."""
+
+    fingerprint: str
+    """Of the data."""
+
+    stage: int
+    """From 0; the number of stages when the run is complete."""
+
+    step: int
+    """Steps of the stage that are done."""
+
+    module: State
+    average: State
+    optimizer: State
+    generator: torch.Tensor
+    """Of torch's own random numbers (dropout): batches have seeds of their own. Shape (bytes,)."""
+
+
+def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
+    """Write a checkpoint over the one before, whole or not at all."""
+    temporary = folder / f".{CHECKPOINT}.partial"
+    torch.save({name: getattr(checkpoint, name) for name in checkpoint.__dataclass_fields__}, temporary)
+    temporary.replace(folder / CHECKPOINT)
+
+
+def load_checkpoint(folder: Path, recipe: Recipe, fingerprint: str) -> Checkpoint | None:
+    """Read the checkpoint of a run; None where there is none yet.
+
+    Args:
+        folder: of the run.
+        recipe: of now. It may give another length to the stage that the checkpoint is in, as long as the learning
+            rate's cooldown had not begun by either: until there the steps are the same.
+        fingerprint: of the data as it is now.
+
+    Raises:
+        UnreadableFileError: the file is damaged.
+        InputError: the run has another recipe or other data.
+    """
+    path = folder / CHECKPOINT
+    if not path.is_file():
+        return None
+    try:
+        checkpoint = Checkpoint(**torch.load(path, map_location="cpu", weights_only=True))
+    except (RuntimeError, TypeError, EOFError, OSError, ValueError) as error:
+        raise UnreadableFileError(f"{path}: is no checkpoint of this version ({error}); remove it") from error
+    if checkpoint.fingerprint != fingerprint:
+        raise InputError(f"{path}: was trained on other data; choose another folder with -o")
+    if differing := _differences(checkpoint, recipe):
+        raise InputError(
+            f"{path}: was made with another recipe ({', '.join(differing)}); choose another folder with -o"
+        )
+    return checkpoint
+
+
+def _differences(checkpoint: Checkpoint, recipe: Recipe) -> list[str]:
+    """Name what differs between a checkpoint's recipe and another, lengths that are still open left out."""
+    before, now = checkpoint.recipe, as_values(recipe)
+    differing = [name for name in now if name != "stages" and before.get(name) != now[name]]
+    if len(before["stages"]) != len(recipe.stages):
+        return [*differing, "number of stages"]
+    for number, (old, new) in enumerate(zip(before["stages"], recipe.stages, strict=True)):
+        changed = [name for name, value in asdict(new).items() if old.get(name) != value]
+        is_open = number > checkpoint.stage or (
+            number == checkpoint.stage and _is_before_cooldown(checkpoint, old, new)
+        )
+        if is_open:
+            changed = [name for name in changed if name not in ("steps", "cooldown")]
+        differing += [f"{name} of stage {number + 1}" for name in changed]
+    return differing
+
+
+def _is_before_cooldown(checkpoint: Checkpoint, old: dict[str, Any], new: Stage) -> bool:
+    begins = min(old["steps"] - old["cooldown"], new.steps - new.cooldown)
+    return new.schedule == "cooldown" and checkpoint.step <= begins

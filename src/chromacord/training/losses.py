@@ -1,0 +1,37 @@
+"""Losses. Errors are of colours in [0, 1]; the tables' figures are 255 squared times the squared ones."""
+
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def squared_error(harmonized: Tensor, real: Tensor) -> Tensor:
+    """Return each sample's mean squared error. Shape (N, C, ...) to (N,)."""
+    return (harmonized - real).flatten(1).square().mean(dim=1)
+
+
+def root_error(squared: Tensor, *, power: float = 0.5) -> Tensor:
+    """Return the mean of squared errors raised to a power.
+
+    At 0.5 each sample pulls with the same force however far off it is, as a median does; at 1 the worst ones decide,
+    as they do in fMSE.
+
+    Args:
+        squared: Shape (N,).
+        power: above 0, up to 1.
+    """
+    # A 255th squared: below what 8 bits hold, an error has no slope that leads anywhere.
+    return ((squared + 1 / 255**2) ** power).mean()
+
+
+def confidence_loss(confidence: Tensor, after: Tensor, before: Tensor) -> Tensor:
+    """Return the cross-entropy of the chance that a grade helps, and of whether it did.
+
+    No gradient reaches the errors.
+
+    Args:
+        confidence: in [0, 1]. Shape (N,).
+        after: mean squared errors of the graded foregrounds. Shape (N,).
+        before: of the composites. Shape (N,).
+    """
+    helped = (after.detach() < before).to(confidence)
+    return F.binary_cross_entropy(confidence.clamp(1e-4, 1 - 1e-4), helped)

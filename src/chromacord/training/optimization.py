@@ -1,0 +1,55 @@
+"""Optimizers, learning rates over time, and the running mean of weights."""
+
+import copy
+import math
+
+import torch
+from torch import nn
+
+from chromacord.training.recipe import Stage
+
+
+def build_optimizer(module: nn.Module, stage: Stage) -> torch.optim.Optimizer:
+    """Return the optimizer of a stage for the parameters that train. Biases and norms do not decay."""
+    trained = [value for value in module.parameters() if value.requires_grad]
+    groups = [
+        {"params": [value for value in trained if value.ndim > 1], "weight_decay": stage.weight_decay},
+        {"params": [value for value in trained if value.ndim <= 1], "weight_decay": 0.0},
+    ]
+    kind = torch.optim.AdamW if stage.optimizer == "adamw" else torch.optim.Adam
+    return kind([group for group in groups if group["params"]], lr=stage.learning_rate, betas=stage.betas)
+
+
+def learning_rate(stage: Stage, step: int) -> float:
+    """Return the learning rate of a step, counted from 0."""
+    rise = min(1.0, (step + 1) / stage.warmup) if stage.warmup else 1.0
+    if stage.schedule == "cosine":
+        fall = 0.5 + 0.5 * math.cos(math.pi * step / stage.steps)
+    elif stage.schedule == "milestones":
+        fall = stage.factor ** sum(step >= milestone for milestone in stage.milestones)
+    else:
+        fall = min(1.0, (stage.steps - step) / stage.cooldown) if stage.cooldown else 1.0
+    return stage.learning_rate * rise * fall
+
+
+def averaged(module: nn.Module) -> nn.Module:
+    """Return a copy for the running mean, in evaluation mode and without gradients."""
+    return copy.deepcopy(module).eval().requires_grad_(requires_grad=False)
+
+
+@torch.no_grad()
+def update_average(average: nn.Module, module: nn.Module, *, decay: float, step: int) -> None:
+    """Move a running mean towards the weights; in the first steps faster, or it would remember the start.
+
+    Args:
+        average: is changed.
+        module: of the same architecture.
+        decay: share of the mean that stays.
+        step: counted from 0.
+    """
+    kept = min(decay, (step + 1) / (step + 10))
+    for mean, value in zip(average.state_dict().values(), module.state_dict().values(), strict=True):
+        if mean.is_floating_point():
+            mean.lerp_(value.to(mean), 1 - kept)
+        else:
+            mean.copy_(value)
