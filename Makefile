@@ -53,19 +53,30 @@ bench-methods: $(VENV)/.demo
 # A folder of clips with masks and a manifest.csv, and luts/dev.zip: FOOTAGE=... where it lies elsewhere.
 FOOTAGE ?= ../shared/data
 DEV := build/davis-lut
+RESEARCH := shotgrade:weights=shotgrade-research
+LEARNED := shotgrade,$(RESEARCH)
+ALL := identity,reinhard,mkl,histogram,poisson,shotgrade,shotgrade:per_frame=true,$(RESEARCH)
+SYNTHESIZE = $(BIN)/chromacord synthesize --clips $(FOOTAGE) --use dev --luts $(FOOTAGE)/luts/dev.zip --seed 0 \
+	--split dev --jobs $(WORKERS)
+EVALUATE = $(BIN)/chromacord evaluate --split dev --jobs $(WORKERS)
+QUALITY := davis-lut-dev davis-lut-dev-full davis-lut-dev-real davis-lut-dev-twice davis-lut-drift-dev-full
 
-# Both commands go on where they were stopped; figures of another commit are refused: remove build/davis-lut-run then.
+# All of it goes on where it was stopped; figures of another commit are refused: remove build/*-run then.
 bench-quality: $(VENV)/.demo
 	@test -d "$(FOOTAGE)" || { echo "error: $(FOOTAGE): no such folder; name one with: make FOOTAGE=..." >&2; exit 2; }
 	mkdir -p build benchmarks/results
-	$(BIN)/chromacord synthesize --clips $(FOOTAGE) --use dev --luts $(FOOTAGE)/luts/dev.zip --per-clip 10 --seed 0 \
-		--frames 20 --split dev --jobs $(WORKERS) --output $(DEV)
-	$(BIN)/chromacord evaluate --data $(DEV) --split dev --jobs $(WORKERS) --output $(DEV)-run
-	$(BIN)/chromacord evaluate --data $(DEV) --split dev --full --jobs $(WORKERS) --output $(DEV)-full-run
-	cp $(DEV)-run/table.json benchmarks/results/davis-lut-dev.json
-	cp $(DEV)-run/table.md benchmarks/results/davis-lut-dev.md
-	cp $(DEV)-full-run/table.json benchmarks/results/davis-lut-dev-full.json
-	cp $(DEV)-full-run/table.md benchmarks/results/davis-lut-dev-full.md
+	$(SYNTHESIZE) --per-clip 10 --frames 20 --output $(DEV)
+	$(SYNTHESIZE) --per-clip 3 --frames 40 --drift --output $(DEV)-drift
+	$(EVALUATE) --data $(DEV) --method $(ALL) --output build/davis-lut-dev-run
+	$(EVALUATE) --data $(DEV) --method $(LEARNED),poisson --input real --output build/davis-lut-dev-real-run
+	$(EVALUATE) --data $(DEV) --method $(LEARNED) --passes 2 --output build/davis-lut-dev-twice-run
+	$(EVALUATE) --data $(DEV) --method $(ALL) --full --output build/davis-lut-dev-full-run
+	$(EVALUATE) --data $(DEV)-drift --method shotgrade,shotgrade:memory=0,shotgrade:memory=1,shotgrade:per_frame=true \
+		--full --output build/davis-lut-drift-dev-full-run
+	for name in $(QUALITY); do \
+		cp build/$$name-run/table.json benchmarks/results/$$name.json && \
+		cp build/$$name-run/table.md benchmarks/results/$$name.md || exit 2; \
+	done
 
 clean:
 	rm -rf $(VENV) demo

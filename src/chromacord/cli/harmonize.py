@@ -77,6 +77,8 @@ def summary_line(summary: "Summary") -> str:
     rate = summary.num_frames / max(summary.seconds, 1e-9)
     line = f"{outputs}: {summary.num_frames} frames, {shots}, {summary.method}, "
     line += f"{summary.seconds:.1f} s ({rate:.1f} frames a second)"
+    if summary.confidence is not None:
+        line += f", confidence {summary.confidence:.2f}"
     if summary.num_empty or summary.num_full:
         line += f"; passed through: {summary.num_empty} with an empty mask, {summary.num_full} with a full one"
     return line
@@ -92,6 +94,7 @@ def summary_values(summary: "Summary") -> Values:
         "shots": summary.num_shots,
         "frames_analysed": summary.num_analysed,
         "method": summary.method,
+        "confidence": None if summary.confidence is None else round(summary.confidence, 4),
         "seconds": round(summary.seconds, 3),
         "cpu_seconds": round(summary.cpu_seconds, 3),
     }

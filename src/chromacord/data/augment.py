@@ -5,8 +5,9 @@ changes are the two kinds that composites differ by: LUTs as graders use them, e
 and weakened; and smooth random looks. Some foregrounds are left as they are, for a method must know when to do nothing.
 """
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import NamedTuple
 
 import torch
@@ -19,6 +20,7 @@ from chromacord.color.enhancement import enhance
 from chromacord.color.looks import random_look
 from chromacord.color.transforms import apply_lut3d, lattice
 from chromacord.data.photographs import Photographs
+from chromacord.errors import InputError
 
 LUT_SIZE = 17
 """Nodes a side of the changes: enough for what graders do, and four times cheaper than 33."""
@@ -40,6 +42,13 @@ class Augmentation:
     mixed_share: float = 0.4
     """Of the LUTs, those mixed with another one, or weakened towards no change."""
 
+    varied_share: float = 0.0
+    """Of the LUTs, those followed by a weak random look: a few dozen LUTs are learned by heart otherwise."""
+
+    dimmed_share: float = 0.0
+    """Changes followed by a tinted gain, mostly below 1, and a bend of the curve: white is not white any more, as in
+    a foreground that was exposed too little."""
+
     unchanged_share: float = 0.1
     """Foregrounds that are left as they are."""
 
@@ -58,6 +67,20 @@ class Augmentation:
 
     num_looks: int = 3000
     """Random looks that are made once and then drawn from, alone and one after another."""
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be drawn.
+
+        Raises:
+            InputError: names the value.
+        """
+        for name, value in asdict(self).items():
+            if name.endswith("_share") and not 0 <= value <= 1:
+                raise InputError(f"{name} must lie in 0..1, got {value}")
+        if not 0 < self.smallest_crop <= 1:
+            raise InputError(f"smallest_crop must lie in 0..1, above 0, got {self.smallest_crop}")
+        if self.num_looks < 1:
+            raise InputError(f"num_looks must be 1 or more, got {self.num_looks}")
 
 
 class CompositeBatch(NamedTuple):
@@ -188,11 +211,22 @@ class CompositeMaker:
             tables[twice] = self._after(tables[twice], second)
         if is_lut.any():
             tables[is_lut] = self._graded(int(is_lut.sum()), generator)
+        if augmentation.varied_share:
+            varied = is_lut & self._drawn(count, augmentation.varied_share, generator)
+            tables[varied] = self._after(tables[varied], self._weak_looks(int(varied.sum()), generator))
         share = torch.where(is_lut, augmentation.enhanced_share, augmentation.enhanced_look_share)
         enhanced = torch.rand(count, generator=generator) < share
         tables[enhanced] = enhance(tables[enhanced])
+        if augmentation.dimmed_share:
+            dimmed = self._drawn(count, augmentation.dimmed_share, generator)
+            tables[dimmed] = _dimmed(tables[dimmed], generator)
         tables[self._drawn(count, augmentation.unchanged_share, generator)] = self._unit
         return tables
+
+    def _weak_looks(self, count: int, generator: torch.Generator) -> Tensor:
+        """Draw random looks, each weakened to a half at the most. Shape (count, 3, D, D, D)."""
+        strength = 0.5 * torch.rand(count, 1, 1, 1, 1, generator=generator)
+        return self._unit + strength * (self._some(self._looks, count, generator) - self._unit)
 
     def _graded(self, count: int, generator: torch.Generator) -> Tensor:
         """Draw LUTs, some mixed with another one or weakened. Shape (count, 3, D, D, D)."""
@@ -212,3 +246,14 @@ class CompositeMaker:
 
     def _drawn(self, count: int, share: float, generator: torch.Generator) -> Tensor:
         return torch.rand(count, generator=generator) < share
+
+
+def _dimmed(tables: Tensor, generator: torch.Generator) -> Tensor:
+    """Return tables followed by a tinted gain and a power. Shape (n, 3, D, D, D)."""
+    count = len(tables)
+    low, high = math.log(0.35), math.log(1.1)
+    gain = torch.empty(count, 1, 1, 1, 1).uniform_(low, high, generator=generator)
+    tint = 0.12 * torch.randn(count, 3, 1, 1, 1, generator=generator)
+    power = 0.2 * torch.randn(count, 1, 1, 1, 1, generator=generator)
+    dimmed: Tensor = tables.clamp(0, 1) ** power.exp() * (gain + tint).exp()
+    return dimmed

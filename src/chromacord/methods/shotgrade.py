@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from chromacord.color.statistics import has_both_sides
-from chromacord.color.transforms import Lut3d, lattice
+from chromacord.color.transforms import Lut3d, apply_lut3d, lattice
 from chromacord.methods.base import Method, Prediction, State, Window
 from chromacord.weights import load_into
 
@@ -223,6 +223,15 @@ def _evidence(composite: Tensor, mask: Tensor) -> Tensor:
     return seen * (1 - torch.exp(-variance / 4e-4)) * has_both_sides(mask)
 
 
+def _recolored(picture: Tensor, mask: Tensor, lut: Tensor) -> Tensor:
+    """Map the pixels of the foreground, and no others: most of a picture is background. Shape (3, H, W)."""
+    inside = mask[0] > 0
+    mapped = picture.clone()
+    colors = apply_lut3d(picture[:, inside][None, :, None], lut[None])
+    mapped[:, inside] = colors[0, :, 0].clamp(0, 1)
+    return mapped
+
+
 class Memory(NamedTuple):
     """What is kept of the windows before: the state of `ShotGrade`."""
 
@@ -244,6 +253,8 @@ class ShotGrade(Method):
             research only), or the path of a .safetensors file. None: not trained.
         memory: share of what is remembered that is kept from window to window. 0 follows a change of light within
             8 analysed frames; 1 never forgets, inside a shot.
+        caution: how much a grade is weakened that is not trusted: its change is multiplied by the confidence in it to
+            this power. 0 applies it as it was estimated.
         per_frame: estimate each frame by itself, and remember nothing.
         side, lut_size, hidden: of the network; those of the weights.
     """
@@ -253,6 +264,7 @@ class ShotGrade(Method):
         weights: str | None = "shotgrade",
         *,
         memory: float = 0.5,
+        caution: float = 2.0,
         per_frame: bool = False,
         side: int = 128,
         lut_size: int = 9,
@@ -261,8 +273,10 @@ class ShotGrade(Method):
         super().__init__()
         if not 0 <= memory <= 1:
             raise ValueError(f"memory must lie in 0..1, got {memory}")
+        if not caution >= 0:
+            raise ValueError(f"caution must be 0 or more, got {caution}")
         self.window = Window() if per_frame else Window(hop=8)
-        self.memory, self.per_frame = memory, per_frame
+        self.memory, self.caution, self.per_frame = memory, caution, per_frame
         self.network = GradeNetwork(side=side, lut_size=lut_size, hidden=hidden)
         if weights is not None:
             load_into(self.network, weights)
@@ -278,13 +292,14 @@ class ShotGrade(Method):
         batch, length = composite.shape[:2]
         frames = composite.flatten(0, 1)
         estimate = self.network(frames, mask.flatten(0, 1))
-        lut = estimate.lut
+        trust = estimate.confidence**self.caution
+        unit = lattice(estimate.lut.shape[-1]).to(estimate.lut)
+        lut = unit + trust[:, None, None, None, None] * (estimate.lut - unit)
         if not self.per_frame:
             state = self._remember(lut.unflatten(0, (batch, length)), estimate.confidence.view(batch, length), state)
             lut = state.lut.repeat_interleave(length, 0)
-        transform = Lut3d(lut)
-        harmonized = transform(frames).clamp(0, 1).unflatten(0, (batch, length))
-        return Prediction(harmonized, transform, state, estimate.confidence)
+        harmonized = torch.stack([_recolored(*each) for each in zip(frames, mask.flatten(0, 1), lut, strict=True)])
+        return Prediction(harmonized.view_as(composite), Lut3d(lut), state, estimate.confidence)
 
     def _remember(self, lut: Tensor, confidence: Tensor, state: Memory | None) -> Memory:
         """Join a window's estimates with the memory. Shape (B, L, 3, D, D, D), (B, L)."""

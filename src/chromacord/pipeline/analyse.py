@@ -178,7 +178,11 @@ def decide(observations: Iterable[Observation], method: Method, *, exportable: b
             transform = fit(composite[center], prediction.harmonized.flatten(0, 1), mask[center])
         for number, item in enumerate(hop):
             one = transform.with_parameters(transform.parameters[number : number + 1].clone())
-            yield Key(item.index, item.weight, one)
+            if prediction.confidence is None:
+                yield Key(item.index, item.weight, one)
+            else:
+                confidence = float(prediction.confidence[number])
+                yield Key(item.index, item.weight * confidence, one, confidence)
 
 
 def step_between_keys(rate: Fraction) -> int:

@@ -27,10 +27,13 @@ class Key:
     """Frame, counted from the start of the clip."""
 
     weight: float
-    """How much evidence it rests on: the share of the picture that is foreground."""
+    """How much it counts in means: the share of the picture that is foreground, times `confidence` where it is known."""
 
     transform: ColorTransform
     """For one picture (N = 1)."""
+
+    confidence: float | None = None
+    """How far the method trusts it, in [0, 1]; None: the method cannot tell."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,12 @@ class Shot:
     def _blended(self) -> tuple[ColorTransform, ...]:
         """The keys' transforms at this strength, made once: a renderer knows a transform again by its identity."""
         return tuple(blend(key.transform, self.strength) for key in self.keys)
+
+    @property
+    def confidence(self) -> float | None:
+        """The mean of the keys' confidence; None where the method cannot tell."""
+        known = [key.confidence for key in self.keys if key.confidence is not None]
+        return sum(known) / len(known) if known else None
 
     def mean(self) -> ColorTransform | None:
         """Return the one transform that stands for the whole shot, strength included."""

@@ -90,7 +90,7 @@ def _grade_from_json(data: dict[str, Any], place: list[str]) -> Grade:
             raise ValueError(f"strength must lie in 0..1, got {strength}")
         for key in shot["keys"]:
             place[0] = f"shot {number}, the key of frame {key.get('frame', '?')}"
-            keys.append(Key(int(key["frame"]), float(key.get("weight", 1)), _transform_from_json(key["transform"])))
+            keys.append(_key_from_json(key))
         place[0] = f"shot {number}"
         if [key.index for key in keys] != sorted({key.index for key in keys}):
             raise ValueError("the keys' frames must rise")
@@ -101,7 +101,19 @@ def _grade_from_json(data: dict[str, Any], place: list[str]) -> Grade:
 
 
 def _key_to_json(key: Key) -> dict[str, Any]:
-    return {"frame": key.index, "weight": round(key.weight, DIGITS), "transform": _transform_to_json(key.transform)}
+    known = {} if key.confidence is None else {"confidence": round(key.confidence, DIGITS)}
+    weight = round(key.weight, DIGITS)
+    return {"frame": key.index, "weight": weight, **known, "transform": _transform_to_json(key.transform)}
+
+
+def _key_from_json(data: dict[str, Any]) -> Key:
+    confidence = data.get("confidence")
+    return Key(
+        int(data["frame"]),
+        float(data.get("weight", 1)),
+        _transform_from_json(data["transform"]),
+        None if confidence is None else float(confidence),
+    )
 
 
 def _transform_to_json(transform: ColorTransform) -> dict[str, Any]:

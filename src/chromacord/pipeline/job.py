@@ -31,6 +31,9 @@ Item = TypeVar("Item")
 REPORT_SECONDS = 0.2
 """Between two calls of a progress callback."""
 
+DOUBTFUL = 0.4
+"""Confidence below which a shot's grade deserves a look by its user."""
+
 
 @dataclass(frozen=True)
 class Summary:
@@ -50,6 +53,9 @@ class Summary:
     num_shots: int
     num_analysed: int
     """Frames that decided the grade."""
+
+    confidence: float | None
+    """How far the method trusts its grade of the shot that it trusts least, in [0, 1]; None: it cannot tell."""
 
     seconds: float
     cpu_seconds: float
@@ -141,6 +147,7 @@ class Job:
             num_full=counts.full,
             num_shots=len(grade.shots),
             num_analysed=num_analysed,
+            confidence=min((shot.confidence for shot in grade.shots if shot.confidence is not None), default=None),
             seconds=time.perf_counter() - wall,
             cpu_seconds=time.process_time() - cpu,
         )
@@ -195,6 +202,12 @@ class Job:
                 exportable=self.outputs.luts is not None,
             )
         self._check_tally(tally)
+        for number, shot in enumerate(grade.shots, start=1):
+            if shot.confidence is not None and shot.confidence < DOUBTFUL:
+                _warn(
+                    f"{self.clip.info.path}: shot {number} (frames {shot.start} to {shot.stop - 1}): {name} finds little "
+                    f"to judge its colours by (confidence {shot.confidence:.2f}), so its grade is weak; look at it"
+                )
         return grade, tally.num_analysed
 
     def _check_tally(self, tally: Tally) -> None:
