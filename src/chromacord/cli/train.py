@@ -30,9 +30,11 @@ def train(
 
         with single_threaded():
             trained = run(read_recipe(recipe), data, output, device=device, progress=display.progress)
+        if trained is None:  # one of several processes, and not the one that speaks
+            return
         figures = ", ".join(f"{name} {value:.4g}" for name, value in trained.validation.items())
         display.summary(
-            f"{trained.weights}: {trained.steps} steps, {trained.samples} samples; validation: {figures}",
+            f"{trained.weights}: {trained.steps} steps, {trained.samples} samples; validation: {figures or 'none'}",
             {
                 "weights": str(trained.weights),
                 "sha256": trained.sha256,

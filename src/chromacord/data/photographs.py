@@ -15,7 +15,7 @@ from torch import Tensor
 from chromacord.data.clips import open_clips
 from chromacord.data.files import ClipFiles, PictureFiles
 from chromacord.data.synthesis import to_bytes
-from chromacord.errors import InputError
+from chromacord.errors import InputError, MissingFileError
 from chromacord.io.stills import Codes
 from chromacord.types import Progress
 
@@ -89,12 +89,20 @@ def load_photographs(
         progress: called now and then.
 
     Raises:
+        MissingFileError: there is no such folder, no clip of this use and these licences, or nothing to leave out.
         InputError: no clip is left, or a file cannot be read.
     """
+    if not folder.is_dir():
+        raise MissingFileError(f"{folder}: no such folder; name one with images, masks and a manifest.csv")
+    # A slip in what must stay out would let it in.
+    if unknown := [name for name in without if not (folder / name).is_dir()]:
+        raise MissingFileError(
+            f"{folder}: there is no folder {', '.join(unknown)} to leave out; name it as it lies there"
+        )
     dataset = open_clips(folder, size=None, use=use, licences=licences)
     clips = [clip for clip in dataset.clips if not {clip.name, _set_of(clip.name)} & set(without)]
     if not clips:
-        raise InputError(f"{folder}: no pictures are left of use {use}, licences {sorted(licences or ())}")
+        raise InputError(f"{folder}: nothing is left without {', '.join(without)}; leave out less")
     names: list[str] = []
     pictures: list[Tensor] = []
     masks: list[Tensor] = []

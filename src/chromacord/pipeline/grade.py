@@ -27,7 +27,7 @@ class Key:
     """Frame, counted from the start of the clip."""
 
     weight: float
-    """How much it counts in means: the share of the picture that is foreground, times `confidence` where it is known."""
+    """How much it counts in means: the share of the picture that is foreground, times `confidence` if that is known."""
 
     transform: ColorTransform
     """For one picture (N = 1)."""

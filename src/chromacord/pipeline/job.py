@@ -205,8 +205,8 @@ class Job:
         for number, shot in enumerate(grade.shots, start=1):
             if shot.confidence is not None and shot.confidence < DOUBTFUL:
                 _warn(
-                    f"{self.clip.info.path}: shot {number} (frames {shot.start} to {shot.stop - 1}): {name} finds little "
-                    f"to judge its colours by (confidence {shot.confidence:.2f}), so its grade is weak; look at it"
+                    f"{self.clip.info.path}: shot {number} (frames {shot.start} to {shot.stop - 1}): {name} finds "
+                    f"little to judge its colours by (confidence {shot.confidence:.2f}), so its grade is weak; look at it"
                 )
         return grade, tally.num_analysed
 

@@ -1,10 +1,13 @@
 """Checkpoints: everything that a run needs to go on as if it had not been stopped."""
 
 from dataclasses import asdict, dataclass
+from io import BytesIO
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
+from torch import nn
 
 from chromacord.errors import InputError, UnreadableFileError
 from chromacord.training.recipe import Recipe, Stage, as_values
@@ -12,6 +15,9 @@ from chromacord.training.recipe import Recipe, Stage, as_values
 CHECKPOINT = "checkpoint.pt"
 
 State = dict[str, Any]
+
+_DAMAGE = (RuntimeError, TypeError, EOFError, OSError, ValueError, LookupError, AttributeError, UnpicklingError)
+"""What torch raises for a file that is none of its own: it depends on where the damage is."""
 
 
 @dataclass(frozen=True)
@@ -61,9 +67,14 @@ def load_checkpoint(folder: Path, recipe: Recipe, fingerprint: str) -> Checkpoin
     if not path.is_file():
         return None
     try:
-        checkpoint = Checkpoint(**torch.load(path, map_location="cpu", weights_only=True))
-    except (RuntimeError, TypeError, EOFError, OSError, ValueError) as error:
-        raise UnreadableFileError(f"{path}: is no checkpoint of this version ({error}); remove it") from error
+        content = path.read_bytes()
+    except OSError as error:
+        raise UnreadableFileError(f"{path}: cannot be read: {error.strerror}; check the file") from error
+    try:
+        checkpoint = Checkpoint(**torch.load(BytesIO(content), map_location="cpu", weights_only=True))
+    except _DAMAGE as error:
+        # What torch says of it runs over many lines.
+        raise UnreadableFileError(f"{path}: is damaged, or of another version; remove it to start anew") from error
     if checkpoint.fingerprint != fingerprint:
         raise InputError(f"{path}: was trained on other data; choose another folder with -o")
     if differing := _differences(checkpoint, recipe):
@@ -73,18 +84,43 @@ def load_checkpoint(folder: Path, recipe: Recipe, fingerprint: str) -> Checkpoin
     return checkpoint
 
 
+def restore(
+    checkpoint: Checkpoint, folder: Path, *, module: nn.Module, average: nn.Module, optimizer: torch.optim.Optimizer
+) -> None:
+    """Set a stage, and torch's random numbers, to where a checkpoint was.
+
+    Args:
+        checkpoint: of the stage.
+        folder: of the run.
+        module, average, optimizer: of the stage; are changed.
+
+    Raises:
+        UnreadableFileError: the network has changed since.
+    """
+    try:
+        module.load_state_dict(checkpoint.module)
+        average.load_state_dict(checkpoint.average)
+        optimizer.load_state_dict(checkpoint.optimizer)
+    except (RuntimeError, ValueError, KeyError) as error:
+        raise UnreadableFileError(
+            f"{folder / CHECKPOINT}: fits another version of the network; choose another folder with -o"
+        ) from error
+    torch.set_rng_state(checkpoint.generator)
+
+
 def _differences(checkpoint: Checkpoint, recipe: Recipe) -> list[str]:
-    """Name what differs between a checkpoint's recipe and another, lengths that are still open left out."""
+    """Name what differs between a checkpoint's recipe and another, where it would have changed what is done already.
+
+    Stages that have not begun may change, and so may the length of the one that is under way, before its cooldown.
+    """
     before, now = checkpoint.recipe, as_values(recipe)
-    differing = [name for name in now if name != "stages" and before.get(name) != now[name]]
-    if len(before["stages"]) != len(recipe.stages):
+    differing = [name for name in now if name not in ("stages", "title") and before.get(name) != now[name]]
+    begun = before["stages"][: checkpoint.stage + 1]
+    if len(recipe.stages) < len(begun):
         return [*differing, "number of stages"]
-    for number, (old, new) in enumerate(zip(before["stages"], recipe.stages, strict=True)):
+    for number, (old, new) in enumerate(zip(begun, recipe.stages, strict=False)):
         changed = [name for name, value in asdict(new).items() if old.get(name) != value]
-        is_open = number > checkpoint.stage or (
-            number == checkpoint.stage and _is_before_cooldown(checkpoint, old, new)
-        )
-        if is_open:
+        if number == checkpoint.stage and _is_before_cooldown(checkpoint, old, new):
             changed = [name for name in changed if name not in ("steps", "cooldown")]
         differing += [f"{name} of stage {number + 1}" for name in changed]
     return differing

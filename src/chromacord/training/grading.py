@@ -1,10 +1,11 @@
 """What ShotGrade learns: to give a recoloured foreground its real colours, from composites made on the fly."""
 
 import hashlib
+import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -13,15 +14,16 @@ from chromacord.color.cube import Cube
 from chromacord.color.transforms import apply_lut3d
 from chromacord.data.augment import Augmentation, CompositeBatch, CompositeMaker
 from chromacord.data.luts import read_luts
-from chromacord.data.photographs import load_photographs
+from chromacord.data.photographs import Photographs, load_photographs
+from chromacord.errors import InputError
 from chromacord.methods.shotgrade import GradeNetwork
 from chromacord.training.losses import confidence_loss, root_error, squared_error
 from chromacord.training.objectives import Batch
-from chromacord.training.recipe import Recipe, Stage, parse
+from chromacord.training.recipe import Recipe, Stage, check_range, parse
 from chromacord.types import Progress
 
 _VALIDATION_SEED = 20
-_VALIDATION_BATCHES, _VALIDATION_BATCH = 8, 64
+_VALIDATION_BATCHES, _VALIDATION_BATCH, _VALIDATION_LOOKS = 8, 64, 256
 
 
 @dataclass(frozen=True)
@@ -42,10 +44,20 @@ class GradeData:
     """Folder or archive of .cube files, below the data's folder."""
 
     held_out: float = 0.04
-    """Share of the pictures that validate."""
+    """Share of the pictures that validate; at 0 nothing does."""
 
     held_out_luts: float = 0.0
     """Share of the LUTs that validate and are not trained on; at 0 it validates on all LUTs."""
+
+    def __post_init__(self) -> None:
+        """Refuse values that leave nothing to train on.
+
+        Raises:
+            InputError: names the value.
+        """
+        check_range("picture_side", self.picture_side, 1)
+        check_range("held_out", self.held_out, 0, 1, is_open=True)
+        check_range("held_out_luts", self.held_out_luts, 0, 0.5)
 
 
 @dataclass(frozen=True)
@@ -61,6 +73,28 @@ class GradeOptions:
     num_pixels: int = 1024
     """Of each foreground that the error is taken at."""
 
+    augmentation: Mapping[str, Any] = field(default_factory=dict)
+    """What this stage draws otherwise than [data.augmentation] says."""
+
+    def __post_init__(self) -> None:
+        """Refuse values that make no loss.
+
+        Raises:
+            InputError: names the value.
+        """
+        if not 0 < self.power <= 1:
+            raise InputError(f"power must lie in 0..1, above 0, got {self.power}")
+        check_range("confidence", self.confidence, 0)
+        check_range("num_pixels", self.num_pixels, 1)
+
+
+class _Tables(NamedTuple):
+    """What a recipe says of a stage, in parts."""
+
+    data: GradeData
+    augmentation: Augmentation
+    options: GradeOptions
+
 
 class GradeObjective:
     """Trains `GradeNetwork`. See `chromacord.training.objectives.Objective`."""
@@ -75,11 +109,11 @@ class GradeObjective:
             stage: of the recipe.
             folder: of the training data.
             progress: called while pictures are read.
+
+        Raises:
+            InputError: the folder has no such pictures or LUTs, or none is held out.
         """
-        data_values: dict[str, Any] = dict(recipe.data)
-        augmentation = parse(Augmentation, data_values.pop("augmentation", {}), where="[data.augmentation]")
-        data = parse(GradeData, data_values, where="[data]")
-        self._options = parse(GradeOptions, stage.options, where="[stage.options]")
+        data, augmentation, self._options = _tables(recipe, stage, where=f"recipe {recipe.name}")
         torch.manual_seed(recipe.seed)
         network = GradeNetwork(**recipe.network)
         self.module: nn.Module = network
@@ -92,7 +126,7 @@ class GradeObjective:
             progress=progress,
         )
         luts = read_luts(folder / data.luts) if data.luts is not None else {}
-        trained, held_out = photographs.split(data.held_out)
+        trained, held_out = _divided(photographs, data.held_out, folder)
         self.data: Mapping[str, int] = trained.sets()
         self.fingerprint = hashlib.sha256("\n".join([*photographs.names, *luts]).encode()).hexdigest()
         step = round(1 / data.held_out_luts) if data.held_out_luts else 0
@@ -107,6 +141,17 @@ class GradeObjective:
             seed=recipe.seed,
         )
         self._validation = _validation(held_out, tables[::step] if step else tables, side)
+
+    @staticmethod
+    def check(recipe: Recipe, stage: Stage, *, where: str) -> None:
+        """Refuse tables of a recipe that cannot be used. See `Objective.check`."""
+        _tables(recipe, stage, where=where)
+        known = inspect.signature(GradeNetwork).parameters
+        for name, value in recipe.network.items():
+            if name not in known:
+                raise InputError(f"{where} [network]: {name} is not known; choose of {', '.join(known)}")
+            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+                raise InputError(f"{where} [network]: {name} must be a whole number of 1 or more, got {value!r}")
 
     def batch(self, count: int, seed: int) -> Batch:
         """Return composites, masks, and the foregrounds' colours as they are and as they should be."""
@@ -125,6 +170,8 @@ class GradeObjective:
     @torch.inference_mode()
     def validate(self, module: nn.Module) -> Mapping[str, float]:
         """Return errors on held-out pictures, all recoloured as HYouTube was. See `Objective.validate`."""
+        if not self._validation:
+            return {}
         device = next(module.parameters()).device
         after, before = [], []
         for batch in self._validation:
@@ -141,7 +188,31 @@ class GradeObjective:
         }
 
 
-def _validation(held_out: Any, tables: list[Cube], side: int) -> list[CompositeBatch]:
+def _tables(recipe: Recipe, stage: Stage, *, where: str) -> _Tables:
+    values: dict[str, Any] = dict(recipe.data)
+    augmentation = values.pop("augmentation", {})
+    if not isinstance(augmentation, Mapping):
+        raise InputError(f"{where} [data]: augmentation must be a table, got {augmentation!r}")
+    options = parse(GradeOptions, stage.options, where=f"{where} [stage.options]")
+    drawn = parse(Augmentation, augmentation, where=f"{where} [data.augmentation]")
+    if options.augmentation:
+        merged = {**augmentation, **options.augmentation}
+        drawn = parse(Augmentation, merged, where=f"{where} [stage.options.augmentation]")
+    return _Tables(parse(GradeData, values, where=f"{where} [data]"), drawn, options)
+
+
+def _divided(photographs: Photographs, share: float, folder: Path) -> tuple[Photographs, Photographs]:
+    """Return what is trained on and what validates; refuse a share that leaves either of them empty."""
+    trained, held_out = photographs.split(share)
+    if not len(trained) or (share and not len(held_out)):
+        raise InputError(
+            f"{folder}: {len(held_out)} of {len(photographs)} pictures are held out at [data] held_out = {share:g}; "
+            f"choose a {'larger share, or 0 to validate on none' if len(trained) else 'smaller share'}"
+        )
+    return trained, held_out
+
+
+def _validation(held_out: Photographs, tables: list[Cube], side: int) -> list[CompositeBatch]:
     if not len(held_out):
         return []
     plain = replace(
@@ -154,7 +225,7 @@ def _validation(held_out: Any, tables: list[Cube], side: int) -> list[CompositeB
         relit_share=0.0,
         foreign_mask_share=0.0,
         inverted_share=0.0,
-        num_looks=256,
+        num_looks=_VALIDATION_LOOKS,
     )
     maker = CompositeMaker(held_out, tables, plain, side=side, seed=_VALIDATION_SEED)
     generator = torch.Generator().manual_seed(_VALIDATION_SEED)

@@ -13,7 +13,10 @@ CURVE = "curve.svg"
 
 
 class RunLog:
-    """The log of one run. A run that goes on from a checkpoint forgets what was logged after it."""
+    """The log of one run. A run that goes on from a checkpoint forgets what was logged after it.
+
+    One process of a run may open it, no more.
+    """
 
     def __init__(self, folder: Path, *, step: int) -> None:
         """Open it.

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -13,10 +14,10 @@ from chromacord import weights
 from chromacord.data.synthesis import derive_seed
 from chromacord.errors import InputError
 from chromacord.io.staging import check_folder, output_errors
-from chromacord.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from chromacord.training.checkpoint import Checkpoint, load_checkpoint, restore, save_checkpoint
 from chromacord.training.curve import write_curve
 from chromacord.training.log import RunLog
-from chromacord.training.objectives import Batch, Objective, build_objective
+from chromacord.training.objectives import Batch, Objective, build_objective, check_objectives
 from chromacord.training.optimization import averaged, build_optimizer, learning_rate, update_average
 from chromacord.training.recipe import Recipe, as_values
 from chromacord.types import Progress
@@ -46,7 +47,7 @@ def train(
     *,
     device: Device = "cpu",
     progress: Callable[[Progress], object] | None = None,
-) -> Trained:
+) -> Trained | None:
     """Run a recipe, or go on with a run that was stopped: the result is the same.
 
     Args:
@@ -57,75 +58,93 @@ def train(
         device: "cuda" uses one GPU, or as many as `accelerate launch` starts processes for.
         progress: called after each step.
 
+    Returns:
+        What was made. None in a process that `accelerate launch` started beside the main one: it only computes.
+
     Raises:
         InputError: recipe or data cannot be used, or `output` holds a run of another recipe.
         OutputError: the folder cannot be written to.
     """
+    check_objectives(recipe)
     accelerator = _accelerator(recipe, device)
+    if not accelerator.is_main_process:
+        progress = None
     check_folder(output if output.exists() else output.absolute().parent, wanted=output)
     with output_errors(output):
         output.mkdir(exist_ok=True)
     objective = build_objective(recipe, recipe.stages[0], data, progress=progress)
     checkpoint = load_checkpoint(output, recipe, objective.fingerprint)
-    done = checkpoint.step + sum(s.steps for s in recipe.stages[: checkpoint.stage]) if checkpoint else 0
-    with RunLog(output, step=done) as log:
+    # All processes must have read the same checkpoint before the main one writes the next.
+    accelerator.wait_for_everyone()
+    with ExitStack() as stack:
+        done = checkpoint.step + sum(s.steps for s in recipe.stages[: checkpoint.stage]) if checkpoint else 0
+        log = stack.enter_context(RunLog(output, step=done)) if accelerator.is_main_process else None
+        run = _Run(recipe, output, accelerator, log, progress, objective.fingerprint)
         average: nn.Module = averaged(objective.module)
         for number in range(checkpoint.stage if checkpoint else 0, len(recipe.stages)):
             if number:
                 objective = build_objective(recipe, recipe.stages[number], data, progress=progress)
                 if not checkpoint:
                     objective.module.load_state_dict(average.state_dict())
-            run = _StageRun(recipe, number, objective, accelerator, output, log, progress)
-            average = run.run(checkpoint)
+            average = _StageRun(run, number, objective).run(checkpoint)
             checkpoint = None
-        validation = objective.validate(average)
-        path = output / f"{recipe.name}.safetensors"
-        digest = weights.save(average.state_dict(), path) if accelerator.is_main_process else ""
-        samples = sum(stage.steps * stage.batch for stage in recipe.stages)
-        return Trained(path, digest, recipe.num_steps, samples, validation)
+        accelerator.end_training()
+        return _finished(run, objective, average) if log is not None else None
+
+
+@dataclass(frozen=True)
+class _Run:
+    """What the stages of a run share."""
+
+    recipe: Recipe
+    output: Path
+    accelerator: "Accelerator"
+    log: RunLog | None
+    """None in all processes but the main one."""
+
+    progress: Callable[[Progress], object] | None
+    fingerprint: str
+    """Of the first stage's data, in all checkpoints: what a run that goes on compares with."""
+
+
+def _finished(run: _Run, objective: Objective, average: nn.Module) -> Trained:
+    path = run.output / f"{run.recipe.name}.safetensors"
+    validation = objective.validate(average)
+    digest = weights.save(average.state_dict(), path)
+    samples = sum(stage.steps * stage.batch for stage in run.recipe.stages)
+    return Trained(path, digest, run.recipe.num_steps, samples, validation)
 
 
 class _StageRun:
     """One stage of a run."""
 
-    def __init__(
-        self,
-        recipe: Recipe,
-        number: int,
-        objective: Objective,
-        accelerator: "Accelerator",
-        output: Path,
-        log: RunLog,
-        progress: Callable[[Progress], object] | None,
-    ) -> None:
-        self._recipe, self._number, self._stage = recipe, number, recipe.stages[number]
-        self._objective, self._accelerator = objective, accelerator
-        self._output, self._log, self._progress = output, log, progress
-        self._before = sum(stage.steps for stage in recipe.stages[:number])
-        self._average = averaged(objective.module).to(accelerator.device)
+    def __init__(self, run: _Run, number: int, objective: Objective) -> None:
+        self._run, self._number, self._objective = run, number, objective
+        self._stage, self._accelerator = run.recipe.stages[number], run.accelerator
+        self._before = sum(stage.steps for stage in run.recipe.stages[:number])
+        self._average = averaged(objective.module).to(run.accelerator.device)
         self._optimizer: Any = build_optimizer(objective.module, self._stage)
 
     def run(self, checkpoint: Checkpoint | None) -> nn.Module:
         """Train the stage from a checkpoint, or from its start; return what ships."""
-        stage, accelerator = self._stage, self._accelerator
+        run, stage, module, average = self._run, self._stage, self._objective.module, self._average
         first = 0
         if checkpoint is not None:
             first = checkpoint.step
-            self._objective.module.load_state_dict(checkpoint.module)
-            self._average.load_state_dict(checkpoint.average)
-            self._optimizer.load_state_dict(checkpoint.optimizer)
-            torch.set_rng_state(checkpoint.generator)
-        module, self._optimizer = accelerator.prepare(self._objective.module.train(), self._optimizer)
+            restore(checkpoint, run.output, module=module, average=average, optimizer=self._optimizer)
+        module, self._optimizer = run.accelerator.prepare(module.train(), self._optimizer)
         started = time.perf_counter()
         for step in range(first, stage.steps):
             figures = self._step(module, step)
             done = self._before + step + 1
             rate = (step + 1 - first) / max(time.perf_counter() - started, 1e-9)
-            if self._progress is not None:
-                self._progress(Progress("train", done, self._recipe.num_steps, rate, "steps"))
-            if accelerator.is_main_process:
-                self._write(module, step + 1, figures, rate)
-        return self._average.cpu()
+            if run.progress is not None:
+                run.progress(Progress("train", done, run.recipe.num_steps, rate, "steps"))
+            if run.log is not None:
+                speed = {"samples_per_second": round(rate * stage.batch, 1)}
+                self._write(run.log, module, step + 1, {**figures, **speed})
+        run.accelerator.free_memory()
+        return average.cpu()
 
     def _step(self, module: nn.Module, step: int) -> Mapping[str, Tensor]:
         stage, accelerator = self._stage, self._accelerator
@@ -143,24 +162,23 @@ class _StageRun:
 
     def _batch(self, step: int) -> Batch:
         accelerator = self._accelerator
-        seed = derive_seed(self._recipe.seed, "batch", self._number, step, accelerator.process_index)
+        seed = derive_seed(self._run.recipe.seed, "batch", self._number, step, accelerator.process_index)
         count = self._stage.batch // accelerator.num_processes
         return tuple(part.to(accelerator.device) for part in self._objective.batch(count, seed))
 
-    def _write(self, module: nn.Module, done: int, figures: Mapping[str, Tensor], rate: float) -> None:
+    def _write(self, log: RunLog, module: nn.Module, done: int, figures: Mapping[str, Tensor | float]) -> None:
         """Log, validate and save, each when it is due."""
-        stage, step = self._stage, self._before + done
+        run, stage, step = self._run, self._stage, self._before + done
         is_last = done == stage.steps
         if done % stage.log_every == 0 or is_last:
-            values = {name: float(value) for name, value in figures.items()}
-            self._log.write("train", step, {**values, "samples_per_second": round(rate * stage.batch, 1)})
-        if done % stage.validate_every == 0 or is_last:
-            self._log.write("validate", step, self._objective.validate(self._average))
-            write_curve(self._output, self._log.entries("validate"))
+            log.write("train", step, {name: float(value) for name, value in figures.items()})
+        if (done % stage.validate_every == 0 or is_last) and (measured := self._objective.validate(self._average)):
+            log.write("validate", step, measured)
+            write_curve(run.output, log.entries("validate"))
         if done % stage.save_every == 0 or is_last:
             checkpoint = Checkpoint(
-                recipe=as_values(self._recipe),
-                fingerprint=self._objective.fingerprint,
+                recipe=as_values(run.recipe),
+                fingerprint=run.fingerprint,
                 stage=self._number,
                 step=done,
                 module=self._accelerator.unwrap_model(module).state_dict(),
@@ -168,22 +186,31 @@ class _StageRun:
                 optimizer=self._optimizer.state_dict(),
                 generator=torch.get_rng_state(),
             )
-            with output_errors(self._output):
-                save_checkpoint(self._output, checkpoint)
+            with output_errors(run.output):
+                save_checkpoint(run.output, checkpoint)
 
 
 def _accelerator(recipe: Recipe, device: Device) -> "Accelerator":
     try:
+        # The log needs it, after all pictures are read: that would be late to say so.
+        import torch.utils.tensorboard
         from accelerate import Accelerator
     except ImportError as error:
-        raise InputError("training needs the packages of: pip install 'chromacord[train]'") from error
+        raise InputError("training needs more packages; install them with: pip install 'chromacord[train]'") from error
     if device == "cuda" and not torch.cuda.is_available():
         raise InputError("there is no CUDA device here; train with --device cpu")
+    if device == "cpu" and recipe.precision == "fp16":
+        raise InputError(f"recipe {recipe.name}: precision fp16 needs --device cuda; choose bf16 or fp32 for the CPU")
     precision = "no" if recipe.precision == "fp32" else recipe.precision
-    accelerator = Accelerator(mixed_precision=precision, cpu=device == "cpu")
+    try:
+        accelerator = Accelerator(mixed_precision=precision, cpu=device == "cpu")
+    except ValueError as error:
+        # One process has one precision and one device, and some devices lack a precision.
+        raise InputError(f"recipe {recipe.name}: {device} with {recipe.precision} is refused: {error}") from error
     for number, stage in enumerate(recipe.stages, 1):
         if stage.batch % accelerator.num_processes:
             raise InputError(
-                f"stage {number}: a batch of {stage.batch} cannot be shared by {accelerator.num_processes} processes"
+                f"recipe {recipe.name}, stage {number}: a batch of {stage.batch} cannot be shared by "
+                f"{accelerator.num_processes} processes; start another number of them"
             )
     return accelerator

@@ -21,10 +21,23 @@ class Objective(Protocol):
     """Holds all weights of the method, those too that this stage leaves alone: they have `requires_grad` False."""
 
     fingerprint: str
-    """Stands for the data: a run does not go on with other pictures."""
+    """Stands for the data: a run does not go on with other pictures. That of the first stage counts."""
 
     data: Mapping[str, int]
     """Pictures (or clips) of each set that is trained on, for the weights' card."""
+
+    @staticmethod
+    def check(recipe: Recipe, stage: Stage, *, where: str) -> None:
+        """Refuse tables of a recipe that cannot be used. Reads no data.
+
+        Args:
+            recipe: of the run.
+            stage: of the recipe.
+            where: names the stage in errors.
+
+        Raises:
+            InputError: names table and key.
+        """
 
     def batch(self, count: int, seed: int) -> Batch:
         """Return samples that depend on nothing but the arguments.
@@ -47,13 +60,28 @@ class Objective(Protocol):
 
         Args:
             module: the running mean of the weights, in evaluation mode.
+
+        Returns:
+            Figures by name, the one that the curve shows first; none if no picture is held out.
         """
 
 
-Factory = Callable[..., Objective]
-
 OBJECTIVES = {"grade": ("chromacord.training.grading", "GradeObjective")}
-"""Module and class by the name in recipes; a module is imported when it is asked for."""
+"""Module and class by the name in recipes; a module is imported when it is asked for. A class is built with recipe,
+stage, folder of the data, and `progress`."""
+
+
+def check_objectives(recipe: Recipe) -> None:
+    """Refuse a recipe that some stage cannot use: a slip in the last one must not cost the time of those before it.
+
+    Raises:
+        InputError: a stage names no objective that there is, or an option that it does not have.
+    """
+    for number, stage in enumerate(recipe.stages, 1):
+        where = f"recipe {recipe.name}, stage {number}"
+        if stage.objective not in OBJECTIVES:
+            raise InputError(f"{where}: there is no objective {stage.objective!r}; choose of {', '.join(OBJECTIVES)}")
+        _class_of(stage).check(recipe, stage, where=where)
 
 
 def build_objective(
@@ -62,17 +90,18 @@ def build_objective(
     """Build what a stage learns.
 
     Args:
-        recipe: of the run.
+        recipe: of the run; `check_objectives` took it.
         stage: of the recipe.
         folder: of the training data.
         progress: called while data is read.
 
     Raises:
-        InputError: the recipe names no objective that there is, or data is missing.
+        InputError: data is missing or cannot be used.
     """
-    if stage.objective not in OBJECTIVES:
-        raise InputError(f"there is no objective {stage.objective!r}; choose of {', '.join(OBJECTIVES)}")
-    module, name = OBJECTIVES[stage.objective]
-    factory: Any = getattr(import_module(module), name)
-    objective: Objective = factory(recipe, stage, folder, progress=progress)
+    objective: Objective = _class_of(stage)(recipe, stage, folder, progress=progress)
     return objective
+
+
+def _class_of(stage: Stage) -> Any:
+    module, name = OBJECTIVES[stage.objective]
+    return getattr(import_module(module), name)

@@ -17,11 +17,13 @@
 A key that is not known is an error: a slip of the pen must not train something else.
 """
 
+import math
 import tomllib
 from collections.abc import Mapping
 from dataclasses import MISSING, asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any, Literal, TypeVar, get_args
+from types import NoneType, UnionType
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 
 from chromacord.errors import InputError, MissingFileError
 
@@ -30,6 +32,8 @@ Optimizer = Literal["adamw", "adam"]
 Schedule = Literal["cooldown", "cosine", "milestones"]
 
 Options = TypeVar("Options")
+
+_WORDS: Mapping[object, str] = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}
 
 
 @dataclass(frozen=True)
@@ -71,6 +75,26 @@ class Stage:
     options: Mapping[str, Any] = field(default_factory=dict)
     """Of the objective."""
 
+    def __post_init__(self) -> None:
+        """Refuse values that would end the run later, or let it learn nothing.
+
+        Raises:
+            InputError: names the value.
+        """
+        for name in ("steps", "batch", "validate_every", "save_every", "log_every"):
+            check_range(name, getattr(self, name), 1)
+        for name in ("warmup", "weight_decay"):
+            check_range(name, getattr(self, name), 0)
+        for name, values in (("betas", self.betas), ("milestones", self.milestones)):
+            for value in values:
+                check_range(name, value, 0, 1 if name == "betas" else math.inf, is_open=True)
+        check_range("cooldown", self.cooldown, 0, self.steps)
+        check_range("average", self.average, 0, 1, is_open=True)
+        for name in ("learning_rate", "factor", "max_norm"):
+            value = getattr(self, name)
+            if value is not None and not 0 < value < math.inf:
+                raise InputError(f"{name} must be above 0, got {value}")
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -99,20 +123,20 @@ def read_recipe(path: Path) -> Recipe:
         InputError: it is no TOML, or a key is missing, unknown or of the wrong type; names it.
     """
     if not path.is_file():
-        raise MissingFileError(f"{path}: no such recipe")
+        raise MissingFileError(f"{path}: no such recipe; name a TOML file, as those in recipes/")
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: is no TOML: {error}") from error
+    if "stages" in values:
+        raise InputError(f"{path}: stages is not known; write each stage as a table [[stage]]")
     stages = values.pop("stage", None)
-    if not isinstance(stages, list) or not stages:
-        raise InputError(f"{path}: has no [[stage]]; a recipe needs at least one")
-    built = tuple(
-        _check(parse(Stage, stage, where=f"{path} stage {n}"), f"{path} stage {n}") for n, stage in enumerate(stages, 1)
-    )
+    if not isinstance(stages, list) or not stages or not all(isinstance(stage, dict) for stage in stages):
+        raise InputError(f"{path}: has no [[stage]]; write at least one such table")
+    built = tuple(parse(Stage, stage, where=f"{path} stage {number}") for number, stage in enumerate(stages, 1))
     recipe = parse(Recipe, {**values, "stages": built}, where=str(path))
-    if recipe.precision not in get_args(Precision):
-        raise InputError(f"{path}: precision must be one of {', '.join(get_args(Precision))}, not {recipe.precision!r}")
+    if not recipe.name or Path(recipe.name).name != recipe.name:
+        raise InputError(f"{path}: name must be a file's name without folders, got {recipe.name!r}")
     return recipe
 
 
@@ -120,49 +144,73 @@ def parse(kind: type[Options], values: Mapping[str, Any], *, where: str) -> Opti
     """Build a dataclass from a table of TOML.
 
     Args:
-        kind: a dataclass of plain values.
+        kind: a dataclass of plain values. It may refuse values itself, by an `InputError` from `__post_init__`.
         values: by name of field; lists become tuples.
         where: what an error names.
 
     Raises:
-        InputError: a key is missing, unknown or of the wrong type.
+        InputError: a key is missing, unknown, of the wrong type or out of range; names it.
     """
     known = {each.name: each for each in fields(kind)}  # type: ignore[arg-type]
     if unknown := sorted(values.keys() - known.keys()):
         raise InputError(f"{where}: {', '.join(unknown)} is not known; choose of {', '.join(known)}")
     required = [name for name, each in known.items() if each.default is MISSING and each.default_factory is MISSING]
     if missing := [name for name in required if name not in values]:
-        raise InputError(f"{where}: {', '.join(missing)} is missing")
-    built = kind(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
-    for name in values:
-        _check_type(getattr(built, name), known[name].type, f"{where}: {name}")
-    return built
+        raise InputError(f"{where}: {', '.join(missing)} is missing; add it")
+    plain = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
+    for name, value in plain.items():
+        if not _fits(value, known[name].type):
+            raise InputError(f"{where}: {name} must be {_in_words(known[name].type)}, got {values[name]!r}")
+    try:
+        return kind(**plain)
+    except InputError as error:
+        raise InputError(f"{where}: {error}") from error
 
 
-def _check_type(value: object, declared: object, where: str) -> None:
-    expected: dict[object, tuple[type, ...]] = {
-        int: (int,),
-        float: (int, float),
-        str: (str,),
-        bool: (bool,),
-        float | None: (int, float),
-        str | None: (str,),
-    }
-    kinds = expected.get(declared)
-    if kinds is not None and (not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds)):
-        raise InputError(f"{where} must be {' or '.join(kind.__name__ for kind in kinds)}, got {value!r}")
+def check_range(name: str, value: float, least: float, most: float = math.inf, *, is_open: bool = False) -> None:
+    """Refuse a number outside a range.
+
+    Args:
+        name: what an error calls it.
+        value: what is given; NaN lies outside every range.
+        least, most: ends of the range.
+        is_open: `most` itself lies outside.
+
+    Raises:
+        InputError: names it, and the range.
+    """
+    if not least <= value <= most or (is_open and value == most):
+        wanted = f"be {least} or more" if most == math.inf else f"lie in {least}..{most}"
+        end = f", below {most}" if is_open and most != math.inf else ""
+        raise InputError(f"{name} must {wanted}{end}, got {value}")
 
 
-def _check(stage: Stage, where: str) -> Stage:
-    for name in ("steps", "batch", "validate_every", "save_every", "log_every"):
-        if getattr(stage, name) < 1:
-            raise InputError(f"{where}: {name} must be 1 or more, got {getattr(stage, name)}")
-    for name, choices in (("optimizer", get_args(Optimizer)), ("schedule", get_args(Schedule))):
-        if getattr(stage, name) not in choices:
-            raise InputError(f"{where}: {name} must be one of {', '.join(choices)}, got {getattr(stage, name)!r}")
-    if not 0 <= stage.cooldown <= stage.steps or not 0 <= stage.average < 1:
-        raise InputError(f"{where}: cooldown must lie in 0..steps, and average in 0..1")
-    return stage
+def _fits(value: object, declared: Any) -> bool:
+    """Whether a value is of a field's type. A whole number is a number, but true and false are none."""
+    origin, inner = get_origin(declared), get_args(declared)
+    if origin in (Union, UnionType):
+        return any(_fits(value, each) for each in inner)
+    if origin is Literal:
+        return value in inner
+    if origin is tuple:
+        kinds = inner[:1] * len(value) if inner[-1] is Ellipsis and isinstance(value, tuple) else inner
+        return isinstance(value, tuple) and len(value) == len(kinds) and all(map(_fits, value, kinds))
+    if isinstance(value, bool):
+        return declared is bool
+    return isinstance(value, int | float if declared is float else origin or declared)
+
+
+def _in_words(declared: Any) -> str:
+    """Return what a field takes, in the words of who writes TOML."""
+    origin, inner = get_origin(declared), get_args(declared)
+    if origin in (Union, UnionType):
+        return " or ".join(_in_words(each) for each in inner if each is not NoneType)
+    if origin is Literal:
+        return f"one of {', '.join(inner)}"
+    if origin is tuple:
+        item = _in_words(inner[0]).removeprefix("a ")
+        return f"a list of {item}s" if inner[-1] is Ellipsis else f"a list of {len(inner)} {item}s"
+    return _WORDS.get(declared, "a table")
 
 
 def as_values(recipe: Recipe) -> dict[str, Any]:
