@@ -55,7 +55,7 @@ FOOTAGE ?= ../shared/data
 DEV := build/davis-lut
 RESEARCH := shotgrade:weights=shotgrade-research
 LEARNED := shotgrade,$(RESEARCH)
-ALL := identity,reinhard,mkl,histogram,poisson,shotgrade,shotgrade:per_frame=true,$(RESEARCH)
+ALL := identity,reinhard,mkl,histogram,poisson,shotgrade,shotgrade:per_frame=true,shotgrade:caution=0,$(RESEARCH)
 SYNTHESIZE = $(BIN)/chromacord synthesize --clips $(FOOTAGE) --use dev --luts $(FOOTAGE)/luts/dev.zip --seed 0 \
 	--split dev --jobs $(WORKERS)
 EVALUATE = $(BIN)/chromacord evaluate --split dev --jobs $(WORKERS)
@@ -68,9 +68,9 @@ bench-quality: $(VENV)/.demo
 	$(SYNTHESIZE) --per-clip 10 --frames 20 --output $(DEV)
 	$(SYNTHESIZE) --per-clip 3 --frames 40 --drift --output $(DEV)-drift
 	$(EVALUATE) --data $(DEV) --method $(ALL) --output build/davis-lut-dev-run
-	$(EVALUATE) --data $(DEV) --method $(LEARNED),poisson --input real --output build/davis-lut-dev-real-run
+	$(EVALUATE) --data $(DEV) --method $(LEARNED),shotgrade:caution=0,poisson --input real --output build/davis-lut-dev-real-run
 	$(EVALUATE) --data $(DEV) --method $(LEARNED) --passes 2 --output build/davis-lut-dev-twice-run
-	$(EVALUATE) --data $(DEV) --method $(ALL) --full --output build/davis-lut-dev-full-run
+	$(EVALUATE) --data $(DEV) --method identity,reinhard,mkl,histogram,poisson,$(LEARNED) --full --output build/davis-lut-dev-full-run
 	$(EVALUATE) --data $(DEV)-drift --method shotgrade,shotgrade:memory=0,shotgrade:memory=1,shotgrade:per_frame=true \
 		--full --output build/davis-lut-drift-dev-full-run
 	for name in $(QUALITY); do \

@@ -52,6 +52,10 @@ class CodecError(InputError):
     """A codec is unknown, or cannot hold what the source has."""
 
 
+class DivergedError(ChromacordError):
+    """A training run's loss is no number any more."""
+
+
 class ProcessDiedError(ChromacordError):
     """A process of a pool was ended from outside."""
 

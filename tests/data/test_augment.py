@@ -36,8 +36,10 @@ def photographs(masks: Sequence[np.ndarray] | None = None, *, labelled: bool = F
     """Return pictures of the composites' own size, so that nothing has to be resized."""
     masks = masks if masks is not None else [disc(seed) for seed in range(6)]
     count = len(masks)
+    names = tuple(map(str, range(count)))
     return Photographs(
-        tuple(map(str, range(count))),
+        names,
+        names,
         torch.from_numpy(np.stack([picture(seed).transpose(2, 0, 1) for seed in range(count)])),
         torch.from_numpy(np.stack(masks)[:, None]),
         torch.full((count,), labelled),

@@ -25,6 +25,7 @@ def named(*names: str) -> Photographs:
     count = len(names)
     return Photographs(
         names,
+        tuple(name.rpartition("/")[0] if name.startswith("video/") else name for name in names),
         torch.zeros(count, 3, 2, 2, dtype=torch.uint8),
         torch.zeros(count, 1, 2, 2, dtype=torch.uint8),
         torch.zeros(count, dtype=torch.bool),
@@ -174,3 +175,14 @@ def test_what_belongs_to_a_picture_goes_with_it() -> None:
     assert chosen.names == ("b", "c")
     assert chosen.weights.tolist() == [2, 3]
     assert len(chosen.pictures) == len(chosen.masks) == len(chosen.has_labels) == 2
+
+
+def test_a_clip_outside_of_a_folder_called_video_is_no_bundle_of_stills(tmp_path: Path) -> None:
+    for clip in ("a", "b"):
+        for number in range(6):
+            write_still(tmp_path / "takes" / clip, f"{number:05d}", picture(number), disc(number))
+    found = load_photographs(tmp_path, side=16, use=None)
+    assert set(found.clips) == {"takes/a", "takes/b"}
+    for share in (0.2, 0.5, 0.8):
+        trained, held_out = found.split(share)
+        assert not set(trained.clips) & set(held_out.clips)

@@ -214,3 +214,24 @@ def test_a_half_written_checkpoint_takes_the_place_of_nothing(tmp_path: Path, mo
     found = load_checkpoint(tmp_path, RECIPE, DATA)
     assert found is not None
     assert found.step == 3
+
+
+def test_another_number_of_processes_would_draw_other_batches(tmp_path: Path) -> None:
+    save_checkpoint(tmp_path, replace(Training().checkpoint(), num_processes=2))
+    assert load_checkpoint(tmp_path, RECIPE, DATA, num_processes=2) is not None
+    with pytest.raises(InputError, match="trained by 2 processes, now there are 1; start as many"):
+        load_checkpoint(tmp_path, RECIPE, DATA)
+
+
+def test_the_scale_of_half_precision_comes_back(tmp_path: Path) -> None:
+    scaler = {"scale": 1024.0, "_growth_tracker": 7}
+    save_checkpoint(tmp_path, replace(Training().checkpoint(), scaler=scaler))
+    found = load_checkpoint(tmp_path, RECIPE, DATA)
+    assert found is not None
+    assert found.scaler == scaler
+
+
+def test_stages_that_have_not_begun_may_be_changed_and_added(tmp_path: Path) -> None:
+    saved(tmp_path)
+    more = replace(RECIPE, stages=(*with_stage(1, learning_rate=0.5).stages, STAGE))
+    assert load_checkpoint(tmp_path, more, DATA) is not None

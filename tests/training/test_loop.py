@@ -3,15 +3,17 @@
 import hashlib
 import math
 import sys
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
+from torch import Tensor, nn
 
 from chromacord import weights
 from chromacord.data.augment import CompositeBatch
-from chromacord.errors import InputError, OutputError
+from chromacord.errors import DivergedError, InputError, OutputError
 from chromacord.methods.shotgrade import GradeNetwork
 from chromacord.training import loop
 from chromacord.training.checkpoint import CHECKPOINT, Checkpoint, load_checkpoint
@@ -318,3 +320,24 @@ def test_a_folder_that_cannot_be_made_is_one_line(data: Path, tmp_path: Path) ->
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match="file is no folder"):
         train(tiny(tmp_path), data, tmp_path / "file")
+
+
+def test_a_loss_that_is_no_number_ends_the_run_and_keeps_its_last_checkpoint(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = write_recipe(tmp_path / "r.toml")
+    ordinary = GradeObjective.loss
+
+    def loss(self: GradeObjective, module: nn.Module, batch: Batch) -> tuple[Tensor, Mapping[str, Tensor]]:
+        value, figures = ordinary(self, module, batch)
+        steps.append(1)
+        return value * (math.nan if len(steps) == 8 else 1), figures
+
+    steps: list[int] = []
+    monkeypatch.setattr(GradeObjective, "loss", loss)
+    with pytest.raises(DivergedError, match="loss of step 8 is nan; the last checkpoint is kept"):
+        trained(recipe, data, tmp_path / "run")
+    found = checkpoint_of(tmp_path / "run", recipe, data)
+    assert found.step == 6
+    assert all(value.isfinite().all() for value in found.average.values())
+    assert not (tmp_path / "run/tiny.safetensors").exists()

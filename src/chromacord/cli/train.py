@@ -41,5 +41,6 @@ def train(
                 "steps": trained.steps,
                 "samples": trained.samples,
                 "validation": dict(trained.validation),
+                "data": dict(trained.data),
             },
         )

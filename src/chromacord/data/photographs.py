@@ -28,6 +28,9 @@ class Photographs:
     """M pictures of one size, and their masks."""
 
     names: tuple[str, ...]
+    clips: tuple[str, ...]
+    """The clip that each belongs to; a still is one by itself."""
+
     pictures: Tensor
     """RGB codes. Shape (M, 3, S, S), uint8."""
 
@@ -56,7 +59,7 @@ class Photographs:
         Args:
             share: of the pictures to hold out, about.
         """
-        held = torch.tensor([_is_held_out(_clip_of(name), share) for name in self.names], dtype=torch.bool)
+        held = torch.tensor([_is_held_out(clip, share) for clip in self.clips], dtype=torch.bool)
         return self.chosen(~held), self.chosen(held)
 
     def chosen(self, which: Tensor) -> "Photographs":
@@ -65,8 +68,11 @@ class Photographs:
         Args:
             which: Shape (M,), bool.
         """
-        names = tuple(name for name, taken in zip(self.names, which.tolist(), strict=True) if taken)
-        return Photographs(names, self.pictures[which], self.masks[which], self.has_labels[which], self.weights[which])
+        taken = which.nonzero()[:, 0].tolist()
+        names, clips = (tuple(all_of[index] for index in taken) for all_of in (self.names, self.clips))
+        return Photographs(
+            names, clips, self.pictures[which], self.masks[which], self.has_labels[which], self.weights[which]
+        )
 
 
 def load_photographs(
@@ -104,6 +110,7 @@ def load_photographs(
     if not clips:
         raise InputError(f"{folder}: nothing is left without {', '.join(without)}; leave out less")
     names: list[str] = []
+    origins: list[str] = []
     pictures: list[Tensor] = []
     masks: list[Tensor] = []
     labelled: list[bool] = []
@@ -113,6 +120,7 @@ def load_photographs(
         found = list(_frames(clip, side))
         for name, picture, mask, has_labels in found:
             names.append(name)
+            origins.append(clip.name)
             pictures.append(picture)
             masks.append(mask)
             labelled.append(has_labels)
@@ -124,7 +132,12 @@ def load_photographs(
                 )
             )
     return Photographs(
-        tuple(names), torch.stack(pictures), torch.stack(masks), torch.tensor(labelled), torch.tensor(weights)
+        tuple(names),
+        tuple(origins),
+        torch.stack(pictures),
+        torch.stack(masks),
+        torch.tensor(labelled),
+        torch.tensor(weights),
     )
 
 
@@ -152,11 +165,6 @@ def _square(codes: Codes, side: int, *, exact: bool = False) -> Tensor:
 def _set_of(name: str) -> str:
     """Return the folder that a clip or still belongs to: its first two parts."""
     return "/".join(name.split("/")[:2])
-
-
-def _clip_of(name: str) -> str:
-    """Return what must not be torn apart: a still by itself, a clip whole."""
-    return _set_of(name) if name.startswith("video/") else name
 
 
 def _is_held_out(name: str, share: float) -> bool:

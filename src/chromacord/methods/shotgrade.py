@@ -23,6 +23,9 @@ from chromacord.color.transforms import Lut3d, apply_lut3d, lattice
 from chromacord.methods.base import Method, Prediction, State, Window
 from chromacord.weights import load_into
 
+_WORKING_SIDE = 256
+"""Height and width of the pictures that the method gets."""
+
 _WIDTHS = (24, 48, 96, 160)
 """Channels of the encoder at a half, a quarter, an eighth and a sixteenth of its input's side."""
 
@@ -96,7 +99,7 @@ def color_histograms(colors: Tensor, weight: Tensor) -> Tensor:
 
 def _node_shares(colors: Tensor, bins: int) -> tuple[Tensor, Tensor]:
     """Return the node below each value in [0, 1], and the share of the node above it. Any shape."""
-    place = colors * (bins - 1)
+    place = colors.clamp(0, 1) * (bins - 1)
     low = place.long().clamp(0, bins - 2)
     return low, place - low
 
@@ -162,6 +165,8 @@ class GradeNetwork(nn.Module):
 
     def __init__(self, *, side: int = 128, lut_size: int = 9, hidden: int = 256) -> None:
         super().__init__()
+        if side < 16 or _WORKING_SIDE % side or lut_size < 2:
+            raise ValueError(f"side must divide {_WORKING_SIDE} and lut_size be 2 or more, got {side} and {lut_size}")
         self.side = side
         first, second, third, fourth = _WIDTHS
         self.stem = nn.Sequential(_Conv(4, first, 2), _Conv(first, second, 2))
@@ -232,11 +237,11 @@ def _recolored(picture: Tensor, mask: Tensor, lut: Tensor) -> Tensor:
     return mapped
 
 
-class Memory(NamedTuple):
-    """What is kept of the windows before: the state of `ShotGrade`."""
+class ShotState(NamedTuple):
+    """What is kept of the windows before."""
 
     lut: Tensor
-    """Mean of the tables so far. Shape (B, 3, D, D, D)."""
+    """Mean of the LUTs so far. Shape (B, 3, D, D, D)."""
 
     weight: Tensor
     """How much it counts, in frames that can be trusted wholly. Shape (B,)."""
@@ -246,7 +251,8 @@ class ShotGrade(Method):
     """One smooth colour transform for a shot, learned from comparing foreground and background.
 
     A window's frames are estimated one by one and averaged, each by the confidence in it, together with what is
-    remembered of the windows before. All frames of a window get the mean, so nothing flickers.
+    remembered of the windows before. The first window's frames all get the mean; from there the grade moves to each
+    following window's mean in equal steps, so nothing jumps.
 
     Args:
         weights: shipped weights ("shotgrade", or "shotgrade-research": trained also on pictures that may be used for
@@ -254,7 +260,7 @@ class ShotGrade(Method):
         memory: share of what is remembered that is kept from window to window. 0 follows a change of light within
             8 analysed frames; 1 never forgets, inside a shot.
         caution: how much a grade is weakened that is not trusted: its change is multiplied by the confidence in it to
-            this power. 0 applies it as it was estimated.
+            this power. 0 applies it as the network, which has learned some care of its own, gives it.
         per_frame: estimate each frame by itself, and remember nothing.
         side, lut_size, hidden: of the network; those of the weights.
     """
@@ -287,7 +293,7 @@ class ShotGrade(Method):
         Args:
             composite: RGB in [0, 1]. Shape (B, L, 3, 256, 256).
             mask: foreground weight. Shape (B, L, 1, 256, 256).
-            state: a `Memory`, or None.
+            state: a `ShotState`, or None.
         """
         batch, length = composite.shape[:2]
         frames = composite.flatten(0, 1)
@@ -296,19 +302,37 @@ class ShotGrade(Method):
         unit = lattice(estimate.lut.shape[-1]).to(estimate.lut)
         lut = unit + trust[:, None, None, None, None] * (estimate.lut - unit)
         if not self.per_frame:
-            state = self._remember(lut.unflatten(0, (batch, length)), estimate.confidence.view(batch, length), state)
-            lut = state.lut.repeat_interleave(length, 0)
+            known = state
+            weight = estimate.confidence.view(batch, length) * _is_new(composite)
+            state = self._remember(lut.unflatten(0, (batch, length)), weight, known)
+            lut = _moved(state if known is None else known, state, length)
         harmonized = torch.stack([_recolored(*each) for each in zip(frames, mask.flatten(0, 1), lut, strict=True)])
         return Prediction(harmonized.view_as(composite), Lut3d(lut), state, estimate.confidence)
 
-    def _remember(self, lut: Tensor, confidence: Tensor, state: Memory | None) -> Memory:
-        """Join a window's estimates with the memory. Shape (B, L, 3, D, D, D), (B, L)."""
-        weight = confidence.sum(dim=1)
-        share = confidence / weight.clamp_min(1e-6)[:, None]
-        share = torch.where(weight[:, None] > 0, share, 1 / lut.shape[1])
+    def _remember(self, lut: Tensor, weight: Tensor, state: ShotState | None) -> ShotState:
+        """Join a window's estimates with what is remembered. Shape (B, L, 3, D, D, D), (B, L)."""
+        total = weight.sum(dim=1)
+        share = torch.where(total[:, None] > 0, weight / total.clamp_min(1e-6)[:, None], 1 / lut.shape[1])
         mean = torch.einsum("bl,blcxyz->bcxyz", share, lut)
         if state is None:
-            return Memory(mean, weight)
+            return ShotState(mean, total)
         kept = self.memory * state.weight
-        part = (weight / (weight + kept).clamp_min(1e-6))[:, None, None, None, None]
-        return Memory(state.lut + part * (mean - state.lut), weight + kept)
+        part = (total / (total + kept).clamp_min(1e-6))[:, None, None, None, None]
+        return ShotState(state.lut + part * (mean - state.lut), total + kept)
+
+
+def _is_new(composite: Tensor) -> Tensor:
+    """Return which frames differ from the one before: a window's repeated last frame is no evidence of its own.
+
+    Shape (B, L, 3, H, W) to (B, L).
+    """
+    is_new = torch.ones(composite.shape[:2], dtype=torch.bool, device=composite.device)
+    is_new[:, 1:] = (composite[:, 1:] != composite[:, :-1]).flatten(2).any(dim=-1)
+    return is_new
+
+
+def _moved(before: ShotState, after: ShotState, length: int) -> Tensor:
+    """Return LUTs that move from one mean to the next over a window's frames. Shape (B * length, 3, D, D, D)."""
+    share = torch.arange(1, length + 1, device=after.lut.device, dtype=after.lut.dtype) / length
+    moved = before.lut[:, None] + share[:, None, None, None, None] * (after.lut - before.lut)[:, None]
+    return moved.flatten(0, 1)

@@ -70,8 +70,7 @@ class Shot:
     @property
     def confidence(self) -> float | None:
         """The mean of the keys' confidence; None where the method cannot tell."""
-        known = [key.confidence for key in self.keys if key.confidence is not None]
-        return sum(known) / len(known) if known else None
+        return confidence_of(self.keys)
 
     def mean(self) -> ColorTransform | None:
         """Return the one transform that stands for the whole shot, strength included."""
@@ -137,6 +136,12 @@ def mean_of(keys: tuple[Key, ...]) -> ColorTransform:
     return weighted_mean([key.transform for key in keys], weights if sum(weights) > 0 else [1.0] * len(keys))
 
 
+def confidence_of(keys: tuple[Key, ...]) -> float | None:
+    """Return the mean of the keys' confidence; None where the method cannot tell."""
+    known = [key.confidence for key in keys if key.confidence is not None]
+    return sum(known) / len(known) if known else None
+
+
 def steady(keys: tuple[Key, ...], consistency: Consistency, rate: Fraction) -> tuple[Key, ...]:
     """Make the keys of one shot as steady as asked.
 
@@ -150,7 +155,7 @@ def steady(keys: tuple[Key, ...], consistency: Consistency, rate: Fraction) -> t
         return keys
     if consistency == "shot":
         middle = max(keys, key=lambda key: key.weight)
-        return (replace(middle, transform=mean_of(keys)),)
+        return (replace(middle, transform=mean_of(keys), confidence=confidence_of(keys)),)
     reach = SMOOTHING_SECONDS * float(rate)
     return tuple(_smoothed(key, keys, reach) for key in keys)
 

@@ -11,6 +11,8 @@ A transform is one of
   node of the grid, row by row; with a grid of 1 x 1 it holds for the whole picture
 * `{"kind": "lut3d", "size": 17, "values": [[r, g, b], ...]}`: red fastest, as in a .cube file
 
+A key may have a `confidence` in 0 to 1: how far the method trusted it. It is not needed to render.
+
 Colours are display-referred R'G'B' in [0, 1]. Between two keys the render blends them; `strength` weakens a shot.
 """
 
@@ -108,6 +110,8 @@ def _key_to_json(key: Key) -> dict[str, Any]:
 
 def _key_from_json(data: dict[str, Any]) -> Key:
     confidence = data.get("confidence")
+    if confidence is not None and not 0 <= float(confidence) <= 1:
+        raise ValueError(f"confidence must lie in 0..1, got {confidence}")
     return Key(
         int(data["frame"]),
         float(data.get("weight", 1)),

@@ -205,8 +205,9 @@ class Job:
         for number, shot in enumerate(grade.shots, start=1):
             if shot.confidence is not None and shot.confidence < DOUBTFUL:
                 _warn(
-                    f"{self.clip.info.path}: shot {number} (frames {shot.start} to {shot.stop - 1}): {name} finds "
-                    f"little to judge its colours by (confidence {shot.confidence:.2f}), so its grade is weak; look at it"
+                    f"{self.clip.info.path}: shot {number} (frames {shot.start} to {shot.stop - 1}): {name} doubts "
+                    f"that its grade helps (confidence {shot.confidence:.2f}) and keeps it weak: the foreground may "
+                    "fit, or there is little to judge it by; look at it"
                 )
         return grade, tally.num_analysed
 

@@ -31,7 +31,7 @@ class Checkpoint:
     """Of the data."""
 
     stage: int
-    """From 0; the number of stages when the run is complete."""
+    """From 0; the last one, with all its steps, when the run is complete."""
 
     step: int
     """Steps of the stage that are done."""
@@ -42,6 +42,12 @@ class Checkpoint:
     generator: torch.Tensor
     """Of torch's own random numbers (dropout): batches have seeds of their own. Shape (bytes,)."""
 
+    scaler: State | None = None
+    """Of the loss's scale, with fp16."""
+
+    num_processes: int = 1
+    """Batches are drawn in as many parts, each with a seed of its own."""
+
 
 def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
     """Write a checkpoint over the one before, whole or not at all."""
@@ -50,7 +56,7 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
     temporary.replace(folder / CHECKPOINT)
 
 
-def load_checkpoint(folder: Path, recipe: Recipe, fingerprint: str) -> Checkpoint | None:
+def load_checkpoint(folder: Path, recipe: Recipe, fingerprint: str, *, num_processes: int = 1) -> Checkpoint | None:
     """Read the checkpoint of a run; None where there is none yet.
 
     Args:
@@ -58,10 +64,11 @@ def load_checkpoint(folder: Path, recipe: Recipe, fingerprint: str) -> Checkpoin
         recipe: of now. It may give another length to the stage that the checkpoint is in, as long as the learning
             rate's cooldown had not begun by either: until there the steps are the same.
         fingerprint: of the data as it is now.
+        num_processes: that train now.
 
     Raises:
         UnreadableFileError: the file is damaged.
-        InputError: the run has another recipe or other data.
+        InputError: the run has another recipe, other data, or another number of processes.
     """
     path = folder / CHECKPOINT
     if not path.is_file():
@@ -75,6 +82,11 @@ def load_checkpoint(folder: Path, recipe: Recipe, fingerprint: str) -> Checkpoin
     except _DAMAGE as error:
         # What torch says of it runs over many lines.
         raise UnreadableFileError(f"{path}: is damaged, or of another version; remove it to start anew") from error
+    if checkpoint.num_processes != num_processes:
+        raise InputError(
+            f"{path}: was trained by {checkpoint.num_processes} processes, now there are {num_processes}; "
+            "start as many, or choose another folder with -o"
+        )
     if checkpoint.fingerprint != fingerprint:
         raise InputError(f"{path}: was trained on other data; choose another folder with -o")
     if differing := _differences(checkpoint, recipe):

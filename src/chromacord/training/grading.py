@@ -146,6 +146,8 @@ class GradeObjective:
     def check(recipe: Recipe, stage: Stage, *, where: str) -> None:
         """Refuse tables of a recipe that cannot be used. See `Objective.check`."""
         _tables(recipe, stage, where=where)
+        if recipe.method != "shotgrade":
+            raise InputError(f"{where}: the objective 'grade' trains the method 'shotgrade', not {recipe.method!r}")
         known = inspect.signature(GradeNetwork).parameters
         for name, value in recipe.network.items():
             if name not in known:

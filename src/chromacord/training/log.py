@@ -6,7 +6,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from chromacord.io.staging import write_text
+from chromacord.io.staging import output_errors, write_text
 
 LOG = "log.jsonl"
 CURVE = "curve.svg"
@@ -31,9 +31,10 @@ class RunLog:
         lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
         self._entries = [entry for entry in map(_parsed, lines) if entry is not None and entry["step"] <= step]
         write_text(path, "".join(json.dumps(entry) + "\n" for entry in self._entries), force=True)
-        self._folder = folder
-        self._file = path.open("a", encoding="utf-8")
-        self._board = SummaryWriter(str(folder / "tensorboard"), purge_step=step + 1)
+        self._path = path
+        with output_errors(path):
+            self._file = path.open("a", encoding="utf-8")
+            self._board = SummaryWriter(str(folder / "tensorboard"), purge_step=step + 1)
 
     def write(self, kind: str, step: int, values: Mapping[str, float | str]) -> None:
         """Add a line.
@@ -45,8 +46,9 @@ class RunLog:
         """
         entry = {"kind": kind, "step": step, **values}
         self._entries.append(entry)
-        self._file.write(json.dumps(entry) + "\n")
-        self._file.flush()
+        with output_errors(self._path):
+            self._file.write(json.dumps(entry) + "\n")
+            self._file.flush()
         for name, value in values.items():
             if not isinstance(value, str):
                 self._board.add_scalar(f"{kind}/{name}", value, step)  # type: ignore[no-untyped-call]

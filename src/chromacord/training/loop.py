@@ -1,5 +1,6 @@
 """The loop: any recipe, on one processor or on several devices, with checkpoints that a killed run goes on from."""
 
+import math
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
@@ -12,7 +13,7 @@ from torch import Tensor, nn
 
 from chromacord import weights
 from chromacord.data.synthesis import derive_seed
-from chromacord.errors import InputError
+from chromacord.errors import DivergedError, InputError
 from chromacord.io.staging import check_folder, output_errors
 from chromacord.training.checkpoint import Checkpoint, load_checkpoint, restore, save_checkpoint
 from chromacord.training.curve import write_curve
@@ -38,6 +39,9 @@ class Trained:
     samples: int
     validation: Mapping[str, float]
     """The last one."""
+
+    data: Mapping[str, int]
+    """Pictures of each set that were trained on, for the weights' card."""
 
 
 def train(
@@ -73,7 +77,8 @@ def train(
     with output_errors(output):
         output.mkdir(exist_ok=True)
     objective = build_objective(recipe, recipe.stages[0], data, progress=progress)
-    checkpoint = load_checkpoint(output, recipe, objective.fingerprint)
+    processes = accelerator.num_processes
+    checkpoint = load_checkpoint(output, recipe, objective.fingerprint, num_processes=processes)
     # All processes must have read the same checkpoint before the main one writes the next.
     accelerator.wait_for_everyone()
     with ExitStack() as stack:
@@ -112,7 +117,7 @@ def _finished(run: _Run, objective: Objective, average: nn.Module) -> Trained:
     validation = objective.validate(average)
     digest = weights.save(average.state_dict(), path)
     samples = sum(stage.steps * stage.batch for stage in run.recipe.stages)
-    return Trained(path, digest, run.recipe.num_steps, samples, validation)
+    return Trained(path, digest, run.recipe.num_steps, samples, validation, objective.data)
 
 
 class _StageRun:
@@ -133,6 +138,9 @@ class _StageRun:
             first = checkpoint.step
             restore(checkpoint, run.output, module=module, average=average, optimizer=self._optimizer)
         module, self._optimizer = run.accelerator.prepare(module.train(), self._optimizer)
+        scaler = run.accelerator.scaler
+        if checkpoint is not None and checkpoint.scaler is not None and scaler is not None:
+            scaler.load_state_dict(checkpoint.scaler)
         started = time.perf_counter()
         for step in range(first, stage.steps):
             figures = self._step(module, step)
@@ -152,6 +160,11 @@ class _StageRun:
         for group in self._optimizer.param_groups:
             group["lr"] = rate
         loss, figures = self._objective.loss(module, self._batch(step))
+        if not math.isfinite(float(loss)):
+            raise DivergedError(
+                f"{self._run.output}: the loss of step {self._before + step + 1} is {float(loss)}; the last checkpoint is "
+                "kept. Lower the learning rate, or set max_norm"
+            )
         self._optimizer.zero_grad()
         accelerator.backward(loss)
         if stage.max_norm is not None:
@@ -176,6 +189,7 @@ class _StageRun:
             log.write("validate", step, measured)
             write_curve(run.output, log.entries("validate"))
         if done % stage.save_every == 0 or is_last:
+            scaler = run.accelerator.scaler
             checkpoint = Checkpoint(
                 recipe=as_values(run.recipe),
                 fingerprint=run.fingerprint,
@@ -185,6 +199,8 @@ class _StageRun:
                 average=self._average.state_dict(),
                 optimizer=self._optimizer.state_dict(),
                 generator=torch.get_rng_state(),
+                scaler=None if scaler is None else scaler.state_dict(),
+                num_processes=run.accelerator.num_processes,
             )
             with output_errors(run.output):
                 save_checkpoint(run.output, checkpoint)
