@@ -66,13 +66,13 @@ bench-quality: $(VENV)/.demo
 	@test -d "$(FOOTAGE)" || { echo "error: $(FOOTAGE): no such folder; name one with: make FOOTAGE=..." >&2; exit 2; }
 	mkdir -p build benchmarks/results
 	$(SYNTHESIZE) --per-clip 10 --frames 20 --output $(DEV)
-	$(SYNTHESIZE) --per-clip 3 --frames 40 --drift --output $(DEV)-drift
+	$(SYNTHESIZE) --per-clip 1 --frames 40 --drift --output $(DEV)-drift
 	$(EVALUATE) --data $(DEV) --method $(ALL) --output build/davis-lut-dev-run
 	$(EVALUATE) --data $(DEV) --method $(LEARNED),shotgrade:caution=0,poisson --input real --output build/davis-lut-dev-real-run
 	$(EVALUATE) --data $(DEV) --method $(LEARNED) --passes 2 --output build/davis-lut-dev-twice-run
-	$(EVALUATE) --data $(DEV) --method identity,reinhard,mkl,histogram,poisson,$(LEARNED) --full --output build/davis-lut-dev-full-run
-	$(EVALUATE) --data $(DEV)-drift --method shotgrade,shotgrade:memory=0,shotgrade:memory=1,shotgrade:per_frame=true \
-		--full --output build/davis-lut-drift-dev-full-run
+	$(EVALUATE) --data $(DEV) --method identity,mkl,poisson,$(LEARNED) --full --output build/davis-lut-dev-full-run
+	$(EVALUATE) --data $(DEV)-drift --method shotgrade,shotgrade:memory=0,shotgrade:per_frame=true --full \
+		 --output build/davis-lut-drift-dev-full-run
 	for name in $(QUALITY); do \
 		cp build/$$name-run/table.json benchmarks/results/$$name.json && \
 		cp build/$$name-run/table.md benchmarks/results/$$name.md || exit 2; \

@@ -35,11 +35,14 @@ def test_tables_are_printed_with_the_protocols_name_and_written_with_a_page(
 def test_all_methods_are_measured_where_none_is_named(run: Run, dataset: Path, tmp_path: Path) -> None:
     from chromacord.methods import METHODS
 
+    takes_any_size = [name for name, method in METHODS.items() if method.working_size is None]
     done = run("evaluate", "--data", dataset, "-o", tmp_path / "run", *SMALL, "--log-json")
     events = [json.loads(line) for line in done.out.splitlines()]
     tables = {table["key"]: table for table in events[-1]["tables"]}
-    assert [row["label"] for row in tables["hyoutube"]["rows"]] == ["composite", *METHODS]
-    assert {event["event"] for event in events} == {"progress", "summary"}
+    assert [row["label"] for row in tables["hyoutube"]["rows"]] == ["composite", *takes_any_size]
+    assert {event["event"] for event in events} == {"progress", "summary", "warning"}
+    (warning,) = (event["message"] for event in events if event["event"] == "warning")
+    assert warning == "left out, since they work at another size than 32x32: shotgrade"
 
 
 def test_predictions_of_others_stand_in_a_row_called_like_their_folder(run: Run, dataset: Path, tmp_path: Path) -> None:

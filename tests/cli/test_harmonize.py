@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import av
@@ -139,8 +140,11 @@ def test_the_summary_counts_what_passed_through() -> None:
         num_full=1,
         num_shots=2,
         num_analysed=5,
+        confidence=None,
         seconds=4.0,
         cpu_seconds=3.0,
     )
     line = "a.mp4: 20 frames, 2 shots, mkl, 4.0 s (5.0 frames a second); "
     assert summary_line(summary) == line + "passed through: 3 with an empty mask, 1 with a full one"
+    trusted = summary_line(replace(summary, confidence=0.756, num_empty=0, num_full=0))
+    assert trusted == "a.mp4: 20 frames, 2 shots, mkl, 4.0 s (5.0 frames a second), confidence 0.76"

@@ -3,6 +3,7 @@
 import os
 import shlex
 import sys
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -12,7 +13,7 @@ from typer import Option
 from chromacord.cli import options
 from chromacord.cli.display import Values, choose_display
 from chromacord.cli.job import job
-from chromacord.errors import InputError
+from chromacord.errors import ChromacordWarning, InputError
 
 if TYPE_CHECKING:
     from chromacord.evaluation.summary import Summary
@@ -85,7 +86,6 @@ def evaluate(
         from chromacord.evaluation.benchmark import read_summary
         from chromacord.evaluation.measuring import Plan
         from chromacord.evaluation.predictions import name_predictions
-        from chromacord.methods import METHODS
         from chromacord.types import Size
 
         summary = None
@@ -94,7 +94,7 @@ def evaluate(
                 raise InputError("-o is missing: name a folder for the records, tables and the report")
             plan = Plan(
                 data,
-                methods=options.parse_names(method) if method is not None else tuple(METHODS),
+                methods=options.parse_names(method) if method is not None else _fitting(size, full=full),
                 predictions=name_predictions(predictions or ()),
                 split=split,
                 size=None if full else Size(size, size),
@@ -115,6 +115,17 @@ def evaluate(
         elif output is not None:
             summary = read_summary(output)
         display.summary(_text(summary, output, paper_tables=paper_tables), _values(summary, output))
+
+
+def _fitting(size: int, *, full: bool) -> tuple[str, ...]:
+    """Return all methods that work at a size, and tell of those that do not."""
+    from chromacord.methods import METHODS
+
+    others = [name for name, method in METHODS.items() if not full and method.working_size not in (None, (size, size))]
+    if others:
+        message = f"left out, since they work at another size than {size}x{size}: {', '.join(others)}"
+        warnings.warn(ChromacordWarning(message), stacklevel=2)
+    return tuple(name for name in METHODS if name not in others)
 
 
 def _text(summary: "Summary | None", output: Path | None, *, paper_tables: bool) -> str:

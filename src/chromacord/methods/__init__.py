@@ -9,7 +9,7 @@ from chromacord.methods.base import Method
 from chromacord.methods.spec import check_options, describe_options, parse_spec
 from chromacord.weights import Card, card, list_weights
 
-DEFAULT_METHOD = "poisson"
+DEFAULT_METHOD = "shotgrade"
 
 _CLASSES = {
     "identity": "Identity",
@@ -17,6 +17,7 @@ _CLASSES = {
     "mkl": "MKL",
     "histogram": "Histogram",
     "poisson": "Poisson",
+    "shotgrade": "ShotGrade",
 }
 """The class in the module of the same name."""
 

@@ -1,10 +1,9 @@
 """ShotGrade: one smooth colour transform for a shot, from comparing the foreground with its background.
 
 Our own method, the default. A small convolutional encoder looks at foreground and background together; what decides
-is the comparison of the two: means and deviations of features inside and outside the mask at three scales, colour
-histograms of both, and attention from each place of the foreground to the places of the background. Out come weights
-of learned basis LUTs. Their sum is a global transform, linear in its parameters, so it applies at any size, exports as
-.cube, and can be averaged over time.
+is the comparison of the two: means and deviations of features inside and outside the mask at three scales, and colour
+histograms of both. Out come weights of learned basis LUTs. Their sum is a global transform, linear in its parameters,
+so it applies at any size, exports as .cube, and can be averaged over time.
 
 Ideas that it builds on: image-adaptive mixtures of basis LUTs (Zeng et al., "Learning Image-adaptive 3D Lookup Tables
 for High Performance Photo Enhancement in Real-time", TPAMI 2020), here for one region and estimated from another; one
@@ -104,30 +103,6 @@ def _node_shares(colors: Tensor, bins: int) -> tuple[Tensor, Tensor]:
     return low, place - low
 
 
-class _Comparison(nn.Module):
-    """What each place of the foreground finds when it looks for its like in the background, pooled."""
-
-    def __init__(self, width: int, *, inner: int = 48, outer: int = 96) -> None:
-        super().__init__()
-        self.query = nn.Linear(width, inner)
-        self.key = nn.Linear(width, inner)
-        self.value = nn.Linear(width + 6, outer)
-        self.own = nn.Linear(width + 6, outer)
-        self.mix = nn.Linear(outer, outer)
-
-    def forward(self, features: Tensor, colors: Tensor, mask: Tensor) -> Tensor:
-        """Shape (N, C, h, w), (N, 6, h, w), (N, 1, h, w) to (N, 2 * outer)."""
-        tokens = features.flatten(2).mT
-        described = torch.cat([tokens, colors.flatten(2).mT], dim=-1)
-        foreground = mask.flatten(1)
-        bias = (1 - foreground).clamp_min(1e-4).log()[:, None]
-        found = F.scaled_dot_product_attention(
-            self.query(tokens), self.key(tokens), self.value(described), attn_mask=bias.expand(-1, tokens.shape[1], -1)
-        )
-        compared = F.relu(self.mix(F.relu(self.own(described) + found)))
-        return _pooled(compared.mT[..., None], foreground[:, None, :, None])
-
-
 class Estimate(NamedTuple):
     """What the network makes of N pictures."""
 
@@ -172,10 +147,9 @@ class GradeNetwork(nn.Module):
         self.stem = nn.Sequential(_Conv(4, first, 2), _Conv(first, second, 2))
         self.middle = nn.Sequential(_Conv(second, third, 2), _Residual(third))
         self.deep = nn.Sequential(_Conv(third, fourth, 2), _Residual(fourth))
-        self.comparison = _Comparison(third)
         histogram = 2 * (_CUBE_BINS**3 + 3 * _CURVE_BINS)
         self.histogram = nn.Linear(histogram, hidden)
-        self.features = nn.Linear(4 * (second + third + fourth) + 2 * 96 + 12, hidden)
+        self.features = nn.Linear(4 * (second + third + fourth) + 12, hidden)
         self.trunk = nn.Sequential(nn.SiLU(), nn.Linear(hidden, hidden), nn.SiLU())
         self.basis = nn.Parameter(_polynomials(lut_size, _POLYNOMIAL_DEGREE))
         self.weights = nn.Linear(hidden, len(self.basis))
@@ -202,9 +176,6 @@ class GradeNetwork(nn.Module):
         for features in (shallow, middle, deep):
             weight = F.adaptive_avg_pool2d(mask, features.shape[-2:])
             parts += [_pooled(features, weight), _pooled(features, 1 - weight)]
-        size = middle.shape[-2:]
-        local = F.adaptive_avg_pool2d(torch.cat([composite, composite.square()], dim=1), size)
-        parts.append(self.comparison(middle, local, F.adaptive_avg_pool2d(mask, size)))
         sides = [_pooled(composite, mask), _pooled(composite, 1 - mask)]
         histogram = color_histograms(composite[..., ::2, ::2].flatten(2), mask[..., ::2, ::2].flatten(2))
         hidden = self.trunk(self.features(torch.cat([*parts, *sides], dim=1)) + self.histogram(histogram))

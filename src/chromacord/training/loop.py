@@ -160,10 +160,10 @@ class _StageRun:
         for group in self._optimizer.param_groups:
             group["lr"] = rate
         loss, figures = self._objective.loss(module, self._batch(step))
-        if not math.isfinite(float(loss)):
+        if not math.isfinite(value := float(loss.detach())):
             raise DivergedError(
-                f"{self._run.output}: the loss of step {self._before + step + 1} is {float(loss)}; the last checkpoint is "
-                "kept. Lower the learning rate, or set max_norm"
+                f"{self._run.output}: the loss of step {self._before + step + 1} is {value}; the last checkpoint "
+                "is kept. Lower the learning rate, or set max_norm"
             )
         self._optimizer.zero_grad()
         accelerator.backward(loss)
