@@ -68,11 +68,11 @@ bench-quality: $(VENV)/.demo
 	$(SYNTHESIZE) --per-clip 10 --frames 20 --output $(DEV)
 	$(SYNTHESIZE) --per-clip 1 --frames 40 --drift --output $(DEV)-drift
 	$(EVALUATE) --data $(DEV) --method $(ALL) --output build/davis-lut-dev-run
-	$(EVALUATE) --data $(DEV) --method $(LEARNED),shotgrade:caution=0,poisson --input real --output build/davis-lut-dev-real-run
-	$(EVALUATE) --data $(DEV) --method $(LEARNED) --passes 2 --output build/davis-lut-dev-twice-run
-	$(EVALUATE) --data $(DEV) --method identity,mkl,poisson,$(LEARNED) --full --output build/davis-lut-dev-full-run
+	$(EVALUATE) --data $(DEV) --method $(LEARNED) --input real --output build/davis-lut-dev-real-run
+	$(EVALUATE) --data $(DEV) --method shotgrade --passes 2 --output build/davis-lut-dev-twice-run
+	$(EVALUATE) --data $(DEV) --method shotgrade --full --output build/davis-lut-dev-full-run
 	$(EVALUATE) --data $(DEV)-drift --method shotgrade,shotgrade:memory=0,shotgrade:per_frame=true --full \
-		 --output build/davis-lut-drift-dev-full-run
+		--output build/davis-lut-drift-dev-full-run
 	for name in $(QUALITY); do \
 		cp build/$$name-run/table.json benchmarks/results/$$name.json && \
 		cp build/$$name-run/table.md benchmarks/results/$$name.md || exit 2; \
