@@ -48,7 +48,8 @@ bench-speed: $(VENV)/.demo
 
 bench-methods: $(VENV)/.demo
 	mkdir -p benchmarks/results
-	$(BIN)/chromacord bench methods --output benchmarks/results/methods_256.json
+	$(BIN)/chromacord bench methods --method identity,mkl,poisson,shotgrade,shotgrade:per_frame=true --repeats 3 \
+		--output benchmarks/results/methods_256.json
 
 # A folder of clips with masks and a manifest.csv, and luts/dev.zip: FOOTAGE=... where it lies elsewhere.
 FOOTAGE ?= ../shared/data
