@@ -113,14 +113,21 @@ def test_all_frames_of_the_first_window_get_the_mean_by_confidence() -> None:
     assert estimate.confidence.std() > 1e-3  # else the weights were not tried
 
 
-@pytest.mark.parametrize("caution", [0.0, 1.0, 2.0])
-def test_caution_weakens_each_grade_by_a_power_of_its_confidence(caution: float) -> None:
+@pytest.mark.parametrize("caution", [0.0, 1.0, 4.0])
+def test_caution_weakens_each_grade_by_the_odds_that_it_helps(caution: float) -> None:
     made = untrained(caution=caution, per_frame=True)
     with torch.inference_mode():
         estimate = made.network(picture(), disc(0.5))
     found, _ = run(made, picture(), disc(0.5))
-    expected = change_of(estimate.lut) * float(estimate.confidence) ** caution
+    chance = float(estimate.confidence)
+    expected = change_of(estimate.lut) / (1 + caution * (1 / chance - 1) ** 3)
     assert change_of(found) == pytest.approx(expected, rel=1e-3)
+
+
+def test_without_any_evidence_nothing_is_applied_however_bold() -> None:
+    for caution in (0.0, 4.0):
+        found, _ = run(untrained(caution=caution, per_frame=True), picture(), torch.zeros_like(disc(0.5)))
+        assert change_of(found) < 1e-6
 
 
 @pytest.mark.parametrize("memory", [0.0, 0.5, 1.0])

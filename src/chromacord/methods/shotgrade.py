@@ -33,6 +33,10 @@ _CUBE_BINS, _CURVE_BINS = 6, 16
 
 _POLYNOMIAL_DEGREE = 3
 
+_SHARPNESS = 3
+"""Of the step from grades that are left out to grades that are applied. The odds themselves weaken every grade a little;
+at 3 those that are surely right stay whole."""
+
 
 class _Conv(nn.Sequential):
     """A convolution, normalised, with a rectifier."""
@@ -199,6 +203,12 @@ def _evidence(composite: Tensor, mask: Tensor) -> Tensor:
     return seen * (1 - torch.exp(-variance / 4e-4)) * has_both_sides(mask)
 
 
+def _trust(confidence: Tensor, caution: float) -> Tensor:
+    """Return how much of a grade is applied, by the odds that it helps. Shape (N,)."""
+    helps, harms = confidence**_SHARPNESS, caution * (1 - confidence) ** _SHARPNESS
+    return helps / (helps + harms).clamp_min(1e-9)
+
+
 def _recolored(picture: Tensor, mask: Tensor, lut: Tensor) -> Tensor:
     """Map the pixels of the foreground, and no others: most of a picture is background. Shape (3, H, W)."""
     inside = mask[0] > 0
@@ -230,8 +240,9 @@ class ShotGrade(Method):
             research only), or the path of a .safetensors file. None: not trained.
         memory: share of what is remembered that is kept from window to window. 0 follows a change of light within
             8 analysed frames; 1 never forgets, inside a shot.
-        caution: how much a grade is weakened that is not trusted: its change is multiplied by the confidence in it to
-            this power. 0 applies it as the network, which has learned some care of its own, gives it.
+        caution: how much likelier than in training it is that a foreground fits already. The higher, the more a grade
+            is weakened that is not trusted; 0 applies it as the network, which has learned some care of its own, gives
+            it.
         per_frame: estimate each frame by itself, and remember nothing.
         side, lut_size, hidden: of the network; those of the weights.
     """
@@ -241,7 +252,7 @@ class ShotGrade(Method):
         weights: str | None = "shotgrade",
         *,
         memory: float = 0.5,
-        caution: float = 2.0,
+        caution: float = 4.0,
         per_frame: bool = False,
         side: int = 128,
         lut_size: int = 9,
@@ -269,7 +280,7 @@ class ShotGrade(Method):
         batch, length = composite.shape[:2]
         frames = composite.flatten(0, 1)
         estimate = self.network(frames, mask.flatten(0, 1))
-        trust = estimate.confidence**self.caution
+        trust = _trust(estimate.confidence, self.caution)
         unit = lattice(estimate.lut.shape[-1]).to(estimate.lut)
         lut = unit + trust[:, None, None, None, None] * (estimate.lut - unit)
         if not self.per_frame:
