@@ -34,7 +34,7 @@ _CUBE_BINS, _CURVE_BINS = 6, 16
 _POLYNOMIAL_DEGREE = 3
 
 _SHARPNESS = 3
-"""Of the step from grades that are left out to grades that are applied. The odds themselves weaken every grade a little;
+"""Of the step from grades that are left out to those that are applied. The odds themselves weaken all grades a little;
 at 3 those that are surely right stay whole."""
 
 
