@@ -14,7 +14,7 @@ EVERYONE = {"types", "errors"}
 MAY_IMPORT: dict[str, set[str]] = {
     "types": set(),
     "errors": set(),
-    "layers": set(),
+    "layers": {"flow"},
     "weights": set(),
     "color": set(),
     "flow": set(),
@@ -23,7 +23,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "pipeline": {"color", "methods", "io"},
     "data": {"color", "flow", "io"},
     "evaluation": {"color", "flow", "methods", "io", "pipeline", "data"},
-    "training": {"color", "flow", "methods", "io", "data", "evaluation", "weights"},
+    "training": {"color", "flow", "layers", "methods", "io", "data", "evaluation", "weights"},
     "cli": {"color", "methods", "io", "pipeline", "data", "evaluation", "training"},
 }
 """What each package may import besides itself and `types` and `errors`."""

@@ -62,11 +62,11 @@ def methods(
         from chromacord.evaluation.method_speed import MethodSetting, measure_methods, speed_table
         from chromacord.evaluation.tables import markdown
         from chromacord.io.staging import check_output
-        from chromacord.methods import METHODS
+        from chromacord.methods import methods_with_weights
 
         if output is not None:
             check_output(output, force=True)
-        names = options.parse_names(method) if method is not None else tuple(METHODS)
+        names = options.parse_names(method) if method is not None else methods_with_weights()
         report = measure_methods(MethodSetting(names, frames, repeats, threads, device), tell=_tell)
         _tell(markdown([speed_table(report)]).rstrip())
         _give(report, output)
