@@ -48,7 +48,7 @@ def test_every_method_keeps_the_background_to_the_bit(tmp_path: Path, method: st
 def test_a_method_without_weights_harmonizes_nothing(tmp_path: Path, method: str) -> None:
     composite = make_composite(tmp_path / "comp.mkv", "yuv420p", codec="ffv1", num_frames=3)
     mask = make_mask(tmp_path / "mask.mkv", num_frames=3)
-    with pytest.raises(cc.InputError, match=f"{method}:weights=PATH"):
+    with pytest.raises(cc.ChromacordError, match=f"{method}:weights=PATH"):
         harmonize_video(composite, mask=mask, output=tmp_path / "out.mkv", method=method)
     assert not (tmp_path / "out.mkv").exists()
 

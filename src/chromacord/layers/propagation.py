@@ -2,8 +2,8 @@
 
 Chen et al. 2024, section 3.3 and equation 1. The paper leaves open how far features travel. "recurrent" is read from
 what it follows nearly word for word, Chan et al., "BasicVSR", CVPR 2021: a state goes through the window, and is fused
-with each frame's own features. "direct" is equation 1 as it stands: the next frame alone, no state. With
-`is_centred` all frames of a window are brought straight to the one in its middle, as in Wang et al., "EDVR", 2019.
+with each frame's own features. "direct" is equation 1 as it stands: neighbours alone, no state; with a reach of half a
+window all its frames are brought straight to the middle one, as in Wang et al., "EDVR", 2019.
 """
 
 from collections.abc import Mapping, Sequence
@@ -33,7 +33,7 @@ class Propagation(nn.Module):
         kind: see above.
         directions: "backward" is from later frames to earlier ones, "forward" the other way.
         is_aggregated: whether what is brought is weighed by a `ForegroundAggregator`, one for both directions.
-        is_centred: bring all frames to the middle one; "direct" alone.
+        reach: "direct" alone: how many neighbours a direction has.
     """
 
     def __init__(
@@ -43,20 +43,20 @@ class Propagation(nn.Module):
         kind: Kind = "recurrent",
         directions: Directions = "both",
         is_aggregated: bool = True,
-        is_centred: bool = False,
+        reach: int = 1,
     ) -> None:
         super().__init__()
-        self.is_recurrent, self.is_centred = kind == "recurrent", is_centred
+        self.is_recurrent, self.reach = kind == "recurrent", reach
         self.steps = {"both": (1, -1), "backward": (1,), "forward": (-1,)}[directions]
         """For each direction where the neighbour lies: 1 is the next frame, from which features travel backward."""
         self.aggregator = ForegroundAggregator(width) if is_aggregated else None
         fusions = (nn.Conv2d(2 * width, width, 1) for _ in self.steps) if self.is_recurrent else ()
         self.fusions = nn.ModuleList(fusions)
 
-    def num_maps(self, num_frames: int) -> int:
-        """Return how many maps of features come out for a frame: one for each direction, or for each other frame."""
-        reach = num_frames // 2 if self.is_centred else 1
-        return len(self.steps) * reach
+    @property
+    def num_maps(self) -> int:
+        """How many maps of features are brought to a frame: one for each direction, or for each neighbour."""
+        return len(self.steps) * (1 if self.is_recurrent else self.reach)
 
     def pairs(self, num_frames: int, wanted: range) -> list[Pair]:
         """Return the frames between which flow is needed.
@@ -68,11 +68,9 @@ class Propagation(nn.Module):
         return [pair for step in self.steps for pair in self._pairs(num_frames, wanted, step)]
 
     def _pairs(self, num_frames: int, wanted: range, step: int) -> list[Pair]:
-        if self.is_centred:
-            reach = range(1, num_frames // 2 + 1)
-            return [(frame, frame + step * far) for frame in wanted for far in reach]
-        frames = self._order(num_frames, wanted, step) if self.is_recurrent else wanted
-        return [(frame, frame + step) for frame in frames if 0 <= frame + step < num_frames]
+        frames, reach = (self._order(num_frames, wanted, step), 1) if self.is_recurrent else (wanted, self.reach)
+        pairs = [(frame, frame + step * far) for frame in frames for far in range(1, reach + 1)]
+        return [pair for pair in pairs if 0 <= pair[1] < num_frames]
 
     @staticmethod
     def _order(num_frames: int, wanted: range, step: int) -> range:
@@ -104,11 +102,10 @@ class Propagation(nn.Module):
                 states = self._states(features, masks, flows, wanted, number)
                 found = [[states[frame]] for frame in wanted]
             else:
-                reach = len(features) // 2 if self.is_centred else 1
                 found = [
                     [
                         self._neighbour(features, masks, flows, (frame, frame + step * far))
-                        for far in range(1, reach + 1)
+                        for far in range(1, self.reach + 1)
                     ]
                     for frame in wanted
                 ]

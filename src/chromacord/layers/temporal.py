@@ -60,14 +60,13 @@ class TemporalNetwork(nn.Module):
     Args:
         propagation: what brings features from frame to frame.
         width: channels of features.
-        num_frames: of a window.
         head: of the decoder.
     """
 
-    def __init__(self, propagation: Propagation, width: int, num_frames: int, *, head: Head = "residual") -> None:
+    def __init__(self, propagation: Propagation, width: int, *, head: Head = "residual") -> None:
         super().__init__()
         self.propagation = propagation
-        self.decoder = TemporalDecoder(width * (1 + propagation.num_maps(num_frames)), head=head)
+        self.decoder = TemporalDecoder(width * (1 + propagation.num_maps), head=head)
 
     def forward(
         self,
