@@ -36,11 +36,11 @@ def test_it_equals_windows_that_are_unfolded(side: int, dilation: int) -> None:
         each.requires_grad_()
     found = neighbourhood_attention(query, key, value, side=side, dilation=dilation)
     expected = by_unfolding(query, key, value, side, dilation)
-    torch.testing.assert_close(found, expected, atol=2e-5, rtol=1e-4)  # logits are summed up in 32 bits
+    torch.testing.assert_close(found, expected, atol=1e-10, rtol=1e-8)
     weights = features(tuple(value.shape), seed=1)[0]
     ours, theirs = (torch.autograd.grad((each * weights).sum(), (query, key, value)) for each in (found, expected))
     for one, other in zip(ours, theirs, strict=True):
-        torch.testing.assert_close(one, other, atol=1e-4, rtol=1e-3)
+        torch.testing.assert_close(one, other, atol=1e-10, rtol=1e-8)
 
 
 def test_a_window_of_even_side_reaches_one_further_right_and_down() -> None:

@@ -59,7 +59,7 @@ class Photographs:
         Args:
             share: of the pictures to hold out, about.
         """
-        held = torch.tensor([_is_held_out(clip, share) for clip in self.clips], dtype=torch.bool)
+        held = torch.tensor([is_held_out(clip, share) for clip in self.clips], dtype=torch.bool)
         return self.chosen(~held), self.chosen(held)
 
     def chosen(self, which: Tensor) -> "Photographs":
@@ -167,6 +167,7 @@ def _set_of(name: str) -> str:
     return "/".join(name.split("/")[:2])
 
 
-def _is_held_out(name: str, share: float) -> bool:
+def is_held_out(name: str, share: float) -> bool:
+    """Whether a name belongs to the share that is held out; it depends on nothing but the name."""
     digest = hashlib.sha256(name.encode()).digest()
     return int.from_bytes(digest[:4], "big") < share * 2**32

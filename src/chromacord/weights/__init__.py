@@ -18,7 +18,18 @@ from torch import Tensor, nn
 from chromacord.errors import InputError, MissingFileError, OutputError, UnreadableFileError
 from chromacord.weights.cards import Card, Figures, TrainingData, parse_card
 
-__all__ = ["Card", "Figures", "TrainingData", "card", "fit", "list_weights", "load_into", "save", "state_dict"]
+__all__ = [
+    "Card",
+    "Figures",
+    "TrainingData",
+    "card",
+    "fit",
+    "fit_part",
+    "list_weights",
+    "load_into",
+    "save",
+    "state_dict",
+]
 
 FOLDER: Traversable = resources.files(__name__)
 """Where shipped weights lie."""
@@ -116,6 +127,26 @@ def fit(
         kind = type(module).__name__
         raise InputError(f"{source}: does not fit {kind} ({'; '.join(said)}); give weights that were trained for it")
     module.load_state_dict({key: state[name] for key, name in keys.items()})
+
+
+def fit_part(module: nn.Module, state: Mapping[str, Tensor], *, source: str | Path) -> None:
+    """Give a module tensors for a part of it; the rest stays as it is.
+
+    Args:
+        module: is changed.
+        state: tensors by key, of which the module has all. Any shape.
+        source: where they come from, for the message.
+
+    Raises:
+        InputError: there are none, or the module does not have one of them, or in another shape; names the first.
+    """
+    whole = module.state_dict()
+    others = [key for key, tensor in state.items() if key not in whole or whole[key].shape != tensor.shape]
+    if others or not state:
+        kind = type(module).__name__
+        what = f"has {_first(others)}, which it has not, or in another shape" if others else "is empty"
+        raise InputError(f"{source}: is no part of {kind}: {what}; give weights that were trained for a part of it")
+    module.load_state_dict({**whole, **state})
 
 
 def save(state: Mapping[str, Tensor], path: Path) -> str:
