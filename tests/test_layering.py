@@ -17,7 +17,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "layers": {"flow"},
     "weights": set(),
     "color": set(),
-    "flow": set(),
+    "flow": {"weights"},
     "methods": {"color", "flow", "layers", "weights"},
     "io": {"color"},
     "pipeline": {"color", "methods", "io"},
