@@ -87,7 +87,7 @@ class Chen2024(Method):
         aggregator: bool = True,
         output: Output = "all",
         head: Head = "residual",
-        flow: FlowName = "dis",
+        flow: FlowName = "spynet",
         flow_reduction: int = 1,
     ) -> None:
         super().__init__()
@@ -95,7 +95,7 @@ class Chen2024(Method):
             raise InputError(f"working_side must be 1 or more, got {working_side}")
         if not 1 <= hop <= frames:
             raise InputError(f"hop must lie in 1..{frames}, the frames of a window, got {hop}")
-        self.stage = stage
+        self.stage, self.flow = stage, flow
         past = (frames - hop) // 2
         self.window = Window() if stage == 1 else Window(past, hop, frames - hop - past)
         self.working_size = Size(working_side, working_side)

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from chromacord.color.alpha import over
 from chromacord.errors import InputError
 from chromacord.flow.dis import DISFlow
+from chromacord.flow.spynet import SPyNet
 from chromacord.layers.nonlocal_block import NonLocal
 from chromacord.layers.pictures import denormalize, normalize
 from chromacord.layers.propagation import Directions, Kind, Pair, Propagation
@@ -21,7 +22,7 @@ from chromacord.layers.unet import NUM_LEVELS, WIDTHS, HarmonizationNetwork
 
 Position = Literal["joined", "upsampled"]
 Output = Literal["all", "centre"]
-FlowName = Literal["dis", "none"]
+FlowName = Literal["spynet", "spynet-random", "dis", "none"]
 
 
 class DIS(nn.Module):
@@ -33,7 +34,14 @@ class DIS(nn.Module):
 
 
 def build_flow(name: FlowName) -> nn.Module | None:
-    """Build what estimates flow; None where features stay where they lie."""
+    """Build what estimates flow.
+
+    Args:
+        name: "spynet" and "spynet-random" (table 2, row 4), which training starts from its shipped weights and from
+            none; "dis" is OpenCV's, which never learns; "none" is None: features stay where they lie.
+    """
+    if name in ("spynet", "spynet-random"):
+        return SPyNet()
     return DIS() if name == "dis" else None
 
 
@@ -271,7 +279,7 @@ def build_network(
     aggregator: bool = True,
     output: Output = "all",
     head: Head = "residual",
-    flow: FlowName | nn.Module | None = "dis",
+    flow: FlowName | nn.Module | None = "spynet",
     flow_reduction: int = 1,
 ) -> Chen2024Network:
     """Build the network from the options of `Chen2024`; `flow` may also be a module, or None.

@@ -16,8 +16,10 @@ from torch import Tensor, nn
 from chromacord.color.alpha import over
 from chromacord.data.augment import Augmentation, ClipBatch
 from chromacord.errors import InputError
+from chromacord.flow.spynet import SHIPPED, SPyNet, load_weights
 from chromacord.layers.pictures import denormalize, normalize
 from chromacord.methods import METHODS
+from chromacord.methods.chen2024_network import Chen2024Network
 from chromacord.methods.spec import check_options
 from chromacord.training.clips import ClipData, open_sources, validation_windows
 from chromacord.training.losses import foreground_normalized
@@ -240,9 +242,15 @@ class ClipsObjective(FramesObjective):
 
 
 def _network(recipe: Recipe) -> nn.Module:
-    """Build the network that the method's options ask for."""
+    """Build the network that the method's options ask for; flow that is pretrained has its weights.
+
+    Raises:
+        InputError: an option is out of its range, or no weights of SPyNet are shipped.
+    """
     method: Any = METHODS[recipe.method](weights=None, **recipe.network)  # type: ignore[call-arg]
     network: nn.Module = method.network
+    if isinstance(network, Chen2024Network) and isinstance(network.flow, SPyNet) and method.flow == "spynet":
+        load_weights(network.flow, SHIPPED)
     return network
 
 
