@@ -69,11 +69,12 @@ def count(module: nn.Module) -> int:
         ({"aggregator": False}, 2_477_247 - 2_112),
         ({"directions": "forward"}, 2_477_247 - 2_080 - 32 * 32 * 9),
         ({"frames": 7}, 2_477_247),
+        ({"flow": "spynet"}, 2_477_247 + 1_440_300),
         ({"propagation": "direct", "output": "centre"}, 2_473_087 + 2 * 32 * 32 * 9),
     ],
 )
 def test_it_has_as_many_parameters_as_the_fact_sheet_says(options: dict[str, Any], expected: int) -> None:
-    assert count(build_network(flow=None, **options)) == expected
+    assert count(build_network(**{"flow": None, **options})) == expected
 
 
 @pytest.mark.parametrize("levels", [0, 1, 2, 3])
@@ -288,6 +289,24 @@ def test_stage_one_takes_its_part_of_the_whole_networks_weights(tmp_path: Path) 
     one = Chen2024(path, stage=1)
     assert torch.equal(one.network.image.head.color.weight, whole.image.head.color.weight.half().float())
     assert isinstance(load_method("chen2024", weights=path, flow="none"), Chen2024)
+
+
+def test_weights_without_flow_take_the_spynet_that_is_shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = build_network().state_dict()
+    flow = {key.removeprefix("flow."): value.half().float() for key, value in whole.items() if key.startswith("flow.")}
+    weights.save(
+        {key: value for key, value in whole.items() if not key.startswith("flow.")}, tmp_path / "a.safetensors"
+    )
+    weights.save(whole, tmp_path / "b.safetensors")
+    read = weights.state_dict
+    shipped = {key: value + 1 for key, value in flow.items()}
+    monkeypatch.setattr(
+        "chromacord.methods.chen2024.state_dict", lambda source: shipped if source == "spynet" else read(source)
+    )
+    for name, expected in (("a", shipped), ("b", flow)):
+        loaded = Chen2024(str(tmp_path / f"{name}.safetensors")).network.flow
+        assert loaded is not None
+        assert all(torch.equal(value, expected[key]) for key, value in loaded.state_dict().items())
 
 
 def test_weights_that_do_not_fit_are_refused_and_the_first_keys_named(tmp_path: Path) -> None:

@@ -80,7 +80,10 @@ def test_a_recipe_without_stages_is_refused(tmp_path: Path, text: str) -> None:
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
-        ({"sed": 3}, ": sed is not known; choose of name, method, stages, seed, precision, title, start, data, network"),
+        (
+            {"sed": 3},
+            ": sed is not known; choose of name, method, stages, seed, precision, title, start, data, network",
+        ),
         ({"stages": 2}, ": stages is not known; write each stage as a table [[stage]]"),
         ({"method": None}, ": method is missing; add it"),
         ({"seed": 1.5}, ": seed must be a whole number, got 1.5"),

@@ -46,6 +46,7 @@ from torch import Tensor
 
 from chromacord.color.alpha import over
 from chromacord.errors import InputError
+from chromacord.flow.spynet import SHIPPED, SPyNet
 from chromacord.layers.pictures import denormalize
 from chromacord.layers.propagation import Directions, Kind
 from chromacord.layers.temporal import Head
@@ -151,6 +152,8 @@ class Chen2024(Method):
 def load_weights(network: Chen2024Network, source: str) -> None:
     """Give a network its weights; stage 1 takes its part of the whole network's.
 
+    Weights that hold none of SPyNet are meant for the one that is shipped: two files need not hold it twice.
+
     Args:
         network: is changed.
         source: the name of shipped weights, or the path of a .safetensors file.
@@ -161,4 +164,6 @@ def load_weights(network: Chen2024Network, source: str) -> None:
     state = state_dict(source)
     if network.temporal is None:
         state = {key: value for key, value in state.items() if key.startswith("image.")}
+    elif isinstance(network.flow, SPyNet) and {key.partition(".")[0] for key in state} == {"image", "temporal"}:
+        state |= {f"flow.{key}": value for key, value in state_dict(SHIPPED).items()}
     fit(network, state, source=source)
