@@ -147,6 +147,16 @@ def test_a_run_of_stage_two_starts_from_the_weights_of_a_run_of_stage_one(data: 
     assert all(torch.equal(value, two[key]) for key, value in weights.state_dict(one.weights).items())
 
 
+def test_a_run_that_goes_on_ends_with_the_same_bytes(data: Path, tmp_path: Path) -> None:
+    """Stopped in stage 2, whose frozen part and optimizer come out of the checkpoint."""
+    first = stage_values(**FRAMES, steps=2, cooldown=0)
+    second = stage_values(**CLIPS, steps=4, cooldown=0)
+    whole = trained(recipe_of(tmp_path / "whole.toml", first, second), data, tmp_path / "whole")
+    trained(recipe_of(tmp_path / "part.toml", first, {**second, "steps": 2}), data, tmp_path / "part")
+    gone_on = trained(recipe_of(tmp_path / "part.toml", first, second), data, tmp_path / "part")
+    assert gone_on.sha256 == whole.sha256
+
+
 def test_weights_to_start_from_must_belong_to_the_network(data: Path, tmp_path: Path) -> None:
     weights.save({"stem.weight": torch.zeros(2)}, tmp_path / "other.safetensors")
     recipe = recipe_of(tmp_path / "r.toml", stage_values(**CLIPS), start=str(tmp_path / "other.safetensors"))

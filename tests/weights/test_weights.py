@@ -301,7 +301,7 @@ def test_a_card_tells_where_its_weights_come_from(real_card: Card) -> None:
 
 @pytest.mark.parametrize("path", sorted((ROOT / "recipes").rglob("*.toml")), ids=lambda path: path.stem)
 def test_a_recipe_for_everybody_draws_from_data_for_everybody(path: Path) -> None:
-    """HYouTube and iHarmony4 are for research: recipes for them are for whoever has them, and their weights never ship."""
+    """HYouTube and iHarmony4 are for research: recipes for them are for whoever has them, and ship no weights."""
     recipe = read_recipe(path)
     if recipe.data.get("layout", "photographs") != "photographs":
         assert recipe.name not in list_weights()
