@@ -162,7 +162,7 @@ class CompositeMaker:
         """Draw parts of pictures, and masks. Shape (N, 3, S, S) and (N, 1, S, S)."""
         source, augmentation = self._photographs, self._augmentation
         chosen = torch.multinomial(source.weights, count, replacement=True, generator=generator)
-        masks = torch.stack([self._foreground(int(index), generator) for index in chosen])
+        masks = torch.stack([source.foreground(int(index), generator) for index in chosen])
         foreign = self._drawn(count, augmentation.foreign_mask_share, generator)
         masks[foreign] = masks.roll(1, 0)[foreign]
         inverted = self._drawn(count, augmentation.inverted_share, generator)
@@ -185,19 +185,6 @@ class CompositeMaker:
         affine[:, :, 2] = center
         grid = F.affine_grid(affine, [len(both), 4, self._side, self._side], align_corners=False)
         return F.grid_sample(both, grid, mode="bilinear", padding_mode="border", align_corners=False)
-
-    def _foreground(self, index: int, generator: torch.Generator) -> Tensor:
-        """Return one picture's mask; of labels the union of one to three, or of all. Shape (1, S, S)."""
-        mask = self._photographs.masks[index]
-        if not self._photographs.has_labels[index]:
-            return mask.float() / 255
-        labels = mask.unique()
-        labels = labels[labels > 0]
-        count = int(torch.randint(1, 5, (), generator=generator))
-        if count < 4 and len(labels):
-            chosen = labels[torch.randperm(len(labels), generator=generator)[:count]]
-            return torch.isin(mask, chosen).float()
-        return (mask > 0).float()
 
     def _changes(self, count: int, generator: torch.Generator) -> Tensor:
         """Draw what is done to foregrounds, as tables. Shape (N, 3, D, D, D)."""
