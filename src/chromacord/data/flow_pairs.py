@@ -273,12 +273,14 @@ def _uniform(shape: tuple[int, ...], least: float, most: float, generator: torch
 
 def _rotation(angle: Tensor) -> Tensor:
     """Return matrices that turn by angles in radians. Shape (n,) to (n, 2, 2)."""
-    return torch.stack([angle.cos(), -angle.sin(), angle.sin(), angle.cos()], dim=-1).unflatten(-1, (2, 2))
+    rows = [torch.stack([angle.cos(), -angle.sin()], dim=-1), torch.stack([angle.sin(), angle.cos()], dim=-1)]
+    return torch.stack(rows, dim=-2)
 
 
 def _transformed(affine: Tensor, places: Tensor) -> Tensor:
     """Return where places go. Shape (n, 2, 3) and (n, 2, S, S) to (n, 2, S, S)."""
-    return torch.einsum("nij,njyx->niyx", affine[:, :, :2], places) + affine[:, :, 2, None, None]
+    moved: Tensor = torch.einsum("nij,njyx->niyx", affine[:, :, :2], places) + affine[:, :, 2, None, None]
+    return moved
 
 
 def _inverse(affine: Tensor) -> Tensor:

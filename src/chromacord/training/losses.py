@@ -35,3 +35,15 @@ def confidence_loss(confidence: Tensor, after: Tensor, before: Tensor) -> Tensor
     """
     helped = (after.detach() < before).to(confidence)
     return F.binary_cross_entropy(confidence.clamp(1e-4, 1 - 1e-4), helped)
+
+
+def end_point_error(flow: Tensor, target: Tensor, weight: Tensor) -> Tensor:
+    """Return the mean distance between the ends of two flows, in pixels. It is 0.01 where they are equal.
+
+    Args:
+        flow, target: Shape (N, 2, H, W).
+        weight: of each pixel. Shape (N, 1, H, W).
+    """
+    # A hundredth of a pixel: nearer than that, a distance has no direction to go.
+    distance = ((flow - target).square().sum(dim=1, keepdim=True) + 1e-4).sqrt()
+    return (weight * distance).sum() / weight.sum().clamp_min(1e-6)
