@@ -64,8 +64,8 @@ def list_methods() -> tuple[MethodInfo, ...]:
 
 
 def list_cards() -> tuple[Card, ...]:
-    """Return the cards of the weights that are shipped, in the order of their methods in `METHODS`."""
-    order = list(METHODS)
+    """Return the cards of the weights that are shipped, in the order of their methods in `METHODS`, others last."""
+    order = [*METHODS, *sorted({card(name).method for name in list_weights()} - METHODS.keys())]
     cards = [card(name) for name in list_weights()]
     return tuple(sorted(cards, key=lambda each: (order.index(each.method), each.name)))
 
