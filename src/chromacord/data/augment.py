@@ -233,7 +233,7 @@ class CompositeMaker:
         """Draw parts of pictures, and masks. Shape (N, T) to (N, T, 3, S, S) and (N, T, 1, S, S)."""
         source, augmentation = self._photographs, self._augmentation
         count, length = chosen.shape
-        masks = torch.stack([self._foreground(indices, generator) for indices in chosen])
+        masks = torch.stack([source.foreground(indices, generator) for indices in chosen])
         foreign = self._drawn(count, augmentation.foreign_mask_share, generator)
         masks[foreign] = masks.roll(1, 0)[foreign]
         inverted = self._drawn(count, augmentation.inverted_share, generator)
@@ -271,19 +271,6 @@ class CompositeMaker:
         grid = F.affine_grid(affine.flatten(0, 1), [len(flat), 4, self._side, self._side], align_corners=False)
         cut = F.grid_sample(flat, grid, mode="bilinear", padding_mode="border", align_corners=False)
         return cut.view(len(both), length, *cut.shape[1:])
-
-    def _foreground(self, indices: Tensor, generator: torch.Generator) -> Tensor:
-        """Return the masks of a clip's pictures; of labels the union of one to three, or of all. Shape (T, 1, S, S)."""
-        mask = self._photographs.masks[indices]
-        if not self._photographs.has_labels[indices[0]]:
-            return mask.float() / 255
-        labels = mask[0].unique()
-        labels = labels[labels > 0]
-        count = int(torch.randint(1, 5, (), generator=generator))
-        if count < 4 and len(labels):
-            chosen = labels[torch.randperm(len(labels), generator=generator)[:count]]
-            return torch.isin(mask, chosen).float()
-        return (mask > 0).float()
 
     def _changes(self, count: int, generator: torch.Generator) -> Tensor:
         """Draw what is done to foregrounds, as tables. Shape (N, 3, D, D, D)."""

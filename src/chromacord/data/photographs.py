@@ -51,6 +51,27 @@ class Photographs:
         """Return how many pictures come from each folder."""
         return dict(Counter(_set_of(name) for name in self.names))
 
+    def foreground(self, indices: Tensor, generator: torch.Generator) -> Tensor:
+        """Return the masks of pictures that show the same: of labels the union of one to three, or of all.
+
+        Args:
+            indices: of one picture, or of frames of one clip. Shape (T,).
+            generator: what labels are drawn with.
+
+        Returns:
+            Coverage in [0, 1]. Shape (T, 1, S, S).
+        """
+        mask = self.masks[indices]
+        if not self.has_labels[indices[0]]:
+            return mask.float() / 255
+        labels = mask[0].unique()
+        labels = labels[labels > 0]
+        count = int(torch.randint(1, 5, (), generator=generator))
+        if count < 4 and len(labels):
+            chosen = labels[torch.randperm(len(labels), generator=generator)[:count]]
+            return torch.isin(mask, chosen).float()
+        return (mask > 0).float()
+
     def split(self, share: float) -> tuple["Photographs", "Photographs"]:
         """Divide into pictures to train on and pictures held out, whole clips to either side.
 

@@ -86,8 +86,8 @@ def _default_weights(method: type[Method]) -> str | None:
 
 
 def list_cards() -> tuple[Card, ...]:
-    """Return the cards of the weights that are shipped, in the order of their methods in `METHODS`."""
-    order = list(METHODS)
+    """Return the cards of the weights that are shipped, in the order of their methods in `METHODS`, others last."""
+    order = [*METHODS, *sorted({card(name).method for name in list_weights()} - METHODS.keys())]
     cards = [card(name) for name in list_weights()]
     return tuple(sorted(cards, key=lambda each: (order.index(each.method), each.name)))
 

@@ -16,7 +16,8 @@ from chromacord.data.luts import read_luts
 from chromacord.data.photographs import load_photographs
 from chromacord.data.recorded import RecordedClips, divided_clips
 from chromacord.errors import InputError
-from chromacord.training.grading import GradeData, divided, divided_luts, plain_augmentation
+from chromacord.training.grading import GradeData, divided_luts, plain_augmentation
+from chromacord.training.pictures import divided
 from chromacord.training.recipe import check_range
 from chromacord.types import Progress, Size
 

@@ -19,6 +19,7 @@ from chromacord.errors import InputError
 from chromacord.methods.shotgrade import GradeNetwork
 from chromacord.training.losses import confidence_loss, root_error, squared_error
 from chromacord.training.objectives import Batch
+from chromacord.training.pictures import divided
 from chromacord.training.recipe import Recipe, Stage, check_range, parse
 from chromacord.types import Progress
 
@@ -200,21 +201,6 @@ def _tables(recipe: Recipe, stage: Stage, *, where: str) -> _Tables:
         merged = {**augmentation, **options.augmentation}
         drawn = parse(Augmentation, merged, where=f"{where} [stage.options.augmentation]")
     return _Tables(parse(GradeData, values, where=f"{where} [data]"), drawn, options)
-
-
-def divided(photographs: Photographs, share: float, folder: Path) -> tuple[Photographs, Photographs]:
-    """Return what is trained on and what validates.
-
-    Raises:
-        InputError: the share leaves either of them empty.
-    """
-    trained, held_out = photographs.split(share)
-    if not len(trained) or (share and not len(held_out)):
-        raise InputError(
-            f"{folder}: {len(held_out)} of {len(photographs)} pictures are held out at [data] held_out = {share:g}; "
-            f"choose a {'larger share, or 0 to validate on none' if len(trained) else 'smaller share'}"
-        )
-    return trained, held_out
 
 
 def divided_luts(tables: list[Cube], share: float) -> tuple[list[Cube], list[Cube]]:

@@ -58,3 +58,15 @@ def foreground_normalized(error: Tensor, mask: Tensor, *, least_area: float) -> 
     channels, height, width = error.shape[1:]
     least = least_area * height * width / PAPERS_AREA
     return error.sum(dim=(1, 2, 3)) / (channels * mask.sum(dim=(1, 2, 3)).clamp_min(least))
+
+
+def end_point_error(flow: Tensor, target: Tensor, weight: Tensor) -> Tensor:
+    """Return the mean distance between the ends of two flows, in pixels. It is 0.01 where they are equal.
+
+    Args:
+        flow, target: Shape (N, 2, H, W).
+        weight: of each pixel. Shape (N, 1, H, W).
+    """
+    # A hundredth of a pixel: nearer than that, a distance has no direction to go.
+    distance = ((flow - target).square().sum(dim=1, keepdim=True) + 1e-4).sqrt()
+    return (weight * distance).sum() / weight.sum().clamp_min(1e-6)
