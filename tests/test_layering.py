@@ -14,16 +14,16 @@ EVERYONE = {"types", "errors"}
 MAY_IMPORT: dict[str, set[str]] = {
     "types": set(),
     "errors": set(),
-    "layers": set(),
+    "layers": {"flow"},
     "weights": set(),
     "color": set(),
-    "flow": set(),
+    "flow": {"weights"},
     "methods": {"color", "flow", "layers", "weights"},
     "io": {"color"},
     "pipeline": {"color", "methods", "io"},
     "data": {"color", "flow", "io"},
     "evaluation": {"color", "flow", "methods", "io", "pipeline", "data"},
-    "training": {"color", "flow", "methods", "io", "data", "evaluation", "weights"},
+    "training": {"color", "flow", "layers", "methods", "io", "data", "evaluation", "weights"},
     "cli": {"color", "methods", "io", "pipeline", "data", "evaluation", "training"},
 }
 """What each package may import besides itself and `types` and `errors`."""

@@ -6,6 +6,7 @@ import pytest
 from chromacord.evaluation.speed_clips import SIZES
 from chromacord.types import Size
 from tests.cli.conftest import Run
+from tests.training.material import disc, picture, write_manifest, write_still
 
 
 def test_a_whole_measurement_is_printed_and_written(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -46,8 +47,28 @@ def test_a_method_that_does_not_exist_is_one_line(run: Run, tmp_path: Path) -> N
     assert not (tmp_path / "methods.json").exists()
 
 
+def test_sources_of_flow_are_printed_as_json_and_as_a_table_beside_it(run: Run, tmp_path: Path) -> None:
+    for index in range(2):
+        write_still(tmp_path / "video/walk", f"{index:05d}", picture(index), disc(index))
+    write_manifest(tmp_path, ["video/walk,video,binary,dev,CC0"])
+    done = run("bench", "flow", "--data", tmp_path, "--source", "zero, dis", "--pairs", 1, "-o", tmp_path / "flow.json")
+    report = json.loads(done.out)
+    assert done.code == 0
+    assert json.loads((tmp_path / "flow.json").read_text()) == report
+    assert list(report["sources"]) == ["zero", "dis"]
+    assert {"machine", "versions", "commit"} <= set(report)
+    assert "| zero |" in done.err
+
+
+def test_a_source_of_flow_that_does_not_exist_is_one_line(run: Run, tmp_path: Path) -> None:
+    done = run("bench", "flow", "--data", tmp_path, "--source", "magic")
+    assert (done.code, done.out, done.err.count("\n")) == (2, "", 1)
+    assert "there is no source of flow 'magic'" in done.err
+
+
 def test_bench_alone_shows_what_can_be_measured(run: Run) -> None:
     done = run("bench")
     assert done.code == 0
     assert "video" in done.out
     assert "methods" in done.out
+    assert "flow" in done.out

@@ -98,3 +98,34 @@ def test_ctrl_c_says_that_the_run_can_go_on(
     assert (done.code, done.out) == (130, "")
     assert done.err == "error: stopped with Ctrl-C; run the command again to go on from the last checkpoint\n"
     assert run(*arguments).code == 0
+
+
+def test_weights_to_start_from_are_named_on_the_command_line(run: Run, data: Path, tmp_path: Path) -> None:
+    recipe = write_recipe(tmp_path / "r.toml", SHORT)
+    assert run("train", recipe, "--data", data, "-o", tmp_path / "one").code == 0
+    first = tmp_path / "one/tiny.safetensors"
+    done = run("train", recipe, "--data", data, "-o", tmp_path / "two", "--start", first)
+    assert done.code == 0
+    assert (tmp_path / "two/tiny.safetensors").read_bytes() != first.read_bytes()
+    done = run("train", recipe, "--data", data, "-o", tmp_path / "three", "--start", tmp_path / "none.safetensors")
+    assert (done.code, done.err.count("\n")) == (2, 1)
+    assert "none.safetensors: there is no such file" in done.err
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ([], "no recipe is named; give a TOML file, as those in recipes/, or --table"),
+        (["--table", "1"], "there is no table 1 of rows that are trained; choose of 2, 3, 4"),
+        (["--table", "2"], "recipes/ablations/table2_row1.toml: no such recipe"),
+        (["--table", "2", "--start", "a.safetensors"], "--start is for one recipe"),
+        (["r.toml", "--next-frames", "a"], "--next-frames is for the figures of a table"),
+    ],
+)
+def test_options_that_do_not_go_together_are_one_line(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: list[str], message: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = run("train", *options, "--data", tmp_path, "-o", tmp_path / "run")
+    assert (done.code, done.out, done.err.count("\n")) == (2, "", 1)
+    assert message in done.err

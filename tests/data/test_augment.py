@@ -1,6 +1,7 @@
 """Composites for training: what is changed, by what, where; and that a seed decides all of it."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from chromacord.color.enhancement import enhance
 from chromacord.data.augment import Augmentation, CompositeBatch, CompositeMaker
 from chromacord.data.luts import read_luts
 from chromacord.data.photographs import Photographs
+from chromacord.errors import InputError
 from tests.training.material import GAIN, OFFSET, SIDE, disc, picture, write_cube
 
 COUNT = 24
@@ -302,3 +304,69 @@ def test_rare_pictures_are_drawn_rarely(dim: list[Cube]) -> None:
     source.weights[:] = torch.tensor([19.0, 1.0])
     area = draw(source, dim, PLAIN, count=400).mask.mean(dim=(1, 2, 3))
     assert 380 - 18 < int((area < 0.5).sum()) < 380 + 18
+
+
+def walk(length: int = 11) -> Photographs:
+    """Two stills, and a clip whose every frame is one shade brighter than the one before."""
+    stills = [picture(seed).transpose(2, 0, 1) for seed in range(2)]
+    frames = [np.full((3, SIDE, SIDE), 40 + 10 * index, np.uint8) for index in range(length)]
+    count = length + 2
+    return Photographs(
+        tuple(map(str, range(count))),
+        ("a", *["walk"] * length, "b"),
+        torch.from_numpy(np.stack([stills[0], *frames, stills[1]])),
+        torch.from_numpy(np.stack([disc(3)] * count)[:, None]),
+        torch.full((count,), fill_value=False),
+        torch.tensor([1.0, *[1 / length] * length, 1.0]),
+    )
+
+
+@pytest.mark.parametrize(("spacing", "length", "step"), [(2, 4, 2), (5, 3, 5), (5, 5, 2), (9, 11, 1)])
+def test_frames_of_a_clip_follow_each_other_at_the_spacing_or_less_where_it_is_short(
+    spacing: int, length: int, step: int
+) -> None:
+    maker = CompositeMaker(walk(), [], replace(PLAIN, still_clip_share=0.0, spacing=spacing), side=SIDE)
+    real = maker.draw_clips(8, length, torch.Generator().manual_seed(0)).real
+    shades = (real[:, :, 0, 5, 5] * 255).round()
+    assert torch.equal(shades.diff(dim=1), torch.full((8, length - 1), 10.0 * step))
+    assert len(set(shades[:, 0].tolist())) > 1 or step * (length - 1) == 10
+
+
+def test_all_frames_of_a_clip_have_the_same_part_and_the_same_change(dim: list[Cube]) -> None:
+    varied = replace(PLAIN, still_clip_share=1.0, camera=0.0, smallest_crop=0.5, relit_share=1.0)
+    clips = CompositeMaker(walk(), dim, varied, side=SIDE).draw_clips(6, 3, torch.Generator().manual_seed(0))
+    for part in clips:
+        assert torch.equal(part[:, 1:], part[:, :1].expand_as(part[:, 1:]))
+    assert len({tuple(map(float, each)) for each in clips.real[:, 0, :, 9, 9]}) == 6
+    inside = (clips.mask == 1).expand_as(clips.real)
+    torch.testing.assert_close(clips.composite[inside], GAIN * clips.real[inside] + OFFSET, atol=0.6 / 255, rtol=0)
+    outside = (clips.mask == 0).expand_as(clips.real)
+    assert torch.equal(clips.composite[outside], clips.real[outside])
+
+
+def test_the_camera_moves_evenly_over_a_still_and_stays_inside() -> None:
+    """Its horizontal place is read off a ramp from left to right."""
+    ramp = np.tile(np.linspace(0, 250, SIDE, dtype=np.uint8), (3, SIDE, 1))
+    stills = replace(photographs([disc(0)]), pictures=torch.from_numpy(ramp[None].copy()))
+    moving = replace(PLAIN, still_clip_share=1.0, camera=0.1, smallest_crop=0.5)
+    real = CompositeMaker(stills, [], moving, side=SIDE).draw_clips(20, 5, torch.Generator().manual_seed(0)).real
+    places = 255 * real[:, :, 0, 16].mean(dim=-1)
+    steps = places.diff(dim=1)
+    assert steps.abs().max() > 3
+    assert (steps.sign() * steps.sum(dim=1, keepdim=True).sign() >= 0).all()
+    assert (steps.abs() <= 0.1 * 125 + 1.5).all()
+
+
+def test_a_clip_of_one_frame_is_a_picture_of_the_others() -> None:
+    maker = CompositeMaker(walk(), [], replace(PLAIN, smallest_crop=0.7), side=SIDE, num_pixels=4)
+    one, many = (
+        each(5, *more, torch.Generator().manual_seed(2)) for each, more in ((maker.draw, ()), (maker.draw_clips, (1,)))
+    )
+    assert torch.equal(one.composite, many.composite[:, 0])
+    assert torch.equal(one.mask, many.mask[:, 0])
+
+
+@pytest.mark.parametrize(("name", "value"), [("spacing", 0), ("camera", -0.1), ("still_clip_share", 1.2)])
+def test_clips_that_cannot_be_drawn_are_refused(name: str, value: float) -> None:
+    with pytest.raises(InputError, match=name):
+        replace(PLAIN, **{name: value})

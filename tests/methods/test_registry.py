@@ -9,7 +9,7 @@ from typing import Any, Literal
 import pytest
 
 from chromacord.errors import InputError
-from chromacord.methods import METHODS, load_method
+from chromacord.methods import METHODS, load_method, methods_with_weights
 from chromacord.methods.identity import Identity
 from chromacord.methods.spec import base_name, check_options, parse_spec
 
@@ -132,3 +132,16 @@ def test_listing_names_imports_no_method() -> None:
     code = f"import sys; from chromacord.methods import METHODS; print({question})"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == [str(len(METHODS)), "False"]
+
+
+def test_a_learned_method_without_weights_says_how_to_get_some(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("chromacord.methods.list_weights", tuple)
+    for name in ("shotgrade", "issam"):
+        with pytest.raises(
+            InputError, match=f"'{name}': there are no weights '{name}' .* {name}:weights=PATH"
+        ) as caught:
+            load_method(name)
+        assert "\n" not in str(caught.value)
+        assert name not in methods_with_weights()
+    assert load_method("issam", weights=None, working_side=32).working_size == (32, 32)
+    assert {"identity", "mkl"} <= set(methods_with_weights())

@@ -16,7 +16,7 @@ from chromacord.io import Encoding, open_source
 from chromacord.pipeline.video import harmonize_video
 from chromacord.types import Colorimetry
 
-METHODS = list(cc.list_methods())
+METHODS = [info for info in cc.list_methods() if info.has_weights]
 FFV1 = ("yuv420p", "yuv422p10le", "yuv444p", "gbrp10le", "gbrp16le")
 
 
@@ -42,6 +42,15 @@ def test_every_method_keeps_the_background_to_the_bit(tmp_path: Path, method: st
             np.testing.assert_array_equal(old[~covered], new[~covered])
             changed += int((old != new)[covered].sum())
     assert (changed == 0) == (method == "identity")
+
+
+@pytest.mark.parametrize("method", [info.name for info in cc.list_methods() if not info.has_weights])
+def test_a_method_without_weights_harmonizes_nothing(tmp_path: Path, method: str) -> None:
+    composite = make_composite(tmp_path / "comp.mkv", "yuv420p", codec="ffv1", num_frames=3)
+    mask = make_mask(tmp_path / "mask.mkv", num_frames=3)
+    with pytest.raises(cc.ChromacordError, match=f"{method}:weights=PATH"):
+        harmonize_video(composite, mask=mask, output=tmp_path / "out.mkv", method=method)
+    assert not (tmp_path / "out.mkv").exists()
 
 
 def test_the_same_holds_for_png_and_for_light(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import pytest
 from chromacord.data.augment import Augmentation
 from chromacord.errors import InputError, MissingFileError
 from chromacord.training.grading import GradeData, GradeOptions
+from chromacord.training.objectives import check_objectives
 from chromacord.training.recipe import Recipe, Stage, as_values, parse, read_recipe
 from tests.training.material import NETWORK, stage_values, write_recipe
 
@@ -57,8 +58,9 @@ def test_plain_values_hold_all_of_a_recipe(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "recipes").glob("*.toml")), ids=lambda path: path.stem)
-def test_the_recipes_of_the_project_can_be_read(path: Path) -> None:
+def test_the_recipes_of_the_project_can_be_read_and_used(path: Path) -> None:
     recipe = read_recipe(path)
+    check_objectives(recipe)
     assert recipe.name == path.stem
 
 
@@ -80,7 +82,10 @@ def test_a_recipe_without_stages_is_refused(tmp_path: Path, text: str) -> None:
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
-        ({"sed": 3}, ": sed is not known; choose of name, method, stages, seed, precision, title, data, network"),
+        (
+            {"sed": 3},
+            ": sed is not known; choose of name, method, stages, seed, precision, title, start, data, network",
+        ),
         ({"stages": 2}, ": stages is not known; write each stage as a table [[stage]]"),
         ({"method": None}, ": method is missing; add it"),
         ({"seed": 1.5}, ": seed must be a whole number, got 1.5"),

@@ -62,13 +62,42 @@ def methods(
         from chromacord.evaluation.method_speed import MethodSetting, measure_methods, speed_table
         from chromacord.evaluation.tables import markdown
         from chromacord.io.staging import check_output
-        from chromacord.methods import METHODS
+        from chromacord.methods import methods_with_weights
 
         if output is not None:
             check_output(output, force=True)
-        names = options.parse_names(method) if method is not None else tuple(METHODS)
+        names = options.parse_names(method) if method is not None else methods_with_weights()
         report = measure_methods(MethodSetting(names, frames, repeats, threads, device), tell=_tell)
         _tell(markdown([speed_table(report)]).rstrip())
+        _give(report, output)
+
+
+@app.command("flow")
+def flow(
+    *,
+    data: Annotated[Path, Option(help="Folder of clips with masks, with its manifest.csv.")],
+    use: Annotated[str, Option(help="Of the clips in manifest.csv; never those that were trained on.")] = "dev",
+    source: Annotated[
+        str | None, Option(metavar="A,B,C", help="Names, or files of SPyNet's weights; all names, if not given.")
+    ] = None,
+    pairs: Annotated[int, Option(help="Pairs of known flow that are made of the clips' pictures.")] = 64,
+    output: Annotated[Path | None, Option("--output", "-o", help="Also write the JSON to this file.")] = None,
+) -> None:
+    """Measure sources of optical flow at 256x256: error on made pairs, warping error on real frames, CPU time."""
+    with job(choose_display(quiet=True)):
+        from chromacord.evaluation.flow_error import FlowSetting, flow_table, measure_flow
+        from chromacord.evaluation.tables import markdown
+        from chromacord.io.staging import check_output
+        from chromacord.pipeline.prefetch import single_threaded
+
+        if output is not None:
+            check_output(output, force=True)
+        setting = FlowSetting(data, use, num_pairs=pairs)
+        if source is not None:
+            setting = setting._replace(sources=options.parse_names(source))
+        with single_threaded():
+            report = measure_flow(setting, tell=_tell)
+        _tell(markdown([flow_table(report)]).rstrip())
         _give(report, output)
 
 

@@ -118,14 +118,15 @@ def evaluate(
 
 
 def _fitting(size: int, *, full: bool) -> tuple[str, ...]:
-    """Return all methods that work at a size, and tell of those that do not."""
-    from chromacord.methods import METHODS
+    """Return all methods that have weights and work at a size, and tell of those that work at another."""
+    from chromacord.methods import METHODS, methods_with_weights
 
-    others = [name for name, method in METHODS.items() if not full and method.working_size not in (None, (size, size))]
+    names = methods_with_weights()
+    others = [name for name in names if not full and METHODS[name].working_size not in (None, (size, size))]
     if others:
         message = f"left out, since they work at another size than {size}x{size}: {', '.join(others)}"
         warnings.warn(ChromacordWarning(message), stacklevel=2)
-    return tuple(name for name in METHODS if name not in others)
+    return tuple(name for name in names if name not in others)
 
 
 def _text(summary: "Summary | None", output: Path | None, *, paper_tables: bool) -> str:

@@ -24,18 +24,20 @@ def methods(*, cards: Cards = False) -> None:
 
 
 def _print_methods() -> None:
-    from chromacord.methods import DEFAULT_METHOD, list_methods, load_method
+    from chromacord.methods import DEFAULT_METHOD, list_methods
 
     table = Table(box=None, pad_edge=False)
     for heading in ("name", "kind", "grade", "what it does"):
         table.add_column(heading, no_wrap=heading != "what it does")
     for method in list_methods():
-        learned = any(True for _ in load_method(method.name).parameters())
+        note = " (the default)" if method.name == DEFAULT_METHOD else ""
+        if not method.has_weights:
+            note = f"; without weights: train some, and give {method.name}:weights=PATH"
         table.add_row(
             method.name,
-            "learned" if learned else "classical",
+            "learned" if method.is_learned else "classical",
             "LUT-exportable" if method.is_global else "local",
-            method.description + (" (the default)" if method.name == DEFAULT_METHOD else ""),
+            method.description + note,
         )
     Console().print(table)
 

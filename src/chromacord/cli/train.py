@@ -1,23 +1,34 @@
-"""`chromacord train`: run a recipe, or go on with a run that was stopped."""
+"""`chromacord train`: run a recipe, or the recipes of a table of the paper, or go on with what was stopped."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
 
 from typer import Argument, Option
 
 from chromacord.cli import options
-from chromacord.cli.display import choose_display
+from chromacord.cli.display import Display, choose_display
 from chromacord.cli.job import job
+from chromacord.errors import InputError
+
+Device = Literal["cpu", "cuda"]
 
 
 def train(
-    recipe: Annotated[Path, Argument(help="TOML file, see recipes/.")],
+    recipe: Annotated[
+        Path | None, Argument(help="TOML file, see recipes/; with --table a folder of them.", show_default=False)
+    ] = None,
     *,
-    data: Annotated[Path, Option(help="Folder of the training data, with its manifest.csv.")],
+    data: Annotated[Path, Option(help="Folder of the training data, with its manifest.csv; or HYouTube, iHarmony4.")],
     output: Annotated[Path, Option("--output", "-o", help="Folder of the run; a run that was stopped goes on there.")],
-    device: Annotated[
-        Literal["cpu", "cuda"], Option(help="cuda: one GPU, or several under `accelerate launch`.")
-    ] = "cpu",
+    start: Annotated[
+        Path | None, Option(help="Weights that training starts from: of the whole network, or of its first stage.")
+    ] = None,
+    table: Annotated[
+        int | None, Option(help="Train and measure all rows of the paper's table 2, 3 or 4, and print it.")
+    ] = None,
+    next_frames: Annotated[Path | None, Option(help="With --table: HYouTube's set for TL.")] = None,
+    device: Annotated[Device, Option(help="cuda: one GPU, or several under `accelerate launch`.")] = "cpu",
     log_json: options.LogJson = False,
     quiet: options.Quiet = False,
 ) -> None:
@@ -25,22 +36,57 @@ def train(
     display = choose_display(log_json=log_json, quiet=quiet)
     with job(display, stopped="run the command again to go on from the last checkpoint"):
         from chromacord.pipeline.prefetch import single_threaded
-        from chromacord.training.loop import train as run
-        from chromacord.training.recipe import read_recipe
 
         with single_threaded():
-            trained = run(read_recipe(recipe), data, output, device=device, progress=display.progress)
-        if trained is None:  # one of several processes, and not the one that speaks
-            return
-        figures = ", ".join(f"{name} {value:.4g}" for name, value in trained.validation.items())
-        display.summary(
-            f"{trained.weights}: {trained.steps} steps, {trained.samples} samples; validation: {figures or 'none'}",
-            {
-                "weights": str(trained.weights),
-                "sha256": trained.sha256,
-                "steps": trained.steps,
-                "samples": trained.samples,
-                "validation": dict(trained.validation),
-                "data": dict(trained.data),
-            },
-        )
+            if table is not None:
+                _train_table(recipe, data, output, start, table, next_frames, device, display)
+            elif next_frames is not None:
+                raise InputError("--next-frames is for the figures of a table; give --table too, or leave it out")
+            elif recipe is None:
+                raise InputError("no recipe is named; give a TOML file, as those in recipes/, or --table")
+            else:
+                _train_recipe(recipe, data, output, start, device, display)
+
+
+def _train_recipe(recipe: Path, data: Path, output: Path, start: Path | None, device: Device, display: Display) -> None:
+    from chromacord.training.loop import train as run
+    from chromacord.training.recipe import read_recipe
+
+    read = read_recipe(recipe)
+    if start is not None:
+        read = replace(read, start=str(start))
+    trained = run(read, data, output, device=device, progress=display.progress)
+    if trained is None:  # one of several processes, and not the one that speaks
+        return
+    figures = ", ".join(f"{name} {value:.4g}" for name, value in trained.validation.items())
+    display.summary(
+        f"{trained.weights}: {trained.steps} steps, {trained.samples} samples; validation: {figures or 'none'}",
+        {
+            "weights": str(trained.weights),
+            "sha256": trained.sha256,
+            "steps": trained.steps,
+            "samples": trained.samples,
+            "validation": dict(trained.validation),
+            "data": dict(trained.data),
+        },
+    )
+
+
+def _train_table(
+    recipes: Path | None,
+    data: Path,
+    output: Path,
+    start: Path | None,
+    table: int,
+    next_frames: Path | None,
+    device: Device,
+    display: Display,
+) -> None:
+    from chromacord.training.paper_tables import RECIPES, TableRun, train_table
+
+    if start is not None:
+        raise InputError("--start is for one recipe: rows of a table start from each other; leave it out")
+    run = TableRun(table, data, output, recipes or RECIPES, device, next_frames)
+    text = train_table(run, progress=display.progress)
+    if text is not None:
+        display.summary(text.rstrip(), {"table": table, "output": str(output), "markdown": text})

@@ -65,6 +65,15 @@ class Augmentation:
     smallest_crop: float = 0.55
     """Side of the smallest part of a picture that is looked at."""
 
+    still_clip_share: float = 0.5
+    """Of clips, those made of one still that the camera moves over; the others are parts of videos."""
+
+    spacing: int = 5
+    """Of clips, frames of the video from one frame to the next; fewer where a video is too short for it."""
+
+    camera: float = 0.08
+    """How far the camera moves over a still at the most, from one frame to the next, in halves of the picture."""
+
     num_looks: int = 3000
     """Random looks that are made once and then drawn from, alone and one after another."""
 
@@ -79,8 +88,11 @@ class Augmentation:
                 raise InputError(f"{name} must lie in 0..1, got {value}")
         if not 0 < self.smallest_crop <= 1:
             raise InputError(f"smallest_crop must lie in 0..1, above 0, got {self.smallest_crop}")
-        if self.num_looks < 1:
-            raise InputError(f"num_looks must be 1 or more, got {self.num_looks}")
+        for name in ("num_looks", "spacing"):
+            if getattr(self, name) < 1:
+                raise InputError(f"{name} must be 1 or more, got {getattr(self, name)}")
+        if not self.camera >= 0:
+            raise InputError(f"camera must be 0 or more, got {self.camera}")
 
 
 class CompositeBatch(NamedTuple):
@@ -97,6 +109,19 @@ class CompositeBatch(NamedTuple):
 
     real: Tensor
     """The real colour at the same pixels. Shape (N, 3, 1, P)."""
+
+
+class ClipBatch(NamedTuple):
+    """N clips of T frames, one change of colours each."""
+
+    composite: Tensor
+    """RGB in [0, 1]. Shape (N, T, 3, S, S)."""
+
+    mask: Tensor
+    """Shape (N, T, 1, S, S)."""
+
+    real: Tensor
+    """Shape (N, T, 3, S, S)."""
 
 
 class CompositeMaker:
@@ -128,6 +153,7 @@ class CompositeMaker:
         self._unit = unit
         nodes = unit.flatten(2)[:, :, None]
         self._luts = torch.cat([cube(nodes).view_as(unit) for cube in luts]) if luts else unit[:0]
+        self._first, self._last = _ends(photographs.clips)
         generator = torch.Generator().manual_seed(seed)
         looks = [random_look(generator)(unit) for _ in range(augmentation.num_looks)]
         self._looks = torch.cat(looks)
@@ -139,16 +165,7 @@ class CompositeMaker:
             count: how many, N.
             generator: what everything is drawn with.
         """
-        picture, mask = self._cut_out(count, generator)
-        augmentation = self._augmentation
-        relit = self._drawn(count, augmentation.relit_share, generator)
-        if relit.any():
-            mild = self._unit + augmentation.relit_strength * (
-                self._some(self._looks, int(relit.sum()), generator) - self._unit
-            )
-            picture[relit] = apply_lut3d(picture[relit], mild)
-        picture = (picture.clamp(0, 1) * 255).round() / 255
-        changed = (apply_lut3d(picture, self._changes(count, generator)).clamp(0, 1) * 255).round() / 255
+        picture, mask, changed = (part[:, 0] for part in self._recolored(self._chosen(count, generator), generator))
         place = torch.multinomial(
             (mask.flatten(1) - 0.5).clamp_min(0) + 1e-6 * mask.flatten(1) + 1e-12,
             self._num_pixels,
@@ -158,46 +175,102 @@ class CompositeMaker:
         pixels = (frame.flatten(2).gather(2, place)[:, :, None] for frame in (changed, picture))
         return CompositeBatch(over(changed, picture, mask), mask, *pixels)
 
-    def _cut_out(self, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Draw parts of pictures, and masks. Shape (N, 3, S, S) and (N, 1, S, S)."""
+    def draw_clips(self, count: int, length: int, generator: torch.Generator) -> ClipBatch:
+        """Make clips: all frames of one have the same part of the picture, mirrored or not, and the same change.
+
+        Args:
+            count: how many, N.
+            length: frames of each, T.
+            generator: what everything is drawn with.
+        """
+        chosen = self._chosen(count, generator) if length == 1 else self._following(count, length, generator)
+        picture, mask, changed = self._recolored(chosen, generator)
+        return ClipBatch(over(changed, picture, mask), mask, picture)
+
+    def _chosen(self, count: int, generator: torch.Generator) -> Tensor:
+        """Draw pictures. Shape (count, 1)."""
+        return torch.multinomial(self._photographs.weights, count, replacement=True, generator=generator)[:, None]
+
+    def _following(self, count: int, length: int, generator: torch.Generator) -> Tensor:
+        """Draw pictures that follow each other; of a still it is the same one. Shape (count, length)."""
+        source, first, last = self._photographs, self._first, self._last
+        is_still = first == last
+        wanted = self._drawn(count, self._augmentation.still_clip_share, generator)
+        groups = [source.weights * is_still, source.weights * ~is_still]
+        if not all(group.any() for group in groups):
+            groups = [source.weights] * 2
+        stills, videos = (torch.multinomial(group, count, replacement=True, generator=generator) for group in groups)
+        chosen = torch.where(wanted, stills, videos)
+        begin, frames = first[chosen], (last - first)[chosen] + 1
+        step = ((frames - 1) // (length - 1)).clamp_max(self._augmentation.spacing)
+        # Where the drawn picture lies in its clip, carried over to the places where a window can begin.
+        start = begin + (chosen - begin) * (frames - step * (length - 1)) // frames
+        return start[:, None] + step[:, None] * torch.arange(length)
+
+    def _recolored(self, chosen: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
+        """Return parts of pictures, masks, and the pictures in other colours.
+
+        Args:
+            chosen: which pictures. Shape (N, T).
+            generator: what everything else is drawn with.
+
+        Returns:
+            Shape (N, T, 3, S, S), (N, T, 1, S, S) and (N, T, 3, S, S).
+        """
+        count, augmentation = len(chosen), self._augmentation
+        picture, mask = self._cut_out(chosen, generator)
+        relit = self._drawn(count, augmentation.relit_share, generator)
+        if relit.any():
+            mild = self._unit + augmentation.relit_strength * (
+                self._some(self._looks, int(relit.sum()), generator) - self._unit
+            )
+            picture[relit] = _mapped(picture[relit], mild)
+        picture = (picture.clamp(0, 1) * 255).round() / 255
+        changed = (_mapped(picture, self._changes(count, generator)).clamp(0, 1) * 255).round() / 255
+        return picture, mask, changed
+
+    def _cut_out(self, chosen: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Draw parts of pictures, and masks. Shape (N, T) to (N, T, 3, S, S) and (N, T, 1, S, S)."""
         source, augmentation = self._photographs, self._augmentation
-        chosen = torch.multinomial(source.weights, count, replacement=True, generator=generator)
-        masks = torch.stack([self._foreground(int(index), generator) for index in chosen])
+        count, length = chosen.shape
+        masks = torch.stack([source.foreground(indices, generator) for indices in chosen])
         foreign = self._drawn(count, augmentation.foreign_mask_share, generator)
         masks[foreign] = masks.roll(1, 0)[foreign]
         inverted = self._drawn(count, augmentation.inverted_share, generator)
         masks[inverted] = 1 - masks[inverted]
-        both = torch.cat([source.pictures[chosen].float() / 255, masks], dim=1)
+        both = torch.cat([source.pictures[chosen].float() / 255, masks], dim=2)
         crop = torch.empty(count, 2).uniform_(augmentation.smallest_crop, 1, generator=generator)
         center = (1 - crop) * (2 * torch.rand(count, 2, generator=generator) - 1)
         flip = torch.where(self._drawn(count, 0.5, generator), -1.0, 1.0)
-        cut = self._cut(both, crop, center, flip)
-        area = cut[:, 3:].mean(dim=(1, 2, 3))
+        centers = self._moving(center, crop, chosen, generator) if length > 1 else center[:, None]
+        cut = self._cut(both, crop, centers, flip)
+        area = cut[:, :, 3:].mean(dim=(2, 3, 4))
         # A crop that lost the foreground, or its surroundings, gives way to the whole picture.
-        lost = (area < _LEAST_AREA) | (area > _MOST_AREA)
+        lost = ((area < _LEAST_AREA) | (area > _MOST_AREA)).any(dim=1)
         if lost.any():
-            cut[lost] = self._cut(both[lost], torch.ones_like(crop[lost]), torch.zeros_like(center[lost]), flip[lost])
-        return cut[:, :3].contiguous(), cut[:, 3:].contiguous()
+            cut[lost] = self._cut(both[lost], torch.ones_like(crop[lost]), torch.zeros_like(centers[lost]), flip[lost])
+        return cut[:, :, :3].contiguous(), cut[:, :, 3:].contiguous()
 
-    def _cut(self, both: Tensor, crop: Tensor, center: Tensor, flip: Tensor) -> Tensor:
-        affine = torch.zeros(len(both), 2, 3)
-        affine[:, 0, 0], affine[:, 1, 1] = crop[:, 0] * flip, crop[:, 1]
-        affine[:, :, 2] = center
-        grid = F.affine_grid(affine, [len(both), 4, self._side, self._side], align_corners=False)
-        return F.grid_sample(both, grid, mode="bilinear", padding_mode="border", align_corners=False)
+    def _moving(self, center: Tensor, crop: Tensor, chosen: Tensor, generator: torch.Generator) -> Tensor:
+        """Return a place for each frame: over a still it moves evenly, as far as the picture goes. Shape (N, T, 2)."""
+        count, length = chosen.shape
+        speed = self._augmentation.camera * (2 * torch.rand(count, 2, generator=generator) - 1)
+        speed = speed * (chosen[:, :1] == chosen[:, -1:])
+        times = torch.arange(length) - (length - 1) / 2
+        moved = center[:, None] + times[:, None] * speed[:, None]
+        room = (1 - crop)[:, None]
+        return torch.maximum(torch.minimum(moved, room), -room)
 
-    def _foreground(self, index: int, generator: torch.Generator) -> Tensor:
-        """Return one picture's mask; of labels the union of one to three, or of all. Shape (1, S, S)."""
-        mask = self._photographs.masks[index]
-        if not self._photographs.has_labels[index]:
-            return mask.float() / 255
-        labels = mask.unique()
-        labels = labels[labels > 0]
-        count = int(torch.randint(1, 5, (), generator=generator))
-        if count < 4 and len(labels):
-            chosen = labels[torch.randperm(len(labels), generator=generator)[:count]]
-            return torch.isin(mask, chosen).float()
-        return (mask > 0).float()
+    def _cut(self, both: Tensor, crop: Tensor, centers: Tensor, flip: Tensor) -> Tensor:
+        """Cut the same part out of all frames of a clip, each around its center. Shape (N, T, 4, ...)."""
+        length = both.shape[1]
+        affine = torch.zeros(len(both), length, 2, 3)
+        affine[:, :, 0, 0], affine[:, :, 1, 1] = (crop[:, 0] * flip)[:, None], crop[:, 1:]
+        affine[..., 2] = centers
+        flat = both.flatten(0, 1)
+        grid = F.affine_grid(affine.flatten(0, 1), [len(flat), 4, self._side, self._side], align_corners=False)
+        cut = F.grid_sample(flat, grid, mode="bilinear", padding_mode="border", align_corners=False)
+        return cut.view(len(both), length, *cut.shape[1:])
 
     def _changes(self, count: int, generator: torch.Generator) -> Tensor:
         """Draw what is done to foregrounds, as tables. Shape (N, 3, D, D, D)."""
@@ -246,6 +319,20 @@ class CompositeMaker:
 
     def _drawn(self, count: int, share: float, generator: torch.Generator) -> Tensor:
         return torch.rand(count, generator=generator) < share
+
+
+def _ends(clips: Sequence[str]) -> tuple[Tensor, Tensor]:
+    """Return for each picture where its clip begins and where it ends; a clip's pictures lie together. Shape (M,)."""
+    starts = [place for place, name in enumerate(clips) if not place or clips[place - 1] != name]
+    lengths = torch.tensor([*starts[1:], len(clips)]) - torch.tensor(starts)
+    first = torch.tensor(starts).repeat_interleave(lengths)
+    return first, first + lengths.repeat_interleave(lengths) - 1
+
+
+def _mapped(picture: Tensor, tables: Tensor) -> Tensor:
+    """Map all frames of a clip by its table. Shape (N, T, 3, S, S) and (N, 3, D, D, D)."""
+    length = picture.shape[1]
+    return apply_lut3d(picture.flatten(0, 1), tables.repeat_interleave(length, dim=0)).view_as(picture)
 
 
 def _dimmed(tables: Tensor, generator: torch.Generator) -> Tensor:

@@ -6,10 +6,10 @@ import warnings
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -22,6 +22,8 @@ from chromacord.io import FrameSource, open_source
 from chromacord.io.mattes import MatteReader
 from chromacord.io.stills import Codes, RgbReader, read_matte, read_rgb
 from chromacord.types import Frame, Size
+
+Item = TypeVar("Item")
 
 LISTED = 10
 """How many absent files a message names before it only counts."""
@@ -131,6 +133,17 @@ class PictureFiles:
         """Decode the clip. See `ClipFiles.read`."""
         return _stacked(self, size, is_strict=self.is_strict, foreground=self.foreground, spacing=self.spacing)
 
+    def part(self, indices: Sequence[int]) -> "PictureFiles":
+        """Return a clip of some of the frames, in any order; nothing is read."""
+        return replace(
+            self,
+            frames=_picked(self.frames, indices),
+            composites=_picked(self.composites, indices),
+            masks=_picked(self.masks, indices),
+            reals=_picked(self.reals, indices) if self.reals is not None else None,
+            origins=_picked(self.origins, indices) if self.origins else (),
+        )
+
     def _origin(self, index: int) -> str:
         return self.origins[index] if self.origins else ""
 
@@ -238,6 +251,10 @@ class FileDataset:
     def __getitem__(self, index: int) -> Clip:
         """Read a clip. See `ClipDataset.__getitem__`."""
         return self.clips[index].read(self._size)
+
+
+def _picked(values: Sequence[Item], indices: Sequence[int]) -> tuple[Item, ...]:
+    return tuple(values[index] for index in indices)
 
 
 def check_files(clips: Sequence[ClipFiles], *, where: str) -> None:

@@ -51,6 +51,27 @@ class Photographs:
         """Return how many pictures come from each folder."""
         return dict(Counter(_set_of(name) for name in self.names))
 
+    def foreground(self, indices: Tensor, generator: torch.Generator) -> Tensor:
+        """Return the masks of pictures that show the same: of labels the union of one to three, or of all.
+
+        Args:
+            indices: of one picture, or of frames of one clip. Shape (T,).
+            generator: what labels are drawn with.
+
+        Returns:
+            Coverage in [0, 1]. Shape (T, 1, S, S).
+        """
+        mask = self.masks[indices]
+        if not self.has_labels[indices[0]]:
+            return mask.float() / 255
+        labels = mask[0].unique()
+        labels = labels[labels > 0]
+        count = int(torch.randint(1, 5, (), generator=generator))
+        if count < 4 and len(labels):
+            chosen = labels[torch.randperm(len(labels), generator=generator)[:count]]
+            return torch.isin(mask, chosen).float()
+        return (mask > 0).float()
+
     def split(self, share: float) -> tuple["Photographs", "Photographs"]:
         """Divide into pictures to train on and pictures held out, whole clips to either side.
 
@@ -59,7 +80,7 @@ class Photographs:
         Args:
             share: of the pictures to hold out, about.
         """
-        held = torch.tensor([_is_held_out(clip, share) for clip in self.clips], dtype=torch.bool)
+        held = torch.tensor([is_held_out(clip, share) for clip in self.clips], dtype=torch.bool)
         return self.chosen(~held), self.chosen(held)
 
     def chosen(self, which: Tensor) -> "Photographs":
@@ -167,6 +188,7 @@ def _set_of(name: str) -> str:
     return "/".join(name.split("/")[:2])
 
 
-def _is_held_out(name: str, share: float) -> bool:
+def is_held_out(name: str, share: float) -> bool:
+    """Whether a name belongs to the share that is held out; it depends on nothing but the name."""
     digest = hashlib.sha256(name.encode()).digest()
     return int.from_bytes(digest[:4], "big") < share * 2**32

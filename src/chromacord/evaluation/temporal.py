@@ -15,6 +15,7 @@ from torch import Tensor
 
 from chromacord.evaluation.metrics import check_clip
 from chromacord.flow.dis import DISFlow
+from chromacord.flow.spynet import SHIPPED, SPyNetFlow
 from chromacord.flow.warp import warp
 
 TEMPORAL_METRICS = ("tl", "rtl", "flicker")
@@ -38,8 +39,16 @@ class FlowSource(Protocol):
         """
 
 
-FLOW_SOURCES: dict[str, type[FlowSource]] = {"dis": DISFlow}
-"""The sources of flow by the name that a user gives."""
+def flow_sources() -> dict[str, type[FlowSource]]:
+    """Return the sources of flow by the name that a user gives; one that needs weights only where they are shipped."""
+    sources: dict[str, type[FlowSource]] = {"dis": DISFlow}
+    if SPyNetFlow.is_shipped():
+        sources[SHIPPED] = SPyNetFlow
+    return sources
+
+
+FLOW_SOURCES = flow_sources()
+"""What `flow_sources` returned when the program began."""
 
 
 def estimate_flow(real: Tensor, source: FlowSource) -> Tensor:

@@ -1,5 +1,6 @@
 """Harmonization methods, by the name that users give."""
 
+import inspect
 from collections.abc import Iterator, Mapping
 from importlib import import_module
 from typing import Any, NamedTuple
@@ -18,6 +19,8 @@ _CLASSES = {
     "histogram": "Histogram",
     "poisson": "Poisson",
     "shotgrade": "ShotGrade",
+    "issam": "ISSAM",
+    "chen2024": "Chen2024",
 }
 """The class in the module of the same name."""
 
@@ -53,19 +56,38 @@ class MethodInfo(NamedTuple):
     is_global: bool
     """Whether its change of colour is the same everywhere in the picture, so that a .cube file can hold it."""
 
+    is_learned: bool
+    has_weights: bool
+    """Whether it can be used as it is: it is not learned, or its weights are shipped."""
+
 
 def list_methods() -> tuple[MethodInfo, ...]:
     """Describe every method, in the order of `METHODS`."""
     infos = []
     for name, method in METHODS.items():
         first_line = (method.__doc__ or "").strip().splitlines()[0]
-        infos.append(MethodInfo(name, first_line.rstrip("."), method.fitted != "field"))
+        weights = _default_weights(method)
+        has_weights = weights is None or weights in list_weights()
+        infos.append(
+            MethodInfo(name, first_line.rstrip("."), method.fitted != "field", weights is not None, has_weights)
+        )
     return tuple(infos)
 
 
+def methods_with_weights() -> tuple[str, ...]:
+    """Return the names of the methods that can be used as they are, in the order of `METHODS`."""
+    return tuple(info.name for info in list_methods() if info.has_weights)
+
+
+def _default_weights(method: type[Method]) -> str | None:
+    """Return what a learned method's constructor loads if nothing is said; None for methods that are not learned."""
+    parameter = inspect.signature(method).parameters.get("weights")
+    return None if parameter is None else parameter.default
+
+
 def list_cards() -> tuple[Card, ...]:
-    """Return the cards of the weights that are shipped, in the order of their methods in `METHODS`."""
-    order = list(METHODS)
+    """Return the cards of the weights that are shipped, in the order of their methods in `METHODS`, others last."""
+    order = [*METHODS, *sorted({card(name).method for name in list_weights()} - METHODS.keys())]
     cards = [card(name) for name in list_weights()]
     return tuple(sorted(cards, key=lambda each: (order.index(each.method), each.name)))
 
@@ -78,7 +100,8 @@ def load_method(name: str, **options: Any) -> Method:
         **options: more keyword arguments of the method's class.
 
     Raises:
-        InputError: there is no method of that name, it has no such option, or an option cannot have that value.
+        InputError: there is no method of that name, it has no such option, or an option cannot have that value; or
+            no weights are shipped for it and none are named.
     """
     spec = parse_spec(name)
     if spec.name not in METHODS:
@@ -88,6 +111,11 @@ def load_method(name: str, **options: Any) -> Method:
         raise InputError(f"{name!r}: gives the option {twice[0]!r}, which is also an argument; leave one out")
     method, merged = METHODS[spec.name], {**spec.options, **options}
     check_options(spec.name, method, merged)
+    if "weights" not in merged and (weights := _default_weights(method)) not in (None, *list_weights()):
+        raise InputError(
+            f"method {spec.name!r}: there are no weights {weights!r} with this version of chromacord; train them with "
+            f"`chromacord train`, and name the file: {spec.name}:weights=PATH.safetensors"
+        )
     try:
         return method(**merged).eval()
     except InputError:

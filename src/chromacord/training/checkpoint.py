@@ -3,7 +3,6 @@
 from dataclasses import asdict, dataclass
 from io import BytesIO
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -11,13 +10,11 @@ from torch import nn
 
 from chromacord.errors import InputError, UnreadableFileError
 from chromacord.training.recipe import Recipe, Stage, as_values
+from chromacord.weights.published import DAMAGE
 
 CHECKPOINT = "checkpoint.pt"
 
 State = dict[str, Any]
-
-_DAMAGE = (RuntimeError, TypeError, EOFError, OSError, ValueError, LookupError, AttributeError, UnpicklingError)
-"""What torch raises for a file that is none of its own: it depends on where the damage is."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +76,7 @@ def load_checkpoint(folder: Path, recipe: Recipe, fingerprint: str, *, num_proce
         raise UnreadableFileError(f"{path}: cannot be read: {error.strerror}; check the file") from error
     try:
         checkpoint = Checkpoint(**torch.load(BytesIO(content), map_location="cpu", weights_only=True))
-    except _DAMAGE as error:
+    except DAMAGE as error:
         # What torch says of it runs over many lines.
         raise UnreadableFileError(f"{path}: is damaged, or of another version; remove it to start anew") from error
     if checkpoint.num_processes != num_processes:

@@ -19,6 +19,7 @@ from chromacord.errors import InputError
 from chromacord.methods.shotgrade import GradeNetwork
 from chromacord.training.losses import confidence_loss, root_error, squared_error
 from chromacord.training.objectives import Batch
+from chromacord.training.pictures import divided
 from chromacord.training.recipe import Recipe, Stage, check_range, parse
 from chromacord.types import Progress
 
@@ -126,21 +127,20 @@ class GradeObjective:
             progress=progress,
         )
         luts = read_luts(folder / data.luts) if data.luts is not None else {}
-        trained, held_out = _divided(photographs, data.held_out, folder)
+        trained, held_out = divided(photographs, data.held_out, folder)
         self.data: Mapping[str, int] = trained.sets()
         self.fingerprint = hashlib.sha256("\n".join([*photographs.names, *luts]).encode()).hexdigest()
-        step = round(1 / data.held_out_luts) if data.held_out_luts else 0
-        tables = list(luts.values())
+        tables, others = divided_luts(list(luts.values()), data.held_out_luts)
         side = network.side
         self._maker = CompositeMaker(
             trained,
-            [table for number, table in enumerate(tables) if not step or number % step],
+            tables,
             augmentation,
             side=side,
             num_pixels=self._options.num_pixels,
             seed=recipe.seed,
         )
-        self._validation = _validation(held_out, tables[::step] if step else tables, side)
+        self._validation = _validation(held_out, others, side)
 
     @staticmethod
     def check(recipe: Recipe, stage: Stage, *, where: str) -> None:
@@ -203,21 +203,25 @@ def _tables(recipe: Recipe, stage: Stage, *, where: str) -> _Tables:
     return _Tables(parse(GradeData, values, where=f"{where} [data]"), drawn, options)
 
 
-def _divided(photographs: Photographs, share: float, folder: Path) -> tuple[Photographs, Photographs]:
-    """Return what is trained on and what validates; refuse a share that leaves either of them empty."""
-    trained, held_out = photographs.split(share)
-    if not len(trained) or (share and not len(held_out)):
-        raise InputError(
-            f"{folder}: {len(held_out)} of {len(photographs)} pictures are held out at [data] held_out = {share:g}; "
-            f"choose a {'larger share, or 0 to validate on none' if len(trained) else 'smaller share'}"
-        )
-    return trained, held_out
+def divided_luts(tables: list[Cube], share: float) -> tuple[list[Cube], list[Cube]]:
+    """Return the LUTs that are trained on, and those that validate: at a share of 0 all of them do both."""
+    if not share:
+        return tables, tables
+    step = round(1 / share)
+    return [table for number, table in enumerate(tables) if number % step], tables[::step]
 
 
 def _validation(held_out: Photographs, tables: list[Cube], side: int) -> list[CompositeBatch]:
     if not len(held_out):
         return []
-    plain = replace(
+    maker = CompositeMaker(held_out, tables, plain_augmentation(), side=side, seed=_VALIDATION_SEED)
+    generator = torch.Generator().manual_seed(_VALIDATION_SEED)
+    return [maker.draw(_VALIDATION_BATCH, generator) for _ in range(_VALIDATION_BATCHES)]
+
+
+def plain_augmentation() -> Augmentation:
+    """Return how composites that validate are made: recoloured as HYouTube's were, and nothing else."""
+    return replace(
         Augmentation(),
         lut_share=1.0,
         enhanced_share=1.0,
@@ -229,6 +233,3 @@ def _validation(held_out: Photographs, tables: list[Cube], side: int) -> list[Co
         inverted_share=0.0,
         num_looks=_VALIDATION_LOOKS,
     )
-    maker = CompositeMaker(held_out, tables, plain, side=side, seed=_VALIDATION_SEED)
-    generator = torch.Generator().manual_seed(_VALIDATION_SEED)
-    return [maker.draw(_VALIDATION_BATCH, generator) for _ in range(_VALIDATION_BATCHES)]

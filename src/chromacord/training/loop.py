@@ -81,6 +81,8 @@ def train(
     checkpoint = load_checkpoint(output, recipe, objective.fingerprint, num_processes=processes)
     # All processes must have read the same checkpoint before the main one writes the next.
     accelerator.wait_for_everyone()
+    if checkpoint is None and recipe.start is not None:
+        weights.fit_part(objective.module, weights.state_dict(recipe.start), source=recipe.start)
     with ExitStack() as stack:
         done = checkpoint.step + sum(s.steps for s in recipe.stages[: checkpoint.stage]) if checkpoint else 0
         log = stack.enter_context(RunLog(output, step=done)) if accelerator.is_main_process else None

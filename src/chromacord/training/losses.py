@@ -3,6 +3,9 @@
 import torch.nn.functional as F
 from torch import Tensor
 
+PAPERS_AREA = 256 * 256
+"""Pixels of the frames that published losses are set for."""
+
 
 def squared_error(harmonized: Tensor, real: Tensor) -> Tensor:
     """Return each sample's mean squared error. Shape (N, C, ...) to (N,)."""
@@ -35,3 +38,35 @@ def confidence_loss(confidence: Tensor, after: Tensor, before: Tensor) -> Tensor
     """
     helped = (after.detach() < before).to(confidence)
     return F.binary_cross_entropy(confidence.clamp(1e-4, 1 - 1e-4), helped)
+
+
+def foreground_normalized(error: Tensor, mask: Tensor, *, least_area: float) -> Tensor:
+    """Return each frame's error, summed up over the whole frame and divided by the foreground's values.
+
+    With squared errors of pictures that are not laid over their background it is FN-MSE (Sofiiuk et al., "Foreground-
+    aware Semantic Representations for Image Harmonization", 2021, equation 3).
+
+    Args:
+        error: not negative. Shape (N, C, H, W).
+        mask: foreground weight. Shape (N, 1, H, W).
+        least_area: pixels that a foreground counts for at the least, in a frame of 256 x 256; of other frames the same
+            share.
+
+    Returns:
+        Shape (N,).
+    """
+    channels, height, width = error.shape[1:]
+    least = least_area * height * width / PAPERS_AREA
+    return error.sum(dim=(1, 2, 3)) / (channels * mask.sum(dim=(1, 2, 3)).clamp_min(least))
+
+
+def end_point_error(flow: Tensor, target: Tensor, weight: Tensor) -> Tensor:
+    """Return the mean distance between the ends of two flows, in pixels. It is 0.01 where they are equal.
+
+    Args:
+        flow, target: Shape (N, 2, H, W).
+        weight: of each pixel. Shape (N, 1, H, W).
+    """
+    # A hundredth of a pixel: nearer than that, a distance has no direction to go.
+    distance = ((flow - target).square().sum(dim=1, keepdim=True) + 1e-4).sqrt()
+    return (weight * distance).sum() / weight.sum().clamp_min(1e-6)

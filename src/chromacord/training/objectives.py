@@ -66,7 +66,12 @@ class Objective(Protocol):
         """
 
 
-OBJECTIVES = {"grade": ("chromacord.training.grading", "GradeObjective")}
+OBJECTIVES = {
+    "grade": ("chromacord.training.grading", "GradeObjective"),
+    "harmonize_frames": ("chromacord.training.harmonizing", "FramesObjective"),
+    "harmonize_clips": ("chromacord.training.harmonizing", "ClipsObjective"),
+    "flow": ("chromacord.training.flow", "FlowObjective"),
+}
 """Module and class by the name in recipes; a module is imported when it is asked for. A class is built with recipe,
 stage, folder of the data, and `progress`."""
 

@@ -2,6 +2,7 @@
 
 import copy
 import math
+from itertools import chain
 
 import torch
 from torch import nn
@@ -48,7 +49,9 @@ def update_average(average: nn.Module, module: nn.Module, *, decay: float, step:
         step: counted from 0.
     """
     kept = min(decay, (step + 1) / (step + 10))
-    for mean, value in zip(average.state_dict().values(), module.state_dict().values(), strict=True):
+    # Not the state's values: there, weights that two layers share stand twice, and would move twice as far.
+    means, values = (chain(each.parameters(), each.buffers()) for each in (average, module))
+    for mean, value in zip(means, values, strict=True):
         if mean.is_floating_point():
             mean.lerp_(value.to(mean), 1 - kept)
         else:

@@ -106,6 +106,9 @@ class Recipe:
     seed: int = 0
     precision: Precision = "fp32"
     title: str = ""
+    start: str | None = None
+    """A .safetensors file with weights for all of the network, or for a part of it, that training starts from."""
+
     data: Mapping[str, Any] = field(default_factory=dict)
     network: Mapping[str, Any] = field(default_factory=dict)
 

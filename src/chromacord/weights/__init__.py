@@ -18,7 +18,18 @@ from torch import Tensor, nn
 from chromacord.errors import InputError, MissingFileError, OutputError, UnreadableFileError
 from chromacord.weights.cards import Card, Figures, TrainingData, parse_card
 
-__all__ = ["Card", "Figures", "TrainingData", "card", "list_weights", "load_into", "save", "state_dict"]
+__all__ = [
+    "Card",
+    "Figures",
+    "TrainingData",
+    "card",
+    "fit",
+    "fit_part",
+    "list_weights",
+    "load_into",
+    "save",
+    "state_dict",
+]
 
 FOLDER: Traversable = resources.files(__name__)
 """Where shipped weights lie."""
@@ -83,21 +94,59 @@ def load_into(module: nn.Module, source: str | Path) -> None:
     Raises:
         InputError: the weights cannot be read, or are those of another module; names what does not fit.
     """
-    state, wanted = state_dict(source), module.state_dict()
+    fit(module, state_dict(source), source=source)
+
+
+def fit(
+    module: nn.Module, state: Mapping[str, Tensor], *, source: str | Path, names: Mapping[str, str] | None = None
+) -> None:
+    """Give a module tensors that were read already; they must fit in every key and shape.
+
+    Args:
+        module: is changed.
+        state: tensors by key. Any shape.
+        source: where they come from, for the message.
+        names: the key in `state` for each key of the module, where others named them; None: they are the same.
+
+    Raises:
+        InputError: they are those of another module; names what does not fit, by the keys of `state`.
+    """
+    wanted = module.state_dict()
+    keys = {key: names[key] if names is not None else key for key in wanted}
     faults = {
-        "missing": [key for key in wanted if key not in state],
-        "unexpected": sorted(state.keys() - wanted.keys()),
+        "missing": [key for key in keys.values() if key not in state],
+        "unexpected": sorted(state.keys() - set(keys.values())),
         "of another shape": [
-            f"{key} {tuple(state[key].shape)} for {tuple(tensor.shape)}"
+            f"{keys[key]} {tuple(state[keys[key]].shape)} for {tuple(tensor.shape)}"
             for key, tensor in wanted.items()
-            if key in state and state[key].shape != tensor.shape
+            if keys[key] in state and state[keys[key]].shape != tensor.shape
         ],
     }
-    said = [f"{what}: {_first(keys)}" for what, keys in faults.items() if keys]
+    said = [f"{what}: {_first(found)}" for what, found in faults.items() if found]
     if said:
         kind = type(module).__name__
         raise InputError(f"{source}: does not fit {kind} ({'; '.join(said)}); give weights that were trained for it")
-    module.load_state_dict(state)
+    module.load_state_dict({key: state[name] for key, name in keys.items()})
+
+
+def fit_part(module: nn.Module, state: Mapping[str, Tensor], *, source: str | Path) -> None:
+    """Give a module tensors for a part of it; the rest stays as it is.
+
+    Args:
+        module: is changed.
+        state: tensors by key, of which the module has all. Any shape.
+        source: where they come from, for the message.
+
+    Raises:
+        InputError: there are none, or the module does not have one of them, or in another shape; names the first.
+    """
+    whole = module.state_dict()
+    others = [key for key, tensor in state.items() if key not in whole or whole[key].shape != tensor.shape]
+    if others or not state:
+        kind = type(module).__name__
+        what = f"has {_first(others)}, which it has not, or in another shape" if others else "is empty"
+        raise InputError(f"{source}: is no part of {kind}: {what}; give weights that were trained for a part of it")
+    module.load_state_dict({**whole, **state})
 
 
 def save(state: Mapping[str, Tensor], path: Path) -> str:

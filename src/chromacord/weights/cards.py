@@ -75,7 +75,7 @@ class Card:
 
     name: str
     method: str
-    """The name of the method that they belong to."""
+    """The name of the method, or of the source of flow, that they belong to."""
 
     title: str
     licence: str
@@ -99,10 +99,13 @@ class Card:
     limits: tuple[str, ...]
     """What the weights are not good for, a line each."""
 
+    use: str = ""
+    """Of the command line, where it is not the method's option `weights` that takes them."""
+
     def describe(self) -> str:
         """Return the card as lines of text, for people."""
         rows: list[tuple[str, str]] = [
-            ("use", f"--method {self.method}:weights={self.name}"),
+            ("use", self.use or f"--method {self.method}:weights={self.name}"),
             ("licence", self.licence),
             ("parameters", f"{self.num_parameters:,}"),
             ("recipe", f"{self.recipe} at {self.commit}"),
@@ -147,6 +150,7 @@ def parse_card(content: bytes, *, where: str) -> Card:
         training=table.mapping("training", (str, int, float)),
         figures=tuple(_figures(each) for each in table.tables("figures")),
         limits=table.lines("limits"),
+        use=table.text("use") if table.has("use") else "",
     )
     table.refuse_others()
     if not re.fullmatch("[0-9a-f]{64}", card.sha256):

@@ -1,0 +1,1 @@
+"""Blocks that networks are built of; what one method alone uses, and is short, stays in that method's file."""

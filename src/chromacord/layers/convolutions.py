@@ -1,0 +1,57 @@
+"""Convolutions with what follows them, and how their weights start."""
+
+from torch import Tensor, nn
+
+
+class ConvBlock(nn.Module):
+    """A 3 x 3 convolution that keeps the size, batch norm where wanted, and a rectifier."""
+
+    def __init__(self, inputs: int, outputs: int, *, is_normed: bool, bias: bool = True) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(inputs, outputs, 3, padding=1, bias=bias)
+        self.norm = nn.BatchNorm2d(outputs) if is_normed else None
+        self.activation = nn.ReLU(inplace=True)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Filter features. Shape (N, inputs, H, W) to (N, outputs, H, W)."""
+        features = self.conv(features)
+        if self.norm is not None:
+            features = self.norm(features)
+        activated: Tensor = self.activation(features)
+        return activated
+
+
+class ResidualBlock(nn.Module):
+    """Two convolutions whose result is added to what came in: x + conv(relu(conv(x))), without norm.
+
+    Wang et al., "ESRGAN" (2018), whose weights start at a tenth of He's, so that a chain of blocks starts as little
+    more than the identity.
+    """
+
+    def __init__(self, width: int, *, scale: float = 0.1) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(width, width, 3, padding=1)
+        self.second = nn.Conv2d(width, width, 3, padding=1)
+        self.activation = nn.ReLU(inplace=True)
+        for conv in (self.first, self.second):
+            nn.init.kaiming_normal_(conv.weight)
+            conv.weight.data *= scale
+            nn.init.zeros_(conv.bias)  # type: ignore[arg-type]
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Add to features. Shape (N, width, H, W), same out."""
+        mixed: Tensor = features + self.second(self.activation(self.first(features)))
+        return mixed
+
+
+def start_with_xavier(module: nn.Module) -> None:
+    """Draw the weights of all convolutions and linear layers as iSSAM does: N(0, 2 / (fan in + fan out)), biases 0.
+
+    Batch norms stay at 1 and 0. Only parameters are touched: iSSAM's own initialiser also overwrites the fixed kernel
+    that smooths masks with noise.
+    """
+    for layer in module.modules():
+        if isinstance(layer, nn.Conv2d | nn.Linear):
+            nn.init.xavier_normal_(layer.weight)
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)

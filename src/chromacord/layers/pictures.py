@@ -1,0 +1,58 @@
+"""What goes into a network and comes out of it: the range of its colours, and sizes that it can halve."""
+
+import torch.nn.functional as F
+from torch import Tensor
+
+_MEAN, _DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+"""Of ImageNet's red, green and blue in [0, 1]."""
+
+
+def normalize(picture: Tensor) -> Tensor:
+    """Bring RGB in [0, 1] to ImageNet's mean 0 and deviation 1.
+
+    Args:
+        picture: Shape (N, 3, H, W).
+    """
+    mean, deviation = _statistics(picture)
+    return (picture - mean) / deviation
+
+
+def denormalize(picture: Tensor) -> Tensor:
+    """Bring normalised RGB back; does not clamp.
+
+    Args:
+        picture: Shape (N, 3, H, W).
+    """
+    mean, deviation = _statistics(picture)
+    return picture * deviation + mean
+
+
+def padded(picture: Tensor, multiple: int) -> Tensor:
+    """Repeat the last row and column until height and width are multiples of a number.
+
+    Args:
+        picture: Shape (N, C, H, W).
+        multiple: what a network needs that halves its input several times.
+    """
+    height, width = picture.shape[-2:]
+    below, right = -height % multiple, -width % multiple
+    return F.pad(picture, (0, right, 0, below), mode="replicate") if below or right else picture
+
+
+def resized_mask(mask: Tensor, features: Tensor) -> Tensor:
+    """Return a mask at the size of features, bilinearly, corners on corners.
+
+    Args:
+        mask: Shape (N, 1, H, W).
+        features: Shape (N, C, h, w).
+
+    Returns:
+        Of the features' type. Shape (N, 1, h, w).
+    """
+    if mask.shape[-2:] != features.shape[-2:]:
+        mask = F.interpolate(mask, features.shape[-2:], mode="bilinear", align_corners=True)
+    return mask.to(features.dtype)
+
+
+def _statistics(like: Tensor) -> tuple[Tensor, Tensor]:
+    return like.new_tensor(_MEAN)[:, None, None], like.new_tensor(_DEVIATION)[:, None, None]

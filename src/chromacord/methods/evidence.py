@@ -1,0 +1,24 @@
+"""Where a picture says nothing of what its foreground should look like, learned methods leave it as it is."""
+
+import torch
+from torch import Tensor
+
+from chromacord.color.statistics import has_both_sides
+
+_FLAT = 1e-6
+"""Variance of colours below which a picture counts as one colour: a quarter of an 8-bit level, squared."""
+
+
+def kept_without_evidence(harmonized: Tensor, composite: Tensor, mask: Tensor) -> Tensor:
+    """Return the composites of frames that have no foreground, no background, or one colour alone.
+
+    A network gives something for them too: it has never seen any.
+
+    Args:
+        harmonized: of all frames. Shape (N, 3, H, W).
+        composite: Shape (N, 3, H, W).
+        mask: Shape (N, 1, H, W).
+    """
+    deviation = composite - composite.mean(dim=(2, 3), keepdim=True)
+    usable = has_both_sides(mask) & (deviation.square().mean(dim=(1, 2, 3)) > _FLAT)
+    return torch.where(usable[:, None, None, None], harmonized, composite)

@@ -1,0 +1,105 @@
+"""iSSAM, which tables of video harmonization call iS2AM.
+
+Sofiiuk, Popenova and Konushin, "Foreground-aware Semantic Representations for Image Harmonization", WACV 2021,
+https://arxiv.org/abs/2006.00809. The improved SSAM network for 256 x 256 that CO2Net and Chen et al. 2024 build on
+(`chromacord.layers.unet`): a U-Net of 2,185,340 parameters with spatial-separated attention at its finest scale, and a
+head that mixes the composite with a new picture.
+
+Differs from the authors' code in one place: the kernel that smooths the mask is a true Gaussian. Their initialiser
+overwrites it with noise, which is then saved with the weights; published checkpoints keep theirs when they are loaded.
+"""
+
+import re
+from pathlib import Path
+
+from torch import Tensor
+
+from chromacord.color.alpha import over
+from chromacord.layers.pictures import denormalize
+from chromacord.layers.ssam import SSAM
+from chromacord.layers.unet import WIDTHS, HarmonizationNetwork
+from chromacord.methods.base import Method, Prediction, State, Window
+from chromacord.methods.evidence import kept_without_evidence
+from chromacord.types import Size
+from chromacord.weights import fit, load_into
+from chromacord.weights.published import SUFFIXES, read_checkpoint
+
+_PUBLISHED = (
+    (r"^encoder\.blocks\.([01])\.(\d)\.", r"encoder.block\1.convs.block.\2."),
+    (r"^encoder\.blocks\.(\d)\.(\d)\.", r"encoder.blocks_connected.block\1.convs.block.\2."),
+    (r"^decoder\.(\d)\.up\.", r"decoder.up_blocks.\1.upconv.1."),
+    (r"^decoder\.(\d)\.convs\.(\d)\.", r"decoder.up_blocks.\1.convs.block.\2."),
+    (
+        r"^decoder\.(\d)\.attention\.0\.(background|foreground|mix)\.",
+        r"decoder.up_blocks.\1.attention.\2_gate.attention_transform.",
+    ),
+    (r"^decoder\.(\d)\.attention\.0\.learned\.", r"decoder.up_blocks.\1.attention.learning_block."),
+    (r"^decoder\.(\d)\.attention\.0\.kernel$", r"decoder.up_blocks.\1.attention.mask_blurring.weight"),
+    (r"^head\.share\.", "decoder.conv_attention."),
+    (r"^head\.color\.", "decoder.to_rgb."),
+    (r"\.conv\.", ".block.0."),
+    (r"\.norm\.", ".block.1."),
+)
+"""How our names of weights become the authors', one after another."""
+
+
+def issam_network() -> HarmonizationNetwork:
+    """Build the network, with weights as training starts from."""
+    finest = len(WIDTHS) - 2
+    return HarmonizationNetwork(after_join={finest: (SSAM(2 * WIDTHS[0]),)})
+
+
+def published_key(key: str) -> str:
+    """Return what the authors' checkpoints call one of our weights."""
+    for pattern, replacement in _PUBLISHED:
+        key = re.sub(pattern, replacement, key)
+    return key
+
+
+def load_weights(network: HarmonizationNetwork, source: str) -> None:
+    """Give the network weights: ours, or those of a checkpoint that the authors, or CO2Net's, published.
+
+    Args:
+        network: is changed.
+        source: the name of shipped weights, or the path of a .safetensors file or of one that `torch.save` wrote.
+
+    Raises:
+        InputError: they cannot be read, or are of another network: names the first keys that differ.
+    """
+    if source.endswith(SUFFIXES):
+        names = {key: published_key(key) for key in network.state_dict()}
+        fit(network, read_checkpoint(Path(source).expanduser()), source=source, names=names)
+    else:
+        load_into(network, source)
+
+
+class ISSAM(Method):
+    """Harmonize each frame by itself with a U-Net and spatial-separated attention (iSSAM, Sofiiuk 2021).
+
+    Args:
+        weights: shipped weights, the path of a .safetensors file, or of a checkpoint that the authors published
+            (.pth). None: not trained.
+        working_side: height and width of the pictures that it looks at; weights know one size best.
+    """
+
+    def __init__(self, weights: str | None = "issam", *, working_side: int = 256) -> None:
+        super().__init__()
+        if working_side < 1:
+            raise ValueError(f"working_side must be 1 or more, got {working_side}")
+        self.window, self.working_size = Window(), Size(working_side, working_side)
+        self.network = issam_network()
+        if weights is not None:
+            load_weights(self.network, weights)
+
+    def forward(self, composite: Tensor, mask: Tensor, state: State = None) -> Prediction:  # noqa: ARG002
+        """Harmonize every frame.
+
+        Args:
+            composite: RGB in [0, 1]. Shape (B, L, 3, H, W), L, H and W free.
+            mask: foreground weight. Shape (B, L, 1, H, W).
+            state: not looked at.
+        """
+        frames, weight = composite.flatten(0, 1), mask.flatten(0, 1)
+        picture = denormalize(self.network(frames, weight).picture).clamp(0, 1)
+        harmonized = kept_without_evidence(over(picture, frames, weight), frames, weight)
+        return Prediction(harmonized.view_as(composite))

@@ -1,0 +1,156 @@
+"""What pixel methods learn from: composites made on the fly, or those of HYouTube and iHarmony4."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Literal, NamedTuple, Protocol
+
+import torch
+
+from chromacord.data import FileDataset
+from chromacord.data.augment import Augmentation, ClipBatch, CompositeMaker
+from chromacord.data.hyoutube import open_hyoutube
+from chromacord.data.iharmony4 import open_iharmony4
+from chromacord.data.luts import read_luts
+from chromacord.data.photographs import load_photographs
+from chromacord.data.recorded import RecordedClips, divided_clips
+from chromacord.errors import InputError
+from chromacord.training.grading import GradeData, divided_luts, plain_augmentation
+from chromacord.training.pictures import divided
+from chromacord.training.recipe import check_range
+from chromacord.types import Progress, Size
+
+_VALIDATION_SEED = 20
+
+
+@dataclass(frozen=True)
+class ClipData(GradeData):
+    """The table [data] of a recipe."""
+
+    layout: Literal["photographs", "hyoutube", "iharmony4"] = "photographs"
+    """What the folder holds: pictures with masks, of which composites are made; or composites in one of two layouts, of
+    which `split` is trained on."""
+
+    side: int = 256
+    """Height and width of the composites."""
+
+    split: str = "train"
+    num_readers: int = 4
+    """Threads that decode pictures of HYouTube and iHarmony4."""
+
+    num_validated: int = 64
+    """Frames that validate, in windows."""
+
+    def __post_init__(self) -> None:
+        """Refuse values that leave nothing to train on.
+
+        Raises:
+            InputError: names the value.
+        """
+        super().__post_init__()
+        for name in ("side", "num_readers", "num_validated"):
+            check_range(name, getattr(self, name), 1)
+
+
+class ClipSource(Protocol):
+    """What windows are drawn from."""
+
+    def draw_clips(self, count: int, length: int, generator: torch.Generator) -> ClipBatch:
+        """Draw windows. See `CompositeMaker.draw_clips`."""
+
+
+class Sources(NamedTuple):
+    """What trains, and what validates."""
+
+    trained: ClipSource
+    held_out: ClipSource | None
+    """None: nothing does."""
+
+    sets: Mapping[str, int]
+    """Pictures of each set that is trained on."""
+
+    fingerprint: str
+
+
+def open_sources(
+    data: ClipData,
+    augmentation: Augmentation,
+    folder: Path,
+    *,
+    seed: int,
+    progress: Callable[[Progress], object] | None = None,
+) -> Sources:
+    """Open what a recipe trains on.
+
+    Args:
+        data: the recipe's table.
+        augmentation: how composites are made; of no use where they are there.
+        folder: of the training data.
+        seed: of the random looks.
+        progress: called while pictures are read.
+
+    Raises:
+        InputError: the folder does not hold what the table says, or nothing of it trains.
+    """
+    if data.layout == "photographs":
+        return _made(data, augmentation, folder, seed, progress)
+    opened = open_hyoutube if data.layout == "hyoutube" else open_iharmony4
+    return _recorded(data, opened(folder, split=data.split, size=None))
+
+
+def _made(
+    data: ClipData,
+    augmentation: Augmentation,
+    folder: Path,
+    seed: int,
+    progress: Callable[[Progress], object] | None,
+) -> Sources:
+    photographs = load_photographs(
+        folder,
+        side=data.picture_side,
+        use=data.use,
+        licences=data.licences,
+        without=data.without,
+        progress=progress,
+    )
+    luts = read_luts(folder / data.luts) if data.luts is not None else {}
+    trained, held_out = divided(photographs, data.held_out, folder)
+    tables, others = divided_luts(list(luts.values()), data.held_out_luts)
+    maker = CompositeMaker(trained, tables, augmentation, side=data.side, seed=seed)
+    plain = replace(plain_augmentation(), spacing=augmentation.spacing)
+    validating = None
+    if len(held_out):
+        validating = CompositeMaker(held_out, others, plain, side=data.side, seed=_VALIDATION_SEED)
+    return Sources(maker, validating, trained.sets(), _digest([*photographs.names, *luts]))
+
+
+def _recorded(data: ClipData, dataset: FileDataset) -> Sources:
+    trained, held_out = divided_clips(dataset, data.held_out)
+    options: dict[str, Any] = {"size": Size(data.side, data.side), "num_readers": data.num_readers}
+    if data.held_out and not held_out:
+        raise InputError(
+            f"{dataset.name}: no clip is held out at [data] held_out = {data.held_out:g}; choose more, or 0"
+        )
+    source = RecordedClips(trained, **options)
+    return Sources(
+        source, RecordedClips(held_out, **options) if held_out else None, source.sets(), _digest(dataset.names)
+    )
+
+
+def validation_windows(source: ClipSource | None, num_frames: int, length: int) -> Iterable[ClipBatch]:
+    """Iterate over the windows that validate, always the same ones.
+
+    Args:
+        source: what they are drawn from; None: none are.
+        num_frames: of all windows, about.
+        length: frames of each.
+    """
+    if source is not None:
+        generator = torch.Generator().manual_seed(_VALIDATION_SEED)
+        for _ in range(max(1, num_frames // length)):
+            yield source.draw_clips(1, length, generator)
+
+
+def _digest(names: Sequence[str]) -> str:
+    return sha256("\n".join(names).encode()).hexdigest()

@@ -1,0 +1,270 @@
+"""What iSSAM and the paper's network learn: frames one by one (stage 1), and windows of frames (stage 2).
+
+Chen et al. 2024, section 4.2: stage 1 by the foreground-normalised squared error of Sofiiuk et al. 2021, stage 2 by the
+absolute error.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from inspect import signature
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from chromacord.color.alpha import over
+from chromacord.data.augment import Augmentation, ClipBatch
+from chromacord.errors import InputError
+from chromacord.flow.spynet import SHIPPED, SPyNet, load_weights
+from chromacord.layers.pictures import denormalize, normalize
+from chromacord.methods import METHODS
+from chromacord.methods.chen2024_network import Chen2024Network
+from chromacord.methods.spec import check_options
+from chromacord.training.clips import ClipData, open_sources, validation_windows
+from chromacord.training.losses import foreground_normalized
+from chromacord.training.objectives import Batch
+from chromacord.training.recipe import Recipe, Stage, parse
+from chromacord.types import Progress
+
+_VIDEO = "chen2024"
+"""The method that has a second stage."""
+
+_TRAINED = ("issam", _VIDEO)
+
+
+@dataclass(frozen=True)
+class FramesOptions:
+    """The options of a stage that learns frames."""
+
+    least_area: float = 1000.0
+    """Pixels of a frame of 256 x 256 that a foreground counts for at the least."""
+
+    augmentation: Mapping[str, Any] = field(default_factory=dict)
+    """What this stage draws otherwise than [data.augmentation] says."""
+
+    def __post_init__(self) -> None:
+        """Refuse an area that divides by nothing.
+
+        Raises:
+            InputError: names it.
+        """
+        if not self.least_area > 0:
+            raise InputError(f"least_area must be above 0, got {self.least_area}")
+
+
+@dataclass(frozen=True)
+class ClipsOptions(FramesOptions):
+    """The options of a stage that learns windows."""
+
+    region: Literal["frame", "foreground"] = "frame"
+    """The absolute error's mean over the whole frame, or over the foreground's area (with `least_area`)."""
+
+    train_image: bool = False
+    """Train encoder and harmonization too; the paper does not say."""
+
+    train_flow: bool = False
+    """Train the estimator of flow too: without pretrained weights it knows nothing (table 2, row 4)."""
+
+
+class _Tables(NamedTuple):
+    """What a recipe says of a stage, in parts."""
+
+    data: ClipData
+    augmentation: Augmentation
+    options: FramesOptions
+
+
+class FramesObjective:
+    """Stage 1: FN-MSE of whole pictures, normalised, not laid over their background. See `Objective`."""
+
+    options_class: type[FramesOptions] = FramesOptions
+
+    def __init__(
+        self, recipe: Recipe, stage: Stage, folder: Path, *, progress: Callable[[Progress], object] | None = None
+    ) -> None:
+        """Build the network and open the data.
+
+        Args:
+            recipe: of the run.
+            stage: of the recipe.
+            folder: of the training data.
+            progress: called while pictures are read.
+
+        Raises:
+            InputError: the folder does not hold what the recipe says.
+        """
+        tables = _tables(recipe, stage, self.options_class, where=f"recipe {recipe.name}")
+        self._data = tables.data
+        self._is_video = recipe.method == _VIDEO
+        torch.manual_seed(recipe.seed)
+        module = _network(recipe)
+        # Convolutions in half precision are a tenth faster so, also on a CPU.
+        self.module: nn.Module = module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._freeze(tables.options)
+        sources = open_sources(tables.data, tables.augmentation, folder, seed=recipe.seed, progress=progress)
+        self._trained, self._held_out = sources.trained, sources.held_out
+        self.data, self.fingerprint = sources.sets, sources.fingerprint
+        self._options = tables.options
+
+    @classmethod
+    def check(cls, recipe: Recipe, stage: Stage, *, where: str) -> None:
+        """Refuse tables of a recipe that cannot be used. See `Objective.check`."""
+        _tables(recipe, stage, cls.options_class, where=where)
+        if recipe.method not in _TRAINED:
+            raise InputError(
+                f"{where}: the objective {stage.objective!r} trains {' or '.join(_TRAINED)}, not {recipe.method!r}"
+            )
+        if fixed := [name for name in ("weights", "working_side", "hop") if name in recipe.network]:
+            raise InputError(f"{where} [network]: {fixed[0]} is no matter of training; leave it out")
+        try:
+            check_options(recipe.method, METHODS[recipe.method], recipe.network)
+            _network(recipe)
+        except InputError as error:
+            raise InputError(f"{where} [network]: {error}") from error
+
+    def batch(self, count: int, seed: int) -> Batch:
+        """Return composites, masks and real frames. Shape (N, 1, C, S, S) each."""
+        return tuple(self._trained.draw_clips(count, 1, torch.Generator().manual_seed(seed)))
+
+    def loss(self, module: nn.Module, batch: Batch) -> tuple[Tensor, Mapping[str, Tensor]]:
+        """Return the loss of one batch. See `Objective.loss`. Shape (N, 1, C, S, S)."""
+        clips = ClipBatch(*batch)
+        picture = self._pictures(module, clips)
+        real, mask = clips.real.flatten(0, 1), clips.mask.flatten(0, 1)
+        squared = (picture - normalize(real)).square()
+        loss = foreground_normalized(squared, mask, least_area=self._options.least_area).mean()
+        return loss, {"loss": loss.detach()}
+
+    @torch.inference_mode()
+    def validate(self, module: nn.Module) -> Mapping[str, float]:
+        """Return errors of foregrounds that are held out, on the 0-255 scale. See `Objective.validate`."""
+        device = next(module.parameters()).device
+        after: list[Tensor] = []
+        before: list[Tensor] = []
+        for windows in validation_windows(self._held_out, self._data.num_validated, self._length()):
+            clips = ClipBatch(*(part.to(device) for part in windows))
+            mask, real, composite = (part.flatten(0, 1) for part in (clips.mask, clips.real, clips.composite))
+            harmonized = self._harmonized(module, clips).clamp(0, 1).flatten(0, 1)
+            if len(harmonized) != len(real):
+                places = slice(self._length() // 2, self._length() // 2 + 1)
+                mask, real, composite = mask[places], real[places], composite[places]
+            for errors, frames in ((after, harmonized), (before, composite)):
+                errors.append(foreground_normalized((frames - real).square(), mask, least_area=1.0))
+        if not after:
+            return {}
+        squared, composed = (255**2 * float(torch.cat(errors).mean()) for errors in (after, before))
+        return {"fmse": squared, "composite_fmse": composed, "ratio": squared / max(composed, 1e-9)}
+
+    def _freeze(self, options: FramesOptions) -> None:  # noqa: ARG002
+        """Leave alone what is of no use to single frames."""
+        if self._is_video:
+            for part in (self.module.temporal, self.module.flow):
+                if isinstance(part, nn.Module):
+                    part.requires_grad_(requires_grad=False)
+
+    def _length(self) -> int:
+        return 1
+
+    def _pictures(self, module: nn.Module, clips: ClipBatch) -> Tensor:
+        """Return whole pictures, normalised. Shape (N * T, 3, S, S)."""
+        if self._is_video:
+            video: Tensor = module(clips.composite, clips.mask, stage=1)
+            return video.flatten(0, 1)
+        picture: Tensor = module(clips.composite.flatten(0, 1), clips.mask.flatten(0, 1)).picture
+        return picture
+
+    def _harmonized(self, module: nn.Module, clips: ClipBatch) -> Tensor:
+        """Return frames in [0, 1], laid over their background. Shape (N, T, 3, S, S)."""
+        picture = denormalize(self._pictures(module, clips)).view_as(clips.composite)
+        return over(picture, clips.composite, clips.mask)
+
+
+class ClipsObjective(FramesObjective):
+    """Stage 2: the absolute error of windows, laid over their background; stage 1 is frozen. See `Objective`."""
+
+    options_class = ClipsOptions
+
+    def __init__(
+        self, recipe: Recipe, stage: Stage, folder: Path, *, progress: Callable[[Progress], object] | None = None
+    ) -> None:
+        """Build the network and open the data. See `FramesObjective`."""
+        self._num_frames = _num_frames(recipe)
+        super().__init__(recipe, stage, folder, progress=progress)
+
+    @classmethod
+    def check(cls, recipe: Recipe, stage: Stage, *, where: str) -> None:
+        """Refuse tables of a recipe that cannot be used. See `Objective.check`."""
+        super().check(recipe, stage, where=where)
+        if recipe.method != _VIDEO or recipe.network.get("stage", 2) != 2:
+            raise InputError(f"{where}: windows are learned by {_VIDEO} with stage 2 alone; set method and [network]")
+        options = _tables(recipe, stage, cls.options_class, where=where).options
+        is_first = stage == recipe.stages[0]
+        if is_first and recipe.start is None and isinstance(options, ClipsOptions) and not options.train_image:
+            raise InputError(
+                f"{where}: builds on frames that are harmonized already; give the weights of such a run with --start, "
+                "or put a stage harmonize_frames before it"
+            )
+
+    def batch(self, count: int, seed: int) -> Batch:
+        """Return composites, masks and real frames. Shape (N, T, C, S, S) each."""
+        return tuple(self._trained.draw_clips(count, self._num_frames, torch.Generator().manual_seed(seed)))
+
+    def loss(self, module: nn.Module, batch: Batch) -> tuple[Tensor, Mapping[str, Tensor]]:
+        """Return the loss of one batch. See `Objective.loss`. Shape (N, T, C, S, S)."""
+        clips = ClipBatch(*batch)
+        harmonized = self._harmonized(module, clips)
+        places = slice(None) if harmonized.shape[1] == self._num_frames else self._middle()
+        error = (harmonized - clips.real[:, places]).abs().flatten(0, 1)
+        if isinstance(self._options, ClipsOptions) and self._options.region == "foreground":
+            mask = clips.mask[:, places].flatten(0, 1)
+            loss = foreground_normalized(error, mask, least_area=self._options.least_area).mean()
+        else:
+            loss = error.mean()
+        return loss, {"loss": loss.detach()}
+
+    def _freeze(self, options: FramesOptions) -> None:
+        assert isinstance(options, ClipsOptions)
+        for name, is_trained in (("image", options.train_image), ("flow", options.train_flow)):
+            part = getattr(self.module, name)
+            if part is not None:
+                part.requires_grad_(requires_grad=is_trained)
+
+    def _length(self) -> int:
+        return self._num_frames
+
+    def _middle(self) -> slice:
+        return slice(self._num_frames // 2, self._num_frames // 2 + 1)
+
+    def _harmonized(self, module: nn.Module, clips: ClipBatch) -> Tensor:
+        frames: Tensor = module(clips.composite, clips.mask, stage=2)
+        return frames
+
+
+def _network(recipe: Recipe) -> nn.Module:
+    """Build the network that the method's options ask for; flow that is pretrained has its weights.
+
+    Raises:
+        InputError: an option is out of its range, or no weights of SPyNet are shipped.
+    """
+    method: Any = METHODS[recipe.method](weights=None, **recipe.network)  # type: ignore[call-arg]
+    network: nn.Module = method.network
+    if isinstance(network, Chen2024Network) and isinstance(network.flow, SPyNet) and method.flow == "spynet":
+        load_weights(network.flow, SHIPPED)
+    return network
+
+
+def _num_frames(recipe: Recipe) -> int:
+    """Return the frames of a window: what [network] says, or what the method's constructor does."""
+    method: Any = METHODS[_VIDEO]
+    return int(recipe.network.get("frames", signature(method).parameters["frames"].default))
+
+
+def _tables(recipe: Recipe, stage: Stage, options: type[FramesOptions], *, where: str) -> _Tables:
+    values: dict[str, Any] = dict(recipe.data)
+    drawn = values.pop("augmentation", {})
+    if not isinstance(drawn, Mapping):
+        raise InputError(f"{where} [data]: augmentation must be a table, got {drawn!r}")
+    chosen = parse(options, stage.options, where=f"{where} [stage.options]")
+    augmentation = parse(Augmentation, {**drawn, **chosen.augmentation}, where=f"{where} [data.augmentation]")
+    return _Tables(parse(ClipData, values, where=f"{where} [data]"), augmentation, chosen)

@@ -1,0 +1,139 @@
+"""The paper's tables made anew, of recipes that train for two steps; and the recipes of the project for them."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chromacord.errors import InputError, MissingFileError
+from chromacord.evaluation.literature import paper_tables
+from chromacord.evaluation.tables import markdown
+from chromacord.methods import load_method
+from chromacord.methods.chen2024 import Chen2024
+from chromacord.pipeline.prefetch import single_threaded
+from chromacord.training import paper_tables as made
+from chromacord.training.paper_tables import ROWS, TableRun, method_of, train_table
+from chromacord.training.recipe import Recipe, Stage, read_recipe
+from tests.hyoutube_lookalike import LookAlike
+from tests.training.material import SIDE, stage_values, write_recipe
+
+RECIPES = Path(__file__).parents[2] / "recipes/ablations"
+NAMES = sorted({row.recipe for rows in ROWS.values() for row in rows})
+
+
+@pytest.fixture(scope="module")
+def hyoutube(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return LookAlike(tmp_path_factory.mktemp("hyoutube")).write()
+
+
+@pytest.fixture(scope="module")
+def recipes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Recipes of the same rows with the same networks, but small, short, and without pretrained flow."""
+    folder = tmp_path_factory.mktemp("recipes")
+    for name in NAMES:
+        real = read_recipe(RECIPES / f"{name}.toml")
+        network = {**real.network, **({"flow": "none"} if "flow" in real.network else {})}
+        stage = stage_values(
+            objective=real.stages[0].objective,
+            steps=1,
+            batch=2,
+            cooldown=0,
+            average=0.0,
+            options={**real.stages[0].options},
+        )
+        data = {"layout": "hyoutube", "side": SIDE, "held_out": 0, "augmentation": {}}
+        write_recipe(folder / f"{name}.toml", stage, name=name, method="chen2024", network=network, data=data)
+    return folder
+
+
+def cells(text: str) -> list[list[str]]:
+    """Return the cells of the first table of a text, without its head."""
+    lines = [line for line in text.partition("\n\n**")[0].splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
+
+
+@pytest.mark.parametrize("number", [2, 3, 4])
+def test_a_table_has_the_papers_rows_and_columns_with_figures_of_its_own(
+    hyoutube: Path, recipes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    timed: list[str] = []
+
+    def seconds(method: str, device: str) -> float:
+        timed.append(method)
+        return 0.125
+
+    monkeypatch.setattr(made, "_seconds", seconds)
+    with single_threaded():
+        text = train_table(TableRun(number, hyoutube, tmp_path, recipes))
+    assert text is not None
+    paper = paper_tables()[number - 1]
+    rows = cells(text)
+    assert [row[0] for row in rows] == [row.label for row in paper.rows]
+    assert text.endswith(markdown([paper]))
+    for row in rows:
+        assert float(row[1].strip("*")) > 0  # fMSE
+    if number == 2:
+        assert {row[2] for row in rows} == {"–"}  # the look-alike has no consecutive frames
+    if number == 4:
+        assert {row[3].strip("*") for row in rows} == {"0.125"}
+        assert [f":hop={frames}" in method for frames, method in zip((3, 5, 7), timed, strict=True)] == [True] * 3
+    assert (tmp_path / f"table{number}.md").read_text() == text
+
+
+def test_rows_that_build_on_stage_one_start_from_the_row_that_trained_it() -> None:
+    for number, rows in ROWS.items():
+        for row in rows:
+            recipe = read_recipe(RECIPES / f"{row.recipe}.toml")
+            builds = recipe.stages[0].objective == "harmonize_clips"
+            assert (row.start is not None) == builds, (number, row)
+
+
+def test_every_row_of_the_paper_has_a_recipe_that_says_what_the_row_says() -> None:
+    """The networks of the rows, and the settings of section 4.2."""
+    networks = {name: dict(read_recipe(RECIPES / f"{name}.toml").network) for name in NAMES}
+    assert networks["table2_row1"] == {"stage": 1, "nonlocal_levels": 0}
+    assert networks["table2_row2"] == {"stage": 1}
+    whole = {"stage": 2, "frames": 5, "flow": "spynet"}
+    assert networks["table2_row3"] == {**whole, "directions": "forward"}
+    assert networks["table2_row4"] == {**whole, "flow": "spynet-random"}
+    assert networks["table2_row5"] == {**whole, "aggregator": False}
+    assert networks["table2_row6"] == whole
+    for levels in (1, 3):
+        assert networks[f"table3_levels{levels}"] == {"stage": 1, "nonlocal_levels": levels}
+    for frames in (3, 5, 7):
+        assert networks[f"table4_frames{frames}"] == {**whole, "frames": frames}
+    for path in [*(RECIPES / f"{name}.toml" for name in NAMES), *RECIPES.parent.glob("chen2024_*.toml")]:
+        (stage,) = read_recipe(path).stages
+        epoch = stage.steps / 150
+        assert stage.milestones == (85 * epoch, 125 * epoch)
+        assert (stage.optimizer, stage.learning_rate, stage.factor, stage.betas) == ("adam", 5e-4, 0.1, (0.9, 0.999))
+        frames = read_recipe(path).network.get("frames", 1) if stage.objective == "harmonize_clips" else 1
+        assert 0 <= epoch * stage.batch * frames - 51_160 < stage.batch * frames  # an epoch sees each frame once
+
+
+def test_rows_that_are_the_same_in_two_tables_are_trained_once() -> None:
+    assert [row.recipe for row in ROWS[3]][::2] == [row.recipe for row in ROWS[2]][:2]
+
+
+@pytest.mark.parametrize("value", [True, False])
+def test_the_weights_of_a_row_are_loaded_with_the_rows_options(tmp_path: Path, value: bool) -> None:
+    network: dict[str, Any] = {"stage": 2, "aggregator": value, "flow": "none", "frames": 3}
+    stage = Stage("harmonize_clips", 1, 1, 1e-3)
+    recipe = Recipe("row", "chen2024", (stage,), network=network, data={"side": 64, "augmentation": {}})
+    text = method_of(recipe, tmp_path / "row.safetensors")
+    from chromacord import weights
+    from chromacord.methods.chen2024_network import build_network
+
+    weights.save(build_network(**network).state_dict(), tmp_path / "row.safetensors")
+    loaded = load_method(text)
+    assert isinstance(loaded, Chen2024)
+    assert loaded.working_size == (64, 64)
+    assert loaded.window.length == 3
+    assert (loaded.network.temporal.propagation.aggregator is not None) == value  # type: ignore[union-attr]
+
+
+def test_a_table_that_is_none_and_recipes_that_are_missing_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="there is no table 1 of rows that are trained; choose of 2, 3, 4"):
+        train_table(TableRun(1, tmp_path, tmp_path / "out", RECIPES))
+    with pytest.raises(MissingFileError, match=r"table2_row1\.toml: no such recipe"):
+        train_table(TableRun(2, tmp_path, tmp_path / "out", tmp_path))

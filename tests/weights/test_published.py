@@ -1,0 +1,49 @@
+"""Checkpoints of others: what comes out of them, and what is refused."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from chromacord.errors import MissingFileError, UnreadableFileError
+from chromacord.weights.published import read_checkpoint
+
+STATE = {"weight": torch.tensor([1.0, 2.0], dtype=torch.float16), "steps": torch.tensor(3)}
+
+
+@pytest.mark.parametrize("wrapped", [STATE, {"params": STATE}, {"state_dict": STATE, "epoch": 4, "args": {"lr": 0.1}}])
+def test_tensors_are_found_bare_or_under_a_usual_name(tmp_path: Path, wrapped: dict[str, object]) -> None:
+    torch.save(wrapped, tmp_path / "a.pth")
+    found = read_checkpoint(tmp_path / "a.pth")
+    assert list(found) == ["weight", "steps"]
+    assert found["weight"].dtype == torch.float32
+    assert found["weight"].tolist() == [1, 2]
+    assert found["steps"].dtype == torch.int64
+
+
+def test_a_running_mean_goes_before_the_last_weights(tmp_path: Path) -> None:
+    torch.save({"params": {"a": torch.zeros(1)}, "params_ema": {"a": torch.ones(1)}}, tmp_path / "a.pth")
+    assert read_checkpoint(tmp_path / "a.pth")["a"].item() == 1
+
+
+class Harmful:
+    def __reduce__(self) -> tuple[object, ...]:
+        return (print, ("executed",))
+
+
+@pytest.mark.parametrize("content", ["missing", "text", "cut", "a list", "words", "code"])
+def test_what_holds_no_tensors_is_refused_in_one_line(
+    tmp_path: Path, content: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "a.pth"
+    if content in ("a list", "words", "code"):
+        torch.save({"a list": [1, 2], "words": {"a": "b"}, "code": {"a": Harmful()}}[content], path)
+    elif content == "cut":
+        torch.save(STATE, path)
+        path.write_bytes(path.read_bytes()[:-40])
+    elif content == "text":
+        path.write_text("not found")
+    with pytest.raises(MissingFileError if content == "missing" else UnreadableFileError, match=r"a.pth: ") as caught:
+        read_checkpoint(path)
+    assert "\n" not in str(caught.value)
+    assert capsys.readouterr().out == ""
