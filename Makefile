@@ -51,27 +51,30 @@ bench-methods: $(VENV)/.demo
 	$(BIN)/chromacord bench methods --method identity,mkl,poisson,shotgrade,shotgrade:per_frame=true --repeats 3 \
 		--output benchmarks/results/methods_256.json
 
-# A folder of clips with masks and a manifest.csv, and luts/dev.zip: FOOTAGE=... where it lies elsewhere.
+# A folder of clips with masks and a manifest.csv, luts/dev.zip and luts/train.zip: FOOTAGE=... where it lies elsewhere.
 FOOTAGE ?= ../shared/data
 DEV := build/davis-lut
 RESEARCH := shotgrade:weights=shotgrade-research
 LEARNED := shotgrade,$(RESEARCH)
 ALL := identity,reinhard,mkl,histogram,poisson,shotgrade,shotgrade:per_frame=true,shotgrade:caution=0,$(RESEARCH)
-SYNTHESIZE = $(BIN)/chromacord synthesize --clips $(FOOTAGE) --use dev --luts $(FOOTAGE)/luts/dev.zip --seed 0 \
-	--split dev --jobs $(WORKERS)
+SYNTHESIZE = $(BIN)/chromacord synthesize --clips $(FOOTAGE) --use dev --seed 0 --split dev --jobs $(WORKERS) \
+	--luts $(FOOTAGE)/luts
 EVALUATE = $(BIN)/chromacord evaluate --split dev --jobs $(WORKERS)
-QUALITY := davis-lut-dev davis-lut-dev-full davis-lut-dev-real davis-lut-dev-twice davis-lut-drift-dev-full
+QUALITY := davis-lut-dev davis-lut-dev-full davis-lut-dev-real davis-lut-dev-twice davis-lut-known-dev \
+	davis-lut-drift-dev-full
 
 # All of it goes on where it was stopped; figures of another commit are refused: remove build/*-run then.
 bench-quality: $(VENV)/.demo
 	@test -d "$(FOOTAGE)" || { echo "error: $(FOOTAGE): no such folder; name one with: make FOOTAGE=..." >&2; exit 2; }
 	mkdir -p build benchmarks/results
-	$(SYNTHESIZE) --per-clip 10 --frames 20 --output $(DEV)
-	$(SYNTHESIZE) --per-clip 1 --frames 40 --drift --output $(DEV)-drift
+	$(SYNTHESIZE)/dev.zip --per-clip 10 --frames 20 --output $(DEV)
+	$(SYNTHESIZE)/train.zip --per-clip 10 --frames 20 --output $(DEV)-known
+	$(SYNTHESIZE)/dev.zip --per-clip 1 --frames 40 --drift --output $(DEV)-drift
 	$(EVALUATE) --data $(DEV) --method $(ALL) --output build/davis-lut-dev-run
 	$(EVALUATE) --data $(DEV) --method $(LEARNED) --input real --output build/davis-lut-dev-real-run
 	$(EVALUATE) --data $(DEV) --method shotgrade --passes 2 --output build/davis-lut-dev-twice-run
 	$(EVALUATE) --data $(DEV) --method shotgrade --full --output build/davis-lut-dev-full-run
+	$(EVALUATE) --data $(DEV)-known --method $(LEARNED) --output build/davis-lut-known-dev-run
 	$(EVALUATE) --data $(DEV)-drift --method shotgrade,shotgrade:memory=0,shotgrade:per_frame=true --full \
 		--output build/davis-lut-drift-dev-full-run
 	for name in $(QUALITY); do \
