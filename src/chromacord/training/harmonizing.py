@@ -16,16 +16,18 @@ from torch import Tensor, nn
 from chromacord.color.alpha import over
 from chromacord.data.augment import Augmentation, ClipBatch
 from chromacord.errors import InputError
-from chromacord.flow.spynet import SHIPPED, SPyNet, load_weights
+from chromacord.flow.spynet import SHIPPED, SPyNet, SPyNetFlow, load_weights
 from chromacord.layers.pictures import denormalize, normalize
 from chromacord.methods import METHODS
-from chromacord.methods.chen2024_network import Chen2024Network
 from chromacord.methods.spec import check_options
 from chromacord.training.clips import ClipData, open_sources, validation_windows
 from chromacord.training.losses import foreground_normalized
 from chromacord.training.objectives import Batch
 from chromacord.training.recipe import Recipe, Stage, parse
 from chromacord.types import Progress
+
+CLIPS = "harmonize_clips"
+"""What recipes call the objective of stage 2."""
 
 _VIDEO = "chen2024"
 """The method that has a second stage."""
@@ -66,6 +68,10 @@ class ClipsOptions(FramesOptions):
     train_flow: bool = False
     """Train the estimator of flow too: without pretrained weights it knows nothing (table 2, row 4)."""
 
+    flow_weights: str = SHIPPED
+    """What the stage begins with where [network] has flow = "spynet": shipped weights, or the path of a .safetensors
+    file or of a published checkpoint, from where the command runs."""
+
 
 class _Tables(NamedTuple):
     """What a recipe says of a stage, in parts."""
@@ -92,8 +98,9 @@ class FramesObjective:
             progress: called while pictures are read.
 
         Raises:
-            InputError: the folder does not hold what the recipe says.
+            InputError: the folder does not hold what the recipe says, or some stage's weights of flow cannot be used.
         """
+        check_flow_weights(recipe)
         tables = _tables(recipe, stage, self.options_class, where=f"recipe {recipe.name}")
         self._data = tables.data
         self._is_video = recipe.method == _VIDEO
@@ -122,6 +129,9 @@ class FramesObjective:
             _network(recipe)
         except InputError as error:
             raise InputError(f"{where} [network]: {error}") from error
+
+    def begin(self) -> None:
+        """Take everything over. See `Objective.begin`."""
 
     def batch(self, count: int, seed: int) -> Batch:
         """Return composites, masks and real frames. Shape (N, 1, C, S, S) each."""
@@ -191,6 +201,8 @@ class ClipsObjective(FramesObjective):
         """Build the network and open the data. See `FramesObjective`."""
         self._num_frames = _num_frames(recipe)
         super().__init__(recipe, stage, folder, progress=progress)
+        self._flow_weights = _flow_weights(recipe, stage)
+        self.begin()
 
     @classmethod
     def check(cls, recipe: Recipe, stage: Stage, *, where: str) -> None:
@@ -199,12 +211,24 @@ class ClipsObjective(FramesObjective):
         if recipe.method != _VIDEO or recipe.network.get("stage", 2) != 2:
             raise InputError(f"{where}: windows are learned by {_VIDEO} with stage 2 alone; set method and [network]")
         options = _tables(recipe, stage, cls.options_class, where=where).options
+        assert isinstance(options, ClipsOptions)
+        if options.flow_weights != SHIPPED and _flow_weights(recipe, stage) is None:
+            raise InputError(
+                f"{where} [stage.options]: flow_weights are for flow = {SHIPPED!r} in [network]; set it, or leave them "
+                "out"
+            )
         is_first = stage == recipe.stages[0]
-        if is_first and recipe.start is None and isinstance(options, ClipsOptions) and not options.train_image:
+        if is_first and recipe.start is None and not options.train_image:
             raise InputError(
                 f"{where}: builds on frames that are harmonized already; give the weights of such a run with --start, "
                 "or put a stage harmonize_frames before it"
             )
+
+    def begin(self) -> None:
+        """Load the weights of flow: those of a stage before, which needs no flow, are random. See `Objective.begin`."""
+        flow = self.module.flow
+        if self._flow_weights is not None and isinstance(flow, SPyNet):
+            load_weights(flow, self._flow_weights)
 
     def batch(self, count: int, seed: int) -> Batch:
         """Return composites, masks and real frames. Shape (N, T, C, S, S) each."""
@@ -241,16 +265,46 @@ class ClipsObjective(FramesObjective):
         return frames
 
 
-def _network(recipe: Recipe) -> nn.Module:
-    """Build the network that the method's options ask for; flow that is pretrained has its weights.
+def check_flow_weights(recipe: Recipe) -> None:
+    """Refuse a recipe some stage of which begins with weights of flow that cannot be loaded.
+
+    That stage would say so itself, but hours later: those before it need no flow.
 
     Raises:
-        InputError: an option is out of its range, or no weights of SPyNet are shipped.
+        InputError: they do not ship, cannot be read, or are of another network; names the stage.
+    """
+    for number, stage in enumerate(recipe.stages, 1):
+        source = _flow_weights(recipe, stage)
+        if source is None:
+            continue
+        where = f"recipe {recipe.name}, stage {number} [stage.options]"
+        if source == SHIPPED and not SPyNetFlow.is_shipped():
+            raise InputError(
+                f"{where}: SPyNet's weights do not ship yet; train them with recipes/spynet.toml and name the file as "
+                'flow_weights, or set flow = "dis" in [network]'
+            )
+        try:
+            load_weights(SPyNet(), source)
+        except InputError as error:
+            raise type(error)(f"{where}: flow_weights: {error}") from error
+
+
+def _flow_weights(recipe: Recipe, stage: Stage) -> str | None:
+    """Return what a stage begins its estimator of flow with; None for stages that need none."""
+    default: Any = signature(METHODS[_VIDEO]).parameters["flow"].default  # type: ignore[arg-type]
+    if stage.objective != CLIPS or recipe.network.get("flow", default) != SHIPPED:
+        return None
+    return str(stage.options.get("flow_weights", SHIPPED))
+
+
+def _network(recipe: Recipe) -> nn.Module:
+    """Build the network that the method's options ask for, with weights as training starts from.
+
+    Raises:
+        InputError: an option is out of its range.
     """
     method: Any = METHODS[recipe.method](weights=None, **recipe.network)  # type: ignore[call-arg]
     network: nn.Module = method.network
-    if isinstance(network, Chen2024Network) and isinstance(network.flow, SPyNet) and method.flow == "spynet":
-        load_weights(network.flow, SHIPPED)
     return network
 
 

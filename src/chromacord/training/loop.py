@@ -83,6 +83,7 @@ def train(
     accelerator.wait_for_everyone()
     if checkpoint is None and recipe.start is not None:
         weights.fit_part(objective.module, weights.state_dict(recipe.start), source=recipe.start)
+        objective.begin()
     with ExitStack() as stack:
         done = checkpoint.step + sum(s.steps for s in recipe.stages[: checkpoint.stage]) if checkpoint else 0
         log = stack.enter_context(RunLog(output, step=done)) if accelerator.is_main_process else None
@@ -93,6 +94,7 @@ def train(
                 objective = build_objective(recipe, recipe.stages[number], data, progress=progress)
                 if not checkpoint:
                     objective.module.load_state_dict(average.state_dict())
+                    objective.begin()
             average = _StageRun(run, number, objective).run(checkpoint)
             checkpoint = None
         accelerator.end_training()
