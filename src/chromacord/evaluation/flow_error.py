@@ -19,9 +19,10 @@ from chromacord.flow.dis import DISFlow
 from chromacord.flow.spynet import SPyNetFlow
 from chromacord.flow.warp import warp
 from chromacord.types import Size
+from chromacord.weights.published import SUFFIXES
 
 _SEED = 20
-_WEIGHTS = (".safetensors", ".pth", ".pt", ".pytorch")
+_WEIGHTS = (".safetensors", *SUFFIXES)
 
 _COLUMNS = (
     Column("epe", "EPE", 3, "lower"),
