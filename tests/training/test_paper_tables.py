@@ -93,7 +93,7 @@ def test_every_row_of_the_paper_has_a_recipe_that_says_what_the_row_says() -> No
     networks = {name: dict(read_recipe(RECIPES / f"{name}.toml").network) for name in NAMES}
     assert networks["table2_row1"] == {"stage": 1, "nonlocal_levels": 0}
     assert networks["table2_row2"] == {"stage": 1}
-    whole = {"stage": 2, "frames": 5, "flow": "spynet"}
+    whole = {"stage": 2, "frames": 5, "flow": "spynet", "flow_reduction": 1}
     assert networks["table2_row3"] == {**whole, "directions": "forward"}
     assert networks["table2_row4"] == {**whole, "flow": "spynet-random"}
     assert networks["table2_row5"] == {**whole, "aggregator": False}
