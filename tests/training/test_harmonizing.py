@@ -12,7 +12,7 @@ from chromacord import weights
 from chromacord.data.augment import ClipBatch
 from chromacord.errors import InputError
 from chromacord.flow.spynet import SPyNet, SPyNetFlow
-from chromacord.layers.pictures import normalize
+from chromacord.layers.pictures import denormalize, normalize
 from chromacord.methods import load_method
 from chromacord.training import grading
 from chromacord.training.harmonizing import ClipsObjective, FramesObjective
@@ -66,7 +66,7 @@ def moved(module: nn.Module) -> nn.Module:
 
 
 def test_stage_one_is_the_foreground_normalised_error_of_whole_pictures(data: Path, tmp_path: Path) -> None:
-    """By the fact sheet's formula, A_min of 1000 pixels at 256 x 256, which is 15.625 at 32 x 32."""
+    """By the formula of Sofiiuk et al. 2021, A_min of 1000 pixels at 256 x 256, which is 15.625 at 32 x 32."""
     made = objective_of(tmp_path, FRAMES, data)
     batch = ClipBatch(*made.batch(4, 7))
     mask = batch.mask.clone()
@@ -104,6 +104,38 @@ def test_a_network_whose_middle_frame_comes_out_learns_that_one(data: Path, tmp_
     batch = ClipBatch(*made.batch(2, 7))
     error = (made.module(batch.composite, batch.mask, stage=2)[:, 0] - batch.real[:, 1]).abs()
     torch.testing.assert_close(made.loss(made.module, batch)[0], error.mean())
+    assert made.validate(made.module)["fmse"] > 0
+
+
+@pytest.mark.parametrize("head", ["plain", "fusion"])
+def test_all_that_is_trained_is_reached_whatever_the_head(data: Path, tmp_path: Path, head: str) -> None:
+    """Several processes wait for the gradients of all that has `requires_grad`."""
+    made = objective_of(tmp_path, {**CLIPS, "options": {"train_image": True}}, data, network={**NETWORK, "head": head})
+    moved(made.module).train()
+    made.loss(made.module, made.batch(2, 1))[0].backward()  # type: ignore[no-untyped-call]
+    parameters = dict(made.module.named_parameters())
+    assert [name for name, value in parameters.items() if value.requires_grad and value.grad is None] == []
+    assert {name.rsplit(".", 1)[0] for name, value in parameters.items() if not value.requires_grad} == {
+        "image.head.share",
+        "image.head.color",
+    }
+
+
+def test_the_middle_of_an_even_window_is_the_one_that_comes_out_when_it_is_used(data: Path, tmp_path: Path) -> None:
+    network = {**NETWORK, "frames": 4, "output": "centre"}
+    made = objective_of(tmp_path, {**CLIPS, "options": {"train_image": True}}, data, network=network)
+    moved(made.module).eval()
+    batch = ClipBatch(*made.batch(1, 7))
+    weights.save(made.module.state_dict(), tmp_path / "w.safetensors")
+    made.module.load_state_dict(weights.state_dict(tmp_path / "w.safetensors"))
+    method = load_method("chen2024", weights=str(tmp_path / "w.safetensors"), working_side=SIDE, **network)
+    assert tuple(method.window) == (1, 1, 2)
+    with torch.inference_mode():
+        trained_on = made.module(batch.composite, batch.mask, stage=2)
+        used = method(batch.composite, batch.mask).harmonized
+        torch.testing.assert_close(trained_on.clamp(0, 1), used, atol=1e-5, rtol=0)
+        error = (trained_on - batch.real[:, 1:2]).abs().mean()
+        torch.testing.assert_close(made.loss(made.module, batch)[0], error)
     assert made.validate(made.module)["fmse"] > 0
 
 
@@ -269,6 +301,16 @@ def test_two_clips_are_learned(hyoutube: Path, tmp_path: Path) -> None:
     result = trained(recipe, hyoutube, tmp_path / "run")
     losses = [line["loss"] for line in log_of(tmp_path / "run", "train")]
     assert sum(losses[-5:]) < 0.5 * sum(losses[:5])
+    made = objective_of(tmp_path, FRAMES, hyoutube, layout="hyoutube", network={"stage": 1})
+    weights.load_into(made.module, result.weights)
+    clips = ClipBatch(*made.batch(16, 1))
+    with torch.inference_mode():
+        harmonized = denormalize(made.module.eval()(clips.composite, clips.mask, stage=1).flatten(0, 1))
+    after, before = (
+        float((clips.mask * (frames - clips.real)).square().mean())
+        for frames in (harmonized.view_as(clips.real), clips.composite)
+    )
+    assert after < before
     assert result.data == {"clips": 8}
     assert result.validation == {}
 
@@ -329,6 +371,16 @@ def test_a_batch_depends_on_its_seed_alone(data: Path, hyoutube: Path, tmp_path:
             r"\[stage\.options\]: flow_weights are for flow = 'spynet' in \[network\]",
         ),
         ({**CLIPS, "options": {"flow_weights": 3}}, {}, r"flow_weights must be text, got 3"),
+        (
+            {**CLIPS, "options": {"train_image": True}},
+            {"network": {**NETWORK, "frames": 1}},
+            r"\[network\]: windows need frames = 2 or more to learn from neighbours, got 1",
+        ),
+        (
+            {**CLIPS, "options": {"train_image": True}},
+            {"network": {**NETWORK, "frames": 2, "output": "centre"}},
+            r"windows need frames = 3 or more",
+        ),
         (CLIPS, {"network": {"stage": 1}}, r"windows are learned by chen2024 with stage 2 alone"),
     ],
 )

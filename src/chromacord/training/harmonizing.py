@@ -19,6 +19,7 @@ from chromacord.errors import InputError
 from chromacord.flow.spynet import SHIPPED, SPyNet, SPyNetFlow, load_weights
 from chromacord.layers.pictures import denormalize, normalize
 from chromacord.methods import METHODS
+from chromacord.methods.chen2024_network import middle
 from chromacord.methods.spec import check_options
 from chromacord.training.clips import ClipData, open_sources, validation_windows
 from chromacord.training.losses import foreground_normalized
@@ -157,7 +158,7 @@ class FramesObjective:
             mask, real, composite = (part.flatten(0, 1) for part in (clips.mask, clips.real, clips.composite))
             harmonized = self._harmonized(module, clips).clamp(0, 1).flatten(0, 1)
             if len(harmonized) != len(real):
-                places = slice(self._length() // 2, self._length() // 2 + 1)
+                places = self._middle()
                 mask, real, composite = mask[places], real[places], composite[places]
             for errors, frames in ((after, harmonized), (before, composite)):
                 errors.append(foreground_normalized((frames - real).square(), mask, least_area=1.0))
@@ -175,6 +176,10 @@ class FramesObjective:
 
     def _length(self) -> int:
         return 1
+
+    def _middle(self) -> slice:
+        place = middle(self._length())
+        return slice(place.start, place.stop)
 
     def _pictures(self, module: nn.Module, clips: ClipBatch) -> Tensor:
         """Return whole pictures, normalised. Shape (N * T, 3, S, S)."""
@@ -200,6 +205,7 @@ class ClipsObjective(FramesObjective):
     ) -> None:
         """Build the network and open the data. See `FramesObjective`."""
         self._num_frames = _num_frames(recipe)
+        self._head = _option(recipe, "head")
         super().__init__(recipe, stage, folder, progress=progress)
         self._flow_weights = _flow_weights(recipe, stage)
         self.begin()
@@ -216,6 +222,13 @@ class ClipsObjective(FramesObjective):
             raise InputError(
                 f"{where} [stage.options]: flow_weights are for flow = {SHIPPED!r} in [network]; set it, or leave them "
                 "out"
+            )
+        # Parts of the network would have nothing to do, and several processes wait for gradients of all that trains.
+        fewest = 3 if recipe.network.get("output") == "centre" else 2
+        if _num_frames(recipe) < fewest:
+            raise InputError(
+                f"{where} [network]: windows need frames = {fewest} or more to learn from neighbours, got "
+                f"{_num_frames(recipe)}"
             )
         is_first = stage == recipe.stages[0]
         if is_first and recipe.start is None and not options.train_image:
@@ -253,12 +266,12 @@ class ClipsObjective(FramesObjective):
             part = getattr(self.module, name)
             if part is not None:
                 part.requires_grad_(requires_grad=is_trained)
+        if self._head != "residual":  # other heads do not look at what stage 1 makes, so nothing reaches its own
+            head: nn.Module = self.module.image.head  # type: ignore[union-attr, assignment]
+            head.requires_grad_(requires_grad=False)
 
     def _length(self) -> int:
         return self._num_frames
-
-    def _middle(self) -> slice:
-        return slice(self._num_frames // 2, self._num_frames // 2 + 1)
 
     def _harmonized(self, module: nn.Module, clips: ClipBatch) -> Tensor:
         frames: Tensor = module(clips.composite, clips.mask, stage=2)
@@ -291,8 +304,7 @@ def check_flow_weights(recipe: Recipe) -> None:
 
 def _flow_weights(recipe: Recipe, stage: Stage) -> str | None:
     """Return what a stage begins its estimator of flow with; None for stages that need none."""
-    default: Any = signature(METHODS[_VIDEO]).parameters["flow"].default  # type: ignore[arg-type]
-    if stage.objective != CLIPS or recipe.network.get("flow", default) != SHIPPED:
+    if stage.objective != CLIPS or _option(recipe, "flow") != SHIPPED:
         return None
     return str(stage.options.get("flow_weights", SHIPPED))
 
@@ -309,9 +321,14 @@ def _network(recipe: Recipe) -> nn.Module:
 
 
 def _num_frames(recipe: Recipe) -> int:
-    """Return the frames of a window: what [network] says, or what the method's constructor does."""
+    """Return the frames of a window."""
+    return int(_option(recipe, "frames"))
+
+
+def _option(recipe: Recipe, name: str) -> Any:
+    """Return what [network] says of an option, or the method's constructor."""
     method: Any = METHODS[_VIDEO]
-    return int(recipe.network.get("frames", signature(method).parameters["frames"].default))
+    return recipe.network.get(name, signature(method).parameters[name].default)
 
 
 def _tables(recipe: Recipe, stage: Stage, options: type[FramesOptions], *, where: str) -> _Tables:
