@@ -204,7 +204,7 @@ class ClipsObjective(FramesObjective):
         self, recipe: Recipe, stage: Stage, folder: Path, *, progress: Callable[[Progress], object] | None = None
     ) -> None:
         """Build the network and open the data. See `FramesObjective`."""
-        self._num_frames = _num_frames(recipe)
+        self._num_frames = num_frames(recipe)
         self._head = _option(recipe, "head")
         super().__init__(recipe, stage, folder, progress=progress)
         self._flow_weights = _flow_weights(recipe, stage)
@@ -225,10 +225,10 @@ class ClipsObjective(FramesObjective):
             )
         # Parts of the network would have nothing to do, and several processes wait for gradients of all that trains.
         fewest = 3 if recipe.network.get("output") == "centre" else 2
-        if _num_frames(recipe) < fewest:
+        if num_frames(recipe) < fewest:
             raise InputError(
                 f"{where} [network]: windows need frames = {fewest} or more to learn from neighbours, got "
-                f"{_num_frames(recipe)}"
+                f"{num_frames(recipe)}"
             )
         is_first = stage == recipe.stages[0]
         if is_first and recipe.start is None and not options.train_image:
@@ -320,8 +320,8 @@ def _network(recipe: Recipe) -> nn.Module:
     return network
 
 
-def _num_frames(recipe: Recipe) -> int:
-    """Return the frames of a window."""
+def num_frames(recipe: Recipe) -> int:
+    """Return the frames of a window, of a recipe for the paper's method."""
     return int(_option(recipe, "frames"))
 
 

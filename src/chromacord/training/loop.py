@@ -62,6 +62,8 @@ def train(
         device: "cuda" uses one GPU, or as many as `accelerate launch` starts processes for.
         progress: called after each step.
 
+    Several runs may follow each other; under `accelerate launch`, `end_processes` ends the last.
+
     Returns:
         What was made. None in a process that `accelerate launch` started beside the main one: it only computes.
 
@@ -97,8 +99,13 @@ def train(
                     objective.begin()
             average = _StageRun(run, number, objective).run(checkpoint)
             checkpoint = None
-        accelerator.end_training()
         return _finished(run, objective, average) if log is not None else None
+
+
+def end_processes() -> None:
+    """Leave the group of processes that `accelerate launch` started: once, at the end, since runs after it need it."""
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
 
 
 @dataclass(frozen=True)
