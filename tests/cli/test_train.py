@@ -120,6 +120,7 @@ def test_weights_to_start_from_are_named_on_the_command_line(run: Run, data: Pat
         (["--table", "2"], "recipes/ablations/table2_row1.toml: no such recipe"),
         (["--table", "2", "--start", "a.safetensors"], "--start is for one recipe"),
         (["r.toml", "--next-frames", "a"], "--next-frames is for the figures of a table"),
+        (["r.toml", "--jobs", "2"], "--jobs is for the figures of a table"),
     ],
 )
 def test_options_that_do_not_go_together_are_one_line(

@@ -81,7 +81,8 @@ def test_a_file_of_weights_is_a_source(tmp_path: Path) -> None:
     torch.manual_seed(0)
     weights.save(SPyNet().state_dict(), tmp_path / "own.safetensors")
     torch.save(SPyNet().state_dict(), tmp_path / "own.pth")
-    for name in ("own.safetensors", "own.pth"):
+    torch.save(SPyNet().state_dict(), tmp_path / "own.ckpt")
+    for name in ("own.safetensors", "own.pth", "own.ckpt"):
         assert isinstance(build_source(str(tmp_path / name)), SPyNetFlow)
 
 

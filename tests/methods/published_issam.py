@@ -1,4 +1,4 @@
-"""iSSAM a second time: straight from the fact sheet, on the tensors of a published checkpoint, with nothing of ours."""
+"""iSSAM a second time: by the published code, on the tensors of a published checkpoint, with nothing of ours."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""Chen et al. 2024: the fact sheet's counts, every switch of tables 2, 3 and 4, windows, and what is refused."""
+"""Chen et al. 2024: the counts of its reading, every switch of tables 2, 3 and 4, windows, and what is refused."""
 
 from pathlib import Path
 from typing import Any
@@ -8,7 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from chromacord import weights
+from chromacord.color.alpha import over
 from chromacord.errors import InputError
+from chromacord.layers.pictures import denormalize, normalize
 from chromacord.methods import load_method
 from chromacord.methods.chen2024 import Chen2024
 from chromacord.methods.chen2024_network import Chen2024Network, build_network
@@ -28,6 +30,20 @@ class Still(nn.Module):
     def forward(self, first: Tensor, second: Tensor) -> Tensor:
         self.pairs += len(first)
         return self.shift.expand(len(first), 2, *first.shape[-2:])
+
+
+class Ordered(nn.Module):
+    """A flow that tells a pair from the pair turned round, and from every other pair; counts as `Still` does."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.pairs = 0
+
+    def forward(self, first: Tensor, second: Tensor) -> Tensor:
+        self.pairs += len(first)
+        sideways = 60 * (first - second).mean(dim=(1, 2, 3))
+        down = 4 * first.mean(dim=(1, 2, 3)) - 2 * second.mean(dim=(1, 2, 3))
+        return torch.stack([sideways, down], dim=1)[..., None, None].expand(-1, -1, *first.shape[-2:])
 
 
 def footage(count: int = 5, *, clips: int = 1, seed: int = 0, side: int = SIDE) -> tuple[Tensor, Tensor]:
@@ -73,7 +89,9 @@ def count(module: nn.Module) -> int:
         ({"propagation": "direct", "output": "centre"}, 2_473_087 + 2 * 32 * 32 * 9),
     ],
 )
-def test_it_has_as_many_parameters_as_the_fact_sheet_says(options: dict[str, Any], expected: int) -> None:
+def test_it_has_as_many_parameters_as_the_layers_of_its_reading_add_up_to(
+    options: dict[str, Any], expected: int
+) -> None:
     assert count(build_network(**{"flow": None, **options})) == expected
 
 
@@ -238,6 +256,46 @@ def test_a_memory_of_other_frames_is_of_no_use() -> None:
         torch.testing.assert_close(made(composite, mask, state).harmonized, made(composite, mask).harmonized)
 
 
+def far_apart(order: str) -> tuple[Tensor, Tensor]:
+    """Return frames that differ in brightness, by letters: equal ones are equal to the last bit."""
+    composite, mask = footage(8)
+    dark = torch.linspace(1, 0.3, 8)[:, None, None, None]
+    places = [ord(letter) - ord("a") for letter in order]
+    return (composite * dark)[:, places], mask[:, places]
+
+
+@pytest.mark.parametrize("propagation", ["recurrent", "direct"])
+@pytest.mark.parametrize("order", ["abcde", "abacb"])
+def test_flow_points_from_a_frame_to_its_neighbour(propagation: str, order: str) -> None:
+    """Against propagation by hand: the flow of each pair by itself, from the frame to where features come from."""
+    flow = Ordered()
+    made = network(flow=flow, propagation=propagation)
+    composite, mask = far_apart(order)
+    frames, masks = composite.unbind(1), mask.unbind(1)
+    neighbours = [(frame, frame + step) for frame in range(5) for step in (1, -1) if 0 <= frame + step < 5]
+    with torch.inference_mode():
+        flows = {(a, b): flow(frames[a], frames[b]) for a, b in neighbours}
+        alone = [made.image(*pair) for pair in zip(frames, masks, strict=True)]
+        pictures = {n: (alone[n].picture, normalize(frames[n])) for n in range(5)}
+        assert made.temporal is not None
+        expected = made.temporal([each.features for each in alone], masks, flows, pictures, range(5))
+        found = made(composite, mask, stage=2)
+    laid = [over(denormalize(each), *pair) for each, *pair in zip(expected, frames, masks, strict=True)]
+    torch.testing.assert_close(found, torch.stack(laid, dim=1), atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("options", [{}, {"frames": 3}, {"hop": 2}, {"propagation": "direct"}])
+def test_flow_that_is_remembered_is_that_of_its_pair_also_where_frames_come_again(options: dict[str, Any]) -> None:
+    flow = Ordered()
+    made = method(flow=flow, **options)
+    composite, mask = far_apart("abacbdaacefb")
+    remembered = slid(made, composite, mask)
+    spared, flow.pairs = flow.pairs, 0
+    forgotten = slid(made, composite, mask, remembering=False)
+    torch.testing.assert_close(remembered, forgotten, atol=1e-5, rtol=0)
+    assert 0 < spared < flow.pairs
+
+
 def test_flow_may_be_estimated_on_smaller_frames() -> None:
     composite, mask = footage()
     flow = Still()
@@ -304,6 +362,12 @@ def test_weights_without_flow_take_the_spynet_that_is_shipped(tmp_path: Path, mo
         assert all(torch.equal(value, expected[key]) for key, value in loaded.state_dict().items())
 
 
+def test_flow_that_is_to_be_trained_anew_is_not_taken_from_what_ships(tmp_path: Path) -> None:
+    weights.save(build_network(flow=None).state_dict(), tmp_path / "a.safetensors")
+    with pytest.raises(InputError, match=r"a\.safetensors: does not fit .* \(missing: flow\.levels\.0"):
+        Chen2024(str(tmp_path / "a.safetensors"), flow="spynet-random")
+
+
 def test_weights_that_do_not_fit_are_refused_and_the_first_keys_named(tmp_path: Path) -> None:
     weights.save(build_network(stage=1).state_dict(), tmp_path / "one.safetensors")
     with pytest.raises(
@@ -321,7 +385,7 @@ def test_weights_that_do_not_fit_are_refused_and_the_first_keys_named(tmp_path: 
         ({"nonlocal_levels": 4}, r"nonlocal_levels must lie in 0\.\.3, got 4"),
         ({"q": -1}, "q must be 1 or more, or 0"),
         ({"dilation": 0}, "dilation of a non-local block must be 1 or more"),
-        ({"frames": 0}, r"hop must lie in 1\.\.0"),
+        ({"frames": 0}, "frames must be 1 or more, got 0"),
         ({"hop": 6}, r"hop must lie in 1\.\.5"),
         ({"working_side": 0}, "working_side must be 1 or more"),
         ({"flow_reduction": 0}, "flow_reduction must be 1 or more"),

@@ -1,5 +1,6 @@
 """Both stages of the paper: what their losses are, what trains, and that a tiny network learns two clips."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,8 @@ from torch import Tensor, nn
 from chromacord import weights
 from chromacord.data.augment import ClipBatch
 from chromacord.errors import InputError
-from chromacord.layers.pictures import normalize
+from chromacord.flow.spynet import SPyNet, SPyNetFlow
+from chromacord.layers.pictures import denormalize, normalize
 from chromacord.methods import load_method
 from chromacord.training import grading
 from chromacord.training.harmonizing import ClipsObjective, FramesObjective
@@ -64,7 +66,7 @@ def moved(module: nn.Module) -> nn.Module:
 
 
 def test_stage_one_is_the_foreground_normalised_error_of_whole_pictures(data: Path, tmp_path: Path) -> None:
-    """By the fact sheet's formula, A_min of 1000 pixels at 256 x 256, which is 15.625 at 32 x 32."""
+    """By the formula of Sofiiuk et al. 2021, A_min of 1000 pixels at 256 x 256, which is 15.625 at 32 x 32."""
     made = objective_of(tmp_path, FRAMES, data)
     batch = ClipBatch(*made.batch(4, 7))
     mask = batch.mask.clone()
@@ -102,6 +104,38 @@ def test_a_network_whose_middle_frame_comes_out_learns_that_one(data: Path, tmp_
     batch = ClipBatch(*made.batch(2, 7))
     error = (made.module(batch.composite, batch.mask, stage=2)[:, 0] - batch.real[:, 1]).abs()
     torch.testing.assert_close(made.loss(made.module, batch)[0], error.mean())
+    assert made.validate(made.module)["fmse"] > 0
+
+
+@pytest.mark.parametrize("head", ["plain", "fusion"])
+def test_all_that_is_trained_is_reached_whatever_the_head(data: Path, tmp_path: Path, head: str) -> None:
+    """Several processes wait for the gradients of all that has `requires_grad`."""
+    made = objective_of(tmp_path, {**CLIPS, "options": {"train_image": True}}, data, network={**NETWORK, "head": head})
+    moved(made.module).train()
+    made.loss(made.module, made.batch(2, 1))[0].backward()  # type: ignore[no-untyped-call]
+    parameters = dict(made.module.named_parameters())
+    assert [name for name, value in parameters.items() if value.requires_grad and value.grad is None] == []
+    assert {name.rsplit(".", 1)[0] for name, value in parameters.items() if not value.requires_grad} == {
+        "image.head.share",
+        "image.head.color",
+    }
+
+
+def test_the_middle_of_an_even_window_is_the_one_that_comes_out_when_it_is_used(data: Path, tmp_path: Path) -> None:
+    network = {**NETWORK, "frames": 4, "output": "centre"}
+    made = objective_of(tmp_path, {**CLIPS, "options": {"train_image": True}}, data, network=network)
+    moved(made.module).eval()
+    batch = ClipBatch(*made.batch(1, 7))
+    weights.save(made.module.state_dict(), tmp_path / "w.safetensors")
+    made.module.load_state_dict(weights.state_dict(tmp_path / "w.safetensors"))
+    method = load_method("chen2024", weights=str(tmp_path / "w.safetensors"), working_side=SIDE, **network)
+    assert tuple(method.window) == (1, 1, 2)
+    with torch.inference_mode():
+        trained_on = made.module(batch.composite, batch.mask, stage=2)
+        used = method(batch.composite, batch.mask).harmonized
+        torch.testing.assert_close(trained_on.clamp(0, 1), used, atol=1e-5, rtol=0)
+        error = (trained_on - batch.real[:, 1:2]).abs().mean()
+        torch.testing.assert_close(made.loss(made.module, batch)[0], error)
     assert made.validate(made.module)["fmse"] > 0
 
 
@@ -157,6 +191,100 @@ def test_a_run_that_goes_on_ends_with_the_same_bytes(data: Path, tmp_path: Path)
     assert gone_on.sha256 == whole.sha256
 
 
+SPYNET = {"flow": "spynet", "frames": 3}
+
+
+def flow_file(path: Path, *, is_published: bool = False) -> dict[str, Tensor]:
+    """Write weights of SPyNet; return them by our names."""
+    torch.manual_seed(3)
+    state = moved(SPyNet()).state_dict()
+    if is_published:
+        names = {key: key.split(".", 2) for key in state}
+        torch.save({f"basic_module.{n[1]}.basic_module.{n[2]}": state[key] for key, n in names.items()}, path)
+    else:
+        weights.save(state, path)
+        state = weights.state_dict(path)
+    return state
+
+
+def same(found: Mapping[str, Tensor], expected: Mapping[str, Tensor], *, part: str = "flow.") -> set[bool]:
+    """Return whether tensors of a part are those expected, at the precision of a file of weights."""
+    return {torch.equal(found[part + key], value.half().float()) for key, value in expected.items()}
+
+
+@pytest.mark.parametrize("is_published", [False, True])
+def test_the_second_stage_begins_with_the_weights_of_flow_that_it_names(
+    data: Path, tmp_path: Path, is_published: bool
+) -> None:
+    """What the first stage hands over holds random ones. Killed in either stage, the run ends with the same bytes."""
+    path = tmp_path / ("spynet.pth" if is_published else "spynet.safetensors")
+    expected = flow_file(path, is_published=is_published)
+    first = stage_values(**FRAMES, steps=2, cooldown=0)
+    second = stage_values(**CLIPS, steps=2, cooldown=0, save_every=1, options={"flow_weights": str(path)})
+    recipe = recipe_of(tmp_path / "r.toml", first, second, network=SPYNET)
+    whole = trained(recipe, data, tmp_path / "whole")
+    assert same(weights.state_dict(whole.weights), expected) == {True}
+    for stages in ((first,), (first, {**second, "steps": 1})):
+        part = tmp_path / f"part{len(stages)}"
+        trained(recipe_of(tmp_path / "part.toml", *stages, network=SPYNET), data, part)
+        assert trained(recipe, data, part).sha256 == whole.sha256
+
+
+def test_weights_of_flow_that_are_named_count_for_more_than_those_of_the_start(data: Path, tmp_path: Path) -> None:
+    expected = flow_file(tmp_path / "spynet.safetensors")
+    short = {"steps": 1, "cooldown": 0}
+    one = trained(
+        recipe_of(tmp_path / "one.toml", stage_values(**FRAMES, **short), network=SPYNET), data, tmp_path / "1"
+    )
+    assert same(weights.state_dict(one.weights), expected) != {True}
+    stage = stage_values(**CLIPS, **short, options={"flow_weights": str(tmp_path / "spynet.safetensors")})
+    two = recipe_of(tmp_path / "two.toml", stage, network=SPYNET, start=str(one.weights))
+    assert same(weights.state_dict(trained(two, data, tmp_path / "2").weights), expected) == {True}
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({}, r"stage 2 \[stage\.options\]: SPyNet's weights do not ship yet; .* name the file as flow_weights"),
+        ({"flow_weights": "none.pth"}, r"stage 2 \[stage\.options\]: flow_weights: none\.pth: there is no such file"),
+    ],
+)
+def test_weights_of_flow_that_are_not_there_are_missed_before_the_first_stage(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: dict[str, Any], said: str
+) -> None:
+    monkeypatch.setattr(SPyNetFlow, "is_shipped", staticmethod(lambda: False))
+    stages = stage_values(**FRAMES, steps=1, cooldown=0), stage_values(**CLIPS, options=options)
+    with pytest.raises(InputError, match=said) as caught:
+        trained(recipe_of(tmp_path / "r.toml", *stages, network=SPYNET), data, tmp_path / "run")
+    assert "\n" not in str(caught.value)
+    assert not list((tmp_path / "run").iterdir())
+
+
+@pytest.mark.parametrize("flow", ["spynet", "spynet-random"])
+def test_flow_is_trained_where_the_recipe_says_so_and_nowhere_else(data: Path, tmp_path: Path, flow: str) -> None:
+    """Table 2, row 4, against the other rows."""
+    is_random = flow == "spynet-random"
+    if not is_random:
+        flow_file(tmp_path / "spynet.safetensors")
+    options = {"train_flow": True} if is_random else {"flow_weights": str(tmp_path / "spynet.safetensors")}
+    one = trained(recipe_of(tmp_path / "one.toml", stage_values(**FRAMES, steps=1, cooldown=0)), data, tmp_path / "1")
+    stage = stage_values(**CLIPS, steps=3, cooldown=0, warmup=0, average=0.0, options=options)
+    recipe = recipe_of(tmp_path / "r.toml", stage, network={**SPYNET, "flow": flow}, start=str(one.weights))
+    read = read_recipe(recipe)
+    before = build_objective(read, read.stages[0], data).module.state_dict()
+    images = {key: value for key, value in weights.state_dict(one.weights).items() if key.startswith("image.")}
+    after = weights.state_dict(trained(recipe, data, tmp_path / "2").weights)
+    assert same(after, images, part="") == {True}
+    changed = {
+        key.split(".")[2] for key, value in before.items() if key.startswith("flow.") and differ(after[key], value)
+    }
+    assert changed == ({"0", "1", "2", "3", "4", "5"} if is_random else set())
+
+
+def differ(found: Tensor, value: Tensor) -> bool:
+    return not torch.equal(found, value.half().float())
+
+
 def test_weights_to_start_from_must_belong_to_the_network(data: Path, tmp_path: Path) -> None:
     weights.save({"stem.weight": torch.zeros(2)}, tmp_path / "other.safetensors")
     recipe = recipe_of(tmp_path / "r.toml", stage_values(**CLIPS), start=str(tmp_path / "other.safetensors"))
@@ -173,6 +301,16 @@ def test_two_clips_are_learned(hyoutube: Path, tmp_path: Path) -> None:
     result = trained(recipe, hyoutube, tmp_path / "run")
     losses = [line["loss"] for line in log_of(tmp_path / "run", "train")]
     assert sum(losses[-5:]) < 0.5 * sum(losses[:5])
+    made = objective_of(tmp_path, FRAMES, hyoutube, layout="hyoutube", network={"stage": 1})
+    weights.load_into(made.module, result.weights)
+    clips = ClipBatch(*made.batch(16, 1))
+    with torch.inference_mode():
+        harmonized = denormalize(made.module.eval()(clips.composite, clips.mask, stage=1).flatten(0, 1))
+    after, before = (
+        float((clips.mask * (frames - clips.real)).square().mean())
+        for frames in (harmonized.view_as(clips.real), clips.composite)
+    )
+    assert after < before
     assert result.data == {"clips": 8}
     assert result.validation == {}
 
@@ -227,6 +365,22 @@ def test_a_batch_depends_on_its_seed_alone(data: Path, hyoutube: Path, tmp_path:
         ({**FRAMES, "options": {"least_area": 0}}, {}, r"least_area must be above 0"),
         ({**FRAMES, "options": {"train_image": True}}, {}, r"train_image is not known"),
         (CLIPS, {}, r"stage 1: builds on frames that are harmonized already; give the weights .* with --start"),
+        (
+            {**CLIPS, "options": {"flow_weights": "a.pth", "train_image": True}},
+            {},
+            r"\[stage\.options\]: flow_weights are for flow = 'spynet' in \[network\]",
+        ),
+        ({**CLIPS, "options": {"flow_weights": 3}}, {}, r"flow_weights must be text, got 3"),
+        (
+            {**CLIPS, "options": {"train_image": True}},
+            {"network": {**NETWORK, "frames": 1}},
+            r"\[network\]: windows need frames = 2 or more to learn from neighbours, got 1",
+        ),
+        (
+            {**CLIPS, "options": {"train_image": True}},
+            {"network": {**NETWORK, "frames": 2, "output": "centre"}},
+            r"windows need frames = 3 or more",
+        ),
         (CLIPS, {"network": {"stage": 1}}, r"windows are learned by chen2024 with stage 2 alone"),
     ],
 )

@@ -1,5 +1,10 @@
 """The paper's tables made anew, of recipes that train for two steps; and the recipes of the project for them."""
 
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +21,7 @@ from chromacord.training.paper_tables import ROWS, TableRun, method_of, train_ta
 from chromacord.training.recipe import Recipe, Stage, read_recipe
 from tests.hyoutube_lookalike import LookAlike
 from tests.training.material import SIDE, stage_values, write_recipe
+from tests.training.runs import COMMAND
 
 RECIPES = Path(__file__).parents[2] / "recipes/ablations"
 NAMES = sorted({row.recipe for rows in ROWS.values() for row in rows})
@@ -93,7 +99,7 @@ def test_every_row_of_the_paper_has_a_recipe_that_says_what_the_row_says() -> No
     networks = {name: dict(read_recipe(RECIPES / f"{name}.toml").network) for name in NAMES}
     assert networks["table2_row1"] == {"stage": 1, "nonlocal_levels": 0}
     assert networks["table2_row2"] == {"stage": 1}
-    whole = {"stage": 2, "frames": 5, "flow": "spynet"}
+    whole = {"stage": 2, "frames": 5, "flow": "spynet", "flow_reduction": 1}
     assert networks["table2_row3"] == {**whole, "directions": "forward"}
     assert networks["table2_row4"] == {**whole, "flow": "spynet-random"}
     assert networks["table2_row5"] == {**whole, "aggregator": False}
@@ -130,6 +136,61 @@ def test_the_weights_of_a_row_are_loaded_with_the_rows_options(tmp_path: Path, v
     assert loaded.working_size == (64, 64)
     assert loaded.window.length == 3
     assert (loaded.network.temporal.propagation.aggregator is not None) == value  # type: ignore[union-attr]
+
+
+def refused(run: TableRun, recipes: Path, said: str) -> None:
+    """Check that a table is refused in one line, before anything is trained."""
+    with pytest.raises(InputError, match=said) as caught:
+        train_table(replace(run, recipes=recipes))
+    assert "\n" not in str(caught.value)
+    assert not list(run.output.parent.rglob("checkpoint.pt"))
+
+
+def test_what_measuring_needs_is_missed_before_the_first_row_is_trained(
+    hyoutube: Path, recipes: Path, tmp_path: Path
+) -> None:
+    run = TableRun(3, hyoutube, tmp_path / "out")
+    refused(replace(run, next_frames=tmp_path / "none"), recipes, "has no list of its future clips")
+    refused(replace(run, output=tmp_path / "a:b"), recipes, "a:b: a method's options cannot name files there, .* -o")
+    train_only = shutil.copytree(hyoutube, tmp_path / "train_only")
+    for path in train_only.glob("test*"):
+        path.unlink()
+    refused(replace(run, data=train_only), recipes, "train_only")
+    changed = shutil.copytree(recipes, tmp_path / "recipes")
+    text = (recipes / "table3_levels3.toml").read_text()
+    (changed / "table3_levels3.toml").write_text(text.replace(f"side = {SIDE}", f"side = {2 * SIDE}"))
+    refused(run, changed, rf"recipe table3_levels3 \[data\]: side must be {SIDE}, as that of table2_row1: .* got 64")
+
+
+def test_weights_of_flow_are_missed_before_the_first_row_is_trained(
+    hyoutube: Path, recipes: Path, tmp_path: Path
+) -> None:
+    changed = shutil.copytree(recipes, tmp_path / "recipes")
+    text = (recipes / "table2_row6.toml").read_text()
+    (changed / "table2_row6.toml").write_text(
+        text.replace('flow = "none"', 'flow = "spynet"') + 'flow_weights = "none.pth"\n'
+    )
+    refused(
+        TableRun(2, hyoutube, tmp_path / "out"), changed, r"recipe table2_row6, .* none\.pth: there is no such file"
+    )
+
+
+@pytest.mark.slow
+def test_several_processes_train_all_rows_and_one_of_them_measures(
+    hyoutube: Path, recipes: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "command.py").write_text(COMMAND[-1])
+    launch = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2", str(tmp_path / "command.py")]
+    done = subprocess.run(
+        [*launch, "train", str(recipes), "--table", "3", "--data", str(hyoutube), "-o", str(tmp_path / "out")],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("Table 3 of the paper, trained and measured anew") == 1
+    assert len(cells((tmp_path / "out/table3.md").read_text())) == 4
 
 
 def test_a_table_that_is_none_and_recipes_that_are_missing_are_refused(tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 """Recipes: what is read, and what is refused and how it is named."""
 
+from dataclasses import replace
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +9,7 @@ import pytest
 
 from chromacord.data.augment import Augmentation
 from chromacord.errors import InputError, MissingFileError
+from chromacord.methods import METHODS
 from chromacord.training.grading import GradeData, GradeOptions
 from chromacord.training.objectives import check_objectives
 from chromacord.training.recipe import Recipe, Stage, as_values, parse, read_recipe
@@ -57,11 +60,24 @@ def test_plain_values_hold_all_of_a_recipe(tmp_path: Path) -> None:
     assert values["stages"][0]["learning_rate"] == 3e-3
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "recipes").glob("*.toml")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", sorted((ROOT / "recipes").rglob("*.toml")), ids=lambda path: path.stem)
 def test_the_recipes_of_the_project_can_be_read_and_used(path: Path) -> None:
+    """No file of weights is looked at: recipes of a second stage are given the name of one to start from."""
     recipe = read_recipe(path)
+    if recipe.stages[0].objective == "harmonize_clips":
+        recipe = replace(recipe, start="stage1.safetensors")
     check_objectives(recipe)
-    assert recipe.name == path.stem
+    assert recipe.name in (path.stem, path.stem.replace("_", "-ablation-"))
+
+
+def test_weights_are_used_as_their_recipe_trains_them_where_nothing_else_is_said() -> None:
+    """They will ship by the recipe's name: [network] and `side` are what the constructor takes by default."""
+    recipe = read_recipe(ROOT / "recipes/chen2024.toml")
+    parameters = signature(METHODS[recipe.method]).parameters
+    defaults = {name: each.default for name, each in parameters.items()}
+    assert defaults["weights"] == recipe.name
+    assert {name: defaults[name] for name in recipe.network} == recipe.network
+    assert defaults["working_side"] == recipe.data["side"]
 
 
 def test_a_file_that_is_missing_or_no_toml_is_named(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """`chromacord train`: run a recipe, or the recipes of a table of the paper, or go on with what was stopped."""
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
@@ -28,6 +29,7 @@ def train(
         int | None, Option(help="Train and measure all rows of the paper's table 2, 3 or 4, and print it.")
     ] = None,
     next_frames: Annotated[Path | None, Option(help="With --table: HYouTube's set for TL.")] = None,
+    jobs: Annotated[int, Option(min=0, help="With --table: processes that measure; 0: one a core.")] = 1,
     device: Annotated[Device, Option(help="cuda: one GPU, or several under `accelerate launch`.")] = "cpu",
     log_json: options.LogJson = False,
     quiet: options.Quiet = False,
@@ -37,15 +39,20 @@ def train(
     with job(display, stopped="run the command again to go on from the last checkpoint"):
         from chromacord.pipeline.prefetch import single_threaded
 
+        cores = len(os.sched_getaffinity(0))
         with single_threaded():
             if table is not None:
-                _train_table(recipe, data, output, start, table, next_frames, device, display)
-            elif next_frames is not None:
-                raise InputError("--next-frames is for the figures of a table; give --table too, or leave it out")
+                _train_table(recipe, data, output, start, table, next_frames, jobs or cores, device, display)
+            elif next_frames is not None or jobs != 1:
+                option = "--next-frames" if next_frames is not None else "--jobs"
+                raise InputError(f"{option} is for the figures of a table; give --table too, or leave it out")
             elif recipe is None:
                 raise InputError("no recipe is named; give a TOML file, as those in recipes/, or --table")
             else:
                 _train_recipe(recipe, data, output, start, device, display)
+        from chromacord.training.loop import end_processes
+
+        end_processes()
 
 
 def _train_recipe(recipe: Path, data: Path, output: Path, start: Path | None, device: Device, display: Display) -> None:
@@ -79,6 +86,7 @@ def _train_table(
     start: Path | None,
     table: int,
     next_frames: Path | None,
+    jobs: int,
     device: Device,
     display: Display,
 ) -> None:
@@ -86,7 +94,7 @@ def _train_table(
 
     if start is not None:
         raise InputError("--start is for one recipe: rows of a table start from each other; leave it out")
-    run = TableRun(table, data, output, recipes or RECIPES, device, next_frames)
+    run = TableRun(table, data, output, recipes or RECIPES, device, next_frames, jobs)
     text = train_table(run, progress=display.progress)
     if text is not None:
         display.summary(text.rstrip(), {"table": table, "output": str(output), "markdown": text})

@@ -16,12 +16,11 @@ from chromacord.evaluation.provenance import provenance
 from chromacord.evaluation.tables import Column, Row, Table
 from chromacord.evaluation.temporal import FLOW_SOURCES, FlowSource
 from chromacord.flow.dis import DISFlow
-from chromacord.flow.spynet import SPyNetFlow
+from chromacord.flow.spynet import ENDINGS, SPyNetFlow
 from chromacord.flow.warp import warp
 from chromacord.types import Size
 
 _SEED = 20
-_WEIGHTS = (".safetensors", ".pth", ".pt", ".pytorch")
 
 _COLUMNS = (
     Column("epe", "EPE", 3, "lower"),
@@ -105,7 +104,7 @@ def build_source(name: str) -> FlowSource:
     """
     if name in SOURCES:
         return SOURCES[name]()
-    if name.endswith(_WEIGHTS):
+    if name.endswith(ENDINGS):
         return SPyNetFlow(name)
     raise InputError(
         f"there is no source of flow {name!r}; choose of {', '.join(SOURCES)}, or name a file of SPyNet's weights"

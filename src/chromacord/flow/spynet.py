@@ -26,6 +26,9 @@ NUM_LEVELS = 6
 SHIPPED = "spynet"
 """The name of the shipped weights."""
 
+ENDINGS = (".safetensors", *SUFFIXES)
+"""Of files that hold weights for it."""
+
 _WIDTHS = (8, 32, 64, 32, 16, 2)
 _MULTIPLE = 2 ** (NUM_LEVELS - 1)
 _COARSE_SIDE = 32

@@ -22,7 +22,8 @@ NUM_LEVELS = 3
 """Up-blocks: level 0 ends at a quarter of the input's side, level 2 at the whole."""
 
 MULTIPLE = 32
-"""What height and width are padded to, as the authors' predictor does."""
+"""What height and width are padded to, as the authors' predictor does. That puts zeros on both sides; here the edge is
+repeated, right and below."""
 
 
 class Encoder(nn.Module):

@@ -19,7 +19,8 @@ A7   The outputs of the foreground: the block's sum times the mask at the level'
      everywhere, for the background must inform the foreground. `mask_threshold` cuts the mask into yes and no.
 A8   F^h is the last level's output: 32 channels at full size, as the decoder has. No flow needs to be rescaled.
 A9   Flow is estimated on composites in [0, 1]: one LUT recolours a whole clip, so brightness is mostly constant. `flow`
-     names the estimator, "none" leaves features where they lie; `flow_reduction` lets it look at smaller frames.
+     names the estimator, "none" leaves features where they lie; `flow_reduction` lets it look at smaller frames, and is
+     2 for what recipes/chen2024.toml trains, where the recipes with the paper's settings have 1.
 A10  Features travel as in BasicVSR, whose formulas section 3.3 has nearly sign for sign: a state through the whole
      window, fused with each frame by a 1 x 1 convolution of each direction. It is the only reading in which more frames
      help as much as in table 4. `propagation="direct"`: equation 1 as it stands, neighbours alone. `directions`: one of
@@ -77,7 +78,7 @@ class Chen2024(Method):
         stage: Literal[1, 2] = 2,
         frames: int = 5,
         hop: int = 1,
-        working_side: int = 256,
+        working_side: int = 128,
         nonlocal_levels: int = 2,
         q: int = 4,
         dilation: int = 1,
@@ -89,12 +90,12 @@ class Chen2024(Method):
         output: Output = "all",
         head: Head = "residual",
         flow: FlowName = "spynet",
-        flow_reduction: int = 1,
+        flow_reduction: int = 2,
     ) -> None:
         super().__init__()
         if working_side < 1:
             raise InputError(f"working_side must be 1 or more, got {working_side}")
-        if not 1 <= hop <= frames:
+        if frames >= 1 and not 1 <= hop <= frames:  # of other numbers the network says what is wrong
             raise InputError(f"hop must lie in 1..{frames}, the frames of a window, got {hop}")
         self.stage, self.flow = stage, flow
         past = (frames - hop) // 2
@@ -117,7 +118,7 @@ class Chen2024(Method):
             flow_reduction=flow_reduction,
         )
         if weights is not None:
-            load_weights(self.network, weights)
+            load_weights(self.network, weights, is_flow_shipped=flow == SHIPPED)
 
     def forward(self, composite: Tensor, mask: Tensor, state: State = None) -> Prediction:
         """Harmonize the middle frames of each window; with stage 1 all frames.
@@ -149,7 +150,7 @@ class Chen2024(Method):
         return Prediction(harmonized.unflatten(0, (len(composite), len(wanted))), state=memory)
 
 
-def load_weights(network: Chen2024Network, source: str) -> None:
+def load_weights(network: Chen2024Network, source: str, *, is_flow_shipped: bool = True) -> None:
     """Give a network its weights; stage 1 takes its part of the whole network's.
 
     Weights that hold none of SPyNet are meant for the one that is shipped: two files need not hold it twice.
@@ -157,6 +158,7 @@ def load_weights(network: Chen2024Network, source: str) -> None:
     Args:
         network: is changed.
         source: the name of shipped weights, or the path of a .safetensors file.
+        is_flow_shipped: whether weights without flow may take the shipped one: not if flow was to be trained anew.
 
     Raises:
         InputError: they cannot be read, or are of another network: names the first keys that differ.
@@ -164,6 +166,10 @@ def load_weights(network: Chen2024Network, source: str) -> None:
     state = state_dict(source)
     if network.temporal is None:
         state = {key: value for key, value in state.items() if key.startswith("image.")}
-    elif isinstance(network.flow, SPyNet) and {key.partition(".")[0] for key in state} == {"image", "temporal"}:
+    elif (
+        is_flow_shipped
+        and isinstance(network.flow, SPyNet)
+        and {key.partition(".")[0] for key in state} == {"image", "temporal"}
+    ):
         state |= {f"flow.{key}": value for key, value in state_dict(SHIPPED).items()}
     fit(network, state, source=source)

@@ -33,6 +33,12 @@ class DIS(nn.Module):
         return DISFlow()(first.detach(), second.detach())
 
 
+def middle(num_frames: int) -> range:
+    """Return the place of a window's middle frame; of an even number the earlier one, as windows are cut."""
+    place = (num_frames - 1) // 2
+    return range(place, place + 1)
+
+
 def build_flow(name: FlowName) -> nn.Module | None:
     """Build what estimates flow.
 
@@ -173,7 +179,7 @@ class Chen2024Network(nn.Module):
 
     def wanted(self, num_frames: int) -> range:
         """Return the frames of a window that training looks at."""
-        return range(num_frames) if self.output == "all" else range(num_frames // 2, num_frames // 2 + 1)
+        return range(num_frames) if self.output == "all" else middle(num_frames)
 
     def window(
         self, composite: Tensor, mask: Tensor, wanted: range, memory: Memory | None = None

@@ -5,8 +5,10 @@ https://arxiv.org/abs/2006.00809. The improved SSAM network for 256 x 256 that C
 (`chromacord.layers.unet`): a U-Net of 2,185,340 parameters with spatial-separated attention at its finest scale, and a
 head that mixes the composite with a new picture.
 
-Differs from the authors' code in one place: the kernel that smooths the mask is a true Gaussian. Their initialiser
+Differs from the authors' code in two places. The kernel that smooths the mask is a true Gaussian: their initialiser
 overwrites it with noise, which is then saved with the weights; published checkpoints keep theirs when they are loaded.
+Sides that are no multiples of 32 are filled up by repeating the edge, right and below, where their predictor puts zeros
+on both sides; 256 x 256 needs neither.
 """
 
 import re
@@ -15,6 +17,7 @@ from pathlib import Path
 from torch import Tensor
 
 from chromacord.color.alpha import over
+from chromacord.errors import InputError
 from chromacord.layers.pictures import denormalize
 from chromacord.layers.ssam import SSAM
 from chromacord.layers.unet import WIDTHS, HarmonizationNetwork
@@ -85,7 +88,7 @@ class ISSAM(Method):
     def __init__(self, weights: str | None = "issam", *, working_side: int = 256) -> None:
         super().__init__()
         if working_side < 1:
-            raise ValueError(f"working_side must be 1 or more, got {working_side}")
+            raise InputError(f"working_side must be 1 or more, got {working_side}")
         self.window, self.working_size = Window(), Size(working_side, working_side)
         self.network = issam_network()
         if weights is not None:

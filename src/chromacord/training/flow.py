@@ -193,6 +193,9 @@ class FlowObjective:
                     f"would lose them to level {options.last_own + 1}; use as many levels as before, or more"
                 )
 
+    def begin(self) -> None:
+        """Take everything over. See `Objective.begin`."""
+
     def batch(self, count: int, seed: int) -> Batch:
         """Return both frames, the flow, and what the second frame shows of the first."""
         return tuple(self._maker.draw(count, torch.Generator().manual_seed(seed)))

@@ -155,6 +155,9 @@ class GradeObjective:
             if not isinstance(value, int) or isinstance(value, bool) or value < 1:
                 raise InputError(f"{where} [network]: {name} must be a whole number of 1 or more, got {value!r}")
 
+    def begin(self) -> None:
+        """Take everything over. See `Objective.begin`."""
+
     def batch(self, count: int, seed: int) -> Batch:
         """Return composites, masks, and the foregrounds' colours as they are and as they should be."""
         return tuple(self._maker.draw(count, torch.Generator().manual_seed(seed)))

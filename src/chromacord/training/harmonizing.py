@@ -16,16 +16,19 @@ from torch import Tensor, nn
 from chromacord.color.alpha import over
 from chromacord.data.augment import Augmentation, ClipBatch
 from chromacord.errors import InputError
-from chromacord.flow.spynet import SHIPPED, SPyNet, load_weights
+from chromacord.flow.spynet import SHIPPED, SPyNet, SPyNetFlow, load_weights
 from chromacord.layers.pictures import denormalize, normalize
 from chromacord.methods import METHODS
-from chromacord.methods.chen2024_network import Chen2024Network
+from chromacord.methods.chen2024_network import middle
 from chromacord.methods.spec import check_options
 from chromacord.training.clips import ClipData, open_sources, validation_windows
 from chromacord.training.losses import foreground_normalized
 from chromacord.training.objectives import Batch
 from chromacord.training.recipe import Recipe, Stage, parse
 from chromacord.types import Progress
+
+CLIPS = "harmonize_clips"
+"""What recipes call the objective of stage 2."""
 
 _VIDEO = "chen2024"
 """The method that has a second stage."""
@@ -66,6 +69,10 @@ class ClipsOptions(FramesOptions):
     train_flow: bool = False
     """Train the estimator of flow too: without pretrained weights it knows nothing (table 2, row 4)."""
 
+    flow_weights: str = SHIPPED
+    """What the stage begins with where [network] has flow = "spynet": shipped weights, or the path of a .safetensors
+    file or of a published checkpoint, from where the command runs."""
+
 
 class _Tables(NamedTuple):
     """What a recipe says of a stage, in parts."""
@@ -92,8 +99,9 @@ class FramesObjective:
             progress: called while pictures are read.
 
         Raises:
-            InputError: the folder does not hold what the recipe says.
+            InputError: the folder does not hold what the recipe says, or some stage's weights of flow cannot be used.
         """
+        check_flow_weights(recipe)
         tables = _tables(recipe, stage, self.options_class, where=f"recipe {recipe.name}")
         self._data = tables.data
         self._is_video = recipe.method == _VIDEO
@@ -123,6 +131,9 @@ class FramesObjective:
         except InputError as error:
             raise InputError(f"{where} [network]: {error}") from error
 
+    def begin(self) -> None:
+        """Take everything over. See `Objective.begin`."""
+
     def batch(self, count: int, seed: int) -> Batch:
         """Return composites, masks and real frames. Shape (N, 1, C, S, S) each."""
         return tuple(self._trained.draw_clips(count, 1, torch.Generator().manual_seed(seed)))
@@ -147,7 +158,7 @@ class FramesObjective:
             mask, real, composite = (part.flatten(0, 1) for part in (clips.mask, clips.real, clips.composite))
             harmonized = self._harmonized(module, clips).clamp(0, 1).flatten(0, 1)
             if len(harmonized) != len(real):
-                places = slice(self._length() // 2, self._length() // 2 + 1)
+                places = self._middle()
                 mask, real, composite = mask[places], real[places], composite[places]
             for errors, frames in ((after, harmonized), (before, composite)):
                 errors.append(foreground_normalized((frames - real).square(), mask, least_area=1.0))
@@ -165,6 +176,10 @@ class FramesObjective:
 
     def _length(self) -> int:
         return 1
+
+    def _middle(self) -> slice:
+        place = middle(self._length())
+        return slice(place.start, place.stop)
 
     def _pictures(self, module: nn.Module, clips: ClipBatch) -> Tensor:
         """Return whole pictures, normalised. Shape (N * T, 3, S, S)."""
@@ -189,8 +204,11 @@ class ClipsObjective(FramesObjective):
         self, recipe: Recipe, stage: Stage, folder: Path, *, progress: Callable[[Progress], object] | None = None
     ) -> None:
         """Build the network and open the data. See `FramesObjective`."""
-        self._num_frames = _num_frames(recipe)
+        self._num_frames = num_frames(recipe)
+        self._head = _option(recipe, "head")
         super().__init__(recipe, stage, folder, progress=progress)
+        self._flow_weights = _flow_weights(recipe, stage)
+        self.begin()
 
     @classmethod
     def check(cls, recipe: Recipe, stage: Stage, *, where: str) -> None:
@@ -199,12 +217,31 @@ class ClipsObjective(FramesObjective):
         if recipe.method != _VIDEO or recipe.network.get("stage", 2) != 2:
             raise InputError(f"{where}: windows are learned by {_VIDEO} with stage 2 alone; set method and [network]")
         options = _tables(recipe, stage, cls.options_class, where=where).options
+        assert isinstance(options, ClipsOptions)
+        if options.flow_weights != SHIPPED and _flow_weights(recipe, stage) is None:
+            raise InputError(
+                f"{where} [stage.options]: flow_weights are for flow = {SHIPPED!r} in [network]; set it, or leave them "
+                "out"
+            )
+        # Parts of the network would have nothing to do, and several processes wait for gradients of all that trains.
+        fewest = 3 if recipe.network.get("output") == "centre" else 2
+        if num_frames(recipe) < fewest:
+            raise InputError(
+                f"{where} [network]: windows need frames = {fewest} or more to learn from neighbours, got "
+                f"{num_frames(recipe)}"
+            )
         is_first = stage == recipe.stages[0]
-        if is_first and recipe.start is None and isinstance(options, ClipsOptions) and not options.train_image:
+        if is_first and recipe.start is None and not options.train_image:
             raise InputError(
                 f"{where}: builds on frames that are harmonized already; give the weights of such a run with --start, "
                 "or put a stage harmonize_frames before it"
             )
+
+    def begin(self) -> None:
+        """Load the weights of flow: those of a stage before, which needs no flow, are random. See `Objective.begin`."""
+        flow = self.module.flow
+        if self._flow_weights is not None and isinstance(flow, SPyNet):
+            load_weights(flow, self._flow_weights)
 
     def batch(self, count: int, seed: int) -> Batch:
         """Return composites, masks and real frames. Shape (N, T, C, S, S) each."""
@@ -229,35 +266,69 @@ class ClipsObjective(FramesObjective):
             part = getattr(self.module, name)
             if part is not None:
                 part.requires_grad_(requires_grad=is_trained)
+        if self._head != "residual":  # other heads do not look at what stage 1 makes, so nothing reaches its own
+            head: nn.Module = self.module.image.head  # type: ignore[union-attr, assignment]
+            head.requires_grad_(requires_grad=False)
 
     def _length(self) -> int:
         return self._num_frames
-
-    def _middle(self) -> slice:
-        return slice(self._num_frames // 2, self._num_frames // 2 + 1)
 
     def _harmonized(self, module: nn.Module, clips: ClipBatch) -> Tensor:
         frames: Tensor = module(clips.composite, clips.mask, stage=2)
         return frames
 
 
-def _network(recipe: Recipe) -> nn.Module:
-    """Build the network that the method's options ask for; flow that is pretrained has its weights.
+def check_flow_weights(recipe: Recipe) -> None:
+    """Refuse a recipe some stage of which begins with weights of flow that cannot be loaded.
+
+    That stage would say so itself, but hours later: those before it need no flow.
 
     Raises:
-        InputError: an option is out of its range, or no weights of SPyNet are shipped.
+        InputError: they do not ship, cannot be read, or are of another network; names the stage.
+    """
+    for number, stage in enumerate(recipe.stages, 1):
+        source = _flow_weights(recipe, stage)
+        if source is None:
+            continue
+        where = f"recipe {recipe.name}, stage {number} [stage.options]"
+        if source == SHIPPED and not SPyNetFlow.is_shipped():
+            raise InputError(
+                f"{where}: SPyNet's weights do not ship yet; train them with recipes/spynet.toml and name the file as "
+                'flow_weights, or set flow = "dis" in [network]'
+            )
+        try:
+            load_weights(SPyNet(), source)
+        except InputError as error:
+            raise type(error)(f"{where}: flow_weights: {error}") from error
+
+
+def _flow_weights(recipe: Recipe, stage: Stage) -> str | None:
+    """Return what a stage begins its estimator of flow with; None for stages that need none."""
+    if stage.objective != CLIPS or _option(recipe, "flow") != SHIPPED:
+        return None
+    return str(stage.options.get("flow_weights", SHIPPED))
+
+
+def _network(recipe: Recipe) -> nn.Module:
+    """Build the network that the method's options ask for, with weights as training starts from.
+
+    Raises:
+        InputError: an option is out of its range.
     """
     method: Any = METHODS[recipe.method](weights=None, **recipe.network)  # type: ignore[call-arg]
     network: nn.Module = method.network
-    if isinstance(network, Chen2024Network) and isinstance(network.flow, SPyNet) and method.flow == "spynet":
-        load_weights(network.flow, SHIPPED)
     return network
 
 
-def _num_frames(recipe: Recipe) -> int:
-    """Return the frames of a window: what [network] says, or what the method's constructor does."""
+def num_frames(recipe: Recipe) -> int:
+    """Return the frames of a window, of a recipe for the paper's method."""
+    return int(_option(recipe, "frames"))
+
+
+def _option(recipe: Recipe, name: str) -> Any:
+    """Return what [network] says of an option, or the method's constructor."""
     method: Any = METHODS[_VIDEO]
-    return int(recipe.network.get("frames", signature(method).parameters["frames"].default))
+    return recipe.network.get(name, signature(method).parameters[name].default)
 
 
 def _tables(recipe: Recipe, stage: Stage, options: type[FramesOptions], *, where: str) -> _Tables:

@@ -62,6 +62,8 @@ def train(
         device: "cuda" uses one GPU, or as many as `accelerate launch` starts processes for.
         progress: called after each step.
 
+    Several runs may follow each other; under `accelerate launch`, `end_processes` ends the last.
+
     Returns:
         What was made. None in a process that `accelerate launch` started beside the main one: it only computes.
 
@@ -83,6 +85,7 @@ def train(
     accelerator.wait_for_everyone()
     if checkpoint is None and recipe.start is not None:
         weights.fit_part(objective.module, weights.state_dict(recipe.start), source=recipe.start)
+        objective.begin()
     with ExitStack() as stack:
         done = checkpoint.step + sum(s.steps for s in recipe.stages[: checkpoint.stage]) if checkpoint else 0
         log = stack.enter_context(RunLog(output, step=done)) if accelerator.is_main_process else None
@@ -93,10 +96,16 @@ def train(
                 objective = build_objective(recipe, recipe.stages[number], data, progress=progress)
                 if not checkpoint:
                     objective.module.load_state_dict(average.state_dict())
+                    objective.begin()
             average = _StageRun(run, number, objective).run(checkpoint)
             checkpoint = None
-        accelerator.end_training()
         return _finished(run, objective, average) if log is not None else None
+
+
+def end_processes() -> None:
+    """Leave the group of processes that `accelerate launch` started: once, at the end, since runs after it need it."""
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
 
 
 @dataclass(frozen=True)

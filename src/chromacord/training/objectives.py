@@ -39,6 +39,13 @@ class Objective(Protocol):
             InputError: names table and key.
         """
 
+    def begin(self) -> None:
+        """Set in `module` what the stage does not take over from what was before it.
+
+        Called when weights were handed over, of the stage before or of a file; not when a run goes on from its
+        checkpoint.
+        """
+
     def batch(self, count: int, seed: int) -> Batch:
         """Return samples that depend on nothing but the arguments.
 

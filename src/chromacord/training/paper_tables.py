@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
+from chromacord.data import open_dataset
 from chromacord.errors import InputError
 from chromacord.evaluation.benchmark import evaluate
 from chromacord.evaluation.literature import PROTOCOL, paper_tables
@@ -12,7 +13,10 @@ from chromacord.evaluation.measuring import Plan
 from chromacord.evaluation.method_speed import MethodSetting, measure_methods
 from chromacord.evaluation.tables import Row, Table, Value, markdown
 from chromacord.io.staging import check_folder, output_errors, write_text
+from chromacord.methods import load_method
+from chromacord.methods.spec import parse_spec
 from chromacord.training.clips import ClipData
+from chromacord.training.harmonizing import check_flow_weights, num_frames
 from chromacord.training.loop import Device, train
 from chromacord.training.objectives import check_objectives
 from chromacord.training.recipe import Recipe, parse, read_recipe
@@ -61,6 +65,9 @@ class TableRun:
     next_frames: Path | None = None
     """HYouTube's set for TL. None: no TL, unless the data's frames follow each other."""
 
+    jobs: int = 1
+    """Processes that measure. Time is measured in one, on `device`; all else on the CPU."""
+
 
 def train_table(run: TableRun, *, progress: Callable[[Progress], object] | None = None) -> str | None:
     """Train and measure all rows of a table; go on where it was stopped.
@@ -73,7 +80,8 @@ def train_table(run: TableRun, *, progress: Callable[[Progress], object] | None 
         The table and the paper's own below it, as Markdown. None in a process beside the main one.
 
     Raises:
-        InputError: there is no such table, a recipe is missing, or the data has no test set.
+        InputError: there is no such table, a recipe is missing or cannot be measured beside the others, or the data
+            has no test set. All of that is found before the first row is trained.
         OutputError: the folder cannot be written to.
     """
     if run.number not in ROWS:
@@ -84,8 +92,11 @@ def train_table(run: TableRun, *, progress: Callable[[Progress], object] | None 
     names = dict.fromkeys(name for row in rows for name in (row.start, row.recipe) if name is not None)
     starts = {row.recipe: row.start for row in rows}
     recipes = {name: _recipe(run, name, starts.get(name)) for name in names}
+    measured = [recipes[row.recipe] for row in rows]
     for recipe in recipes.values():  # a slip in the last row must not cost the days of those before it
         check_objectives(recipe)
+        check_flow_weights(recipe)
+    plan = _checked_plan(run, measured)
     check_folder(run.output if run.output.exists() else run.output.absolute().parent, wanted=run.output)
     with output_errors(run.output):
         run.output.mkdir(exist_ok=True)
@@ -95,7 +106,7 @@ def train_table(run: TableRun, *, progress: Callable[[Progress], object] | None 
     ]
     if None in done:
         return None
-    table = _measured(run, [recipes[row.recipe] for row in rows], progress)
+    table = _measured(run, plan, measured, progress)
     text = markdown([table, paper_tables()[run.number - 1]])
     write_text(run.output / f"table{run.number}.md", text, force=True)
     return text
@@ -122,11 +133,41 @@ def _data(recipe: Recipe) -> ClipData:
     return parse(ClipData, values, where=f"recipe {recipe.name} [data]")
 
 
-def _measured(run: TableRun, recipes: list[Recipe], progress: Callable[[Progress], object] | None) -> Table:
-    methods = tuple(method_of(recipe, _weights(run, recipe.name)) for recipe in recipes)
-    side = _data(recipes[0]).side
-    plan = Plan(run.data, methods, size=Size(side, side), protocols=(PROTOCOL,), next_frames=run.next_frames)
-    tables = evaluate(plan, run.output / f"evaluation{run.number}", num_strips=0, progress=progress).tables()
+def _checked_plan(run: TableRun, recipes: list[Recipe]) -> Plan:
+    """Return how the rows are measured; refuse what would end that, as far as it can be known before their weights.
+
+    Raises:
+        InputError: names what.
+    """
+    sides = {recipe.name: _data(recipe).side for recipe in recipes}
+    side = sides[recipes[0].name]
+    for name, other in sides.items():
+        if other != side:
+            raise InputError(
+                f"recipe {name} [data]: side must be {side}, as that of {recipes[0].name}: the rows of a table are "
+                f"measured on the same pictures; got {other}"
+            )
+    methods = []
+    for recipe in recipes:
+        weights = _weights(run, recipe.name)
+        method = method_of(recipe, weights)
+        if ":" in str(weights) or parse_spec(method).options["weights"] != str(weights):
+            raise InputError(
+                f"{run.output}: a method's options cannot name files there, for a colon or spaces at the ends; choose "
+                "another folder with -o"
+            )
+        load_method(recipe.method, **{**parse_spec(method).options, "weights": None})
+        methods.append(method)
+    plan = Plan(run.data, tuple(methods), size=Size(side, side), protocols=(PROTOCOL,), next_frames=run.next_frames)
+    open_dataset(plan.data, split=plan.split, size=plan.size)
+    plan.open_next_frames()
+    return plan
+
+
+def _measured(run: TableRun, plan: Plan, recipes: list[Recipe], progress: Callable[[Progress], object] | None) -> Table:
+    folder = run.output / f"evaluation{run.number}"
+    tables = evaluate(plan, folder, jobs=run.jobs, num_strips=0, progress=progress).tables()
+    methods = plan.methods
     paper = paper_tables()[run.number - 1]
     found: dict[str, dict[str, Value]] = {method: {} for method in methods}
     columns = {column.key: column for column in paper.columns}
@@ -138,7 +179,7 @@ def _measured(run: TableRun, recipes: list[Recipe], progress: Callable[[Progress
                 found[row.label] |= dict(zip(keys, row.values, strict=True))
     if "time" in columns:
         for recipe, method in zip(recipes, methods, strict=True):
-            found[method]["time"] = _seconds(f"{method}:hop={recipe.network['frames']}", run.device)
+            found[method]["time"] = _seconds(f"{method}:hop={num_frames(recipe)}", run.device)
     rows = [
         Row(label, tuple(found[method].get(key) for key in columns))
         for (label, *_), method in zip(paper.rows, methods, strict=True)

@@ -1,4 +1,4 @@
-"""Recipes: what a training run is, as TOML. One file for each set of weights that ships.
+"""Recipes: what a training run is, as TOML. One file for each set of weights.
 
     name = "shotgrade"              # of the weights
     method = "shotgrade"            # a key of METHODS
