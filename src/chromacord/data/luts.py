@@ -68,6 +68,7 @@ def _unpacked(path: Path) -> Iterator[tuple[str, bytes]]:
                 if _is_lut(member.filename):
                     _check_length(member.file_size, f"{path}/{member.filename}")
                     yield member.filename, archive.read(member)
+    # What zipfile raises: damage, a password (RuntimeError), a compression that it does not know (NotImplementedError).
     except (zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError) as error:
         raise UnreadableFileError(f"{path}: is damaged, encrypted or no zip archive ({error})") from error
 

@@ -13,11 +13,10 @@ from chromacord.data.augment import Augmentation, ClipBatch, CompositeMaker
 from chromacord.data.hyoutube import open_hyoutube
 from chromacord.data.iharmony4 import open_iharmony4
 from chromacord.data.luts import read_luts
-from chromacord.data.photographs import load_photographs
 from chromacord.data.recorded import RecordedClips, divided_clips
 from chromacord.errors import InputError
 from chromacord.training.grading import GradeData, divided_luts, plain_augmentation
-from chromacord.training.pictures import divided
+from chromacord.training.pictures import read_pictures
 from chromacord.training.recipe import check_range
 from chromacord.types import Progress, Size
 
@@ -106,23 +105,15 @@ def _made(
     seed: int,
     progress: Callable[[Progress], object] | None,
 ) -> Sources:
-    photographs = load_photographs(
-        folder,
-        side=data.picture_side,
-        use=data.use,
-        licences=data.licences,
-        without=data.without,
-        progress=progress,
-    )
+    trained, held_out, names = read_pictures(data, folder, progress=progress)
     luts = read_luts(folder / data.luts) if data.luts is not None else {}
-    trained, held_out = divided(photographs, data.held_out, folder)
     tables, others = divided_luts(list(luts.values()), data.held_out_luts)
     maker = CompositeMaker(trained, tables, augmentation, side=data.side, seed=seed)
     plain = replace(plain_augmentation(), spacing=augmentation.spacing)
     validating = None
     if len(held_out):
         validating = CompositeMaker(held_out, others, plain, side=data.side, seed=_VALIDATION_SEED)
-    return Sources(maker, validating, trained.sets(), _digest([*photographs.names, *luts]))
+    return Sources(maker, validating, trained.sets(), _digest([*names, *luts]))
 
 
 def _recorded(data: ClipData, dataset: FileDataset) -> Sources:

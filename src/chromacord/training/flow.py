@@ -26,13 +26,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from chromacord.data.flow_pairs import FlowPairs, Motion, PairMaker
-from chromacord.data.photographs import Photographs, load_photographs
+from chromacord.data.photographs import Photographs
 from chromacord.errors import InputError
 from chromacord.flow.dis import DISFlow
 from chromacord.flow.spynet import NUM_LEVELS, SPyNet, upsample
 from chromacord.training.losses import end_point_error
 from chromacord.training.objectives import Batch
-from chromacord.training.pictures import divided
+from chromacord.training.pictures import PictureData, read_pictures
 from chromacord.training.recipe import Recipe, Stage, check_range, parse
 from chromacord.types import Progress
 
@@ -44,21 +44,11 @@ _VALIDATION_BATCHES, _VALIDATION_BATCH = 16, 4
 
 
 @dataclass(frozen=True)
-class FlowData:
+class FlowData(PictureData):
     """The table [data] of a recipe."""
-
-    use: str = "train"
-    licences: tuple[str, ...] | None = None
-    """Of the folder's manifest.csv; without it all."""
-
-    without: tuple[str, ...] = ()
-    """Sets to leave out, as "still/labelme"."""
 
     picture_side: int = 256
     """What pictures are held at, and what validation looks at: 8 times a power of two."""
-
-    held_out: float = 0.04
-    """Share of the pictures that validate; at 0 nothing does."""
 
     def __post_init__(self) -> None:
         """Refuse values that leave nothing to train on.
@@ -66,9 +56,9 @@ class FlowData:
         Raises:
             InputError: names the value.
         """
+        super().__post_init__()
         if self.picture_side not in [_whole(levels) for levels in range(1, NUM_LEVELS + 1)]:
             raise InputError(f"picture_side must be 8 times a power of two, up to 256, got {self.picture_side}")
-        check_range("held_out", self.held_out, 0, 1, is_open=True)
 
 
 @dataclass(frozen=True)
@@ -156,17 +146,9 @@ class FlowObjective:
         data, motion, self._options = _tables(recipe, stage, where=f"recipe {recipe.name}")
         torch.manual_seed(recipe.seed)
         self.module: nn.Module = FlowNetwork(self._options)
-        photographs = load_photographs(
-            folder,
-            side=data.picture_side,
-            use=data.use,
-            licences=data.licences,
-            without=data.without,
-            progress=progress,
-        )
-        trained, held_out = divided(photographs, data.held_out, folder)
+        trained, held_out, names = read_pictures(data, folder, progress=progress)
         self.data: Mapping[str, int] = trained.sets()
-        self.fingerprint = hashlib.sha256("\n".join(photographs.names).encode()).hexdigest()
+        self.fingerprint = hashlib.sha256("\n".join(names).encode()).hexdigest()
         whole = _whole(self._options.levels)
         self._maker = PairMaker(trained, motion, side=self._options.side or whole, whole=whole)
         self._reduction = data.picture_side // whole

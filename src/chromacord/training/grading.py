@@ -14,12 +14,12 @@ from chromacord.color.cube import Cube
 from chromacord.color.transforms import apply_lut3d
 from chromacord.data.augment import Augmentation, CompositeBatch, CompositeMaker
 from chromacord.data.luts import read_luts
-from chromacord.data.photographs import Photographs, load_photographs
+from chromacord.data.photographs import Photographs
 from chromacord.errors import InputError
 from chromacord.methods.shotgrade import GradeNetwork
 from chromacord.training.losses import confidence_loss, root_error, squared_error
 from chromacord.training.objectives import Batch
-from chromacord.training.pictures import divided
+from chromacord.training.pictures import PictureData, read_pictures
 from chromacord.training.recipe import Recipe, Stage, check_range, parse
 from chromacord.types import Progress
 
@@ -28,24 +28,11 @@ _VALIDATION_BATCHES, _VALIDATION_BATCH, _VALIDATION_LOOKS = 8, 64, 256
 
 
 @dataclass(frozen=True)
-class GradeData:
+class GradeData(PictureData):
     """The table [data] of a recipe."""
-
-    use: str = "train"
-    licences: tuple[str, ...] | None = None
-    """Of the folder's manifest.csv; without it all."""
-
-    without: tuple[str, ...] = ()
-    """Sets to leave out, as "still/labelme"."""
-
-    picture_side: int = 192
-    """What pictures are held at; composites are parts of them."""
 
     luts: str | None = None
     """Folder or archive of .cube files, below the data's folder."""
-
-    held_out: float = 0.04
-    """Share of the pictures that validate; at 0 nothing does."""
 
     held_out_luts: float = 0.0
     """Share of the LUTs that validate and are not trained on; at 0 it validates on all LUTs."""
@@ -56,8 +43,7 @@ class GradeData:
         Raises:
             InputError: names the value.
         """
-        check_range("picture_side", self.picture_side, 1)
-        check_range("held_out", self.held_out, 0, 1, is_open=True)
+        super().__post_init__()
         check_range("held_out_luts", self.held_out_luts, 0, 0.5)
 
 
@@ -118,18 +104,10 @@ class GradeObjective:
         torch.manual_seed(recipe.seed)
         network = GradeNetwork(**recipe.network)
         self.module: nn.Module = network
-        photographs = load_photographs(
-            folder,
-            side=data.picture_side,
-            use=data.use,
-            licences=data.licences,
-            without=data.without,
-            progress=progress,
-        )
+        trained, held_out, names = read_pictures(data, folder, progress=progress)
         luts = read_luts(folder / data.luts) if data.luts is not None else {}
-        trained, held_out = divided(photographs, data.held_out, folder)
         self.data: Mapping[str, int] = trained.sets()
-        self.fingerprint = hashlib.sha256("\n".join([*photographs.names, *luts]).encode()).hexdigest()
+        self.fingerprint = hashlib.sha256("\n".join([*names, *luts]).encode()).hexdigest()
         tables, others = divided_luts(list(luts.values()), data.held_out_luts)
         side = network.side
         self._maker = CompositeMaker(

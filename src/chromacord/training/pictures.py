@@ -1,26 +1,78 @@
 """Pictures to train on, and pictures held out."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
-from chromacord.data.photographs import Photographs
+from chromacord.data.photographs import Photographs, load_photographs
 from chromacord.errors import InputError
+from chromacord.training.recipe import check_range
+from chromacord.types import Progress
 
 
-def divided(photographs: Photographs, share: float, folder: Path) -> tuple[Photographs, Photographs]:
-    """Return what is trained on and what validates.
+@dataclass(frozen=True)
+class PictureData:
+    """What all objectives that learn from pictures have in their table [data]."""
+
+    use: str = "train"
+    licences: tuple[str, ...] | None = None
+    """Of the folder's manifest.csv; without it all."""
+
+    without: tuple[str, ...] = ()
+    """Sets to leave out, as "still/labelme"."""
+
+    picture_side: int = 192
+    """What pictures are held at."""
+
+    held_out: float = 0.04
+    """Share of the pictures that validate; at 0 nothing does."""
+
+    def __post_init__(self) -> None:
+        """Refuse values that leave nothing to train on.
+
+        Raises:
+            InputError: names the value.
+        """
+        check_range("picture_side", self.picture_side, 1)
+        check_range("held_out", self.held_out, 0, 1, is_open=True)
+
+
+class Pictures(NamedTuple):
+    """What a table asks for."""
+
+    trained: Photographs
+    held_out: Photographs
+    """May be empty."""
+
+    names: tuple[str, ...]
+    """Of both."""
+
+
+def read_pictures(data: PictureData, folder: Path, *, progress: Callable[[Progress], object] | None = None) -> Pictures:
+    """Read pictures, and divide them into those to train on and those that validate.
 
     Args:
-        photographs: all that were read.
-        share: of them that validates; 0: none does.
-        folder: where they were read from, for the message.
+        data: the recipe's table.
+        folder: of the training data.
+        progress: called while pictures are read.
 
     Raises:
-        InputError: the share leaves either of them empty.
+        InputError: there are no such pictures, or the share that is held out leaves none on one side.
     """
-    trained, held_out = photographs.split(share)
-    if not len(trained) or (share and not len(held_out)):
+    photographs = load_photographs(
+        folder,
+        side=data.picture_side,
+        use=data.use,
+        licences=data.licences,
+        without=data.without,
+        progress=progress,
+    )
+    trained, held_out = photographs.split(data.held_out)
+    if not len(trained) or (data.held_out and not len(held_out)):
         raise InputError(
-            f"{folder}: {len(held_out)} of {len(photographs)} pictures are held out at [data] held_out = {share:g}; "
+            f"{folder}: {len(held_out)} of {len(photographs)} pictures are held out at [data] held_out = "
+            f"{data.held_out:g}; "
             f"choose a {'larger share, or 0 to validate on none' if len(trained) else 'smaller share'}"
         )
-    return trained, held_out
+    return Pictures(trained, held_out, photographs.names)
