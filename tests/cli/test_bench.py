@@ -37,7 +37,7 @@ def test_methods_are_printed_as_json_and_as_a_table_beside_it(run: Run, tmp_path
     assert list(report["methods"]) == ["mkl", "identity"]
     assert report["command"].startswith("chromacord")
     assert {"machine", "versions", "commit"} <= set(report)
-    assert "| mkl | 0+1+0 | 0 |" in done.err
+    assert "| mkl | 0+1+0 | 0 | 0.00 |" in done.err
 
 
 def test_a_method_that_does_not_exist_is_one_line(run: Run, tmp_path: Path) -> None:
@@ -45,6 +45,12 @@ def test_a_method_that_does_not_exist_is_one_line(run: Run, tmp_path: Path) -> N
     assert (done.code, done.out, done.err.count("\n")) == (2, "", 1)
     assert "there is no method 'magic'" in done.err
     assert not (tmp_path / "methods.json").exists()
+
+
+def test_the_papers_table_takes_no_methods(run: Run) -> None:
+    done = run("bench", "methods", "--table", 4, "--method", "mkl")
+    assert (done.code, done.out, done.err.count("\n")) == (2, "", 1)
+    assert "leave out --method" in done.err
 
 
 def test_sources_of_flow_are_printed_as_json_and_as_a_table_beside_it(run: Run, tmp_path: Path) -> None:

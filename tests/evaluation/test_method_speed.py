@@ -3,10 +3,18 @@ import torch
 
 from chromacord.errors import InputError
 from chromacord.evaluation import method_speed
-from chromacord.evaluation.method_speed import MethodSetting, measure_methods, speed_table, summarize_method
+from chromacord.evaluation.method_speed import (
+    TABLE_4_METHODS,
+    MethodSetting,
+    measure_methods,
+    speed_table,
+    summarize_method,
+    window_table,
+)
 from chromacord.evaluation.method_speed_worker import MadeClip, Work, cut, make_clip, measure
 from chromacord.evaluation.speed import MeasurementError, run_fresh
 from chromacord.evaluation.tables import markdown
+from chromacord.methods import load_method
 from chromacord.methods.base import Method, Prediction, State, Window
 from chromacord.pipeline.windows import windows
 from chromacord.types import Size
@@ -15,6 +23,8 @@ FOUND = {
     "window": {"past": 2, "hop": 2, "future": 1, "length": 5},
     "size": [256, 256],
     "parameters": 12,
+    "is_untrained": False,
+    "multiply_adds": 4_000_000_000,
     "device": "cpu",
     "frames": 8,
     "windows": 4,
@@ -37,6 +47,7 @@ class Counting(Method):
 
     def forward(self, composite: torch.Tensor, mask: torch.Tensor, state: State = None) -> Prediction:
         self.calls.append((composite.shape, mask.shape, state))
+        torch.nn.functional.conv2d(composite[:, 0], torch.ones(2, 3, 1, 1))
         return Prediction(composite[:, 1:], None, (state or 0) + 1)
 
 
@@ -67,12 +78,15 @@ def test_windows_are_cut_as_the_pipeline_cuts_them(window: Window) -> None:
 def test_a_method_runs_over_whole_hops_after_a_warm_up_and_is_described(monkeypatch: pytest.MonkeyPatch) -> None:
     method = Counting()
     monkeypatch.setattr("chromacord.evaluation.method_speed_worker.load_method", lambda name: method)
+    monkeypatch.setattr("chromacord.evaluation.method_speed_worker.lacks_weights", lambda name: False)
     found = measure("counting", Work(frames=3, repeats=2, device="cpu", threads=1))
     assert found["window"] == {"past": 1, "hop": 2, "future": 0, "length": 3}
     assert (found["size"], found["parameters"], found["frames"], found["windows"]) == ([16, 24], 7, 4, 2)
     assert len(found["cpu_seconds"]) == len(found["seconds"]) == 2  # type: ignore[arg-type]
-    # Two windows each for the warm-up and both repeats; every time the clip starts without a state.
-    assert [state for *_, state in method.calls] == [None, 1] * 3
+    # Two windows each for the warm-up, both repeats and the count; every time the clip starts without a state.
+    assert [state for *_, state in method.calls] == [None, 1] * 4
+    assert found["multiply_adds"] == 2 * 3 * 2 * 16 * 24  # windows, channels in and out, pixels
+    assert found["is_untrained"] is False
     assert {call[:2] for call in method.calls} == {((1, 3, 3, 16, 24), (1, 3, 1, 16, 24))}
 
 
@@ -89,9 +103,32 @@ def test_the_table_has_a_row_for_each_method() -> None:
     report = {"setting": MethodSetting(("a", "b:c=1"))._asdict(), "methods": dict.fromkeys(("a", "b:c=1"), None)}
     report["methods"] = {name: summarize_method(FOUND) for name in report["methods"]}
     text = markdown([speed_table(report)])
-    assert "| a | 2+2+1 | 12 | 200.00 | 50.00 | 100.00 | 200.00 | 125.00 | 20 |" in text
+    assert "| a | 2+2+1 | 12 | 0.50 | 200.00 | 50.00 | 100.00 | 200.00 | 250.00 | 125.00 | 20 |" in text
     assert "| b:c=1 |" in text
     assert "5 repeats" in text
+    assert "random weights" not in text
+
+
+def test_methods_without_weights_are_measured_with_random_ones_and_named() -> None:
+    report = {
+        "setting": MethodSetting(("a",))._asdict(),
+        "methods": {"a": {**summarize_method(FOUND), "is_untrained": True}},
+    }
+    assert "With random weights, since none ship: a." in markdown([speed_table(report)])
+
+
+def test_the_papers_windows_are_measured_in_its_form() -> None:
+    for frames, name in zip((3, 5, 7), TABLE_4_METHODS, strict=True):
+        method = load_method(name, weights=None)
+        assert method.window == Window(past=0, hop=frames, future=0)
+        assert method.working_size == Size(256, 256)
+    found = {
+        name: summarize_method({**FOUND, "window": {"past": 0, "hop": frames, "future": 0, "length": frames}})
+        for frames, name in zip((3, 5, 7), TABLE_4_METHODS, strict=True)
+    }
+    text = markdown([window_table({"setting": MethodSetting(TABLE_4_METHODS)._asdict(), "methods": found})])
+    assert "| 3 frames | 0.250 | 0.125 | 0.100 | 0.168 |" in text
+    assert "| 7 frames | 0.250 | 0.125 | 0.100 | 0.298 |" in text
 
 
 def test_each_method_is_measured_in_a_process_of_its_own() -> None:

@@ -13,6 +13,7 @@ from typer import Option
 from chromacord.cli import options
 from chromacord.cli.display import choose_display
 from chromacord.cli.job import job
+from chromacord.errors import InputError
 
 app = typer.Typer(help="Measure, and print JSON with the command, the commit and the machine.")
 
@@ -51,6 +52,10 @@ def video(
 def methods(
     *,
     method: Annotated[str | None, Option(metavar="A,B,C", help="See `chromacord methods`; all, if not given.")] = None,
+    table: Annotated[
+        Literal["4"] | None,
+        Option(help="Instead of --method: the paper's windows of 3, 5 and 7 frames, as its Table 4."),
+    ] = None,
     frames: Annotated[int, Option(help="Length of the clip that is made.")] = 16,
     repeats: Annotated[int, Option(help="How often each method is run over the clip.")] = 5,
     threads: Annotated[int, Option(help="Of torch.")] = 1,
@@ -59,16 +64,25 @@ def methods(
 ) -> None:
     """Measure each method alone at 256x256: CPU and wall time a window and a frame, memory, parameters."""
     with job(choose_display(quiet=True)):
-        from chromacord.evaluation.method_speed import MethodSetting, measure_methods, speed_table
+        from chromacord.evaluation.method_speed import (
+            TABLE_4_METHODS,
+            MethodSetting,
+            measure_methods,
+            speed_table,
+            window_table,
+        )
         from chromacord.evaluation.tables import markdown
         from chromacord.io.staging import check_output
-        from chromacord.methods import methods_with_weights
+        from chromacord.methods import METHODS
 
         if output is not None:
             check_output(output, force=True)
-        names = options.parse_names(method) if method is not None else methods_with_weights()
-        report = measure_methods(MethodSetting(names, frames, repeats, threads, device), tell=_tell)
-        _tell(markdown([speed_table(report)]).rstrip())
+        if table is not None and method is not None:
+            raise InputError("--table measures methods of its own; leave out --method")
+        names = options.parse_names(method) if method is not None else tuple(METHODS)
+        chosen = names if table is None else TABLE_4_METHODS
+        report = measure_methods(MethodSetting(chosen, frames, repeats, threads, device), tell=_tell)
+        _tell(markdown([speed_table(report) if table is None else window_table(report)]).rstrip())
         _give(report, output)
 
 

@@ -7,23 +7,31 @@ from typing import Any, NamedTuple
 import torch
 
 from chromacord.errors import InputError
+from chromacord.evaluation.literature import SOURCE, paper_tables
 from chromacord.evaluation.provenance import provenance
 from chromacord.evaluation.speed import Report, run_fresh
 from chromacord.evaluation.tables import Column, Row, Table
-from chromacord.methods import load_method
+from chromacord.methods import lacks_weights, load_method
 
 DEVICES = ("cpu", "cuda")
 
 _COLUMNS = (
     Column("window", "window"),
     Column("parameters", "parameters", 0),
+    Column("gmac", "GMAC a frame", 2),
     Column("window_ms", "CPU ms a window", 2),
     Column("min", "CPU ms a frame: min", 2),
     Column("median", "median", 2),
     Column("max", "max", 2),
+    Column("wall_window", "wall ms a window", 2),
     Column("wall", "wall ms a frame", 2),
     Column("memory", "MB beside imports", 0),
 )
+
+_TABLE_4 = {frames: f"chen2024:frames={frames}:hop={frames}:working_side=256:flow_reduction=1" for frames in (3, 5, 7)}
+"""The paper's settings by T. With so long hops, windows have no frame in common, and nothing is known of one before."""
+
+TABLE_4_METHODS = tuple(_TABLE_4.values())
 
 
 class MethodSetting(NamedTuple):
@@ -52,7 +60,8 @@ def measure_methods(setting: MethodSetting, *, tell: Callable[[str], object] | N
 
     Returns:
         What `chromacord bench methods` prints: for each method ms of process CPU time and of wall time, a window and a
-        frame that comes out (in the pipeline: a frame that is analysed); minimum, median and maximum of the repeats.
+        frame that comes out (in the pipeline: a frame that is analysed), minimum, median and maximum of the repeats;
+        and billions of multiplications with addition (GMAC) a frame.
 
     Raises:
         InputError: a method or another value of the setting cannot be used.
@@ -72,9 +81,10 @@ def measure_methods(setting: MethodSetting, *, tell: Callable[[str], object] | N
 
 def summarize_method(found: Mapping[str, Any]) -> Report:
     """Turn what a method's process found into its part of the report."""
-    facts = {name: value for name, value in found.items() if name not in ("cpu_seconds", "seconds")}
+    facts = {name: value for name, value in found.items() if name not in ("cpu_seconds", "seconds", "multiply_adds")}
     return {
         **facts,
+        "gmac_per_frame": round(found["multiply_adds"] / found["frames"] / 1e9, 4),
         "cpu_ms_per_window": _spread(found["cpu_seconds"], found["windows"]),
         "cpu_ms_per_frame": _spread(found["cpu_seconds"], found["frames"]),
         "wall_ms_per_window": _spread(found["seconds"], found["windows"]),
@@ -87,6 +97,7 @@ def speed_table(report: Mapping[str, Any]) -> Table:
     setting = report["setting"]
     rows = tuple(Row(name, _values(values)) for name, values in report["methods"].items())
     devices = sorted({values["device"] for values in report["methods"].values()})
+    untrained = [name for name, values in report["methods"].items() if values["is_untrained"]]
     return Table(
         "speed",
         f"Methods alone, at the size they work at, on {', '.join(devices)}, torch threads: {setting['threads']}",
@@ -95,7 +106,43 @@ def speed_table(report: Mapping[str, Any]) -> Table:
         notes=(
             "Window: frames before + frames that come out + frames after. CPU time is the whole process's.",
             f"{setting['repeats']} repeats; medians where nothing else is said.",
+            "GMAC: billions of multiplications with addition in convolutions and matrix products.",
+            *([f"With random weights, since none ship: {', '.join(untrained)}."] if untrained else []),
         ),
+    )
+
+
+def window_table(report: Mapping[str, Any]) -> Table:
+    """Return a report of `TABLE_4_METHODS` in the form of the paper's Table 4, its own times beside."""
+    setting, methods = report["setting"], report["methods"]
+    measured = [methods[name] for name in TABLE_4_METHODS]
+    paper = paper_tables()[3]
+    place = [column.key for column in paper.columns].index("time")
+    rows = tuple(
+        Row(
+            f"{found['window']['hop']} frames",
+            (
+                found["wall_ms_per_window"]["median"] / 1000,
+                found["wall_ms_per_frame"]["median"] / 1000,
+                found["cpu_ms_per_frame"]["median"] / 1000,
+                row.values[place],
+            ),
+        )
+        for found, row in zip(measured, paper.rows, strict=True)
+    )
+    return Table(
+        "windows",
+        f"Time of a window of T frames, 256×256, flow included, on {measured[0]['device']}, torch threads: "
+        f"{setting['threads']}",
+        (
+            Column("window", "s a window", 3),
+            Column("frame", "s a frame", 3),
+            Column("cpu", "CPU s a frame", 3),
+            Column("paper", "the paper's time (s)", 3),
+        ),
+        rows,
+        first="T",
+        notes=(f"All frames of a window come out. The paper's: {SOURCE}, Table 4, one RTX 3090.",),
     )
 
 
@@ -105,10 +152,12 @@ def _values(found: Mapping[str, Any]) -> tuple[float | str, ...]:
     return (
         f"{window['past']}+{window['hop']}+{window['future']}",
         found["parameters"],
+        found["gmac_per_frame"],
         found["cpu_ms_per_window"]["median"],
         frame["min"],
         frame["median"],
         frame["max"],
+        found["wall_ms_per_window"]["median"],
         found["wall_ms_per_frame"]["median"],
         found["peak_memory_mb"]["without_imports"],
     )
@@ -126,7 +175,7 @@ def _check(setting: MethodSetting) -> None:
         raise InputError("device cuda: torch finds none on this machine; measure on the cpu, or install torch for CUDA")
     # Before the first is measured, not when its turn comes.
     for method in setting.methods:
-        load_method(method)
+        load_method(method, weights=None) if lacks_weights(method) else load_method(method)
 
 
 def _spread(seconds: Sequence[float], count: int) -> dict[str, float]:

@@ -10,9 +10,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 from torch.nn import functional
+from torch.utils.flop_counter import FlopCounterMode
 
 from chromacord.evaluation.speed_worker import peak_megabytes
-from chromacord.methods import load_method
+from chromacord.methods import lacks_weights, load_method
 from chromacord.methods.base import Method, State, Window
 from chromacord.types import Size
 
@@ -69,16 +70,17 @@ def measure(name: str, work: Work) -> Mapping[str, object]:
     """Load a method, let it warm up on the whole clip, and run it over the clip several times.
 
     Args:
-        name: what `load_method` takes.
+        name: what `load_method` takes. Where no weights ship for it, random ones serve: they cost as much.
         work: how.
 
     Returns:
-        What the method is, and CPU and wall seconds of each run over the clip.
+        What the method is, CPU and wall seconds of each run over the clip, and multiplications and additions of one.
     """
     # The peak so far is that of the imports.
     floor = peak_megabytes()
     device = torch.device(work.device)
-    method = load_method(name).to(device)
+    is_untrained = lacks_weights(name)
+    method = (load_method(name, weights=None) if is_untrained else load_method(name)).to(device)
     size = method.working_size or SIZE
     hop = method.window.hop
     clip = make_clip(hop * math.ceil(work.frames / hop), size)
@@ -96,11 +98,13 @@ def measure(name: str, work: Work) -> Mapping[str, object]:
         "window": {**method.window._asdict(), "length": method.window.length},
         "size": list(size),
         "parameters": sum(parameter.numel() for parameter in method.parameters()),
+        "is_untrained": is_untrained,
         "device": torch.cuda.get_device_name(device) if is_cuda else "cpu",
         "frames": len(clip.composite),
         "windows": len(pieces),
         "cpu_seconds": cpu_seconds,
         "seconds": seconds,
+        "multiply_adds": _multiply_adds(method, pieces, device),
         "peak_memory_mb": {
             "whole": round(peak, 1),
             "without_imports": round(peak - floor, 1),
@@ -134,6 +138,13 @@ def _run(method: Method, pieces: Sequence[MadeClip], device: torch.device) -> No
     if device.type == "cuda":
         # A kernel that was started is not one that has run.
         torch.cuda.synchronize(device)
+
+
+def _multiply_adds(method: Method, pieces: Sequence[MadeClip], device: torch.device) -> int:
+    """Count those of convolutions and matrix products over the clip; no others are worth counting."""
+    with FlopCounterMode(display=False) as counter:
+        _run(method, pieces, device)
+    return int(counter.get_total_flops()) // 2
 
 
 def main() -> None:

@@ -85,6 +85,21 @@ def _default_weights(method: type[Method]) -> str | None:
     return None if parameter is None else parameter.default
 
 
+def lacks_weights(name: str) -> bool:
+    """Whether a method is learned, none of its weights ship with this version, and its name does not say others.
+
+    Args:
+        name: what `load_method` takes.
+
+    Raises:
+        InputError: there is no such method.
+    """
+    spec = parse_spec(name)
+    if spec.name not in METHODS:
+        raise InputError(f"there is no method {spec.name!r}; choose one of {', '.join(METHODS)}")
+    return "weights" not in spec.options and _default_weights(METHODS[spec.name]) not in (None, *list_weights())
+
+
 def list_cards() -> tuple[Card, ...]:
     """Return the cards of the weights that are shipped, in the order of their methods in `METHODS`, others last."""
     order = [*METHODS, *sorted({card(name).method for name in list_weights()} - METHODS.keys())]
@@ -103,18 +118,16 @@ def load_method(name: str, **options: Any) -> Method:
         InputError: there is no method of that name, it has no such option, or an option cannot have that value; or
             no weights are shipped for it and none are named.
     """
-    spec = parse_spec(name)
-    if spec.name not in METHODS:
-        raise InputError(f"there is no method {spec.name!r}; choose one of {', '.join(METHODS)}")
+    is_without_weights, spec = lacks_weights(name), parse_spec(name)
     twice = sorted(spec.options.keys() & options.keys())
     if twice:
         raise InputError(f"{name!r}: gives the option {twice[0]!r}, which is also an argument; leave one out")
     method, merged = METHODS[spec.name], {**spec.options, **options}
     check_options(spec.name, method, merged)
-    if "weights" not in merged and (weights := _default_weights(method)) not in (None, *list_weights()):
+    if "weights" not in merged and is_without_weights:
         raise InputError(
-            f"method {spec.name!r}: there are no weights {weights!r} with this version of chromacord; train them with "
-            f"`chromacord train`, and name the file: {spec.name}:weights=PATH.safetensors"
+            f"method {spec.name!r}: there are no weights {_default_weights(method)!r} with this version of chromacord; "
+            f"train them with `chromacord train`, and name the file: {spec.name}:weights=PATH.safetensors"
         )
     try:
         return method(**merged).eval()
