@@ -1,7 +1,7 @@
 """Chen et al. 2024: the counts of its reading, every switch of tables 2, 3 and 4, windows, and what is refused."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 import torch
@@ -306,6 +306,20 @@ def test_flow_may_be_estimated_on_smaller_frames() -> None:
         torch.testing.assert_close(small(composite, mask, stage=2), plain(composite, mask, stage=2), atol=1e-5, rtol=0)
 
 
+@pytest.mark.parametrize(("levels", "used"), [(6, 6), (2, 2), ("auto", 2)])
+def test_spynet_uses_as_many_levels_as_are_asked_for(levels: int | Literal["auto"], used: int) -> None:
+    frame = torch.zeros(1, 3, 64, 64)  # halved once, "auto" sees a side of 32
+    made = build_network(frames=3, flow_levels=levels)
+    with torch.no_grad():
+        for parameter in made.flow.parameters():  # type: ignore[union-attr]
+            parameter.fill_(0.0)
+        for level in made.flow.levels:  # type: ignore[union-attr]
+            level[-1].bias.fill_(1.0)
+    flow = made.flow(frame, frame)  # type: ignore[misc]
+    # Each level doubles what there is and adds a pixel.
+    torch.testing.assert_close(flow, torch.full_like(flow, 2.0**used - 1))
+
+
 def test_flow_brings_features_to_where_they_are_looked_for() -> None:
     """Frames that move by a pixel: with the true flow neighbours resemble a frame more than without."""
     composite, _ = footage()
@@ -389,6 +403,8 @@ def test_weights_that_do_not_fit_are_refused_and_the_first_keys_named(tmp_path: 
         ({"hop": 6}, r"hop must lie in 1\.\.5"),
         ({"working_side": 0}, "working_side must be 1 or more"),
         ({"flow_reduction": 0}, "flow_reduction must be 1 or more"),
+        ({"flow_levels": 7}, r"levels must be 'auto' or lie in 1\.\.6, got 7"),
+        ({"flow_levels": "all"}, "option 'flow_levels' cannot be 'all'"),
         ({"stage": 3}, "option 'stage' cannot be 3"),
         ({"directions": "sideways"}, "option 'directions' cannot be 'sideways'"),
         ({"flow": "raft"}, "option 'flow' cannot be 'raft'"),

@@ -19,8 +19,9 @@ A7   The outputs of the foreground: the block's sum times the mask at the level'
      everywhere, for the background must inform the foreground. `mask_threshold` cuts the mask into yes and no.
 A8   F^h is the last level's output: 32 channels at full size, as the decoder has. No flow needs to be rescaled.
 A9   Flow is estimated on composites in [0, 1]: one LUT recolours a whole clip, so brightness is mostly constant. `flow`
-     names the estimator, "none" leaves features where they lie; `flow_reduction` lets it look at smaller frames, and is
-     2 for what recipes/chen2024.toml trains, where the recipes with the paper's settings have 1.
+     names the estimator, "none" leaves features where they lie. `flow_levels`: SPyNet's networks in use; BasicVSR uses
+     all 6, "auto" gives 4 at 256 x 256. `flow_reduction` lets it look at smaller frames, and is 2 for what
+     recipes/chen2024.toml trains, where the recipes with the paper's settings have 1.
 A10  Features travel as in BasicVSR, whose formulas section 3.3 has nearly sign for sign: a state through the whole
      window, fused with each frame by a 1 x 1 convolution of each direction. It is the only reading in which more frames
      help as much as in table 4. `propagation="direct"`: equation 1 as it stands, neighbours alone. `directions`: one of
@@ -47,7 +48,7 @@ from torch import Tensor
 
 from chromacord.color.alpha import over
 from chromacord.errors import InputError
-from chromacord.flow.spynet import SHIPPED, SPyNet
+from chromacord.flow.spynet import NUM_LEVELS, SHIPPED, SPyNet
 from chromacord.layers.pictures import denormalize
 from chromacord.layers.propagation import Directions, Kind
 from chromacord.layers.temporal import Head
@@ -68,7 +69,7 @@ class Chen2024(Method):
         hop: how many frames come out of a window, those in its middle.
         working_side: height and width of the pictures that it looks at; weights know one size best.
         nonlocal_levels, q, dilation, nonlocal_position, mask_threshold, propagation, directions, aggregator, output,
-            head, flow, flow_reduction: see the top of this file; those of the weights.
+            head, flow, flow_levels, flow_reduction: see the top of this file; those of the weights.
     """
 
     def __init__(
@@ -90,6 +91,7 @@ class Chen2024(Method):
         output: Output = "all",
         head: Head = "residual",
         flow: FlowName = "spynet",
+        flow_levels: int | Literal["auto"] = NUM_LEVELS,
         flow_reduction: int = 2,
     ) -> None:
         super().__init__()
@@ -115,6 +117,7 @@ class Chen2024(Method):
             output=output,
             head=head,
             flow=flow,
+            flow_levels=flow_levels,
             flow_reduction=flow_reduction,
         )
         if weights is not None:

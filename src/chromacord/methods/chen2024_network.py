@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from chromacord.color.alpha import over
 from chromacord.errors import InputError
 from chromacord.flow.dis import DISFlow
+from chromacord.flow.spynet import NUM_LEVELS as SPYNET_LEVELS
 from chromacord.flow.spynet import SPyNet
 from chromacord.layers.nonlocal_block import NonLocal
 from chromacord.layers.pictures import denormalize, normalize
@@ -39,15 +40,16 @@ def middle(num_frames: int) -> range:
     return range(place, place + 1)
 
 
-def build_flow(name: FlowName) -> nn.Module | None:
+def build_flow(name: FlowName, levels: int | Literal["auto"] = SPYNET_LEVELS) -> nn.Module | None:
     """Build what estimates flow.
 
     Args:
         name: "spynet" and "spynet-random" (table 2, row 4), which training starts from its shipped weights and from
             none; "dis" is OpenCV's, which never learns; "none" is None: features stay where they lie.
+        levels: of SPyNet; see there.
     """
     if name in ("spynet", "spynet-random"):
-        return SPyNet()
+        return SPyNet(levels=levels)
     return DIS() if name == "dis" else None
 
 
@@ -286,6 +288,7 @@ def build_network(
     output: Output = "all",
     head: Head = "residual",
     flow: FlowName | nn.Module | None = "spynet",
+    flow_levels: int | Literal["auto"] = SPYNET_LEVELS,
     flow_reduction: int = 1,
 ) -> Chen2024Network:
     """Build the network from the options of `Chen2024`; `flow` may also be a module, or None.
@@ -313,5 +316,5 @@ def build_network(
         reach=max(1, frames // 2) if is_centred else 1,
     )
     temporal = TemporalNetwork(brought, WIDTHS[0], head=head)
-    estimator = build_flow(flow) if isinstance(flow, str) else flow
+    estimator = build_flow(flow, flow_levels) if isinstance(flow, str) else flow
     return Chen2024Network(image, temporal, estimator, flow_reduction=flow_reduction, output=output)
