@@ -1,11 +1,13 @@
 """The one interface: every method, image or video, learned or not, is a `Method`."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
 from torch import Tensor, nn
 
 from chromacord.color.transforms import ColorTransform
+from chromacord.errors import InputError
 from chromacord.types import Size
 
 State = Any
@@ -62,3 +64,15 @@ class Method(nn.Module, ABC):
             mask: foreground weight in [0, 1], soft values allowed. Shape (B, L, 1, H, W).
             state: what the previous window of the same shot returned; None at the start of a shot.
         """
+
+    @classmethod
+    def from_published(cls, checkpoint: Mapping[str, Tensor]) -> dict[str, Tensor]:  # noqa: ARG003
+        """Return the weights that `weights=` takes, of a checkpoint that the method's authors published.
+
+        Args:
+            checkpoint: its tensors by key, as `weights.published.read_checkpoint` gives them. Any shape.
+
+        Raises:
+            InputError: none were published, or these are of another method: names the first keys that differ.
+        """
+        raise InputError("no checkpoints of this method were published")
