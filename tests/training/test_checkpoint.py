@@ -142,6 +142,15 @@ def test_another_recipe_is_refused_with_what_differs(tmp_path: Path, recipe: Rec
     assert f"({differing}); choose another folder" in str(caught.value)
 
 
+def test_a_key_that_stages_had_not_yet_stands_for_its_default(tmp_path: Path) -> None:
+    checkpoint = saved(tmp_path)
+    older = [{name: value for name, value in stage.items() if name != "rates"} for stage in checkpoint.recipe["stages"]]
+    save_checkpoint(tmp_path, replace(checkpoint, recipe={**checkpoint.recipe, "stages": older}))
+    assert load_checkpoint(tmp_path, RECIPE, DATA) is not None
+    with pytest.raises(InputError, match="rates of stage 1"):
+        load_checkpoint(tmp_path, with_stage(0, rates={"layer": 0.5}), DATA)
+
+
 @pytest.mark.parametrize(
     ("step", "changed", "is_taken"),
     [

@@ -1,12 +1,20 @@
 """Learning rates against their formulas; groups of parameters; the running mean against its own."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
 from torch import nn
 
-from chromacord.training.optimization import averaged, build_optimizer, learning_rate, update_average
+from chromacord.errors import InputError
+from chromacord.training.optimization import (
+    averaged,
+    build_optimizer,
+    learning_rate,
+    set_learning_rate,
+    update_average,
+)
 from chromacord.training.recipe import Optimizer, Schedule, Stage
 
 
@@ -86,6 +94,21 @@ def test_biases_and_norms_do_not_decay_and_frozen_parameters_do_not_train(
 
 def test_a_module_of_matrices_alone_has_one_group() -> None:
     assert len(build_optimizer(nn.Linear(2, 2, bias=False), stage()).param_groups) == 1
+
+
+def test_a_part_may_learn_more_slowly() -> None:
+    module = Small()
+    optimizer = build_optimizer(module, replace(stage(), rates={"norm": 0.125}))
+    set_learning_rate(optimizer, 0.4)
+    found = {id(value): group["lr"] for group in optimizer.param_groups for value in group["params"]}
+    norms, others = (list(part.parameters()) for part in (module.norm, module.layer))
+    assert [found[id(value)] for value in norms] == [0.05] * 2
+    assert [found[id(value)] for value in others] == [0.4] * 2
+
+
+def test_a_factor_for_what_does_not_train_is_refused() -> None:
+    with pytest.raises(InputError, match=r"nothing of 'frozen' is trained; what trains are layer, norm"):
+        build_optimizer(Small(), replace(stage(), rates={"frozen": 0.5}))
 
 
 def test_the_running_mean_forgets_by_its_decay_once_it_has_begun() -> None:

@@ -143,7 +143,9 @@ def _differences(checkpoint: Checkpoint, recipe: Recipe) -> list[str]:
     if len(recipe.stages) < len(begun):
         return [*differing, "number of stages"]
     for number, (old, new) in enumerate(zip(begun, recipe.stages, strict=False)):
-        changed = [name for name, value in asdict(new).items() if old.get(name) != value]
+        # A key that a stage had not when the checkpoint was made stood for what is its default now.
+        plain = asdict(Stage(new.objective, new.steps, new.batch, new.learning_rate))
+        changed = [name for name, value in asdict(new).items() if old.get(name, plain[name]) != value]
         if number == checkpoint.stage and _is_before_cooldown(checkpoint, old, new):
             changed = [name for name in changed if name not in ("steps", "cooldown")]
         differing += [f"{name} of stage {number + 1}" for name in changed]

@@ -25,7 +25,7 @@ from chromacord.training.objectives import (
     build_objective,
     check_objectives,
 )
-from chromacord.training.optimization import averaged, build_optimizer, learning_rate, update_average
+from chromacord.training.optimization import averaged, build_optimizer, learning_rate, set_learning_rate, update_average
 from chromacord.training.recipe import Recipe, Stage, as_values
 from chromacord.types import Progress
 
@@ -150,8 +150,7 @@ class _Learner:
 
     def step(self, accelerator: "Accelerator", loss: Tensor, *, rate: float) -> None:
         """Make a loss smaller."""
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
+        set_learning_rate(self.optimizer, rate)
         self.optimizer.zero_grad()
         accelerator.backward(loss)
         if self._stage.max_norm is not None:

@@ -7,18 +7,43 @@ from itertools import chain
 import torch
 from torch import nn
 
+from chromacord.errors import InputError
 from chromacord.training.recipe import Stage
+
+RATE = "rate"
+"""The key, in a group of an optimizer's parameters, of what its learning rate is multiplied by."""
 
 
 def build_optimizer(module: nn.Module, stage: Stage) -> torch.optim.Optimizer:
-    """Return the optimizer of a stage for the parameters that train. Biases and norms do not decay."""
-    trained = [value for value in module.parameters() if value.requires_grad]
+    """Return the optimizer of a stage for the parameters that train. Biases and norms do not decay.
+
+    Raises:
+        InputError: the stage's `rates` name a part of which nothing trains.
+    """
+    trained = {name: value for name, value in module.named_parameters() if value.requires_grad}
+    parts: dict[str, list[nn.Parameter]] = {"": []}
+    for name, value in trained.items():
+        part = name.partition(".")[0]
+        parts.setdefault(part if part in stage.rates else "", []).append(value)
+    if unknown := sorted(stage.rates.keys() - parts.keys()):
+        names = ", ".join(dict.fromkeys(name.partition(".")[0] for name in trained))
+        raise InputError(f"rates: nothing of {unknown[0]!r} is trained; what trains are {names}")
     groups = [
-        {"params": [value for value in trained if value.ndim > 1], "weight_decay": stage.weight_decay},
-        {"params": [value for value in trained if value.ndim <= 1], "weight_decay": 0.0},
+        {"params": values, "weight_decay": decay, RATE: stage.rates.get(part, 1.0)}
+        for part, both in parts.items()
+        for values, decay in (
+            ([value for value in both if value.ndim > 1], stage.weight_decay),
+            ([value for value in both if value.ndim <= 1], 0.0),
+        )
     ]
     kind = torch.optim.AdamW if stage.optimizer == "adamw" else torch.optim.Adam
     return kind([group for group in groups if group["params"]], lr=stage.learning_rate, betas=stage.betas)
+
+
+def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
+    """Set the learning rate of a step, in each group times its own factor."""
+    for group in optimizer.param_groups:
+        group["lr"] = rate * group.get(RATE, 1.0)  # checkpoints of before have groups without
 
 
 def learning_rate(stage: Stage, step: int) -> float:

@@ -63,6 +63,10 @@ class Stage:
     """In steps."""
 
     factor: float = 0.1
+    rates: Mapping[str, float] = field(default_factory=dict)
+    """What the learning rate is multiplied by for parts of the network, by the first word of their parameters' names:
+    pretrained flow is tuned more slowly than what is new."""
+
     max_norm: float | None = None
     """Gradients longer than this are cut to it; None: none are."""
 
@@ -90,6 +94,9 @@ class Stage:
                 check_range(name, value, 0, 1 if name == "betas" else math.inf, is_open=True)
         check_range("cooldown", self.cooldown, 0, self.steps)
         check_range("average", self.average, 0, 1, is_open=True)
+        for part, value in self.rates.items():
+            if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:
+                raise InputError(f"rates: {part} must be a number above 0, got {value!r}")
         for name in ("learning_rate", "factor", "max_norm"):
             value = getattr(self, name)
             if value is not None and not 0 < value < math.inf:
