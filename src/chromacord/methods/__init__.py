@@ -20,6 +20,7 @@ _CLASSES = {
     "poisson": "Poisson",
     "shotgrade": "ShotGrade",
     "issam": "ISSAM",
+    "co2net": "CO2Net",
     "chen2024": "Chen2024",
 }
 """The class in the module of the same name."""

@@ -18,10 +18,11 @@ from torch import Tensor
 
 from chromacord.color.alpha import over
 from chromacord.errors import InputError
-from chromacord.layers.pictures import denormalize
+from chromacord.layers.pictures import denormalize, normalize
 from chromacord.layers.ssam import SSAM
 from chromacord.layers.unet import WIDTHS, HarmonizationNetwork
-from chromacord.methods.base import Method, Prediction, State, Window
+from chromacord.methods.backbone import Backbone, BackboneFrames
+from chromacord.methods.base import Prediction, State, Window
 from chromacord.methods.evidence import kept_without_evidence
 from chromacord.types import Size
 from chromacord.weights import fit, renamed
@@ -72,7 +73,7 @@ def load_weights(network: HarmonizationNetwork, source: str) -> None:
     fit(network, weights_of(source, ISSAM.from_published), source=source)
 
 
-class ISSAM(Method):
+class ISSAM(Backbone):
     """Harmonize each frame by itself with a U-Net and spatial-separated attention (iSSAM, Sofiiuk 2021).
 
     Args:
@@ -80,6 +81,8 @@ class ISSAM(Method):
             (.pth). None: not trained.
         working_side: height and width of the pictures that it looks at; weights know one size best.
     """
+
+    num_features = WIDTHS[0]
 
     def __init__(self, weights: str | None = "issam", *, working_side: int = 256) -> None:
         super().__init__()
@@ -99,9 +102,21 @@ class ISSAM(Method):
             state: not looked at.
         """
         frames, weight = composite.flatten(0, 1), mask.flatten(0, 1)
-        picture = denormalize(self.network(frames, weight).picture).clamp(0, 1)
+        picture = self.denormalized(self.look(frames, weight).picture).clamp(0, 1)
         harmonized = kept_without_evidence(over(picture, frames, weight), frames, weight)
         return Prediction(harmonized.view_as(composite))
+
+    def look(self, composite: Tensor, mask: Tensor) -> BackboneFrames:
+        """Return pictures and the head's input. See `Backbone.look`. Shape (N, 3, H, W) and (N, 1, H, W)."""
+        return BackboneFrames(*self.network(composite, mask))
+
+    def normalized(self, picture: Tensor) -> Tensor:
+        """Normalise by ImageNet's statistics. Shape (N, 3, H, W)."""
+        return normalize(picture)
+
+    def denormalized(self, picture: Tensor) -> Tensor:
+        """Undo `normalized`. Shape (N, 3, H, W)."""
+        return denormalize(picture)
 
     @classmethod
     def from_published(cls, checkpoint: Mapping[str, Tensor]) -> dict[str, Tensor]:
