@@ -20,6 +20,8 @@ _CLASSES = {
     "poisson": "Poisson",
     "shotgrade": "ShotGrade",
     "issam": "ISSAM",
+    "dovenet": "DoveNet",
+    "rainnet": "RainNet",
     "chen2024": "Chen2024",
 }
 """The class in the module of the same name."""
