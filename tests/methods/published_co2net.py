@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from tests.color.naive_mapping import naive_look_up, naive_splat
-from tests.methods import published_issam
+from tests.methods import published_issam, published_pix2pix
 from tests.methods.published_issam import DEVIATION, MEAN
 
 NEIGHBOURS = 8
@@ -53,15 +53,27 @@ class Published:
     def frames(self) -> Tensor:
         """Return all frames in [0, 1], not clamped. Shape (T, 3, H, W)."""
         made = [
-            published_issam.look(self.backbone, picture[None], weight[None])
-            for picture, weight in zip(self.composite, self.mask, strict=True)
+            self._look(picture[None], weight[None]) for picture, weight in zip(self.composite, self.mask, strict=True)
         ]
         alone = [
-            _denormalized(picture[0]) * weight + image * (1 - weight)
+            self._denormalized(picture[0]) * weight + image * (1 - weight)
             for (picture, _), image, weight in zip(made, self.composite, self.mask, strict=True)
         ]
         sums = [naive_splat(*each) for each in zip(self.composite, alone, self.mask, strict=True)]
         return torch.stack([self._frame(place, made[place], alone[place], sums) for place in range(len(made))])
+
+    @property
+    def _is_rainnet(self) -> bool:
+        return "model_layer0.weight" in self.backbone
+
+    def _look(self, picture: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """Return a picture in the backbone's range, and its features."""
+        if not self._is_rainnet:
+            return published_issam.look(self.backbone, picture, mask)
+        signed = self._normalized(picture)
+        made, features = published_pix2pix.rainnet_with_features(self.backbone, signed, mask)
+        doubled = F.interpolate(features, scale_factor=2, mode="bilinear", align_corners=False)
+        return made * mask + signed * (1 - mask), doubled
 
     def _frame(self, place: int, made: tuple[Tensor, Tensor], alone: Tensor, sums: list[Tensor]) -> Tensor:
         image, weight, last = self.composite[place], self.mask[place], len(self.composite) - 1
@@ -76,14 +88,14 @@ class Published:
         unmapped = unmapped * weight
         mapped = found * (1 - unmapped) + alone * unmapped
         picture, features = made
-        parts = [picture, features, _normalized(mapped)[None]]
+        parts = [picture, features, self._normalized(mapped)[None]]
         if self.refine["refine_block.0.weight"].shape[1] == 6:
             del parts[1]
         x = self._block(self._block(torch.cat(parts, dim=1), 0), 3)
         share = torch.sigmoid(3 * self._conv(x, "conv_attention"))
-        mixed_in = _normalized(image) if self.is_composite_normalized else image
+        mixed_in = self._normalized(image) if self.is_composite_normalized else image
         out = share * mixed_in + (1 - share) * self._conv(x, "to_rgb")
-        return _denormalized(out[0]) * weight + image * (1 - weight)
+        return self._denormalized(out[0]) * weight + image * (1 - weight)
 
     def _block(self, x: Tensor, number: int) -> Tensor:
         x = self._conv(x, f"refine_block.{number}")
@@ -98,10 +110,12 @@ class Published:
         weight = self.refine[f"{name}.weight"]
         return F.conv2d(x, weight, self.refine[f"{name}.bias"], padding=weight.shape[-1] // 2)
 
+    def _normalized(self, picture: Tensor) -> Tensor:
+        if self._is_rainnet:
+            return (picture - 0.5) / 0.5
+        return (picture - MEAN[:, None, None]) / DEVIATION[:, None, None]
 
-def _normalized(picture: Tensor) -> Tensor:
-    return (picture - MEAN[:, None, None]) / DEVIATION[:, None, None]
-
-
-def _denormalized(picture: Tensor) -> Tensor:
-    return picture * DEVIATION[:, None, None] + MEAN[:, None, None]
+    def _denormalized(self, picture: Tensor) -> Tensor:
+        if self._is_rainnet:
+            return picture * 0.5 + 0.5
+        return picture * DEVIATION[:, None, None] + MEAN[:, None, None]

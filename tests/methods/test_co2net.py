@@ -16,7 +16,7 @@ from chromacord.methods.co2net import CO2Net
 from chromacord.methods.co2net_network import Refinement
 from chromacord.methods.issam import ISSAM
 from chromacord.pipeline.windows import windows
-from tests.methods import published_issam
+from tests.methods import published_issam, published_pix2pix
 from tests.methods.published_co2net import Published, refinement
 
 SIDE = 32
@@ -92,6 +92,22 @@ def test_every_frame_of_a_video_is_what_the_published_code_gives(
     )
     expected = published.frames().clamp(0, 1)
     assert (expected - composite).abs().mean() > 0.005
+    torch.testing.assert_close(harmonized(method, composite, mask), expected, atol=1e-4, rtol=0)
+
+
+def test_with_rainnet_it_is_what_the_published_code_gives_too() -> None:
+    """At 256 x 256, which RainNet asks for; its features are twice as large as the map that they are made of."""
+    refine, backbone = refinement(128), published_pix2pix.checkpoint(published_pix2pix.rainnet_shapes(3))
+    state = {f"refine_network.{key}": value for key, value in refine.items()}
+    state |= {f"backbone.{key}": value for key, value in backbone.items()}
+    method = CO2Net(None, backbone="rainnet").eval()
+    method.network.load_state_dict(CO2Net.from_published(state))
+    small, _ = video(2)
+    composite = torch.nn.functional.interpolate(small, (256, 256), mode="bilinear", align_corners=True)
+    mask = torch.zeros(2, 1, 256, 256)
+    mask[0, :, 100:120, 90:110] = mask[1, :, 105:125, 95:115] = 1
+    mask[:, :, 110] *= 0.4
+    expected = Published(refine, backbone, composite, mask).frames().clamp(0, 1)
     torch.testing.assert_close(harmonized(method, composite, mask), expected, atol=1e-4, rtol=0)
 
 
@@ -182,6 +198,8 @@ def test_a_refinement_of_another_backbone_is_refused(tmp_path: Path) -> None:
         ({"weights": "own.safetensors"}, r"own.safetensors: does not fit CO2NetNetwork \(missing: backbone"),
         ({"hop": 0}, "hop must be 1 or more, got 0"),
         ({"working_side": 0}, "working_side must be 1 or more, got 0"),
+        ({"backbone": "rainnet"}, r"issam.pth: .*does not fit Pix2PixUNet"),
+        ({"backbone": "rainnet", "working_side": 64}, "working_side must be a multiple of 256, got 64"),
         ({"backbone": "swan"}, "the option 'backbone' cannot be 'swan'"),
     ],
 )

@@ -20,6 +20,8 @@ _CLASSES = {
     "poisson": "Poisson",
     "shotgrade": "ShotGrade",
     "issam": "ISSAM",
+    "dovenet": "DoveNet",
+    "rainnet": "RainNet",
     "co2net": "CO2Net",
     "chen2024": "Chen2024",
 }

@@ -1,7 +1,7 @@
 """What a method for pictures offers to a method for videos that is built on it."""
 
 from abc import abstractmethod
-from typing import ClassVar, NamedTuple
+from typing import NamedTuple
 
 from torch import Tensor, nn
 
@@ -21,7 +21,7 @@ class BackboneFrames(NamedTuple):
 class Backbone(Method):
     """A method that harmonizes each frame by itself, and tells what it knew when it did."""
 
-    num_features: ClassVar[int]
+    num_features: int
     """Channels of its features."""
 
     network: nn.Module

@@ -27,11 +27,12 @@ from chromacord.methods.base import Method, Prediction, State, Window
 from chromacord.methods.co2net_network import FUTURE, NUM_COLORS, PAST, CO2NetNetwork, Refinement
 from chromacord.methods.evidence import kept_without_evidence
 from chromacord.methods.issam import ISSAM
+from chromacord.methods.rainnet import RainNet
 from chromacord.types import Size
 from chromacord.weights import fit, renamed
 from chromacord.weights.published import weights_of
 
-_BACKBONES: Mapping[str, type[Backbone]] = {"issam": ISSAM}
+_BACKBONES: Mapping[str, type[Backbone]] = {"issam": ISSAM, "rainnet": RainNet}
 
 _BACKBONE, _REFINEMENT = "backbone.", "refinement."
 """How the keys of the parts begin; the authors call the refinement otherwise."""
@@ -40,8 +41,8 @@ _PUBLISHED_REFINEMENT = "refine_network."
 _PUBLISHED_LAYERS = {"blocks": "refine_block", "head.share": "conv_attention", "head.color": "to_rgb"}
 _FIRST = "blocks.0.weight"
 
-_NUM_FEATURES = (32, 128)
-"""Of the backbones of the paper: iSSAM, RainNet."""
+_OF_FEATURES: Mapping[int, type[Backbone]] = {32: ISSAM, 128: RainNet}
+"""Which published backbone has so many features."""
 
 
 class CO2Net(Method):
@@ -50,7 +51,7 @@ class CO2Net(Method):
     Args:
         weights: shipped weights, the path of a .safetensors file, or of a checkpoint that the authors published (.pth).
             None: not trained.
-        backbone: the method for pictures.
+        backbone: the method for pictures; its working_side must be one that this method can have.
         backbone_weights: of the backbone, as that method takes them; where `weights` hold it too, left out.
         features: whether the refinement looks at the backbone's features.
         normalized_composite: see the top of this file; as the weights were trained.
@@ -62,7 +63,7 @@ class CO2Net(Method):
         self,
         weights: str | None = "co2net",
         *,
-        backbone: Literal["issam"] = "issam",
+        backbone: Literal["issam", "rainnet"] = "issam",
         backbone_weights: str | None = None,
         features: bool = True,
         normalized_composite: bool = False,
@@ -70,12 +71,11 @@ class CO2Net(Method):
         working_side: int = 256,
     ) -> None:
         super().__init__()
-        for name, value in (("hop", hop), ("working_side", working_side)):
-            if value < 1:
-                raise InputError(f"{name} must be 1 or more, got {value}")
+        if hop < 1:
+            raise InputError(f"hop must be 1 or more, got {hop}")
         self.window, self.working_size = Window(PAST, hop, FUTURE), Size(working_side, working_side)
         self.network = CO2NetNetwork(
-            build_backbone(backbone, backbone_weights),
+            build_backbone(backbone, backbone_weights, working_side=working_side),
             has_features=features,
             is_composite_normalized=normalized_composite,
         )
@@ -120,22 +120,23 @@ class CO2Net(Method):
         found = {f"{_REFINEMENT}{key}": value for key, value in renamed(theirs, refinement, names).items()}
         if not backbone:
             return found
-        method = next((each for each in _BACKBONES.values() if each.num_features == refinement.num_features), ISSAM)
+        method = _OF_FEATURES.get(refinement.num_features, ISSAM)
         return found | {f"{_BACKBONE}network.{key}": value for key, value in method.from_published(backbone).items()}
 
 
-def build_backbone(name: str, weights: str | None) -> Backbone:
+def build_backbone(name: str, weights: str | None, *, working_side: int) -> Backbone:
     """Build a backbone.
 
     Args:
         name: of the method.
         weights: as it takes them; None: as training starts from.
+        working_side: as it takes it.
 
     Raises:
-        InputError: the weights cannot be read or are of another network.
+        InputError: the weights cannot be read or are of another network, or it cannot look at such pictures.
     """
     method: Any = _BACKBONES[name]
-    backbone: Backbone = method(weights)
+    backbone: Backbone = method(weights, working_side=working_side)
     return backbone
 
 
@@ -172,7 +173,7 @@ def load_weights(network: CO2NetNetwork, source: str, *, backbone: str, backbone
 def _num_features(first: Tensor | None) -> int:
     """Return how many of the channels that a refinement takes are features; 0 where that cannot be said."""
     width = first.shape[1] - NUM_COLORS if first is not None and first.ndim > 1 else 0
-    return width if width in _NUM_FEATURES else 0
+    return width if width in _OF_FEATURES else 0
 
 
 def _published_key(key: str) -> str:
