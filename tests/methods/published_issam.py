@@ -57,6 +57,12 @@ def checkpoint(seed: int = 0) -> dict[str, Tensor]:
 
 def harmonize(tensors: Mapping[str, Tensor], picture: Tensor, mask: Tensor) -> Tensor:
     """Return RGB in [0, 1], not clamped, of pictures whose sides are multiples of 8. Shape (N, 3, H, W)."""
+    out, _ = look(tensors, picture, mask)
+    return out * DEVIATION[:, None, None] + MEAN[:, None, None]
+
+
+def look(tensors: Mapping[str, Tensor], picture: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+    """Return normalised RGB and the last features. Shape (N, 3, H, W) and (N, 32, H, W)."""
 
     def conv(x: Tensor, name: str) -> Tensor:
         weight = tensors[f"{name}.weight"]
@@ -88,8 +94,7 @@ def harmonize(tensors: Mapping[str, Tensor], picture: Tensor, mask: Tensor) -> T
             x = _attended(tensors, x, mask, block)
         x = block(block(x, f"{name}.convs.block.0"), f"{name}.convs.block.1")
     share = torch.sigmoid(3 * conv(x, "decoder.conv_attention"))
-    out = share * normalized + (1 - share) * conv(x, "decoder.to_rgb")
-    return out * DEVIATION[:, None, None] + MEAN[:, None, None]
+    return share * normalized + (1 - share) * conv(x, "decoder.to_rgb"), x
 
 
 def _attended(tensors: Mapping[str, Tensor], x: Tensor, mask: Tensor, block: object) -> Tensor:

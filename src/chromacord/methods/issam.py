@@ -12,20 +12,21 @@ on both sides; 256 x 256 needs neither.
 """
 
 import re
-from pathlib import Path
+from collections.abc import Mapping
 
 from torch import Tensor
 
 from chromacord.color.alpha import over
 from chromacord.errors import InputError
-from chromacord.layers.pictures import denormalize
+from chromacord.layers.pictures import denormalize, normalize
 from chromacord.layers.ssam import SSAM
 from chromacord.layers.unet import WIDTHS, HarmonizationNetwork
-from chromacord.methods.base import Method, Prediction, State, Window
+from chromacord.methods.backbone import Backbone, BackboneFrames
+from chromacord.methods.base import Prediction, State, Window
 from chromacord.methods.evidence import kept_without_evidence
 from chromacord.types import Size
-from chromacord.weights import fit, load_into
-from chromacord.weights.published import SUFFIXES, read_checkpoint
+from chromacord.weights import fit, renamed
+from chromacord.weights.published import weights_of
 
 _PUBLISHED = (
     (r"^encoder\.blocks\.([01])\.(\d)\.", r"encoder.block\1.convs.block.\2."),
@@ -69,14 +70,10 @@ def load_weights(network: HarmonizationNetwork, source: str) -> None:
     Raises:
         InputError: they cannot be read, or are of another network: names the first keys that differ.
     """
-    if source.endswith(SUFFIXES):
-        names = {key: published_key(key) for key in network.state_dict()}
-        fit(network, read_checkpoint(Path(source).expanduser()), source=source, names=names)
-    else:
-        load_into(network, source)
+    fit(network, weights_of(source, ISSAM.from_published), source=source)
 
 
-class ISSAM(Method):
+class ISSAM(Backbone):
     """Harmonize each frame by itself with a U-Net and spatial-separated attention (iSSAM, Sofiiuk 2021).
 
     Args:
@@ -84,6 +81,8 @@ class ISSAM(Method):
             (.pth). None: not trained.
         working_side: height and width of the pictures that it looks at; weights know one size best.
     """
+
+    num_features = WIDTHS[0]
 
     def __init__(self, weights: str | None = "issam", *, working_side: int = 256) -> None:
         super().__init__()
@@ -103,6 +102,24 @@ class ISSAM(Method):
             state: not looked at.
         """
         frames, weight = composite.flatten(0, 1), mask.flatten(0, 1)
-        picture = denormalize(self.network(frames, weight).picture).clamp(0, 1)
+        picture = self.denormalized(self.look(frames, weight).picture).clamp(0, 1)
         harmonized = kept_without_evidence(over(picture, frames, weight), frames, weight)
         return Prediction(harmonized.view_as(composite))
+
+    def look(self, composite: Tensor, mask: Tensor) -> BackboneFrames:
+        """Return pictures and the head's input. See `Backbone.look`. Shape (N, 3, H, W) and (N, 1, H, W)."""
+        return BackboneFrames(*self.network(composite, mask))
+
+    def normalized(self, picture: Tensor) -> Tensor:
+        """Normalise by ImageNet's statistics. Shape (N, 3, H, W)."""
+        return normalize(picture)
+
+    def denormalized(self, picture: Tensor) -> Tensor:
+        """Undo `normalized`. Shape (N, 3, H, W)."""
+        return denormalize(picture)
+
+    @classmethod
+    def from_published(cls, checkpoint: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Return the weights of a checkpoint of the authors, or of CO2Net's. See `Method.from_published`. Any shape."""
+        network = issam_network()
+        return renamed(checkpoint, network, {key: published_key(key) for key in network.state_dict()})
