@@ -16,16 +16,16 @@ from chromacord.types import Size
 ANY_SIZE = Size(40, 56)
 
 
-SMALL = 32
-"""Working side of methods that let it be chosen: their networks are no other ones for it."""
+SMALL = {"working_side": 32, "width": 4}
+"""Options of methods that have them: other sides and fewer channels change nothing of what is promised."""
 
 
 @pytest.fixture(params=list(METHODS))
 def method(request: pytest.FixtureRequest) -> Method:
     torch.manual_seed(0)
-    can_be_small = "working_side" in inspect.signature(METHODS[request.param]).parameters
-    options = {"working_side": SMALL} if can_be_small else {}
+    options = {name: SMALL[name] for name in SMALL.keys() & inspect.signature(METHODS[request.param]).parameters.keys()}
     if request.param in methods_with_weights():
+        options.pop("width", None)
         return load_method(request.param, **options)
     return moved(load_method(request.param, weights=None, **options))
 

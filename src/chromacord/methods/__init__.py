@@ -19,6 +19,7 @@ _CLASSES = {
     "histogram": "Histogram",
     "poisson": "Poisson",
     "shotgrade": "ShotGrade",
+    "iih": "IIH",
     "issam": "ISSAM",
     "chen2024": "Chen2024",
 }
