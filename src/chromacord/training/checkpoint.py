@@ -45,6 +45,9 @@ class Checkpoint:
     num_processes: int = 1
     """Batches are drawn in as many parts, each with a seed of its own."""
 
+    adversary: State | None = None
+    """States of the adversary's "module" and "optimizer", in a stage that has one."""
+
 
 def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
     """Write a checkpoint over the one before, whole or not at all."""
@@ -94,7 +97,13 @@ def load_checkpoint(folder: Path, recipe: Recipe, fingerprint: str, *, num_proce
 
 
 def restore(
-    checkpoint: Checkpoint, folder: Path, *, module: nn.Module, average: nn.Module, optimizer: torch.optim.Optimizer
+    checkpoint: Checkpoint,
+    folder: Path,
+    *,
+    module: nn.Module,
+    average: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    adversary: tuple[nn.Module, torch.optim.Optimizer] | None = None,
 ) -> None:
     """Set a stage, and torch's random numbers, to where a checkpoint was.
 
@@ -102,6 +111,7 @@ def restore(
         checkpoint: of the stage.
         folder: of the run.
         module, average, optimizer: of the stage; are changed.
+        adversary: module and optimizer, in a stage that has one; are changed.
 
     Raises:
         UnreadableFileError: the network has changed since.
@@ -110,6 +120,11 @@ def restore(
         module.load_state_dict(checkpoint.module)
         average.load_state_dict(checkpoint.average)
         optimizer.load_state_dict(checkpoint.optimizer)
+        if adversary is not None:
+            judge, its_optimizer = adversary
+            states = checkpoint.adversary or {}
+            judge.load_state_dict(states["module"])
+            its_optimizer.load_state_dict(states["optimizer"])
     except (RuntimeError, ValueError, KeyError) as error:
         raise UnreadableFileError(
             f"{folder / CHECKPOINT}: fits another version of the network; choose another folder with -o"

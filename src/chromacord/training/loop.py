@@ -18,9 +18,15 @@ from chromacord.io.staging import check_folder, output_errors
 from chromacord.training.checkpoint import Checkpoint, load_checkpoint, restore, save_checkpoint
 from chromacord.training.curve import write_curve
 from chromacord.training.log import RunLog
-from chromacord.training.objectives import Batch, Objective, build_objective, check_objectives
+from chromacord.training.objectives import (
+    AdversarialObjective,
+    Batch,
+    Objective,
+    build_objective,
+    check_objectives,
+)
 from chromacord.training.optimization import averaged, build_optimizer, learning_rate, update_average
-from chromacord.training.recipe import Recipe, as_values
+from chromacord.training.recipe import Recipe, Stage, as_values
 from chromacord.types import Progress
 
 if TYPE_CHECKING:
@@ -131,6 +137,33 @@ def _finished(run: _Run, objective: Objective, average: nn.Module) -> Trained:
     return Trained(path, digest, run.recipe.num_steps, samples, validation, objective.data)
 
 
+class _Learner:
+    """A network and its optimizer."""
+
+    def __init__(self, module: nn.Module, stage: Stage) -> None:
+        self.module, self._stage = module.train(), stage
+        self.optimizer: Any = build_optimizer(module, stage)
+
+    def prepare(self, accelerator: "Accelerator") -> None:
+        """Bring both to the device, after a checkpoint was restored."""
+        self.module, self.optimizer = accelerator.prepare(self.module, self.optimizer)
+
+    def step(self, accelerator: "Accelerator", loss: Tensor, *, rate: float) -> None:
+        """Make a loss smaller."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        self.optimizer.zero_grad()
+        accelerator.backward(loss)
+        if self._stage.max_norm is not None:
+            accelerator.clip_grad_norm_(self.module.parameters(), self._stage.max_norm)
+        self.optimizer.step()
+
+    def states(self, accelerator: "Accelerator") -> dict[str, Any]:
+        """Return what a checkpoint holds of both."""
+        module: nn.Module = accelerator.unwrap_model(self.module)
+        return {"module": module.state_dict(), "optimizer": self.optimizer.state_dict()}
+
+
 class _StageRun:
     """One stage of a run."""
 
@@ -139,50 +172,81 @@ class _StageRun:
         self._stage, self._accelerator = run.recipe.stages[number], run.accelerator
         self._before = sum(stage.steps for stage in run.recipe.stages[:number])
         self._average = averaged(objective.module).to(run.accelerator.device)
-        self._optimizer: Any = build_optimizer(objective.module, self._stage)
+        self._network = _Learner(objective.module, self._stage)
+        self._adversary: _Learner | None = None
+        if isinstance(objective, AdversarialObjective):
+            self._adversary = _Learner(objective.adversary, self._stage)
 
     def run(self, checkpoint: Checkpoint | None) -> nn.Module:
         """Train the stage from a checkpoint, or from its start; return what ships."""
-        run, stage, module, average = self._run, self._stage, self._objective.module, self._average
+        run, stage, average = self._run, self._stage, self._average
         first = 0
         if checkpoint is not None:
             first = checkpoint.step
-            restore(checkpoint, run.output, module=module, average=average, optimizer=self._optimizer)
-        module, self._optimizer = run.accelerator.prepare(module.train(), self._optimizer)
+            self._restore(checkpoint)
+        for learner in self._learners():
+            learner.prepare(run.accelerator)
         scaler = run.accelerator.scaler
         if checkpoint is not None and checkpoint.scaler is not None and scaler is not None:
             scaler.load_state_dict(checkpoint.scaler)
         started = time.perf_counter()
         for step in range(first, stage.steps):
-            figures = self._step(module, step)
+            figures = self._step(step)
             done = self._before + step + 1
             rate = (step + 1 - first) / max(time.perf_counter() - started, 1e-9)
             if run.progress is not None:
                 run.progress(Progress("train", done, run.recipe.num_steps, rate, "steps"))
             if run.log is not None:
                 speed = {"samples_per_second": round(rate * stage.batch, 1)}
-                self._write(run.log, module, step + 1, {**figures, **speed})
+                self._write(run.log, step + 1, {**figures, **speed})
         run.accelerator.free_memory()
         return average.cpu()
 
-    def _step(self, module: nn.Module, step: int) -> Mapping[str, Tensor]:
-        stage, accelerator = self._stage, self._accelerator
-        rate = learning_rate(stage, step)
-        for group in self._optimizer.param_groups:
-            group["lr"] = rate
-        loss, figures = self._objective.loss(module, self._batch(step))
+    def _learners(self) -> list[_Learner]:
+        return [self._network] if self._adversary is None else [self._network, self._adversary]
+
+    def _restore(self, checkpoint: Checkpoint) -> None:
+        network, adversary = self._network, self._adversary
+        restore(
+            checkpoint,
+            self._run.output,
+            module=network.module,
+            average=self._average,
+            optimizer=network.optimizer,
+            adversary=None if adversary is None else (adversary.module, adversary.optimizer),
+        )
+
+    def _step(self, step: int) -> Mapping[str, Tensor]:
+        accelerator, network = self._accelerator, self._network
+        rate = learning_rate(self._stage, step)
+        batch = self._batch(step)
+        if self._adversary is not None and isinstance(self._objective, AdversarialObjective):
+            loss, figures = self._contest(self._objective, self._adversary, batch, step, rate=rate)
+        else:
+            loss, figures = self._objective.loss(network.module, batch)
+        network.step(accelerator, self._checked(loss, step), rate=rate)
+        update_average(self._average, accelerator.unwrap_model(network.module), decay=self._stage.average, step=step)
+        return {**figures, "learning_rate": torch.tensor(rate)}
+
+    def _contest(
+        self, objective: AdversarialObjective, adversary: _Learner, batch: Batch, step: int, *, rate: float
+    ) -> tuple[Tensor, Mapping[str, Tensor]]:
+        """Train the adversary; return the network's loss against it, as it is now."""
+        generated = objective.generate(self._network.module, batch)
+        judged, told = objective.adversary_loss(adversary.module, generated.detach(), batch)
+        adversary.step(self._accelerator, self._checked(judged, step), rate=rate)
+        objective.adversary.requires_grad_(requires_grad=False)
+        loss, figures = objective.generator_loss(generated, batch)
+        objective.adversary.requires_grad_(requires_grad=True)
+        return loss, {**figures, **told}
+
+    def _checked(self, loss: Tensor, step: int) -> Tensor:
         if not math.isfinite(value := float(loss.detach())):
             raise DivergedError(
                 f"{self._run.output}: the loss of step {self._before + step + 1} is {value}; the last checkpoint "
                 "is kept. Lower the learning rate, or set max_norm"
             )
-        self._optimizer.zero_grad()
-        accelerator.backward(loss)
-        if stage.max_norm is not None:
-            accelerator.clip_grad_norm_(module.parameters(), stage.max_norm)
-        self._optimizer.step()
-        update_average(self._average, accelerator.unwrap_model(module), decay=stage.average, step=step)
-        return {**figures, "learning_rate": torch.tensor(rate)}
+        return loss
 
     def _batch(self, step: int) -> Batch:
         accelerator = self._accelerator
@@ -190,7 +254,7 @@ class _StageRun:
         count = self._stage.batch // accelerator.num_processes
         return tuple(part.to(accelerator.device) for part in self._objective.batch(count, seed))
 
-    def _write(self, log: RunLog, module: nn.Module, done: int, figures: Mapping[str, Tensor | float]) -> None:
+    def _write(self, log: RunLog, done: int, figures: Mapping[str, Tensor | float]) -> None:
         """Log, validate and save, each when it is due."""
         run, stage, step = self._run, self._stage, self._before + done
         is_last = done == stage.steps
@@ -200,18 +264,18 @@ class _StageRun:
             log.write("validate", step, measured)
             write_curve(run.output, log.entries("validate"))
         if done % stage.save_every == 0 or is_last:
-            scaler = run.accelerator.scaler
+            scaler, adversary = run.accelerator.scaler, self._adversary
             checkpoint = Checkpoint(
                 recipe=as_values(run.recipe),
                 fingerprint=run.fingerprint,
                 stage=self._number,
                 step=done,
-                module=self._accelerator.unwrap_model(module).state_dict(),
+                **self._network.states(run.accelerator),
                 average=self._average.state_dict(),
-                optimizer=self._optimizer.state_dict(),
                 generator=torch.get_rng_state(),
                 scaler=None if scaler is None else scaler.state_dict(),
                 num_processes=run.accelerator.num_processes,
+                adversary=None if adversary is None else adversary.states(run.accelerator),
             )
             with output_errors(run.output):
                 save_checkpoint(run.output, checkpoint)

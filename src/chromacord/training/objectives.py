@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from torch import Tensor, nn
 
@@ -70,6 +70,47 @@ class Objective(Protocol):
 
         Returns:
             Figures by name, the one that the curve shows first; none if no picture is held out.
+        """
+
+
+@runtime_checkable
+class AdversarialObjective(Objective, Protocol):
+    """An objective whose network also learns to deceive a second one, its adversary.
+
+    Goodfellow et al., "Generative Adversarial Networks" (2014). Each step trains the adversary first and then the
+    network, both by the stage's optimizer, learning rate and `max_norm`. Checkpoints hold the adversary, so that a run
+    goes on with it; weights that ship do not, and each stage begins with a new one. `loss` is `generator_loss` of what
+    `generate` returns: the loop calls these two, with the adversary's step between them.
+    """
+
+    adversary: nn.Module
+    """Tells what the network made from what is real. It is frozen while it judges for `generator_loss`."""
+
+    def generate(self, module: nn.Module, batch: Batch) -> Tensor:
+        """Return what the adversary is to judge.
+
+        Args:
+            module: `self.module`, or what wraps it on several devices.
+            batch: of `batch`, on the module's device. Any shape.
+        """
+
+    def adversary_loss(
+        self, adversary: nn.Module, generated: Tensor, batch: Batch
+    ) -> tuple[Tensor, Mapping[str, Tensor]]:
+        """Return what the adversary makes small, and figures for the log.
+
+        Args:
+            adversary: `self.adversary`, or what wraps it on several devices.
+            generated: of `generate`; no gradient leads back from it. Any shape.
+            batch: that it was made of. Any shape.
+        """
+
+    def generator_loss(self, generated: Tensor, batch: Batch) -> tuple[Tensor, Mapping[str, Tensor]]:
+        """Return what the network makes small, and figures for the log.
+
+        Args:
+            generated: of `generate`. Any shape.
+            batch: that it was made of. Any shape.
         """
 
 
