@@ -11,8 +11,8 @@ place of patches of 4 x 4, which is a quarter of the work (`chromacord.methods.i
 
 import re
 from collections.abc import Mapping
-from pathlib import Path
 
+import torch
 from torch import Tensor
 
 from chromacord.color.alpha import over
@@ -20,8 +20,8 @@ from chromacord.methods.base import Method, Prediction, State, Window
 from chromacord.methods.evidence import kept_without_evidence
 from chromacord.methods.iih_network import SIDE, WIDTH, IIHNetwork
 from chromacord.types import Size
-from chromacord.weights import fit, load_into
-from chromacord.weights.published import SUFFIXES, read_checkpoint
+from chromacord.weights import fit, renamed
+from chromacord.weights.published import weights_of
 
 _PUBLISHED = (
     (r"^reflectance_encoder\.3\.(\d)\.(\d)\.", r"reflectance_enc.model.3.model.\1.model.\2."),
@@ -59,17 +59,11 @@ def load_weights(network: IIHNetwork, source: str) -> None:
     Raises:
         InputError: they cannot be read, or are of another network: names the first keys that differ.
     """
-    if source.endswith(SUFFIXES):
-        _fit_published(network, read_checkpoint(Path(source).expanduser()), source=source)
-    else:
-        load_into(network, source)
+    fit(network, weights_of(source, lambda checkpoint: _renamed(checkpoint, network)), source=source)
 
 
-def _fit_published(network: IIHNetwork, checkpoint: Mapping[str, Tensor], *, source: str) -> None:
-    names = {key: published_key(key) for key in network.state_dict()}
-    # The authors' trainer wraps the network for several devices, and saves it so.
-    bare = {key.removeprefix("module."): tensor for key, tensor in checkpoint.items()}
-    fit(network, bare, source=source, names=names)
+def _renamed(checkpoint: Mapping[str, Tensor], network: IIHNetwork) -> dict[str, Tensor]:
+    return renamed(checkpoint, network, {key: published_key(key) for key in network.state_dict()})
 
 
 class IIH(Method):
@@ -110,6 +104,6 @@ class IIH(Method):
         Raises:
             InputError: it is of another network: names the first keys that differ.
         """
-        network = IIHNetwork()
-        _fit_published(network, checkpoint, source="the checkpoint")
-        return network.state_dict()
+        with torch.device("meta"):  # its shapes are enough
+            network = IIHNetwork()
+        return _renamed(checkpoint, network)
