@@ -21,6 +21,7 @@ _CLASSES = {
     "shotgrade": "ShotGrade",
     "iih": "IIH",
     "issam": "ISSAM",
+    "huang2019": "Huang2019",
     "chen2024": "Chen2024",
 }
 """The class in the module of the same name."""

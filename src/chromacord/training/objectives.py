@@ -118,6 +118,8 @@ OBJECTIVES = {
     "grade": ("chromacord.training.grading", "GradeObjective"),
     "harmonize_frames": ("chromacord.training.harmonizing", "FramesObjective"),
     "harmonize_clips": ("chromacord.training.harmonizing", "ClipsObjective"),
+    "harmonize_pairs": ("chromacord.training.pairs", "PairsObjective"),
+    "harmonize_pairs_adversarially": ("chromacord.training.disharmony", "DisharmonyObjective"),
     "intrinsic": ("chromacord.training.intrinsic", "IntrinsicObjective"),
     "flow": ("chromacord.training.flow", "FlowObjective"),
 }
