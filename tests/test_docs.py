@@ -72,13 +72,13 @@ def help_of(command: str) -> str:
 @pytest.mark.parametrize("line", command_lines())
 def test_the_readme_shows_commands_and_options_that_exist(line: str) -> None:
     words = line.split("#")[0].split()[1:]
-    command = " ".join(words[:2]) if words[0] == "bench" else words[0]
+    command = " ".join(words[:2]) if words[0] in ("bench", "weights") else words[0]
     known = help_of("" if command.startswith("-") else command)
     for option in re.findall(r"(?<!\S)--?[a-z][a-z-]*", line):
         assert re.search(rf"(?<![\w-]){option}(?![\w-])", known), option
 
 
-@pytest.mark.parametrize("command", ["harmonize", "synthesize", "evaluate", "train"])
+@pytest.mark.parametrize("command", ["harmonize", "synthesize", "evaluate", "train", "weights import"])
 def test_the_readme_lists_every_option(command: str) -> None:
     options = set(re.findall(r"(?<![\w-])--[a-z-]+", help_of(command))) - {"--help"}
     assert options <= set(re.findall(r"--[a-z-]+", README))

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from chromacord import __version__
-from chromacord.cli import bench, demo, evaluate, harmonize, info, methods, synthesize, train
+from chromacord.cli import bench, demo, evaluate, harmonize, info, methods, synthesize, train, weights
 from chromacord.cli.display import choose_display
 from chromacord.cli.job import BAD_INPUT, OK, terminate
 
@@ -34,6 +34,7 @@ app.command("demo")(demo.demo)
 app.command("evaluate", epilog=RESUMABLE_EPILOG)(evaluate.evaluate)
 app.command("synthesize", epilog=RESUMABLE_EPILOG)(synthesize.synthesize)
 app.command("train", epilog=RESUMABLE_EPILOG)(train.train)
+app.add_typer(weights.app, name="weights")
 app.add_typer(bench.app, name="bench")
 
 

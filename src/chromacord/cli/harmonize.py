@@ -19,6 +19,7 @@ def harmonize(
     alpha: options.Matte = None,
     background: options.Background = None,
     method: options.Method = None,
+    weights: options.Weights = None,
     strength: options.Strength = 1.0,
     consistency: options.Consistency = None,
     grade_out: options.GradeOut = None,
@@ -42,9 +43,10 @@ def harmonize(
         span = options.parse_frames(frames)
 
         from chromacord.io.base import Encoding
-        from chromacord.methods import DEFAULT_METHOD
+        from chromacord.methods import DEFAULT_METHOD, with_weights
         from chromacord.pipeline.video import harmonize_video
 
+        method = method or DEFAULT_METHOD
         summary = harmonize_video(
             composite,
             output=output,
@@ -52,7 +54,7 @@ def harmonize(
             foreground=foreground,
             alpha=alpha,
             background=background,
-            method=method or DEFAULT_METHOD,
+            method=method if weights is None else with_weights(method, weights),
             strength=strength,
             consistency=consistency,
             grade_out=grade_out,

@@ -37,6 +37,14 @@ Method = Annotated[
         metavar="NAME", help="See `chromacord methods`; options may follow, as mkl:max_gain=2.", rich_help_panel=_GRADE
     ),
 ]
+Weights = Annotated[
+    str | None,
+    Option(
+        metavar="FILE",
+        help="Weights of a learned method: a name that `chromacord methods --cards` shows, or a file.",
+        rich_help_panel=_GRADE,
+    ),
+]
 Strength = Annotated[
     float, Option(min=0.0, max=1.0, help="0 returns the source, 1 is the method's grade.", rich_help_panel=_GRADE)
 ]

@@ -9,6 +9,7 @@ picture uses is a choice (`levels`), and public weights give other flows by it. 
 multiples of 32, as the public implementations do.
 """
 
+from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path
 from typing import Literal
@@ -19,7 +20,7 @@ from torch import Tensor, nn
 
 from chromacord.errors import InputError, MismatchError
 from chromacord.flow.warp import warp
-from chromacord.weights import fit, list_weights, state_dict
+from chromacord.weights import fit, list_weights, renamed, state_dict
 from chromacord.weights.published import SUFFIXES, read_checkpoint
 
 NUM_LEVELS = 6
@@ -89,6 +90,19 @@ class SPyNet(nn.Module):
         flow = self.flows(first, second, self._levels_of(*size))[-1]
         scale = flow.new_tensor([width / size[1], height / size[0]])[:, None, None]
         return scale * F.interpolate(flow, (height, width), mode="bilinear", align_corners=False)
+
+    @classmethod
+    def from_published(cls, checkpoint: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Return the weights of a published checkpoint of either layout, by our keys.
+
+        Args:
+            checkpoint: its tensors by key. Any shape.
+
+        Raises:
+            InputError: they are of another network: names the first keys that differ.
+        """
+        network = cls()
+        return renamed(checkpoint, network, _names(network, checkpoint))
 
     def flows(self, first: Tensor, second: Tensor, num_levels: int, *, detached: bool = False) -> list[Tensor]:
         """Return the flow after each level, the coarsest first.
@@ -169,13 +183,18 @@ def load_weights(network: SPyNet, source: str | Path) -> None:
     """
     is_checkpoint = str(source).endswith(SUFFIXES)
     state = read_checkpoint(Path(source).expanduser()) if is_checkpoint else state_dict(source)
-    prefix = next((each for each in _PUBLISHED if any(key.startswith(f"{each}.") for key in state)), None)
-    fit(network, state, source=source, names={key: _published_key(key, prefix) for key in network.state_dict()})
+    fit(network, state, source=source, names=_names(network, state))
 
 
 def upsample(flow: Tensor) -> Tensor:
     """Double a flow, in size and in length. Shape (N, 2, H, W) to (N, 2, 2 H, 2 W)."""
     return 2 * F.interpolate(flow, scale_factor=2, mode="bilinear", align_corners=True)
+
+
+def _names(network: SPyNet, state: Mapping[str, Tensor]) -> dict[str, str]:
+    """Return what a state calls each of our keys."""
+    prefix = next((each for each in _PUBLISHED if any(key.startswith(f"{each}.") for key in state)), None)
+    return {key: _published_key(key, prefix) for key in network.state_dict()}
 
 
 def _published_key(key: str, prefix: str | None) -> str:

@@ -19,6 +19,7 @@ _CLASSES = {
     "histogram": "Histogram",
     "poisson": "Poisson",
     "shotgrade": "ShotGrade",
+    "iih": "IIH",
     "issam": "ISSAM",
     "dovenet": "DoveNet",
     "rainnet": "RainNet",
@@ -92,6 +93,26 @@ def list_cards() -> tuple[Card, ...]:
     order = [*METHODS, *sorted({card(name).method for name in list_weights()} - METHODS.keys())]
     cards = [card(name) for name in list_weights()]
     return tuple(sorted(cards, key=lambda each: (order.index(each.method), each.name)))
+
+
+def with_weights(name: str, weights: str) -> str:
+    """Return the name of a method with weights among its options: "issam:weights=FILE".
+
+    Args:
+        name: of a learned method, with options if wanted.
+        weights: the name of shipped weights, or a path.
+
+    Raises:
+        InputError: the method takes none, or `name` says which already, or no option can hold the path.
+    """
+    spec = parse_spec(name)
+    if "weights" in spec.options:
+        raise InputError(f"method {name!r}: names its weights already; leave --weights out")
+    if spec.name in METHODS and "weights" not in inspect.signature(METHODS[spec.name]).parameters:
+        raise InputError(f"method {spec.name!r}: is not learned and takes no weights; leave --weights out")
+    if ":" in weights or weights != weights.strip() or not weights:
+        raise InputError(f"--weights {weights!r}: no option holds a colon, or blanks around it; rename the file")
+    return f"{name}:weights={weights}"
 
 
 def load_method(name: str, **options: Any) -> Method:

@@ -12,7 +12,7 @@ on both sides; 256 x 256 needs neither.
 """
 
 import re
-from pathlib import Path
+from collections.abc import Mapping
 
 from torch import Tensor
 
@@ -24,8 +24,8 @@ from chromacord.layers.unet import WIDTHS, HarmonizationNetwork
 from chromacord.methods.base import Method, Prediction, State, Window
 from chromacord.methods.evidence import kept_without_evidence
 from chromacord.types import Size
-from chromacord.weights import fit, load_into
-from chromacord.weights.published import SUFFIXES, read_checkpoint
+from chromacord.weights import fit, renamed
+from chromacord.weights.published import weights_of
 
 _PUBLISHED = (
     (r"^encoder\.blocks\.([01])\.(\d)\.", r"encoder.block\1.convs.block.\2."),
@@ -69,11 +69,7 @@ def load_weights(network: HarmonizationNetwork, source: str) -> None:
     Raises:
         InputError: they cannot be read, or are of another network: names the first keys that differ.
     """
-    if source.endswith(SUFFIXES):
-        names = {key: published_key(key) for key in network.state_dict()}
-        fit(network, read_checkpoint(Path(source).expanduser()), source=source, names=names)
-    else:
-        load_into(network, source)
+    fit(network, weights_of(source, ISSAM.from_published), source=source)
 
 
 class ISSAM(Method):
@@ -106,3 +102,9 @@ class ISSAM(Method):
         picture = denormalize(self.network(frames, weight).picture).clamp(0, 1)
         harmonized = kept_without_evidence(over(picture, frames, weight), frames, weight)
         return Prediction(harmonized.view_as(composite))
+
+    @classmethod
+    def from_published(cls, checkpoint: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Return the weights of a checkpoint of the authors, or of CO2Net's. See `Method.from_published`. Any shape."""
+        network = issam_network()
+        return renamed(checkpoint, network, {key: published_key(key) for key in network.state_dict()})

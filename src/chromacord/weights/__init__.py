@@ -1,6 +1,7 @@
 """Weights of learned methods: two files each, `<name>.safetensors` (float16) and its card, `<name>.toml`.
 
-Weights that are shipped lie in this package; those of a user's own training may lie anywhere.
+Weights that are shipped lie in this package; those of a user's own training, and those imported from checkpoints that
+others published (float32: they must give what their authors' code gives), may lie anywhere.
 """
 
 import hashlib
@@ -16,17 +17,20 @@ from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from chromacord.errors import InputError, MissingFileError, OutputError, UnreadableFileError
-from chromacord.weights.cards import Card, Figures, TrainingData, parse_card
+from chromacord.weights.cards import Card, Figures, ImportedCard, TrainingData, parse_card
 
 __all__ = [
     "Card",
     "Figures",
+    "ImportedCard",
     "TrainingData",
     "card",
     "fit",
     "fit_part",
     "list_weights",
     "load_into",
+    "packed",
+    "renamed",
     "save",
     "state_dict",
 ]
@@ -111,22 +115,39 @@ def fit(
     Raises:
         InputError: they are those of another module; names what does not fit, by the keys of `state`.
     """
+    keys = names if names is not None else {key: key for key in module.state_dict()}
+    try:
+        module.load_state_dict(renamed(state, module, keys))
+    except InputError as error:
+        raise InputError(f"{source}: {error}") from error
+
+
+def renamed(state: Mapping[str, Tensor], module: nn.Module, names: Mapping[str, str]) -> dict[str, Tensor]:
+    """Give tensors that others named the keys of a module; they must fit in every key and shape.
+
+    Args:
+        state: tensors by their keys. Any shape.
+        module: says which keys and shapes there must be.
+        names: the key in `state` for each key of the module.
+
+    Raises:
+        InputError: they are those of another module; names what does not fit, by the keys of `state`.
+    """
     wanted = module.state_dict()
-    keys = {key: names[key] if names is not None else key for key in wanted}
     faults = {
-        "missing": [key for key in keys.values() if key not in state],
-        "unexpected": sorted(state.keys() - set(keys.values())),
+        "missing": [names[key] for key in wanted if names[key] not in state],
+        "unexpected": sorted(state.keys() - {names[key] for key in wanted}),
         "of another shape": [
-            f"{keys[key]} {tuple(state[keys[key]].shape)} for {tuple(tensor.shape)}"
+            f"{names[key]} {tuple(state[names[key]].shape)} for {tuple(tensor.shape)}"
             for key, tensor in wanted.items()
-            if keys[key] in state and state[keys[key]].shape != tensor.shape
+            if names[key] in state and state[names[key]].shape != tensor.shape
         ],
     }
     said = [f"{what}: {_first(found)}" for what, found in faults.items() if found]
     if said:
         kind = type(module).__name__
-        raise InputError(f"{source}: does not fit {kind} ({'; '.join(said)}); give weights that were trained for it")
-    module.load_state_dict({key: state[name] for key, name in keys.items()})
+        raise InputError(f"does not fit {kind} ({'; '.join(said)}); give weights that were trained for it")
+    return {key: state[names[key]] for key in wanted}
 
 
 def fit_part(module: nn.Module, state: Mapping[str, Tensor], *, source: str | Path) -> None:
@@ -165,7 +186,7 @@ def save(state: Mapping[str, Tensor], path: Path) -> str:
     """
     if path.suffix != _SUFFIX:
         raise InputError(f"{path}: weights are saved as {_SUFFIX}; end the name so")
-    content = safetensors.torch.save({key: _narrowed(key, tensor) for key, tensor in state.items()})
+    content = packed(state)
     # The process's number keeps two runs apart; the name is hidden, so that nobody takes a part for the whole.
     temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
@@ -178,13 +199,26 @@ def save(state: Mapping[str, Tensor], path: Path) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def _narrowed(key: str, tensor: Tensor) -> Tensor:
+def packed(state: Mapping[str, Tensor], *, dtype: torch.dtype = torch.float16) -> bytes:
+    """Return what a .safetensors file of weights holds; equal weights give equal bytes.
+
+    Args:
+        state: tensors by key. Any shape.
+        dtype: of its floats.
+
+    Raises:
+        InputError: a tensor holds NaN, or values that the type cannot hold; names it.
+    """
+    return safetensors.torch.save({key: _cast(key, tensor, dtype) for key, tensor in state.items()})
+
+
+def _cast(key: str, tensor: Tensor, dtype: torch.dtype) -> Tensor:
     # A copy in any case: safetensors refuses tensors that share memory.
-    narrowed = tensor.detach().to("cpu", torch.float16 if tensor.is_floating_point() else tensor.dtype, copy=True)
-    if not narrowed.isfinite().all():
-        largest = tensor.abs().max().item()
-        raise InputError(f"{key}: float16 holds finite values up to 65504, got {largest:g}; train or scale it anew")
-    return narrowed.contiguous()
+    cast = tensor.detach().to("cpu", dtype if tensor.is_floating_point() else tensor.dtype, copy=True)
+    if not cast.isfinite().all():
+        name, most, largest = str(dtype).removeprefix("torch."), torch.finfo(dtype).max, tensor.abs().max().item()
+        raise InputError(f"{key}: {name} holds finite values up to {most:g}, got {largest:g}; train or scale it anew")
+    return cast.contiguous()
 
 
 def _read_shipped(name: str) -> bytes:

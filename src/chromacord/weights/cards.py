@@ -30,6 +30,7 @@ A card is a TOML file beside the weights, `<name>.toml` beside `<name>.safetenso
     values = { fmse = 1000.0, psnr = 30.0 }
 """
 
+import json
 import re
 import tomllib
 from collections.abc import Mapping
@@ -121,6 +122,42 @@ class Card:
             lines.append(f"  {'' if heading == last else heading:<12}{text}")
             last = heading
         return "\n".join(lines)
+
+
+@dataclass(frozen=True)
+class ImportedCard:
+    """What there is to know of weights that others trained: little. It is no `Card`, and nothing ships with one."""
+
+    name: str
+    method: str
+    use: str
+    """Of the command line."""
+
+    file: str
+    """The published file's name."""
+
+    file_sha256: str
+    sha256: str
+    """Of the safetensors file that was made of it."""
+
+    num_values: int
+    """Numbers in it, statistics of batch norms too."""
+
+    def toml(self) -> str:
+        """Return the card's file."""
+        lines: dict[str, str | int] = {
+            "name": self.name,
+            "method": self.method,
+            "title": f"Imported from {self.file}, a checkpoint that others published",
+            "use": self.use,
+            "licence": "not known; ask who published the file",
+            "training_data": "not known",
+            "sha256": self.sha256,
+            "num_values": self.num_values,
+        }
+        source = {"name": self.file, "sha256": self.file_sha256}
+        written = "".join(f"{key} = {_toml(value)}\n" for key, value in lines.items())
+        return f"{written}\n[imported_from]\n" + "".join(f"{key} = {_toml(value)}\n" for key, value in source.items())
 
 
 def parse_card(content: bytes, *, where: str) -> Card:
@@ -237,6 +274,11 @@ class _Table:
             wanted = " or ".join(_KINDS[kind] for kind in kinds)
             raise InputError(f"{self._where}: the key {self._prefix + place!r} must be {wanted}, got {value!r}")
         return value
+
+
+def _toml(value: str | int) -> str:
+    """Return a value as TOML has it: JSON, but for the one character that only JSON takes as it is."""
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def _listed(values: Mapping[str, str | Number]) -> str:

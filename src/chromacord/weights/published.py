@@ -1,18 +1,26 @@
 """Checkpoints that others published: files that `torch.save` wrote, of any layout."""
 
+import re
+import warnings
+from collections.abc import Callable, Mapping
 from io import BytesIO
 from pathlib import Path
 from pickle import UnpicklingError
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from chromacord.errors import MissingFileError, UnreadableFileError
+from chromacord.errors import InputError, MissingFileError, UnreadableFileError
+from chromacord.weights import state_dict
 
 SUFFIXES = (".pth", ".pt", ".pytorch", ".ckpt")
 
-_WRAPPERS = ("params_ema", "params", "state_dict", "model")
+_WRAPPERS = ("params_ema", "params", "state_dict", "model_state_dict", "model", "net", "generator")
 """Keys that trainers put the tensors under, the better ones first."""
+
+_PARALLEL = "module."
+"""What torch's wrappers for several devices put before every key."""
 
 DAMAGE = (RuntimeError, TypeError, EOFError, OSError, ValueError, LookupError, AttributeError, UnpicklingError)
 """What torch raises for a file that is none of its own: it depends on where the damage is."""
@@ -25,11 +33,12 @@ def read_checkpoint(path: Path) -> dict[str, Tensor]:
         path: of a file that `torch.save` wrote: tensors by key, or such a table under one of the usual names.
 
     Returns:
-        Tensors by key: floats of any width as float32, others as they are.
+        Tensors by key, without the "module." of training on several devices: floats of any width as float32, others as
+        they are.
 
     Raises:
         MissingFileError: there is no such file.
-        UnreadableFileError: it is damaged, or holds no table of tensors.
+        UnreadableFileError: it is damaged, asks for code to be run, or holds no table of tensors.
     """
     if not path.is_file():
         raise MissingFileError(f"{path}: there is no such file; name a checkpoint")
@@ -37,14 +46,54 @@ def read_checkpoint(path: Path) -> dict[str, Tensor]:
         content = path.read_bytes()
     except OSError as error:
         raise UnreadableFileError(f"{path}: cannot be read: {error.strerror}; check the file") from error
-    try:
-        found = torch.load(BytesIO(content), map_location="cpu", weights_only=True)
-    except DAMAGE as error:
-        # What torch says of it runs over many lines.
-        raise UnreadableFileError(f"{path}: is no checkpoint of tensors, or damaged; download it anew") from error
+    found = _loaded(content, path)
     if isinstance(found, dict):
         wrapped = (found[key] for key in _WRAPPERS if isinstance(found.get(key), dict))
         found = next(wrapped, found)
-    if not isinstance(found, dict) or not all(isinstance(value, Tensor) for value in found.values()):
+    if isinstance(found, dict):
+        found = {key: value for key, value in found.items() if key != "_metadata"}  # versions of torch's own layers
+    if not isinstance(found, dict) or not found or not all(isinstance(value, Tensor) for value in found.values()):
         raise UnreadableFileError(f"{path}: holds no table of tensors; give a file that holds only weights")
-    return {str(key): value.float() if value.is_floating_point() else value for key, value in found.items()}
+    tensors = {str(key): value.float() if value.is_floating_point() else value for key, value in found.items()}
+    if all(key.startswith(_PARALLEL) for key in tensors):
+        tensors = {key.removeprefix(_PARALLEL): value for key, value in tensors.items()}
+    return tensors
+
+
+def weights_of(
+    source: str | Path, from_published: Callable[[Mapping[str, Tensor]], dict[str, Tensor]]
+) -> dict[str, Tensor]:
+    """Read weights of either kind: ours, or a checkpoint that others published.
+
+    Args:
+        source: the name of shipped weights, or the path of a .safetensors file or of one that `torch.save` wrote.
+        from_published: gives a checkpoint's tensors our names. Any shape.
+
+    Returns:
+        Tensors by our keys, floats as float32. Whose they are is checked for checkpoints alone.
+
+    Raises:
+        InputError: they cannot be read, or the checkpoint is of another network.
+    """
+    if not str(source).endswith(SUFFIXES):
+        return state_dict(source)
+    checkpoint = read_checkpoint(Path(source).expanduser())
+    try:
+        return from_published(checkpoint)
+    except InputError as error:
+        raise InputError(f"{source}: {error}") from error
+
+
+def _loaded(content: bytes, path: Path) -> Any:
+    """Return what a file holds, if it is made of what tensors and plain values need."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of pickle's version, and of what old files lack
+            return torch.load(BytesIO(content), map_location="cpu", weights_only=True)
+    except DAMAGE as error:
+        # What torch says of it runs over many lines.
+        if asked := re.search(r"Unsupported (?:global: GLOBAL|class) ([\w.]+)", str(error)):
+            raise UnreadableFileError(
+                f"{path}: asks for Python code to be run ({asked[1]}), which is never done; give one of weights alone"
+            ) from error
+        raise UnreadableFileError(f"{path}: is no checkpoint of tensors, or damaged; download it anew") from error

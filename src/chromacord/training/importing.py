@@ -1,0 +1,114 @@
+"""Checkpoints that others published become weights of ours: a .safetensors file in full precision, and its card."""
+
+import os
+from collections.abc import Callable, Mapping
+from hashlib import sha256
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from chromacord.errors import InputError
+from chromacord.flow.spynet import SHIPPED, SPyNet
+from chromacord.io.staging import StagedFile, check_output, output_errors
+from chromacord.methods import METHODS
+from chromacord.methods.base import Method
+from chromacord.weights import ImportedCard, packed
+from chromacord.weights.published import SUFFIXES, weights_of
+
+_SUFFIX, _CARD_SUFFIX = ".safetensors", ".toml"
+
+
+class Imported(NamedTuple):
+    """What an import left."""
+
+    weights: Path
+    card: Path
+    use: str
+    """Of the weights, on the command line or in a recipe."""
+
+    num_values: int
+
+
+def import_published(method: str, file: Path, output: Path | None = None, *, force: bool = False) -> Imported:
+    """Write the weights of a published checkpoint as our own, and their card beside them.
+
+    Floats are kept in full precision: in half of it, results would differ from those of the authors' code.
+
+    Args:
+        method: a method that checkpoints were published for, or "spynet".
+        file: what `torch.save` wrote. Nothing in it is executed.
+        output: the .safetensors file; the ending may be left out. None: called like `file`, beside it.
+        force: replace files that exist.
+
+    Raises:
+        InputError: there is no such method, or none were published for it; or the file cannot be read, or is of another
+            network.
+        OutputError: a file exists and `force` is not given, or it cannot be written.
+    """
+    convert, file = _converter(method), file.expanduser()
+    if not str(file).endswith(SUFFIXES):
+        raise InputError(f"{file}: is no checkpoint by its name; give a file that ends in {', '.join(SUFFIXES)}")
+    weights = _weights_path(file, output)
+    card = weights.with_suffix(_CARD_SUFFIX)
+    for path in (weights, card):
+        check_output(path, force=force, inputs=[file])
+    state = weights_of(file, convert)
+    try:
+        content = packed(state, dtype=torch.float32)
+    except InputError as error:
+        raise InputError(f"{file}: {error}") from error
+    use = f'flow_weights = "{weights}" in a recipe' if method == SHIPPED else f"--method {method}:weights={weights}"
+    num_values = sum(value.numel() for value in state.values())
+    text = ImportedCard(
+        name=_readable(weights.stem),
+        method=method,
+        use=_readable(use),
+        file=_readable(file.name),
+        file_sha256=sha256(file.read_bytes()).hexdigest(),
+        sha256=sha256(content).hexdigest(),
+        num_values=num_values,
+    ).toml()
+    _write({weights: content, card: text.encode()}, force=force)
+    return Imported(weights, card, use, num_values)
+
+
+def importable() -> tuple[str, ...]:
+    """Return what checkpoints were published for: methods, in the order of `METHODS`, and SPyNet."""
+    default = Method.from_published.__func__  # type: ignore[attr-defined]
+    methods = [name for name, each in METHODS.items() if each.from_published.__func__ is not default]  # type: ignore[attr-defined]
+    return (*methods, SHIPPED)
+
+
+def _converter(method: str) -> Callable[[Mapping[str, Tensor]], dict[str, Tensor]]:
+    if method not in importable():
+        what = "no checkpoints of it were published" if method in METHODS else "there is no such method"
+        raise InputError(f"method {method!r}: {what}; choose one of {', '.join(importable())}")
+    return SPyNet.from_published if method == SHIPPED else METHODS[method].from_published
+
+
+def _weights_path(file: Path, output: Path | None) -> Path:
+    if output is None:
+        return file.with_suffix(_SUFFIX)
+    # Not with_suffix: "issam.v2" is a name, not a name and an ending.
+    return output if output.suffix == _SUFFIX else output.with_name(output.name + _SUFFIX)
+
+
+def _readable(name: str) -> str:
+    """Return text that UTF-8 can hold: names of files may be any bytes."""
+    return os.fsencode(name).decode(errors="replace")
+
+
+def _write(files: Mapping[Path, bytes], *, force: bool) -> None:
+    """Write files, all of them or none."""
+    staged = [StagedFile(path, force=force) for path in files]
+    try:
+        for each, content in zip(staged, files.values(), strict=True):
+            with output_errors(each.path):
+                each.temporary.write_bytes(content)
+        for each in staged:
+            each.commit()
+    finally:
+        for each in staged:
+            each.discard()
