@@ -27,6 +27,16 @@ def denormalize(picture: Tensor) -> Tensor:
     return picture * deviation + mean
 
 
+def to_signed(picture: Tensor) -> Tensor:
+    """Bring values in [0, 1] to [-1, 1]. Any shape."""
+    return 2 * picture - 1
+
+
+def from_signed(picture: Tensor) -> Tensor:
+    """Bring values in [-1, 1] back to [0, 1]. Any shape."""
+    return (picture + 1) / 2
+
+
 def padded(picture: Tensor, multiple: int) -> Tensor:
     """Repeat the last row and column until height and width are multiples of a number.
 

@@ -22,6 +22,8 @@ _CLASSES = {
     "iih": "IIH",
     "issam": "ISSAM",
     "huang2019": "Huang2019",
+    "dovenet": "DoveNet",
+    "rainnet": "RainNet",
     "chen2024": "Chen2024",
 }
 """The class in the module of the same name."""
