@@ -118,6 +118,9 @@ OBJECTIVES = {
     "grade": ("chromacord.training.grading", "GradeObjective"),
     "harmonize_frames": ("chromacord.training.harmonizing", "FramesObjective"),
     "harmonize_clips": ("chromacord.training.harmonizing", "ClipsObjective"),
+    "harmonize_pairs": ("chromacord.training.pairs", "PairsObjective"),
+    "harmonize_pairs_adversarially": ("chromacord.training.disharmony", "DisharmonyObjective"),
+    "intrinsic": ("chromacord.training.intrinsic", "IntrinsicObjective"),
     "flow": ("chromacord.training.flow", "FlowObjective"),
 }
 """Module and class by the name in recipes; a module is imported when it is asked for. A class is built with recipe,
