@@ -95,6 +95,14 @@ def test_it_has_as_many_parameters_as_the_layers_of_its_reading_add_up_to(
     assert count(build_network(**{"flow": None, **options})) == expected
 
 
+def test_a_narrow_network_has_the_same_parts() -> None:
+    narrow, whole = (build_network(flow=None, width=width) for width in (4, 32))
+    assert list(narrow.state_dict()) == list(whole.state_dict())
+    assert count(narrow) < count(whole) / 40
+    composite, mask = footage()
+    assert narrow.eval()(composite, mask, stage=2).shape == composite.shape
+
+
 @pytest.mark.parametrize("levels", [0, 1, 2, 3])
 @pytest.mark.parametrize("position", ["joined", "upsampled"])
 def test_the_first_levels_have_a_block_each(levels: int, position: str) -> None:

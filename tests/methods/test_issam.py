@@ -46,6 +46,16 @@ def test_it_has_as_many_parameters_as_the_authors_network() -> None:
     assert (encoder, decoder + head, whole) == (1_174_080, 1_011_260, 2_185_340)
 
 
+def test_a_narrow_network_harmonizes_and_one_without_channels_is_refused() -> None:
+    narrow = ISSAM(None, width=4).eval()
+    # Nearly all parameters are products of two widths, an eighth of the published ones each.
+    assert sum(value.numel() for value in narrow.parameters()) < 2_185_340 / 40
+    composite, mask = material()
+    assert narrow.look(composite, mask).features.shape == (2, narrow.num_features, 32, 32) == (2, 4, 32, 32)
+    with pytest.raises(InputError, match="width must be 1 or more, got 0"):
+        load_method("issam", weights=None, width=0)
+
+
 def test_the_encoder_gives_four_scales() -> None:
     with torch.inference_mode():
         scales = issam_network().encoder(torch.rand(1, 4, 256, 256))

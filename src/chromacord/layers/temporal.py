@@ -66,7 +66,7 @@ class TemporalNetwork(nn.Module):
     def __init__(self, propagation: Propagation, width: int, *, head: Head = "residual") -> None:
         super().__init__()
         self.propagation = propagation
-        self.decoder = TemporalDecoder(width * (1 + propagation.num_maps), head=head)
+        self.decoder = TemporalDecoder(width * (1 + propagation.num_maps), width, head=head)
 
     def forward(
         self,

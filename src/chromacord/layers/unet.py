@@ -12,11 +12,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from chromacord.errors import InputError
 from chromacord.layers.convolutions import ConvBlock, start_with_xavier
 from chromacord.layers.pictures import normalize, padded
 
-WIDTHS = (32, 64, 128, 256)
-"""Channels of the encoder at 1, 1/2, 1/4 and 1/8 of its input's side."""
+WIDTH = 32
+"""Channels of the encoder at its input's side; at 1/2, 1/4 and 1/8 of it there are twice as many each."""
 
 NUM_LEVELS = 3
 """Up-blocks: level 0 ends at a quarter of the input's side, level 2 at the whole."""
@@ -26,17 +27,31 @@ MULTIPLE = 32
 repeated, right and below."""
 
 
+def widths(width: int = WIDTH) -> tuple[int, ...]:
+    """Return the encoder's channels at 1, 1/2, 1/4 and 1/8 of its input's side.
+
+    Args:
+        width: the first of them.
+
+    Raises:
+        InputError: it is not 1 or more.
+    """
+    if width < 1:
+        raise InputError(f"width must be 1 or more, got {width}")
+    return tuple(width << level for level in range(NUM_LEVELS + 1))
+
+
 class Encoder(nn.Module):
     """Two convolutions at each of four scales; batch norm at the two coarse ones."""
 
-    def __init__(self, inputs: int = 4) -> None:
+    def __init__(self, inputs: int = 4, *, width: int = WIDTH) -> None:
         super().__init__()
         self.blocks = nn.ModuleList()
-        for number, width in enumerate(WIDTHS):
+        for number, outputs in enumerate(widths(width)):
             is_normed = number >= 2
-            pair = ConvBlock(inputs, width, is_normed=is_normed), ConvBlock(width, width, is_normed=is_normed)
+            pair = ConvBlock(inputs, outputs, is_normed=is_normed), ConvBlock(outputs, outputs, is_normed=is_normed)
             self.blocks.append(nn.Sequential(*pair))
-            inputs = width
+            inputs = outputs
 
     def forward(self, picture: Tensor) -> list[Tensor]:
         """Return the features of each scale, the coarsest first.
@@ -45,7 +60,7 @@ class Encoder(nn.Module):
             picture: Shape (N, inputs, H, W), H and W multiples of 8.
 
         Returns:
-            Shapes (N, 256, H/8, W/8), (N, 128, H/4, W/4), (N, 64, H/2, W/2) and (N, 32, H, W).
+            Shapes (N, 8 width, H/8, W/8), (N, 4 width, H/4, W/4), (N, 2 width, H/2, W/2) and (N, width, H, W).
         """
         scales = [self.blocks[0](picture)]
         for block in list(self.blocks)[1:]:
@@ -93,7 +108,7 @@ class UpBlock(nn.Module):
 class FusionHead(nn.Module):
     """Mixes the composite with a new picture, pixel by pixel: a I + (1 - a) rgb(X), a = sigmoid(3 conv(X))."""
 
-    def __init__(self, width: int = WIDTHS[0]) -> None:
+    def __init__(self, width: int = WIDTH) -> None:
         super().__init__()
         self.share = nn.Conv2d(width, 1, 1)
         self.color = nn.Conv2d(width, 3, 1)
@@ -112,7 +127,7 @@ class HarmonizedFrames(NamedTuple):
     """RGB normalised by ImageNet's statistics, not clamped, not laid over the background. Shape (N, 3, H, W)."""
 
     features: Tensor
-    """The head's input. Shape (N, 32, H, W)."""
+    """The head's input. Shape (N, width, H, W)."""
 
 
 class HarmonizationNetwork(nn.Module):
@@ -120,6 +135,7 @@ class HarmonizationNetwork(nn.Module):
 
     Args:
         after_up, after_join: blocks of each level's two places, by level; each takes features and mask.
+        width: channels at the input's side.
     """
 
     def __init__(
@@ -127,18 +143,19 @@ class HarmonizationNetwork(nn.Module):
         *,
         after_up: Mapping[int, tuple[nn.Module, ...]] | None = None,
         after_join: Mapping[int, tuple[nn.Module, ...]] | None = None,
+        width: int = WIDTH,
     ) -> None:
         super().__init__()
-        self.encoder = Encoder()
+        self.encoder = Encoder(width=width)
         self.decoder = nn.ModuleList(
             UpBlock(
-                WIDTHS[-1 - level],
+                widths(width)[-1 - level],
                 after_up=(after_up or {}).get(level, ()),
                 after_join=(after_join or {}).get(level, ()),
             )
             for level in range(NUM_LEVELS)
         )
-        self.head = FusionHead()
+        self.head = FusionHead(width)
         start_with_xavier(self)
 
     def forward(self, composite: Tensor, mask: Tensor) -> HarmonizedFrames:

@@ -52,6 +52,7 @@ from chromacord.flow.spynet import NUM_LEVELS, SHIPPED, SPyNet
 from chromacord.layers.pictures import denormalize
 from chromacord.layers.propagation import Directions, Kind
 from chromacord.layers.temporal import Head
+from chromacord.layers.unet import WIDTH
 from chromacord.methods.base import Method, Prediction, State, Window
 from chromacord.methods.chen2024_network import Chen2024Network, FlowName, Output, Position, build_network
 from chromacord.methods.evidence import kept_without_evidence
@@ -70,6 +71,7 @@ class Chen2024(Method):
         working_side: height and width of the pictures that it looks at; weights know one size best.
         nonlocal_levels, q, dilation, nonlocal_position, mask_threshold, propagation, directions, aggregator, output,
             head, flow, flow_levels, flow_reduction: see the top of this file; those of the weights.
+        width: channels of the first and the last layers (32 in the paper); those of the weights.
     """
 
     def __init__(
@@ -93,6 +95,7 @@ class Chen2024(Method):
         flow: FlowName = "spynet",
         flow_levels: int | Literal["auto"] = NUM_LEVELS,
         flow_reduction: int = 2,
+        width: int = WIDTH,
     ) -> None:
         super().__init__()
         if working_side < 1:
@@ -119,6 +122,7 @@ class Chen2024(Method):
             flow=flow,
             flow_levels=flow_levels,
             flow_reduction=flow_reduction,
+            width=width,
         )
         if weights is not None:
             load_weights(self.network, weights, is_flow_shipped=flow == SHIPPED)

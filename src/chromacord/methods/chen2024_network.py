@@ -19,7 +19,7 @@ from chromacord.layers.pictures import denormalize, normalize
 from chromacord.layers.propagation import Directions, Kind, Pair, Propagation
 from chromacord.layers.ssam import SSAM
 from chromacord.layers.temporal import Head, TemporalNetwork
-from chromacord.layers.unet import NUM_LEVELS, WIDTHS, HarmonizationNetwork
+from chromacord.layers.unet import NUM_LEVELS, WIDTH, HarmonizationNetwork, widths
 
 Position = Literal["joined", "upsampled"]
 Output = Literal["all", "centre"]
@@ -60,6 +60,7 @@ def image_network(
     dilation: int = 1,
     nonlocal_position: Position = "joined",
     mask_threshold: float | None = None,
+    width: int = WIDTH,
 ) -> HarmonizationNetwork:
     """Build stage 1: iSSAM with non-local blocks (figure 2).
 
@@ -69,9 +70,10 @@ def image_network(
         dilation: of the window.
         nonlocal_position: where in a level it stands.
         mask_threshold: where the mask is cut for the block; None: it is not.
+        width: channels at the frames' own side.
 
     Raises:
-        InputError: there is no such number of levels, or no such window.
+        InputError: there is no such number of levels, no such window, or no such width.
     """
     if nonlocal_levels not in range(NUM_LEVELS + 1):
         raise InputError(f"nonlocal_levels must lie in 0..{NUM_LEVELS}, got {nonlocal_levels}")
@@ -80,14 +82,14 @@ def image_network(
     after_up: dict[int, tuple[nn.Module, ...]] = {}
     after_join: dict[int, tuple[nn.Module, ...]] = {}
     for level in range(nonlocal_levels):
-        joined = WIDTHS[-1 - level]
+        joined = widths(width)[-1 - level]
         is_joined = nonlocal_position == "joined"
-        width = joined if is_joined else joined // 2
-        block = NonLocal(width, window=q or None, dilation=dilation, threshold=mask_threshold)
+        channels = joined if is_joined else joined // 2
+        block = NonLocal(channels, window=q or None, dilation=dilation, threshold=mask_threshold)
         (after_join if is_joined else after_up)[level] = (block,)
     finest = NUM_LEVELS - 1
-    after_join[finest] = (*after_join.get(finest, ()), SSAM(2 * WIDTHS[0]))
-    network = HarmonizationNetwork(after_up=after_up, after_join=after_join)
+    after_join[finest] = (*after_join.get(finest, ()), SSAM(2 * width))
+    network = HarmonizationNetwork(after_up=after_up, after_join=after_join, width=width)
     for module in network.modules():
         if isinstance(module, NonLocal):
             module.start()
@@ -107,7 +109,7 @@ class SeenFrame(NamedTuple):
     """By stage 1, normalised. Shape (B, 3, H, W)."""
 
     features: Tensor
-    """F^h. Shape (B, 32, H, W)."""
+    """F^h. Shape (B, width, H, W)."""
 
     def shows(self, composite: Tensor, mask: Tensor) -> bool:
         """Whether it is this frame. Shape (B, 3, H, W), (B, 1, H, W)."""
@@ -290,6 +292,7 @@ def build_network(
     flow: FlowName | nn.Module | None = "spynet",
     flow_levels: int | Literal["auto"] = SPYNET_LEVELS,
     flow_reduction: int = 1,
+    width: int = WIDTH,
 ) -> Chen2024Network:
     """Build the network from the options of `Chen2024`; `flow` may also be a module, or None.
 
@@ -304,17 +307,18 @@ def build_network(
         dilation=dilation,
         nonlocal_position=nonlocal_position,
         mask_threshold=mask_threshold,
+        width=width,
     )
     if stage == 1:
         return Chen2024Network(image)
     is_centred = propagation == "direct" and output == "centre"
     brought = Propagation(
-        WIDTHS[0],
+        width,
         kind=propagation,
         directions=directions,
         is_aggregated=aggregator,
         reach=max(1, frames // 2) if is_centred else 1,
     )
-    temporal = TemporalNetwork(brought, WIDTHS[0], head=head)
+    temporal = TemporalNetwork(brought, width, head=head)
     estimator = build_flow(flow, flow_levels) if isinstance(flow, str) else flow
     return Chen2024Network(image, temporal, estimator, flow_reduction=flow_reduction, output=output)

@@ -10,6 +10,7 @@ Differs from the original: that has a network of its own, which need not be told
 text was not at hand; what is known of it is its abstract.
 """
 
+from chromacord.layers.unet import WIDTH
 from chromacord.methods.issam import ISSAM
 
 
@@ -20,7 +21,8 @@ class Huang2019(ISSAM):
         weights: shipped weights, the path of a .safetensors file, or of a checkpoint that CO2Net's authors published
             (.pth). None: not trained.
         working_side: height and width of the pictures that it looks at; weights know one size best.
+        width: channels of the first and the last layers; those of the weights.
     """
 
-    def __init__(self, weights: str | None = "huang2019", *, working_side: int = 256) -> None:
-        super().__init__(weights, working_side=working_side)
+    def __init__(self, weights: str | None = "huang2019", *, working_side: int = 256, width: int = WIDTH) -> None:
+        super().__init__(weights, working_side=working_side, width=width)

@@ -20,7 +20,7 @@ from chromacord.color.alpha import over
 from chromacord.errors import InputError
 from chromacord.layers.pictures import denormalize, normalize
 from chromacord.layers.ssam import SSAM
-from chromacord.layers.unet import WIDTHS, HarmonizationNetwork
+from chromacord.layers.unet import NUM_LEVELS, WIDTH, HarmonizationNetwork
 from chromacord.methods.backbone import Backbone, BackboneFrames
 from chromacord.methods.base import Prediction, State, Window
 from chromacord.methods.evidence import kept_without_evidence
@@ -47,10 +47,17 @@ _PUBLISHED = (
 """How our names of weights become the authors', one after another."""
 
 
-def issam_network() -> HarmonizationNetwork:
-    """Build the network, with weights as training starts from."""
-    finest = len(WIDTHS) - 2
-    return HarmonizationNetwork(after_join={finest: (SSAM(2 * WIDTHS[0]),)})
+def issam_network(width: int = WIDTH) -> HarmonizationNetwork:
+    """Build the network, with weights as training starts from.
+
+    Args:
+        width: channels at the pictures' own side.
+
+    Raises:
+        InputError: it is not 1 or more.
+    """
+    finest = NUM_LEVELS - 1
+    return HarmonizationNetwork(after_join={finest: (SSAM(2 * width),)}, width=width)
 
 
 def published_key(key: str) -> str:
@@ -80,16 +87,16 @@ class ISSAM(Backbone):
         weights: shipped weights, the path of a .safetensors file, or of a checkpoint that the authors published
             (.pth). None: not trained.
         working_side: height and width of the pictures that it looks at; weights know one size best.
+        width: channels of the first and the last layers; those of the weights.
     """
 
-    num_features = WIDTHS[0]
-
-    def __init__(self, weights: str | None = "issam", *, working_side: int = 256) -> None:
+    def __init__(self, weights: str | None = "issam", *, working_side: int = 256, width: int = WIDTH) -> None:
         super().__init__()
         if working_side < 1:
             raise InputError(f"working_side must be 1 or more, got {working_side}")
         self.window, self.working_size = Window(), Size(working_side, working_side)
-        self.network = issam_network()
+        self.network = issam_network(width)
+        self.num_features = width
         if weights is not None:
             load_weights(self.network, weights)
 

@@ -21,7 +21,7 @@ from chromacord.data.augment import ClipBatch
 from chromacord.flow.warp import warp
 from chromacord.layers.convolutions import start_with_xavier
 from chromacord.layers.pictures import normalize, padded
-from chromacord.layers.unet import MULTIPLE, NUM_LEVELS, WIDTHS, Encoder, UpBlock
+from chromacord.layers.unet import MULTIPLE, Encoder, UpBlock, widths
 from chromacord.training.objectives import Batch
 from chromacord.training.pairs import PairsObjective, PairsOptions
 from chromacord.training.recipe import Recipe, Stage, check_range
@@ -51,8 +51,9 @@ class DisharmonyDiscriminator(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.encoder = Encoder(inputs=3)
-        self.decoder = nn.ModuleList(UpBlock(WIDTHS[-1 - level]) for level in range(NUM_LEVELS))
-        self.head = nn.Conv2d(WIDTHS[0], 1, 1)
+        finest, *coarser = widths()
+        self.decoder = nn.ModuleList(UpBlock(width) for width in coarser[::-1])
+        self.head = nn.Conv2d(finest, 1, 1)
         start_with_xavier(self)
 
     def forward(self, picture: Tensor) -> Tensor:
