@@ -123,6 +123,8 @@ def test_weights_start_as_the_authors_draw_them() -> None:
     conv = network.lighting[0].convs[0].conv
     assert float(conv.weight.detach().std()) == pytest.approx(0.02, rel=0.02)
     assert not conv.bias.any()
+    linear = torch.cat([block.transfers[0].light.weight.detach() for block in network.lighting])
+    assert float(linear.std()) == pytest.approx(0.02, rel=0.03)
     gains = torch.cat([module.gamma.detach() for module in network.modules() if isinstance(module, LayerNorm)])
     assert 0 <= gains.min() < 0.05
     assert 0.95 < gains.max() <= 1

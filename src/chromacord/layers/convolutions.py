@@ -58,12 +58,12 @@ def start_with_xavier(module: nn.Module) -> None:
 
 
 def start_with_normal(module: nn.Module, *, deviation: float = 0.02) -> None:
-    """Draw the weights of all convolutions as pix2pix does: N(0, 0.02), biases 0; scales of batch norms N(1, 0.02).
+    """Draw weights as pix2pix does: of convolutions and linear layers N(0, 0.02), biases 0; of batch norms N(1, 0.02).
 
     Isola et al., "Image-to-Image Translation with Conditional Adversarial Networks", CVPR 2017, section 6.2.
     """
     for layer in module.modules():
-        if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
+        if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
             nn.init.normal_(layer.weight, 0, deviation)
             if layer.bias is not None:
                 nn.init.zeros_(layer.bias)

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from chromacord.errors import InputError
+from chromacord.layers.convolutions import start_with_normal
 
 SIDE = 256
 """Height and width of the pictures: the attention compares 32 x 32 places with each other, and no other number."""
@@ -297,7 +298,7 @@ class IIHNetwork(nn.Module):
         self.illumination_decoder = _decoder(inner)
         self.light = LightEncoder(width)
         self.guide = Guide(width)
-        _start(self)
+        start_with_normal(self)
 
     def forward(self, composite: Tensor, mask: Tensor) -> IntrinsicPictures:
         """Take composites apart and put them together anew.
@@ -362,12 +363,3 @@ def _decoder(width: int) -> nn.Module:
         Conv(half, quarter, 5, norm=LayerNorm(quarter), activation=_leaky()),
         Conv(quarter, 3, 7, activation=nn.Tanh()),
     )
-
-
-def _start(module: nn.Module) -> None:
-    """Draw the weights of convolutions and linear layers from N(0, 0.02^2), biases 0, as published."""
-    for layer in module.modules():
-        if isinstance(layer, nn.Conv2d | nn.Linear):
-            nn.init.normal_(layer.weight, std=0.02)
-            assert layer.bias is not None
-            nn.init.zeros_(layer.bias)
