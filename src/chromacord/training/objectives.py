@@ -118,6 +118,7 @@ OBJECTIVES = {
     "grade": ("chromacord.training.grading", "GradeObjective"),
     "harmonize_frames": ("chromacord.training.harmonizing", "FramesObjective"),
     "harmonize_clips": ("chromacord.training.harmonizing", "ClipsObjective"),
+    "harmonize_adversarially": ("chromacord.training.adversarial", "VerifiedObjective"),
     "intrinsic": ("chromacord.training.intrinsic", "IntrinsicObjective"),
     "flow": ("chromacord.training.flow", "FlowObjective"),
 }
