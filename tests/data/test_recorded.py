@@ -43,6 +43,23 @@ def test_windows_are_consecutive_frames_of_one_clip_as_the_reader_reads_them(dat
     assert len(found) >= 5  # of 9
 
 
+def test_windows_are_mirrored_as_a_whole_as_often_as_is_asked_for(dataset: FileDataset) -> None:
+    """Which windows are drawn does not depend on it: runs without it go on as they were."""
+    plain, some, all_of_them = (
+        RecordedClips(clips_of(dataset), size=SIZE, mirrored_share=share).draw_clips(
+            16, 2, torch.Generator().manual_seed(0)
+        )
+        for share in (0.0, 0.5, 1.0)
+    )
+    for before, after in zip(plain, all_of_them, strict=True):
+        assert torch.equal(after, before.flip(-1))
+    is_mirrored = [torch.equal(a, b.flip(-1)) for a, b in zip(some.composite, plain.composite, strict=True)]
+    assert 2 < sum(is_mirrored) < 14
+    for before, after in zip(plain, some, strict=True):
+        for number, mirrored in enumerate(is_mirrored):
+            assert torch.equal(after[number], before[number].flip(-1) if mirrored else before[number])
+
+
 def test_a_clip_that_is_too_short_repeats_its_last_frame(dataset: FileDataset) -> None:
     drawn = RecordedClips(clips_of(dataset), size=SIZE).draw_clips(2, NUM_FRAMES + 2, torch.Generator().manual_seed(0))
     for composite in drawn.composite:

@@ -20,17 +20,21 @@ class RecordedClips:
         clips: of pictures with their real ones.
         size: what they are resized to.
         num_readers: pictures are decoded by so many threads.
+        mirrored_share: chance that a window is mirrored left to right.
 
     Raises:
         InputError: there is no clip, or nobody knows its real frames.
     """
 
-    def __init__(self, clips: Sequence[PictureFiles], *, size: Size, num_readers: int = 4) -> None:
+    def __init__(
+        self, clips: Sequence[PictureFiles], *, size: Size, num_readers: int = 4, mirrored_share: float = 0.0
+    ) -> None:
         if not clips:
             raise InputError("there are no clips to draw from; hold out less of the data set")
         if unknown := [clip.name for clip in clips if clip.reals is None]:
             raise InputError(f"{unknown[0]}: has no real frames to learn from; give a data set that has them")
         self._clips, self._size, self._num_readers = clips, size, num_readers
+        self._mirrored_share = mirrored_share
         self._weights = torch.tensor([float(clip.num_frames) for clip in clips])
 
     def __len__(self) -> int:
@@ -58,7 +62,12 @@ class RecordedClips:
         with ThreadPoolExecutor(self._num_readers) as pool:
             read = list(pool.map(lambda window: window.read(self._size), windows))
         composite, mask = (torch.stack([getattr(clip, name) for clip in read]) for name in ("composite", "mask"))
-        return ClipBatch(composite, mask, torch.stack([clip.real for clip in read if clip.real is not None]))
+        clips = ClipBatch(composite, mask, torch.stack([clip.real for clip in read if clip.real is not None]))
+        if self._mirrored_share:
+            mirrored = torch.rand(count, generator=generator) < self._mirrored_share
+            for part in clips:
+                part[mirrored] = part[mirrored].flip(-1)
+        return clips
 
     def _window(self, index: int, place: float, length: int) -> PictureFiles:
         clip = self._clips[index]

@@ -19,6 +19,7 @@ _CLASSES = {
     "histogram": "Histogram",
     "poisson": "Poisson",
     "shotgrade": "ShotGrade",
+    "iih": "IIH",
     "issam": "ISSAM",
     "dovenet": "DoveNet",
     "rainnet": "RainNet",

@@ -13,13 +13,15 @@ evaluation mode, where their test script leaves both as in training.
 from collections.abc import Mapping
 from typing import Literal
 
+import torch
 from torch import Tensor
 
 from chromacord.layers.pix2pix import MULTIPLE, NUM_LEVELS, WIDTH, Pix2PixUNet
 from chromacord.methods.base import Method, Prediction, State, Window
-from chromacord.methods.generators import check_sizes, harmonized_frames, read_weights
+from chromacord.methods.generators import check_sizes, harmonized_frames
 from chromacord.types import Size
-from chromacord.weights import fit
+from chromacord.weights import fit, renamed
+from chromacord.weights.published import weights_of
 
 Norm = Literal["instance", "batch"]
 
@@ -64,7 +66,7 @@ class DoveNet(Method):
         super().__init__()
         check_sizes(width, working_side)
         self.window, self.working_size = Window(), Size(working_side, working_side)
-        state = {} if weights is None else read_weights(weights, self.from_published)
+        state = {} if weights is None else weights_of(weights, self.from_published)
         self.network = Pix2PixUNet(inputs=4, norm=norm or norm_of(state), width=width)
         if weights is not None:
             fit(self.network, state, source=weights)
@@ -88,7 +90,7 @@ class DoveNet(Method):
 
         See `Method.from_published`.
         """
-        network = Pix2PixUNet(inputs=4, norm=norm_of(checkpoint))
+        with torch.device("meta"):
+            network = Pix2PixUNet(inputs=4, norm=norm_of(checkpoint))
         names = {key: published_key(key) for key in network.state_dict()}
-        fit(network, checkpoint, source="the checkpoint", names=names)
-        return network.state_dict()
+        return renamed(checkpoint, network, names)

@@ -1,7 +1,4 @@
-"""What methods share whose network is pix2pix's U-Net: sizes, weights, and frames laid over their background."""
-
-from collections.abc import Callable, Mapping
-from pathlib import Path
+"""What methods share whose network is pix2pix's U-Net: sizes, and frames laid over their background."""
 
 from torch import Tensor
 
@@ -11,8 +8,6 @@ from chromacord.layers.pictures import from_signed
 from chromacord.layers.pix2pix import MULTIPLE, Pix2PixUNet
 from chromacord.methods.base import Prediction
 from chromacord.methods.evidence import kept_without_evidence
-from chromacord.weights import state_dict
-from chromacord.weights.published import SUFFIXES, read_checkpoint
 
 
 def check_sizes(width: int, working_side: int) -> None:
@@ -25,25 +20,6 @@ def check_sizes(width: int, working_side: int) -> None:
         raise InputError(f"width must be 1 or more, got {width}")
     if working_side < 1 or working_side % MULTIPLE:
         raise InputError(f"working_side must be a multiple of {MULTIPLE}, got {working_side}")
-
-
-def read_weights(source: str, from_published: Callable[[Mapping[str, Tensor]], dict[str, Tensor]]) -> dict[str, Tensor]:
-    """Read weights of ours, or those of a published checkpoint by our keys.
-
-    Args:
-        source: the name of shipped weights, or the path of a .safetensors file or of one that `torch.save` wrote.
-        from_published: of the method. Any shape.
-
-    Raises:
-        InputError: they cannot be read, or are a checkpoint of another method: names the first keys that differ.
-    """
-    if not source.endswith(SUFFIXES):
-        return state_dict(source)
-    checkpoint = read_checkpoint(Path(source).expanduser())
-    try:
-        return from_published(checkpoint)
-    except InputError as error:
-        raise InputError(f"{source}: {error}") from error
 
 
 def harmonized_frames(network: Pix2PixUNet, composite: Tensor, mask: Tensor) -> Prediction:

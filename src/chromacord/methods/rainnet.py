@@ -12,6 +12,7 @@ be soft; the authors' have one bit.
 
 from collections.abc import Mapping
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -21,9 +22,10 @@ from chromacord.layers.pictures import from_signed, to_signed
 from chromacord.layers.pix2pix import MULTIPLE, NUM_LEVELS, WIDTH, Pix2PixUNet
 from chromacord.methods.backbone import Backbone, BackboneFrames
 from chromacord.methods.base import Prediction, State, Window
-from chromacord.methods.generators import check_sizes, harmonized_frames, read_weights
+from chromacord.methods.generators import check_sizes, harmonized_frames
 from chromacord.types import Size
-from chromacord.weights import fit
+from chromacord.weights import fit, renamed
+from chromacord.weights.published import weights_of
 
 _NESTED = 4
 """The first level of those that hold each other in the authors' code."""
@@ -81,7 +83,7 @@ class RainNet(Backbone):
             raise InputError(f"inputs must be 3 or 4, got {inputs}")
         self.window, self.working_size = Window(), Size(working_side, working_side)
         self.num_features = 2 * width
-        state = {} if weights is None else read_weights(weights, self.from_published)
+        state = {} if weights is None else weights_of(weights, self.from_published)
         self.network = Pix2PixUNet(inputs=inputs or inputs_of(state), norm="rain", width=width)
         if weights is not None:
             fit(self.network, state, source=weights)
@@ -122,7 +124,7 @@ class RainNet(Backbone):
 
         See `Method.from_published`.
         """
-        network = Pix2PixUNet(inputs=inputs_of(checkpoint), norm="rain")
+        with torch.device("meta"):
+            network = Pix2PixUNet(inputs=inputs_of(checkpoint), norm="rain")
         names = {key: published_key(key) for key in network.state_dict()}
-        fit(network, checkpoint, source="the checkpoint", names=names)
-        return network.state_dict()
+        return renamed(checkpoint, network, names)

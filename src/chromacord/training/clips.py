@@ -38,6 +38,9 @@ class ClipData(GradeData):
     num_readers: int = 4
     """Threads that decode pictures of HYouTube and iHarmony4."""
 
+    mirrored_share: float = 0.0
+    """Windows of HYouTube and iHarmony4 that are mirrored; of composites made on the fly half of them always are."""
+
     num_validated: int = 64
     """Frames that validate, in windows."""
 
@@ -50,6 +53,7 @@ class ClipData(GradeData):
         super().__post_init__()
         for name in ("side", "num_readers", "num_validated"):
             check_range(name, getattr(self, name), 1)
+        check_range("mirrored_share", self.mirrored_share, 0, 1)
 
 
 class ClipSource(Protocol):
@@ -123,7 +127,7 @@ def _recorded(data: ClipData, dataset: FileDataset) -> Sources:
         raise InputError(
             f"{dataset.name}: no clip is held out at [data] held_out = {data.held_out:g}; choose more, or 0"
         )
-    source = RecordedClips(trained, **options)
+    source = RecordedClips(trained, mirrored_share=data.mirrored_share, **options)
     return Sources(
         source, RecordedClips(held_out, **options) if held_out else None, source.sets(), _digest(dataset.names)
     )

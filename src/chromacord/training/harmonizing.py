@@ -33,18 +33,21 @@ CLIPS = "harmonize_clips"
 _VIDEO = "chen2024"
 """The method that has a second stage."""
 
-_TRAINED = ("issam", _VIDEO)
+
+@dataclass(frozen=True)
+class StageOptions:
+    """The options of every stage that learns composites."""
+
+    augmentation: Mapping[str, Any] = field(default_factory=dict)
+    """What this stage draws otherwise than [data.augmentation] says."""
 
 
 @dataclass(frozen=True)
-class FramesOptions:
+class FramesOptions(StageOptions):
     """The options of a stage that learns frames."""
 
     least_area: float = 1000.0
     """Pixels of a frame of 256 x 256 that a foreground counts for at the least."""
-
-    augmentation: Mapping[str, Any] = field(default_factory=dict)
-    """What this stage draws otherwise than [data.augmentation] says."""
 
     def __post_init__(self) -> None:
         """Refuse an area that divides by nothing.
@@ -79,13 +82,15 @@ class _Tables(NamedTuple):
 
     data: ClipData
     augmentation: Augmentation
-    options: FramesOptions
+    options: StageOptions
 
 
 class FramesObjective:
     """Stage 1: FN-MSE of whole pictures, normalised, not laid over their background. See `Objective`."""
 
-    options_class: type[FramesOptions] = FramesOptions
+    options_class: type[StageOptions] = FramesOptions
+    trains: tuple[str, ...] = ("issam", _VIDEO)
+    """The methods that it is for."""
 
     def __init__(
         self, recipe: Recipe, stage: Stage, folder: Path, *, progress: Callable[[Progress], object] | None = None
@@ -119,9 +124,9 @@ class FramesObjective:
     def check(cls, recipe: Recipe, stage: Stage, *, where: str) -> None:
         """Refuse tables of a recipe that cannot be used. See `Objective.check`."""
         _tables(recipe, stage, cls.options_class, where=where)
-        if recipe.method not in _TRAINED:
+        if recipe.method not in cls.trains:
             raise InputError(
-                f"{where}: the objective {stage.objective!r} trains {' or '.join(_TRAINED)}, not {recipe.method!r}"
+                f"{where}: the objective {stage.objective!r} trains {' or '.join(cls.trains)}, not {recipe.method!r}"
             )
         if fixed := [name for name in ("weights", "working_side", "hop") if name in recipe.network]:
             raise InputError(f"{where} [network]: {fixed[0]} is no matter of training; leave it out")
@@ -144,6 +149,7 @@ class FramesObjective:
         picture = self._pictures(module, clips)
         real, mask = clips.real.flatten(0, 1), clips.mask.flatten(0, 1)
         squared = (picture - normalize(real)).square()
+        assert isinstance(self._options, FramesOptions)
         loss = foreground_normalized(squared, mask, least_area=self._options.least_area).mean()
         return loss, {"loss": loss.detach()}
 
@@ -167,7 +173,7 @@ class FramesObjective:
         squared, composed = (255**2 * float(torch.cat(errors).mean()) for errors in (after, before))
         return {"fmse": squared, "composite_fmse": composed, "ratio": squared / max(composed, 1e-9)}
 
-    def _freeze(self, options: FramesOptions) -> None:  # noqa: ARG002
+    def _freeze(self, options: StageOptions) -> None:  # noqa: ARG002
         """Leave alone what is of no use to single frames."""
         if self._is_video:
             for part in (self.module.temporal, self.module.flow):
@@ -260,7 +266,7 @@ class ClipsObjective(FramesObjective):
             loss = error.mean()
         return loss, {"loss": loss.detach()}
 
-    def _freeze(self, options: FramesOptions) -> None:
+    def _freeze(self, options: StageOptions) -> None:
         assert isinstance(options, ClipsOptions)
         for name, is_trained in (("image", options.train_image), ("flow", options.train_flow)):
             part = getattr(self.module, name)
@@ -331,7 +337,7 @@ def _option(recipe: Recipe, name: str) -> Any:
     return recipe.network.get(name, signature(method).parameters[name].default)
 
 
-def _tables(recipe: Recipe, stage: Stage, options: type[FramesOptions], *, where: str) -> _Tables:
+def _tables(recipe: Recipe, stage: Stage, options: type[StageOptions], *, where: str) -> _Tables:
     values: dict[str, Any] = dict(recipe.data)
     drawn = values.pop("augmentation", {})
     if not isinstance(drawn, Mapping):

@@ -119,6 +119,7 @@ OBJECTIVES = {
     "harmonize_frames": ("chromacord.training.harmonizing", "FramesObjective"),
     "harmonize_clips": ("chromacord.training.harmonizing", "ClipsObjective"),
     "refine_clips": ("chromacord.training.refining", "RefinementObjective"),
+    "intrinsic": ("chromacord.training.intrinsic", "IntrinsicObjective"),
     "flow": ("chromacord.training.flow", "FlowObjective"),
 }
 """Module and class by the name in recipes; a module is imported when it is asked for. A class is built with recipe,
