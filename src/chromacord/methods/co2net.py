@@ -124,7 +124,7 @@ class CO2Net(Method):
         return found | {f"{_BACKBONE}network.{key}": value for key, value in method.from_published(backbone).items()}
 
 
-def build_backbone(name: str, weights: str | None, *, working_side: int) -> Backbone:
+def build_backbone(name: str, weights: str | None, *, working_side: int = 256) -> Backbone:
     """Build a backbone.
 
     Args:

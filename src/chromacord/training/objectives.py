@@ -121,6 +121,7 @@ OBJECTIVES = {
     "harmonize_pairs": ("chromacord.training.pairs", "PairsObjective"),
     "harmonize_pairs_adversarially": ("chromacord.training.disharmony", "DisharmonyObjective"),
     "harmonize_adversarially": ("chromacord.training.adversarial", "VerifiedObjective"),
+    "refine_clips": ("chromacord.training.refining", "RefinementObjective"),
     "intrinsic": ("chromacord.training.intrinsic", "IntrinsicObjective"),
     "flow": ("chromacord.training.flow", "FlowObjective"),
 }
