@@ -3,7 +3,7 @@
 import os
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from typer import Argument, Option
 
@@ -12,7 +12,11 @@ from chromacord.cli.display import Display, choose_display
 from chromacord.cli.job import job
 from chromacord.errors import InputError
 
+if TYPE_CHECKING:
+    from chromacord.training.paper_tables import TableRun
+
 Device = Literal["cpu", "cuda"]
+Budget = Literal["full", "small"]
 
 
 def train(
@@ -26,8 +30,15 @@ def train(
         Path | None, Option(help="Weights that training starts from: of the whole network, or of its first stage.")
     ] = None,
     table: Annotated[
-        int | None, Option(help="Train and measure all rows of the paper's table 2, 3 or 4, and print it.")
+        int | None, Option(help="Train and measure all rows of the paper's table 1, 2, 3 or 4, and print it.")
     ] = None,
+    budget: Annotated[
+        Budget, Option(help="With --table 1: the published settings, or narrow networks and few steps.")
+    ] = "full",
+    test: Annotated[
+        Path | None, Option(help="With --table: data set that is measured on; the training data's own, if not given.")
+    ] = None,
+    split: Annotated[str, Option(help="With --table: of the data set that is measured on.")] = "test",
     next_frames: Annotated[Path | None, Option(help="With --table: HYouTube's set for TL.")] = None,
     jobs: Annotated[int, Option(min=0, help="With --table: processes that measure; 0: one a core.")] = 1,
     device: Annotated[Device, Option(help="cuda: one GPU, or several under `accelerate launch`.")] = "cpu",
@@ -40,12 +51,19 @@ def train(
         from chromacord.pipeline.prefetch import single_threaded
 
         cores = len(os.sched_getaffinity(0))
+        for_table = {"--budget": budget != "full", "--test": test, "--split": split != "test"}
+        for_table |= {"--next-frames": next_frames, "--jobs": jobs != 1}
         with single_threaded():
             if table is not None:
-                _train_table(recipe, data, output, start, table, next_frames, jobs or cores, device, display)
-            elif next_frames is not None or jobs != 1:
-                option = "--next-frames" if next_frames is not None else "--jobs"
-                raise InputError(f"{option} is for the figures of a table; give --table too, or leave it out")
+                from chromacord.training.paper_tables import TableRun
+
+                if start is not None:
+                    raise InputError("--start is for one recipe: rows of a table start from each other; leave it out")
+                jobs = jobs or cores
+                run = TableRun(table, data, output, recipe, budget, test, split, device, next_frames, jobs)
+                _train_table(run, display)
+            elif stray := [option for option, value in for_table.items() if value]:
+                raise InputError(f"{stray[0]} is for the figures of a table; give --table too, or leave it out")
             elif recipe is None:
                 raise InputError("no recipe is named; give a TOML file, as those in recipes/, or --table")
             else:
@@ -79,22 +97,9 @@ def _train_recipe(recipe: Path, data: Path, output: Path, start: Path | None, de
     )
 
 
-def _train_table(
-    recipes: Path | None,
-    data: Path,
-    output: Path,
-    start: Path | None,
-    table: int,
-    next_frames: Path | None,
-    jobs: int,
-    device: Device,
-    display: Display,
-) -> None:
-    from chromacord.training.paper_tables import RECIPES, TableRun, train_table
+def _train_table(run: "TableRun", display: Display) -> None:
+    from chromacord.training.paper_tables import train_table
 
-    if start is not None:
-        raise InputError("--start is for one recipe: rows of a table start from each other; leave it out")
-    run = TableRun(table, data, output, recipes or RECIPES, device, next_frames, jobs)
     text = train_table(run, progress=display.progress)
     if text is not None:
-        display.summary(text.rstrip(), {"table": table, "output": str(output), "markdown": text})
+        display.summary(text.rstrip(), {"table": run.number, "output": str(run.output), "markdown": text})

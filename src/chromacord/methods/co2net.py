@@ -53,6 +53,7 @@ class CO2Net(Method):
             None: not trained.
         backbone: the method for pictures; its working_side must be one that this method can have.
         backbone_weights: of the backbone, as that method takes them; where `weights` hold it too, left out.
+        width: of the backbone, as that method takes it; None: the published one.
         features: whether the refinement looks at the backbone's features.
         normalized_composite: see the top of this file; as the weights were trained.
         hop: how many frames come out of a window, between 8 and 8.
@@ -65,6 +66,7 @@ class CO2Net(Method):
         *,
         backbone: Literal["issam", "rainnet"] = "issam",
         backbone_weights: str | None = None,
+        width: int | None = None,
         features: bool = True,
         normalized_composite: bool = False,
         hop: int = 1,
@@ -75,7 +77,7 @@ class CO2Net(Method):
             raise InputError(f"hop must be 1 or more, got {hop}")
         self.window, self.working_size = Window(PAST, hop, FUTURE), Size(working_side, working_side)
         self.network = CO2NetNetwork(
-            build_backbone(backbone, backbone_weights, working_side=working_side),
+            build_backbone(backbone, backbone_weights, working_side=working_side, width=width),
             has_features=features,
             is_composite_normalized=normalized_composite,
         )
@@ -124,19 +126,21 @@ class CO2Net(Method):
         return found | {f"{_BACKBONE}network.{key}": value for key, value in method.from_published(backbone).items()}
 
 
-def build_backbone(name: str, weights: str | None, *, working_side: int = 256) -> Backbone:
+def build_backbone(name: str, weights: str | None, *, working_side: int = 256, width: int | None = None) -> Backbone:
     """Build a backbone.
 
     Args:
         name: of the method.
         weights: as it takes them; None: as training starts from.
         working_side: as it takes it.
+        width: as it takes it; None: the published one.
 
     Raises:
         InputError: the weights cannot be read or are of another network, or it cannot look at such pictures.
     """
     method: Any = _BACKBONES[name]
-    backbone: Backbone = method(weights, working_side=working_side)
+    chosen = {} if width is None else {"width": width}
+    backbone: Backbone = method(weights, working_side=working_side, **chosen)
     return backbone
 
 

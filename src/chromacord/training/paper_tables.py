@@ -1,9 +1,10 @@
-"""Tables 2, 3 and 4 of Chen et al. 2024 anew: every row is trained from a recipe of its own, and measured."""
+"""The tables of Chen et al. 2024 anew: every row is trained from a recipe of its own, and measured."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from inspect import signature
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from chromacord.data import open_dataset
 from chromacord.errors import InputError
@@ -13,7 +14,7 @@ from chromacord.evaluation.measuring import Plan
 from chromacord.evaluation.method_speed import MethodSetting, measure_methods
 from chromacord.evaluation.tables import Row, Table, Value, markdown
 from chromacord.io.staging import check_folder, output_errors, write_text
-from chromacord.methods import load_method
+from chromacord.methods import METHODS, load_method
 from chromacord.methods.spec import parse_spec
 from chromacord.training.clips import ClipData
 from chromacord.training.harmonizing import check_flow_weights, num_frames
@@ -22,8 +23,10 @@ from chromacord.training.objectives import check_objectives
 from chromacord.training.recipe import Recipe, parse, read_recipe
 from chromacord.types import Progress, Size
 
-RECIPES = Path("recipes/ablations")
-"""Where the rows' recipes lie, in a copy of the repository."""
+Budget = Literal["full", "small"]
+
+RECIPES = Path("recipes")
+"""Where recipes lie, in a copy of the repository."""
 
 _STAGE_1 = "table2_row2"
 
@@ -35,8 +38,20 @@ class PaperRow(NamedTuple):
     start: str | None = None
     """The recipe of the row that it starts from."""
 
+    backbone: str | None = None
+    """The recipe of the row that is its backbone (CO2Net)."""
+
 
 ROWS: Mapping[int, tuple[PaperRow, ...]] = {
+    1: (
+        PaperRow("dovenet"),
+        PaperRow("iih"),
+        PaperRow("rainnet"),
+        PaperRow("issam"),
+        PaperRow("huang2019"),
+        PaperRow("co2net", backbone="issam"),
+        PaperRow("chen2024_stage2", start="chen2024_stage1"),
+    ),
     2: (
         PaperRow("table2_row1"),
         PaperRow(_STAGE_1),
@@ -50,7 +65,7 @@ ROWS: Mapping[int, tuple[PaperRow, ...]] = {
     ),
     4: tuple(PaperRow(f"table4_frames{number}", _STAGE_1) for number in (3, 5, 7)),
 }
-"""The rows of each table, in the paper's order. Rows of two tables that are the same are trained once."""
+"""The rows that are trained, in the paper's order. Those of two tables that are the same are trained once."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +75,18 @@ class TableRun:
     number: int
     data: Path
     output: Path
-    recipes: Path = RECIPES
+    recipes: Path | None = None
+    """Folder of the rows' recipes. None: those of the repository."""
+
+    budget: Budget = "full"
+    """Of the repository's recipes: with the published settings, or (table 1 alone) narrow networks and few steps."""
+
+    test: Path | None = None
+    """Data set that is measured on. None: the training data's own."""
+
+    split: str = "test"
+    """Of that data set."""
+
     device: Device = "cpu"
     next_frames: Path | None = None
     """HYouTube's set for TL. None: no TL, unless the data's frames follow each other."""
@@ -77,7 +103,8 @@ def train_table(run: TableRun, *, progress: Callable[[Progress], object] | None 
         progress: called as `train` and `evaluate` call it.
 
     Returns:
-        The table and the paper's own below it, as Markdown. None in a process beside the main one.
+        The table, and the paper's own below it if the training data's own test set was measured on, as Markdown.
+        None in a process beside the main one.
 
     Raises:
         InputError: there is no such table, a recipe is missing or cannot be measured beside the others, or the data
@@ -89,9 +116,9 @@ def train_table(run: TableRun, *, progress: Callable[[Progress], object] | None 
             f"there is no table {run.number} of rows that are trained; choose of {', '.join(map(str, ROWS))}"
         )
     rows = ROWS[run.number]
-    names = dict.fromkeys(name for row in rows for name in (row.start, row.recipe) if name is not None)
-    starts = {row.recipe: row.start for row in rows}
-    recipes = {name: _recipe(run, name, starts.get(name)) for name in names}
+    names = dict.fromkeys(name for row in rows for name in (row.start, row.backbone, row.recipe) if name is not None)
+    known, folder = {row.recipe: row for row in rows}, _folder(run)
+    recipes = {name: _recipe(run, folder, known.get(name, PaperRow(name))) for name in names}
     measured = [recipes[row.recipe] for row in rows]
     for recipe in recipes.values():  # a slip in the last row must not cost the days of those before it
         check_objectives(recipe)
@@ -107,14 +134,29 @@ def train_table(run: TableRun, *, progress: Callable[[Progress], object] | None 
     if None in done:
         return None
     table = _measured(run, plan, measured, progress)
-    text = markdown([table, paper_tables()[run.number - 1]])
+    # Figures of other data than HYouTube's say nothing beside the literature's.
+    text = markdown([table, *([paper_tables()[run.number - 1]] if run.test is None else [])])
     write_text(run.output / f"table{run.number}.md", text, force=True)
     return text
 
 
-def _recipe(run: TableRun, name: str, start: str | None) -> Recipe:
-    recipe = read_recipe(run.recipes / f"{name}.toml")
-    return recipe if start is None else replace(recipe, start=str(_weights(run, start)))
+def _folder(run: TableRun) -> Path:
+    if run.recipes is not None:
+        return run.recipes
+    if run.number == 1:
+        return RECIPES / "small" if run.budget == "small" else RECIPES
+    if run.budget == "small":
+        raise InputError(f"a small budget is for table 1; table {run.number} has recipes of the paper's settings alone")
+    return RECIPES / "ablations"
+
+
+def _recipe(run: TableRun, folder: Path, row: PaperRow) -> Recipe:
+    recipe = read_recipe(folder / f"{row.recipe}.toml")
+    if row.backbone is not None:
+        named = {"backbone_weights": str(_weights(run, row.backbone))}
+        stages = [replace(stage, options={**stage.options, **named}) for stage in recipe.stages]
+        recipe = replace(recipe, stages=tuple(stages))
+    return recipe if row.start is None else replace(recipe, start=str(_weights(run, row.start)))
 
 
 def _weights(run: TableRun, name: str) -> Path:
@@ -123,7 +165,9 @@ def _weights(run: TableRun, name: str) -> Path:
 
 def method_of(recipe: Recipe, weights: Path) -> str:
     """Return what `load_method` takes for the weights of a recipe, at the side that it was trained at."""
-    options = {"weights": weights, "working_side": _data(recipe).side, **recipe.network}
+    side = {"working_side": _data(recipe).side}
+    known = signature(METHODS[recipe.method]).parameters
+    options = {"weights": weights, **{name: value for name, value in side.items() if name in known}, **recipe.network}
     texts = [f"{name}={str(value).lower() if isinstance(value, bool) else value}" for name, value in options.items()]
     return ":".join([recipe.method, *texts])
 
@@ -158,7 +202,19 @@ def _checked_plan(run: TableRun, recipes: list[Recipe]) -> Plan:
             )
         load_method(recipe.method, **{**parse_spec(method).options, "weights": None})
         methods.append(method)
-    plan = Plan(run.data, tuple(methods), size=Size(side, side), protocols=(PROTOCOL,), next_frames=run.next_frames)
+    if run.test is None and (made := [recipe.name for recipe in recipes if _data(recipe).layout == "photographs"]):
+        raise InputError(
+            f"recipe {made[0]}: its training data are pictures, which have no test set; name a data set to measure on "
+            "with --test"
+        )
+    plan = Plan(
+        run.test or run.data,
+        tuple(methods),
+        split=run.split,
+        size=Size(side, side),
+        protocols=(PROTOCOL,),
+        next_frames=run.next_frames,
+    )
     open_dataset(plan.data, split=plan.split, size=plan.size)
     plan.open_next_frames()
     return plan
@@ -169,7 +225,7 @@ def _measured(run: TableRun, plan: Plan, recipes: list[Recipe], progress: Callab
     tables = evaluate(plan, folder, jobs=run.jobs, num_strips=0, progress=progress).tables()
     methods = plan.methods
     paper = paper_tables()[run.number - 1]
-    found: dict[str, dict[str, Value]] = {method: {} for method in methods}
+    found: dict[str, dict[str, Value]] = {label: {} for label in ("composite", *methods)}
     columns = {column.key: column for column in paper.columns}
     for table in tables:
         columns |= {column.key: column for column in table.columns if column.key in columns}
@@ -180,11 +236,14 @@ def _measured(run: TableRun, plan: Plan, recipes: list[Recipe], progress: Callab
     if "time" in columns:
         for recipe, method in zip(recipes, methods, strict=True):
             found[method]["time"] = _seconds(f"{method}:hop={num_frames(recipe)}", run.device)
-    rows = [
-        Row(label, tuple(found[method].get(key) for key in columns))
-        for (label, *_), method in zip(paper.rows, methods, strict=True)
-    ]
+    trained = iter(methods)
+    rows = []
+    for label, _, is_reference in paper.rows:
+        figures = found["composite" if is_reference else next(trained)]
+        rows.append(Row(label, tuple(figures.get(key) for key in columns), is_reference))
     notes = [f"{tables[0].title}.", *(note for table in tables for note in table.notes)]
+    if run.budget == "small":
+        notes.append("Reduced: narrow networks, few steps. The order of the rows is no judgement of the methods.")
     if "time" in columns:
         notes.append(f"Time on {run.device}, of a window all of whose frames come out, flow included.")
     title = f"Table {run.number} of the paper, trained and measured anew"

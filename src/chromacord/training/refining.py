@@ -68,7 +68,7 @@ class RefinementObjective:
         """
         where = f"recipe {recipe.name}"
         self._data, augmentation, self._options = _tables(recipe, stage, where=where)
-        self._backbone = str(recipe.network.get("backbone", "issam"))
+        self._backbone, self._width = str(recipe.network.get("backbone", "issam")), recipe.network.get("width")
         torch.manual_seed(recipe.seed)
         self.module = _network(recipe)
         self.module.backbone.requires_grad_(requires_grad=False)
@@ -104,7 +104,7 @@ class RefinementObjective:
     def begin(self) -> None:
         """Give the backbone its weights, if the stage names them. See `Objective.begin`."""
         if self._options.backbone_weights is not None:
-            trained = build_backbone(self._backbone, self._options.backbone_weights)
+            trained = build_backbone(self._backbone, self._options.backbone_weights, width=self._width)
             self.module.backbone.load_state_dict(trained.state_dict())
 
     def batch(self, count: int, seed: int) -> Batch:
