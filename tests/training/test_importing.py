@@ -209,5 +209,6 @@ def test_a_file_that_is_no_checkpoint_by_its_name_is_refused(tmp_path: Path) -> 
 
 
 def test_every_method_says_itself_whether_checkpoints_of_it_were_published() -> None:
-    assert {"issam", "co2net", "spynet"} <= set(importable())
+    assert {"iih", "issam", "dovenet", "rainnet", "co2net"} <= set(importable())
+    assert importable()[-1] == "spynet"
     assert not {"chen2024", "shotgrade", "mkl"} & set(importable())

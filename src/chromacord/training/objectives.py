@@ -119,6 +119,7 @@ OBJECTIVES = {
     "harmonize_frames": ("chromacord.training.harmonizing", "FramesObjective"),
     "harmonize_clips": ("chromacord.training.harmonizing", "ClipsObjective"),
     "refine_clips": ("chromacord.training.refining", "RefinementObjective"),
+    "harmonize_adversarially": ("chromacord.training.adversarial", "VerifiedObjective"),
     "intrinsic": ("chromacord.training.intrinsic", "IntrinsicObjective"),
     "flow": ("chromacord.training.flow", "FlowObjective"),
 }
