@@ -1,5 +1,7 @@
 """Checkpoints of others: what comes out of them, and what is refused."""
 
+import random
+from collections import OrderedDict
 from pathlib import Path
 
 import pytest
@@ -47,3 +49,24 @@ def test_what_holds_no_tensors_is_refused_in_one_line(
         read_checkpoint(path)
     assert "\n" not in str(caught.value)
     assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize("zipped", [True, False], ids=["zip", "old format"])
+def test_a_file_that_is_damaged_anywhere_is_refused_in_one_line_or_read(tmp_path: Path, zipped: bool) -> None:
+    """What torch raises depends on where the damage is."""
+    path, chance = tmp_path / "a.pth", random.Random(0)
+    torch.save(OrderedDict(STATE, bias=torch.zeros(3)), path, _use_new_zipfile_serialization=zipped)
+    assert list(read_checkpoint(path)) == ["weight", "steps", "bias"]
+    whole = path.read_bytes()
+    refused = []
+    for _ in range(200):
+        damaged = bytearray(whole)
+        for _ in range(5):
+            damaged[chance.randrange(len(damaged))] ^= 1 << chance.randrange(8)
+        path.write_bytes(damaged[: chance.choice([len(damaged), chance.randrange(len(damaged))])])
+        try:
+            read_checkpoint(path)
+        except UnreadableFileError as error:
+            refused.append(str(error))
+    assert len(refused) > 100
+    assert not any("\n" in each for each in refused)

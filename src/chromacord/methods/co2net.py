@@ -112,11 +112,12 @@ class CO2Net(Method):
 
         See `Method.from_published`. Any shape.
         """
-        parts: dict[bool, dict[str, Tensor]] = {True: {}, False: {}}
-        for key, value in checkpoint.items():
-            short = key.removeprefix(_BACKBONE)
-            parts[short != key][short.removeprefix(_PUBLISHED_REFINEMENT)] = value
-        backbone, theirs = parts[True], parts[False]
+        backbone = {key.removeprefix(_BACKBONE): value for key, value in checkpoint.items() if _is_of_backbone(key)}
+        theirs = {
+            key.removeprefix(_PUBLISHED_REFINEMENT): value
+            for key, value in checkpoint.items()
+            if not _is_of_backbone(key)
+        }
         refinement = Refinement(_num_features(theirs.get(_published_key(_FIRST))))
         names = {key: _published_key(key) for key in refinement.state_dict()}
         found = {f"{_REFINEMENT}{key}": value for key, value in renamed(theirs, refinement, names).items()}
@@ -164,7 +165,7 @@ def load_weights(network: CO2NetNetwork, source: str, *, backbone: str, backbone
             f"{source}: its refinement takes {first.shape[1]} channels, and gets {wanted} with the backbone {backbone} "
             f"and features={str(network.has_features).lower()}; give the options that it was trained with"
         )
-    has_backbone = any(key.startswith(_BACKBONE) for key in state)
+    has_backbone = any(map(_is_of_backbone, state))
     if has_backbone and backbone_weights is not None:
         raise InputError(f"{source}: holds its backbone's weights already; leave backbone_weights out")
     if first is not None and not has_backbone:
@@ -172,6 +173,10 @@ def load_weights(network: CO2NetNetwork, source: str, *, backbone: str, backbone
             raise InputError(f"{source}: holds a refinement alone; give backbone_weights too, those of {backbone}")
         state |= {f"{_BACKBONE}{key}": value for key, value in network.backbone.state_dict().items()}
     fit(network, state, source=source)
+
+
+def _is_of_backbone(key: str) -> bool:
+    return key.startswith(_BACKBONE)
 
 
 def _num_features(first: Tensor | None) -> int:

@@ -1,6 +1,7 @@
 """Checkpoints that others published: files that `torch.save` wrote, of any layout."""
 
 import re
+import struct
 import warnings
 from collections.abc import Callable, Mapping
 from io import BytesIO
@@ -22,7 +23,21 @@ _WRAPPERS = ("params_ema", "params", "state_dict", "model_state_dict", "model", 
 _PARALLEL = "module."
 """What torch's wrappers for several devices put before every key."""
 
-DAMAGE = (RuntimeError, TypeError, EOFError, OSError, ValueError, LookupError, AttributeError, UnpicklingError)
+DAMAGE = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    EOFError,
+    ImportError,
+    LookupError,
+    MemoryError,
+    OSError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+    UnpicklingError,
+    struct.error,
+)
 """What torch raises for a file that is none of its own: it depends on where the damage is."""
 
 
