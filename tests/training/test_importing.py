@@ -190,9 +190,9 @@ def test_what_cannot_be_imported_is_refused_in_one_line_and_leaves_nothing(
 @pytest.mark.parametrize(
     ("method", "said"),
     [
-        ("chen2024", "method 'chen2024': no checkpoints of it were published; choose one of issam, .*spynet"),
+        ("chen2024", "method 'chen2024': no checkpoints of it were published; choose one of .*issam, .*spynet"),
         ("mkl", "method 'mkl': no checkpoints of it were published"),
-        ("swan", "method 'swan': there is no such method; choose one of issam"),
+        ("swan", "method 'swan': there is no such method; choose one of .*issam"),
     ],
 )
 def test_methods_without_published_checkpoints_are_refused_with_those_that_have_some(
@@ -209,6 +209,6 @@ def test_a_file_that_is_no_checkpoint_by_its_name_is_refused(tmp_path: Path) -> 
 
 
 def test_every_method_says_itself_whether_checkpoints_of_it_were_published() -> None:
-    assert importable()[0] == "issam"
+    assert {"issam", "iih", "dovenet", "rainnet"} <= set(importable())
     assert importable()[-1] == "spynet"
     assert "chen2024" not in importable()

@@ -1,5 +1,8 @@
 """Losses. Errors are of colours in [0, 1]; the tables' figures are 255 squared times the squared ones."""
 
+from collections.abc import Callable
+
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -70,3 +73,29 @@ def end_point_error(flow: Tensor, target: Tensor, weight: Tensor) -> Tensor:
     # A hundredth of a pixel: nearer than that, a distance has no direction to go.
     distance = ((flow - target).square().sum(dim=1, keepdim=True) + 1e-4).sqrt()
     return (weight * distance).sum() / weight.sum().clamp_min(1e-6)
+
+
+def hinge(real: Tensor, generated: Tensor) -> Tensor:
+    """Return what a discriminator makes small: the mean of max(0, 1 - real) plus that of max(0, 1 + generated).
+
+    Args:
+        real, generated: its scores. Any shape.
+    """
+    return (1 - real).relu().mean() + (1 + generated).relu().mean()
+
+
+def gradient_penalty(score: Callable[[Tensor], Tensor], real: Tensor, generated: Tensor) -> Tensor:
+    """Return the mean of (||slope|| - 1)^2, with the slope of a score at random mixes of real and generated pictures.
+
+    Gulrajani et al., "Improved Training of Wasserstein GANs", NeurIPS 2017, equation 3; the weight is the caller's.
+
+    Args:
+        score: of pictures; each score depends on its own picture alone. Shape (N, C, H, W) to (N, ...).
+        real, generated: Shape (N, C, H, W).
+    """
+    share = torch.rand(len(real), 1, 1, 1, device=real.device)
+    mixed = (share * real + (1 - share) * generated).detach().requires_grad_()
+    (slope,) = torch.autograd.grad(score(mixed).sum(), mixed, create_graph=True)
+    # Added before the root, which has no slope of its own at 0.
+    length = (slope.flatten(1).square().sum(dim=1) + 1e-16).sqrt()
+    return (length - 1).square().mean()

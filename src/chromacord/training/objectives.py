@@ -120,6 +120,7 @@ OBJECTIVES = {
     "harmonize_clips": ("chromacord.training.harmonizing", "ClipsObjective"),
     "harmonize_pairs": ("chromacord.training.pairs", "PairsObjective"),
     "harmonize_pairs_adversarially": ("chromacord.training.disharmony", "DisharmonyObjective"),
+    "harmonize_adversarially": ("chromacord.training.adversarial", "VerifiedObjective"),
     "intrinsic": ("chromacord.training.intrinsic", "IntrinsicObjective"),
     "flow": ("chromacord.training.flow", "FlowObjective"),
 }
