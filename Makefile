@@ -13,7 +13,7 @@ PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
 export OMP_NUM_THREADS ?= 1
 WORKERS ?= 2
 
-.PHONY: help demo test test-fast lint format bench-speed bench-methods bench-quality clean
+.PHONY: help demo test test-fast lint format bench-speed bench-methods bench-flow bench-quality clean
 
 help:
 	@echo "make demo           harmonize a sample clip; ends with the paths of the result and of a before/after picture"
@@ -21,7 +21,8 @@ help:
 	@echo "make lint           ruff and mypy"
 	@echo "make format         let ruff format the code"
 	@echo "make bench-speed    measure CPU time and memory at 1080p, into benchmarks/results"
-	@echo "make bench-methods  measure CPU time and memory of each method at 256x256, into benchmarks/results"
+	@echo "make bench-methods  measure CPU time and memory of each method at 256x256, into benchmarks/results (minutes)"
+	@echo "make bench-flow     measure sources of optical flow on made pairs and on FOOTAGE, into benchmarks/results"
 	@echo "make bench-quality  measure all methods on recoloured clips of FOOTAGE, into benchmarks/results (minutes)"
 	@echo "make clean          remove the virtual environment and the sample"
 
@@ -48,15 +49,21 @@ bench-speed: $(VENV)/.demo
 
 bench-methods: $(VENV)/.demo
 	mkdir -p benchmarks/results
-	$(BIN)/chromacord bench methods --method identity,mkl,poisson,shotgrade,shotgrade:per_frame=true --repeats 3 \
-		--output benchmarks/results/methods_256.json
+	$(BIN)/chromacord bench methods --frames 8 --repeats 3 --output benchmarks/results/methods_256.json
+	$(BIN)/chromacord bench methods --table 4 --frames 7 --repeats 3 --output benchmarks/results/windows_256.json
+
+bench-flow: $(VENV)/.demo
+	@test -d "$(FOOTAGE)" || { echo "error: $(FOOTAGE): no such folder; name one with: make FOOTAGE=..." >&2; exit 2; }
+	mkdir -p benchmarks/results
+	$(BIN)/chromacord bench flow --data $(FOOTAGE) --output benchmarks/results/flow.json
 
 # A folder of clips with masks and a manifest.csv, luts/dev.zip and luts/train.zip: FOOTAGE=... where it lies elsewhere.
 FOOTAGE ?= ../shared/data
 DEV := build/davis-lut
 RESEARCH := shotgrade:weights=shotgrade-research
 LEARNED := shotgrade,$(RESEARCH)
-ALL := identity,reinhard,mkl,histogram,poisson,shotgrade,shotgrade:per_frame=true,shotgrade:caution=0,$(RESEARCH)
+PAPER := chen2024:stage=1,chen2024
+ALL := identity,reinhard,mkl,histogram,poisson,shotgrade,shotgrade:per_frame=true,shotgrade:caution=0,$(RESEARCH),$(PAPER)
 SYNTHESIZE = $(BIN)/chromacord synthesize --clips $(FOOTAGE) --use dev --seed 0 --split dev --jobs $(WORKERS) \
 	--luts $(FOOTAGE)/luts
 EVALUATE = $(BIN)/chromacord evaluate --split dev --jobs $(WORKERS)
