@@ -1,5 +1,6 @@
 """The renderer of torch devices against the CPU's, on the CPU as a torch device."""
 
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -9,7 +10,9 @@ from tests.pipeline.scenes import SIZE, as_mask, describe, masked, noise_frame, 
 from tests.pipeline.test_render import FORMATS, TRANSFORMS
 
 from chromacord.color.transforms import AffineField, Identity, Lut3d, lattice
+from chromacord.errors import ChromacordWarning
 from chromacord.pipeline import device_render
+from chromacord.pipeline.device_blend import Fused, blend
 from chromacord.pipeline.device_render import DeviceRenderer
 from chromacord.pipeline.masks import Mask, MaskedFrame
 from chromacord.pipeline.render import Renderer
@@ -202,3 +205,47 @@ def test_only_the_box_travels_and_as_it_is_stored() -> None:
     assert [tensor.dtype for tensor in sent.composite.colors] == [torch.uint16] * 3
     assert [tensor.numel() for tensor in sent.composite.colors] == [120, 30, 30]
     assert (sent.weights.codes.dtype, sent.weights.codes.numel()) == (torch.uint8, 120)
+
+
+@pytest.mark.parametrize("kind", TRANSFORMS)
+def test_nothing_is_calculated_on_two_devices_at_once(kind: str) -> None:
+    """torch refuses to join tensors of the device "meta", which holds no values, with those of the CPU."""
+    meta = torch.device("meta")
+    foreground = describe(ALL_FORMATS["premultiplied 16 bit"])
+    for layer in (None, foreground):
+        info = describe(FORMATS["rgb 16 bit"])
+        renderer = DeviceRenderer(info, layer, device=meta)
+        shown = masked(info)._replace(foreground=None if layer is None else noise_frame(layer))
+        sent = renderer.send(shown)
+        renderer.grade(sent, TRANSFORMS[kind])
+        assert {plane.device for plane in (*sent.composite.colors, *sent.results)} == {meta}
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("g++") is None, reason="torch compiles with g++ on a CPU")
+def test_compiled_it_makes_the_same_also_of_boxes_that_move() -> None:
+    info = describe(FORMATS["rgb 8 bit"])
+    renderer = DeviceRenderer(info, device=CPU, fuse_after=1)
+    for seed, weights in enumerate((soft_disc(), soft_disc(soft=9), in_corner(SIZE))):
+        shown = masked(info, weights, seed=seed)
+        expected = DeviceRenderer(info, device=CPU).render(shown, TRANSFORMS["affine"])
+        for one, other in zip(expected.planes, renderer.render(shown, TRANSFORMS["affine"]).planes, strict=True):
+            assert np.abs(one.astype(int) - other.astype(int)).max() <= 1
+    assert isinstance(renderer._blend, Fused)
+    assert renderer._blend._blend is not blend
+
+
+def test_where_torch_cannot_compile_the_render_goes_on_with_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*arguments: object) -> None:
+        raise RuntimeError("no compiler\nwas found")
+
+    monkeypatch.setattr(torch, "compile", lambda function: refuse)
+    info = describe(FORMATS["420 8 bit"])
+    shown = masked(info)
+    renderer = DeviceRenderer(info, device=CPU, fuse_after=0)
+    with pytest.warns(ChromacordWarning, match=r"cannot compile the render \(no compiler\)"):
+        made = renderer.render(shown, TRANSFORMS["lut"])
+    expected = DeviceRenderer(info, device=CPU).render(shown, TRANSFORMS["lut"])
+    for one, other in zip(expected.planes, made.planes, strict=True):
+        np.testing.assert_array_equal(one, other)
+    renderer.render(shown, TRANSFORMS["affine"])  # and does not warn again

@@ -5,12 +5,15 @@ So subsampled chroma gets the mean change of its pixels without a picture of cha
 elementwise, and a sample whose weight is 0 keeps its bits.
 """
 
+import warnings
 from itertools import product
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
+import torch
 from torch import Tensor
 
 from chromacord.color.alpha import over, premultiply, unpremultiply
+from chromacord.errors import ChromacordWarning
 from chromacord.pipeline.device_grading import Colors, DeviceGrading
 from chromacord.types import PixelFormat
 
@@ -93,6 +96,51 @@ def blend(
         count = weights.codes[0, :, 0].numel() // result[0, :, 0].numel()
         changed = composite.colors[number][:, row, :, column].float() + change / count
         result[:, row, :, column] = _stored(changed, result, composite.pixel_format)
+
+
+class Blend(Protocol):
+    """`blend`, or what does the same."""
+
+    def __call__(
+        self,
+        composite: Blocks,
+        layer: Blocks | None,
+        weights: Weights,
+        gradings: Gradings,
+        results: tuple[Tensor, ...],
+    ) -> None:
+        """Write the graded composite. Shape (h, rows, w, columns) of all planes; see `blend`."""
+
+
+class Fused:
+    """`blend` compiled, so that no step between reading and writing passes through memory.
+
+    Where torch cannot compile it, `blend` itself goes on, with a warning.
+    """
+
+    def __init__(self) -> None:
+        """Prepare; compiled at the first call, and again when the size of the box first changes."""
+        self._blend: Blend = torch.compile(blend)
+
+    def __call__(
+        self,
+        composite: Blocks,
+        layer: Blocks | None,
+        weights: Weights,
+        gradings: Gradings,
+        results: tuple[Tensor, ...],
+    ) -> None:
+        """Write the graded composite. Shape (h, rows, w, columns) of all planes; see `blend`."""
+        try:
+            self._blend(composite, layer, weights, gradings, results)
+        except RuntimeError as error:
+            if self._blend is blend:
+                raise
+            reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+            message = f"torch cannot compile the render ({reason}); it goes on as it began"
+            warnings.warn(ChromacordWarning(message), stacklevel=2)
+            self._blend = blend
+            blend(composite, layer, weights, gradings, results)
 
 
 def _colors(blocks: Blocks, place: tuple[float, float]) -> Colors:

@@ -4,6 +4,7 @@ The mask's box goes to the device as it is stored, and only the box comes back.
 """
 
 from collections.abc import Iterator
+from importlib.util import find_spec
 from typing import NamedTuple
 
 import numpy as np
@@ -11,7 +12,7 @@ import torch
 from torch import Tensor
 
 from chromacord.color.transforms import ColorTransform, Identity
-from chromacord.pipeline.device_blend import Blocks, Gradings, Weights, blend
+from chromacord.pipeline.device_blend import Blend, Blocks, Fused, Gradings, Weights, blend
 from chromacord.pipeline.device_grading import DeviceGrading
 from chromacord.pipeline.masks import MaskedFrame
 from chromacord.pipeline.staging_buffers import Slot, StagingBuffer, fill
@@ -19,6 +20,11 @@ from chromacord.types import Alpha, Box, Frame, PixelFormat, Plane, Size, VideoI
 
 STRIP_PIXELS = 1 << 23
 """Pixels graded at once: a whole frame up to 4K, and about 1 GB of memory on the device at any size."""
+
+
+FUSE_AFTER = 500
+"""Frames that are graded with a kernel for each step. Then the steps are compiled into a few kernels, where torch can
+(it needs Triton and a C compiler): that takes some tens of seconds, which only long clips pay back."""
 
 
 class Sent(NamedTuple):
@@ -40,14 +46,26 @@ class Sent(NamedTuple):
 class DeviceRenderer:
     """Applies transforms to the frames of one clip, on a torch device; see `chromacord.pipeline.render.Renderer`."""
 
-    def __init__(self, info: VideoInfo, foreground: VideoInfo | None = None, *, device: torch.device) -> None:
+    def __init__(
+        self,
+        info: VideoInfo,
+        foreground: VideoInfo | None = None,
+        *,
+        device: torch.device,
+        fuse_after: int | None = None,
+    ) -> None:
         """Prepare for a clip.
 
         Args:
             info: of the composite.
             foreground: of the foreground's own clip, where it came as a layer.
             device: where pixels are graded.
+            fuse_after: frames; None: `FUSE_AFTER`, on CUDA with Triton.
         """
+        if fuse_after is None and device.type == "cuda" and find_spec("triton") is not None:
+            fuse_after = FUSE_AFTER
+        self._blend: Blend = blend
+        self._left = fuse_after
         self._info, self._foreground, self._device = info, foreground, device
         layers = (info,) if foreground is None else (info, foreground)
         down, right = zip(*(layer.pixel_format.subsampling for layer in layers), strict=True)
@@ -120,9 +138,12 @@ class DeviceRenderer:
             sent: what `send` returned last.
             transform: for one picture.
         """
+        if self._left == 0:
+            self._blend = Fused()
+        self._left = None if self._left in (None, 0) else self._left - 1
         grading, ungraded = self._gradings(transform)
         for strip, coefficients in self._strips(sent, grading):
-            blend(
+            self._blend(
                 _cut(sent.composite, strip),
                 None if sent.layer is None else _cut(sent.layer, strip),
                 sent.weights._replace(codes=sent.weights.codes[strip]),

@@ -86,6 +86,7 @@ def harmonize_video(
         mask_fit=mask_fit,
         missing=missing,
         salvage=salvage,
+        device=place.type,
     )
     optional = _paths(grade_out=grade_out, lut_out=lut_out, preview=preview, grade_in=grade_in)
     outputs = Outputs(
@@ -124,12 +125,12 @@ def _range(frames: tuple[int | None, int | None] | None) -> tuple[int, int | Non
 
 
 def _open_clip(
-    paths: dict[str, Path | None], *, mask_fit: bool, missing: Literal["error", "hold"], salvage: bool
+    paths: dict[str, Path | None], *, mask_fit: bool, missing: Literal["error", "hold"], salvage: bool, device: str
 ) -> MaskedClip:
     """Open a composite with its mask, or layers, whichever was given."""
     given = {name for name, path in paths.items() if path is not None}
     sources = {
-        name: open_source(path, missing=missing, salvage=salvage)
+        name: open_source(path, missing=missing, salvage=salvage, device=device)
         for name, path in paths.items()
         if path is not None and given in _COMBINATIONS and not (name == "mask" and str(path) == "alpha")
     }
