@@ -13,7 +13,7 @@ PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
 export OMP_NUM_THREADS ?= 1
 WORKERS ?= 2
 
-.PHONY: help demo test test-fast lint format bench-speed bench-methods bench-quality clean
+.PHONY: help demo test test-fast lint format bench-speed bench-methods bench-gpu bench-quality clean
 
 help:
 	@echo "make demo           harmonize a sample clip; ends with the paths of the result and of a before/after picture"
@@ -22,6 +22,7 @@ help:
 	@echo "make format         let ruff format the code"
 	@echo "make bench-speed    measure CPU time and memory at 1080p, into benchmarks/results"
 	@echo "make bench-methods  measure CPU time and memory of each method at 256x256, into benchmarks/results"
+	@echo "make bench-gpu      measure transform and blend of 4K frames on a GPU, into benchmarks/results"
 	@echo "make bench-quality  measure all methods on recoloured clips of FOOTAGE, into benchmarks/results (minutes)"
 	@echo "make clean          remove the virtual environment and the sample"
 
@@ -50,6 +51,10 @@ bench-methods: $(VENV)/.demo
 	mkdir -p benchmarks/results
 	$(BIN)/chromacord bench methods --method identity,mkl,poisson,shotgrade,shotgrade:per_frame=true --repeats 3 \
 		--output benchmarks/results/methods_256.json
+
+bench-gpu: $(VENV)/.demo
+	mkdir -p benchmarks/results
+	$(BIN)/chromacord bench render --size 4k --device cuda --output benchmarks/results/gpu.json
 
 # A folder of clips with masks and a manifest.csv, luts/dev.zip and luts/train.zip: FOOTAGE=... where it lies elsewhere.
 FOOTAGE ?= ../shared/data
