@@ -1,12 +1,10 @@
 """Grade and blend on a torch device: planes of codes in, planes of codes out.
 
-All planes are seen as blocks of pixels that share a chroma sample, and one place in the blocks is graded after another.
-So subsampled chroma gets the mean change of its pixels without a picture of changes in between, everything is
-elementwise, and a sample whose weight is 0 keeps its bits.
+All planes are seen as blocks of pixels that share a chroma sample. So chroma meets its pixels by broadcasting, and gets
+the mean of their changes; a sample whose weight is 0 keeps its bits.
 """
 
 import warnings
-from itertools import product
 from typing import NamedTuple, Protocol
 
 import torch
@@ -68,34 +66,19 @@ def blend(
         gradings: for the layer where there is one, else for the composite.
         results: are written, in the composite's codes. Shape (h, rows, w, columns) each, as `composite.colors`.
     """
-    rows, columns = weights.codes.shape[1], weights.codes.shape[3]
-    changes: dict[tuple[int, int, int], Tensor] = {}
-    for row, column in product(range(rows), range(columns)):
-        place = (row / rows, column / columns)
-        before = _colors(composite, place)
-        alpha = _alpha(composite, place)
-        coefficients = None
-        if gradings.coefficients is not None:
-            coefficients = gradings.coefficients[:, :, row, :, column]
-        if layer is None:
-            after = _graded(before, alpha, gradings.grade, coefficients)
-            weight = _weight(weights, place)
-        else:
-            after = _laid(before, _colors(layer, place), _alpha(layer, place), gradings, coefficients)
-            weight = _share(_weight(weights, place), alpha)
-        for number, result in enumerate(results):
-            changed = over(after[number], before[number], weight)
-            if result.shape == weights.codes.shape:
-                result[:, row, :, column] = _stored(changed, result, composite.pixel_format)
-                continue
-            sample = (number, *_sample(result, place))
-            change = changed - before[number]
-            changes[sample] = changes[sample] + change if sample in changes else change
-    for (number, row, column), change in changes.items():
-        result = results[number]
-        count = weights.codes[0, :, 0].numel() // result[0, :, 0].numel()
-        changed = composite.colors[number][:, row, :, column].float() + change / count
-        result[:, row, :, column] = _stored(changed, result, composite.pixel_format)
+    full = weights.codes.shape
+    before, alpha = _colors(composite, full), _alpha(composite)
+    weight = ((weights.codes.float() - weights.black) * (1 / (weights.white - weights.black))).clamp(0, 1)
+    if layer is None:
+        after = _graded(before, alpha, gradings.grade, gradings.coefficients)
+    else:
+        after = _laid(before, _colors(layer, full), _alpha(layer), gradings)
+        weight = _share(weight, alpha)
+    for number, result in enumerate(results):
+        changed = over(after[number], before[number], weight)
+        if result.shape != full:
+            changed = composite.colors[number].float() + _block_mean(changed - before[number], result.shape)
+        result.copy_(_stored(changed, result, composite.pixel_format))
 
 
 class Blend(Protocol):
@@ -113,7 +96,7 @@ class Blend(Protocol):
 
 
 class Fused:
-    """`blend` compiled, so that no step between reading and writing passes through memory.
+    """`blend` compiled, so that few steps between reading and writing pass through memory.
 
     Where torch cannot compile it, `blend` itself goes on, with a warning.
     """
@@ -143,31 +126,32 @@ class Fused:
             blend(composite, layer, weights, gradings, results)
 
 
-def _colors(blocks: Blocks, place: tuple[float, float]) -> Colors:
-    """Return the three colours at one place of all blocks; grey is repeated. Shape (h, w) each."""
-    colors = [_at(plane, place) for plane in blocks.colors]
+def _colors(blocks: Blocks, full: torch.Size) -> Colors:
+    """Return the three colours, of shapes that broadcast to `full`; grey is repeated."""
+    colors = [_spread(plane, full) for plane in blocks.colors]
     return (colors[0], colors[1], colors[2]) if len(colors) == 3 else (colors[0], colors[0], colors[0])
 
 
-def _alpha(blocks: Blocks, place: tuple[float, float]) -> Tensor | None:
-    """Return alpha at one place of all blocks, in [0, 1]; None where it does not count. Shape (h, w)."""
-    return None if blocks.alpha is None else _at(blocks.alpha, place) / blocks.pixel_format.max_code
+def _spread(plane: Tensor, full: torch.Size) -> Tensor:
+    """Return a plane's samples in float32; only where blocks hold several but not all are they repeated."""
+    codes = plane.float()
+    for axis in (1, 3):
+        if 1 < codes.shape[axis] < full[axis]:
+            codes = codes.repeat_interleave(full[axis] // codes.shape[axis], axis)
+    return codes
 
 
-def _weight(weights: Weights, place: tuple[float, float]) -> Tensor:
-    """Return the mask at one place of all blocks, in [0, 1]. Shape (h, w)."""
-    scale = 1 / (weights.white - weights.black)
-    return ((_at(weights.codes, place) - weights.black) * scale).clamp(0, 1)
+def _block_mean(change: Tensor, size: torch.Size) -> Tensor:
+    """Average what each sample of a subsampled plane covers. Shape (h, rows, w, columns) to `size`."""
+    _, rows, _, columns = change.shape
+    parts = change.unflatten(3, (size[3], columns // size[3])).unflatten(1, (size[1], rows // size[1]))
+    mean: Tensor = parts.mean(dim=(2, 5))
+    return mean
 
 
-def _at(plane: Tensor, place: tuple[float, float]) -> Tensor:
-    row, column = _sample(plane, place)
-    return plane[:, row, :, column].float()
-
-
-def _sample(plane: Tensor, place: tuple[float, float]) -> tuple[int, int]:
-    """Return which of a block's samples covers a place, which is given as a share of the block's height and width."""
-    return int(place[0] * plane.shape[1]), int(place[1] * plane.shape[3])
+def _alpha(blocks: Blocks) -> Tensor | None:
+    """Return alpha in [0, 1]; None where it does not count. Shape (h, rows, w, columns)."""
+    return None if blocks.alpha is None else blocks.alpha.float() / blocks.pixel_format.max_code
 
 
 def _graded(before: Colors, alpha: Tensor | None, grade: DeviceGrading, coefficients: Tensor | None) -> Colors:
@@ -181,13 +165,11 @@ def _graded(before: Colors, alpha: Tensor | None, grade: DeviceGrading, coeffici
     return first, second, third
 
 
-def _laid(
-    before: Colors, layer: Colors, alpha: Tensor | None, gradings: Gradings, coefficients: Tensor | None
-) -> Colors:
+def _laid(before: Colors, layer: Colors, alpha: Tensor | None, gradings: Gradings) -> Colors:
     """Return the composite changed by what the grade changes in the layer."""
     assert gradings.ungraded is not None, "a layer needs a way to the composite's codes"
     straight = layer if alpha is None else _unpremultiplied(layer, alpha)
-    old, new = gradings.ungraded(straight, None), gradings.grade(straight, coefficients)
+    old, new = gradings.ungraded(straight, None), gradings.grade(straight, gradings.coefficients)
     first, second, third = (codes + (b - a) for codes, a, b in zip(before, old, new, strict=True))
     return first, second, third
 

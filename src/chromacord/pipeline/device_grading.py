@@ -1,7 +1,7 @@
 """One grade, ready to run on a torch device: what grading.py does on the CPU, pixel by pixel in tensors.
 
-Every step is elementwise on planes of one shape, with no product of matrices, so that torch.compile makes one kernel of
-all of them, and reduced precision of a GPU's matrix units never comes in.
+Every step is elementwise on planes that broadcast, with no product of matrices: torch.compile can join them, and the
+reduced precision of a GPU's matrix units never comes in.
 """
 
 from collections.abc import Callable
@@ -17,7 +17,7 @@ from chromacord.pipeline.grading import LUT_SIZE, stretch_weights
 from chromacord.types import Box, Size, VideoInfo
 
 Colors = tuple[Tensor, Tensor, Tensor]
-"""The planes of three colours: codes, or R'G'B'. Each of the same shape."""
+"""The planes of three colours: codes, or R'G'B'. Of shapes that broadcast to the first one's."""
 
 
 class DeviceGrading:
@@ -61,11 +61,11 @@ class DeviceGrading:
         """Grade pixels.
 
         Args:
-            colors: codes of the three colours. Shape (H, W) each.
-            coefficients: of the pixels, as `coefficients` gives them. Shape (12, H, W), or None.
+            colors: codes of the three colours. Any shape.
+            coefficients: of the pixels, as `coefficients` gives them. Shape (12, ...), or None.
 
         Returns:
-            Graded codes of the three colours, not rounded. Shape (H, W) each.
+            Graded codes of the three colours, not rounded. The first colour's shape.
         """
         rgb = _affine(colors, self._decode)
         if self._from_linear or self._to_linear:
@@ -92,7 +92,7 @@ class _Curve(Protocol):
     """A grade of display-referred R'G'B' in [0, 1]; results are not clamped."""
 
     def __call__(self, rgb: Colors, coefficients: Tensor | None) -> Colors:
-        """Map pixels. Shape (H, W) each."""
+        """Map pixels. Any shape."""
 
 
 def _curve(transform: ColorTransform, size: Size, device: torch.device) -> _Curve:
@@ -171,7 +171,7 @@ class _Lut:
             values = self._table[:, channel]
             mix = values[nodes[0]] * shares[0]
             for node, share in zip(nodes[1:], shares[1:], strict=True):
-                mix = mix + values[node] * share
+                mix = torch.addcmul(mix, values[node], share)
             return mix
 
         return mixed(0), mixed(1), mixed(2)
@@ -179,17 +179,28 @@ class _Lut:
 
 def _matrix(rgb: Colors, numbers: Tensor) -> Colors:
     """Apply 3x4 matrices. Twelve numbers, or twelve planes of them, first."""
+
+    def channel(row: Tensor) -> Tensor:
+        mapped = row[3]
+        for color, factor in zip(rgb, row[:3], strict=True):
+            mapped = torch.addcmul(mapped, color, factor)
+        return mapped
+
     rows = numbers.unflatten(0, (3, 4))
-    red, green, blue = (rgb[0] * row[0] + rgb[1] * row[1] + rgb[2] * row[2] + row[3] for row in rows)
-    return red, green, blue
+    return channel(rows[0]), channel(rows[1]), channel(rows[2])
 
 
 def _affine(colors: Colors, rows: list[list[float]]) -> Colors:
     """Apply a fixed matrix and offset; what is multiplied by 0 is left out."""
 
     def channel(row: list[float]) -> Tensor:
-        products = [color * factor for color, factor in zip(colors, row[:3], strict=True) if factor]
-        return sum(products[1:], start=products[0]) + row[3] if products else torch.full_like(colors[0], row[3])
+        used = [(color, factor) for color, factor in zip(colors, row[:3], strict=True) if factor]
+        if not used:
+            return torch.full_like(colors[0], row[3])
+        mapped = used[0][0] * used[0][1]
+        for color, factor in used[1:]:
+            mapped = torch.add(mapped, color, alpha=factor)
+        return mapped + row[3] if row[3] else mapped
 
     return channel(rows[0]), channel(rows[1]), channel(rows[2])
 

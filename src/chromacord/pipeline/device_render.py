@@ -18,8 +18,8 @@ from chromacord.pipeline.masks import MaskedFrame
 from chromacord.pipeline.staging_buffers import Slot, StagingBuffer, fill
 from chromacord.types import Alpha, Box, Frame, PixelFormat, Plane, Size, VideoInfo
 
-STRIP_PIXELS = 1 << 23
-"""Pixels graded at once: a whole frame up to 4K, and about 1 GB of memory on the device at any size."""
+STRIP_PIXELS = 1 << 22
+"""Pixels graded at once: half a 4K frame, and some hundred MB on the device whatever the size."""
 
 
 FUSE_AFTER = 500
