@@ -13,7 +13,7 @@ PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
 export OMP_NUM_THREADS ?= 1
 WORKERS ?= 2
 
-.PHONY: help demo test test-fast lint format bench-speed bench-methods bench-flow bench-quality clean
+.PHONY: help demo test test-fast lint format bench-speed bench-methods bench-flow bench-gpu bench-quality clean
 
 help:
 	@echo "make demo           harmonize a sample clip; ends with the paths of the result and of a before/after picture"
@@ -23,6 +23,7 @@ help:
 	@echo "make bench-speed    measure CPU time and memory at 1080p, into benchmarks/results"
 	@echo "make bench-methods  measure CPU time and memory of each method at 256x256, into benchmarks/results (minutes)"
 	@echo "make bench-flow     measure sources of optical flow on made pairs and on FOOTAGE, into benchmarks/results"
+	@echo "make bench-gpu      measure transform and blend of 4K frames on a GPU, into benchmarks/results"
 	@echo "make bench-quality  measure all methods on recoloured clips of FOOTAGE, into benchmarks/results (minutes)"
 	@echo "make clean          remove the virtual environment and the sample"
 
@@ -56,6 +57,10 @@ bench-flow: $(VENV)/.demo
 	@test -d "$(FOOTAGE)" || { echo "error: $(FOOTAGE): no such folder; name one with: make FOOTAGE=..." >&2; exit 2; }
 	mkdir -p benchmarks/results
 	$(BIN)/chromacord bench flow --data $(FOOTAGE) --output benchmarks/results/flow.json
+
+bench-gpu: $(VENV)/.demo
+	mkdir -p benchmarks/results
+	$(BIN)/chromacord bench render --size 4k --device cuda --output benchmarks/results/gpu.json
 
 # A folder of clips with masks and a manifest.csv, luts/dev.zip and luts/train.zip: FOOTAGE=... where it lies elsewhere.
 FOOTAGE ?= ../shared/data

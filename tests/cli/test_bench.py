@@ -2,6 +2,7 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 
 from chromacord.evaluation.speed_clips import SIZES
 from chromacord.types import Size
@@ -64,6 +65,30 @@ def test_sources_of_flow_are_printed_as_json_and_as_a_table_beside_it(run: Run, 
     assert list(report["sources"]) == ["zero", "dis"]
     assert {"machine", "versions", "commit"} <= set(report)
     assert "| zero |" in done.err
+
+
+def test_the_render_is_printed_as_json_and_as_a_table_beside_it(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(SIZES, "1080p", Size(72, 128))
+    path = tmp_path / "render.json"
+    done = run("bench", "render", "--size", "1080p", "--frames", 2, "--repeats", 1, "-o", path)
+    report = json.loads(done.out)
+    assert done.code == 0
+    assert json.loads(path.read_text()) == report
+    assert {"machine", "versions", "commit", "command"} <= set(report)
+    assert "| lut |" in done.err
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
+def test_a_gpu_that_is_not_there_is_one_line(run: Run, tmp_path: Path) -> None:
+    for arguments in (
+        ("bench", "render", "--device", "cuda"),
+        ("harmonize", "comp.mp4", "--mask", "mask.mp4", "-o", tmp_path / "out.mp4", "--device", "cuda"),
+    ):
+        done = run(*arguments)
+        assert (done.code, done.out, done.err.count("\n")) == (2, "", 1)
+        assert "device cuda: torch finds none" in done.err
 
 
 def test_a_source_of_flow_that_does_not_exist_is_one_line(run: Run, tmp_path: Path) -> None:

@@ -86,6 +86,29 @@ def methods(
         _give(report, output)
 
 
+@app.command("render")
+def render(
+    *,
+    size: Annotated[Literal["1080p", "4k"], Option(help="Of the frames that are made.")] = "4k",
+    device: Annotated[Literal["cpu", "cuda"], Option(help="Whose renderer is measured.")] = "cpu",
+    foreground: Annotated[float, Option(help="Share of the frame that the mask covers, up to 0.5.")] = 0.25,
+    frames: Annotated[int, Option(help="How many lie in memory.")] = 8,
+    repeats: Annotated[int, Option(help="How often all of them are rendered.")] = 5,
+    output: Annotated[Path | None, Option("--output", "-o", help="Also write the JSON to this file.")] = None,
+) -> None:
+    """Measure transform and blend alone, on frames in memory, against a plain copy of as many bytes."""
+    with job(choose_display(quiet=True)):
+        from chromacord.evaluation.render_speed import RenderSetting, measure_render, render_table
+        from chromacord.evaluation.tables import markdown
+        from chromacord.io.staging import check_output
+
+        if output is not None:
+            check_output(output, force=True)
+        report = measure_render(RenderSetting(size, device, foreground, frames, repeats), tell=_tell)
+        _tell(markdown([render_table(report)]).rstrip())
+        _give(report, output)
+
+
 @app.command("flow")
 def flow(
     *,

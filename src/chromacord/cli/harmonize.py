@@ -34,6 +34,7 @@ def harmonize(
     missing: options.Missing = "error",
     salvage: options.Salvage = False,
     force: options.Force = False,
+    device: options.Device = "cpu",
     log_json: options.LogJson = False,
     quiet: options.Quiet = False,
 ) -> None:
@@ -67,6 +68,7 @@ def harmonize(
             missing=missing,
             salvage=salvage,
             force=force,
+            device=device,
             progress=display.progress,
         )
         display.summary(summary_line(summary), summary_values(summary))

@@ -93,6 +93,7 @@ Salvage = Annotated[
     bool, Option("--salvage", help="Keep what can be decoded of a file that is cut off.", rich_help_panel=_RUN)
 ]
 Force = Annotated[bool, Option("--force", help="Replace outputs that exist.", rich_help_panel=_RUN)]
+Device = Annotated[Literal["cpu", "cuda"], Option(help="cuda: analyse and grade on a GPU.", rich_help_panel=_RUN)]
 LogJson = Annotated[
     bool,
     Option("--log-json", help="JSON lines on stdout: progress, warnings, the summary, errors.", rich_help_panel=_RUN),

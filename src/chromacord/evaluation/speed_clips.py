@@ -1,6 +1,7 @@
 """Clips to measure speed with: a camera pan over a picture with grain, and an ellipse that moves as its mask."""
 
 import math
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import NamedTuple
@@ -43,12 +44,19 @@ def make_clips(folder: Path, *, size: Size, num_frames: int, foreground: float) 
     mask = (_mask_frame(index, size, foreground) for index in range(num_frames))
     for path, frames, crf in ((clips.composite, composite, 23), (clips.mask, mask, 18)):
         encoding = Encoding(codec="h264", crf=crf, preset="veryfast")
-        with open_sink(path, _info(size, num_frames), encoding=encoding, copy_streams=False) as sink:
+        with open_sink(path, describe(size, num_frames), encoding=encoding, copy_streams=False) as sink:
             for frame in frames:
                 sink.write(frame)
             sink.finish()
             sink.commit()
     return clips
+
+
+def made_frames(size: Size, num_frames: int, foreground: float) -> Iterator[tuple[Frame, Frame]]:
+    """Iterate over frames of a composite and of its mask; arguments as for `make_clips`."""
+    pan = _Pan(size)
+    for index in range(num_frames):
+        yield _composite_frame(pan, index, size), _mask_frame(index, size, foreground)
 
 
 class _Pan:
@@ -106,7 +114,8 @@ def _to_codes(values: npt.NDArray[np.float32], low: int, high: int) -> Codes:
     return np.clip(np.rint(values), low, high).astype(np.uint8)
 
 
-def _info(size: Size, num_frames: int) -> VideoInfo:
+def describe(size: Size, num_frames: int) -> VideoInfo:
+    """Return what a file of such frames would say of itself: 8-bit 4:2:0 with BT.709 tags."""
     return VideoInfo(
         path=Path("made"),
         size=size,

@@ -29,6 +29,7 @@ def open_source(
     missing: Literal["error", "hold"] = "error",
     salvage: bool = False,
     rate: Fraction | None = None,
+    device: str = "cpu",
 ) -> FrameSource:
     """Open a video, an image sequence or a still.
 
@@ -38,6 +39,7 @@ def open_source(
         missing: what a gap in a sequence does: "error", or "hold" to repeat the frame before it.
         salvage: of a file, or a sequence, that breaks in the middle, use what comes before.
         rate: frames a second of a sequence; None: as its files state it, else 24. A video states its own.
+        device: "cuda" for a GPU's decoder, where it has one for a video.
 
     Raises:
         MissingFileError: there is no such file, or no image in the folder.
@@ -50,7 +52,7 @@ def open_source(
         return SequenceSource(path, missing=missing, salvage=salvage, rate=rate)
     if rate is not None:
         raise InputError(f"{path}: a video has its own frame rate; give a rate only for image sequences")
-    return VideoSource(path, salvage=salvage)
+    return VideoSource(path, salvage=salvage, device=device)
 
 
 def open_sink(

@@ -20,6 +20,7 @@ from av.video.stream import VideoStream
 from chromacord.errors import ChromacordWarning, MissingFileError, TruncatedFileError, UnreadableFileError
 from chromacord.io.base import FrameSource
 from chromacord.io.colorimetry import read_tags
+from chromacord.io.hardware import accelerator
 from chromacord.io.integrity import is_cut_off
 from chromacord.io.pixels import describe, frame_bytes, planar_name, planes_of, to_planar
 from chromacord.io.remux import describe_streams, find_picture, find_timecode
@@ -38,12 +39,13 @@ _THREADS_BYTES = 100_000_000
 class VideoSource(FrameSource):
     """A video file: any container and codec that libav decodes."""
 
-    def __init__(self, path: Path | str, *, salvage: bool = False) -> None:
+    def __init__(self, path: Path | str, *, salvage: bool = False, device: str = "cpu") -> None:
         """Open the file and decode its first frame, which tells what the file's header may not.
 
         Args:
             path: the file.
             salvage: where the file breaks in the middle, end there with a warning instead of an error.
+            device: "cuda" for a GPU's decoder, where it has one for the file.
 
         Raises:
             MissingFileError: no such file.
@@ -59,6 +61,7 @@ class VideoSource(FrameSource):
             self._stated_end = _stated_end(stream)
             self.info = _read_info(self._path, container, stream, first, coded_alpha=self._has_coded_alpha)
         self._native = planar_name(self.info.pixel_format)
+        self._hardware = None if self._has_coded_alpha else accelerator(self.info, device)
         if first.interlaced_frame:
             warnings.warn(
                 f"{self._path}: is interlaced; its fields are treated as one picture. Deinterlace it first",
@@ -93,7 +96,7 @@ class VideoSource(FrameSource):
     def _pictures(self) -> Iterator[av.VideoFrame]:
         """Decode all pictures; at a break, the sound ones before it, then an error or (to salvage) a warning."""
         count, broken, end = 0, False, Fraction(0)
-        with _open(self._path) as container:
+        with self._open_to_decode() as container:
             stream = _picture_stream(container, self._path)
             decoder = self._decoder(stream)
             packets = _Packets(container, stream)
@@ -109,6 +112,14 @@ class VideoSource(FrameSource):
             broken = broken or packets.broken
         if broken or self._lacks_frames(count, end):
             self._report_break(count)
+
+    def _open_to_decode(self) -> InputContainer:
+        if self._hardware is not None:
+            try:
+                return av.open(file_url(self._path), hwaccel=self._hardware, metadata_errors="replace")
+            except (av.error.FFmpegError, OSError, RuntimeError):
+                self._hardware = None  # there is a device, but no driver or no decoder of this kind
+        return _open(self._path)
 
     def _decoder(self, stream: VideoStream) -> VideoCodecContext:
         decoder = stream.codec_context

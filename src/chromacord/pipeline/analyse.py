@@ -12,12 +12,14 @@ from torch import Tensor
 from chromacord.color.fitting import fit_affine_field, fit_gains, fit_lut3d
 from chromacord.color.transforms import ColorTransform
 from chromacord.methods.base import Method, State
+from chromacord.pipeline.device import CPU, full_precision
+from chromacord.pipeline.device_proxy import device_proxy, device_weights
 from chromacord.pipeline.grade import Consistency, Grade, Key, Shot, steady
-from chromacord.pipeline.masks import MaskedFrame
+from chromacord.pipeline.masks import Mask, MaskedFrame
 from chromacord.pipeline.proxy import proxy, thumbnail
 from chromacord.pipeline.shots import split_shots
 from chromacord.pipeline.windows import windows
-from chromacord.types import Size, VideoInfo
+from chromacord.types import Frame, Size, VideoInfo
 
 ANALYSIS_RATE = 6
 """Frames a second that are looked at: the spacing of HYouTube, which methods are trained on."""
@@ -73,6 +75,7 @@ def analyse(
     name: str,
     consistency: Consistency = "smooth",
     exportable: bool = False,
+    device: torch.device = CPU,
 ) -> tuple[Grade, Tally]:
     """Decide the grade of a clip.
 
@@ -83,12 +86,13 @@ def analyse(
         name: the method's, for the grade.
         consistency: how the grade may change inside a shot; "frame" looks at every frame.
         exportable: decide only what a LUT can hold, also for methods whose grade depends on the place.
+        device: where proxies are made and the method runs; the grade is on the CPU.
 
     Returns:
         The grade, and what was counted.
     """
     tally = Tally()
-    decided = decide_all(frames, info, method, tally, consistency=consistency, exportable=exportable)
+    decided = decide_all(frames, info, method, tally, consistency=consistency, exportable=exportable, device=device)
     keys = {
         shot: steady(tuple(key for _, key in members), consistency, info.rate)
         for shot, members in groupby(decided, key=itemgetter(0))
@@ -107,6 +111,7 @@ def decide_all(
     *,
     consistency: Consistency,
     exportable: bool = False,
+    device: torch.device = CPU,
 ) -> Iterator[tuple[int, Key]]:
     """Iterate over the shots' numbers and their keys, not yet smoothed, reading no more frames than needed.
 
@@ -117,16 +122,18 @@ def decide_all(
         tally: is filled while the frames go by.
         consistency: "frame" looks at every frame.
         exportable: decide only what a LUT can hold.
+        device: the method is moved there.
     """
+    method = method.to(device)
     step = 1 if consistency == "frame" else step_between_keys(info.rate)
-    seen = observe(frames, info, working_size(method, info), step, tally)
+    seen = observe(frames, info, working_size(method, info), step, tally, device)
     for shot, members in groupby(seen, key=lambda observation: observation.shot):
         for key in decide(members, method, exportable=exportable):
             yield shot, key
 
 
 def observe(
-    frames: Iterable[MaskedFrame], info: VideoInfo, size: Size, step: int, tally: Tally
+    frames: Iterable[MaskedFrame], info: VideoInfo, size: Size, step: int, tally: Tally, device: torch.device = CPU
 ) -> Iterator[Observation]:
     """Iterate over what the method shall see: every `step`-th frame of a shot, or the next one with a usable mask.
 
@@ -136,6 +143,7 @@ def observe(
         size: of the proxies.
         step: in frames, 1 or more.
         tally: is filled while the frames go by.
+        device: where the proxies are made.
     """
     due, last_shot = 0, -1
     for (frame, mask, _), shot in split_shots(frames, lambda item: thumbnail(item.frame, info), info.rate):
@@ -150,9 +158,16 @@ def observe(
         if mask.is_usable and frame.index >= due:
             due = frame.index + step
             tally.num_analysed += 1
-            rgb = torch.from_numpy(proxy(frame, info, size)).permute(2, 0, 1).contiguous()
-            weights = torch.from_numpy(mask.scaled(size))[None]
+            rgb, weights = _proxies(frame, mask, info, size, device)
             yield Observation(frame.index, shot, rgb, weights, float(weights.mean()))
+
+
+def _proxies(frame: Frame, mask: Mask, info: VideoInfo, size: Size, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Return a frame and its mask, small. Shape (3, H, W), (1, H, W)."""
+    if device.type != "cpu":
+        return device_proxy(frame, info, size, device), device_weights(mask, size, device)
+    rgb = torch.from_numpy(proxy(frame, info, size)).permute(2, 0, 1).contiguous()
+    return rgb, torch.from_numpy(mask.scaled(size))[None]
 
 
 @torch.inference_mode()
@@ -169,15 +184,16 @@ def decide(observations: Iterable[Observation], method: Method, *, exportable: b
     for items, hop in windows(observations, method.window):
         composite = torch.stack([item.composite for item in items])
         mask = torch.stack([item.mask for item in items])
-        prediction = method(composite[None], mask[None], state)
-        state = prediction.state
-        past = method.window.past
-        center = slice(past, past + method.window.hop)
-        transform = prediction.transform
-        if transform is None or (exportable and not transform.is_global):
-            transform = fit(composite[center], prediction.harmonized.flatten(0, 1), mask[center])
+        with full_precision():
+            prediction = method(composite[None], mask[None], state)
+            state = prediction.state
+            past = method.window.past
+            center = slice(past, past + method.window.hop)
+            transform = prediction.transform
+            if transform is None or (exportable and not transform.is_global):
+                transform = fit(composite[center], prediction.harmonized.flatten(0, 1), mask[center])
         for number, item in enumerate(hop):
-            one = transform.with_parameters(transform.parameters[number : number + 1].clone())
+            one = transform.with_parameters(transform.parameters[number : number + 1].to(CPU, copy=True))
             if prediction.confidence is None:
                 yield Key(item.index, item.weight, one)
             else:

@@ -10,15 +10,16 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
 from chromacord.color.transforms import ColorTransform
 from chromacord.errors import InputError, MismatchError, NonFiniteError
 from chromacord.methods import load_method
 from chromacord.methods.base import Method
 from chromacord.pipeline.analyse import Tally, decide_all, step_between_keys
+from chromacord.pipeline.device import Device, find_device, open_renderer
 from chromacord.pipeline.grade import SMOOTHING_SECONDS, Consistency, Key, Shot, check_consistency, steady
 from chromacord.pipeline.masks import Mask, MaskedFrame
-from chromacord.pipeline.render import Renderer
 from chromacord.types import Colorimetry, Frame, PixelFormat, Size, VideoInfo
 
 Array = npt.NDArray[Any]
@@ -31,6 +32,7 @@ def harmonize_frames(
     strength: float = 1.0,
     consistency: Consistency = "smooth",
     rate: Fraction | float = 25,
+    device: Device = "cpu",
 ) -> Iterator[Array]:
     """Harmonize pictures one after another.
 
@@ -45,17 +47,19 @@ def harmonize_frames(
         strength: 0 returns the source, 1 is the full grade.
         consistency: "shot" for one grade a shot, "smooth" for a slowly moving one, "frame" for one a frame.
         rate: frames a second; decides how many frames are looked at, and how fast the grade may move.
+        device: "cuda" for a GPU; a loaded method is moved there.
 
     Yields:
         The harmonized frame, of the composite's shape and type. Pixels with mask 0 are the composite's.
 
     Raises:
-        InputError: `strength` or an array cannot be used.
+        InputError: `strength`, `device` or an array cannot be used.
         MismatchError: a frame and its mask, or two frames, differ in size.
     """
     if not 0 <= strength <= 1:
         raise InputError(f"strength must lie in 0..1, got {strength}")
     check_consistency(consistency)
+    place = find_device(device)
     loaded = load_method(method) if isinstance(method, str) else method
     source = iter(pairs)
     first = next(source, None)
@@ -64,8 +68,8 @@ def harmonize_frames(
     info = _describe(np.asarray(first[0]), Fraction(rate).limit_denominator(1001))
     masked_frames = (_masked_frame(index, *pair, info) for index, pair in enumerate(chain([first], source)))
     ahead, behind = tee(masked_frames)  # holds just the frames between the one analysed and the one rendered
-    shots = _ShotsAhead(ahead, info, loaded, consistency, strength)
-    renderer = Renderer(info)
+    shots = _ShotsAhead(ahead, info, loaded, consistency, strength, place)
+    renderer = open_renderer(info, device=place)
     for masked in behind:
         transform = shots.at(masked.frame.index) if masked.mask.is_usable else None
         rendered = renderer.render(masked, transform)
@@ -82,9 +86,10 @@ class _ShotsAhead:
         method: Method,
         consistency: Consistency,
         strength: float,
+        device: torch.device,
     ) -> None:
         self._tally = Tally()
-        self._keys = decide_all(frames, info, method, self._tally, consistency=consistency)
+        self._keys = decide_all(frames, info, method, self._tally, consistency=consistency, device=device)
         self._known: list[tuple[int, Key]] = []
         self._consistency, self._rate, self._strength = consistency, info.rate, strength
         # A frame lies between two keys a step apart, and each of them is smoothed with its neighbours within reach.

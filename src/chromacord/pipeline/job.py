@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
+import torch
+
 from chromacord.color.cube import cube_text
 from chromacord.errors import ChromacordWarning, GradeFileError, InputError, NothingToDoError, OutputExistsError
 from chromacord.io import Encoding, FrameSink, open_sink
@@ -17,13 +19,13 @@ from chromacord.methods import load_method
 from chromacord.methods.base import Method
 from chromacord.pipeline.analyse import Tally, analyse
 from chromacord.pipeline.clip import MaskedClip
+from chromacord.pipeline.device import CPU, open_renderer
 from chromacord.pipeline.grade import Consistency, Grade
 from chromacord.pipeline.grade_file import grade_text, read_grade
 from chromacord.pipeline.grading import LUT_SIZE
 from chromacord.pipeline.masks import MaskedFrame
 from chromacord.pipeline.prefetch import prefetch, single_threaded, write_behind
 from chromacord.pipeline.preview import Preview
-from chromacord.pipeline.render import Renderer
 from chromacord.types import Frame, Progress
 
 Item = TypeVar("Item")
@@ -117,6 +119,7 @@ class Job:
     grade_in: Path | None = None
     frames: tuple[int, int | None] | None = None
     progress: Callable[[Progress], object] | None = None
+    device: torch.device = CPU
 
     def run(self) -> Summary:
         """Do it.
@@ -200,6 +203,7 @@ class Job:
                 name=name,
                 consistency=self.consistency,
                 exportable=self.outputs.luts is not None,
+                device=self.device,
             )
         self._check_tally(tally)
         for number, shot in enumerate(grade.shots, start=1):
@@ -281,7 +285,7 @@ class Job:
         }
 
     def _render(self, grade: Grade, sink: FrameSink, preview: Preview | None) -> Counts:
-        renderer = Renderer(self.clip.info, self.clip.foreground)
+        renderer = open_renderer(self.clip.info, self.clip.foreground, device=self.device)
         counts = Counts()
 
         def write(pair: tuple[Frame, Frame]) -> None:

@@ -11,6 +11,7 @@ from chromacord.io import Encoding, LayeredSource, open_source
 from chromacord.methods import DEFAULT_METHOD
 from chromacord.methods.base import Method
 from chromacord.pipeline.clip import CompositeClip, LayeredClip, MaskedClip
+from chromacord.pipeline.device import Device, find_device
 from chromacord.pipeline.grade import Consistency, check_consistency
 from chromacord.pipeline.job import Job, Outputs, Summary
 from chromacord.types import Progress
@@ -39,6 +40,7 @@ def harmonize_video(
     missing: Literal["error", "hold"] = "error",
     salvage: bool = False,
     force: bool = False,
+    device: Device = "cpu",
     progress: Callable[[Progress], object] | None = None,
 ) -> Summary:
     """Harmonize a clip: a composite and its mask, or a foreground with alpha over a background.
@@ -67,6 +69,7 @@ def harmonize_video(
         missing: for a gap in an image sequence: refuse it, or hold the frame before.
         salvage: of a file cut off in the middle, use what can be decoded.
         force: replace existing outputs.
+        device: "cuda" to analyse and grade on a GPU; a loaded method is moved there.
         progress: called a few times a second.
 
     Raises:
@@ -77,11 +80,13 @@ def harmonize_video(
     check_consistency(consistency or "smooth")
     if missing not in ("error", "hold"):
         raise InputError(f"missing must be 'error' or 'hold', got {missing!r}")
+    place = find_device(device)
     clip = _open_clip(
         _paths(composite=composite, mask=mask, foreground=foreground, alpha=alpha, background=background),
         mask_fit=mask_fit,
         missing=missing,
         salvage=salvage,
+        device=place.type,
     )
     optional = _paths(grade_out=grade_out, lut_out=lut_out, preview=preview, grade_in=grade_in)
     outputs = Outputs(
@@ -101,6 +106,7 @@ def harmonize_video(
         grade_in=optional["grade_in"],
         frames=_range(frames),
         progress=progress,
+        device=place,
     )
     return job.run()
 
@@ -119,12 +125,12 @@ def _range(frames: tuple[int | None, int | None] | None) -> tuple[int, int | Non
 
 
 def _open_clip(
-    paths: dict[str, Path | None], *, mask_fit: bool, missing: Literal["error", "hold"], salvage: bool
+    paths: dict[str, Path | None], *, mask_fit: bool, missing: Literal["error", "hold"], salvage: bool, device: str
 ) -> MaskedClip:
     """Open a composite with its mask, or layers, whichever was given."""
     given = {name for name, path in paths.items() if path is not None}
     sources = {
-        name: open_source(path, missing=missing, salvage=salvage)
+        name: open_source(path, missing=missing, salvage=salvage, device=device)
         for name, path in paths.items()
         if path is not None and given in _COMBINATIONS and not (name == "mask" and str(path) == "alpha")
     }
