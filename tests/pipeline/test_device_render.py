@@ -239,7 +239,7 @@ def test_where_torch_cannot_compile_the_render_goes_on_with_a_warning(monkeypatc
     def refuse(*arguments: object) -> None:
         raise RuntimeError("no compiler\nwas found")
 
-    monkeypatch.setattr(torch, "compile", lambda function: refuse)
+    monkeypatch.setattr(torch, "compile", lambda function, options: refuse)
     info = describe(FORMATS["420 8 bit"])
     shown = masked(info)
     renderer = DeviceRenderer(info, device=CPU, fuse_after=0)

@@ -24,7 +24,7 @@ STRIP_PIXELS = 1 << 22
 
 FUSE_AFTER = 500
 """Frames that are graded with a kernel for each step. Then the steps are compiled into a few kernels, where torch can
-(it needs Triton and a C compiler): that takes some seconds, which only long clips pay back."""
+(it needs Triton and a C compiler): that takes about a minute, which only long clips pay back."""
 
 
 class Sent(NamedTuple):
