@@ -1,5 +1,6 @@
 """Errors of flow against sources whose mistakes are known."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,8 @@ from chromacord.evaluation.flow_error import (
 from chromacord.evaluation.tables import markdown
 from chromacord.flow.spynet import SPyNet, SPyNetFlow
 from tests.training.material import disc, picture, write_manifest, write_still
+
+RESULTS = Path(__file__).parents[2] / "benchmarks" / "results"
 
 
 class Shift:
@@ -105,3 +108,13 @@ def test_what_cannot_be_measured_is_refused_in_one_line(footage: Path) -> None:
         with pytest.raises(InputError, match=said) as caught:
             measure_flow(FlowSetting(footage)._replace(**changed))  # type: ignore[arg-type]
         assert "\n" not in str(caught.value)
+
+
+def test_what_was_measured_of_the_spynet_that_ships_keeps_its_bars() -> None:
+    report = json.loads((RESULTS / "flow.json").read_text(encoding="utf-8"))
+    found = report["sources"]
+    assert not report["commit"].endswith("-dirty")
+    assert found["spynet"]["epe"] <= 0.5 * found["zero"]["epe"]
+    assert found["spynet"]["epe"] <= 1.3 * found["dis"]["epe"]
+    for error in ("warping_mae", "warping_mse"):
+        assert found["spynet"][error] < found["dis-ultrafast"][error]

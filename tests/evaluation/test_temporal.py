@@ -1,7 +1,6 @@
 """The temporal figures against cases worked out by hand and against plain numpy."""
 
 import math
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,7 +9,6 @@ from scipy.ndimage import map_coordinates
 from torch import Tensor
 from torch.nn import functional
 
-from chromacord import weights
 from chromacord.errors import MismatchError, NonFiniteError
 from chromacord.evaluation.metrics import METRICS
 from chromacord.evaluation.temporal import (
@@ -18,13 +16,11 @@ from chromacord.evaluation.temporal import (
     TEMPORAL_METRICS,
     estimate_flow,
     flicker,
-    flow_sources,
     residual_temporal_loss,
     score_pairs,
     temporal_loss,
 )
 from chromacord.flow.spynet import SPyNet
-from tests.weights.test_weights import CARD
 
 HEIGHT, WIDTH = 20, 24
 
@@ -235,16 +231,8 @@ def test_bad_clips_are_refused() -> None:
         score_pairs(broken, noise(2), full(2), flow=still(2))
 
 
-def test_spynet_is_a_source_of_flow_where_its_weights_are_shipped(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(weights, "FOLDER", tmp_path)
-    assert list(flow_sources()) == ["dis"]
-    torch.manual_seed(0)
-    sha256 = weights.save(SPyNet().state_dict(), tmp_path / "spynet.safetensors")
-    card = CARD.format(sha256=sha256).replace('"small"', '"spynet"').replace('"mkl"', '"spynet"')
-    (tmp_path / "spynet.toml").write_text(card)
-    source = flow_sources()["spynet"]
+def test_spynet_is_a_source_of_flow() -> None:
+    source = FLOW_SOURCES["spynet"]
     assert source.name == "SPyNet"
     real = moving(3)
     flow = estimate_flow(real, source())

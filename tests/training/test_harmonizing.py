@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from chromacord import weights
 from chromacord.data.augment import ClipBatch
 from chromacord.errors import InputError
-from chromacord.flow.spynet import SPyNet, SPyNetFlow
+from chromacord.flow.spynet import SPyNet
 from chromacord.layers.pictures import denormalize, normalize
 from chromacord.methods import load_method
 from chromacord.training import grading
@@ -245,14 +245,13 @@ def test_weights_of_flow_that_are_named_count_for_more_than_those_of_the_start(d
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({}, r"stage 2 \[stage\.options\]: SPyNet's weights do not ship yet; .* name the file as flow_weights"),
+        ({"flow_weights": "other"}, r"stage 2 \[stage\.options\]: flow_weights: there are no weights 'other'"),
         ({"flow_weights": "none.pth"}, r"stage 2 \[stage\.options\]: flow_weights: none\.pth: there is no such file"),
     ],
 )
 def test_weights_of_flow_that_are_not_there_are_missed_before_the_first_stage(
-    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: dict[str, Any], said: str
+    data: Path, tmp_path: Path, options: dict[str, Any], said: str
 ) -> None:
-    monkeypatch.setattr(SPyNetFlow, "is_shipped", staticmethod(lambda: False))
     stages = stage_values(**FRAMES, steps=1, cooldown=0), stage_values(**CLIPS, options=options)
     with pytest.raises(InputError, match=said) as caught:
         trained(recipe_of(tmp_path / "r.toml", *stages, network=SPYNET), data, tmp_path / "run")

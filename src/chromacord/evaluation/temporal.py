@@ -7,7 +7,7 @@ HYouTube's own pairs, whose second composites were carried over from the first b
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple, Protocol
 
 import torch
@@ -39,16 +39,8 @@ class FlowSource(Protocol):
         """
 
 
-def flow_sources() -> dict[str, type[FlowSource]]:
-    """Return the sources of flow by the name that a user gives; one that needs weights only where they are shipped."""
-    sources: dict[str, type[FlowSource]] = {"dis": DISFlow}
-    if SPyNetFlow.is_shipped():
-        sources[SHIPPED] = SPyNetFlow
-    return sources
-
-
-FLOW_SOURCES = flow_sources()
-"""What `flow_sources` returned when the program began."""
+FLOW_SOURCES: Mapping[str, type[FlowSource]] = {"dis": DISFlow, SHIPPED: SPyNetFlow}
+"""The sources of flow by the name that a user gives."""
 
 
 def estimate_flow(real: Tensor, source: FlowSource) -> Tensor:

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from chromacord.errors import InputError, MismatchError
 from chromacord.flow.warp import warp
-from chromacord.weights import fit, list_weights, renamed, state_dict
+from chromacord.weights import fit, renamed, state_dict
 from chromacord.weights.published import SUFFIXES, read_checkpoint
 
 NUM_LEVELS = 6
@@ -150,11 +150,6 @@ class SPyNetFlow:
             InputError: they cannot be read or do not fit.
         """
         self._network = SPyNet(weights=weights).eval().requires_grad_(requires_grad=False)
-
-    @staticmethod
-    def is_shipped() -> bool:
-        """Whether the package holds weights for it."""
-        return SHIPPED in list_weights()
 
     def __call__(self, first: Tensor, second: Tensor) -> Tensor:
         """Return where each pixel of the first frames lies in the second.

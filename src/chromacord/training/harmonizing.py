@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from chromacord.color.alpha import over
 from chromacord.data.augment import Augmentation, ClipBatch
 from chromacord.errors import InputError
-from chromacord.flow.spynet import SHIPPED, SPyNet, SPyNetFlow, load_weights
+from chromacord.flow.spynet import SHIPPED, SPyNet, load_weights
 from chromacord.layers.pictures import denormalize, normalize
 from chromacord.methods import METHODS
 from chromacord.methods.chen2024_network import middle
@@ -290,18 +290,13 @@ def check_flow_weights(recipe: Recipe) -> None:
     That stage would say so itself, but hours later: those before it need no flow.
 
     Raises:
-        InputError: they do not ship, cannot be read, or are of another network; names the stage.
+        InputError: they cannot be read, or are of another network; names the stage.
     """
     for number, stage in enumerate(recipe.stages, 1):
         source = _flow_weights(recipe, stage)
         if source is None:
             continue
         where = f"recipe {recipe.name}, stage {number} [stage.options]"
-        if source == SHIPPED and not SPyNetFlow.is_shipped():
-            raise InputError(
-                f"{where}: SPyNet's weights do not ship yet; train them with recipes/spynet.toml and name the file as "
-                'flow_weights, or set flow = "dis" in [network]'
-            )
         try:
             load_weights(SPyNet(), source)
         except InputError as error:

@@ -1,0 +1,38 @@
+"""The README's table of the paper's systems has the figures that were measured."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from chromacord.evaluation.literature import paper_tables
+from chromacord.methods import METHODS
+
+ROOT = Path(__file__).parents[2]
+MEASURED = json.loads((ROOT / "benchmarks/results/methods_256.json").read_text(encoding="utf-8"))["methods"]
+
+
+def rows() -> dict[str, list[str]]:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    table = text.partition("<!-- systems:start -->")[2].partition("<!-- systems:end -->")[0].strip().splitlines()
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in table[2:]]
+    return {line[0].strip("`"): line for line in cells}
+
+
+def test_every_system_of_table_1_has_a_row() -> None:
+    assert len(rows()) == len([row for row in paper_tables()[0].rows if not row.is_reference])
+    assert set(rows()) <= set(METHODS)
+
+
+@pytest.mark.parametrize("name", rows())
+def test_a_row_has_the_parameters_and_the_time_that_were_measured(name: str) -> None:
+    *_, parameters, multiplications, time, memory = rows()[name]
+    found = MEASURED[name]
+    assert parameters == f"{found['parameters']:,}"
+    assert multiplications == f"{found['gmac_per_frame']:.1f}"
+    assert time == f"{found['cpu_ms_per_frame']['median']:,.0f}"
+    assert memory == f"{found['peak_memory_mb']['without_imports']:.0f}"
+
+
+def test_every_method_was_measured() -> None:
+    assert set(METHODS) <= set(MEASURED)
