@@ -16,6 +16,7 @@ from chromacord.methods.co2net import CO2Net
 from chromacord.methods.co2net_network import Refinement
 from chromacord.methods.issam import ISSAM
 from chromacord.pipeline.windows import windows
+from chromacord.training.importing import import_published
 from tests.methods import published_issam, published_pix2pix
 from tests.methods.published_co2net import Published, refinement
 
@@ -162,6 +163,29 @@ def test_checkpoints_of_all_layouts_are_imported(tmp_path: Path, layout: str) ->
         del options["backbone_weights"]
     found = load_method("co2net", **options).state_dict()
     assert all(torch.equal(found[key], value) for key, value in expected.items())
+
+
+@pytest.mark.parametrize(
+    ("num_features", "has_backbone", "needed"),
+    [
+        (32, False, ":backbone_weights=FILE"),
+        (128, False, ":backbone=rainnet:backbone_weights=FILE"),
+        (0, False, ":features=false:backbone_weights=FILE"),
+        (32, True, ""),
+    ],
+)
+def test_an_import_says_with_which_options_the_weights_are_used(
+    tmp_path: Path, num_features: int, has_backbone: bool, needed: str
+) -> None:
+    state = refinement(num_features)
+    if has_backbone:
+        state |= {f"backbone.{key}": value for key, value in published_issam.checkpoint().items()}
+    made = import_published("co2net", Path(saved(tmp_path / "refine.pth", state)))
+    assert made.use == f"--method co2net:weights={made.weights}{needed}"
+    if "rainnet" not in needed:  # for want of its large checkpoint
+        saved(tmp_path / "issam.pth", published_issam.checkpoint())
+        spec = made.use.removeprefix("--method ").replace("FILE", str(tmp_path / "issam.pth"))
+        assert load_method(spec).state_dict().keys() == CO2Net(None, features=num_features > 0).state_dict().keys()
 
 
 def test_weights_of_our_own_training_hold_the_backbone_too(tmp_path: Path) -> None:

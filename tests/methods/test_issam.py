@@ -73,6 +73,19 @@ def test_a_published_checkpoint_gives_what_the_authors_network_gives(tmp_path: P
     torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
 
 
+def test_colours_are_limited_after_they_are_laid_over_the_background(tmp_path: Path) -> None:
+    """So HYouTube's evaluation has them; at a soft edge it is not the same as before."""
+    published = published_issam.checkpoint()
+    composite, mask = material()
+    method = load_method("issam", weights=saved(tmp_path / "issam.pth", published), working_side=32)
+    with torch.inference_mode():
+        found = method(composite[None], mask[None]).harmonized[0]
+        picture = published_issam.harmonize(published, composite, mask)
+    expected = (mask * picture + (1 - mask) * composite).clamp(0, 1)
+    torch.testing.assert_close(found, expected, atol=1e-5, rtol=0)
+    assert (mask * picture.clamp(0, 1) + (1 - mask) * composite - expected).abs().max() > 0.01
+
+
 def test_the_names_are_those_of_published_checkpoints() -> None:
     ours = {published_key(key): list(value.shape) for key, value in issam_network().state_dict().items()}
     assert ours == {key: list(value.shape) for key, value in published_issam.checkpoint().items()}

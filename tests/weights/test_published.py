@@ -1,5 +1,6 @@
 """Checkpoints of others: what comes out of them, and what is refused."""
 
+import os
 import random
 from collections import OrderedDict
 from pathlib import Path
@@ -29,8 +30,44 @@ def test_a_running_mean_goes_before_the_last_weights(tmp_path: Path) -> None:
 
 
 class Harmful:
+    """Asks for a function when it is read."""
+
+    def __init__(self, function: object = print, argument: str = "executed") -> None:
+        self.asked = function, (argument,)
+
     def __reduce__(self) -> tuple[object, ...]:
-        return (print, ("executed",))
+        return self.asked
+
+
+@pytest.mark.parametrize("zipped", [True, False], ids=["zip", "old format"])
+@pytest.mark.parametrize(("function", "name"), [(os.mkdir, f"{os.name}.mkdir"), (exec, "exec")])
+def test_whatever_code_is_asked_for_is_named_and_not_run(
+    tmp_path: Path, function: object, name: str, zipped: bool
+) -> None:
+    """torch words it otherwise for modules that it never lets through."""
+    made = tmp_path / "made"
+    argument = str(made) if function is os.mkdir else f"import os; os.mkdir({str(made)!r})"
+    path = tmp_path / "a.pth"
+    torch.save(STATE | {"more": Harmful(function, argument)}, path, _use_new_zipfile_serialization=zipped)
+    with pytest.raises(UnreadableFileError, match=rf"asks for Python code to be run \({name}\), which is never done"):
+        read_checkpoint(path)
+    assert not made.exists()
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        torch.eye(3).to_sparse(),
+        torch.ones(2, dtype=torch.complex64),
+        torch.ones(2, device="meta"),
+    ],
+    ids=["sparse", "complex", "meta"],
+)
+def test_tensors_that_hold_no_plain_numbers_are_refused_in_one_line(tmp_path: Path, odd: torch.Tensor) -> None:
+    torch.save(STATE | {"odd": odd}, tmp_path / "a.pth")
+    with pytest.raises(UnreadableFileError, match=r"a\.pth: odd is sparse, quantized, complex or empty") as caught:
+        read_checkpoint(tmp_path / "a.pth")
+    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("content", ["missing", "text", "cut", "a list", "words", "code"])

@@ -76,3 +76,12 @@ class Method(nn.Module, ABC):
             InputError: none were published, or these are of another method: names the first keys that differ.
         """
         raise InputError("no checkpoints of this method were published")
+
+    @classmethod
+    def needed_options(cls, state: Mapping[str, Tensor]) -> str:  # noqa: ARG003
+        """Return the options that weights need beside them, as they stand behind the method's name; mostly none.
+
+        Args:
+            state: weights, as `from_published` gives them. Any shape.
+        """
+        return ""

@@ -126,6 +126,13 @@ class CO2Net(Method):
         method = _OF_FEATURES.get(refinement.num_features, ISSAM)
         return found | {f"{_BACKBONE}network.{key}": value for key, value in method.from_published(backbone).items()}
 
+    @classmethod
+    def needed_options(cls, state: Mapping[str, Tensor]) -> str:
+        """Return the options that say what the refinement was trained with. See `Method.needed_options`. Any shape."""
+        num_features = _num_features(state[f"{_REFINEMENT}{_FIRST}"])
+        needed = {128: ":backbone=rainnet", 0: ":features=false"}.get(num_features, "")
+        return needed if any(map(_is_of_backbone, state)) else f"{needed}:backbone_weights=FILE"
+
 
 def build_backbone(name: str, weights: str | None, *, working_side: int = 256, width: int | None = None) -> Backbone:
     """Build a backbone.

@@ -109,8 +109,8 @@ class ISSAM(Backbone):
             state: not looked at.
         """
         frames, weight = composite.flatten(0, 1), mask.flatten(0, 1)
-        picture = self.denormalized(self.look(frames, weight).picture).clamp(0, 1)
-        harmonized = kept_without_evidence(over(picture, frames, weight), frames, weight)
+        whole = over(self.denormalized(self.look(frames, weight).picture), frames, weight)
+        harmonized = kept_without_evidence(whole.clamp(0, 1), frames, weight)
         return Prediction(harmonized.view_as(composite))
 
     def look(self, composite: Tensor, mask: Tensor) -> BackboneFrames:

@@ -59,7 +59,10 @@ def import_published(method: str, file: Path, output: Path | None = None, *, for
         content = packed(state, dtype=torch.float32)
     except InputError as error:
         raise InputError(f"{file}: {error}") from error
-    use = f'flow_weights = "{weights}" in a recipe' if method == SHIPPED else f"--method {method}:weights={weights}"
+    if method == SHIPPED:
+        use = f'flow_weights = "{weights}" in a recipe'
+    else:
+        use = f"--method {method}:weights={weights}{METHODS[method].needed_options(state)}"
     num_values = sum(value.numel() for value in state.values())
     text = ImportedCard(
         name=_readable(weights.stem),

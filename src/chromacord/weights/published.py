@@ -53,7 +53,7 @@ def read_checkpoint(path: Path) -> dict[str, Tensor]:
 
     Raises:
         MissingFileError: there is no such file.
-        UnreadableFileError: it is damaged, asks for code to be run, or holds no table of tensors.
+        UnreadableFileError: it is damaged, asks for code to be run, or holds no table of tensors of plain numbers.
     """
     if not path.is_file():
         raise MissingFileError(f"{path}: there is no such file; name a checkpoint")
@@ -69,6 +69,8 @@ def read_checkpoint(path: Path) -> dict[str, Tensor]:
         found = {key: value for key, value in found.items() if key != "_metadata"}  # versions of torch's own layers
     if not isinstance(found, dict) or not found or not all(isinstance(value, Tensor) for value in found.values()):
         raise UnreadableFileError(f"{path}: holds no table of tensors; give a file that holds only weights")
+    if odd := [str(key) for key, value in found.items() if not _is_plain(value)]:
+        raise UnreadableFileError(f"{path}: {odd[0]} is sparse, quantized, complex or empty of values; give plain ones")
     tensors = {str(key): value.float() if value.is_floating_point() else value for key, value in found.items()}
     if all(key.startswith(_PARALLEL) for key in tensors):
         tensors = {key.removeprefix(_PARALLEL): value for key, value in tensors.items()}
@@ -99,6 +101,12 @@ def weights_of(
         raise InputError(f"{source}: {error}") from error
 
 
+def _is_plain(value: Tensor) -> bool:
+    """Whether all numbers of a tensor are there, each by itself, and real."""
+    is_dense = value.layout == torch.strided and not value.is_meta
+    return is_dense and not (value.is_quantized or value.is_complex())
+
+
 def _loaded(content: bytes, path: Path) -> Any:
     """Return what a file holds, if it is made of what tensors and plain values need."""
     try:
@@ -107,7 +115,7 @@ def _loaded(content: bytes, path: Path) -> Any:
             return torch.load(BytesIO(content), map_location="cpu", weights_only=True)
     except DAMAGE as error:
         # What torch says of it runs over many lines.
-        if asked := re.search(r"Unsupported (?:global: GLOBAL|class) ([\w.]+)", str(error)):
+        if asked := re.search(r"[Uu]nsupported (?:global: GLOBAL|GLOBAL|class) ([\w.]+)", str(error)):
             raise UnreadableFileError(
                 f"{path}: asks for Python code to be run ({asked[1]}), which is never done; give one of weights alone"
             ) from error
