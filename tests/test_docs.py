@@ -14,6 +14,7 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "src" / "chromacord"
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 ARCHITECTURE = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
+CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 
 Documented = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
@@ -104,6 +105,12 @@ def test_the_map_names_existing_paths_and_all_packages() -> None:
 def test_links_inside_the_project_lead_somewhere(text: str) -> None:
     targets = re.findall(r"\]\((?!https?:|#)([^)#]+)", text)
     assert not [target for target in targets if not (ROOT / target).exists()]
+
+
+def test_the_files_that_contributors_are_sent_to_exist() -> None:
+    named = re.findall(r"`((?:src|tests|recipes)/[\w./-]+)`", CONTRIBUTING)
+    assert named
+    assert not [path for path in named if not (ROOT / path).exists()]
 
 
 def test_the_exit_codes_of_the_help_are_those_of_the_readme() -> None:

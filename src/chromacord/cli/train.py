@@ -33,7 +33,8 @@ def train(
         int | None, Option(help="Train and measure all rows of the paper's table 1, 2, 3 or 4, and print it.")
     ] = None,
     budget: Annotated[
-        Budget, Option(help="With --table 1: the published settings, or narrow networks and few steps.")
+        Budget,
+        Option(help="With --table 1: the published settings, or narrow networks and few steps.", case_sensitive=False),
     ] = "full",
     test: Annotated[
         Path | None, Option(help="With --table: data set that is measured on; the training data's own, if not given.")
