@@ -152,7 +152,8 @@ def load_method(name: str, **options: Any) -> Method:
     if "weights" not in merged and is_without_weights:
         raise InputError(
             f"method {spec.name!r}: there are no weights {_default_weights(method)!r} with this version of chromacord; "
-            f"train them with `chromacord train`, and name the file: {spec.name}:weights=PATH.safetensors"
+            "train them with `chromacord train`, or import published ones with `chromacord weights import`, and name the "
+            f"file: {spec.name}:weights=PATH.safetensors"
         )
     try:
         return method(**merged).eval()

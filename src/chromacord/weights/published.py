@@ -17,7 +17,7 @@ from chromacord.weights import state_dict
 
 SUFFIXES = (".pth", ".pt", ".pytorch", ".ckpt")
 
-_WRAPPERS = ("params_ema", "params", "state_dict", "model_state_dict", "model", "net", "generator")
+_WRAPPERS = ("params_ema", "params", "state_dict", "model_state_dict", "model", "network", "net", "generator")
 """Keys that trainers put the tensors under, the better ones first."""
 
 _PARALLEL = "module."
@@ -72,7 +72,7 @@ def read_checkpoint(path: Path) -> dict[str, Tensor]:
     if odd := [str(key) for key, value in found.items() if not _is_plain(value)]:
         raise UnreadableFileError(f"{path}: {odd[0]} is sparse, quantized, complex or empty of values; give plain ones")
     tensors = {str(key): value.float() if value.is_floating_point() else value for key, value in found.items()}
-    if all(key.startswith(_PARALLEL) for key in tensors):
+    while all(key.startswith(_PARALLEL) for key in tensors):
         tensors = {key.removeprefix(_PARALLEL): value for key, value in tensors.items()}
     return tensors
 
