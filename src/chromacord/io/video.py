@@ -22,7 +22,7 @@ from chromacord.io.base import FrameSource
 from chromacord.io.colorimetry import read_tags
 from chromacord.io.integrity import is_cut_off
 from chromacord.io.pixels import describe, frame_bytes, planar_name, planes_of, to_planar
-from chromacord.io.remux import describe_streams, find_picture, find_timecode
+from chromacord.io.remux import NO_PROBE, describe_streams, find_picture, find_timecode
 from chromacord.io.urls import file_url
 from chromacord.types import Alpha, Frame, PixelFormat, Size, VideoInfo
 
@@ -54,6 +54,7 @@ class VideoSource(FrameSource):
         self._salvage = salvage
         with _open(self._path) as container:
             stream = _picture_stream(container, self._path)
+            self._probed_depth = stream.codec_context.reorder_depth
             first = _first_frame(container, stream, self._path)
             self._has_coded_alpha = _has_coded_alpha(stream)
             self._stated_end = _stated_end(stream)
@@ -81,6 +82,15 @@ class VideoSource(FrameSource):
             if index >= start:
                 yield self._to_frame(picture, index)
 
+    def _open_again(self) -> InputContainer:
+        """Open the file without decoding its first pictures, where that tells as much as the first time did."""
+        container = _open(self._path, probe=self.info.codec != "h264")
+        if _picture_stream(container, self._path).codec_context.reorder_depth == self._probed_depth:
+            return container
+        # How many pictures the decoder must hold back is not in the stream's header, but was found in the pictures.
+        container.close()
+        return _open(self._path)
+
     def _to_frame(self, picture: av.VideoFrame, index: int) -> Frame:
         if (picture.height, picture.width) != self.info.size:
             raise UnreadableFileError(
@@ -93,7 +103,7 @@ class VideoSource(FrameSource):
     def _pictures(self) -> Iterator[av.VideoFrame]:
         """Decode all pictures; at a break, the sound ones before it, then an error or (to salvage) a warning."""
         count, broken, end = 0, False, Fraction(0)
-        with _open(self._path) as container:
+        with self._open_again() as container:
             stream = _picture_stream(container, self._path)
             decoder = self._decoder(stream)
             packets = _Packets(container, stream)
@@ -180,7 +190,7 @@ def _decode(decoder: VideoCodecContext, packet: "Packet[VideoStream] | None") ->
     return sound, False
 
 
-def _open(path: Path) -> InputContainer:
+def _open(path: Path, *, probe: bool = True) -> InputContainer:
     if not path.exists():
         raise MissingFileError(f"{path}: no such file")
     if path.is_dir():
@@ -189,7 +199,7 @@ def _open(path: Path) -> InputContainer:
         raise UnreadableFileError(f"{path}: is empty (0 bytes)")
     try:
         # Metadata in an old encoding must not make a clip unreadable.
-        container = av.open(file_url(path), metadata_errors="replace")
+        container = av.open(file_url(path), options={} if probe else NO_PROBE, metadata_errors="replace")
     except (av.error.FFmpegError, OSError) as error:
         if is_cut_off(path):
             raise TruncatedFileError(
