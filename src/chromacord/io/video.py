@@ -127,7 +127,9 @@ class VideoSource(FrameSource):
             decoder = CodecContext.create("libvpx" if decoder.name == "vp8" else "libvpx-vp9", "r")
         decoder.thread_type = "AUTO"
         picture = frame_bytes(self.info.size, self.info.pixel_format)
-        decoder.thread_count = min(_MAX_THREADS, os.cpu_count() or 1, max(1, _THREADS_BYTES // picture))
+        # Composite and mask are decoded side by side, and others need cores too: more threads only hand over more.
+        cores = (os.cpu_count() or 1) // 2
+        decoder.thread_count = max(1, min(_MAX_THREADS, cores, _THREADS_BYTES // picture))
         return decoder
 
     def _give_time(self, picture: av.VideoFrame, end: Fraction) -> None:
