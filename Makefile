@@ -13,14 +13,16 @@ PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
 export OMP_NUM_THREADS ?= 1
 WORKERS ?= 2
 
-.PHONY: help demo test test-fast lint format bench-speed bench-methods bench-flow bench-gpu bench-quality clean
+.PHONY: help demo test test-fast lint format bench-speed check-speed bench-methods bench-flow bench-gpu \
+	bench-quality clean
 
 help:
 	@echo "make demo           harmonize a sample clip; ends with the paths of the result and of a before/after picture"
 	@echo "make test           run all tests (make test-fast: without the slow ones)"
 	@echo "make lint           ruff and mypy"
 	@echo "make format         let ruff format the code"
-	@echo "make bench-speed    measure CPU time and memory at 1080p, into benchmarks/results"
+	@echo "make bench-speed    measure CPU time and memory at 1080p and 4K, into benchmarks/results"
+	@echo "make check-speed    fail if harmonizing costs half as much again as what is committed there"
 	@echo "make bench-methods  measure CPU time and memory of each method at 256x256, into benchmarks/results (minutes)"
 	@echo "make bench-flow     measure sources of optical flow on made pairs and on FOOTAGE, into benchmarks/results"
 	@echo "make bench-gpu      measure transform and blend of 4K frames on a GPU, into benchmarks/results"
@@ -46,7 +48,12 @@ format: $(VENV)/.dev
 
 bench-speed: $(VENV)/.demo
 	mkdir -p benchmarks/results
-	$(BIN)/chromacord bench video --size 1080p --preset ultrafast --output benchmarks/results/speed_1080p_ultrafast.json
+	$(BIN)/chromacord bench speed --output benchmarks/results/speed.json
+
+SPEED = $(firstword $(wildcard benchmarks/results/speed.json benchmarks/results/speed_1080p_ultrafast.json))
+
+check-speed: $(VENV)/.demo
+	$(BIN)/chromacord bench speed --check $(SPEED)
 
 bench-methods: $(VENV)/.demo
 	mkdir -p benchmarks/results

@@ -4,6 +4,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from chromacord.evaluation import speed_table
+from chromacord.evaluation.speed import Setting
 from chromacord.evaluation.speed_clips import SIZES
 from chromacord.types import Size
 from tests.cli.conftest import Run
@@ -20,7 +22,34 @@ def test_a_whole_measurement_is_printed_and_written(run: Run, tmp_path: Path, mo
     assert report["command"].startswith("chromacord")
     assert {"machine", "versions", "commit"} <= set(report)
     assert report["peak_memory_mb"]["imports_alone"] > 50
+    assert report["seconds_to_first_frame"]["min"] > 0.1
     assert report["cpu_ms_per_frame"]["job"]["min"] > report["cpu_ms_per_frame"]["plain"]["min"]
+
+
+def test_all_rows_of_speed_are_written_and_can_be_checked(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def measured(setting: Setting, **_: object) -> dict[str, object]:
+        cpu = {"job": {"min": 40.0}, "plain": {"min": 10.0}}
+        return {"setting": setting._asdict(), "cpu_ms_per_frame": cpu}
+
+    def run_again(setting: Setting, jobs: tuple[str, ...], **_: object) -> dict[str, list[dict[str, float]]]:
+        return {job: [{"cpu_seconds": seconds[job], "frames": 10}] for job in jobs}
+
+    monkeypatch.setattr(speed_table, "measure_video", measured)
+    monkeypatch.setattr(speed_table, "measure_jobs", run_again)
+    path = tmp_path / "speed.json"
+    done = run("bench", "speed", "-o", path)
+    rows = json.loads(done.out)["rows"]
+    assert done.code == 0
+    assert json.loads(path.read_text())["rows"] == rows
+    assert [row["setting"]["size"] for row in rows.values()] == ["1080p", "1080p", "4k"]
+    assert {row["setting"]["method"] for row in rows.values()} == {"shotgrade"}
+    seconds = {"plain": 0.1}
+    for seconds["job"], code in ((0.5, 0), (0.6, 2)):
+        done = run("bench", "speed", "--check", path)
+        assert (done.code, done.out) == (code, "")
+        assert "committed 3.00, limit 4.50" in done.err
 
 
 def test_a_share_that_cannot_be_measured_is_one_line(run: Run) -> None:

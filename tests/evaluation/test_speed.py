@@ -1,3 +1,4 @@
+import time
 from pathlib import Path
 
 import av
@@ -8,7 +9,7 @@ from chromacord.errors import InputError
 from chromacord.evaluation import speed
 from chromacord.evaluation.speed import MeasurementError, Setting, measure_video, summarize
 from chromacord.evaluation.speed_clips import make_clips, natural_texture
-from chromacord.evaluation.speed_worker import peak_megabytes
+from chromacord.evaluation.speed_worker import peak_megabytes, seconds_since_start
 from chromacord.types import Size
 
 TINY = Size(72, 128)
@@ -54,10 +55,14 @@ def test_the_report_is_the_difference_of_what_was_run() -> None:
         "job": [taken(0.30, 400), taken(0.31, 420), taken(0.50, 410)],
         "stages": [taken(1, 900, render=7), taken(1, 900, render=9), taken(1, 900, render=8)],
         "nothing": [taken(0, 201), taken(0, 200), taken(0, 202)],
+        "start": [taken(1, 400, since_start=2.5), taken(1, 400, since_start=2), taken(1, 400, since_start=4)],
     }
     report = summarize(Setting(), runs)
     assert report["cpu_ms_per_frame"] == {"job": {"min": 30, "median": 31}, "plain": {"min": 10, "median": 12}}
     assert report["overhead_cpu_ms_per_frame"] == {"min": 20, "median": 19}
+    assert report["overhead_by_plain"] == 2
+    assert report["projected_frames_per_second_on_two_cores"] == pytest.approx(66.7)
+    assert report["seconds_to_first_frame"] == {"min": 2, "median": 2.5}
     assert report["stages_cpu_ms_per_frame"] == {"render": {"min": 7, "median": 8}}
     assert report["peak_memory_mb"] == {"job": 420, "plain": 310, "imports_alone": 200, "job_without_imports": 220}
     assert report["frames_per_second"] == pytest.approx(10 / 0.6, abs=0.01)
@@ -80,3 +85,10 @@ def test_peak_memory_grows_with_what_is_held() -> None:
     before = peak_megabytes()
     held = np.ones(int(before * 1e6 / 8 * 0.5) + 10_000_000)
     assert peak_megabytes() >= held.nbytes / 1e6
+
+
+def test_the_time_since_the_start_of_a_process_grows_with_the_clock() -> None:
+    before = seconds_since_start()
+    time.sleep(0.05)
+    assert seconds_since_start() - before == pytest.approx(0.05, abs=0.04)
+    assert 0 < before < 24 * 3600

@@ -165,6 +165,20 @@ def test_two_loops_over_one_source_do_not_disturb_each_other(tmp_path: Path) -> 
     assert next(first).index == 1
 
 
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".ts"])
+def test_a_file_that_is_opened_again_gives_the_frames_of_a_file_that_is_looked_at(tmp_path: Path, suffix: str) -> None:
+    path = make_clip(tmp_path / f"clip{suffix}", num_frames=12, options={"bf": "3", "b-pyramid": "normal"})
+    with av.open(str(path)) as container:
+        expected = [(frame.pts, frame.to_ndarray()) for frame in container.decode(video=0)]
+    source, suspicious = VideoSource(path), VideoSource(path)
+    suspicious._probed_depth += 1  # as if the pictures had told what the header does not
+    for each in (source, suspicious):
+        frames = list(each.frames())
+        assert [frame.pts for frame in frames] == [pts for pts, _ in expected]
+        for frame, (_, codes) in zip(frames, expected, strict=True):
+            np.testing.assert_array_equal(np.concatenate([plane.ravel() for plane in frame.planes]), codes.ravel())
+
+
 def test_an_edit_list_hides_the_frames_that_a_player_hides(tmp_path: Path) -> None:
     path = make_clip(tmp_path / "in.mp4", num_frames=10, time_base=Fraction(1, 12800), pts=[512 * i for i in range(10)])
     data = path.read_bytes()

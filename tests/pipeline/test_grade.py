@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from chromacord.color.transforms import AffineField, Lut3d, lattice
-from chromacord.pipeline.grade import SMOOTHING_SECONDS, Grade, Key, Shot, steady
+from chromacord.pipeline.grade import LEAST_STEP, SMOOTHING_SECONDS, Grade, Key, Shot, steady
 
 RATE = Fraction(24)
 
@@ -38,6 +38,18 @@ def test_strength_scales_what_the_grade_changes() -> None:
 def test_held_frames_share_one_transform_so_that_renderers_prepare_it_once() -> None:
     shot = Shot(0, 10, keys_of({0: 0.2}), strength=0.5)
     assert shot.at(1) is shot.at(7)
+
+
+@pytest.mark.parametrize("way", [0.4, 1.0, 2.5, 70.0])
+def test_a_slow_grade_moves_in_few_equal_steps_near_the_blend(way: float) -> None:
+    shot = Shot(0, 61, keys_of({0: 0.1, 60: 0.1 + way * LEAST_STEP}))
+    values = [value_of(shot.at(index)) for index in range(61)]
+    exact = [0.1 + way * LEAST_STEP * index / 60 for index in range(61)]
+    assert values == pytest.approx(exact, abs=0.501 * LEAST_STEP)
+    assert values == sorted(values)
+    assert len(set(values)) == min(math.ceil(way), 60) + 1
+    assert shot.at(0) is shot.at(-5)
+    assert shot.at(60) is shot.at(99)
 
 
 def test_frames_find_their_shot() -> None:

@@ -86,3 +86,8 @@ def test_1080p_needs_less_than_500_mb_beside_torch(tmp_path: Path) -> None:
     make_footage(tmp_path, Size(1080, 1920))
     measured = peak(tmp_path, 50)
     assert measured["whole"] - measured["torch"] < 500, measured
+
+
+def test_videos_need_no_library_for_image_files() -> None:
+    script = "import sys, chromacord.pipeline.video; assert 'OpenImageIO' not in sys.modules"
+    subprocess.run([sys.executable, "-c", script], check=True)

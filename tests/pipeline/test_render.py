@@ -9,6 +9,8 @@ from chromacord.color.alpha import over
 from chromacord.color.spaces import code_to_rgb
 from chromacord.color.transforms import AffineField, ColorTransform, Identity, Lut3d, lattice
 from chromacord.io.overlay import block_mean
+from chromacord.pipeline import render
+from chromacord.pipeline.grading import grading
 from chromacord.pipeline.masks import MaskedFrame
 from chromacord.pipeline.render import Renderer, unpack
 from chromacord.types import Alpha, Box, Frame, PixelFormat, Size
@@ -111,7 +113,7 @@ def test_a_grade_that_changes_nothing_keeps_every_bit(layout: str) -> None:
     if info.pixel_format.is_float:
         return
     rendered = Renderer(info).render(shown, Lut3d(lattice(17)[None]))
-    legal = np.stack(unpack(frame.planes, info, Box(0, 0, *SIZE)), axis=-1)
+    legal = unpack(frame.planes, info, Box(0, 0, *SIZE))[..., :3]
     matrix, offset = code_to_rgb(info.colorimetry, info.size, info.pixel_format)
     rgb = legal @ matrix.T.astype(np.float32) + offset.astype(np.float32)
     inside = ((rgb >= 0) & (rgb <= 1)).all(axis=-1)  # colours that RGB can hold; the others are clipped to it
@@ -142,6 +144,17 @@ def test_one_renderer_follows_a_grade_that_moves() -> None:
     again = renderer.render(shown, TRANSFORMS["affine"])
     assert not np.array_equal(first.planes[0], second.planes[0])
     np.testing.assert_array_equal(first.planes[0], again.planes[0])
+
+
+def test_equal_transforms_are_prepared_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    prepared = []
+    monkeypatch.setattr(render, "grading", lambda *given: prepared.append(given[0]) or grading(*given))
+    info = describe(FORMATS["rgb 8 bit"])
+    shown, renderer = masked(info), Renderer(info)
+    first, other = TRANSFORMS["affine"], TRANSFORMS["lut"]
+    for transform in (first, first.with_parameters(first.parameters.clone()), other, first):
+        renderer.render(shown, transform)
+    assert prepared == [first, other, first]
 
 
 def linear_info(**changes: object):

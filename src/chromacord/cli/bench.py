@@ -48,6 +48,29 @@ def video(
         _give(measure_video(setting, tell=_tell), output)
 
 
+@app.command("speed")
+def speed(
+    *,
+    repeats: Annotated[int, Option(help="How often everything is run.")] = 3,
+    check: Annotated[
+        Path | None, Option(help="Instead: fail if overhead has grown by half over the first row of this file.")
+    ] = None,
+    output: Annotated[Path | None, Option("--output", "-o", help="Also write the JSON to this file.")] = None,
+) -> None:
+    """Measure the default method as `bench video` does, at 1080p with two presets, and at 4K."""
+    with job(choose_display(quiet=True)):
+        from chromacord.evaluation.speed_table import check_speed, measure_rows
+        from chromacord.io.staging import check_output
+        from chromacord.methods import DEFAULT_METHOD
+
+        if output is not None:
+            check_output(output, force=True)
+        if check is not None:
+            _tell(check_speed(check, repeats=repeats, tell=_tell))
+            return
+        _give(measure_rows(DEFAULT_METHOD, repeats=repeats, tell=_tell), output)
+
+
 @app.command("methods")
 def methods(
     *,

@@ -53,8 +53,26 @@ def measure_video(setting: Setting, *, tell: Callable[[str], object] | None = No
         InputError: a value of the setting cannot be used.
         MeasurementError: a measured process failed; the message holds its last line.
     """
+    runs = measure_jobs(setting, ("plain", "job", "stages", "nothing", "start"), tell=tell)
+    return summarize(setting, runs)
+
+
+def measure_jobs(
+    setting: Setting, jobs: Sequence[str], *, tell: Callable[[str], object] | None = None
+) -> dict[str, list[dict[str, float]]]:
+    """Run jobs of `speed_worker` in turn, each as often as the setting says.
+
+    Args:
+        setting: what to measure.
+        jobs: names of `chromacord.evaluation.speed_worker.JOBS`.
+        tell: called with a line for each thing that is done.
+
+    Raises:
+        InputError, MeasurementError: as `measure_video`.
+    """
     _check(setting)
     tell = tell or (lambda _: None)
+    runs: dict[str, list[dict[str, float]]] = {job: [] for job in jobs}
     with TemporaryDirectory(prefix="chromacord-bench-") as name:
         folder = Path(name)
         tell(f"making {setting.num_frames} frames of {setting.size}")
@@ -69,12 +87,11 @@ def measure_video(setting: Setting, *, tell: Callable[[str], object] | None = No
             "crf": setting.crf,
             "preset": setting.preset,
         }
-        runs: dict[str, list[dict[str, float]]] = {"plain": [], "job": [], "stages": [], "nothing": []}
         for number in range(setting.repeats):
             for job, results in runs.items():
                 tell(f"run {number + 1} of {setting.repeats}: {job}")
                 results.append(_run(job, work))
-    return summarize(setting, runs)
+    return runs
 
 
 def summarize(setting: Setting, runs: dict[str, list[dict[str, float]]]) -> Report:
@@ -91,6 +108,9 @@ def summarize(setting: Setting, runs: dict[str, list[dict[str, float]]]) -> Repo
             "min": round(min(job) - min(plain), 2),
             "median": round(median(job) - median(plain), 2),
         },
+        "overhead_by_plain": round((min(job) - min(plain)) / min(plain), 3),
+        "projected_frames_per_second_on_two_cores": round(2000 / min(job), 1),
+        "seconds_to_first_frame": _spread([run["since_start"] for run in runs["start"]]),
         "stages_cpu_ms_per_frame": {name: _spread([run[name] for run in runs["stages"]]) for name in stages},
         "frames_per_second": round(max(run["frames"] / run["seconds"] for run in runs["job"]), 2),
         "peak_memory_mb": {

@@ -4,9 +4,11 @@ A fresh process has a peak memory of its own, and its CPU time holds all its thr
 """
 
 import json
+import os
 import sys
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,7 +22,7 @@ from chromacord.pipeline.clip import CompositeClip
 from chromacord.pipeline.masks import MaskedFrame
 from chromacord.pipeline.render import Renderer
 from chromacord.pipeline.video import harmonize_video
-from chromacord.types import Frame
+from chromacord.types import Frame, Progress
 
 HELD_BYTES = 300 << 20
 """Memory for the frames that the stages are measured on, so that no decoder runs beside what is measured."""
@@ -66,6 +68,34 @@ def run_plain(work: Work) -> dict[str, float]:
 def run_nothing(work: Work) -> dict[str, float]:  # noqa: ARG001
     """Only import what the job imports: the floor of its memory."""
     return {"frames": 1}
+
+
+class _FirstFrame(Exception):
+    """Raised to stop a job whose first frame is done."""
+
+
+def run_start(work: Work) -> dict[str, float]:
+    """Harmonize the clip up to the first frame that the encoder gets; its second pass begins when all is analysed.
+
+    Returns:
+        Seconds by the wall since this process was started, imports included.
+    """
+
+    def stop(progress: Progress) -> None:
+        if progress.stage == "render":
+            raise _FirstFrame
+
+    with suppress(_FirstFrame):
+        harmonize_video(
+            work.composite,
+            output=work.output,
+            mask=work.mask,
+            method=work.method,
+            encoding=_encoding(work),
+            force=True,
+            progress=stop,
+        )
+    return {"frames": 1, "since_start": seconds_since_start()}
 
 
 def run_stages(work: Work) -> dict[str, float]:
@@ -120,6 +150,12 @@ def _encoding(work: Work) -> Encoding:
     return Encoding(codec="h264", crf=work.crf, preset=work.preset)
 
 
+def seconds_since_start() -> float:
+    """Return how long ago this process was started (Linux: field 22 of /proc/self/stat, after the command's name)."""
+    fields = Path("/proc/self/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    return time.clock_gettime(time.CLOCK_BOOTTIME) - int(fields[19]) / os.sysconf("SC_CLK_TCK")
+
+
 def peak_megabytes() -> float:
     """Return the most memory that this process held (Linux: VmHWM, in units of 10**6 bytes).
 
@@ -135,6 +171,7 @@ JOBS: dict[str, Callable[[Work], dict[str, float]]] = {
     "job": run_job,
     "plain": run_plain,
     "nothing": run_nothing,
+    "start": run_start,
     "stages": run_stages,
 }
 

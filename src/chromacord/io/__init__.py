@@ -16,7 +16,6 @@ from chromacord.io.converting import open_video_sink
 from chromacord.io.image_formats import is_image_name
 from chromacord.io.layers import LayeredSource
 from chromacord.io.patterns import is_image_output, refuse_inputs
-from chromacord.io.sequence import SequenceSink, SequenceSource
 from chromacord.io.video import VideoSource
 from chromacord.types import Size, VideoInfo
 
@@ -49,6 +48,8 @@ def open_source(
     """
     path = Path(path)
     if path.is_dir() or is_image_name(path.name):
+        from chromacord.io.sequence import SequenceSource  # OpenImageIO is 30 MB that videos need not pay
+
         return SequenceSource(path, missing=missing, salvage=salvage, rate=rate)
     if rate is not None:
         raise InputError(f"{path}: a video has its own frame rate; give a rate only for image sequences")
@@ -87,6 +88,8 @@ def open_sink(
     """
     refuse_inputs(path, like, inputs=inputs)
     if is_image_output(path):
+        from chromacord.io.sequence import SequenceSink
+
         _warn_of_unused(encoding)
         return SequenceSink(path, like, force=force, size=size, trimmed=trimmed)
     return open_video_sink(

@@ -23,7 +23,7 @@ from chromacord.io.colorimetry import read_tags
 from chromacord.io.hardware import accelerator
 from chromacord.io.integrity import is_cut_off
 from chromacord.io.pixels import describe, frame_bytes, planar_name, planes_of, to_planar
-from chromacord.io.remux import describe_streams, find_picture, find_timecode
+from chromacord.io.remux import NO_PROBE, describe_streams, find_picture, find_timecode
 from chromacord.io.urls import file_url
 from chromacord.types import Alpha, Frame, PixelFormat, Size, VideoInfo
 
@@ -56,6 +56,7 @@ class VideoSource(FrameSource):
         self._salvage = salvage
         with _open(self._path) as container:
             stream = _picture_stream(container, self._path)
+            self._probed_depth = stream.codec_context.reorder_depth
             first = _first_frame(container, stream, self._path)
             self._has_coded_alpha = _has_coded_alpha(stream)
             self._stated_end = _stated_end(stream)
@@ -83,6 +84,15 @@ class VideoSource(FrameSource):
                 return
             if index >= start:
                 yield self._to_frame(picture, index)
+
+    def _open_again(self) -> InputContainer:
+        """Open the file without decoding its first pictures, where that tells as much as the first time did."""
+        container = _open(self._path, probe=self.info.codec != "h264")
+        if _picture_stream(container, self._path).codec_context.reorder_depth == self._probed_depth:
+            return container
+        # How many pictures the decoder must hold back is not in the stream's header, but was found in the pictures.
+        container.close()
+        return _open(self._path)
 
     def _to_frame(self, picture: av.VideoFrame, index: int) -> Frame:
         if (picture.height, picture.width) != self.info.size:
@@ -119,7 +129,7 @@ class VideoSource(FrameSource):
                 return av.open(file_url(self._path), hwaccel=self._hardware, metadata_errors="replace")
             except (av.error.FFmpegError, OSError, RuntimeError):
                 self._hardware = None  # there is a device, but no driver or no decoder of this kind
-        return _open(self._path)
+        return self._open_again()
 
     def _decoder(self, stream: VideoStream) -> VideoCodecContext:
         decoder = stream.codec_context
@@ -128,7 +138,9 @@ class VideoSource(FrameSource):
             decoder = CodecContext.create("libvpx" if decoder.name == "vp8" else "libvpx-vp9", "r")
         decoder.thread_type = "AUTO"
         picture = frame_bytes(self.info.size, self.info.pixel_format)
-        decoder.thread_count = min(_MAX_THREADS, os.cpu_count() or 1, max(1, _THREADS_BYTES // picture))
+        # Composite and mask are decoded side by side, and others need cores too: more threads only hand over more.
+        cores = (os.cpu_count() or 1) // 2
+        decoder.thread_count = max(1, min(_MAX_THREADS, cores, _THREADS_BYTES // picture))
         return decoder
 
     def _give_time(self, picture: av.VideoFrame, end: Fraction) -> None:
@@ -191,7 +203,7 @@ def _decode(decoder: VideoCodecContext, packet: "Packet[VideoStream] | None") ->
     return sound, False
 
 
-def _open(path: Path) -> InputContainer:
+def _open(path: Path, *, probe: bool = True) -> InputContainer:
     if not path.exists():
         raise MissingFileError(f"{path}: no such file")
     if path.is_dir():
@@ -200,7 +212,7 @@ def _open(path: Path) -> InputContainer:
         raise UnreadableFileError(f"{path}: is empty (0 bytes)")
     try:
         # Metadata in an old encoding must not make a clip unreadable.
-        container = av.open(file_url(path), metadata_errors="replace")
+        container = av.open(file_url(path), options={} if probe else NO_PROBE, metadata_errors="replace")
     except (av.error.FFmpegError, OSError) as error:
         if is_cut_off(path):
             raise TruncatedFileError(

@@ -152,7 +152,7 @@ def load_method(name: str, **options: Any) -> Method:
     if "weights" not in merged and is_without_weights:
         raise InputError(
             f"method {spec.name!r}: there are no weights {_default_weights(method)!r} with this version of chromacord; "
-            "train them with `chromacord train`, or import published ones with `chromacord weights import`, and name the "
+            "train them (`chromacord train`) or import published ones (`chromacord weights import`), and name the "
             f"file: {spec.name}:weights=PATH.safetensors"
         )
     try:

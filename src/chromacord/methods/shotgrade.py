@@ -211,11 +211,10 @@ def _trust(confidence: Tensor, caution: float) -> Tensor:
 
 def _recolored(picture: Tensor, mask: Tensor, lut: Tensor) -> Tensor:
     """Map the pixels of the foreground, and no others: most of a picture is background. Shape (3, H, W)."""
-    inside = mask[0] > 0
-    mapped = picture.clone()
-    colors = apply_lut3d(picture[:, inside][None, :, None], lut[None])
-    mapped[:, inside] = colors[0, :, 0].clamp(0, 1)
-    return mapped
+    inside = (mask.flatten() > 0).nonzero()[:, 0]
+    colors = picture.flatten(1).index_select(1, inside)
+    mapped = apply_lut3d(colors[None, :, None], lut[None])[0, :, 0].clamp(0, 1)
+    return picture.flatten(1).index_copy(1, inside, mapped).view_as(picture)
 
 
 class ShotState(NamedTuple):

@@ -27,15 +27,16 @@ _CONFIG.setProcessorCacheFlags(ocio.PROCESSOR_CACHE_OFF)
 class Grading(Protocol):
     """Maps codes of one format to graded codes of another."""
 
-    def __call__(self, colors: list[FloatArray], box: Box) -> list[FloatArray]:
+    def __call__(self, codes: FloatArray, box: Box) -> FloatArray:
         """Grade a rectangle of a picture.
 
         Args:
-            colors: codes of the three colours; not changed. Shape (height, width) each.
+            codes: of the three colours, and a fourth of no meaning: OpenColorIO is fastest with four. Not changed.
+                Shape (height, width, 4), C-contiguous.
             box: where in the picture the rectangle lies.
 
         Returns:
-            Graded codes of the three colours, not rounded. Shape (height, width) each.
+            Graded codes, not rounded, and a fourth of no meaning. Shape (height, width, 4), C-contiguous.
         """
 
 
@@ -58,13 +59,10 @@ def grading(transform: ColorTransform, source: VideoInfo, target: VideoInfo) -> 
 class _Curve(Protocol):
     """A grade of display-referred R'G'B'."""
 
-    num_channels: int
-    """3, or 4 where a fourth that is not used makes it faster."""
-
     def __call__(self, rgb: FloatArray, box: Box) -> FloatArray:
-        """Map pixels. Shape (height, width, num_channels), C-contiguous, in and out; `rgb` may be overwritten.
+        """Map pixels; the fourth channel has no meaning. Shape (height, width, 4), C-contiguous, in and out.
 
-        Input is clamped to [0, 1]; output is not.
+        Input is clamped to [0, 1]; output is not. `rgb` may be overwritten.
         """
 
 
@@ -73,11 +71,12 @@ class _DisplayGrading:
 
     def __init__(self, curve: _Curve, decode: AffineMap, encode: AffineMap) -> None:
         self._curve = curve
-        self._decode, self._encode = (_matrix(affine, curve.num_channels) for affine in (decode, encode))
+        self._decode, self._encode = _matrix(decode), _matrix(encode)
 
-    def __call__(self, colors: list[FloatArray], box: Box) -> list[FloatArray]:
-        rgb = self._curve(cv2.transform(_interleaved(colors, self._curve.num_channels), self._decode), box)
-        return list(cv2.split(cv2.transform(np.clip(rgb, 0, 1, out=rgb), self._encode)))[:3]
+    def __call__(self, codes: FloatArray, box: Box) -> FloatArray:
+        rgb = self._curve(cv2.transform(codes, self._decode), box)
+        graded: FloatArray = cv2.transform(np.clip(rgb, 0, 1, out=rgb), self._encode)
+        return graded
 
 
 class _LinearGrading:
@@ -87,21 +86,19 @@ class _LinearGrading:
         self, curve: _Curve, source: VideoInfo, target: VideoInfo, decode: AffineMap, encode: AffineMap
     ) -> None:
         self._curve = curve
-        self._decode, self._encode = _matrix(decode, 3), _matrix(encode, 3)
+        self._decode, self._encode = _matrix(decode), _matrix(encode)
         self._from_linear, self._to_linear = source.colorimetry.scene_linear, target.colorimetry.scene_linear
 
-    def __call__(self, colors: list[FloatArray], box: Box) -> list[FloatArray]:
-        light: FloatArray = cv2.transform(_interleaved(colors, 3), self._decode)
+    def __call__(self, codes: FloatArray, box: Box) -> FloatArray:
+        light: FloatArray = cv2.transform(codes, self._decode)[..., :3]
         if not self._from_linear:
             light = display_to_linear(np.clip(light, 0, 1))
         shaped = shape(light)
-        display = shaped.display
-        if self._curve.num_channels == 4:
-            display = np.concatenate([display, display[..., :1]], axis=-1)
-        light = unshape(self._curve(display.copy(), box)[..., :3], shaped)
+        light = unshape(self._curve(_with_fourth(shaped.display), box)[..., :3], shaped)
         if not self._to_linear:
             light = linear_to_display(np.clip(light, 0, 1))
-        return list(cv2.split(cv2.transform(light, self._encode)))
+        graded: FloatArray = cv2.transform(_with_fourth(light), self._encode)
+        return graded
 
 
 def _curve(transform: ColorTransform, size: Size) -> _Curve:
@@ -114,8 +111,6 @@ def _curve(transform: ColorTransform, size: Size) -> _Curve:
 class _Clamp:
     """Changes nothing but what lies outside [0, 1]."""
 
-    num_channels = 3
-
     def __call__(self, rgb: FloatArray, box: Box) -> FloatArray:  # noqa: ARG002
         return np.clip(rgb, 0, 1, out=rgb)
 
@@ -123,10 +118,9 @@ class _Clamp:
 class _GlobalAffine:
     """One 3x4 matrix for the whole picture."""
 
-    num_channels = 3
-
     def __init__(self, transform: AffineField) -> None:
-        self._matrix = transform.parameters[0, :, :, 0, 0].double().numpy()
+        matrix = transform.parameters[0, :, :, 0, 0].double().numpy()
+        self._matrix = _matrix(AffineMap(matrix[:, :3], matrix[:, 3]))
 
     def __call__(self, rgb: FloatArray, box: Box) -> FloatArray:  # noqa: ARG002
         mapped: FloatArray = cv2.transform(np.clip(rgb, 0, 1, out=rgb), self._matrix)
@@ -135,8 +129,6 @@ class _GlobalAffine:
 
 class _Lut:
     """A 3D LUT, interpolated between the four nearest nodes (tetrahedral), as ffmpeg's lut3d does by default."""
-
-    num_channels = 4
 
     def __init__(self, lut: Lut3d) -> None:
         step = ocio.Lut3DTransform(lut.size)
@@ -155,8 +147,6 @@ class _Lut:
 class _Field:
     """An affine field: its matrices are made for the rectangle at hand, never for the whole picture."""
 
-    num_channels = 3
-
     def __init__(self, transform: AffineField, size: Size) -> None:
         # (h, 12 * w) and (12, w) layouts below keep both stretches plain matrix products, which BLAS does fast.
         self._nodes = transform.parameters[0].flatten(0, 1).permute(1, 0, 2).contiguous().numpy()  # (h, 12, w)
@@ -172,8 +162,8 @@ class _Field:
             self._stretched = (self._nodes.reshape(-1, width) @ weights.T).reshape(height, -1)
         rows = stretch_weights(height, self._size.height, box.top, box.bottom)
         field = (rows @ self._stretched).reshape(len(rows), 12, -1)
-        red, green, blue = cv2.split(np.clip(rgb, 0, 1, out=rgb))
-        out = np.empty(rgb.shape, np.float32)
+        red, green, blue, _ = cv2.split(np.clip(rgb, 0, 1, out=rgb))
+        out = np.zeros(rgb.shape, np.float32)
         for channel in range(3):
             a, b, c, d = np.moveaxis(field[:, 4 * channel : 4 * channel + 4], 1, 0)
             out[..., channel] = a * red + b * green + c * blue + d
@@ -198,13 +188,12 @@ def stretch_weights(nodes: int, length: int, start: int, stop: int) -> FloatArra
     return weights
 
 
-def _interleaved(colors: list[FloatArray], num_channels: int) -> FloatArray:
-    merged: FloatArray = cv2.merge([*colors, colors[0]][:num_channels])
-    return merged
+def _with_fourth(rgb: FloatArray) -> FloatArray:
+    return np.concatenate([rgb, rgb[..., :1]], axis=-1)
 
 
-def _matrix(affine: AffineMap, num_channels: int) -> FloatArray:
+def _matrix(affine: AffineMap) -> FloatArray:
     """Return a map as a matrix with an offset column; a fourth channel passes through."""
-    matrix = np.eye(num_channels, num_channels + 1)
+    matrix = np.eye(4, 5)
     matrix[:3, :3], matrix[:3, -1] = affine.matrix, affine.offset
     return matrix.astype(np.float32)

@@ -57,8 +57,8 @@ def thumbnail(frame: Frame, info: VideoInfo, *, width: int = 96) -> FloatArray:
 def scaled(plane: Plane, size: Size) -> FloatArray:
     """Resize one plane: area average when it shrinks, bilinear when it grows.
 
-    Large reductions go by a whole factor first, which OpenCV does ten times faster than by a fraction; the rest
-    is the same average but for the weights of pixels on the border of two cells.
+    Large reductions go by halves first, which OpenCV does twenty times faster than by a fraction; the rest is the same
+    average but for the weights of pixels on the border of two cells.
 
     Args:
         plane: Shape (height, width).
@@ -68,11 +68,12 @@ def scaled(plane: Plane, size: Size) -> FloatArray:
         In the plane's units. Shape (height, width).
     """
     height, width = plane.shape
-    down, right = max(1, height // (2 * size.height)), max(1, width // (2 * size.width))
-    if down * right > 1 and height % down == width % right == 0:
-        plane = cv2.resize(np.ascontiguousarray(plane), (width // right, height // down), interpolation=cv2.INTER_AREA)
+    while height % 2 == width % 2 == 0 and height >= 4 * size.height and width >= 4 * size.width:
+        height, width = height // 2, width // 2
+        halved = cv2.resize(np.ascontiguousarray(plane), (width, height), interpolation=cv2.INTER_AREA)
+        plane = halved.astype(np.float32, copy=False)  # rounding once is enough
     if plane.shape == size:
-        return plane.astype(np.float32)
+        return plane.astype(np.float32, copy=False)
     shrinks = size.height <= plane.shape[0] and size.width <= plane.shape[1]
     method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
     resized: FloatArray = cv2.resize(plane.astype(np.float32), (size.width, size.height), interpolation=method)

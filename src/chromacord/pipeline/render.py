@@ -8,8 +8,9 @@ from collections.abc import Iterator
 
 import cv2
 import numpy as np
+import torch
 
-from chromacord.color.alpha import over, premultiply, unpremultiply
+from chromacord.color.alpha import premultiply, unpremultiply
 from chromacord.color.transforms import ColorTransform, Identity
 from chromacord.io.overlay import block_mean
 from chromacord.pipeline.grading import Grading, grading
@@ -56,7 +57,7 @@ class Renderer:
         return Frame(planes, masked.frame.index, masked.frame.pts, masked.frame.duration, masked.frame.attributes)
 
     def _gradings(self, transform: ColorTransform) -> tuple[Grading, Grading | None]:
-        if self._last is None or self._last[0] is not transform:
+        if self._last is None or not _are_equal(self._last[0], transform):
             source = self._foreground or self._info
             ungraded = grading(Identity.for_frames(1), source, self._info) if self._foreground else None
             self._last = (transform, grading(transform, source, self._info), ungraded)
@@ -87,11 +88,10 @@ class Renderer:
         part = self._aligned(Box(strip.top, strip.left + columns[0], strip.bottom, strip.left + columns[-1] + 1))
         weight = np.ascontiguousarray(weight[:, part.left - strip.left : part.right - strip.left])
         before = unpack(masked.frame.planes, self._info, part)
-        after = self._graded(masked, before, part, grade, ungraded)
+        change = cv2.subtract(self._graded(masked, before, part, grade, ungraded), before)
         weight = self._share(masked, weight, part)
         for number, plane in enumerate(colors):
-            changed = over(after[number], before[number], weight)
-            self._store(plane, changed, before[number], part, is_chroma=number > 0)
+            self._store(plane, premultiply(change[..., number], weight), part, is_chroma=number > 0)
 
     def _share(self, masked: MaskedFrame, weight: FloatArray, part: Box) -> FloatArray:
         """Return how much of the composite's colours is the layer's: all that is seen, over a straight transparency."""
@@ -102,43 +102,46 @@ class Renderer:
         return np.minimum(weight / np.maximum(joined, np.float32(1e-6)), 1)
 
     def _graded(
-        self, masked: MaskedFrame, before: list[FloatArray], part: Box, grade: Grading, ungraded: Grading | None
-    ) -> list[FloatArray]:
-        """Return what the samples of a rectangle would be if all of it were foreground."""
+        self, masked: MaskedFrame, before: FloatArray, part: Box, grade: Grading, ungraded: Grading | None
+    ) -> FloatArray:
+        """Return what the samples of a rectangle would be if all of it were foreground. Shape (height, width, 4)."""
         coverage = alpha_of(masked.frame, self._info, part)
         if masked.foreground is not None and self._foreground is not None and ungraded is not None:
             layer = unpack(masked.foreground.planes, self._foreground, part)
             layer_coverage = alpha_of(masked.foreground, self._foreground, part)
             if layer_coverage is not None:
-                layer = [unpremultiply(plane, layer_coverage) for plane in layer]
-            old, new = ungraded(layer, part), grade(layer, part)
-            return [codes + (b - a) for codes, a, b in zip(before, old, new, strict=True)]
+                layer = unpremultiply(layer, layer_coverage)
+            return before + (grade(layer, part) - ungraded(layer, part))
         if coverage is not None:
-            straight = [unpremultiply(plane, coverage) for plane in before]
-            changed = grade(straight, part)
-            return [codes + premultiply(b - a, coverage) for codes, a, b in zip(before, straight, changed, strict=True)]
+            straight = unpremultiply(before, coverage)
+            return before + premultiply(grade(straight, part) - straight, coverage)
         return grade(before, part)
 
-    def _store(self, plane: Plane, changed: FloatArray, before: FloatArray, strip: Box, *, is_chroma: bool) -> None:
-        """Write changed samples into a plane; of subsampled chroma, add the mean change of the pixels it covers."""
+    def _store(self, plane: Plane, change: FloatArray, strip: Box, *, is_chroma: bool) -> None:
+        """Change the samples of a plane; those of subsampled chroma by the mean change of the pixels they cover."""
         pixel_format = self._info.pixel_format
-        down, right = pixel_format.subsampling if is_chroma and pixel_format.model == "yuv" else (0, 0)
-        part = plane[strip.top >> down : -(-strip.bottom >> down), strip.left >> right : -(-strip.right >> right)]
-        if down or right:
-            changed = part.astype(np.float32) + block_mean(changed - before, (down, right))
-        part[...] = changed if pixel_format.is_float else rounded(changed, pixel_format)
+        shift = pixel_format.subsampling if is_chroma else (0, 0)
+        part = samples(plane, strip, shift)
+        part[...] = changed(part, block_mean(change, shift), pixel_format)
+
+
+def _are_equal(one: ColorTransform, other: ColorTransform) -> bool:
+    return one is other or (one.kind == other.kind and torch.equal(one.parameters, other.parameters))
 
 
 def alpha_of(frame: Frame, info: VideoInfo, part: Box) -> FloatArray | None:
-    """Return the coverage that colours are multiplied by, in [0, 1]; None where they are not multiplied."""
+    """Return the coverage that colours are multiplied by, in [0, 1]; None where they are not multiplied.
+
+    Shape (height, width, 1).
+    """
     if info.pixel_format.alpha is not Alpha.PREMULTIPLIED:
         return None
     alpha = frame.planes[-1][part.top : part.bottom, part.left : part.right]
-    return alpha.astype(np.float32) / np.float32(info.pixel_format.max_code)
+    return alpha[..., None].astype(np.float32) / np.float32(info.pixel_format.max_code)
 
 
-def unpack(planes: tuple[Plane, ...], info: VideoInfo, part: Box) -> list[FloatArray]:
-    """Return the three colour codes of every pixel of a rectangle.
+def unpack(planes: tuple[Plane, ...], info: VideoInfo, part: Box) -> FloatArray:
+    """Return the three colour codes of every pixel of a rectangle, and a fourth of no meaning.
 
     Subsampled chroma is repeated: each sample is then graded with exactly its own colour, and the mean change of the
     pixels that it covers, added back to it, loses nothing of its detail. Grey is repeated for all three.
@@ -149,28 +152,49 @@ def unpack(planes: tuple[Plane, ...], info: VideoInfo, part: Box) -> list[FloatA
         part: aligned to whole chroma samples.
 
     Returns:
-        Three planes. Shape (height, width) each.
+        Shape (height, width, 4), C-contiguous.
     """
-    height, width = part.bottom - part.top, part.right - part.left
-    colors = []
-    for number in range(info.pixel_format.num_colors):
-        down, right = info.pixel_format.subsampling if number else (0, 0)
-        plane = planes[number]
-        codes = plane[part.top >> down : -(-part.bottom >> down), part.left >> right : -(-part.right >> right)]
-        if down or right:
-            size = (codes.shape[1] << right, codes.shape[0] << down)
-            codes = cv2.resize(codes, size, interpolation=cv2.INTER_NEAREST)[:height, :width]
-        colors.append(codes.astype(np.float32))
-    return colors if len(colors) == 3 else [colors[0]] * 3
+    shift = info.pixel_format.subsampling
+    first, *others = (
+        samples(plane, part, shift if number else (0, 0))
+        for number, plane in enumerate(planes[: info.pixel_format.num_colors])
+    )
+    second, third = others or (first, first)
+    if shift == (0, 0):
+        codes = cv2.merge([first, second, third, third])
+    else:
+        small = cv2.merge([second, second, third, third])
+        size = (small.shape[1] << shift[1], small.shape[0] << shift[0])
+        large = cv2.resize(small, size, interpolation=cv2.INTER_NEAREST)
+        codes = np.ascontiguousarray(large[: first.shape[0], : first.shape[1]])
+        cv2.insertChannel(first, codes, 0)
+    packed: FloatArray = codes.astype(np.float32, copy=False)
+    return packed
 
 
-def rounded(codes: FloatArray, pixel_format: PixelFormat) -> Plane:
-    """Round to the nearest code (halves to even) and clamp to what the format holds.
+def samples(plane: Plane, part: Box, shift: tuple[int, int]) -> Plane:
+    """Return a view of the samples of a plane that lie in a rectangle.
 
     Args:
-        codes: of one integer plane. Shape (height, width).
+        plane: of a picture.
+        part: aligned to whole samples.
+        shift: log2 of the plane's step, (vertical, horizontal).
+    """
+    down, right = shift
+    return plane[part.top >> down : -(-part.bottom >> down), part.left >> right : -(-part.right >> right)]
+
+
+def changed(codes: Plane, change: FloatArray, pixel_format: PixelFormat) -> Plane:
+    """Return codes plus a change, rounded to the nearest code (halves to even) and clamped to what the format holds.
+
+    Args:
+        codes: of one plane. Shape (height, width).
+        change: in codes. Shape (height, width).
         pixel_format: of the plane.
     """
+    if pixel_format.is_float:
+        graded: Plane = np.add(codes, change, dtype=np.float32)
+        return graded
     is_byte = pixel_format.depth == 8
-    saturated: Plane = cv2.add(codes, 0.0, dtype=cv2.CV_8U if is_byte else cv2.CV_16U)
+    saturated: Plane = cv2.add(codes, change, dtype=cv2.CV_8U if is_byte else cv2.CV_16U)
     return saturated if is_byte or pixel_format.depth == 16 else np.minimum(saturated, pixel_format.max_code)
