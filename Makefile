@@ -58,7 +58,7 @@ check-speed: $(VENV)/.demo
 bench-methods: $(VENV)/.demo
 	mkdir -p benchmarks/results
 	$(BIN)/chromacord bench methods --frames 8 --repeats 3 --output benchmarks/results/methods_256.json
-	$(BIN)/chromacord bench methods --table 4 --frames 7 --repeats 3 --output benchmarks/results/windows_256.json
+	$(BIN)/chromacord bench methods --table 4 --frames 7 --repeats 2 --output benchmarks/results/windows_256.json
 
 bench-flow: $(VENV)/.demo
 	@test -d "$(FOOTAGE)" || { echo "error: $(FOOTAGE): no such folder; name one with: make FOOTAGE=..." >&2; exit 2; }

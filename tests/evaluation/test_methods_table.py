@@ -1,4 +1,4 @@
-"""The README's table of the paper's systems has the figures that were measured."""
+"""The README's tables of speed have the figures that were measured."""
 
 import json
 from pathlib import Path
@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from chromacord.evaluation.literature import paper_tables
+from chromacord.evaluation.method_speed import window_table
+from chromacord.evaluation.tables import markdown
 from chromacord.methods import METHODS
 
 ROOT = Path(__file__).parents[2]
@@ -32,6 +34,13 @@ def test_a_row_has_the_parameters_and_the_time_that_were_measured(name: str) -> 
     assert multiplications == f"{found['gmac_per_frame']:.1f}"
     assert time == f"{found['cpu_ms_per_frame']['median']:,.0f}"
     assert memory == f"{found['peak_memory_mb']['without_imports']:.0f}"
+
+
+def test_the_readme_shows_the_windows_that_were_measured() -> None:
+    report = json.loads((ROOT / "benchmarks/results/windows_256.json").read_text(encoding="utf-8"))
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    shown = text.partition("<!-- windows:start -->")[2].partition("<!-- windows:end -->")[0]
+    assert shown.strip() == markdown([window_table(report)]).strip()
 
 
 def test_every_method_was_measured() -> None:
