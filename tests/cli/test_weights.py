@@ -44,7 +44,7 @@ def test_imported_weights_harmonize(run: Run, checkpoint: Path, footage: Path, t
         (["--method", "mkl", "--weights", "a"], "method 'mkl': is not learned and takes no weights"),
         (["--method", "issam:weights=b", "--weights", "a"], "method 'issam:weights=b': names its weights already"),
         (["--method", "swan", "--weights", "a"], "there is no method 'swan'"),
-        (["--weights", "no such weights"], "there are no weights 'no such weights'; choose one of shotgrade"),
+        (["--weights", "no such weights"], "there are no weights 'no such weights'; choose one of chen2024, shotgrade"),
         (["--weights", "c:/a.safetensors"], "no option holds a colon"),
     ],
 )

@@ -71,13 +71,16 @@ def test_the_recipes_of_the_project_can_be_read_and_used(path: Path) -> None:
 
 
 def test_weights_are_used_as_their_recipe_trains_them_where_nothing_else_is_said() -> None:
-    """They will ship by the recipe's name: [network] and `side` are what the constructor takes by default."""
+    """They ship by the recipe's name: [network] is what the constructor takes by default.
+
+    They look at the paper's size, twice the one that they were trained at: they do better so.
+    """
     recipe = read_recipe(ROOT / "recipes/chen2024.toml")
     parameters = signature(METHODS[recipe.method]).parameters
     defaults = {name: each.default for name, each in parameters.items()}
     assert defaults["weights"] == recipe.name
     assert {name: defaults[name] for name in recipe.network} == recipe.network
-    assert defaults["working_side"] == recipe.data["side"]
+    assert defaults["working_side"] == 256 == 2 * recipe.data["side"]
 
 
 def test_a_file_that_is_missing_or_no_toml_is_named(tmp_path: Path) -> None:

@@ -42,12 +42,11 @@ def harmonize(
     display = choose_display(log_json=log_json, quiet=quiet)
     with job(display):
         span = options.parse_frames(frames)
-
         from chromacord.io.base import Encoding
         from chromacord.methods import DEFAULT_METHOD, with_weights
         from chromacord.pipeline.video import harmonize_video
 
-        method = method or DEFAULT_METHOD
+        named = method or DEFAULT_METHOD
         summary = harmonize_video(
             composite,
             output=output,
@@ -55,7 +54,7 @@ def harmonize(
             foreground=foreground,
             alpha=alpha,
             background=background,
-            method=method if weights is None else with_weights(method, weights),
+            method=named if weights is None else with_weights(named, weights),
             strength=strength,
             consistency=consistency,
             grade_out=grade_out,

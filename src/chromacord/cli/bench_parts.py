@@ -1,0 +1,99 @@
+"""The parts of `chromacord bench` that measure one thing by itself: methods, the render, flow."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from typer import Option
+
+from chromacord.cli import options
+from chromacord.cli.bench_report import give, tell
+from chromacord.cli.display import choose_display
+from chromacord.cli.job import job
+from chromacord.errors import InputError
+
+
+def methods(
+    *,
+    method: Annotated[str | None, Option(metavar="A,B,C", help="See `chromacord methods`; all, if not given.")] = None,
+    table: Annotated[
+        Literal["4"] | None,
+        Option(help="Instead of --method: the paper's windows of 3, 5 and 7 frames, as its Table 4."),
+    ] = None,
+    frames: Annotated[int, Option(help="Length of the clip that is made.")] = 16,
+    repeats: Annotated[int, Option(help="How often each method is run over the clip.")] = 5,
+    threads: Annotated[int, Option(help="Of torch.")] = 1,
+    device: Annotated[Literal["cpu", "cuda"], Option(help="Where the methods run.")] = "cpu",
+    output: Annotated[Path | None, Option("--output", "-o", help="Also write the JSON to this file.")] = None,
+) -> None:
+    """Measure each method alone at 256x256: CPU and wall time a window and a frame, memory, parameters."""
+    with job(choose_display(quiet=True)):
+        from chromacord.evaluation.method_speed import (
+            TABLE_4_METHODS,
+            MethodSetting,
+            measure_methods,
+            speed_table,
+            window_table,
+        )
+        from chromacord.evaluation.tables import markdown
+        from chromacord.io.staging import check_output
+        from chromacord.methods import METHODS
+
+        if output is not None:
+            check_output(output, force=True)
+        if table is not None and method is not None:
+            raise InputError("--table measures methods of its own; leave out --method")
+        names = options.parse_names(method) if method is not None else tuple(METHODS)
+        chosen = names if table is None else TABLE_4_METHODS
+        report = measure_methods(MethodSetting(chosen, frames, repeats, threads, device), tell=tell)
+        tell(markdown([speed_table(report) if table is None else window_table(report)]).rstrip())
+        give(report, output)
+
+
+def render(
+    *,
+    size: Annotated[Literal["1080p", "4k"], Option(help="Of the frames that are made.")] = "4k",
+    device: Annotated[Literal["cpu", "cuda"], Option(help="Whose renderer is measured.")] = "cpu",
+    foreground: Annotated[float, Option(help="Share of the frame that the mask covers, up to 0.5.")] = 0.25,
+    frames: Annotated[int, Option(help="How many lie in memory.")] = 8,
+    repeats: Annotated[int, Option(help="How often all of them are rendered.")] = 5,
+    output: Annotated[Path | None, Option("--output", "-o", help="Also write the JSON to this file.")] = None,
+) -> None:
+    """Measure transform and blend alone, on frames in memory, against a plain copy of as many bytes."""
+    with job(choose_display(quiet=True)):
+        from chromacord.evaluation.render_speed import RenderSetting, measure_render, render_table
+        from chromacord.evaluation.tables import markdown
+        from chromacord.io.staging import check_output
+
+        if output is not None:
+            check_output(output, force=True)
+        report = measure_render(RenderSetting(size, device, foreground, frames, repeats), tell=tell)
+        tell(markdown([render_table(report)]).rstrip())
+        give(report, output)
+
+
+def flow(
+    *,
+    data: Annotated[Path, Option(help="Folder of clips with masks, with its manifest.csv.")],
+    use: Annotated[str, Option(help="Of the clips in manifest.csv; never those that were trained on.")] = "dev",
+    source: Annotated[
+        str | None, Option(metavar="A,B,C", help="Names, or files of SPyNet's weights; all names, if not given.")
+    ] = None,
+    pairs: Annotated[int, Option(help="Pairs of known flow that are made of the clips' pictures.")] = 64,
+    output: Annotated[Path | None, Option("--output", "-o", help="Also write the JSON to this file.")] = None,
+) -> None:
+    """Measure sources of optical flow at 256x256: error on made pairs, warping error on real frames, CPU time."""
+    with job(choose_display(quiet=True)):
+        from chromacord.evaluation.flow_error import FlowSetting, flow_table, measure_flow
+        from chromacord.evaluation.tables import markdown
+        from chromacord.io.staging import check_output
+        from chromacord.pipeline.prefetch import single_threaded
+
+        if output is not None:
+            check_output(output, force=True)
+        setting = FlowSetting(data, use, num_pairs=pairs)
+        if source is not None:
+            setting = setting._replace(sources=options.parse_names(source))
+        with single_threaded():
+            report = measure_flow(setting, tell=tell)
+        tell(markdown([flow_table(report)]).rstrip())
+        give(report, output)
