@@ -21,7 +21,8 @@ from chromacord.errors import InputError
 from chromacord.layers.pictures import from_signed, to_signed
 from chromacord.layers.pix2pix import MULTIPLE
 from chromacord.layers.verification import Scores, VerifyingDiscriminator
-from chromacord.training.harmonizing import FramesObjective, StageOptions
+from chromacord.training.clips import StageOptions
+from chromacord.training.harmonizing import FramesObjective
 from chromacord.training.losses import gradient_penalty, hinge
 from chromacord.training.objectives import Batch
 from chromacord.training.recipe import Recipe, Stage, check_range

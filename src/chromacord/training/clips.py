@@ -1,10 +1,10 @@
 """What pixel methods learn from: composites made on the fly, or those of HYouTube and iHarmony4."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, Generic, Literal, NamedTuple, Protocol, TypeVar
 
 import torch
 
@@ -17,7 +17,7 @@ from chromacord.data.recorded import RecordedClips, divided_clips
 from chromacord.errors import InputError
 from chromacord.training.grading import GradeData, divided_luts, plain_augmentation
 from chromacord.training.pictures import read_pictures
-from chromacord.training.recipe import check_range
+from chromacord.training.recipe import Recipe, Stage, check_range, parse
 from chromacord.types import Progress, Size
 
 _VALIDATION_SEED = 20
@@ -54,6 +54,46 @@ class ClipData(GradeData):
         for name in ("side", "num_readers", "num_validated"):
             check_range(name, getattr(self, name), 1)
         check_range("mirrored_share", self.mirrored_share, 0, 1)
+
+
+@dataclass(frozen=True)
+class StageOptions:
+    """The options of every stage that learns composites."""
+
+    augmentation: Mapping[str, Any] = field(default_factory=dict)
+    """What this stage draws otherwise than [data.augmentation] says."""
+
+
+Options = TypeVar("Options", bound=StageOptions)
+
+
+class Tables(NamedTuple, Generic[Options]):
+    """What a recipe says of a stage, in parts."""
+
+    data: ClipData
+    augmentation: Augmentation
+    options: Options
+
+
+def read_tables(recipe: Recipe, stage: Stage, options: type[Options], *, where: str) -> Tables[Options]:
+    """Read what a recipe says of the data, of how composites are made, and of a stage.
+
+    Args:
+        recipe: of the run.
+        stage: of the recipe.
+        options: the class of the stage's own.
+        where: names the stage in errors.
+
+    Raises:
+        InputError: a key is missing, unknown, of the wrong type or out of range; names it.
+    """
+    values: dict[str, Any] = dict(recipe.data)
+    drawn = values.pop("augmentation", {})
+    if not isinstance(drawn, Mapping):
+        raise InputError(f"{where} [data]: augmentation must be a table, got {drawn!r}")
+    chosen = parse(options, stage.options, where=f"{where} [stage.options]")
+    augmentation = parse(Augmentation, {**drawn, **chosen.augmentation}, where=f"{where} [data.augmentation]")
+    return Tables(parse(ClipData, values, where=f"{where} [data]"), augmentation, chosen)
 
 
 class ClipSource(Protocol):

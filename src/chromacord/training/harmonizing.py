@@ -5,26 +5,26 @@ absolute error.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from inspect import signature
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 
 from chromacord.color.alpha import over
-from chromacord.data.augment import Augmentation, ClipBatch
+from chromacord.data.augment import ClipBatch
 from chromacord.errors import InputError
 from chromacord.flow.spynet import SHIPPED, SPyNet, load_weights
 from chromacord.layers.pictures import denormalize, normalize
 from chromacord.methods import METHODS
 from chromacord.methods.chen2024_network import middle
 from chromacord.methods.spec import check_options
-from chromacord.training.clips import ClipData, open_sources, validation_windows
+from chromacord.training.clips import StageOptions, open_sources, read_tables, validation_windows
 from chromacord.training.losses import foreground_normalized
 from chromacord.training.objectives import Batch
-from chromacord.training.recipe import Recipe, Stage, parse
+from chromacord.training.recipe import Recipe, Stage
 from chromacord.types import Progress
 
 CLIPS = "harmonize_clips"
@@ -32,14 +32,6 @@ CLIPS = "harmonize_clips"
 
 _VIDEO = "chen2024"
 """The method that has a second stage."""
-
-
-@dataclass(frozen=True)
-class StageOptions:
-    """The options of every stage that learns composites."""
-
-    augmentation: Mapping[str, Any] = field(default_factory=dict)
-    """What this stage draws otherwise than [data.augmentation] says."""
 
 
 @dataclass(frozen=True)
@@ -77,14 +69,6 @@ class ClipsOptions(FramesOptions):
     file or of a published checkpoint, from where the command runs."""
 
 
-class _Tables(NamedTuple):
-    """What a recipe says of a stage, in parts."""
-
-    data: ClipData
-    augmentation: Augmentation
-    options: StageOptions
-
-
 class FramesObjective:
     """Stage 1: FN-MSE of whole pictures, normalised, not laid over their background. See `Objective`."""
 
@@ -107,7 +91,7 @@ class FramesObjective:
             InputError: the folder does not hold what the recipe says, or some stage's weights of flow cannot be used.
         """
         check_flow_weights(recipe)
-        tables = _tables(recipe, stage, self.options_class, where=f"recipe {recipe.name}")
+        tables = read_tables(recipe, stage, self.options_class, where=f"recipe {recipe.name}")
         self._data = tables.data
         self._is_video = recipe.method == _VIDEO
         torch.manual_seed(recipe.seed)
@@ -123,7 +107,7 @@ class FramesObjective:
     @classmethod
     def check(cls, recipe: Recipe, stage: Stage, *, where: str) -> None:
         """Refuse tables of a recipe that cannot be used. See `Objective.check`."""
-        _tables(recipe, stage, cls.options_class, where=where)
+        read_tables(recipe, stage, cls.options_class, where=where)
         if recipe.method not in cls.trains:
             raise InputError(
                 f"{where}: the objective {stage.objective!r} trains {' or '.join(cls.trains)}, not {recipe.method!r}"
@@ -222,7 +206,7 @@ class ClipsObjective(FramesObjective):
         super().check(recipe, stage, where=where)
         if recipe.method != _VIDEO or recipe.network.get("stage", 2) != 2:
             raise InputError(f"{where}: windows are learned by {_VIDEO} with stage 2 alone; set method and [network]")
-        options = _tables(recipe, stage, cls.options_class, where=where).options
+        options = read_tables(recipe, stage, cls.options_class, where=where).options
         assert isinstance(options, ClipsOptions)
         if options.flow_weights != SHIPPED and _flow_weights(recipe, stage) is None:
             raise InputError(
@@ -330,13 +314,3 @@ def _option(recipe: Recipe, name: str) -> Any:
     """Return what [network] says of an option, or the method's constructor."""
     method: Any = METHODS[_VIDEO]
     return recipe.network.get(name, signature(method).parameters[name].default)
-
-
-def _tables(recipe: Recipe, stage: Stage, options: type[StageOptions], *, where: str) -> _Tables:
-    values: dict[str, Any] = dict(recipe.data)
-    drawn = values.pop("augmentation", {})
-    if not isinstance(drawn, Mapping):
-        raise InputError(f"{where} [data]: augmentation must be a table, got {drawn!r}")
-    chosen = parse(options, stage.options, where=f"{where} [stage.options]")
-    augmentation = parse(Augmentation, {**drawn, **chosen.augmentation}, where=f"{where} [data.augmentation]")
-    return _Tables(parse(ClipData, values, where=f"{where} [data]"), augmentation, chosen)

@@ -14,7 +14,8 @@ from chromacord.color.alpha import over
 from chromacord.data.augment import ClipBatch
 from chromacord.errors import InputError
 from chromacord.methods.iih_network import SIDE, IntrinsicPictures
-from chromacord.training.harmonizing import FramesObjective, StageOptions
+from chromacord.training.clips import StageOptions
+from chromacord.training.harmonizing import FramesObjective
 from chromacord.training.objectives import Batch
 from chromacord.training.recipe import Recipe, Stage, check_range
 

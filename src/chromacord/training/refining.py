@@ -1,23 +1,23 @@
 """What CO2Net's refinement learns (Lu et al. 2022, stage 2): its backbone is trained already, and stays as it is."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from chromacord.data.augment import Augmentation, ClipBatch
+from chromacord.data.augment import ClipBatch
 from chromacord.errors import InputError
 from chromacord.methods import METHODS
 from chromacord.methods.co2net import build_backbone
 from chromacord.methods.co2net_network import FUTURE, PAST, CO2NetNetwork
 from chromacord.methods.spec import check_options
-from chromacord.training.clips import ClipData, open_sources, validation_windows
+from chromacord.training.clips import StageOptions, open_sources, read_tables, validation_windows
 from chromacord.training.losses import foreground_normalized
 from chromacord.training.objectives import Batch
-from chromacord.training.recipe import Recipe, Stage, check_range, parse
+from chromacord.training.recipe import Recipe, Stage, check_range
 from chromacord.types import Progress
 
 _METHOD = "co2net"
@@ -27,7 +27,7 @@ _LEAST_AREA = 1.0
 
 
 @dataclass(frozen=True)
-class RefinementOptions:
+class RefinementOptions(StageOptions):
     """The options of a stage that learns the refinement."""
 
     backbone_weights: str | None = None
@@ -36,9 +36,6 @@ class RefinementOptions:
 
     frames: int = 20
     """Of the clips that windows are drawn from, ends and all: HYouTube's have as many."""
-
-    augmentation: Mapping[str, Any] = field(default_factory=dict)
-    """What this stage draws otherwise than [data.augmentation] says."""
 
     def __post_init__(self) -> None:
         """Refuse clips without frames.
@@ -67,7 +64,7 @@ class RefinementObjective:
             InputError: the folder does not hold what the recipe says, or the backbone's weights cannot be used.
         """
         where = f"recipe {recipe.name}"
-        self._data, augmentation, self._options = _tables(recipe, stage, where=where)
+        self._data, augmentation, self._options = read_tables(recipe, stage, RefinementOptions, where=where)
         self._backbone, self._width = str(recipe.network.get("backbone", "issam")), recipe.network.get("width")
         torch.manual_seed(recipe.seed)
         self.module = _network(recipe)
@@ -83,7 +80,7 @@ class RefinementObjective:
     @classmethod
     def check(cls, recipe: Recipe, stage: Stage, *, where: str) -> None:
         """Refuse tables of a recipe that cannot be used. See `Objective.check`."""
-        _, _, options = _tables(recipe, stage, where=where)
+        _, _, options = read_tables(recipe, stage, RefinementOptions, where=where)
         if recipe.method != _METHOD:
             raise InputError(f"{where}: the objective {stage.objective!r} trains {_METHOD}, not {recipe.method!r}")
         fixed = [name for name in ("weights", "backbone_weights", "working_side", "hop") if name in recipe.network]
@@ -172,14 +169,3 @@ def _network(recipe: Recipe) -> CO2NetNetwork:
     method: Any = METHODS[_METHOD](weights=None, **recipe.network)  # type: ignore[call-arg]
     network: CO2NetNetwork = method.network
     return network
-
-
-def _tables(recipe: Recipe, stage: Stage, *, where: str) -> tuple[ClipData, Augmentation, RefinementOptions]:
-    """Return what a recipe says of the data, of how composites are made, and of the stage."""
-    values: dict[str, Any] = dict(recipe.data)
-    drawn = values.pop("augmentation", {})
-    if not isinstance(drawn, Mapping):
-        raise InputError(f"{where} [data]: augmentation must be a table, got {drawn!r}")
-    options = parse(RefinementOptions, stage.options, where=f"{where} [stage.options]")
-    augmentation = parse(Augmentation, {**drawn, **options.augmentation}, where=f"{where} [data.augmentation]")
-    return parse(ClipData, values, where=f"{where} [data]"), augmentation, options
