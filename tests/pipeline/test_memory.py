@@ -76,8 +76,9 @@ def peak(folder: Path, num_frames: int) -> dict[str, float]:
 def test_memory_of_a_4k_clip_does_not_grow_with_its_length(tmp_path: Path) -> None:
     make_footage(tmp_path, Size(2160, 3840))
     short, long = peak(tmp_path, 50), peak(tmp_path, 500)
-    assert long["whole"] <= 1.05 * short["whole"], (short, long)
-    assert long["whole"] < 1500
+    # 450 more frames of 12 MB each; runs of one length differ by 30 MB, since threads fill their queues or do not.
+    assert long["whole"] <= short["whole"] + 60, (short, long)
+    assert long["whole"] < 900
 
 
 @pytest.mark.slow

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from chromacord.color.transforms import ColorTransform, Identity
+from chromacord.pipeline.chroma_grid import aligned, chroma_grid
 from chromacord.pipeline.device_blend import Blend, Blocks, Fused, Gradings, Weights, blend
 from chromacord.pipeline.device_grading import DeviceGrading
 from chromacord.pipeline.masks import MaskedFrame
@@ -68,8 +69,7 @@ class DeviceRenderer:
         self._left = fuse_after
         self._info, self._foreground, self._device = info, foreground, device
         layers = (info,) if foreground is None else (info, foreground)
-        down, right = zip(*(layer.pixel_format.subsampling for layer in layers), strict=True)
-        self._grid = (max(down), max(right))
+        self._grid = chroma_grid(layers)
         self._outward, self._homeward = StagingBuffer(device), StagingBuffer(device)
         self._last: tuple[ColorTransform, DeviceGrading, DeviceGrading | None] | None = None
 
@@ -99,7 +99,7 @@ class DeviceRenderer:
             masked: with a mask that is usable.
         """
         assert masked.mask.box is not None, "an empty mask has no box"
-        box, (down, right) = self._aligned(masked.mask.box), self._grid
+        box, (down, right) = aligned(masked.mask.box, self._grid, self._info.size), self._grid
         blocks = Size(-(-(box.bottom - box.top) >> down), -(-(box.right - box.left) >> right))
         padded = Size(blocks.height << down, blocks.width << right)
         layer = masked.foreground if self._foreground is not None else None
@@ -174,13 +174,6 @@ class DeviceRenderer:
                 ungraded = DeviceGrading(Identity.for_frames(1), source, self._info, self._device)
             self._last = (transform, DeviceGrading(transform, source, self._info, self._device), ungraded)
         return self._last[1:]
-
-    def _aligned(self, box: Box) -> Box:
-        """Widen a box to whole chroma samples of every layer; at the picture's far edges samples may be cut."""
-        down, right = self._grid
-        height, width = self._info.size
-        bottom, stop = -(-box.bottom >> down << down), -(-box.right >> right << right)
-        return Box(box.top >> down << down, box.left >> right << right, min(height, bottom), min(width, stop))
 
     def _counts(self, info: VideoInfo, *, under_layer: bool = False) -> tuple[int, ...]:
         """Return which planes of a picture count: its colours, and alpha where `blend` looks at it."""

@@ -13,6 +13,7 @@ import torch
 from chromacord.color.alpha import premultiply, unpremultiply
 from chromacord.color.transforms import ColorTransform, Identity
 from chromacord.io.overlay import block_mean
+from chromacord.pipeline.chroma_grid import aligned, chroma_grid
 from chromacord.pipeline.grading import Grading, grading
 from chromacord.pipeline.masks import MaskedFrame
 from chromacord.types import Alpha, Box, FloatArray, Frame, PixelFormat, Plane, VideoInfo
@@ -34,8 +35,7 @@ class Renderer:
         self._info = info
         self._foreground = foreground
         layers = (info,) if foreground is None else (info, foreground)
-        down, right = zip(*(layer.pixel_format.subsampling for layer in layers), strict=True)
-        self._grid = (max(down), max(right))
+        self._grid = chroma_grid(layers)
         self._last: tuple[ColorTransform, Grading, Grading | None] | None = None
 
     def render(self, masked: MaskedFrame, transform: ColorTransform | None) -> Frame:
@@ -65,18 +65,11 @@ class Renderer:
 
     def _strips(self, box: Box) -> Iterator[Box]:
         """Cut a box into strips of rows, aligned to whole chroma samples."""
-        whole = self._aligned(box)
+        whole = aligned(box, self._grid, self._info.size)
         down = self._grid[0]
         rows = -(-max(1, STRIP_PIXELS // (whole.right - whole.left)) >> down << down)
         for start in range(whole.top, whole.bottom, rows):
             yield Box(start, whole.left, min(start + rows, whole.bottom), whole.right)
-
-    def _aligned(self, box: Box) -> Box:
-        """Widen a box to whole chroma samples of every layer; at the picture's far edges samples may be cut."""
-        down, right = self._grid
-        height, width = self._info.size
-        bottom, stop = -(-box.bottom >> down << down), -(-box.right >> right << right)
-        return Box(box.top >> down << down, box.left >> right << right, min(height, bottom), min(width, stop))
 
     def _render_strip(
         self, masked: MaskedFrame, colors: list[Plane], strip: Box, grade: Grading, ungraded: Grading | None
@@ -85,7 +78,8 @@ class Renderer:
         columns = np.flatnonzero(weight.any(axis=0))
         if not len(columns):
             return
-        part = self._aligned(Box(strip.top, strip.left + columns[0], strip.bottom, strip.left + columns[-1] + 1))
+        covered = Box(strip.top, strip.left + columns[0], strip.bottom, strip.left + columns[-1] + 1)
+        part = aligned(covered, self._grid, self._info.size)
         weight = np.ascontiguousarray(weight[:, part.left - strip.left : part.right - strip.left])
         before = unpack(masked.frame.planes, self._info, part)
         change = cv2.subtract(self._graded(masked, before, part, grade, ungraded), before)

@@ -1,0 +1,27 @@
+"""The grid of whole chroma samples that boxes are cut along, for both renderers."""
+
+from collections.abc import Sequence
+
+from chromacord.types import Box, Size, VideoInfo
+
+Grid = tuple[int, int]
+"""Powers of two: how many rows and columns of pixels share a chroma sample, of the coarsest layer."""
+
+
+def chroma_grid(layers: Sequence[VideoInfo]) -> Grid:
+    """Return the grid that fits every layer."""
+    down, right = zip(*(layer.pixel_format.subsampling for layer in layers), strict=True)
+    return max(down), max(right)
+
+
+def aligned(box: Box, grid: Grid, size: Size) -> Box:
+    """Widen a box to whole chroma samples; at the picture's far edges samples may be cut.
+
+    Args:
+        box: in pixels.
+        grid: of `chroma_grid`.
+        size: of the picture.
+    """
+    down, right = grid
+    bottom, stop = -(-box.bottom >> down << down), -(-box.right >> right << right)
+    return Box(box.top >> down << down, box.left >> right << right, min(size.height, bottom), min(size.width, stop))
