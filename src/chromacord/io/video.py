@@ -13,6 +13,7 @@ import av.error
 from av.codec.context import CodecContext
 from av.container import InputContainer
 from av.packet import Packet
+from av.sidedata.sidedata import SideDataContainer
 from av.sidedata.sidedata import Type as SideDataType
 from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
@@ -287,7 +288,9 @@ def _read_info(
 
 
 def _hdr_metadata(picture: av.VideoFrame) -> tuple[str, ...]:
-    side_data: Any = picture.side_data  # PyAV's stub has names for its keys, which are numbers
+    # Not `picture.side_data`: that and the picture would hold each other, and 12 MB at 4K, until garbage is collected.
+    container: Any = SideDataContainer  # PyAV's stub lacks its argument, and has names for keys, which are numbers
+    side_data = container(picture)
     return tuple(name for kind, name in _HDR_METADATA.items() if side_data.get(kind) is not None)
 
 
