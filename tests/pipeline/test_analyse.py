@@ -9,7 +9,8 @@ from torch import Tensor
 
 from chromacord.color.transforms import AffineField, Lut3d
 from chromacord.methods.base import Method, Prediction, State, Window
-from chromacord.pipeline.analyse import analyse, working_size
+from chromacord.pipeline.analyse import analyse
+from chromacord.pipeline.look import working_size
 from chromacord.pipeline.masks import MaskedFrame
 from chromacord.types import Frame, PixelFormat, Size
 

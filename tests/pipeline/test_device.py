@@ -11,7 +11,7 @@ from tests.pipeline.test_device_render import CPU
 from tests.pipeline.test_render import FORMATS, describe
 
 import chromacord as cc
-from chromacord.pipeline import analyse, job
+from chromacord.pipeline import job, look
 from chromacord.pipeline.device import find_device, full_precision, open_renderer
 from chromacord.pipeline.device_proxy import device_proxy, device_weights
 from chromacord.pipeline.device_render import DeviceRenderer
@@ -24,7 +24,7 @@ def through_torch(monkeypatch: pytest.MonkeyPatch) -> None:
         job, "open_renderer", lambda info, foreground, device: DeviceRenderer(info, foreground, device=CPU)
     )
     monkeypatch.setattr(
-        analyse,
+        look,
         "_proxies",
         lambda frame, mask, info, size, device: (device_proxy(frame, info, size, CPU), device_weights(mask, size, CPU)),
     )

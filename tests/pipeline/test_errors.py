@@ -190,7 +190,7 @@ def running(footage: Path, out: Path, *, before: str = "") -> subprocess.Popen[s
         {before}
         from chromacord.pipeline.video import harmonize_video
         def slowly(progress):
-            if progress.stage == "render":
+            if progress.stage == "render" and progress.done:
                 print("rendering", flush=True)
                 time.sleep(60)
         harmonize_video({str(footage / "comp.mp4")!r}, mask={str(footage / "mask.mkv")!r}, output={str(out)!r},

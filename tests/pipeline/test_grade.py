@@ -1,4 +1,5 @@
 import math
+from collections.abc import Iterator
 from fractions import Fraction
 
 import pytest
@@ -67,7 +68,7 @@ def test_one_grade_a_shot_is_the_mean_by_evidence() -> None:
 
 def test_smoothing_is_a_raised_cosine_over_neighbours() -> None:
     keys = keys_of(dict.fromkeys(range(0, 96, 4), 0.0) | {48: 1.0})
-    smooth = steady(keys, "smooth", RATE)
+    smooth = list(steady(keys, "smooth", RATE))
     reach = SMOOTHING_SECONDS * 24
     weights = [1 + math.cos(math.pi * k / reach) for k in range(-20, 24, 4)]
     assert value_of(smooth[12].transform) == pytest.approx(2 / sum(weights), rel=1e-4)
@@ -85,7 +86,29 @@ def test_smoothing_takes_flicker_away_and_keeps_slow_changes() -> None:
 
 def test_frame_consistency_changes_nothing() -> None:
     keys = keys_of({0: 0.1, 1: 0.9})
-    assert steady(keys, "frame", RATE) is keys
+    assert tuple(steady(keys, "frame", RATE)) == keys
+
+
+def test_a_key_is_given_as_soon_as_its_neighbours_are_known() -> None:
+    asked = []
+
+    def source() -> Iterator[Key]:
+        for key in keys_of(dict.fromkeys(range(0, 200, 4), 0.1)):
+            asked.append(key.index)
+            yield key
+
+    for key in steady(source(), "smooth", RATE):
+        assert asked[-1] == min(key.index + 24, 196)
+
+
+def test_smoothing_in_turn_is_that_of_all_keys_at_once() -> None:
+    values = {4 * n + n % 3: math.sin(n) for n in range(40)}
+    keys, reach = keys_of(values), SMOOTHING_SECONDS * 24
+    for key, smooth in zip(keys, steady(iter(keys), "smooth", RATE), strict=True):
+        near = [other for other in keys if abs(other.index - key.index) < reach]
+        weights = [0.5 * (1 + math.cos(math.pi * (other.index - key.index) / reach)) for other in near]
+        mean = sum(w * value_of(other.transform) for w, other in zip(weights, near, strict=True)) / sum(weights)
+        assert value_of(smooth.transform) == pytest.approx(mean, abs=1e-6)
 
 
 def test_luts_are_the_shots_means_with_their_strength() -> None:

@@ -8,7 +8,7 @@ from tests.pipeline.footage import decoded, disc, make_composite, make_mask
 
 from chromacord.errors import OutputExistsError
 from chromacord.io import open_source
-from chromacord.pipeline.job import clip_name
+from chromacord.pipeline.outputs import clip_name
 from chromacord.pipeline.video import harmonize_video
 from chromacord.types import Progress
 

@@ -359,8 +359,6 @@ def test_progress_is_told_as_readable_lines(tmp_path: Path) -> None:
     told = []
     composite, mask = make_composite(tmp_path / "comp.mkv", codec="ffv1"), make_mask(tmp_path / "mask.mkv")
     harmonize_video(composite, mask=mask, output=tmp_path / "out.mkv", progress=told.append)
-    assert [(progress.stage, progress.done) for progress in told if progress.done == 8] == [
-        ("analyse", 8),
-        ("render", 8),
-    ]
+    assert {progress.stage for progress in told} == {"render"}
+    assert (told[0].done, told[1].done, told[-1].done) == (0, 1, 8)
     assert str(told[-1]).startswith("render 8/8 frames")

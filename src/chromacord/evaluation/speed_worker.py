@@ -75,14 +75,14 @@ class _FirstFrame(Exception):
 
 
 def run_start(work: Work) -> dict[str, float]:
-    """Harmonize the clip up to the first frame that the encoder gets; its second pass begins when all is analysed.
+    """Harmonize the clip up to the first frame that the encoder gets, for which some frames after it are analysed.
 
     Returns:
         Seconds by the wall since this process was started, imports included.
     """
 
     def stop(progress: Progress) -> None:
-        if progress.stage == "render":
+        if progress.stage == "render" and progress.done:
             raise _FirstFrame
 
     with suppress(_FirstFrame):

@@ -1,9 +1,9 @@
-"""Pass 1: look at a few frames a second, small, and decide the grade."""
+"""Analysis: look at a few frames a second, small, and decide the grade."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
-from itertools import groupby, pairwise
+from itertools import chain, groupby, pairwise
 from operator import itemgetter
 
 import torch
@@ -13,19 +13,11 @@ from chromacord.color.fitting import fit_affine_field, fit_gains, fit_lut3d
 from chromacord.color.transforms import ColorTransform
 from chromacord.methods.base import Method, State
 from chromacord.pipeline.device import CPU, full_precision
-from chromacord.pipeline.device_proxy import device_proxy, device_weights
 from chromacord.pipeline.grade import Consistency, Grade, Key, Shot, steady
-from chromacord.pipeline.masks import Mask, MaskedFrame
-from chromacord.pipeline.proxy import proxy, thumbnail
-from chromacord.pipeline.shots import split_shots
-from chromacord.pipeline.windows import windows
-from chromacord.types import Frame, Size, VideoInfo
-
-ANALYSIS_RATE = 6
-"""Frames a second that are looked at: the spacing of HYouTube, which methods are trained on."""
-
-ANY_SIZE = 160
-"""Longer side of the proxy for methods that take any size: statistics of colour and light need no more."""
+from chromacord.pipeline.look import Observation, Seen, look
+from chromacord.pipeline.masks import MaskedFrame
+from chromacord.pipeline.windows import WindowOf, windows
+from chromacord.types import VideoInfo
 
 FITS: dict[str, Callable[[Tensor, Tensor, Tensor], ColorTransform]] = {
     "lut3d": fit_lut3d,
@@ -33,22 +25,6 @@ FITS: dict[str, Callable[[Tensor, Tensor, Tensor], ColorTransform]] = {
     "field": fit_affine_field,
 }
 """What explains a method's pixels, by `Method.fitted`."""
-
-
-@dataclass(frozen=True)
-class Observation:
-    """What a method sees of one frame."""
-
-    index: int
-    shot: int
-    composite: Tensor
-    """RGB in [0, 1]. Shape (3, H, W)."""
-
-    mask: Tensor
-    """Shape (1, H, W)."""
-
-    weight: float
-    """Share of the picture that is foreground."""
 
 
 @dataclass
@@ -65,6 +41,17 @@ class Tally:
     num_empty: int = 0
     num_full: int = 0
     num_analysed: int = 0
+
+    def count(self, seen: Seen) -> None:
+        """Count the next frame."""
+        if not self.num_frames:
+            self.first = seen.index
+        if seen.shot == len(self.starts):
+            self.starts.append(seen.index)
+        self.num_frames += 1
+        self.num_empty += seen.is_empty
+        self.num_full += seen.is_full
+        self.num_analysed += seen.observation is not None
 
 
 def analyse(
@@ -92,85 +79,66 @@ def analyse(
         The grade, and what was counted.
     """
     tally = Tally()
-    decided = decide_all(frames, info, method, tally, consistency=consistency, exportable=exportable, device=device)
-    keys = {
-        shot: steady(tuple(key for _, key in members), consistency, info.rate)
-        for shot, members in groupby(decided, key=itemgetter(0))
-    }
+    seen = look(frames, info, method, consistency=consistency, device=device)
+    decided = decide_all(
+        seen, method, tally, consistency=consistency, rate=info.rate, exportable=exportable, device=device
+    )
+    return assemble(decided, tally, name=name, consistency=consistency, rate=info.rate), tally
+
+
+def assemble(
+    decided: Iterable[tuple[int, Key]], tally: Tally, *, name: str, consistency: Consistency, rate: Fraction
+) -> Grade:
+    """Put a clip's keys together, once all of its frames have gone by.
+
+    Args:
+        decided: the keys of all shots, each with its shot's number, in order.
+        tally: is complete when `decided` has ended.
+        name: the method's.
+        consistency: of the keys.
+        rate: frames a second.
+    """
+    keys = {shot: tuple(key for _, key in members) for shot, members in groupby(decided, key=itemgetter(0))}
     end = tally.first + tally.num_frames
     bounds = enumerate(pairwise([*tally.starts, end]))
     shots = tuple(Shot(start, stop, keys.get(number, ())) for number, (start, stop) in bounds)
-    return Grade(shots, name, consistency, info.rate, end), tally
+    return Grade(shots, name, consistency, rate, end)
 
 
 def decide_all(
-    frames: Iterable[MaskedFrame],
-    info: VideoInfo,
+    seen: Iterable[Seen],
     method: Method,
     tally: Tally,
     *,
     consistency: Consistency,
+    rate: Fraction,
     exportable: bool = False,
     device: torch.device = CPU,
 ) -> Iterator[tuple[int, Key]]:
-    """Iterate over the shots' numbers and their keys, not yet smoothed, reading no more frames than needed.
+    """Iterate over the keys, each with its shot's number, reading no more frames than each needs.
 
     Args:
-        frames: all frames in order.
-        info: of the composite.
+        seen: what `look` gives of all frames.
         method: decides.
         tally: is filled while the frames go by.
-        consistency: "frame" looks at every frame.
+        consistency: how steady the keys shall be.
+        rate: frames a second.
         exportable: decide only what a LUT can hold.
         device: the method is moved there.
     """
     method = method.to(device)
-    step = 1 if consistency == "frame" else step_between_keys(info.rate)
-    seen = observe(frames, info, working_size(method, info), step, tally, device)
-    for shot, members in groupby(seen, key=lambda observation: observation.shot):
-        for key in decide(members, method, exportable=exportable):
+    for shot, members in groupby(_observations(seen, tally), key=lambda observation: observation.shot):
+        for key in steady(decide(members, method, exportable=exportable), consistency, rate):
             yield shot, key
 
 
-def observe(
-    frames: Iterable[MaskedFrame], info: VideoInfo, size: Size, step: int, tally: Tally, device: torch.device = CPU
-) -> Iterator[Observation]:
-    """Iterate over what the method shall see: every `step`-th frame of a shot, or the next one with a usable mask.
-
-    Args:
-        frames: all frames in order.
-        info: of the composite.
-        size: of the proxies.
-        step: in frames, 1 or more.
-        tally: is filled while the frames go by.
-        device: where the proxies are made.
-    """
-    due, last_shot = 0, -1
-    for (frame, mask, _), shot in split_shots(frames, lambda item: thumbnail(item.frame, info), info.rate):
-        if not tally.num_frames:
-            tally.first = frame.index
-        if shot != last_shot:
-            due, last_shot = frame.index, shot
-            tally.starts.append(frame.index)
-        tally.num_frames += 1
-        tally.num_empty += mask.box is None
-        tally.num_full += mask.is_full
-        if mask.is_usable and frame.index >= due:
-            due = frame.index + step
-            tally.num_analysed += 1
-            rgb, weights = _proxies(frame, mask, info, size, device)
-            yield Observation(frame.index, shot, rgb, weights, float(weights.mean()))
+def _observations(seen: Iterable[Seen], tally: Tally) -> Iterator[Observation]:
+    for each in seen:
+        tally.count(each)
+        if each.observation is not None:
+            yield each.observation
 
 
-def _proxies(frame: Frame, mask: Mask, info: VideoInfo, size: Size, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Return a frame and its mask, small. Shape (3, H, W), (1, H, W)."""
-    if device.type != "cpu":
-        return device_proxy(frame, info, size, device), device_weights(mask, size, device)
-    rgb = torch.from_numpy(proxy(frame, info, size)).permute(2, 0, 1).contiguous()
-    return rgb, torch.from_numpy(mask.scaled(size))[None]
-
-
-@torch.inference_mode()
 def decide(observations: Iterable[Observation], method: Method, *, exportable: bool = False) -> Iterator[Key]:
     """Run a method over one shot.
 
@@ -179,40 +147,37 @@ def decide(observations: Iterable[Observation], method: Method, *, exportable: b
         method: decides.
         exportable: give only global transforms.
     """
-    fit = FITS["lut3d" if exportable and method.fitted == "field" else method.fitted]
     state: State = None
-    for items, hop in windows(observations, method.window):
-        composite = torch.stack([item.composite for item in items])
-        mask = torch.stack([item.mask for item in items])
-        with full_precision():
-            prediction = method(composite[None], mask[None], state)
-            state = prediction.state
-            past = method.window.past
-            center = slice(past, past + method.window.hop)
-            transform = prediction.transform
-            if transform is None or (exportable and not transform.is_global):
-                transform = fit(composite[center], prediction.harmonized.flatten(0, 1), mask[center])
-        for number, item in enumerate(hop):
-            one = transform.with_parameters(transform.parameters[number : number + 1].to(CPU, copy=True))
-            if prediction.confidence is None:
-                yield Key(item.index, item.weight, one)
-            else:
-                confidence = float(prediction.confidence[number])
-                yield Key(item.index, item.weight * confidence, one, confidence)
+
+    def decide_window(window: WindowOf[Observation]) -> list[Key]:
+        nonlocal state
+        keys, state = _decide_window(window, method, state, exportable=exportable)
+        return keys
+
+    # While a key waits to be asked for, nothing holds on to its window's pictures.
+    return chain.from_iterable(map(decide_window, windows(observations, method.window)))
 
 
-def step_between_keys(rate: Fraction) -> int:
-    """Return how many frames lie between two that are looked at.
-
-    Args:
-        rate: frames a second.
-    """
-    return max(1, round(rate / ANALYSIS_RATE))
-
-
-def working_size(method: Method, info: VideoInfo) -> Size:
-    """Return the size of proxies for a method: its own, or one that keeps the picture's shape."""
-    if method.working_size is not None:
-        return method.working_size
-    scale = min(1.0, ANY_SIZE / max(info.size))
-    return Size(max(1, round(info.size.height * scale)), max(1, round(info.size.width * scale)))
+@torch.inference_mode()
+def _decide_window(
+    window: WindowOf[Observation], method: Method, state: State, *, exportable: bool
+) -> tuple[list[Key], State]:
+    composite = torch.stack([item.composite for item in window.items])
+    mask = torch.stack([item.mask for item in window.items])
+    past, hop = method.window.past, method.window.hop
+    with full_precision():
+        prediction = method(composite[None], mask[None], state)
+        transform = prediction.transform
+        if transform is None or (exportable and not transform.is_global):
+            fit = FITS["lut3d" if exportable and method.fitted == "field" else method.fitted]
+            center = slice(past, past + hop)
+            transform = fit(composite[center], prediction.harmonized.flatten(0, 1), mask[center])
+    keys = []
+    for number, item in enumerate(window.hop):
+        one = transform.with_parameters(transform.parameters[number : number + 1].to(CPU, copy=True))
+        if prediction.confidence is None:
+            keys.append(Key(item.index, item.weight, one))
+        else:
+            confidence = float(prediction.confidence[number])
+            keys.append(Key(item.index, item.weight * confidence, one, confidence))
+    return keys, prediction.state

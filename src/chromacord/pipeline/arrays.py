@@ -1,7 +1,5 @@
-"""The same two passes for pictures that are already in memory: arrays in, arrays out, from any source."""
+"""The same for pictures that are already in memory: arrays in, arrays out, from any source."""
 
-import math
-from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from itertools import chain, tee
@@ -10,15 +8,15 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
-from chromacord.color.transforms import ColorTransform
 from chromacord.errors import InputError, MismatchError, NonFiniteError
 from chromacord.methods import load_method
 from chromacord.methods.base import Method
-from chromacord.pipeline.analyse import Tally, decide_all, step_between_keys
+from chromacord.pipeline.analyse import Tally, decide_all
 from chromacord.pipeline.device import Device, find_device, open_renderer
-from chromacord.pipeline.grade import SMOOTHING_SECONDS, Consistency, Key, Shot, check_consistency, steady
+from chromacord.pipeline.grade import Consistency, check_consistency
+from chromacord.pipeline.look import look
+from chromacord.pipeline.lookahead import LookAhead
 from chromacord.pipeline.masks import Mask, MaskedFrame
 from chromacord.types import Colorimetry, Frame, PixelFormat, Size, VideoInfo
 
@@ -68,61 +66,15 @@ def harmonize_frames(
     info = _describe(np.asarray(first[0]), Fraction(rate).limit_denominator(1001))
     masked_frames = (_masked_frame(index, *pair, info) for index, pair in enumerate(chain([first], source)))
     ahead, behind = tee(masked_frames)  # holds just the frames between the one analysed and the one rendered
-    shots = _ShotsAhead(ahead, info, loaded, consistency, strength, place)
+    tally = Tally()
+    seen = look(ahead, info, loaded, consistency=consistency, device=place)
+    decided = decide_all(seen, loaded, tally, consistency=consistency, rate=info.rate, device=place)
+    grade = LookAhead(decided, tally, consistency=consistency, strength=strength)
     renderer = open_renderer(info, device=place)
     for masked in behind:
-        transform = shots.at(masked.frame.index) if masked.mask.is_usable else None
+        transform = grade.at(masked.frame.index) if masked.mask.is_usable else None
         rendered = renderer.render(masked, transform)
         yield _as_given(rendered) if rendered is not masked.frame else np.array(rendered.attributes)
-
-
-class _ShotsAhead:
-    """The grade around one frame after another, decided just far enough ahead."""
-
-    def __init__(
-        self,
-        frames: Iterable[MaskedFrame],
-        info: VideoInfo,
-        method: Method,
-        consistency: Consistency,
-        strength: float,
-        device: torch.device,
-    ) -> None:
-        self._tally = Tally()
-        self._keys = decide_all(frames, info, method, self._tally, consistency=consistency, device=device)
-        self._known: list[tuple[int, Key]] = []
-        self._consistency, self._rate, self._strength = consistency, info.rate, strength
-        # A frame lies between two keys a step apart, and each of them is smoothed with its neighbours within reach.
-        reach = math.ceil(SMOOTHING_SECONDS * info.rate) + step_between_keys(info.rate)
-        self._needed = reach if consistency == "smooth" else 0
-        self._shot: tuple[int, int, Shot] | None = None
-
-    def at(self, index: int) -> ColorTransform | None:
-        """Return the transform of a frame; indices must not fall."""
-        ended = False
-        while not ended and not self._is_known(index):
-            decided = next(self._keys, None)
-            ended = decided is None
-            if decided is not None:
-                self._known.append(decided)
-        number = bisect_right(self._tally.starts, index) - 1
-        oldest = 0 if self._consistency == "shot" else index - self._needed - 1
-        self._known = [(shot, key) for shot, key in self._known if shot >= number and key.index >= oldest]
-        keys = tuple(key for shot, key in self._known if shot == number)
-        if self._shot is None or self._shot[:2] != (number, len(keys)) or self._consistency != "shot":
-            steadied = steady(keys, self._consistency, self._rate)
-            shot = Shot(self._tally.starts[number], index + 1, steadied, self._strength)
-            self._shot = (number, len(keys), shot)
-        return self._shot[2].at(index)
-
-    def _is_known(self, index: int) -> bool:
-        """Whether every key that the frame's grade depends on has been decided."""
-        if not self._known or self._tally.num_frames <= index:
-            return False
-        shot, key = self._known[-1]
-        if shot > bisect_right(self._tally.starts, index) - 1:
-            return True
-        return self._consistency != "shot" and key.index >= index + self._needed
 
 
 def _describe(composite: Array, rate: Fraction) -> VideoInfo:

@@ -13,7 +13,7 @@ from chromacord.types import Frame, VideoInfo
 
 
 class MaskedClip(Protocol):
-    """What both passes read."""
+    """What analysis and render read."""
 
     info: VideoInfo
     """Of the composite; the output follows it."""
@@ -26,6 +26,12 @@ class MaskedClip(Protocol):
 
     def frames(self, start: int = 0, stop: int | None = None) -> Iterator[MaskedFrame]:
         """Iterate over the frames start..stop-1 with their masks."""
+
+    def pictures(self, start: int = 0, stop: int | None = None) -> Iterator[tuple[Frame, Frame | None]]:
+        """Iterate over the frames start..stop-1, each with the foreground alone where that is a layer of its own.
+
+        For those who have the masks already: a mask's own file is not read.
+        """
 
 
 class CompositeClip:
@@ -79,6 +85,10 @@ class CompositeClip:
         else:
             yield from self._paired(self._mask, start, stop)
 
+    def pictures(self, start: int = 0, stop: int | None = None) -> Iterator[tuple[Frame, None]]:
+        """Iterate over the frames start..stop-1 alone. See `MaskedClip.pictures`."""
+        yield from ((frame, None) for frame in self._composite.frames(start, stop))
+
     def _paired(self, mask: FrameSource, start: int, stop: int | None) -> Iterator[MaskedFrame]:
         with closing(self._composite.frames(start, stop)) as frames, closing(mask.frames(start, stop)) as masks:
             number = start
@@ -126,6 +136,11 @@ class LayeredClip:
         """Iterate over the composited frames start..stop-1 with their masks and the foreground alone."""
         for composite, mask, foreground in self._layers.layers(start, stop):
             yield MaskedFrame(composite, self._reader.read(mask), foreground)
+
+    def pictures(self, start: int = 0, stop: int | None = None) -> Iterator[tuple[Frame, Frame]]:
+        """Iterate over the composited frames start..stop-1 and the foreground alone. See `MaskedClip.pictures`."""
+        for composite, _, foreground in self._layers.layers(start, stop):
+            yield composite, foreground
 
 
 def _count(frames: Iterator[Frame]) -> int:

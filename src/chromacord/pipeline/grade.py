@@ -2,7 +2,7 @@
 
 import math
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
@@ -155,8 +155,8 @@ def confidence_of(keys: tuple[Key, ...]) -> float | None:
     return sum(known) / len(known) if known else None
 
 
-def steady(keys: tuple[Key, ...], consistency: Consistency, rate: Fraction) -> tuple[Key, ...]:
-    """Make the keys of one shot as steady as asked.
+def steady(keys: Iterable[Key], consistency: Consistency, rate: Fraction) -> Iterator[Key]:
+    """Make the keys of one shot as steady as asked, and give each as soon as it is known.
 
     Args:
         keys: of one shot, in order.
@@ -164,16 +164,31 @@ def steady(keys: tuple[Key, ...], consistency: Consistency, rate: Fraction) -> t
             `SMOOTHING_SECONDS` under a raised cosine; "frame" changes nothing.
         rate: frames a second.
     """
-    if consistency == "frame" or not keys:
-        return keys
-    if consistency == "shot":
-        middle = max(keys, key=lambda key: key.weight)
-        return (replace(middle, transform=mean_of(keys), confidence=confidence_of(keys)),)
-    reach = SMOOTHING_SECONDS * float(rate)
-    return tuple(_smoothed(key, keys, reach) for key in keys)
+    if consistency == "smooth":
+        yield from _smooth(keys, SMOOTHING_SECONDS * float(rate))
+    elif consistency == "frame":
+        yield from keys
+    elif held := tuple(keys):
+        middle = max(held, key=lambda key: key.weight)
+        yield replace(middle, transform=mean_of(held), confidence=confidence_of(held))
 
 
-def _smoothed(center: Key, keys: tuple[Key, ...], reach: float) -> Key:
+def _smooth(keys: Iterable[Key], reach: float) -> Iterator[Key]:
+    near: list[Key] = []
+    done = 0
+    for key in keys:
+        near.append(key)
+        while key.index >= near[done].index + reach:
+            yield _smoothed(near[done], near, reach)
+            done += 1
+            passed = bisect_right(near, near[done].index - reach, key=_index)
+            del near[:passed]
+            done -= passed
+    for center in near[done:]:
+        yield _smoothed(center, near, reach)
+
+
+def _smoothed(center: Key, keys: Sequence[Key], reach: float) -> Key:
     first = bisect_right(keys, center.index - reach, key=_index)
     near = keys[first : bisect_left(keys, center.index + reach, key=_index)]
     weights = [max(key.weight, 1e-6) * (1 + math.cos(math.pi * (key.index - center.index) / reach)) for key in near]

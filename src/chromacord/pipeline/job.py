@@ -1,29 +1,34 @@
-"""One run: both passes over a clip, and its outputs, which appear together or not at all."""
+"""One run: analysis and render of a clip, and its outputs, which appear together or not at all.
 
-import re
+Both run side by side, analysis a second or two ahead. Where the whole grade must be known before the first frame is
+rendered, or is read from a file, one comes after the other; the result is the same.
+"""
+
 import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 import torch
 
-from chromacord.color.cube import cube_text
-from chromacord.errors import ChromacordWarning, GradeFileError, InputError, NothingToDoError, OutputExistsError
-from chromacord.io import Encoding, FrameSink, open_sink
-from chromacord.io.staging import StagedFile, StagedFolder, check_output, output_errors
+from chromacord.color.transforms import ColorTransform
+from chromacord.errors import ChromacordWarning, GradeFileError, InputError, NothingToDoError
+from chromacord.io import FrameSink, open_sink
+from chromacord.io.staging import StagedFile, StagedFolder
 from chromacord.methods import load_method
 from chromacord.methods.base import Method
 from chromacord.pipeline.analyse import Tally, analyse
 from chromacord.pipeline.clip import MaskedClip
 from chromacord.pipeline.device import CPU, open_renderer
 from chromacord.pipeline.grade import Consistency, Grade
-from chromacord.pipeline.grade_file import grade_text, read_grade
-from chromacord.pipeline.grading import LUT_SIZE
-from chromacord.pipeline.masks import MaskedFrame
+from chromacord.pipeline.grade_file import read_grade
+from chromacord.pipeline.look import look
+from chromacord.pipeline.lookahead import AnalysisAhead
+from chromacord.pipeline.masks import Mask, MaskedFrame
+from chromacord.pipeline.outputs import Outputs
 from chromacord.pipeline.prefetch import prefetch, single_threaded, write_behind
 from chromacord.pipeline.preview import Preview
 from chromacord.types import Frame, Progress
@@ -64,38 +69,6 @@ class Summary:
     """Of all threads of the process, during the run."""
 
 
-@dataclass(frozen=True)
-class Outputs:
-    """What to write, and how."""
-
-    clip: str
-    """A trailing "/" makes it a folder, so this is no `Path`."""
-
-    grade: Path | None = None
-    luts: Path | None = None
-    """A folder."""
-
-    preview: Path | None = None
-    encoding: Encoding = field(default_factory=Encoding)
-    force: bool = False
-
-    def check(self, inputs: tuple[Path, ...]) -> None:
-        """Refuse outputs that are inputs or each other, before any work is done.
-
-        Raises:
-            OutputExistsError, OutputError: says which; also where one exists, or cannot be written.
-        """
-        files = [path for path in (Path(self.clip), self.grade, self.preview) if path is not None]
-        places = [path.absolute() for path in files]
-        for number, (path, place) in enumerate(zip(files, places, strict=True)):
-            if place in places[:number]:
-                raise OutputExistsError(f"{path}: is asked for twice; give each output a name of its own")
-        # The clip's sink is opened before the analysis and checks for itself; these two come after it.
-        for later in (self.grade, self.preview):
-            if later is not None:
-                check_output(later, force=self.force, inputs=inputs)
-
-
 @dataclass
 class Counts:
     """Frames that went through the render."""
@@ -103,8 +76,6 @@ class Counts:
     frames: int = 0
     empty: int = 0
     full: int = 0
-    ungraded: int = 0
-    """With a usable mask, but without a grade."""
 
 
 @dataclass(frozen=True)
@@ -132,11 +103,17 @@ class Job:
         with single_threaded(), ExitStack() as stack:
             # Opened before the analysis, so that what the output cannot hold is said at once.
             sink = stack.enter_context(self._open_sink())
-            grade, num_analysed = self._grade()
-            grade = grade.scaled(self.strength)
-            preview = self._open_preview(grade, stack)
-            staged, names = self._stage_texts(grade, stack)
-            counts = self._render(grade, sink, preview)
+            if self._needs_whole_grade():
+                grade, num_analysed = self._grade()
+                grade = grade.scaled(self.strength)
+                preview = self._open_preview(stack, picture_of=self._telling_frame(grade))
+                staged, names = self._stage_texts(grade, stack)
+                counts = self._render_grade(grade, sink, preview)
+            else:
+                preview = self._open_preview(stack)
+                grade, num_analysed, counts = self._analyse_and_render(sink, preview)
+                grade = grade.scaled(self.strength)
+                staged, names = self._stage_texts(grade, stack)
             written: list[FrameSink] = [sink, *([preview.sink] if preview else [])]
             for each in written:
                 each.finish()
@@ -158,9 +135,13 @@ class Job:
     def _inputs(self) -> tuple[Path, ...]:
         return (*self.clip.paths, *(() if self.grade_in is None else (self.grade_in,)))
 
-    def _masked_frames(self) -> Iterator[MaskedFrame]:
-        start, stop = self.frames or (0, None)
-        return self.clip.frames(start, stop)
+    def _needs_whole_grade(self) -> bool:
+        """Whether the first frame can be rendered only when all are analysed, or none must be."""
+        return self.grade_in is not None or self.consistency == "shot" or self.outputs.need_whole_grade
+
+    @property
+    def _range(self) -> tuple[int, int | None]:
+        return self.frames or (0, None)
 
     def _open_sink(self) -> FrameSink:
         return open_sink(
@@ -172,16 +153,13 @@ class Job:
             inputs=self._inputs(),
         )
 
-    def _open_preview(self, grade: Grade, stack: ExitStack) -> Preview | None:
+    def _open_preview(self, stack: ExitStack, *, picture_of: int | None = None) -> Preview | None:
         if self.outputs.preview is None:
             return None
-        start, stop = self.frames or (0, None)
-        keys = [key for key in grade.keys if start <= key.index < (grade.num_frames if stop is None else stop)]
-        shown = max(keys, key=lambda key: key.weight).index if keys else start
         preview = Preview(
             self.outputs.preview,
             self.clip.info,
-            picture_of=shown,
+            picture_of=picture_of,
             trimmed=self.frames is not None,
             force=self.outputs.force,
             inputs=self._inputs(),
@@ -189,13 +167,27 @@ class Job:
         stack.enter_context(preview.sink)
         return preview
 
+    def _telling_frame(self, grade: Grade) -> int:
+        """Return the frame that a grade rests on most, of those that are rendered."""
+        start, stop = self._range
+        keys = [key for key in grade.keys if start <= key.index < (grade.num_frames if stop is None else stop)]
+        return max(keys, key=lambda key: key.weight).index if keys else start
+
+    def _stage_texts(self, grade: Grade, stack: ExitStack) -> tuple[list[StagedFile | StagedFolder], list[Path]]:
+        return self.outputs.stage_texts(grade, self.clip.info, stack, source=self.grade_in)
+
+    def _load_method(self) -> tuple[Method, str]:
+        """Return the method, and its name for the grade."""
+        if isinstance(self.method, str):
+            return load_method(self.method), self.method
+        return self.method, type(self.method).__name__.lower()
+
     def _grade(self) -> tuple[Grade, int]:
         """Return the grade, and the number of frames that it was decided from."""
         if self.grade_in is not None:
             return read_grade(self.grade_in), 0
-        method = load_method(self.method) if isinstance(self.method, str) else self.method
-        name = self.method if isinstance(self.method, str) else type(method).__name__.lower()
-        with prefetch(self._masked_frames()) as frames:
+        method, name = self._load_method()
+        with prefetch(self.clip.frames(*self._range)) as frames:
             grade, tally = analyse(
                 self._reported("analyse", frames, self._num_frames()),
                 self.clip.info,
@@ -206,14 +198,55 @@ class Job:
                 device=self.device,
             )
         self._check_tally(tally)
+        self._warn_of_doubts(grade)
+        return grade, tally.num_analysed
+
+    def _analyse_and_render(self, sink: FrameSink, preview: Preview | None) -> tuple[Grade, int, Counts]:
+        """Render each frame as soon as its grade is known.
+
+        Returns:
+            The grade at full strength, the number of frames that it was decided from, and what was rendered.
+        """
+        method, name = self._load_method()
+        looked_at = look(
+            self.clip.frames(*self._range),
+            self.clip.info,
+            method,
+            consistency=self.consistency,
+            keep_masks=True,
+            device=self.device,
+        )
+        with prefetch(looked_at) as seen, prefetch(self.clip.pictures(*self._range)) as pictures:
+            analysis = AnalysisAhead(
+                seen,
+                method,
+                name=name,
+                rate=self.clip.info.rate,
+                consistency=self.consistency,
+                strength=self.strength,
+                device=self.device,
+            )
+            counts = self._render(self._graded_ahead(pictures, analysis), sink, preview, self._num_frames())
+            grade = analysis.finish()
+        self._warn_of_doubts(grade)
+        return grade, analysis.tally.num_analysed, counts
+
+    def _graded_ahead(
+        self, pictures: Iterator[tuple[Frame, Frame | None]], analysis: AnalysisAhead
+    ) -> Iterator[tuple[MaskedFrame, ColorTransform | None]]:
+        if not analysis.begin():
+            self._check_tally(analysis.tally)
+        # Ends with the shorter: there are more pictures than masks where a clip is salvaged.
+        yield from map(_joined, analysis, pictures)
+
+    def _warn_of_doubts(self, grade: Grade) -> None:
         for number, shot in enumerate(grade.shots, start=1):
             if shot.confidence is not None and shot.confidence < DOUBTFUL:
                 _warn(
-                    f"{self.clip.info.path}: shot {number} (frames {shot.start} to {shot.stop - 1}): {name} doubts "
-                    f"that its grade helps (confidence {shot.confidence:.2f}) and keeps it weak: the foreground may "
-                    "fit, or there is little to judge it by; look at it"
+                    f"{self.clip.info.path}: shot {number} (frames {shot.start} to {shot.stop - 1}): {grade.method} "
+                    f"doubts that its grade helps (confidence {shot.confidence:.2f}) and keeps it weak: the foreground "
+                    "may fit, or there is little to judge it by; look at it"
                 )
-        return grade, tally.num_analysed
 
     def _check_tally(self, tally: Tally) -> None:
         where = self.clip.paths[-1]
@@ -227,7 +260,7 @@ class Job:
 
     def _check_any(self, num_frames: int) -> None:
         if not num_frames:
-            start, stop = self.frames or (0, None)
+            start, stop = self._range
             raise InputError(
                 f"{self.clip.info.path}: has no frames in {start}:{'' if stop is None else stop}; "
                 f"it has {self.clip.info.num_frames or 'fewer'} frames"
@@ -236,85 +269,62 @@ class Job:
     def _num_frames(self) -> int | None:
         """Return how many frames will be read; None where the clip does not state its length."""
         stated = self.clip.info.num_frames
-        start, stop = self.frames or (0, None)
+        start, stop = self._range
         if stated is None:
             return None
         return max(0, (stated if stop is None else min(stop, stated)) - start)
 
-    def _stage_texts(self, grade: Grade, stack: ExitStack) -> tuple[list[StagedFile | StagedFolder], list[Path]]:
-        """Write grade and LUTs under temporary names; return what is to be committed, and the names."""
-        staged: list[StagedFile | StagedFolder] = []
-        paths = []
-        if self.outputs.grade is not None:
-            file = stack.enter_context(StagedFile(self.outputs.grade, force=self.outputs.force))
-            with output_errors(self.outputs.grade):
-                file.temporary.write_text(grade_text(grade), encoding="utf-8")
-            staged.append(file)
-            paths.append(self.outputs.grade)
-        if self.outputs.luts is not None:
-            stem = clip_name(self.clip.info.path)
-            cubes = self._cubes(grade, stem, self.outputs.luts)
-            folder = stack.enter_context(StagedFolder(self.outputs.luts, name=f"{stem}.cube", force=self.outputs.force))
-            for name, text in cubes.items():
-                with output_errors(self.outputs.luts / name):
-                    folder.add(name).write_text(text, encoding="utf-8")
-                paths.append(self.outputs.luts / name)
-            staged.append(folder)
-        return staged, paths
+    def _render_grade(self, grade: Grade, sink: FrameSink, preview: Preview | None) -> Counts:
+        """Render by a grade that is known to its end."""
+        num_ungraded = 0
 
-    def _cubes(self, grade: Grade, stem: str, folder: Path) -> dict[str, str]:
-        """Return the text of each shot's LUT by its file name."""
-        if any(len(shot.keys) > 1 for shot in grade.shots):
-            _warn(
-                f"{folder}: the grade moves inside a shot and a LUT cannot, so each LUT is its shot's mean; "
-                "use --consistency shot for a clip that equals its LUT"
-            )
-        if self.clip.info.colorimetry.scene_linear:
-            _warn(
-                f"{folder}: the LUTs are for sRGB-encoded pictures; encode the scene-linear clip before applying them"
-            )
-        try:
-            luts = list(grade.luts(LUT_SIZE))
-        except ValueError as error:
-            raise GradeFileError(f"{self.grade_in}: {error}; leave out --lut-out") from error
-        return {
-            f"{stem}_shot{number:03d}.cube": cube_text(
-                lut, title=f"{stem} shot {number} frames {shot.start}-{shot.stop - 1} {grade.method}"
-            )
-            for number, (shot, lut) in enumerate(luts, start=1)
-        }
-
-    def _render(self, grade: Grade, sink: FrameSink, preview: Preview | None) -> Counts:
-        renderer = open_renderer(self.clip.info, self.clip.foreground, device=self.device)
-        counts = Counts()
-
-        def write(pair: tuple[Frame, Frame]) -> None:
-            before, after = pair
-            sink.write(after)
-            if preview is not None:
-                preview.write(before, after)
-
-        total = self._num_frames() if self.grade_in is not None else grade.num_frames - grade.shots[0].start
-        with prefetch(self._masked_frames()) as frames, write_behind(write) as put:
-            for masked in self._reported("render", frames, total):
+        def graded(frames: Iterator[MaskedFrame]) -> Iterator[tuple[MaskedFrame, ColorTransform | None]]:
+            nonlocal num_ungraded
+            for masked in frames:
                 index = masked.frame.index
                 self._check_coverage(grade, index)
                 shot = grade.shot_at(index)
-                put((masked.frame, renderer.render(masked, shot.at(index) if shot is not None else None)))
-                counts.frames += 1
-                counts.ungraded += masked.mask.is_usable and (shot is None or not shot.keys)
-                counts.empty += masked.mask.box is None
-                counts.full += masked.mask.is_full
+                num_ungraded += masked.mask.is_usable and (shot is None or not shot.keys)
+                yield masked, None if shot is None else shot.at(index)
+
+        total = self._num_frames() if self.grade_in is not None else grade.num_frames - grade.shots[0].start
+        with prefetch(self.clip.frames(*self._range)) as frames:
+            counts = self._render(graded(frames), sink, preview, total)
         self._check_any(counts.frames)
-        if counts.ungraded:
-            _warn(
-                f"{self.grade_in}: has no shot or key for {counts.ungraded} frames of foreground; they passed through"
-            )
+        if num_ungraded:
+            _warn(f"{self.grade_in}: has no shot or key for {num_ungraded} frames of foreground; they passed through")
         if self.grade_in is not None and self.frames is None and counts.frames < grade.num_frames:
             raise GradeFileError(
                 f"{self.grade_in}: was made for {grade.num_frames} frames, the clip has {counts.frames}; "
                 'set "frames" in it to that number if this is meant'
             )
+        return counts
+
+    def _render(
+        self,
+        graded: Iterator[tuple[MaskedFrame, ColorTransform | None]],
+        sink: FrameSink,
+        preview: Preview | None,
+        total: int | None,
+    ) -> Counts:
+        renderer = open_renderer(self.clip.info, self.clip.foreground, device=self.device)
+        counts = Counts()
+
+        def write(pair: tuple[Frame | None, Frame]) -> None:
+            before, after = pair
+            sink.write(after)
+            if preview is not None and before is not None:
+                preview.write(before, after)
+
+        with write_behind(write) as put:
+            for masked, transform in self._reported("render", graded, total):
+                # A source that nobody will look at again must not wait for the encoder.
+                before = None if preview is None else masked.frame
+                put((before, renderer.render(masked, transform)))
+                counts.frames += 1
+                counts.empty += masked.mask.box is None
+                counts.full += masked.mask.is_full
+                del masked  # is not held while the next one is waited for
         return counts
 
     def _check_coverage(self, grade: Grade, index: int) -> None:
@@ -325,14 +335,19 @@ class Job:
             )
 
     def _reported(self, stage: str, items: Iterator[Item], total: int | None) -> Iterator[Item]:
-        """Pass items on, and call the progress callback now and then, at the first and at the last."""
+        """Pass items on, and call the progress callback now and then: before the first, after it and at the last."""
         if self.progress is None:
             yield from items
             return
+        self.progress(Progress(stage, 0, total, 0.0))
         started = last = time.perf_counter()
         done = 0
-        for done, item in enumerate(items, start=1):
-            yield item
+        while True:
+            try:
+                yield next(items)  # in no variable, which would hold it while the next one is waited for
+            except StopIteration:
+                break
+            done += 1
             now = time.perf_counter()
             if now - last >= REPORT_SECONDS or done == 1:
                 last = now
@@ -340,9 +355,11 @@ class Job:
         self.progress(Progress(stage, done, done, done / max(time.perf_counter() - started, 1e-9)))
 
 
-def clip_name(path: Path) -> str:
-    """Return a clip's name without suffix and frame number: "shot" for "shot.%04d.exr", "shot/%04d.exr", "shot.mp4"."""
-    return re.sub(r"([._-]?(%0?\d*d|#+|@+))?(\.\w+)?$", "", path.name, count=1) or path.absolute().parent.name
+def _joined(
+    decided: tuple[Mask, ColorTransform | None], picture: tuple[Frame, Frame | None]
+) -> tuple[MaskedFrame, ColorTransform | None]:
+    (mask, transform), (frame, foreground) = decided, picture
+    return MaskedFrame(frame, mask, foreground), transform
 
 
 def _warn(message: str) -> None:

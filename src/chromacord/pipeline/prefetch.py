@@ -11,7 +11,7 @@ import torch
 
 Item = TypeVar("Item")
 
-DEPTH = 2
+DEPTH = 1
 """Items in a queue. More would only hold more 4K frames in memory: the stages are evenly paced."""
 
 _POLL_SECONDS = 0.1

@@ -37,7 +37,7 @@ class CutDetector:
     @property
     def delay(self) -> int:
         """How many frames after a cut it may be reported."""
-        return int(self._detector.event_buffer_length) + 1
+        return int(self._detector.event_buffer_length)
 
     def push(self, thumbnail: FloatArray) -> list[int]:
         """Look at the next frame and return the numbers of frames, counted from 0, found to begin a shot.
@@ -69,15 +69,18 @@ def split_shots(
     starts: set[int] = set()
     num_given, shot = 0, 0
 
+    def hold(item: Item) -> None:
+        starts.update(cut for cut in detector.push(thumbnail(item)) if cut >= num_given and cut > 0)
+        held.append(item)
+
     def give() -> tuple[Item, int]:
         nonlocal num_given, shot
         shot += num_given in starts
         num_given += 1
         return held.popleft(), shot
 
-    for item in items:
-        starts.update(cut for cut in detector.push(thumbnail(item)) if cut >= num_given and cut > 0)
-        held.append(item)
+    # By `map`, so that an item that was given is not held until the next one is read.
+    for _ in map(hold, items):
         if len(held) > detector.delay:
             yield give()
     while held:

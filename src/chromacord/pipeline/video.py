@@ -13,7 +13,8 @@ from chromacord.methods.base import Method
 from chromacord.pipeline.clip import CompositeClip, LayeredClip, MaskedClip
 from chromacord.pipeline.device import Device, find_device
 from chromacord.pipeline.grade import Consistency, check_consistency
-from chromacord.pipeline.job import Job, Outputs, Summary
+from chromacord.pipeline.job import Job, Summary
+from chromacord.pipeline.outputs import Outputs
 from chromacord.types import Progress
 
 StrPath = str | PathLike[str]

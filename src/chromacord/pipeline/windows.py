@@ -32,8 +32,13 @@ def windows(items: Iterable[Item], window: Window) -> Iterator[WindowOf[Item]]:
         return
     past = [ahead[0]] * window.past
     while ahead:
-        hop = ahead[: window.hop]
-        padding = [ahead[-1]] * (window.hop + window.future - len(ahead))
-        yield WindowOf([*past, *ahead, *padding], hop)
-        past = [*past, *hop][len(hop) :] if window.past else []
-        ahead = [*ahead[window.hop :], *islice(source, window.hop)]
+        yield _window_of(past, ahead, window)
+        past = [*past, *ahead[: window.hop]][-window.past :] if window.past else []
+        # Let go of what is done with before more is read.
+        del ahead[: window.hop]
+        ahead += islice(source, window.hop)
+
+
+def _window_of(past: list[Item], ahead: list[Item], window: Window) -> WindowOf[Item]:
+    padding = [ahead[-1]] * (window.hop + window.future - len(ahead))
+    return WindowOf([*past, *ahead, *padding], ahead[: window.hop])

@@ -1,0 +1,120 @@
+"""What analysis sees of a clip: a few frames a second, small, and where the shots begin."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+
+import torch
+from torch import Tensor
+
+from chromacord.methods.base import Method
+from chromacord.pipeline.device import CPU
+from chromacord.pipeline.device_proxy import device_proxy, device_weights
+from chromacord.pipeline.grade import Consistency
+from chromacord.pipeline.masks import Mask, MaskedFrame
+from chromacord.pipeline.packed_masks import PackedMask
+from chromacord.pipeline.proxy import proxy, thumbnail
+from chromacord.pipeline.shots import split_shots
+from chromacord.types import Frame, Size, VideoInfo
+
+ANALYSIS_RATE = 6
+"""Frames a second that are looked at: the spacing of HYouTube, which methods are trained on."""
+
+ANY_SIZE = 160
+"""Longer side of the proxy for methods that take any size: statistics of colour and light need no more."""
+
+
+@dataclass(frozen=True)
+class Observation:
+    """What a method sees of one frame."""
+
+    index: int
+    shot: int
+    composite: Tensor
+    """RGB in [0, 1]. Shape (3, H, W)."""
+
+    mask: Tensor
+    """Shape (1, H, W)."""
+
+    weight: float
+    """Share of the picture that is foreground."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What analysis keeps of one frame: little, so that many can wait."""
+
+    index: int
+    shot: int
+    is_empty: bool
+    is_full: bool
+    observation: Observation | None
+    """None: the method need not see this frame."""
+
+    mask: PackedMask | None
+    """None where nobody asked for it."""
+
+
+def look(
+    frames: Iterable[MaskedFrame],
+    info: VideoInfo,
+    method: Method,
+    *,
+    consistency: Consistency,
+    keep_masks: bool = False,
+    device: torch.device = CPU,
+) -> Iterator[Seen]:
+    """Find the cuts, and make what the method shall see: frames a step apart, or the next one with a usable mask.
+
+    Args:
+        frames: all frames in order; few are held, until it is known whether a cut lies between them.
+        info: of the composite.
+        method: will decide.
+        consistency: "frame" shows every frame to the method.
+        keep_masks: pack each frame's mask.
+        device: where the proxies are made.
+    """
+    size = working_size(method, info)
+    step = 1 if consistency == "frame" else step_between_keys(info.rate)
+    due, last_shot = 0, -1
+
+    def see(item: tuple[MaskedFrame, int]) -> Seen:
+        nonlocal due, last_shot
+        (frame, mask, _), shot = item
+        if shot != last_shot:
+            due, last_shot = frame.index, shot
+        observation = None
+        if mask.is_usable and frame.index >= due:
+            due = frame.index + step
+            rgb, weights = _proxies(frame, mask, info, size, device)
+            observation = Observation(frame.index, shot, rgb, weights, float(weights.mean()))
+        packed = PackedMask.pack(mask) if keep_masks else None
+        return Seen(frame.index, shot, mask.box is None, mask.is_full, observation, packed)
+
+    # By `map`, so that a frame that was seen is not held until the next one is asked for.
+    yield from map(see, split_shots(frames, lambda item: thumbnail(item.frame, info), info.rate))
+
+
+def _proxies(frame: Frame, mask: Mask, info: VideoInfo, size: Size, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Return a frame and its mask, small. Shape (3, H, W), (1, H, W)."""
+    if device.type != "cpu":
+        return device_proxy(frame, info, size, device), device_weights(mask, size, device)
+    rgb = torch.from_numpy(proxy(frame, info, size)).permute(2, 0, 1).contiguous()
+    return rgb, torch.from_numpy(mask.scaled(size))[None]
+
+
+def step_between_keys(rate: Fraction) -> int:
+    """Return how many frames lie between two that are looked at.
+
+    Args:
+        rate: frames a second.
+    """
+    return max(1, round(rate / ANALYSIS_RATE))
+
+
+def working_size(method: Method, info: VideoInfo) -> Size:
+    """Return the size of proxies for a method: its own, or one that keeps the picture's shape."""
+    if method.working_size is not None:
+        return method.working_size
+    scale = min(1.0, ANY_SIZE / max(info.size))
+    return Size(max(1, round(info.size.height * scale)), max(1, round(info.size.width * scale)))
