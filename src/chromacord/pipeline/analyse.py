@@ -185,7 +185,7 @@ def decide(observations: Iterable[Observation], method: Method, *, exportable: b
         composite = torch.stack([item.composite for item in items])
         mask = torch.stack([item.mask for item in items])
         with full_precision():
-            prediction = method(composite[None], mask[None], state)
+            prediction = method.decide(composite[None], mask[None], state)
             state = prediction.state
             past = method.window.past
             center = slice(past, past + method.window.hop)
