@@ -13,8 +13,8 @@ PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
 export OMP_NUM_THREADS ?= 1
 WORKERS ?= 2
 
-.PHONY: help demo test test-fast lint format bench-speed check-speed bench-methods bench-flow bench-gpu \
-	bench-quality clean
+.PHONY: help demo test test-fast lint format bench-speed check-speed bench-batch bench-soak bench-methods bench-flow \
+	bench-gpu bench-quality clean
 
 help:
 	@echo "make demo           harmonize a sample clip; ends with the paths of the result and of a before/after picture"
@@ -23,6 +23,8 @@ help:
 	@echo "make format         let ruff format the code"
 	@echo "make bench-speed    measure CPU time and memory at 1080p and 4K, into benchmarks/results"
 	@echo "make check-speed    fail if harmonizing costs half as much again as what is committed there"
+	@echo "make bench-batch    measure two clips on two cores against one on one, into benchmarks/results"
+	@echo "make bench-soak     harmonize 10,000 frames and many short clips; fail if memory, files or threads leak (minutes)"
 	@echo "make bench-methods  measure CPU time and memory of each method at 256x256, into benchmarks/results (minutes)"
 	@echo "make bench-flow     measure sources of optical flow on made pairs and on FOOTAGE, into benchmarks/results"
 	@echo "make bench-gpu      measure transform and blend of 4K frames on a GPU, into benchmarks/results"
@@ -54,6 +56,14 @@ SPEED = $(firstword $(wildcard benchmarks/results/speed.json benchmarks/results/
 
 check-speed: $(VENV)/.demo
 	$(BIN)/chromacord bench speed --check $(SPEED)
+
+bench-batch: $(VENV)/.demo
+	mkdir -p benchmarks/results
+	$(BIN)/chromacord bench batch --output benchmarks/results/batch.json
+
+bench-soak: $(VENV)/.demo
+	mkdir -p benchmarks/results
+	$(BIN)/chromacord bench soak --output benchmarks/results/soak.json
 
 bench-methods: $(VENV)/.demo
 	mkdir -p benchmarks/results

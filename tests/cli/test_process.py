@@ -1,5 +1,7 @@
 """What only a process of its own shows: its start, its signals, its terminal."""
 
+import contextlib
+import json
 import os
 import pty
 import signal
@@ -101,3 +103,52 @@ def test_a_terminal_gets_bars_with_rate_on_stderr(footage: Path, tmp_path: Path)
     assert "render" in shown
     assert "frames/s" in shown
     assert done.stdout.count("\n") == 1
+
+
+def processes_of(group: int) -> set[int]:
+    """Return the processes of a group that have not ended."""
+    found = set()
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            state, _, of = stat.read_text().rpartition(")")[2].split()[:3]
+            if int(of) == group and state != "Z":
+                found.add(int(stat.parent.name))
+    return found
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -9)])
+def test_the_end_of_a_command_is_the_end_of_its_processes_and_of_what_they_wrote(
+    long_clip: Path, tmp_path: Path, number: signal.Signals, code: int
+) -> None:
+    for name in ("a.mkv", "b.mkv"):
+        (tmp_path / name).symlink_to(long_clip / "comp.mkv")
+    (tmp_path / "out").mkdir()
+    options = ["harmonize", "a.mkv", "b.mkv", "--mask", str(long_clip / "mask.mkv"), "-o", "out/{name}.mkv"]
+    process = subprocess.Popen(
+        [*COMMAND, *options, "--jobs", "2", "--log-json", "--codec", "ffv1"],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    assert process.stdout is not None
+    seen: set[str] = set()
+    while len(seen) < 2:
+        event = json.loads(process.stdout.readline())
+        seen |= {event["clip"]} if event.get("stage") == "render" else set()
+    assert len(list((tmp_path / "out").iterdir())) == 2
+    assert len(processes_of(process.pid)) >= 3
+    # Ctrl-C reaches all processes of a terminal; the others come to the first.
+    if number == signal.SIGINT:
+        os.killpg(process.pid, number)
+    else:
+        process.send_signal(number)
+    out, err = process.communicate(timeout=120)
+    assert (process.returncode, err) == (code, "")
+    assert ("stopped with" in out) == (number != signal.SIGKILL)
+    started = time.monotonic()
+    while processes_of(process.pid) and time.monotonic() < started + 60:
+        time.sleep(0.05)
+    assert not processes_of(process.pid)
+    assert not list((tmp_path / "out").iterdir())

@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import Tensor
 
 from chromacord.color.cube import Cube
@@ -129,6 +131,37 @@ def test_shapes_and_ranges_are_those_stated(dim: list[Cube]) -> None:
         assert part.dtype == torch.float32
         assert float(part.min()) >= 0
         assert float(part.max()) <= 1
+
+
+def test_compressed_clips_are_what_a_jpeg_file_of_each_frame_holds(dim: list[Cube]) -> None:
+    """The truth is read by Pillow from bytes that Pillow wrote; only the quality, which is drawn, is searched for."""
+    source = photographs()
+    plain, squeezed = (
+        CompositeMaker(source, dim, replaced(compressed_share=share), side=SIDE).draw_clips(
+            3, 2, torch.Generator().manual_seed(5)
+        )
+        for share in (0.0, 1.0)
+    )
+    assert torch.equal(plain.real, squeezed.real)
+    assert torch.equal(plain.mask, squeezed.mask)
+    for before, after in zip(plain.composite, squeezed.composite, strict=True):
+        apart = [_distance(by_pillow(before, quality), after) for quality in range(75, 98)]
+        assert min(apart) < 0.5 < _distance(before, after)  # two encoders may round differently
+
+
+def by_pillow(clip: Tensor, quality: int) -> Tensor:
+    """Return frames as JPEG files hold them. Shape (T, 3, S, S)."""
+    frames = []
+    for frame in (255 * clip).round().byte().permute(0, 2, 3, 1).numpy():
+        file = BytesIO()
+        Image.fromarray(frame).save(file, "JPEG", quality=quality, subsampling="4:2:0")
+        frames.append(np.asarray(Image.open(file)))
+    return torch.from_numpy(np.stack(frames)).permute(0, 3, 1, 2).float() / 255
+
+
+def _distance(one: Tensor, other: Tensor) -> float:
+    """Return the mean difference in codes."""
+    return float(255 * (one - other).abs().mean())
 
 
 def test_outside_the_mask_a_composite_is_the_picture_to_the_bit(dim: list[Cube]) -> None:

@@ -113,6 +113,18 @@ def test_all_frames_of_the_first_window_get_the_mean_by_confidence() -> None:
     assert estimate.confidence.std() > 1e-3  # else the weights were not tried
 
 
+def test_the_grade_is_decided_the_same_without_the_pixels(method: ShotGrade) -> None:
+    composite, mask = picture(frames=8)[None], disc(0.5, frames=8)[None]
+    with torch.inference_mode():
+        whole, decided = method(composite, mask), method.decide(composite, mask)
+    assert decided.harmonized is composite
+    assert whole.transform is not None
+    assert decided.transform is not None
+    assert change_of(decided.transform.parameters) > 1
+    assert torch.equal(whole.transform.parameters, decided.transform.parameters)
+    assert torch.equal(whole.confidence, decided.confidence)
+
+
 @pytest.mark.parametrize("caution", [0.0, 1.0, 4.0])
 def test_caution_weakens_each_grade_by_the_odds_that_it_helps(caution: float) -> None:
     made = untrained(caution=caution, per_frame=True)

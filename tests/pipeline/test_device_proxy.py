@@ -6,7 +6,7 @@ import torch
 from tests.pipeline.scenes import describe, noise_frame, soft_disc
 from tests.pipeline.test_device_render import ALL_FORMATS, CPU
 
-from chromacord.pipeline.device_proxy import area_weights, device_proxy, device_weights
+from chromacord.pipeline.device_proxy import device_proxy, device_weights
 from chromacord.pipeline.masks import Mask
 from chromacord.pipeline.proxy import proxy
 from chromacord.types import Alpha, PixelFormat, Size
@@ -49,8 +49,3 @@ def test_masks_equal_those_of_the_cpu() -> None:
     mask = Mask.from_plane(plane, black=16, white=235)
     made = device_weights(mask, Size(32, 32), CPU)
     torch.testing.assert_close(made, torch.from_numpy(mask.scaled(Size(32, 32)))[None], rtol=0, atol=1e-5)
-
-
-def test_an_average_by_a_fraction_shares_pixels_out_by_their_area() -> None:
-    expected = [[2 / 3, 1 / 3, 0], [0, 1 / 3, 2 / 3]]
-    np.testing.assert_allclose(area_weights(3, 2), expected, rtol=1e-6)

@@ -12,7 +12,7 @@ from chromacord.io.overlay import block_mean
 from chromacord.pipeline import render
 from chromacord.pipeline.grading import grading
 from chromacord.pipeline.masks import MaskedFrame
-from chromacord.pipeline.render import Renderer, unpack
+from chromacord.pipeline.render import Renderer, rounded, spans, unpack
 from chromacord.types import Alpha, Box, Frame, PixelFormat, Size
 
 FORMATS = {
@@ -269,3 +269,42 @@ def test_block_means_at_odd_edges_average_what_there_is() -> None:
     values = np.arange(15, dtype=np.float32).reshape(3, 5)
     expected = [[3, 5, 6.5], [10.5, 12.5, 14]]
     np.testing.assert_allclose(block_mean(values, (1, 1)), expected)
+
+
+@pytest.mark.parametrize(
+    ("columns", "expected"),
+    [
+        ([], []),
+        ([4], [(4, 5)]),
+        ([0, 1, 2, 9], [(0, 3), (9, 10)]),
+        ([2, 3, 5, 20, 23], [(2, 6), (20, 24)]),
+    ],
+)
+def test_two_spans_around_the_widest_gap_hold_all_columns(columns: list[int], expected: list[tuple[int, int]]) -> None:
+    assert [(span.start, span.stop) for span in spans(np.array(columns, np.intp))] == expected
+
+
+@pytest.mark.parametrize(("depth", "most"), [(8, 255), (10, 1023), (16, 65535)])
+def test_samples_are_rounded_to_even(depth: int, most: int) -> None:
+    values = np.array([[-0.1, 0.5, 1.5, 2.4, most - 0.4, most + 0.1]], np.float32)
+    np.testing.assert_array_equal(rounded(values, PixelFormat("rgb", depth)), [[0, 0, 2, 2, most, most]])
+
+
+@pytest.mark.parametrize(("below", "layer", "expected"), [(0, 200, 0), (255, 20, 255)])
+def test_what_a_graded_layer_changes_stays_in_range(below: int, layer: int, expected: int) -> None:
+    """A composite that is not of its layers: the layer's change leads out of what the format holds."""
+    info = describe(PixelFormat("rgb", 8))
+    composite, foreground = (Frame((np.full(SIZE, code, np.uint8),) * 3, 0) for code in (below, layer))
+    toward_gray = AffineField.from_matrix(0.5 * torch.eye(3)[None], torch.full((1, 3), 0.25))
+    shown = MaskedFrame(composite, as_mask(soft_disc()), foreground)
+    for plane in Renderer(info, info).render(shown, toward_gray).planes:
+        np.testing.assert_array_equal(plane, expected)
+
+
+def test_a_mask_of_many_holes_is_followed_everywhere() -> None:
+    info = describe(FORMATS["rgb 16 bit"])
+    weights = np.random.default_rng(0).choice([0.0, 0.25, 1.0], SIZE, p=[0.2, 0.2, 0.6])
+    shown = masked(info, weights)
+    rendered = np.stack(Renderer(info).render(shown, TRANSFORMS["affine"]).planes)
+    stored = shown.mask.crop(Box(0, 0, *SIZE))
+    assert np.abs(rendered - oracle(shown.frame, info, TRANSFORMS["affine"], stored)).max() <= 2

@@ -27,7 +27,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-app.command("harmonize", epilog=EPILOG)(harmonize.harmonize)
+app.command("harmonize", epilog=f"{EPILOG[:-1]} but, of several clips, those that are complete.")(harmonize.harmonize)
 app.command("methods")(methods.methods)
 app.command("info")(info.info)
 app.command("demo")(demo.demo)

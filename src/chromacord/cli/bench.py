@@ -7,6 +7,7 @@ import typer
 from typer import Option
 
 from chromacord.cli.bench_parts import flow, methods, render
+from chromacord.cli.bench_processes import batch, soak
 from chromacord.cli.bench_report import give, tell
 from chromacord.cli.display import choose_display
 from chromacord.cli.job import job
@@ -67,5 +68,5 @@ def speed(
         give(measure_rows(DEFAULT_METHOD, repeats=repeats, tell=tell), output)
 
 
-for name, part in (("methods", methods), ("render", render), ("flow", flow)):
+for name, part in (("methods", methods), ("render", render), ("flow", flow), ("batch", batch), ("soak", soak)):
     app.command(name)(part)

@@ -7,11 +7,6 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Self
 
-from rich.console import Console
-from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeRemainingColumn
-from rich.progress import Progress as Bars
-
 from chromacord.types import Progress
 
 Values = Mapping[str, object]
@@ -37,6 +32,13 @@ class Display:
     def summary(self, line: str, values: Values) -> None:
         """Show the result: `line` to people, `values` to programs."""
 
+    def clips(self, done: float, total: int, rate: float) -> None:
+        """Take note of how many clips are done, parts included, and how many frames a second over all."""
+
+    def of_clip(self, source: str) -> "Display":  # noqa: ARG002
+        """Return what shows one of many clips, called by its file."""
+        return self
+
     def __enter__(self) -> Self:
         return self
 
@@ -58,66 +60,20 @@ class LineDisplay(Display):
         print(line)
 
 
-class BarDisplay(LineDisplay):
-    """A bar for each stage on stderr while the job runs, then one line on stdout."""
-
-    def __init__(self) -> None:
-        self._bars = Bars(
-            TextColumn("{task.description:<8}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[rate]:6.1f} {task.fields[unit]}/s"),
-            TimeRemainingColumn(),
-            console=Console(stderr=True),
-            transient=True,
-            # Else what belongs on stdout would go where the bars are.
-            redirect_stdout=False,
-            redirect_stderr=False,
-        )
-        self._stages: dict[str, TaskID] = {}
-
-    def progress(self, progress: Progress) -> None:
-        """Move the bar of the stage."""
-        if progress.stage not in self._stages:
-            self._stages[progress.stage] = self._bars.add_task(
-                progress.stage, total=progress.total, rate=0.0, unit=progress.unit
-            )
-        self._bars.update(
-            self._stages[progress.stage], completed=progress.done, total=progress.total, rate=progress.rate
-        )
-
-    def warning(self, message: str) -> None:
-        """Show a warning above the bars."""
-        self._bars.console.print(f"[yellow]warning:[/yellow] {escape(message)}", soft_wrap=True, highlight=False)
-
-    def error(self, error: BaseException, message: str) -> None:
-        """Take the bars away and show why the job ended early."""
-        self._bars.stop()
-        super().error(error, message)
-
-    def summary(self, line: str, values: Values) -> None:
-        """Take the bars away and print the line."""
-        self._bars.stop()
-        super().summary(line, values)
-
-    def __enter__(self) -> Self:
-        self._bars.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self._bars.stop()
-
-
 class JsonDisplay(Display):
     """JSON lines on stdout, each with an `event`: progress, warning, error, summary."""
 
     INTERVAL = 0.5
     """Least number of seconds between two progress lines of one stage; its last one is always shown."""
 
-    def __init__(self) -> None:
+    def __init__(self, clip: str | None = None) -> None:
+        """Write down of which clip the lines are, where there are many."""
+        self._label = {} if clip is None else {"clip": clip}
         self._shown: dict[str, float] = {}
+
+    def of_clip(self, source: str) -> Display:
+        """Return what prints lines that hold the clip."""
+        return JsonDisplay(source)
 
     def progress(self, progress: Progress) -> None:
         """Print where the job is, a few times a second at the most."""
@@ -143,7 +99,7 @@ class JsonDisplay(Display):
         self._print("summary", values)
 
     def _print(self, event: str, values: Values) -> None:
-        print(json.dumps({"event": event, **values}, default=str), flush=True)
+        print(json.dumps({"event": event, **self._label, **values}, default=str), flush=True)
 
 
 def choose_display(*, log_json: bool = False, quiet: bool = False) -> Display:
@@ -152,4 +108,8 @@ def choose_display(*, log_json: bool = False, quiet: bool = False) -> Display:
         return JsonDisplay()
     if quiet:
         return QuietDisplay()
-    return BarDisplay() if sys.stderr.isatty() else LineDisplay()
+    if not sys.stderr.isatty():
+        return LineDisplay()
+    from chromacord.cli.bars import BarDisplay
+
+    return BarDisplay()

@@ -1,10 +1,14 @@
 """`chromacord harmonize`: a composite and a mask, or layers, go in; a harmonized clip comes out."""
 
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from chromacord.cli import options
-from chromacord.cli.display import Values, choose_display
+from chromacord.cli.clips import Clip, Settings, plan_clips
+from chromacord.cli.display import Display, Values, choose_display
 from chromacord.cli.job import job
+from chromacord.cli.preflight import is_done
+from chromacord.types import Progress
 
 if TYPE_CHECKING:
     from chromacord.pipeline.job import Summary
@@ -34,43 +38,78 @@ def harmonize(
     missing: options.Missing = "error",
     salvage: options.Salvage = False,
     force: options.Force = False,
+    skip_existing: options.SkipExisting = False,
+    jobs: options.Jobs = 0,
     device: options.Device = "cpu",
     log_json: options.LogJson = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Harmonize a clip: COMPOSITE with --mask, or --foreground over --background."""
+    """Harmonize clips: COMPOSITE with --mask, or --foreground over --background."""
     display = choose_display(log_json=log_json, quiet=quiet)
-    with job(display):
-        span = options.parse_frames(frames)
-        from chromacord.io.base import Encoding
-        from chromacord.methods import DEFAULT_METHOD, with_weights
-        from chromacord.pipeline.video import harmonize_video
-
-        named = method or DEFAULT_METHOD
-        summary = harmonize_video(
-            composite,
-            output=output,
-            mask=mask,
-            foreground=foreground,
-            alpha=alpha,
-            background=background,
-            method=named if weights is None else with_weights(named, weights),
+    is_batch = max(len(composite or ()), len(foreground or ())) > 1
+    with job(display, stopped="the clips that were complete are kept" if is_batch else "nothing was kept"):
+        settings = Settings(
+            method=method,
+            weights=weights,
             strength=strength,
             consistency=consistency,
-            grade_out=grade_out,
-            grade_in=grade_in,
-            lut_out=lut_out,
-            preview=preview,
-            frames=span,
-            encoding=Encoding(codec=codec, crf=crf, preset=preset),
+            frames=options.parse_frames(frames),
+            codec=codec,
+            crf=crf,
+            preset=preset,
             mask_fit=mask_fit,
             missing=missing,
             salvage=salvage,
             force=force,
+            skip_existing=skip_existing,
             device=device,
-            progress=display.progress,
         )
-        display.summary(summary_line(summary), summary_values(summary))
+        others = {"output": output, "mask": mask, "alpha": alpha, "background": background, "grade_in": grade_in}
+        others |= {"grade_out": grade_out, "lut_out": lut_out, "preview": preview}
+        _harmonize(plan_clips(composite or (), foreground or (), others), settings, jobs=jobs, display=display)
+
+
+def _harmonize(clips: Sequence[Clip], settings: Settings, *, jobs: int, display: Display) -> None:
+    if len(clips) > 1:
+        from chromacord.cli.batch import harmonize_clips
+
+        harmonize_clips(clips, settings, jobs=jobs, display=display)
+        return
+    (clip,) = clips
+    if settings.skip_existing and is_done(clip):
+        display.summary(f"{clip.output}: left out, it is there", {"outputs": [clip.output], "left_out": True})
+        return
+    summary = harmonize_clip(clip, settings, progress=display.progress)
+    display.summary(summary_line(summary), summary_values(summary))
+
+
+def harmonize_clip(clip: Clip, settings: Settings, *, progress: Callable[[Progress], object]) -> "Summary":
+    """Harmonize one clip in this process. See `chromacord.harmonize_video`."""
+    from chromacord.io.base import Encoding
+    from chromacord.pipeline.video import harmonize_video
+
+    return harmonize_video(
+        **vars(clip),
+        method=method_name(settings),
+        strength=settings.strength,
+        consistency=settings.consistency,
+        frames=settings.frames,
+        encoding=Encoding(codec=settings.codec, crf=settings.crf, preset=settings.preset),
+        mask_fit=settings.mask_fit,
+        missing=settings.missing,
+        salvage=settings.salvage,
+        force=settings.force,
+        device=settings.device,
+        progress=progress,
+    )
+
+
+def method_name(settings: Settings) -> str:
+    """Return the name of the method, with its weights as an option where they were named."""
+    from chromacord.methods import DEFAULT_METHOD, with_weights
+
+    named = settings.method or DEFAULT_METHOD
+    return named if settings.weights is None else with_weights(named, settings.weights)
 
 
 def summary_line(summary: "Summary") -> str:

@@ -10,6 +10,7 @@ from chromacord.cli.display import Display
 from chromacord.errors import ChromacordError, ChromacordWarning
 
 OK = 0
+BUG = 1
 BAD_INPUT = 2
 INTERRUPTED = 130
 TERMINATED = 143

@@ -10,11 +10,12 @@ from chromacord.errors import InputError
 _LAYERS, _GRADE, _ENCODING, _RUN = "Layers, in place of COMPOSITE and --mask", "Grade", "Encoding", "Run"
 
 Composite = Annotated[
-    str | None,
+    list[str] | None,
     Argument(
-        metavar="[COMPOSITE]",
+        metavar="[COMPOSITE]...",
         help="Clip with the pasted foreground: a video, a still image, a folder of images, or a pattern such as "
-        "shot.%04d.png or shot.####.exr.",
+        "shot.%04d.png or shot.####.exr. Of several, all other files are named by {name}, the clip's name without "
+        "suffix, and {folder}, where it lies.",
         show_default=False,
     ),
 ]
@@ -25,7 +26,9 @@ Mask = Annotated[
     str | None,
     Option(help="Foreground mask (luma of any clip or image), or 'alpha' for the composite's own alpha."),
 ]
-Foreground = Annotated[str | None, Option(help="Foreground clip.", rich_help_panel=_LAYERS)]
+Foreground = Annotated[
+    list[str] | None, Option(help="Foreground clip; repeatable, as COMPOSITE is.", rich_help_panel=_LAYERS)
+]
 Matte = Annotated[
     str | None,
     Option("--alpha", help="Matte of the foreground, if it has no alpha of its own.", rich_help_panel=_LAYERS),
@@ -91,6 +94,10 @@ Missing = Annotated[
 ]
 Salvage = Annotated[
     bool, Option("--salvage", help="Keep what can be decoded of a file that is cut off.", rich_help_panel=_RUN)
+]
+Jobs = Annotated[int, Option(min=0, help="Processes that share several clips; 0: one a core.", rich_help_panel=_RUN)]
+SkipExisting = Annotated[
+    bool, Option("--skip-existing", help="Leave out clips whose outputs are all there.", rich_help_panel=_RUN)
 ]
 Force = Annotated[bool, Option("--force", help="Replace outputs that exist.", rich_help_panel=_RUN)]
 Device = Annotated[Literal["cpu", "cuda"], Option(help="cuda: analyse and grade on a GPU.", rich_help_panel=_RUN)]

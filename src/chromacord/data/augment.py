@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import NamedTuple
 
+import cv2
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -26,6 +28,10 @@ LUT_SIZE = 17
 """Nodes a side of the changes: enough for what graders do, and four times cheaper than 33."""
 
 _LEAST_AREA, _MOST_AREA = 0.002, 0.9
+
+_QUALITIES = 75, 98
+"""Of JPEG, the first one and the one after the last. HYouTube's is 75 at the video's own size; composites here are a
+fraction of that, where the same noise is weaker."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +57,10 @@ class Augmentation:
 
     unchanged_share: float = 0.1
     """Foregrounds that are left as they are."""
+
+    compressed_share: float = 0.0
+    """Composites that went through JPEG, as HYouTube's did, each frame for itself: it leaves noise that differs from
+    frame to frame."""
 
     relit_share: float = 0.5
     """Real pictures that are given a mild look as a whole, before anything else."""
@@ -173,7 +183,7 @@ class CompositeMaker:
             generator=generator,
         )[:, None].expand(-1, 3, -1)
         pixels = (frame.flatten(2).gather(2, place)[:, :, None] for frame in (changed, picture))
-        return CompositeBatch(over(changed, picture, mask), mask, *pixels)
+        return CompositeBatch(self._composed(changed, picture, mask, generator), mask, *pixels)
 
     def draw_clips(self, count: int, length: int, generator: torch.Generator) -> ClipBatch:
         """Make clips: all frames of one have the same part of the picture, mirrored or not, and the same change.
@@ -185,7 +195,17 @@ class CompositeMaker:
         """
         chosen = self._chosen(count, generator) if length == 1 else self._following(count, length, generator)
         picture, mask, changed = self._recolored(chosen, generator)
-        return ClipBatch(over(changed, picture, mask), mask, picture)
+        return ClipBatch(self._composed(changed, picture, mask, generator), mask, picture)
+
+    def _composed(self, changed: Tensor, picture: Tensor, mask: Tensor, generator: torch.Generator) -> Tensor:
+        """Lay foregrounds over pictures, and compress some. Shape (N, ..., 3, S, S)."""
+        composite = over(changed, picture, mask)
+        share = self._augmentation.compressed_share
+        if share:  # nothing is drawn otherwise: runs from before there was a share go on with the same pictures
+            quality = torch.randint(*_QUALITIES, (len(composite),), generator=generator)
+            for place in torch.nonzero(self._drawn(len(composite), share, generator)).flatten().tolist():
+                composite[place] = _compressed(composite[place], int(quality[place]))
+        return composite
 
     def _chosen(self, count: int, generator: torch.Generator) -> Tensor:
         """Draw pictures. Shape (count, 1)."""
@@ -333,6 +353,17 @@ def _mapped(picture: Tensor, tables: Tensor) -> Tensor:
     """Map all frames of a clip by its table. Shape (N, T, 3, S, S) and (N, 3, D, D, D)."""
     length = picture.shape[1]
     return apply_lut3d(picture.flatten(0, 1), tables.repeat_interleave(length, dim=0)).view_as(picture)
+
+
+def _compressed(pictures: Tensor, quality: int) -> Tensor:
+    """Return pictures as they are read back from JPEG files. Shape (..., 3, S, S)."""
+    codes = (pictures.flatten(0, -4) * 255).round().to(torch.uint8).permute(0, 2, 3, 1).contiguous().numpy()
+    options = [cv2.IMWRITE_JPEG_QUALITY, quality]
+    # JPEG's channels are told apart by their order, which is blue first for OpenCV: chroma is coarser than luma.
+    files = [cv2.imencode(".jpg", each[..., ::-1], options)[1] for each in codes]
+    read = np.stack([np.asarray(cv2.imdecode(file, cv2.IMREAD_COLOR)) for file in files])
+    decoded = torch.from_numpy(read[..., ::-1].copy()).permute(0, 3, 1, 2)
+    return (decoded.float() / 255).view_as(pictures)
 
 
 def _dimmed(tables: Tensor, generator: torch.Generator) -> Tensor:

@@ -103,15 +103,15 @@ def summarize(setting: Setting, runs: dict[str, list[dict[str, float]]]) -> Repo
     stages = [name for name in runs["stages"][0] if name not in ("frames", "seconds", "cpu_seconds", "peak_mb")]
     return {
         "setting": setting._asdict(),
-        "cpu_ms_per_frame": {"job": _spread(job), "plain": _spread(plain)},
+        "cpu_ms_per_frame": {"job": spread(job), "plain": spread(plain)},
         "overhead_cpu_ms_per_frame": {
             "min": round(min(job) - min(plain), 2),
             "median": round(median(job) - median(plain), 2),
         },
         "overhead_by_plain": round((min(job) - min(plain)) / min(plain), 3),
         "projected_frames_per_second_on_two_cores": round(2000 / min(job), 1),
-        "seconds_to_first_frame": _spread([run["since_start"] for run in runs["start"]]),
-        "stages_cpu_ms_per_frame": {name: _spread([run[name] for run in runs["stages"]]) for name in stages},
+        "seconds_to_first_frame": spread([run["since_start"] for run in runs["start"]]),
+        "stages_cpu_ms_per_frame": {name: spread([run[name] for run in runs["stages"]]) for name in stages},
         "frames_per_second": round(max(run["frames"] / run["seconds"] for run in runs["job"]), 2),
         "peak_memory_mb": {
             "job": round(peak, 1),
@@ -132,7 +132,8 @@ def _check(setting: Setting) -> None:
         raise InputError("a measurement needs at least 10 frames and 1 repeat")
 
 
-def _spread(values: Sequence[float]) -> dict[str, float]:
+def spread(values: Sequence[float]) -> dict[str, float]:
+    """Return minimum and median, rounded to hundredths."""
     return {"min": round(min(values), 2), "median": round(median(values), 2)}
 
 

@@ -1,7 +1,7 @@
 """Clips to measure speed with: a camera pan over a picture with grain, and an ellipse that moves as its mask."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import NamedTuple
@@ -43,13 +43,18 @@ def make_clips(folder: Path, *, size: Size, num_frames: int, foreground: float) 
     composite = (_composite_frame(parts, index, size) for parts in [_Pan(size)] for index in range(num_frames))
     mask = (_mask_frame(index, size, foreground) for index in range(num_frames))
     for path, frames, crf in ((clips.composite, composite, 23), (clips.mask, mask, 18)):
-        encoding = Encoding(codec="h264", crf=crf, preset="veryfast")
-        with open_sink(path, describe(size, num_frames), encoding=encoding, copy_streams=False) as sink:
-            for frame in frames:
-                sink.write(frame)
-            sink.finish()
-            sink.commit()
+        write_clip(path, frames, describe(size, num_frames), crf=crf)
     return clips
+
+
+def write_clip(path: Path, frames: Iterable[Frame], info: VideoInfo, *, crf: float) -> None:
+    """Write frames as H.264, at x264's preset veryfast."""
+    encoding = Encoding(codec="h264", crf=crf, preset="veryfast")
+    with open_sink(path, info, encoding=encoding, copy_streams=False) as sink:
+        for frame in frames:
+            sink.write(frame)
+        sink.finish()
+        sink.commit()
 
 
 def made_frames(size: Size, num_frames: int, foreground: float) -> Iterator[tuple[Frame, Frame]]:

@@ -137,16 +137,17 @@ def block_mean(values: FloatArray, shift: tuple[int, int]) -> FloatArray:
     """Average blocks of pixels; blocks cut by the far edges average what there is.
 
     Args:
-        values: Shape (height, width).
+        values: Shape (height, width) or (height, width, channels).
         shift: log2 of the block's height and width.
     """
     down, right = shift
     if not down and not right:
         return values
     rows, columns = 1 << down, 1 << right
-    height, width = values.shape
+    height, width, *channels = values.shape
     if height % rows or width % columns:
-        values = np.pad(values, ((0, -height % rows), (0, -width % columns)), mode="edge")
+        missing = ((0, -height % rows), (0, -width % columns), *[(0, 0) for _ in channels])
+        values = np.pad(values, missing, mode="edge")
     size = (values.shape[1] // columns, values.shape[0] // rows)
     means: FloatArray = cv2.resize(values, size, interpolation=cv2.INTER_AREA)
     return means

@@ -7,6 +7,7 @@ from chromacord.errors import ChromacordWarning, CodecError
 from chromacord.io.base import Encoding
 from chromacord.io.codecs import Choice
 from chromacord.io.pixels import frame_bytes
+from chromacord.io.threads import core_share
 from chromacord.types import PixelFormat, Size
 
 _DNXHR_PROFILES = {"yuv422p": "dnxhr_hq", "yuv422p10le": "dnxhr_hqx", "yuv444p10le": "dnxhr_444"}
@@ -61,6 +62,7 @@ def encoder_options(choice: Choice, encoding: Encoding, *, size: Size, pixel_for
         options["profile"] = _DNXHR_PROFILES[choice.pix_fmt]
     _warn_of_unused(choice, encoding)
     _limit_memory(choice.name, options, frame_bytes(size, pixel_format))
+    _limit_threads(choice.name, options)
     return options
 
 
@@ -103,3 +105,19 @@ def _limit_memory(name: str, options: dict[str, str], picture: int) -> None:
         options["svtav1-params"] = "lookahead=0:hierarchical-levels=2:lp=1"
     elif name == "vp9" and picture > _LARGE_FRAME:
         options["lag-in-frames"] = "4"
+
+
+def _limit_threads(name: str, options: dict[str, str]) -> None:
+    """Give an encoder the threads of this process's share of the cores, where it has one.
+
+    Encoders count the machine's cores, so that one process a core would make the square of what can run.
+    """
+    share = core_share()
+    if share is None:
+        return
+    options["threads"] = str(share)
+    if name == "hevc":
+        options["x265-params"] += f":pools={share}"
+    elif name == "av1":
+        others = f"{options['svtav1-params']}:" if "svtav1-params" in options else ""
+        options["svtav1-params"] = f"{others}lp={share}"

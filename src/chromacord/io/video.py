@@ -1,6 +1,5 @@
 """Read the frames of a video file, as they were coded, through PyAV."""
 
-import os
 import re
 import warnings
 from collections.abc import Generator, Iterator
@@ -25,6 +24,7 @@ from chromacord.io.hardware import accelerator
 from chromacord.io.integrity import is_cut_off
 from chromacord.io.pixels import describe, frame_bytes, planar_name, planes_of, to_planar
 from chromacord.io.remux import NO_PROBE, describe_streams, find_picture, find_timecode
+from chromacord.io.threads import num_cores
 from chromacord.io.urls import file_url
 from chromacord.types import Alpha, Frame, PixelFormat, Size, VideoInfo
 
@@ -140,8 +140,7 @@ class VideoSource(FrameSource):
         decoder.thread_type = "AUTO"
         picture = frame_bytes(self.info.size, self.info.pixel_format)
         # Composite and mask are decoded side by side, and others need cores too: more threads only hand over more.
-        cores = (os.cpu_count() or 1) // 2
-        decoder.thread_count = max(1, min(_MAX_THREADS, cores, _THREADS_BYTES // picture))
+        decoder.thread_count = max(1, min(_MAX_THREADS, num_cores() // 2, _THREADS_BYTES // picture))
         return decoder
 
     def _give_time(self, picture: av.VideoFrame, end: Fraction) -> None:

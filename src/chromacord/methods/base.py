@@ -65,6 +65,20 @@ class Method(nn.Module, ABC):
             state: what the previous window of the same shot returned; None at the start of a shot.
         """
 
+    def decide(self, composite: Tensor, mask: Tensor, state: State = None) -> Prediction:
+        """Do what the pipeline needs of `forward`: where there is a global transform, nobody looks at the pixels.
+
+        Args:
+            composite: as for `forward`. Shape (B, L, 3, H, W).
+            mask: as for `forward`. Shape (B, L, 1, H, W).
+            state: as for `forward`.
+
+        Returns:
+            As `forward`; but where `transform` is global, `harmonized` may be the composites as they came.
+        """
+        prediction: Prediction = self(composite, mask, state)
+        return prediction
+
     @classmethod
     def from_published(cls, checkpoint: Mapping[str, Tensor]) -> dict[str, Tensor]:  # noqa: ARG003
         """Return the weights that `weights=` takes, of a checkpoint that the method's authors published.

@@ -166,7 +166,7 @@ def _decide_window(
     mask = torch.stack([item.mask for item in window.items])
     past, hop = method.window.past, method.window.hop
     with full_precision():
-        prediction = method(composite[None], mask[None], state)
+        prediction = method.decide(composite[None], mask[None], state)
         transform = prediction.transform
         if transform is None or (exportable and not transform.is_global):
             fit = FITS["lut3d" if exportable and method.fitted == "field" else method.fitted]

@@ -7,6 +7,7 @@ from torch import Tensor
 from chromacord.color.alpha import unpremultiply
 from chromacord.color.curves import linear_to_srgb
 from chromacord.color.spaces import code_to_rgb
+from chromacord.pipeline.area import area_weights
 from chromacord.pipeline.grading import stretch_weights
 from chromacord.pipeline.masks import Mask
 from chromacord.types import Alpha, FloatArray, Frame, Plane, Size, VideoInfo
@@ -55,20 +56,6 @@ def _scaled(plane: Plane, size: Size, device: torch.device) -> Tensor:
         for before, after in ((height, size.height), (width, size.width))
     )
     return rows @ (there @ columns.mT)
-
-
-def area_weights(length: int, target: int) -> FloatArray:
-    """Return what each of `length` pixels adds to each of `target` cells that they are averaged to.
-
-    Returns:
-        Shape (target, length); each row sums to 1.
-    """
-    step = length / target
-    starts = np.arange(target)[:, None] * step
-    pixels = np.arange(length)[None]
-    overlap = np.minimum(starts + step, pixels + 1) - np.maximum(starts, pixels)
-    weights: FloatArray = np.clip(overlap / step, 0, None).astype(np.float32)
-    return weights
 
 
 def _linear_weights(length: int, target: int) -> FloatArray:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from chromacord.io.mattes import matte_levels, matte_plane
 from chromacord.pipeline.proxy import scaled
@@ -58,6 +59,11 @@ class Mask:
         part *= np.float32(1 / (self.white - self.black))
         weights: FloatArray = np.clip(part, 0, 1, out=part)
         return weights
+
+    def columns(self, box: Box) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+        """Return which columns of a rectangle hold any weight, and which are 1 all over. Shape (right - left,) each."""
+        part = self.plane[box.top : box.bottom, box.left : box.right]
+        return part.max(axis=0) > self.black, part.min(axis=0) >= self.white
 
     def scaled(self, size: Size) -> FloatArray:
         """Return the weights at another size, area-averaged, in [0, 1]. Shape (height, width)."""

@@ -1,12 +1,15 @@
 """Small display-referred pictures of a frame: what methods look at, what cut detection and previews are made from."""
 
+from functools import lru_cache
+
 import cv2
 import numpy as np
 
 from chromacord.color.alpha import unpremultiply
 from chromacord.color.spaces import code_to_rgb
+from chromacord.pipeline.area import area_average
 from chromacord.pipeline.shaper import linear_to_display
-from chromacord.types import Alpha, FloatArray, Frame, Plane, Size, VideoInfo
+from chromacord.types import Alpha, Colorimetry, FloatArray, Frame, PixelFormat, Plane, Size, VideoInfo
 
 
 def proxy(frame: Frame, info: VideoInfo, size: Size) -> FloatArray:
@@ -29,8 +32,7 @@ def proxy(frame: Frame, info: VideoInfo, size: Size) -> FloatArray:
     codes = cv2.merge(planes[:3])
     if info.pixel_format.alpha is Alpha.PREMULTIPLIED:
         codes = unpremultiply(codes, planes[-1][..., None] / np.float32(info.pixel_format.max_code))
-    decode = code_to_rgb(info.colorimetry, info.size, info.pixel_format)
-    rgb: FloatArray = cv2.transform(codes, np.column_stack(decode).astype(np.float32))
+    rgb: FloatArray = cv2.transform(codes, _decoding(info.colorimetry, info.size, info.pixel_format))
     if info.colorimetry.scene_linear:
         rgb = linear_to_display(np.maximum(rgb, 0))
     return np.clip(rgb, 0, 1, out=rgb)
@@ -54,11 +56,18 @@ def thumbnail(frame: Frame, info: VideoInfo, *, width: int = 96) -> FloatArray:
     return proxy(Frame(tuple(picked), frame.index), info, size)
 
 
+@lru_cache(maxsize=8)
+def _decoding(colorimetry: Colorimetry, size: Size, pixel_format: PixelFormat) -> FloatArray:
+    """Return the map from codes to R'G'B' with its offset as a fourth column: made once, for it inverts matrices."""
+    matrix: FloatArray = np.column_stack(code_to_rgb(colorimetry, size, pixel_format)).astype(np.float32)
+    return matrix
+
+
 def scaled(plane: Plane, size: Size) -> FloatArray:
     """Resize one plane: area average when it shrinks, bilinear when it grows.
 
-    Large reductions go by halves first, which OpenCV does twenty times faster than by a fraction; the rest is the same
-    average but for the weights of pixels on the border of two cells.
+    Large reductions go by halves first, which is faster; the rest is the same average but for the weights of pixels on
+    the border of two cells.
 
     Args:
         plane: Shape (height, width).
@@ -74,7 +83,8 @@ def scaled(plane: Plane, size: Size) -> FloatArray:
         plane = halved.astype(np.float32, copy=False)  # rounding once is enough
     if plane.shape == size:
         return plane.astype(np.float32, copy=False)
-    shrinks = size.height <= plane.shape[0] and size.width <= plane.shape[1]
-    method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    resized: FloatArray = cv2.resize(plane.astype(np.float32), (size.width, size.height), interpolation=method)
+    values: FloatArray = np.ascontiguousarray(plane, np.float32)
+    if size.height <= height and size.width <= width:
+        return area_average(values, size)
+    resized: FloatArray = cv2.resize(values, (size.width, size.height), interpolation=cv2.INTER_LINEAR)
     return resized

@@ -8,9 +8,10 @@ from collections.abc import Iterator
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 import torch
 
-from chromacord.color.alpha import premultiply, unpremultiply
+from chromacord.color.alpha import lay_over, premultiply, unpremultiply
 from chromacord.color.transforms import ColorTransform, Identity
 from chromacord.io.overlay import block_mean
 from chromacord.pipeline.chroma_grid import aligned, chroma_grid
@@ -36,6 +37,9 @@ class Renderer:
         self._foreground = foreground
         layers = (info,) if foreground is None else (info, foreground)
         self._grid = chroma_grid(layers)
+        # A grade gives codes that the format holds; sums of several may lie beyond.
+        premultiplied = info.pixel_format.alpha is Alpha.PREMULTIPLIED
+        self._adds_up = (foreground is not None or premultiplied) and not info.pixel_format.is_float
         self._last: tuple[ColorTransform, Grading, Grading | None] | None = None
 
     def render(self, masked: MaskedFrame, transform: ColorTransform | None) -> Frame:
@@ -74,18 +78,19 @@ class Renderer:
     def _render_strip(
         self, masked: MaskedFrame, colors: list[Plane], strip: Box, grade: Grading, ungraded: Grading | None
     ) -> None:
-        weight = masked.mask.crop(strip)
-        columns = np.flatnonzero(weight.any(axis=0))
+        held, whole = masked.mask.columns(strip)
+        columns = np.flatnonzero(held)
         if not len(columns):
             return
-        covered = Box(strip.top, strip.left + columns[0], strip.bottom, strip.left + columns[-1] + 1)
+        covered = Box(strip.top, strip.left + int(columns[0]), strip.bottom, strip.left + int(columns[-1]) + 1)
         part = aligned(covered, self._grid, self._info.size)
-        weight = np.ascontiguousarray(weight[:, part.left - strip.left : part.right - strip.left])
         before = unpack(masked.frame.planes, self._info, part)
-        change = cv2.subtract(self._graded(masked, before, part, grade, ungraded), before)
-        weight = self._share(masked, weight, part)
-        for number, plane in enumerate(colors):
-            self._store(plane, premultiply(change[..., number], weight), part, is_chroma=number > 0)
+        after = self._graded(masked, before, part, grade, ungraded)
+        for soft in spans(np.flatnonzero(~whole[part.left - strip.left : part.right - strip.left])):
+            side = Box(part.top, part.left + soft.start, part.bottom, part.left + soft.stop)
+            weight = self._share(masked, masked.mask.crop(side), side)
+            lay_over(after[:, soft], before[:, soft], weight)
+        self._store(colors, after, part)
 
     def _share(self, masked: MaskedFrame, weight: FloatArray, part: Box) -> FloatArray:
         """Return how much of the composite's colours is the layer's: all that is seen, over a straight transparency."""
@@ -111,12 +116,16 @@ class Renderer:
             return before + premultiply(grade(straight, part) - straight, coverage)
         return grade(before, part)
 
-    def _store(self, plane: Plane, change: FloatArray, strip: Box, *, is_chroma: bool) -> None:
-        """Change the samples of a plane; those of subsampled chroma by the mean change of the pixels they cover."""
+    def _store(self, colors: list[Plane], after: FloatArray, part: Box) -> None:
+        """Write the samples of a rectangle; those of subsampled chroma are the means of the pixels that they cover."""
         pixel_format = self._info.pixel_format
-        shift = pixel_format.subsampling if is_chroma else (0, 0)
-        part = samples(plane, strip, shift)
-        part[...] = changed(part, block_mean(change, shift), pixel_format)
+        shift = pixel_format.subsampling
+        if self._adds_up:
+            np.clip(after, 0, pixel_format.max_code, out=after)
+        means = block_mean(after, shift)
+        for number, plane in enumerate(colors):
+            values = cv2.extractChannel(means if number else after, number)
+            samples(plane, part, shift if number else (0, 0))[...] = rounded(values, pixel_format)
 
 
 def _are_equal(one: ColorTransform, other: ColorTransform) -> bool:
@@ -157,9 +166,10 @@ def unpack(planes: tuple[Plane, ...], info: VideoInfo, part: Box) -> FloatArray:
     if shift == (0, 0):
         codes = cv2.merge([first, second, third, third])
     else:
+        # OpenCV merges planes with gaps between their rows four times slower.
+        second, third = np.ascontiguousarray(second), np.ascontiguousarray(third)
         small = cv2.merge([second, second, third, third])
-        size = (small.shape[1] << shift[1], small.shape[0] << shift[0])
-        large = cv2.resize(small, size, interpolation=cv2.INTER_NEAREST)
+        large = small.repeat(1 << shift[1], axis=1).repeat(1 << shift[0], axis=0)
         codes = np.ascontiguousarray(large[: first.shape[0], : first.shape[1]])
         cv2.insertChannel(first, codes, 0)
     packed: FloatArray = codes.astype(np.float32, copy=False)
@@ -178,17 +188,30 @@ def samples(plane: Plane, part: Box, shift: tuple[int, int]) -> Plane:
     return plane[part.top >> down : -(-part.bottom >> down), part.left >> right : -(-part.right >> right)]
 
 
-def changed(codes: Plane, change: FloatArray, pixel_format: PixelFormat) -> Plane:
-    """Return codes plus a change, rounded to the nearest code (halves to even) and clamped to what the format holds.
+def rounded(codes: FloatArray, pixel_format: PixelFormat) -> Plane:
+    """Return values as samples of a format: rounded to the nearest code, halves to even; floats as they are.
 
     Args:
-        codes: of one plane. Shape (height, width).
-        change: in codes. Shape (height, width).
-        pixel_format: of the plane.
+        codes: in the format's range, up to a rounding; may be overwritten. Shape (height, width).
+        pixel_format: of the samples.
     """
     if pixel_format.is_float:
-        graded: Plane = np.add(codes, change, dtype=np.float32)
-        return graded
-    is_byte = pixel_format.depth == 8
-    saturated: Plane = cv2.add(codes, change, dtype=cv2.CV_8U if is_byte else cv2.CV_16U)
-    return saturated if is_byte or pixel_format.depth == 16 else np.minimum(saturated, pixel_format.max_code)
+        return codes
+    if pixel_format.depth == 8:
+        samples: Plane = cv2.convertScaleAbs(codes)
+        return samples
+    return np.rint(codes, out=codes).astype(pixel_format.dtype)
+
+
+def spans(columns: npt.NDArray[np.intp]) -> Iterator[slice]:
+    """Cover numbers by two slices, around the widest gap between them.
+
+    Pixels that are not wholly foreground mostly lie at its two sides.
+
+    Args:
+        columns: in order; may be none. Shape (N,).
+    """
+    widest = int((columns[1:] - columns[:-1]).argmax()) + 1 if len(columns) > 1 else 1
+    for part in (columns[:widest], columns[widest:]):
+        if len(part):
+            yield slice(int(part[0]), int(part[-1]) + 1)

@@ -30,7 +30,8 @@ class CutDetector:
         from scenedetect import FrameTimecode  # costs 0.4 s, and only analysis needs it
         from scenedetect.detectors import AdaptiveDetector
 
-        self._timecode: Callable[[int], FrameTimecode] = lambda number: FrameTimecode(number, fps=rate)
+        first = FrameTimecode(0, fps=rate)  # to copy a rate is ten times as fast as to make it out
+        self._timecode: Callable[[int], FrameTimecode] = lambda number: FrameTimecode(number, fps=first)
         self._detector = AdaptiveDetector(min_scene_len=MIN_SHOT_LENGTH)
         self._number = 0
 

@@ -1,0 +1,144 @@
+"""Which clips a command harmonizes: their files, named by what is asked for, and clashes between them."""
+
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import zip_longest
+from pathlib import Path
+from typing import Literal
+
+from chromacord.errors import InputError, OutputExistsError
+
+_PLACEHOLDER = re.compile(r"\{(name|folder)\}")
+_NUMBER = re.compile(r"[._-]?(%0?\d*d|#+|@+)$")
+StrPath = str | os.PathLike[str]
+
+_OUTPUTS = ("output", "grade_out", "lut_out", "preview")
+
+
+@dataclass(frozen=True)
+class Clip:
+    """One clip, and where everything of it lies. Fields are called as the arguments of `harmonize_video`."""
+
+    output: str
+    composite: str | None = None
+    mask: str | None = None
+    foreground: str | None = None
+    alpha: str | None = None
+    background: str | None = None
+    grade_in: str | None = None
+    grade_out: str | None = None
+    lut_out: str | None = None
+    preview: str | None = None
+
+    @property
+    def source(self) -> str:
+        """The file that the clip is called by."""
+        return self.composite or self.foreground or ""
+
+    @property
+    def inputs(self) -> dict[str, str]:
+        """The files that are read, by the names of their fields."""
+        return {name: path for name, path in vars(self).items() if path is not None and name not in _OUTPUTS}
+
+    @property
+    def outputs(self) -> dict[str, str]:
+        """What is written, by the names of its fields."""
+        return {name: path for name, path in vars(self).items() if path is not None and name in _OUTPUTS}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What is done with every clip; most fields are arguments of `chromacord.harmonize_video`."""
+
+    method: str | None = None
+    weights: str | None = None
+    strength: float = 1.0
+    consistency: Literal["shot", "smooth", "frame"] | None = None
+    frames: tuple[int | None, int | None] | None = None
+    codec: str | None = None
+    crf: float | None = None
+    preset: str | None = None
+    mask_fit: bool = False
+    missing: Literal["error", "hold"] = "error"
+    salvage: bool = False
+    force: bool = False
+    skip_existing: bool = False
+    """Leave out clips whose outputs are all there."""
+
+    device: Literal["cpu", "cuda"] = "cpu"
+
+
+def plan_clips(
+    composites: Sequence[str], foregrounds: Sequence[str], others: Mapping[str, StrPath | None]
+) -> list[Clip]:
+    """Name the files of each clip.
+
+    Args:
+        composites: one for each clip; or none, with
+        foregrounds: one for each clip.
+        others: the other fields of `Clip`, in which {name} stands for the name of the clip's composite or foreground
+            without folder, suffix and frame number, and {folder} for the folder that it lies in.
+
+    Returns:
+        One clip for each composite or foreground; a single one where there is at most one of both, whatever it lacks.
+
+    Raises:
+        InputError: several clips of both kinds.
+        OutputExistsError: two of the files that would be written are the same, or one is read too.
+    """
+    if composites and foregrounds and len(composites) + len(foregrounds) > 2:
+        raise InputError(f"{foregrounds[0]}: give either composites with --mask, or --foreground, not both")
+    pairs = list(zip_longest(composites, foregrounds)) or [(None, None)]
+    clips = [
+        Clip(composite=composite, foreground=foreground, **_named(composite or foreground or "", others))
+        for composite, foreground in pairs
+    ]
+    if len(clips) > 1:
+        _refuse_shared(clips, others)
+        _refuse_clashes(clips)
+    return clips
+
+
+def _named(source: str, others: Mapping[str, StrPath | None]) -> dict[str, str]:
+    values = {"name": clip_name(source), "folder": str(Path(source).parent)}
+    given = {field: os.fspath(path) for field, path in others.items() if path is not None}
+    return {field: _PLACEHOLDER.sub(lambda found: values[found[1]], path) for field, path in given.items()}
+
+
+def clip_name(source: str) -> str:
+    """Return what {name} stands for: "shot" for "shot.mp4", "shot/" (a folder), "shot.%04d.exr" and "shot/%04d.exr"."""
+    path = Path(source)
+    stem = path.name if path.is_dir() else path.stem
+    return _NUMBER.sub("", stem) or path.absolute().parent.name
+
+
+def _refuse_shared(clips: Sequence[Clip], others: Mapping[str, StrPath | None]) -> None:
+    for field in _OUTPUTS:
+        path = others.get(field)
+        if path is not None and not _PLACEHOLDER.search(os.fspath(path)):
+            example = Path(path).with_name("{name}" + Path(path).suffix)
+            raise OutputExistsError(
+                f"{path}: is one output for {len(clips)} clips; put {{name}} or {{folder}} in it, as in '{example}'"
+            )
+
+
+def _refuse_clashes(clips: Sequence[Clip]) -> None:
+    written: dict[Path, Clip] = {}
+    for clip in clips:
+        for path in clip.outputs.values():
+            other = written.setdefault(Path(path).resolve(), clip)
+            if other is not clip:
+                raise OutputExistsError(
+                    f"{path}: would be written for {other.source} and for {clip.source}; put {{folder}} in its name, "
+                    "or rename one of them"
+                )
+    for clip in clips:
+        for path in clip.inputs.values():
+            writer = written.get(Path(path).resolve())
+            if writer is not None:
+                raise OutputExistsError(
+                    f"{path}: would be written for {writer.source}, and is read for {clip.source}; choose another "
+                    "output"
+                )

@@ -1,0 +1,103 @@
+"""A process that harmonizes one clip after another for `chromacord harmonize`, and tells how each goes."""
+
+import signal
+import threading
+import traceback
+import warnings
+from contextlib import suppress
+from multiprocessing.connection import Connection
+from queue import SimpleQueue
+from typing import NamedTuple
+
+from chromacord.cli.clips import Clip, Settings
+from chromacord.cli.display import Values
+from chromacord.cli.job import terminate
+from chromacord.cli.preflight import Findings, inspect
+from chromacord.errors import ChromacordError, ChromacordWarning
+from chromacord.types import Progress
+
+
+class Done(NamedTuple):
+    """The answer to a clip: what was made of it, for people and for programs, and what was warned of."""
+
+    line: str
+    values: Values
+    messages: tuple[str, ...]
+
+
+class Failed(NamedTuple):
+    """The answer to what could not be done."""
+
+    error: Exception
+    trace: str | None = None
+    """Of a bug."""
+
+
+Answer = Findings | Done | Failed
+Request = Clip | list[Clip]
+
+
+def serve(connection: Connection, settings: Settings, cores: int | None) -> None:
+    """Answer each clip that comes, until the other end is closed: whatever is under way then is given up.
+
+    Args:
+        connection: brings clips to harmonize, or lists of clips to look at; `Progress` and an `Answer` go back.
+        settings: what is done with every clip.
+        cores: how many may be used; None: all.
+    """
+    signal.signal(signal.SIGTERM, terminate)
+    requests: SimpleQueue[Request] = SimpleQueue()
+    threading.Thread(target=_receive, args=(connection, requests), daemon=True).start()
+    _limit(cores)
+    while True:
+        answer = _answer(requests.get(), settings, connection)
+        with suppress(OSError):
+            connection.send(answer)
+
+
+def _receive(connection: Connection, requests: "SimpleQueue[Request]") -> None:
+    """Pass on what comes. When the command has ended, however it did, end this process as SIGTERM would."""
+    with suppress(EOFError, OSError):
+        while True:
+            requests.put(connection.recv())
+    main = threading.main_thread().ident
+    assert main is not None
+    # To that thread and no other: it may wait in a call that only a signal of its own ends.
+    signal.pthread_kill(main, signal.SIGTERM)
+
+
+def _limit(cores: int | None) -> None:
+    import cv2
+    import torch
+
+    from chromacord.io.threads import share_cores
+
+    torch.set_num_threads(1)
+    cv2.setNumThreads(1)
+    share_cores(cores)
+
+
+def _answer(request: Request, settings: Settings, connection: Connection) -> Answer:
+    try:
+        if isinstance(request, Clip):
+            return _harmonize(request, settings, connection)
+        return inspect(request, settings)
+    except ChromacordError as error:
+        return Failed(error)
+    except Exception as error:
+        # What was raised may hold what cannot be sent.
+        return Failed(RuntimeError(f"{type(error).__name__}: {error}"), traceback.format_exc())
+
+
+def _harmonize(clip: Clip, settings: Settings, connection: Connection) -> Done:
+    from chromacord.cli.harmonize import harmonize_clip, summary_line, summary_values
+
+    def tell(progress: Progress) -> None:
+        with suppress(OSError):
+            connection.send(progress)
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("default", ChromacordWarning)
+        summary = harmonize_clip(clip, settings, progress=tell)
+    messages = tuple(str(each.message) for each in caught if issubclass(each.category, ChromacordWarning))
+    return Done(summary_line(summary), summary_values(summary), messages)
