@@ -146,7 +146,7 @@ def observe(
         device: where the proxies are made.
     """
     due, last_shot = 0, -1
-    for (frame, mask, _), shot in split_shots(frames, lambda item: thumbnail(item.frame, info), info.rate):
+    for (frame, mask, _), shot in split_shots(frames, lambda item: thumbnail(item.frame, info)):
         if not tally.num_frames:
             tally.first = frame.index
         if shot != last_shot:
