@@ -78,7 +78,7 @@ class _DisplayGrading:
 
     def __call__(self, codes: FloatArray, box: Box) -> FloatArray:
         rgb = self._curve(cv2.transform(codes, self._decode), box)
-        graded: FloatArray = cv2.transform(np.clip(rgb, 0, 1, out=rgb), self._encode)
+        graded: FloatArray = cv2.transform(rgb.clip(0, 1, out=rgb), self._encode)
         return graded
 
 
@@ -117,7 +117,7 @@ class _Clamp:
     """Changes nothing but what lies outside [0, 1]."""
 
     def __call__(self, rgb: FloatArray, box: Box) -> FloatArray:  # noqa: ARG002
-        return np.clip(rgb, 0, 1, out=rgb)
+        return rgb.clip(0, 1, out=rgb)
 
 
 class _GlobalAffine:
@@ -128,7 +128,7 @@ class _GlobalAffine:
         self._matrix = _matrix(AffineMap(matrix[:, :3], matrix[:, 3]))
 
     def __call__(self, rgb: FloatArray, box: Box) -> FloatArray:  # noqa: ARG002
-        mapped: FloatArray = cv2.transform(np.clip(rgb, 0, 1, out=rgb), self._matrix)
+        mapped: FloatArray = cv2.transform(rgb.clip(0, 1, out=rgb), self._matrix)
         return mapped
 
 
@@ -201,7 +201,7 @@ class _Field:
             self._stretched = (self._nodes.reshape(-1, width) @ weights.T).reshape(height, -1)
         rows = stretch_weights(height, self._size.height, box.top, box.bottom)
         field = (rows @ self._stretched).reshape(len(rows), 12, -1)
-        red, green, blue, _ = cv2.split(np.clip(rgb, 0, 1, out=rgb))
+        red, green, blue, _ = cv2.split(rgb.clip(0, 1, out=rgb))
         out = np.zeros(rgb.shape, np.float32)
         for channel in range(3):
             a, b, c, d = np.moveaxis(field[:, 4 * channel : 4 * channel + 4], 1, 0)

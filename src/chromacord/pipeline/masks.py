@@ -53,7 +53,7 @@ class Mask:
         part = self.plane[box.top : box.bottom, box.left : box.right].astype(np.float32)
         part -= np.float32(self.black)
         part *= np.float32(1 / (self.white - self.black))
-        weights: FloatArray = np.clip(part, 0, 1, out=part)
+        weights: FloatArray = part.clip(0, 1, out=part)
         return weights
 
     def columns(self, box: Box) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
