@@ -10,7 +10,7 @@ from chromacord.color.spaces import code_to_rgb
 from chromacord.color.transforms import AffineField, ColorTransform, Identity, Lut3d, lattice
 from chromacord.io.overlay import block_mean
 from chromacord.pipeline import render
-from chromacord.pipeline.grading import grading
+from chromacord.pipeline.grading import grading, lut_table
 from chromacord.pipeline.masks import MaskedFrame
 from chromacord.pipeline.render import Renderer, rounded, spans, unpack
 from chromacord.types import Alpha, Box, Frame, PixelFormat, Size
@@ -308,3 +308,13 @@ def test_a_mask_of_many_holes_is_followed_everywhere() -> None:
     rendered = np.stack(Renderer(info).render(shown, TRANSFORMS["affine"]).planes)
     stored = shown.mask.crop(Box(0, 0, *SIZE))
     assert np.abs(rendered - oracle(shown.frame, info, TRANSFORMS["affine"], stored)).max() <= 2
+
+
+@pytest.mark.parametrize("nodes", [2, 9, 17, 33, 40])
+def test_a_luts_table_is_the_lut_on_the_lattice_in_the_order_of_opencolorio(nodes: int) -> None:
+    lut = Lut3d(torch.rand(1, 3, nodes, nodes, nodes, generator=torch.Generator().manual_seed(nodes)))
+    expected = lut.to_lut(33).parameters[0].numpy()
+    table = lut_table(lut, 33)
+    for red, green, blue in ((0, 0, 0), (32, 5, 17), (3, 32, 32), (20, 11, 1)):
+        np.testing.assert_allclose(table[red, green, blue], expected[:, blue, green, red], atol=1e-6)
+    assert table.flags.c_contiguous

@@ -1,8 +1,9 @@
-from fractions import Fraction
-
 import numpy as np
+import pytest
+from scenedetect import FrameTimecode
+from scenedetect.detectors import AdaptiveDetector
 
-from chromacord.pipeline.shots import MIN_SHOT_LENGTH, split_shots
+from chromacord.pipeline.shots import MIN_SHOT_LENGTH, CutDetector, split_shots
 
 
 def scene(seed: int, count: int, *, pan: int = 0) -> list[np.ndarray]:
@@ -13,7 +14,7 @@ def scene(seed: int, count: int, *, pan: int = 0) -> list[np.ndarray]:
 
 
 def shots_of(pictures: list[np.ndarray]) -> list[int]:
-    split = list(split_shots(range(len(pictures)), lambda number: pictures[number], Fraction(25)))
+    split = list(split_shots(range(len(pictures)), lambda number: pictures[number]))
     assert [number for number, _ in split] == list(range(len(pictures)))
     return [shot for _, shot in split]
 
@@ -45,6 +46,36 @@ def test_items_are_held_back_only_as_long_as_needed() -> None:
             read.append(number)
             yield number
 
-    split = split_shots(source(), lambda number: pictures[number], Fraction(25))
+    split = split_shots(source(), lambda number: pictures[number])
     next(split)
     assert len(read) < 8
+
+
+def eventful_clip(seed: int) -> list[np.ndarray]:
+    """Return scenes of random lengths that stand, pan, flash, darken at once, or dissolve into the next."""
+    generator = np.random.default_rng(seed)
+    pictures: list[np.ndarray] = []
+    for number in range(12):
+        shot = scene(100 * seed + number, int(generator.integers(2, 16)), pan=int(generator.choice([0, 3, 8])))
+        kind = generator.choice(["plain", "flash", "darker", "dissolve"])
+        if kind == "flash":
+            shot[len(shot) // 2] = np.ones_like(shot[0])
+        if kind == "darker":
+            shot = [picture * np.float32(generator.uniform(0.6, 1)) for picture in shot]
+        if kind == "dissolve" and pictures:
+            shares = np.linspace(0, 1, len(shot), dtype=np.float32)
+            shot = [share * after + (1 - share) * pictures[-1] for share, after in zip(shares, shot, strict=True)]
+        pictures += shot
+    return pictures
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_cuts_are_those_of_pyscenedetect(seed: int) -> None:
+    detector, reference = CutDetector(), AdaptiveDetector(min_scene_len=MIN_SHOT_LENGTH)
+    found, expected = [], []
+    for number, picture in enumerate(eventful_clip(seed)):
+        found.append(detector.push(picture))
+        bgr = np.ascontiguousarray(np.rint(picture[..., ::-1] * 255).astype(np.uint8))
+        expected += [cut.frame_num for cut in reference.process_frame(FrameTimecode(number, fps=25.0), bgr)]
+    assert [cut for cut in found if cut is not None] == expected
+    assert len(expected) > 2

@@ -92,7 +92,7 @@ def look(
         return Seen(frame.index, shot, mask.box is None, mask.is_full, observation, packed)
 
     # By `map`, so that a frame that was seen is not held until the next one is asked for.
-    yield from map(see, split_shots(frames, lambda item: thumbnail(item.frame, info), info.rate))
+    yield from map(see, split_shots(frames, lambda item: thumbnail(item.frame, info)))
 
 
 def _proxies(frame: Frame, mask: Mask, info: VideoInfo, size: Size, device: torch.device) -> tuple[Tensor, Tensor]:

@@ -1,6 +1,5 @@
 """A frame's mask, read from a plane as it was decoded: no conversion of pixels that nobody looks at."""
 
-import math
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -40,10 +39,7 @@ class Mask:
             plane: codes. Shape (height, width).
             black, white: the codes of 0 and 1; codes beyond are clamped.
         """
-        threshold = math.floor(black) if np.issubdtype(plane.dtype, np.integer) else black
-        covered = np.greater(plane, plane.dtype.type(threshold)).view(np.uint8)
-        left, top, width, height = cv2.boundingRect(covered)
-        box = Box(top, left, top + height, left + width) if width else None
+        box = _box(plane, black)
         is_full = box == Box(0, 0, *plane.shape) and bool(plane.min() >= white)
         return cls(plane, black, white, box, is_full)
 
@@ -57,7 +53,7 @@ class Mask:
         part = self.plane[box.top : box.bottom, box.left : box.right].astype(np.float32)
         part -= np.float32(self.black)
         part *= np.float32(1 / (self.white - self.black))
-        weights: FloatArray = np.clip(part, 0, 1, out=part)
+        weights: FloatArray = part.clip(0, 1, out=part)
         return weights
 
     def columns(self, box: Box) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
@@ -70,6 +66,16 @@ class Mask:
         ramp = (scaled(self.plane, size) - self.black) * (1 / (self.white - self.black))
         weights: FloatArray = np.clip(ramp, 0, 1, dtype=np.float32)
         return weights
+
+
+def _box(plane: Plane, black: float) -> Box | None:
+    """Return the smallest rectangle that holds every code above black."""
+    rows = np.flatnonzero(plane.max(axis=1) > black)
+    if not len(rows):
+        return None
+    top, bottom = int(rows[0]), int(rows[-1]) + 1
+    columns = np.flatnonzero(plane[top:bottom].max(axis=0) > black)
+    return Box(top, int(columns[0]), bottom, int(columns[-1]) + 1)
 
 
 class MaskedFrame(NamedTuple):
