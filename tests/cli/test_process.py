@@ -137,7 +137,10 @@ def test_the_end_of_a_command_is_the_end_of_its_processes_and_of_what_they_wrote
     while len(seen) < 2:
         event = json.loads(process.stdout.readline())
         seen |= {event["clip"]} if event.get("stage") == "render" else set()
-    assert len(list((tmp_path / "out").iterdir())) == 2
+    started = time.monotonic()
+    while not list((tmp_path / "out").glob(".*.partial")) and time.monotonic() < started + 30:
+        time.sleep(0.01)
+    assert list((tmp_path / "out").glob(".*.partial"))
     assert len(processes_of(process.pid)) >= 3
     # Ctrl-C reaches all processes of a terminal; the others come to the first.
     if number == signal.SIGINT:
@@ -151,4 +154,5 @@ def test_the_end_of_a_command_is_the_end_of_its_processes_and_of_what_they_wrote
     while processes_of(process.pid) and time.monotonic() < started + 60:
         time.sleep(0.05)
     assert not processes_of(process.pid)
-    assert not list((tmp_path / "out").iterdir())
+    # On a busy machine one of the clips may have been complete: it is kept.
+    assert not list((tmp_path / "out").glob(".*"))

@@ -4,6 +4,7 @@ import signal
 import threading
 import traceback
 import warnings
+from collections.abc import Callable
 from contextlib import suppress
 from multiprocessing.connection import Connection
 from queue import SimpleQueue
@@ -11,7 +12,7 @@ from typing import NamedTuple
 
 from chromacord.cli.clips import Clip, Settings
 from chromacord.cli.display import Values
-from chromacord.cli.job import terminate
+from chromacord.cli.job import TERMINATED, Terminated, terminate
 from chromacord.cli.preflight import Findings, inspect
 from chromacord.errors import ChromacordError, ChromacordWarning
 from chromacord.types import Progress
@@ -46,24 +47,36 @@ def serve(connection: Connection, settings: Settings, cores: int | None) -> None
         cores: how many may be used; None: all.
     """
     signal.signal(signal.SIGTERM, terminate)
-    requests: SimpleQueue[Request] = SimpleQueue()
-    threading.Thread(target=_receive, args=(connection, requests), daemon=True).start()
+    requests: SimpleQueue[Request | None] = SimpleQueue()
+    stopped = threading.Event()
+    threading.Thread(target=_receive, args=(connection, requests, stopped), daemon=True).start()
     _limit(cores)
-    while True:
-        answer = _answer(requests.get(), settings, connection)
-        with suppress(OSError):
-            connection.send(answer)
+
+    def tell(progress: Progress) -> None:
+        if stopped.is_set():
+            raise Terminated(TERMINATED)
+        _send(connection, progress)
+
+    while (request := requests.get()) is not None:
+        _send(connection, _answer(request, settings, tell))
 
 
-def _receive(connection: Connection, requests: "SimpleQueue[Request]") -> None:
+def _receive(connection: Connection, requests: "SimpleQueue[Request | None]", stopped: threading.Event) -> None:
     """Pass on what comes. When the command has ended, however it did, end this process as SIGTERM would."""
     with suppress(EOFError, OSError):
         while True:
             requests.put(connection.recv())
+    # The signal reaches the work at once, but may come just before a wait, or where exceptions go unheard.
+    stopped.set()
+    requests.put(None)
     main = threading.main_thread().ident
     assert main is not None
-    # To that thread and no other: it may wait in a call that only a signal of its own ends.
     signal.pthread_kill(main, signal.SIGTERM)
+
+
+def _send(connection: Connection, message: Progress | Answer) -> None:
+    with suppress(OSError):  # the command has ended: the other thread sees it too
+        connection.send(message)
 
 
 def _limit(cores: int | None) -> None:
@@ -77,10 +90,10 @@ def _limit(cores: int | None) -> None:
     share_cores(cores)
 
 
-def _answer(request: Request, settings: Settings, connection: Connection) -> Answer:
+def _answer(request: Request, settings: Settings, tell: Callable[[Progress], object]) -> Answer:
     try:
         if isinstance(request, Clip):
-            return _harmonize(request, settings, connection)
+            return _harmonize(request, settings, tell)
         return inspect(request, settings)
     except ChromacordError as error:
         return Failed(error)
@@ -89,12 +102,8 @@ def _answer(request: Request, settings: Settings, connection: Connection) -> Ans
         return Failed(RuntimeError(f"{type(error).__name__}: {error}"), traceback.format_exc())
 
 
-def _harmonize(clip: Clip, settings: Settings, connection: Connection) -> Done:
+def _harmonize(clip: Clip, settings: Settings, tell: Callable[[Progress], object]) -> Done:
     from chromacord.cli.harmonize import harmonize_clip, summary_line, summary_values
-
-    def tell(progress: Progress) -> None:
-        with suppress(OSError):
-            connection.send(progress)
 
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("default", ChromacordWarning)

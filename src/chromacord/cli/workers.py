@@ -5,6 +5,7 @@ import os
 import signal
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from types import TracebackType
 from typing import Self
@@ -119,6 +120,8 @@ def _send(worker: _Worker, request: Request) -> None:
 @contextmanager
 def _quiet_start() -> Iterator[None]:
     """Let processes begin deaf to Ctrl-C, which reaches all of a terminal, and with one thread for linear algebra."""
+    # This begins a process of its own with the first of ours, and lets Ctrl-C through again.
+    resource_tracker.ensure_running()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     threads = os.environ.get("OMP_NUM_THREADS")
     os.environ["OMP_NUM_THREADS"] = "1"
