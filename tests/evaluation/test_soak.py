@@ -106,7 +106,8 @@ def test_what_a_process_holds_is_seen() -> None:
         during = look("during", 1)
     # The system may take other memory away meanwhile.
     assert block.nbytes / 2 < during.memory - before.memory < 2 * block.nbytes
-    assert (during.files - before.files, during.threads - before.threads) == (1, 0)
+    assert during.files - before.files == 1
+    assert 1 <= during.threads <= before.threads  # those of earlier tests may be ending
     assert file.closed
 
 

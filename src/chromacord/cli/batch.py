@@ -74,7 +74,7 @@ class _Tally:
             view.summary(told.line, told.values)
         elif isinstance(told, Failed):
             self.failures[clip] = told
-        parts = sum(progress.done / (progress.total or progress.done) for progress in self.rendering.values())
+        parts = sum(progress.done / max(progress.total or progress.done, 1) for progress in self.rendering.values())
         frames = self.num_frames + sum(progress.done for progress in self.rendering.values())
         self.display.clips(self.num_done + len(self.failures) + parts, self.num_clips, frames / self._seconds())
 
