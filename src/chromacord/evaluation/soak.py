@@ -30,9 +30,8 @@ _SHORT = 12
 SLACK_BYTES = 8_000_000
 """By how much memory may differ between quarters of a stage, or between clips."""
 
-FREED_BYTES = 80 << 20
-"""By how much more it may while a clip is analysed: large blocks come and go, and the C library keeps gaps.
-The render begins only when analysis is ahead of it, and its buffers come then."""
+FREED_BYTES = 32_000_000
+"""By how much more it may while a clip is analysed: large blocks come and go, and the C library keeps gaps."""
 
 REST_BYTES = 16_000_000
 """By how much it may differ from before a run to after it: parts of libraries are first used in it."""
