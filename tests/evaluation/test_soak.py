@@ -132,7 +132,7 @@ def test_the_looped_clip_is_as_long_as_asked_and_moves_without_jumps_but_for_its
 
 
 @pytest.mark.slow
-@pytest.mark.xfail(reason="memory grows by some 65 MB since analysis runs beside the render; the cause is not known yet")
+@pytest.mark.xfail(reason="some runs grow by 65 MB since analysis runs beside the render; cause unknown")
 def test_a_short_soak_finds_no_leak() -> None:
     report = measure_soak(SoakSetting(600, 10))
     assert report["leaks"] == []
