@@ -77,7 +77,7 @@ CLIPS = {
 
 
 def ahead(frames: Iterator[MaskedFrame], method: Method, consistency: Consistency, strength: float) -> AnalysisAhead:
-    seen = look(frames, INFO, method, consistency=consistency, keep_masks=True)
+    seen = look(frames, INFO, method, consistency=consistency)
     return AnalysisAhead(seen, method, name="m", rate=INFO.rate, consistency=consistency, strength=strength)
 
 
@@ -144,7 +144,7 @@ def test_analysis_is_no_further_ahead_than_grades_need(
 
 def test_what_waits_of_a_frame_takes_little() -> None:
     frames = made(70)
-    seen = list(look(iter(frames), INFO, Eight(), consistency="smooth", keep_masks=True))
+    seen = list(look(iter(frames), INFO, Eight(), consistency="smooth"))
     assert [each.index for each in seen] == list(range(70))
     packed = sum(each.mask.nbytes for each in seen if each.mask is not None)
     assert 0 < packed < 70 * frames[0].mask.plane.nbytes / 4  # of masks that are soft to a third, in floats

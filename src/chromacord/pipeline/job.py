@@ -213,7 +213,6 @@ class Job:
             self.clip.info,
             method,
             consistency=self.consistency,
-            keep_masks=True,
             device=self.device,
         )
         with prefetch(looked_at) as seen, prefetch(self.clip.pictures(*self._range)) as pictures:

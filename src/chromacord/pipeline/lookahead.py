@@ -95,7 +95,7 @@ class AnalysisAhead:
         """Prepare; nothing is read yet.
 
         Args:
-            seen: what `look` gives of all frames, masks included.
+            seen: what `look` gives of all frames.
             method: decides.
             name: the method's, for the grade.
             rate: frames a second.
@@ -138,8 +138,7 @@ class AnalysisAhead:
 
     def _held(self, seen: Iterable[Seen]) -> Iterator[Seen]:
         for each in seen:
-            if each.mask is not None:
-                self._waiting.append((each.index, each.mask))
+            self._waiting.append((each.index, each.mask))
             yield each
 
     def _recorded(self, decided: Iterator[tuple[int, Key]]) -> Iterator[tuple[int, Key]]:
