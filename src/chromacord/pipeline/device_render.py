@@ -107,15 +107,15 @@ class DeviceRenderer:
         if layer is not None and self._foreground is not None:
             pictures.append((layer, self._foreground.pixel_format, self._counts(self._foreground)))
         parts = [
-            (frame.planes[number], _shift(pixel_format, number))
+            (frame.planes[number][_samples(box, _shift(pixel_format, number))], _shift(pixel_format, number))
             for frame, pixel_format, numbers in pictures
             for number in numbers
         ]
-        parts.append((_as_sent(masked.mask.plane), (0, 0)))
+        parts.append((_as_sent(masked.mask.codes(box)), (0, 0)))
         slots = [Slot(Size(padded.height >> shift[0], padded.width >> shift[1]), plane.dtype) for plane, shift in parts]
         self._outward.lay_out(slots)
-        for target, (plane, shift) in zip(self._outward.host, parts, strict=True):
-            fill(target, plane[_samples(box, shift)])
+        for target, (samples, _) in zip(self._outward.host, parts, strict=True):
+            fill(target, samples)
         self._outward.upload()
         self._homeward.lay_out(slots[: self._info.pixel_format.num_colors])
         there = iter([_in_blocks(plane, blocks) for plane in self._outward.there])

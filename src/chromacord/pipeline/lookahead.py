@@ -129,7 +129,7 @@ class AnalysisAhead:
 
     def _decide(self, index: int, packed: PackedMask) -> tuple[Mask, ColorTransform | None]:
         transform = self._ahead.at(index) if packed.is_usable else None
-        return packed.unpack(), transform
+        return packed.unpack_box(), transform
 
     def finish(self) -> Grade:
         """Analyse what is left, and return the whole grade, at full strength."""
