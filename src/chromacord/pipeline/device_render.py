@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from chromacord.color.transforms import ColorTransform, Identity
+from chromacord.io.pixels import writable_copy
 from chromacord.pipeline.chroma_grid import aligned, chroma_grid
 from chromacord.pipeline.device_blend import Blend, Blocks, Fused, Gradings, Weights, blend
 from chromacord.pipeline.device_grading import DeviceGrading
@@ -85,12 +86,11 @@ class DeviceRenderer:
         sent = self.send(masked)
         self.grade(sent, transform)
         self._homeward.download()
-        frame, planes = masked.frame, list(masked.frame.planes)
+        harmonized = writable_copy(masked.frame, self._info.pixel_format)
         for number, graded in enumerate(self._homeward.host):
-            planes[number] = planes[number].copy()
-            part = planes[number][_samples(sent.box, _shift(self._info.pixel_format, number))]
+            part = harmonized.planes[number][_samples(sent.box, _shift(self._info.pixel_format, number))]
             part[...] = graded[: part.shape[0], : part.shape[1]]
-        return Frame(tuple(planes), frame.index, frame.pts, frame.duration, frame.attributes)
+        return harmonized
 
     def send(self, masked: MaskedFrame) -> Sent:
         """Start the upload of a frame's box; what was sent before is overwritten.
