@@ -183,16 +183,26 @@ def test_a_folder_that_takes_no_files_is_refused_before_any_frame_is_read(footag
     assert told == []
 
 
-def running(footage: Path, out: Path, *, before: str = "") -> subprocess.Popen[str]:
-    """Start a run in a process of its own that says when its first frame is rendered, and then takes its time."""
+def running(footage: Path, out: Path) -> subprocess.Popen[str]:
+    """Start a run in a process of its own, and return when its first frame is in both outputs; it then takes its time.
+
+    Files that have a name do not tell: their headers are written first, and a codec keeps its first frames back.
+    """
     script = f"""
-        import sys, time
-        {before}
+        import time
+        from chromacord.pipeline import job
         from chromacord.pipeline.video import harmonize_video
+        write_behind = job.write_behind
+        def telling(write):
+            def write_and_tell(pair):
+                write(pair)
+                print("written", flush=True)
+            return write_behind(write_and_tell)
+        job.write_behind = telling
         def slowly(progress):
             if progress.stage == "render" and progress.done:
-                print("rendering", flush=True)
-                time.sleep(60)
+                for _ in range(600):
+                    time.sleep(0.1)  # one long sleep would begin after a signal that comes just before it
         harmonize_video({str(footage / "comp.mp4")!r}, mask={str(footage / "mask.mkv")!r}, output={str(out)!r},
                         preview={str(out.with_name("beside.mp4"))!r}, progress=slowly)
     """
@@ -200,10 +210,8 @@ def running(footage: Path, out: Path, *, before: str = "") -> subprocess.Popen[s
         [sys.executable, "-c", textwrap.dedent(script)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
     assert process.stdout is not None
-    assert process.stdout.readline() == "rendering\n"
-    deadline = time.monotonic() + 30
-    while not any(out.parent.iterdir()) and time.monotonic() < deadline:
-        time.sleep(0.02)  # the frame is written by another thread
+    assert process.stdout.readline() == "written\n"
+    assert len(list(out.parent.iterdir())) == 2
     return process
 
 
