@@ -86,8 +86,10 @@ def _harmonize(clips: Sequence[Clip], settings: Settings, *, jobs: int, display:
 def harmonize_clip(clip: Clip, settings: Settings, *, progress: Callable[[Progress], object]) -> "Summary":
     """Harmonize one clip in this process. See `chromacord.harmonize_video`."""
     from chromacord.io.base import Encoding
+    from chromacord.io.memory import share_freed_memory
     from chromacord.pipeline.video import harmonize_video
 
+    share_freed_memory()
     return harmonize_video(
         **vars(clip),
         method=method_name(settings),
