@@ -34,6 +34,11 @@ def test_one_clip_may_be_named_so_too_and_is_not_looked_at() -> None:
     [
         (["a.mp4", "b.mp4"], {"output": "out.mp4"}, "out.mp4: is one output for 2 clips; put {name}"),
         (["a.mp4", "b.mp4"], {"output": "{name}.mkv", "lut_out": Path("luts")}, "luts: is one output for 2 clips"),
+        (
+            ["a.mp4", "b.mp4"],
+            {"output": "."},
+            ".: is one output for 2 clips; put {name} or {folder} in it, as in '{name",
+        ),
         (["x/a.mp4", "y/a.mov"], {"output": "{name}.mkv"}, "a.mkv: would be written for x/a.mp4 and for y/a.mov"),
         (["a.mp4", "a.mp4"], {"output": "{name}.mkv"}, "a.mkv: would be written for a.mp4 and for a.mp4"),
         (["a.mp4", "a.png.mp4"], {"output": "{name}.png", "preview": "{name}.png.png"}, "a.png.png: would be written"),

@@ -1,5 +1,7 @@
 """Bad input: one line that says what, where and what to do; a typed exception; nothing written."""
 
+import contextlib
+import gc
 import os
 import shutil
 import signal
@@ -9,6 +11,7 @@ import textwrap
 import time
 import warnings
 from pathlib import Path
+from types import FrameType
 
 import numpy as np
 import pytest
@@ -18,6 +21,7 @@ from tests.pipeline.footage import SIZE, decoded, disc, make_composite, make_mas
 
 from chromacord import errors
 from chromacord.io import Encoding
+from chromacord.pipeline.grade import Consistency
 from chromacord.pipeline.video import harmonize_video
 from chromacord.types import Size
 
@@ -107,6 +111,28 @@ def test_bad_input_is_refused_in_one_line_and_nothing_is_written(
     for words in said:
         assert words in message
     assert sorted(footage.rglob("*")) == before
+
+
+@pytest.mark.parametrize("consistency", ["shot", "smooth"])
+@pytest.mark.parametrize(
+    ("composite", "mask", "output"),
+    [("comp.mp4", "long.mkv", "out.mp4"), ("cut.mkv", "mask.mkv", "out.mkv"), ("nan", "tiny.png", "out.%d.exr")],
+)
+def test_a_failed_clip_lets_go_of_all_at_once(
+    footage: Path, tmp_path: Path, composite: str, mask: str, output: str, consistency: Consistency
+) -> None:
+    """An error that its own frames hold would keep decoders and encoders, threads and all, until garbage is found."""
+    gc.collect()
+    gc.set_debug(gc.DEBUG_SAVEALL)
+    try:
+        with contextlib.suppress(errors.ChromacordError):
+            harmonize_video(footage / composite, mask=footage / mask, output=tmp_path / output, consistency=consistency)
+        gc.collect()
+        found = [each.f_code.co_name for each in gc.garbage if isinstance(each, FrameType)]
+    finally:
+        gc.set_debug(0)
+        gc.garbage.clear()
+    assert not found
 
 
 def test_mask_fit_scales_a_mask_of_another_size(footage: Path, tmp_path: Path) -> None:

@@ -24,3 +24,5 @@ def test_a_clip_is_called_by_its_file_without_suffix_and_frame_number(source: st
 def test_a_folder_keeps_its_whole_name(tmp_path: Path) -> None:
     (tmp_path / "sh010.v2").mkdir()
     assert clip_name(f"{tmp_path}/sh010.v2/") == "sh010.v2"
+    assert clip_name(f"{tmp_path}/sh010.v2/.") == "sh010.v2"
+    assert clip_name(f"{tmp_path}/sh010.v2/..") == tmp_path.name

@@ -111,7 +111,7 @@ def _refuse_shared(clips: Sequence[Clip], others: Mapping[str, StrPath | None]) 
     for field in _OUTPUTS:
         path = others.get(field)
         if path is not None and not _PLACEHOLDER.search(os.fspath(path)):
-            example = Path(path).with_name("{name}" + Path(path).suffix)
+            example = Path(path).parent / ("{name}" + Path(path).suffix)
             raise OutputExistsError(
                 f"{path}: is one output for {len(clips)} clips; put {{name}} or {{folder}} in it, as in '{example}'"
             )

@@ -72,6 +72,7 @@ class Mask:
 
     def scaled(self, size: Size) -> FloatArray:
         """Return the weights at another size, area-averaged, in [0, 1]. Shape (height, width)."""
+        assert self.origin == (0, 0), "only a part of the picture's codes is held"
         ramp = (scaled(self.plane, size) - self.black) * (1 / (self.white - self.black))
         weights: FloatArray = np.clip(ramp, 0, 1, dtype=np.float32)
         return weights

@@ -14,5 +14,5 @@ def clip_name(source: str | os.PathLike[str]) -> str:
         source: "shot.mp4", "shot/" (a folder), "shot.%04d.exr" and "shot/%04d.exr" are all called "shot".
     """
     path = Path(source)
-    stem = path.name if path.is_dir() else path.stem
+    stem = path.resolve().name if path.is_dir() else path.stem
     return _NUMBER.sub("", stem) or path.absolute().parent.name

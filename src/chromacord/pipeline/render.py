@@ -38,7 +38,7 @@ class Renderer:
         self._foreground = foreground
         layers = (info,) if foreground is None else (info, foreground)
         self._grid = chroma_grid(layers)
-        # A grade gives codes that the format holds; sums of several may lie beyond.
+        # A grade gives codes that the format holds, up to a rounding; sums of several may lie beyond.
         premultiplied = info.pixel_format.alpha is Alpha.PREMULTIPLIED
         self._adds_up = (foreground is not None or premultiplied) and not info.pixel_format.is_float
         self._last: tuple[ColorTransform, Grading, Grading | None] | None = None
@@ -200,7 +200,9 @@ def rounded(codes: FloatArray, pixel_format: PixelFormat) -> Plane:
     if pixel_format.depth == 8:
         samples: Plane = cv2.convertScaleAbs(codes)
         return samples
-    return np.rint(codes, out=codes).astype(pixel_format.dtype)
+    # The largest full-range chroma is half a code above the format's: equation 8 and following of H.273.
+    np.minimum(np.rint(codes, out=codes), pixel_format.max_code, out=codes)
+    return codes.astype(pixel_format.dtype)
 
 
 def spans(columns: npt.NDArray[np.intp]) -> Iterator[slice]:
