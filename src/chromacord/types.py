@@ -112,6 +112,9 @@ class Frame:
     attributes: object | None = None
     """What the file format keeps per picture (EXR header and the like), for a sink of the same kind; opaque."""
 
+    picture: object | None = None
+    """The codec library's own picture whose memory the planes are, where a sink may keep it; opaque."""
+
 
 @dataclass(frozen=True)
 class VideoInfo:

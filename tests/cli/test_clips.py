@@ -2,28 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from chromacord.cli.clips import Clip, clip_name, plan_clips
+from chromacord.cli.clips import Clip, plan_clips
 from chromacord.errors import InputError, OutputExistsError
-
-
-@pytest.mark.parametrize(
-    ("source", "name"),
-    [
-        ("shots/a.mp4", "a"),
-        ("a.b.mov", "a.b"),
-        ("shots/a.%04d.exr", "a"),
-        ("a_####.png", "a"),
-        ("sh010/%04d.png", "sh010"),
-        ("a", "a"),
-    ],
-)
-def test_a_clip_is_called_by_its_file_without_suffix_and_frame_number(source: str, name: str) -> None:
-    assert clip_name(source) == name
-
-
-def test_a_folder_keeps_its_whole_name(tmp_path: Path) -> None:
-    (tmp_path / "sh010.v2").mkdir()
-    assert clip_name(f"{tmp_path}/sh010.v2/") == "sh010.v2"
 
 
 def test_every_file_is_named_by_the_clip() -> None:
@@ -54,6 +34,11 @@ def test_one_clip_may_be_named_so_too_and_is_not_looked_at() -> None:
     [
         (["a.mp4", "b.mp4"], {"output": "out.mp4"}, "out.mp4: is one output for 2 clips; put {name}"),
         (["a.mp4", "b.mp4"], {"output": "{name}.mkv", "lut_out": Path("luts")}, "luts: is one output for 2 clips"),
+        (
+            ["a.mp4", "b.mp4"],
+            {"output": "."},
+            ".: is one output for 2 clips; put {name} or {folder} in it, as in '{name",
+        ),
         (["x/a.mp4", "y/a.mov"], {"output": "{name}.mkv"}, "a.mkv: would be written for x/a.mp4 and for y/a.mov"),
         (["a.mp4", "a.mp4"], {"output": "{name}.mkv"}, "a.mkv: would be written for a.mp4 and for a.mp4"),
         (["a.mp4", "a.png.mp4"], {"output": "{name}.png", "preview": "{name}.png.png"}, "a.png.png: would be written"),

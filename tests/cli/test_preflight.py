@@ -28,6 +28,11 @@ PLAIN = Settings(method="identity")
         (Clip(composite="a.mp4", mask="m.%d.png", output="out.mp4"), MissingFileError, "m.%d.png: no such files"),
         (Clip(composite="gap.%d.png", mask="a.mkv", output="out.mp4"), SequenceGapError, "gap.2.png: frame 2 is miss"),
         (Clip(composite="a.mp4", mask="a.mkv", output="there.mp4"), OutputExistsError, "there.mp4: exists already"),
+        (
+            Clip(composite="a.mp4", mask="a.mkv", output="out.mp4", preview="gap.1.png"),
+            OutputExistsError,
+            "gap.1.png: exists already",
+        ),
         (Clip(composite="a.mp4", mask="a.mkv", output="no/out.mp4"), OutputError, "no/out.mp4: the folder no does not"),
         (Clip(composite="a.mp4", mask="a.mkv", output="no/a/%d.png"), OutputError, "no/a/%d.png: the folder no/a does"),
         (
@@ -64,4 +69,14 @@ def test_clips_are_left_out_only_when_all_of_their_outputs_are_there(folder: Pat
     assert is_done(Clip(composite="a.mp4", output="gap.%d.png"))
     assert not is_done(Clip(composite="a.mp4", output="there.mp4", preview="both.png"))
     assert not is_done(Clip(composite="a.mp4", output="frames/"))
+    for left in (".a.png.host-1.1.partial", "notes.txt"):
+        (folder / "frames" / left).touch()
+    luts = Clip(composite="a.mp4", output="there.mp4", lut_out="frames")
+    assert not is_done(Clip(composite="a.mp4", output="frames/"))
+    assert not is_done(luts)
+    (folder / "frames" / "a_0001.png").touch()
+    assert is_done(Clip(composite="a.mp4", output="frames/"))
+    assert not is_done(luts)
+    (folder / "frames" / "a_shot001.cube").touch()
+    assert is_done(luts)
     assert not is_done(Clip(composite="a.mp4", output="out.%d.png"))

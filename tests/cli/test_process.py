@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from chromacord.types import Size
-from tests.pipeline.footage import make_composite, make_mask
+from tests.pipeline.footage import disc, make_composite, make_mask, recoloured
 
 COMMAND = [sys.executable, "-c", "from chromacord.cli import main; main()"]
 
@@ -35,10 +35,32 @@ except SystemExit as left:
 
 @pytest.fixture(scope="module")
 def long_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("long")
-    make_composite(folder / "comp.mkv", num_frames=150, size=Size(360, 640), options={"preset": "ultrafast"})
-    make_mask(folder / "mask.mkv", num_frames=150, size=Size(360, 640))
+    """Return a folder with a clip that takes some seconds to render: the disc goes there and back, without a cut."""
+    folder, size = tmp_path_factory.mktemp("long"), Size(360, 640)
+    order = [*range(10), *range(8, 0, -1)] * 34
+    composites = [recoloured("yuv420p", index, size) for index in range(10)]
+    masks = [[disc(index, size)] for index in range(10)]
+    frames = [composites[index] for index in order]
+    make_composite(folder / "comp.mkv", frames=frames, size=size, options={"preset": "ultrafast"})
+    make_mask(folder / "mask.mkv", frames=[masks[index] for index in order], size=size)
     return folder
+
+
+def wait_for_frames(folder: Path, process: subprocess.Popen[str]) -> None:
+    """Wait until a file that is being written holds frames, and not just a header."""
+    deadline = time.monotonic() + 120
+    while not any(size_of(path) > 100_000 for path in folder.glob(".*.partial")):
+        assert process.poll() is None, "ended before it was stopped"
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def size_of(path: Path) -> int:
+    """Return the bytes of a file; 0 where it has just got its final name."""
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
@@ -53,13 +75,7 @@ def test_a_signal_leaves_nothing_behind_and_its_own_code(
         stderr=subprocess.PIPE,
         text=True,
     )
-    assert process.stdout is not None
-    for line in process.stdout:
-        if '"render"' in line and '"done": 0' not in line:
-            break
-    started = time.monotonic()
-    while not list(tmp_path.iterdir()) and time.monotonic() < started + 30:
-        time.sleep(0.01)
+    wait_for_frames(tmp_path, process)
     process.send_signal(number)
     out, err = process.communicate(timeout=60)
     assert process.returncode == code, err
@@ -136,11 +152,9 @@ def test_the_end_of_a_command_is_the_end_of_its_processes_and_of_what_they_wrote
     seen: set[str] = set()
     while len(seen) < 2:
         event = json.loads(process.stdout.readline())
-        seen |= {event["clip"]} if event.get("stage") == "render" else set()
-    started = time.monotonic()
-    while not list((tmp_path / "out").glob(".*.partial")) and time.monotonic() < started + 30:
-        time.sleep(0.01)
-    assert list((tmp_path / "out").glob(".*.partial"))
+        # Analysis runs beside the render, which is told of before its first frame.
+        seen |= {event["clip"]} if event.get("stage") == "render" and event["done"] else set()
+    wait_for_frames(tmp_path / "out", process)
     assert len(processes_of(process.pid)) >= 3
     # Ctrl-C reaches all processes of a terminal; the others come to the first.
     if number == signal.SIGINT:

@@ -149,6 +149,19 @@ def test_compressed_clips_are_what_a_jpeg_file_of_each_frame_holds(dim: list[Cub
         assert min(apart) < 0.5 < _distance(before, after)  # two encoders may round differently
 
 
+def test_single_pictures_are_compressed_too(dim: list[Cube]) -> None:
+    source = photographs()
+    plain, squeezed = (
+        CompositeMaker(source, dim, replaced(compressed_share=share), side=SIDE).draw(
+            3, torch.Generator().manual_seed(5)
+        )
+        for share in (0.0, 1.0)
+    )
+    for before, after in zip(plain.composite, squeezed.composite, strict=True):
+        apart = [_distance(by_pillow(before[None], quality), after[None]) for quality in range(75, 98)]
+        assert min(apart) < 0.5 < _distance(before, after)
+
+
 def by_pillow(clip: Tensor, quality: int) -> Tensor:
     """Return frames as JPEG files hold them. Shape (T, 3, S, S)."""
     frames = []

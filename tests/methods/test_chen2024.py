@@ -155,6 +155,19 @@ def test_each_switch_of_the_temporal_part_gives_whole_windows(options: dict[str,
     assert (made - composite[:, places])[~outside].abs().mean() > 1e-3
 
 
+def test_weights_of_one_head_are_not_taken_for_another() -> None:
+    state = network().state_dict()
+    for head in ("plain", "fusion"):
+        with pytest.raises(InputError, match=r"missing: temporal\.decoder\.head\."):
+            weights.fit(network(head=head), state, source="residual")
+
+
+def test_frames_are_reduced_for_flow_as_for_the_weights_that_ship_and_not_for_others() -> None:
+    assert Chen2024().network.flow_reduction == 2
+    assert Chen2024(None).network.flow_reduction == 1
+    assert Chen2024(None, flow_reduction=3).network.flow_reduction == 3
+
+
 def test_stage_two_starts_exactly_at_what_stage_one_gives() -> None:
     torch.manual_seed(0)
     made = build_network(flow=None).eval()

@@ -91,6 +91,7 @@ def test_nothing_in_gives_nothing_out() -> None:
         (np.zeros((*SIZE, 3), np.int32), disc(0), InputError, "int32"),
         (np.zeros((*SIZE, 3), np.uint8), disc(0)[:-1], MismatchError, "frame 0"),
         (np.full((*SIZE, 3), np.nan, np.float32), disc(0), NonFiniteError, "frame 0"),
+        (np.zeros((*SIZE, 3), np.uint8), np.full(SIZE, np.nan, np.float32), NonFiniteError, "frame 0: the mask"),
     ],
 )
 def test_arrays_that_cannot_be_used_are_named(composite, mask, error: type[Exception], said: str) -> None:

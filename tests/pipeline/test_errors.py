@@ -1,5 +1,7 @@
 """Bad input: one line that says what, where and what to do; a typed exception; nothing written."""
 
+import contextlib
+import gc
 import os
 import shutil
 import signal
@@ -9,6 +11,7 @@ import textwrap
 import time
 import warnings
 from pathlib import Path
+from types import FrameType
 
 import numpy as np
 import pytest
@@ -18,6 +21,7 @@ from tests.pipeline.footage import SIZE, decoded, disc, make_composite, make_mas
 
 from chromacord import errors
 from chromacord.io import Encoding
+from chromacord.pipeline.grade import Consistency
 from chromacord.pipeline.video import harmonize_video
 from chromacord.types import Size
 
@@ -109,6 +113,28 @@ def test_bad_input_is_refused_in_one_line_and_nothing_is_written(
     assert sorted(footage.rglob("*")) == before
 
 
+@pytest.mark.parametrize("consistency", ["shot", "smooth"])
+@pytest.mark.parametrize(
+    ("composite", "mask", "output"),
+    [("comp.mp4", "long.mkv", "out.mp4"), ("cut.mkv", "mask.mkv", "out.mkv"), ("nan", "tiny.png", "out.%d.exr")],
+)
+def test_a_failed_clip_lets_go_of_all_at_once(
+    footage: Path, tmp_path: Path, composite: str, mask: str, output: str, consistency: Consistency
+) -> None:
+    """An error that its own frames hold would keep decoders and encoders, threads and all, until garbage is found."""
+    gc.collect()
+    gc.set_debug(gc.DEBUG_SAVEALL)
+    try:
+        with contextlib.suppress(errors.ChromacordError):
+            harmonize_video(footage / composite, mask=footage / mask, output=tmp_path / output, consistency=consistency)
+        gc.collect()
+        found = [each.f_code.co_name for each in gc.garbage if isinstance(each, FrameType)]
+    finally:
+        gc.set_debug(0)
+        gc.garbage.clear()
+    assert not found
+
+
 def test_mask_fit_scales_a_mask_of_another_size(footage: Path, tmp_path: Path) -> None:
     summary = harmonize_video(
         footage / "comp.mp4", mask=footage / "small.mkv", output=tmp_path / "out.mkv", mask_fit=True
@@ -183,16 +209,26 @@ def test_a_folder_that_takes_no_files_is_refused_before_any_frame_is_read(footag
     assert told == []
 
 
-def running(footage: Path, out: Path, *, before: str = "") -> subprocess.Popen[str]:
-    """Start a run in a process of its own that says when its first frame is rendered, and then takes its time."""
+def running(footage: Path, out: Path) -> subprocess.Popen[str]:
+    """Start a run in a process of its own, and return when its first frame is in both outputs; it then takes its time.
+
+    Files that have a name do not tell: their headers are written first, and a codec keeps its first frames back.
+    """
     script = f"""
-        import sys, time
-        {before}
+        import time
+        from chromacord.pipeline import job
         from chromacord.pipeline.video import harmonize_video
+        write_behind = job.write_behind
+        def telling(write):
+            def write_and_tell(pair):
+                write(pair)
+                print("written", flush=True)
+            return write_behind(write_and_tell)
+        job.write_behind = telling
         def slowly(progress):
             if progress.stage == "render" and progress.done:
-                print("rendering", flush=True)
-                time.sleep(60)
+                for _ in range(600):
+                    time.sleep(0.1)  # one long sleep would begin after a signal that comes just before it
         harmonize_video({str(footage / "comp.mp4")!r}, mask={str(footage / "mask.mkv")!r}, output={str(out)!r},
                         preview={str(out.with_name("beside.mp4"))!r}, progress=slowly)
     """
@@ -200,10 +236,8 @@ def running(footage: Path, out: Path, *, before: str = "") -> subprocess.Popen[s
         [sys.executable, "-c", textwrap.dedent(script)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
     assert process.stdout is not None
-    assert process.stdout.readline() == "rendering\n"
-    deadline = time.monotonic() + 30
-    while not any(out.parent.iterdir()) and time.monotonic() < deadline:
-        time.sleep(0.02)  # the frame is written by another thread
+    assert process.stdout.readline() == "written\n"
+    assert len(list(out.parent.iterdir())) == 2
     return process
 
 

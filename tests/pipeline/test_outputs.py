@@ -8,7 +8,6 @@ from tests.pipeline.footage import decoded, disc, make_composite, make_mask
 
 from chromacord.errors import OutputExistsError
 from chromacord.io import open_source
-from chromacord.pipeline.outputs import clip_name
 from chromacord.pipeline.video import harmonize_video
 from chromacord.types import Progress
 
@@ -47,14 +46,6 @@ def test_a_preview_that_exists_is_refused_before_any_work(footage: dict[str, Pat
     with pytest.raises(OutputExistsError, match=r"preview\.mp4: exists already"):
         harmonize_video(**footage, output=tmp_path / "out.mp4", preview=tmp_path / "preview.mp4", progress=told.append)
     assert not told
-
-
-@pytest.mark.parametrize(
-    ("path", "name"),
-    [("shot.%04d.exr", "shot"), ("shot_####.png", "shot"), ("a/seq/%04d.png", "seq"), ("shot.v2.mp4", "shot.v2")],
-)
-def test_luts_are_called_as_the_clip(path: str, name: str) -> None:
-    assert clip_name(Path(path)) == name
 
 
 def test_progress_counts_the_frames_of_a_part(footage: dict[str, Path], tmp_path: Path) -> None:

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from tests.pipeline.scenes import soft_disc
 
+from chromacord.pipeline.chroma_grid import aligned
 from chromacord.pipeline.masks import Mask
 from chromacord.pipeline.packed_masks import PackedMask
 from chromacord.types import Box, Size
@@ -26,6 +27,28 @@ def test_an_unpacked_mask_has_the_same_weights(dtype: str, black: float, white: 
     unpacked = PackedMask.pack(mask).unpack()
     np.testing.assert_array_equal(unpacked.crop(WHOLE), mask.crop(WHOLE))
     assert (unpacked.box, unpacked.is_full, unpacked.plane.dtype) == (mask.box, mask.is_full, mask.plane.dtype)
+
+
+@pytest.mark.parametrize(("dtype", "black", "white"), LEVELS)
+@pytest.mark.parametrize("grid", [(0, 0), (1, 1), (2, 2)])
+def test_a_box_alone_holds_whole_chroma_samples_around_the_mask(
+    dtype: str, black: float, white: float, grid: tuple[int, int]
+) -> None:
+    weights = np.zeros(SIZE)
+    weights[41:118, 3:172] = soft_disc(Size(77, 169), soft=40.0)
+    mask = mask_of(weights, dtype, black, white)
+    alone = PackedMask.pack(mask).unpack_box()
+    assert mask.box is not None
+    part = aligned(mask.box, grid, SIZE)
+    np.testing.assert_array_equal(alone.crop(part), mask.crop(part))
+    for found, expected in zip(alone.columns(part), mask.columns(part), strict=True):
+        np.testing.assert_array_equal(found, expected)
+    assert alone.plane.size < mask.plane.size
+
+
+def test_an_empty_mask_has_an_empty_box() -> None:
+    alone = PackedMask.pack(Mask.from_plane(np.zeros(SIZE, np.uint8), black=0, white=255)).unpack_box()
+    assert (alone.box, alone.plane.size, alone.is_usable) == (None, 0, False)
 
 
 def test_noise_of_any_kind_is_kept() -> None:

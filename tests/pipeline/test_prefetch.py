@@ -1,5 +1,6 @@
 import threading
 import time
+import weakref
 
 import cv2
 import pytest
@@ -99,3 +100,42 @@ def test_one_thread_is_borrowed_and_given_back() -> None:
         assert (torch.get_num_threads(), cv2.getNumThreads()) == (1, 1)
         raise RuntimeError
     assert (torch.get_num_threads(), cv2.getNumThreads()) == before
+
+
+class Heavy:
+    """Something that nobody may hold without need."""
+
+
+def test_nothing_that_was_handed_on_is_held() -> None:
+    read: list[weakref.ref[Heavy]] = []
+    made = threading.Event()
+
+    def source():
+        for number in range(3):
+            item = Heavy()
+            read.append(weakref.ref(item))
+            yield item
+            del item
+            if number == 1:
+                made.set()
+
+    with prefetch(source()) as items:
+        next(items)
+        made.wait(5)
+        assert [each() is None for each in read][:2] == [True, False]
+        next(items)
+        assert read[1]() is None
+        assert len(list(items)) == 1
+        assert next(items, None) is None
+
+
+def test_nothing_that_was_written_is_held() -> None:
+    written: list[weakref.ref[Heavy]] = []
+    with write_behind(lambda item: written.append(weakref.ref(item))) as put:
+        put(Heavy())
+        deadline = time.monotonic() + 5
+        while not written and time.monotonic() < deadline:
+            time.sleep(0.01)
+        while written[0]() is not None and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert written[0]() is None

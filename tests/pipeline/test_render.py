@@ -286,8 +286,8 @@ def test_two_spans_around_the_widest_gap_hold_all_columns(columns: list[int], ex
 
 @pytest.mark.parametrize(("depth", "most"), [(8, 255), (10, 1023), (16, 65535)])
 def test_samples_are_rounded_to_even(depth: int, most: int) -> None:
-    values = np.array([[-0.1, 0.5, 1.5, 2.4, most - 0.4, most + 0.1]], np.float32)
-    np.testing.assert_array_equal(rounded(values, PixelFormat("rgb", depth)), [[0, 0, 2, 2, most, most]])
+    values = np.array([[-0.1, 0.5, 1.5, 2.4, most - 0.4, most + 0.1, most + 0.5]], np.float32)
+    np.testing.assert_array_equal(rounded(values, PixelFormat("rgb", depth)), [[0, 0, 2, 2, most, most, most]])
 
 
 @pytest.mark.parametrize(("below", "layer", "expected"), [(0, 200, 0), (255, 20, 255)])

@@ -280,6 +280,21 @@ def test_flow_is_trained_where_the_recipe_says_so_and_nowhere_else(data: Path, t
     assert changed == ({"0", "1", "2", "3", "4", "5"} if is_random else set())
 
 
+@pytest.mark.parametrize(("levels", "trained_levels"), [(6, 6), (2, 2), ("auto", 1)])
+def test_levels_of_flow_that_frames_do_not_use_are_frozen(
+    data: Path, tmp_path: Path, levels: int | str, trained_levels: int
+) -> None:
+    """Several processes wait for every gradient that is to come."""
+    one = trained(recipe_of(tmp_path / "one.toml", stage_values(**FRAMES, steps=1, cooldown=0)), data, tmp_path / "1")
+    stage = stage_values(**CLIPS, options={"train_flow": True})
+    network = {**SPYNET, "flow": "spynet-random", "flow_levels": levels}
+    read = read_recipe(recipe_of(tmp_path / "r.toml", stage, network=network, start=str(one.weights)))
+    flow = build_objective(read, read.stages[0], data).module.flow
+    assert isinstance(flow, SPyNet)
+    learning = [{each.requires_grad for each in level.parameters()} for level in flow.levels]
+    assert learning == [{number < trained_levels} for number in range(6)]
+
+
 def differ(found: Tensor, value: Tensor) -> bool:
     return not torch.equal(found, value.half().float())
 
@@ -288,6 +303,16 @@ def test_weights_to_start_from_must_belong_to_the_network(data: Path, tmp_path: 
     weights.save({"stem.weight": torch.zeros(2)}, tmp_path / "other.safetensors")
     recipe = recipe_of(tmp_path / "r.toml", stage_values(**CLIPS), start=str(tmp_path / "other.safetensors"))
     with pytest.raises(InputError, match=r"other\.safetensors: is no part of Chen2024Network: has stem\.weight"):
+        trained(recipe, data, tmp_path / "run")
+
+
+def test_half_of_a_part_to_start_from_is_refused(data: Path, tmp_path: Path) -> None:
+    one = trained(recipe_of(tmp_path / "one.toml", stage_values(**FRAMES, steps=1, cooldown=0)), data, tmp_path / "1")
+    state = weights.state_dict(one.weights)
+    lost = sorted(key for key in state if key.startswith("image."))[:4]
+    weights.save({key: tensor for key, tensor in state.items() if key not in lost}, tmp_path / "half.safetensors")
+    recipe = recipe_of(tmp_path / "r.toml", stage_values(**CLIPS), start=str(tmp_path / "half.safetensors"))
+    with pytest.raises(InputError, match=r"half\.safetensors: is no part of Chen2024Network: lacks image\."):
         trained(recipe, data, tmp_path / "run")
 
 

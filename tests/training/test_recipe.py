@@ -10,6 +10,7 @@ import pytest
 from chromacord.data.augment import Augmentation
 from chromacord.errors import InputError, MissingFileError
 from chromacord.methods import METHODS
+from chromacord.methods.chen2024 import Chen2024
 from chromacord.training.grading import GradeData, GradeOptions
 from chromacord.training.objectives import check_objectives
 from chromacord.training.recipe import Recipe, Stage, as_values, parse, read_recipe
@@ -71,7 +72,7 @@ def test_the_recipes_of_the_project_can_be_read_and_used(path: Path) -> None:
 
 
 def test_weights_are_used_as_their_recipe_trains_them_where_nothing_else_is_said() -> None:
-    """They ship by the recipe's name: [network] is what the constructor takes by default.
+    """They ship by the recipe's name: [network] is what the constructor takes by default, for these weights.
 
     They look at the paper's size, twice the one that they were trained at: they do better so.
     """
@@ -79,7 +80,9 @@ def test_weights_are_used_as_their_recipe_trains_them_where_nothing_else_is_said
     parameters = signature(METHODS[recipe.method]).parameters
     defaults = {name: each.default for name, each in parameters.items()}
     assert defaults["weights"] == recipe.name
-    assert {name: defaults[name] for name in recipe.network} == recipe.network
+    network = dict(recipe.network)
+    assert Chen2024().network.flow_reduction == network.pop("flow_reduction")
+    assert {name: defaults[name] for name in network} == network
     assert defaults["working_side"] == 256 == 2 * recipe.data["side"]
 
 

@@ -240,6 +240,12 @@ def test_damaged_or_missing_shipped_weights_are_refused(shipped: Path) -> None:
         state_dict("small")
 
 
+def test_a_file_of_another_kind_is_no_unknown_name(tmp_path: Path) -> None:
+    (tmp_path / "run.pt").touch()
+    with pytest.raises(InputError, match=r"run\.pt: is no .safetensors file; bring a published checkpoint in with"):
+        state_dict(tmp_path / "run.pt")
+
+
 def test_an_unknown_name_lists_the_names(shipped: Path) -> None:
     for read in (card, state_dict):
         with pytest.raises(InputError, match=r"no weights 'large'; choose one of small, or give a .safetensors file"):
@@ -284,6 +290,10 @@ def test_shipped_weights_are_small_and_as_their_card_says(real_card: Card) -> No
     state = state_dict(real_card.name)  # which checks the hash
     assert 0 < real_card.num_parameters <= sum(tensor.numel() for tensor in state.values())
     assert all(tensor.isfinite().all() for tensor in state.values())
+
+
+def test_the_papers_method_and_its_flow_are_small_together() -> None:
+    assert sum((weights.FOLDER / f"{name}.safetensors").stat().st_size for name in ("chen2024", SHIPPED)) < 10_000_000
 
 
 def test_shipped_weights_belong_to_a_method_and_a_recipe(real_card: Card) -> None:

@@ -74,7 +74,8 @@ class _Tally:
             view.summary(told.line, told.values)
         elif isinstance(told, Failed):
             self.failures[clip] = told
-        parts = sum(progress.done / max(progress.total or progress.done, 1) for progress in self.rendering.values())
+        # Of a clip that does not state its length nothing is known to be done before its end.
+        parts = sum(progress.done / progress.total for progress in self.rendering.values() if progress.total)
         frames = self.num_frames + sum(progress.done for progress in self.rendering.values())
         self.display.clips(self.num_done + len(self.failures) + parts, self.num_clips, frames / self._seconds())
 

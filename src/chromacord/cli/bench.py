@@ -1,16 +1,15 @@
 """`chromacord bench`: measurements, as JSON with the command, the commit and the machine."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 from typer import Option
 
+from chromacord.cli import bench_options
 from chromacord.cli.bench_parts import flow, methods, render
 from chromacord.cli.bench_processes import batch, soak
-from chromacord.cli.bench_report import give, tell
-from chromacord.cli.display import choose_display
-from chromacord.cli.job import job
+from chromacord.cli.bench_report import give, measurement, tell
 
 app = typer.Typer(help="Measure, and print JSON with the command, the commit and the machine.")
 
@@ -25,22 +24,19 @@ def start(context: typer.Context) -> None:
 @app.command("video")
 def video(
     *,
-    size: Annotated[Literal["1080p", "4k"], Option(help="Of the clips that are made.")] = "1080p",
-    preset: Annotated[str, Option(help="Of x264.")] = "ultrafast",
-    foreground: Annotated[float, Option(help="Share of the frame that the mask covers, up to 0.5.")] = 0.25,
+    size: bench_options.Size = "1080p",
+    preset: bench_options.Preset = "ultrafast",
+    foreground: bench_options.Foreground = 0.25,
     frames: Annotated[int, Option(help="Length of the clips.")] = 150,
-    repeats: Annotated[int, Option(help="How often everything is run.")] = 3,
-    method: Annotated[str | None, Option(help="See `chromacord methods`.")] = None,
-    output: Annotated[Path | None, Option("--output", "-o", help="Also write the JSON to this file.")] = None,
+    repeats: bench_options.Repeats = 3,
+    method: bench_options.Method = None,
+    output: bench_options.Output = None,
 ) -> None:
     """Measure harmonization against a plain transcode: CPU time of each stage, overhead and peak memory."""
-    with job(choose_display(quiet=True)):
+    with measurement(output):
         from chromacord.evaluation.speed import Setting, measure_video
-        from chromacord.io.staging import check_output
         from chromacord.methods import DEFAULT_METHOD
 
-        if output is not None:
-            check_output(output, force=True)
         setting = Setting(size, preset, foreground, frames, method or DEFAULT_METHOD, repeats=repeats)
         give(measure_video(setting, tell=tell), output)
 
@@ -48,20 +44,17 @@ def video(
 @app.command("speed")
 def speed(
     *,
-    repeats: Annotated[int, Option(help="How often everything is run.")] = 3,
+    repeats: bench_options.Repeats = 3,
     check: Annotated[
         Path | None, Option(help="Instead: fail if overhead has grown by half over the first row of this file.")
     ] = None,
-    output: Annotated[Path | None, Option("--output", "-o", help="Also write the JSON to this file.")] = None,
+    output: bench_options.Output = None,
 ) -> None:
     """Measure the default method as `bench video` does, at 1080p with two presets, and at 4K."""
-    with job(choose_display(quiet=True)):
+    with measurement(output):
         from chromacord.evaluation.speed_table import check_speed, measure_rows
-        from chromacord.io.staging import check_output
         from chromacord.methods import DEFAULT_METHOD
 
-        if output is not None:
-            check_output(output, force=True)
         if check is not None:
             tell(check_speed(check, repeats=repeats, tell=tell))
             return

@@ -5,10 +5,8 @@ from typing import Annotated, Literal
 
 from typer import Option
 
-from chromacord.cli import options
-from chromacord.cli.bench_report import give, tell
-from chromacord.cli.display import choose_display
-from chromacord.cli.job import job
+from chromacord.cli import bench_options, options
+from chromacord.cli.bench_report import give, measurement, tell
 from chromacord.errors import InputError
 
 
@@ -23,10 +21,10 @@ def methods(
     repeats: Annotated[int, Option(help="How often each method is run over the clip.")] = 5,
     threads: Annotated[int, Option(help="Of torch.")] = 1,
     device: Annotated[Literal["cpu", "cuda"], Option(help="Where the methods run.")] = "cpu",
-    output: Annotated[Path | None, Option("--output", "-o", help="Also write the JSON to this file.")] = None,
+    output: bench_options.Output = None,
 ) -> None:
     """Measure each method alone at 256x256: CPU and wall time a window and a frame, memory, parameters."""
-    with job(choose_display(quiet=True)):
+    with measurement(output):
         from chromacord.evaluation.method_speed import (
             TABLE_4_METHODS,
             MethodSetting,
@@ -35,11 +33,8 @@ def methods(
             window_table,
         )
         from chromacord.evaluation.tables import markdown
-        from chromacord.io.staging import check_output
         from chromacord.methods import METHODS
 
-        if output is not None:
-            check_output(output, force=True)
         if table is not None and method is not None:
             raise InputError("--table measures methods of its own; leave out --method")
         names = options.parse_names(method) if method is not None else tuple(METHODS)
@@ -53,19 +48,16 @@ def render(
     *,
     size: Annotated[Literal["1080p", "4k"], Option(help="Of the frames that are made.")] = "4k",
     device: Annotated[Literal["cpu", "cuda"], Option(help="Whose renderer is measured.")] = "cpu",
-    foreground: Annotated[float, Option(help="Share of the frame that the mask covers, up to 0.5.")] = 0.25,
+    foreground: bench_options.Foreground = 0.25,
     frames: Annotated[int, Option(help="How many lie in memory.")] = 8,
     repeats: Annotated[int, Option(help="How often all of them are rendered.")] = 5,
-    output: Annotated[Path | None, Option("--output", "-o", help="Also write the JSON to this file.")] = None,
+    output: bench_options.Output = None,
 ) -> None:
     """Measure transform and blend alone, on frames in memory, against a plain copy of as many bytes."""
-    with job(choose_display(quiet=True)):
+    with measurement(output):
         from chromacord.evaluation.render_speed import RenderSetting, measure_render, render_table
         from chromacord.evaluation.tables import markdown
-        from chromacord.io.staging import check_output
 
-        if output is not None:
-            check_output(output, force=True)
         report = measure_render(RenderSetting(size, device, foreground, frames, repeats), tell=tell)
         tell(markdown([render_table(report)]).rstrip())
         give(report, output)
@@ -79,17 +71,14 @@ def flow(
         str | None, Option(metavar="A,B,C", help="Names, or files of SPyNet's weights; all names, if not given.")
     ] = None,
     pairs: Annotated[int, Option(help="Pairs of known flow that are made of the clips' pictures.")] = 64,
-    output: Annotated[Path | None, Option("--output", "-o", help="Also write the JSON to this file.")] = None,
+    output: bench_options.Output = None,
 ) -> None:
     """Measure sources of optical flow at 256x256: error on made pairs, warping error on real frames, CPU time."""
-    with job(choose_display(quiet=True)):
+    with measurement(output):
         from chromacord.evaluation.flow_error import FlowSetting, flow_table, measure_flow
         from chromacord.evaluation.tables import markdown
-        from chromacord.io.staging import check_output
         from chromacord.pipeline.prefetch import single_threaded
 
-        if output is not None:
-            check_output(output, force=True)
         setting = FlowSetting(data, use, num_pairs=pairs)
         if source is not None:
             setting = setting._replace(sources=options.parse_names(source))

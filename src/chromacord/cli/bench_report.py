@@ -1,10 +1,25 @@
-"""What `chromacord bench` prints and writes."""
+"""What `chromacord bench` prints and writes, and what every measurement does around it."""
 
 import json
 import shlex
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+
+from chromacord.cli.display import choose_display
+from chromacord.cli.job import job
+
+
+@contextmanager
+def measurement(output: Path | None) -> Iterator[None]:
+    """Measure as every command does its work; where the report cannot be written, say so before hours of measuring."""
+    with job(choose_display(quiet=True)):
+        from chromacord.io.staging import check_output
+
+        if output is not None:
+            check_output(output, force=True)
+        yield
 
 
 def tell(line: str) -> None:

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Literal
 
 from chromacord.errors import InputError, OutputExistsError
+from chromacord.pipeline.naming import clip_name
 
 _PLACEHOLDER = re.compile(r"\{(name|folder)\}")
-_NUMBER = re.compile(r"[._-]?(%0?\d*d|#+|@+)$")
 StrPath = str | os.PathLike[str]
 
 _OUTPUTS = ("output", "grade_out", "lut_out", "preview")
@@ -107,18 +107,11 @@ def _named(source: str, others: Mapping[str, StrPath | None]) -> dict[str, str]:
     return {field: _PLACEHOLDER.sub(lambda found: values[found[1]], path) for field, path in given.items()}
 
 
-def clip_name(source: str) -> str:
-    """Return what {name} stands for: "shot" for "shot.mp4", "shot/" (a folder), "shot.%04d.exr" and "shot/%04d.exr"."""
-    path = Path(source)
-    stem = path.name if path.is_dir() else path.stem
-    return _NUMBER.sub("", stem) or path.absolute().parent.name
-
-
 def _refuse_shared(clips: Sequence[Clip], others: Mapping[str, StrPath | None]) -> None:
     for field in _OUTPUTS:
         path = others.get(field)
         if path is not None and not _PLACEHOLDER.search(os.fspath(path)):
-            example = Path(path).with_name("{name}" + Path(path).suffix)
+            example = Path(path).parent / ("{name}" + Path(path).suffix)
             raise OutputExistsError(
                 f"{path}: is one output for {len(clips)} clips; put {{name}} or {{folder}} in it, as in '{example}'"
             )

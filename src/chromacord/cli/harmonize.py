@@ -77,7 +77,9 @@ def _harmonize(clips: Sequence[Clip], settings: Settings, *, jobs: int, display:
         return
     (clip,) = clips
     if settings.skip_existing and is_done(clip):
-        display.summary(f"{clip.output}: left out, it is there", {"outputs": [clip.output], "left_out": True})
+        display.summary(
+            f"{clip.output}: left out, it is there", {"outputs": list(clip.outputs.values()), "left_out": True}
+        )
         return
     summary = harmonize_clip(clip, settings, progress=display.progress)
     display.summary(summary_line(summary), summary_values(summary))
@@ -86,8 +88,10 @@ def _harmonize(clips: Sequence[Clip], settings: Settings, *, jobs: int, display:
 def harmonize_clip(clip: Clip, settings: Settings, *, progress: Callable[[Progress], object]) -> "Summary":
     """Harmonize one clip in this process. See `chromacord.harmonize_video`."""
     from chromacord.io.base import Encoding
+    from chromacord.io.memory import share_freed_memory
     from chromacord.pipeline.video import harmonize_video
 
+    share_freed_memory()
     return harmonize_video(
         **vars(clip),
         method=method_name(settings),

@@ -44,7 +44,7 @@ def inspect(clips: Sequence[Clip], settings: Settings) -> Findings:
 
 def is_done(clip: Clip) -> bool:
     """Whether all that is to be written is there."""
-    return all(_exists(path) for path in clip.outputs.values())
+    return all(_exists(field, Path(path)) for field, path in clip.outputs.items())
 
 
 def _check(clip: Clip, settings: Settings) -> None:
@@ -58,22 +58,23 @@ def _check(clip: Clip, settings: Settings) -> None:
             find_images(Path(path), hold=settings.missing == "hold")
         elif not Path(path).exists():
             raise MissingFileError(f"{path}: no such file")
-    for path in clip.outputs.values():
-        # Which images come, and whether one of them exists, is known when the clip is opened.
-        if is_image_output(path):
+    for field, path in clip.outputs.items():
+        # Which images come, and whether one of them exists, is known when the clip is opened; a preview is one.
+        if is_image_output(path) and field != "preview":
             folder = Path(path) if Path(path).is_dir() else Path(path).parent
             check_folder(folder, wanted=Path(path))
         else:
             check_output(Path(path), force=settings.force)
 
 
-def _exists(path: str) -> bool:
-    from chromacord.io.patterns import parse_pattern
+def _exists(field: str, path: Path) -> bool:
+    from chromacord.io.patterns import parse_pattern, sequences_in
 
-    if Path(path).is_dir():
-        return any(Path(path).iterdir())
-    pattern = parse_pattern(Path(path))
-    return Path(path).exists() if pattern is None else bool(pattern.numbers())
+    if path.is_dir():
+        # A folder may also hold files of others, and what a killed process has left.
+        return any(path.glob("*.cube")) if field == "lut_out" else bool(sequences_in(path))
+    pattern = parse_pattern(path)
+    return path.exists() if pattern is None else bool(pattern.numbers())
 
 
 def _is_images(path: str) -> bool:

@@ -65,6 +65,8 @@ class Workers:
         _send(worker, list(clips))
         told = worker.receive()
         if isinstance(told, Failed):
+            if told.trace is not None:
+                told.error.add_note(told.trace)
             raise told.error
         assert isinstance(told, Findings)
         return told

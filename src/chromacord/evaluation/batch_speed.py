@@ -3,7 +3,6 @@
 import os
 import resource
 import shutil
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -13,7 +12,7 @@ from typing import NamedTuple
 
 from chromacord.errors import InputError
 from chromacord.evaluation.provenance import provenance
-from chromacord.evaluation.speed import MeasurementError, Report, spread
+from chromacord.evaluation.speed import Report, check_setting, run_command, spread
 from chromacord.evaluation.speed_clips import SIZES, make_clips
 
 _COMMAND = (sys.executable, "-c", "from chromacord.cli import main; main()")
@@ -112,12 +111,7 @@ def _times() -> list[int]:
 
 
 def _check(setting: BatchSetting) -> list[int]:
-    if setting.size not in SIZES:
-        raise InputError(f"there is no size {setting.size!r}; choose one of {', '.join(SIZES)}")
-    if not 0 < setting.foreground <= 0.5:
-        raise InputError(f"foreground must lie above 0 and be at most 0.5, got {setting.foreground}")
-    if setting.num_frames < 10 or setting.repeats < 1:
-        raise InputError("a measurement needs at least 10 frames and 1 repeat")
+    check_setting(setting.size, setting.foreground, num_frames=setting.num_frames, repeats=setting.repeats)
     cores = sorted(os.sched_getaffinity(0))
     if len(cores) < 2:
         raise InputError("two clips at once need two cores, and this process may use one")
@@ -140,19 +134,8 @@ def _run(folder: Path, setting: BatchSetting, num_clips: int, cores: list[int]) 
     options = ["--mask", "{folder}/mask.mp4", "--output", "{folder}/out.mp4", "--force", "--quiet", "--jobs", "2"]
     options += ["--method", setting.method, "--codec", "h264", "--crf", "23", "--preset", setting.preset]
     started, before = time.perf_counter(), _cpu_of_children()
-    done = subprocess.run(
-        [*_COMMAND, "harmonize", *composites, *options],
-        capture_output=True,
-        text=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        preexec_fn=lambda: os.sched_setaffinity(0, cores),
-        check=False,
-    )
-    times = Times(time.perf_counter() - started, _cpu_of_children() - before)
-    if done.returncode:
-        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
-        raise MeasurementError(f"harmonizing {num_clips} clips failed: {last}")
-    return times
+    run_command([*_COMMAND, "harmonize", *composites, *options], f"harmonizing {num_clips} clips", cores=cores)
+    return Times(time.perf_counter() - started, _cpu_of_children() - before)
 
 
 def _cpu_of_children() -> float:

@@ -9,9 +9,8 @@ import numpy as np
 import torch
 
 from chromacord.color.transforms import AffineField, ColorTransform, Lut3d, lattice
-from chromacord.errors import InputError
 from chromacord.evaluation.provenance import provenance
-from chromacord.evaluation.speed import MeasurementError, Report
+from chromacord.evaluation.speed import MeasurementError, Report, check_setting
 from chromacord.evaluation.speed_clips import SIZES, describe, made_frames
 from chromacord.evaluation.tables import Column, Row, Table, Value
 from chromacord.pipeline.device import find_device, open_renderer
@@ -68,7 +67,9 @@ def measure_render(setting: RenderSetting, *, tell: Callable[[str], object] | No
         InputError: a value of the setting cannot be used.
         MeasurementError: the device's frames are not those of the CPU.
     """
-    _check(setting)
+    check_setting(
+        setting.size, setting.foreground, num_frames=setting.num_frames, repeats=setting.repeats, fewest_frames=1
+    )
     tell = tell or (lambda _: None)
     device = find_device(setting.device)
     with single_threaded(), torch.inference_mode():
@@ -111,15 +112,6 @@ def render_table(report: Mapping[str, Any]) -> Table:
             f"Largest difference from the CPU's renderer: {report['largest_difference_from_cpu']} of 255.",
         ),
     )
-
-
-def _check(setting: RenderSetting) -> None:
-    if setting.size not in SIZES:
-        raise InputError(f"there is no size {setting.size!r}; choose one of {', '.join(SIZES)}")
-    if not 0 < setting.foreground <= 0.5:
-        raise InputError(f"foreground must lie above 0 and be at most 0.5, got {setting.foreground}")
-    if setting.num_frames < 1 or setting.repeats < 1:
-        raise InputError("a measurement needs at least 1 frame and 1 repeat")
 
 
 def _frames(setting: RenderSetting) -> tuple[VideoInfo, list[MaskedFrame]]:

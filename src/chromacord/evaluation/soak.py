@@ -30,9 +30,6 @@ _SHORT = 12
 SLACK_BYTES = 8_000_000
 """By how much memory may differ between quarters of a stage, or between clips."""
 
-FREED_BYTES = 32_000_000
-"""By how much more it may while a clip is analysed: large blocks come and go, and the C library keeps gaps."""
-
 REST_BYTES = 16_000_000
 """By how much it may differ from before a run to after it: parts of libraries are first used in it."""
 
@@ -117,8 +114,8 @@ def judge(record: Record) -> dict[str, Any]:
     """Return the figures of a run, and what leaks.
 
     Memory may differ by `SLACK_BYTES` between the first and the last quarter of a stage; in the first stage of a clip
-    by `FREED_BYTES` more, and by `KEPT_BYTES` for each analysed frame; and by `REST_BYTES` from before the run to after
-    it. Files and threads must not grow at all.
+    by `KEPT_BYTES` more for each analysed frame; and by `REST_BYTES` from before the run to after it. Files and threads
+    must not grow at all.
     """
     stages = list(dict.fromkeys(each.stage for each in record.held))
     leaks: list[str] = []
@@ -126,7 +123,7 @@ def judge(record: Record) -> dict[str, Any]:
     for stage in stages:
         held = [each for each in record.held if each.stage == stage]
         analyses = stage == stages[0] and stage != CLIPS
-        limit = SLACK_BYTES + (FREED_BYTES + KEPT_BYTES * record.analysed if analyses else 0)
+        limit = SLACK_BYTES + (KEPT_BYTES * record.analysed if analyses else 0)
         figures[stage] = _judge_stage(stage, held, limit, leaks)
     left = record.after.memory - record.before.memory
     if left > REST_BYTES:

@@ -14,10 +14,11 @@ import torch
 from chromacord.errors import MismatchError
 from chromacord.io import Encoding
 from chromacord.io.memory import return_freed_memory
+from chromacord.pipeline.job import Summary
 from chromacord.pipeline.video import harmonize_video
 from chromacord.types import Progress
 
-WARM_FRAMES = 50
+WARM_FRAMES, WARM_CLIPS = 50, 2
 """Rendered before anything is counted: libraries open files, begin threads and take memory that they keep."""
 
 CLIPS = "clips"
@@ -87,29 +88,42 @@ def run_long(work: Work) -> Record:
 
 
 def run_short(work: Work) -> Record:
-    """Harmonize a short clip many times with all outputs that there are, and each time fail with it once."""
-    folder = Path(work.folder)
-    encoding = Encoding(codec="h264", crf=23, preset="ultrafast")
+    """Harmonize a short clip many times with all outputs that there are, and each time fail with it once.
+
+    Every second time LUTs and a picture are among them, for which all of a clip must be analysed before it is rendered.
+    """
+    for number in range(WARM_CLIPS):
+        _succeed_and_fail(work, whole=number % 2 == 0)
     held: list[Held] = []
     frames = analysed = 0
     started = time.perf_counter()
     for number in range(work.num_clips):
-        for mask in (work.mask, work.long_mask):
-            with suppress(MismatchError):
-                summary = harmonize_video(
-                    work.composite,
-                    output=folder / "out.mp4",
-                    mask=mask,
-                    method=work.method,
-                    encoding=encoding,
-                    grade_out=folder / "grade.json",
-                    lut_out=folder / "luts",
-                    preview=folder / "both.png",
-                    force=True,
-                )
-                frames, analysed = frames + summary.num_frames, analysed + summary.num_analysed
+        summary = _succeed_and_fail(work, whole=number % 2 == 0)
+        frames, analysed = frames + summary.num_frames, analysed + summary.num_analysed
         held.append(rest(CLIPS, number + 1))
     return Record(frames, analysed, time.perf_counter() - started, held[0], held, held[-1])
+
+
+def _succeed_and_fail(work: Work, *, whole: bool) -> Summary:
+    folder = Path(work.folder)
+
+    def harmonize(mask: str) -> Summary:
+        return harmonize_video(
+            work.composite,
+            output=folder / "out.mp4",
+            mask=mask,
+            method=work.method,
+            encoding=Encoding(codec="h264", crf=23, preset="ultrafast"),
+            grade_out=folder / "grade.json",
+            lut_out=folder / "luts" if whole else None,
+            preview=folder / ("both.png" if whole else "both.mp4"),
+            force=True,
+        )
+
+    summary = harmonize(work.mask)
+    with suppress(MismatchError):
+        harmonize(work.long_mask)
+    return summary
 
 
 def rest(stage: str, done: int) -> Held:

@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -70,7 +70,7 @@ def measure_jobs(
     Raises:
         InputError, MeasurementError: as `measure_video`.
     """
-    _check(setting)
+    check_setting(setting.size, setting.foreground, num_frames=setting.num_frames, repeats=setting.repeats)
     tell = tell or (lambda _: None)
     runs: dict[str, list[dict[str, float]]] = {job: [] for job in jobs}
     with TemporaryDirectory(prefix="chromacord-bench-") as name:
@@ -123,13 +123,26 @@ def summarize(setting: Setting, runs: dict[str, list[dict[str, float]]]) -> Repo
     }
 
 
-def _check(setting: Setting) -> None:
-    if setting.size not in SIZES:
-        raise InputError(f"there is no size {setting.size!r}; choose one of {', '.join(SIZES)}")
-    if not 0 < setting.foreground <= 0.5:
-        raise InputError(f"foreground must lie above 0 and be at most 0.5, got {setting.foreground}")
-    if setting.num_frames < 10 or setting.repeats < 1:
-        raise InputError("a measurement needs at least 10 frames and 1 repeat")
+def check_setting(size: str, foreground: float, *, num_frames: int, repeats: int, fewest_frames: int = 10) -> None:
+    """Refuse clips that cannot be made, and measurements that say nothing.
+
+    Args:
+        size: a key of `chromacord.evaluation.speed_clips.SIZES`.
+        foreground: share of the picture that the mask covers.
+        num_frames: length of the clips.
+        repeats: how often everything is run.
+        fewest_frames: that are needed.
+
+    Raises:
+        InputError: says which value cannot be used.
+    """
+    if size not in SIZES:
+        raise InputError(f"there is no size {size!r}; choose one of {', '.join(SIZES)}")
+    if not 0 < foreground <= 0.5:
+        raise InputError(f"foreground must lie above 0 and be at most 0.5, got {foreground}")
+    if num_frames < fewest_frames or repeats < 1:
+        frames = "1 frame" if fewest_frames == 1 else f"{fewest_frames} frames"
+        raise InputError(f"a measurement needs at least {frames} and 1 repeat")
 
 
 def spread(values: Sequence[float]) -> dict[str, float]:
@@ -155,9 +168,31 @@ def run_fresh(module: str, job: str, work: Mapping[str, object], *, threads: int
         MeasurementError: the process failed; the message holds its last line.
     """
     command = [sys.executable, "-m", module, job, json.dumps(work)]
-    environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    printed = run_command(command, f"the measured process {job!r}", threads=threads)
+    return json.loads(printed.splitlines()[-1])
+
+
+def run_command(command: Sequence[str], what: str, *, threads: int = 1, cores: Collection[int] | None = None) -> str:
+    """Run a command, and return what it prints.
+
+    Args:
+        command: its words.
+        what: errors call it so.
+        threads: of OpenMP.
+        cores: that it may use; None: as this process.
+
+    Raises:
+        MeasurementError: the command failed; the message holds its last line.
+    """
+    done = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": str(threads)},
+        preexec_fn=None if cores is None else lambda: os.sched_setaffinity(0, cores),
+        check=False,
+    )
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["no message"])[-1]
-        raise MeasurementError(f"the measured process {job!r} failed: {last}")
-    return json.loads(done.stdout.splitlines()[-1])
+        raise MeasurementError(f"{what} failed: {last}")
+    return done.stdout

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import torch
 
 from chromacord.io import Encoding, open_sink, open_source
+from chromacord.io.memory import share_freed_memory
 from chromacord.methods import load_method
 from chromacord.pipeline.analyse import analyse
 from chromacord.pipeline.clip import CompositeClip
@@ -179,6 +180,7 @@ JOBS: dict[str, Callable[[Work], dict[str, float]]] = {
 def main() -> None:
     """Run a job and print what it took as JSON."""
     torch.set_num_threads(1)
+    share_freed_memory()  # as the command does
     work = Work(**json.loads(sys.argv[2]))
     wall, cpu = time.perf_counter(), time.process_time()
     result = JOBS[sys.argv[1]](work)

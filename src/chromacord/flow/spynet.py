@@ -83,11 +83,11 @@ class SPyNet(nn.Module):
         count, _, height, width = first.shape
         if count == 0:
             return first.new_zeros(0, 2, height, width)
-        size = [-(-side // _MULTIPLE) * _MULTIPLE for side in (height, width)]
+        size, num_levels = _rounded_up(height, width), self.num_levels(height, width)
         if size == [height, width]:
-            return self.flows(first, second, self._levels_of(*size))[-1]
+            return self.flows(first, second, num_levels)[-1]
         first, second = (F.interpolate(frame, size, mode="bilinear", align_corners=False) for frame in (first, second))
-        flow = self.flows(first, second, self._levels_of(*size))[-1]
+        flow = self.flows(first, second, num_levels)[-1]
         scale = flow.new_tensor([width / size[1], height / size[0]])[:, None, None]
         return scale * F.interpolate(flow, (height, width), mode="bilinear", align_corners=False)
 
@@ -125,13 +125,18 @@ class SPyNet(nn.Module):
             flows.append(flow + network(torch.cat([here, warped, flow], dim=1)))
         return flows
 
-    def _levels_of(self, height: int, width: int) -> int:
+    def num_levels(self, height: int, width: int) -> int:
+        """Return how many of the networks, from the coarsest, frames of a size go through."""
         if self._num_levels != "auto":
             return self._num_levels
         halvings = 0
-        while max(height, width) > _COARSE_SIDE << halvings and halvings < NUM_LEVELS - 1:
+        while max(_rounded_up(height, width)) > _COARSE_SIDE << halvings and halvings < NUM_LEVELS - 1:
             halvings += 1
         return halvings + 1
+
+
+def _rounded_up(height: int, width: int) -> list[int]:
+    return [-(-side // _MULTIPLE) * _MULTIPLE for side in (height, width)]
 
 
 class SPyNetFlow:

@@ -17,7 +17,7 @@ from chromacord.errors import ChromacordWarning, CodecError, InputError, OutputE
 from chromacord.io.base import Encoding, FrameSink
 from chromacord.io.codecs import choose
 from chromacord.io.colorimetry import Converter, output_tags, write_tags
-from chromacord.io.pixels import describe, frame_of, planar_name
+from chromacord.io.pixels import describe, picture_of, planar_name
 from chromacord.io.remux import Remuxer, audio_rates
 from chromacord.io.settings import encoder_options, silence
 from chromacord.io.staging import StagedFile, output_errors
@@ -93,7 +93,7 @@ class VideoSink(FrameSink):
             InputError: times do not rise, and the container needs that.
         """
         tick = frame.pts if frame.pts is not None else round(self._count / (self._like.rate * self._like.time_base))
-        picture = frame_of(frame.planes, self._like.pixel_format)
+        picture = picture_of(frame, self._like.pixel_format)
         if self._converter is not None:
             picture = self._converter(picture)
         write_tags(picture, self._tags)

@@ -1,6 +1,7 @@
 """Between libav's pixel formats and our planes, without changing a sample."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from math import log2
 
 import av
@@ -9,7 +10,7 @@ from av.video.plane import VideoPlane
 from av.video.reformatter import Interpolation
 
 from chromacord.errors import UnreadableFileError
-from chromacord.types import Alpha, PixelFormat, Plane, Size
+from chromacord.types import Alpha, Frame, PixelFormat, Plane, Size
 
 _SUBSAMPLING = {(1, 1): "420", (0, 1): "422", (0, 0): "444", (1, 0): "440", (0, 2): "411", (2, 2): "410"}
 
@@ -107,8 +108,7 @@ def planes_of(frame: av.VideoFrame) -> tuple[Plane, ...]:
 
     No sample is copied; the views keep the frame's memory alive.
     """
-    name = frame.format.name
-    return tuple(_view(frame.planes[part.plane], _dtype(name, part.bits)) for part in frame.format.components)
+    return tuple(_view(plane, dtype) for plane, dtype in _parts(frame))
 
 
 def frame_of(planes: Sequence[Plane], pixel_format: PixelFormat) -> av.VideoFrame:
@@ -123,9 +123,37 @@ def frame_of(planes: Sequence[Plane], pixel_format: PixelFormat) -> av.VideoFram
         planes = (planes[0], planes[0], planes[0], planes[1])
     height, width = planes[0].shape
     frame = av.VideoFrame(width, height, name)
-    for part, values in zip(frame.format.components, planes, strict=True):
-        _view(frame.planes[part.plane], _dtype(name, part.bits), writable=True)[...] = values
+    for (plane, dtype), values in zip(_parts(frame), planes, strict=True):
+        _view(plane, dtype, writable=True)[...] = values
     return frame
+
+
+def writable_copy(frame: Frame, pixel_format: PixelFormat) -> Frame:
+    """Return a copy whose colour planes may be written to, in memory that an encoder takes as it is.
+
+    Whoever changes pixels copies them once; a second copy for the encoder would cost as much again.
+
+    Args:
+        frame: with planes as `pixel_format` says.
+        pixel_format: of the planes.
+    """
+    if pixel_format.is_float:  # of image files, which libav does not write
+        return replace(frame, planes=tuple(plane.copy() for plane in frame.planes))
+    picture = frame_of(frame.planes, pixel_format)
+    planes = tuple(_view(plane, dtype, writable=True) for plane, dtype in _parts(picture))
+    if len(planes) != len(frame.planes):  # grey with alpha, which libav holds as three equal colours
+        planes = (planes[0], planes[-1])
+    return replace(frame, planes=planes, picture=picture)
+
+
+def picture_of(frame: Frame, pixel_format: PixelFormat) -> av.VideoFrame:
+    """Return a frame as libav's picture: the one whose memory its planes are, or a copy. See `frame_of`."""
+    picture = frame.picture
+    if isinstance(picture, av.VideoFrame) and len(picture.planes) == len(frame.planes):
+        places = (plane.buffer_ptr for plane, _ in _parts(picture))
+        if all(place == plane.ctypes.data for place, plane in zip(places, frame.planes, strict=True)):
+            return picture
+    return frame_of(frame.planes, pixel_format)
 
 
 def with_neutral_chroma(frame: av.VideoFrame) -> av.VideoFrame:
@@ -138,6 +166,12 @@ def with_neutral_chroma(frame: av.VideoFrame) -> av.VideoFrame:
     depth = describe(frame.format.name).depth
     chroma = np.full(tuple(-(-length // 2) for length in luma.shape), 1 << (depth - 1), luma.dtype)
     return frame_of((luma, chroma, chroma), PixelFormat("yuv", depth, subsampling=(1, 1)))
+
+
+def _parts(frame: av.VideoFrame) -> Iterator[tuple[VideoPlane, np.dtype[np.generic]]]:
+    """Iterate over the planes of a planar frame in the order of `planes_of`, each with the type of its samples."""
+    name = frame.format.name
+    return ((frame.planes[part.plane], _dtype(name, part.bits)) for part in frame.format.components)
 
 
 def _dtype(name: str, bits: int) -> np.dtype[np.generic]:

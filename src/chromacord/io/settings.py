@@ -118,6 +118,5 @@ def _limit_threads(name: str, options: dict[str, str]) -> None:
     options["threads"] = str(share)
     if name == "hevc":
         options["x265-params"] += f":pools={share}"
-    elif name == "av1":
-        others = f"{options['svtav1-params']}:" if "svtav1-params" in options else ""
-        options["svtav1-params"] = f"{others}lp={share}"
+    elif name == "av1" and "svtav1-params" not in options:  # for large frames they hold it to one already
+        options["svtav1-params"] = f"lp={share}"

@@ -22,4 +22,4 @@ def core_share() -> int | None:
 
 def num_cores() -> int:
     """Return how many cores this process may use."""
-    return _share or os.cpu_count() or 1
+    return _share or len(os.sched_getaffinity(0))

@@ -30,10 +30,12 @@ class TemporalDecoder(nn.Module):
         self.kind = head
         self.first = nn.Conv2d(inputs, width, 3, padding=1)
         self.blocks = nn.Sequential(*(ResidualBlock(width) for _ in range(NUM_BLOCKS)))
-        self.head = FusionHead(width) if head == "fusion" else nn.Conv2d(width, 3, 3, padding=1)
+        self.head: nn.Module = FusionHead(width) if head == "fusion" else nn.Conv2d(width, 3, 3, padding=1)
         if isinstance(self.head, nn.Conv2d) and head == "residual":
             nn.init.zeros_(self.head.weight)
             nn.init.zeros_(self.head.bias)  # type: ignore[arg-type]
+        elif head == "plain":  # another name for its numbers, which mean something else: they must not be mixed up
+            self.head = nn.Sequential(self.head)
 
     def forward(self, features: Tensor, harmonized: Tensor, composite: Tensor) -> Tensor:
         """Make frames.

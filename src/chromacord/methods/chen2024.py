@@ -20,8 +20,8 @@ A7   The outputs of the foreground: the block's sum times the mask at the level'
 A8   F^h is the last level's output: 32 channels at full size, as the decoder has. No flow needs to be rescaled.
 A9   Flow is estimated on composites in [0, 1]: one LUT recolours a whole clip, so brightness is mostly constant. `flow`
      names the estimator, "none" leaves features where they lie. `flow_levels`: SPyNet's networks in use; BasicVSR uses
-     all 6, "auto" gives 4 at 256 x 256. `flow_reduction` lets it look at smaller frames, and is 2 for what
-     recipes/chen2024.toml trains, where the recipes with the paper's settings have 1.
+     all 6, "auto" gives 4 at 256 x 256. `flow_reduction` lets it look at smaller frames: 1 by default,
+     but 2 with the weights that ship, which recipes/chen2024.toml trains so.
 A10  Features travel as in BasicVSR, whose formulas section 3.3 has nearly sign for sign: a state through the whole
      window, fused with each frame by a 1 x 1 convolution of each direction. It is the only reading in which more frames
      help as much as in table 4. `propagation="direct"`: equation 1 as it stands, neighbours alone. `directions`: one of
@@ -59,6 +59,8 @@ from chromacord.methods.evidence import kept_without_evidence
 from chromacord.types import Size
 from chromacord.weights import fit, state_dict
 
+_SHIPPED_WEIGHTS, _SHIPPED_REDUCTION = "chen2024", 2
+
 
 class Chen2024(Method):
     """Harmonize at several scales, and agree with neighbouring frames along optical flow (Chen 2024).
@@ -77,7 +79,7 @@ class Chen2024(Method):
 
     def __init__(
         self,
-        weights: str | None = "chen2024",
+        weights: str | None = _SHIPPED_WEIGHTS,
         *,
         stage: Literal[1, 2] = 2,
         frames: int = 5,
@@ -95,7 +97,7 @@ class Chen2024(Method):
         head: Head = "residual",
         flow: FlowName = "spynet",
         flow_levels: int | Literal["auto"] = NUM_LEVELS,
-        flow_reduction: int = 2,
+        flow_reduction: int | None = None,
         width: int = WIDTH,
     ) -> None:
         super().__init__()
@@ -122,7 +124,7 @@ class Chen2024(Method):
             head=head,
             flow=flow,
             flow_levels=flow_levels,
-            flow_reduction=flow_reduction,
+            flow_reduction=_reduction(weights) if flow_reduction is None else flow_reduction,
             width=width,
         )
         if weights is not None:
@@ -181,3 +183,8 @@ def load_weights(network: Chen2024Network, source: str, *, is_flow_shipped: bool
     ):
         state |= {f"flow.{key}": value for key, value in state_dict(SHIPPED).items()}
     fit(network, state, source=source)
+
+
+def _reduction(weights: str | None) -> int:
+    """Return the factor by which frames were reduced for flow when weights were trained, as far as it is known."""
+    return _SHIPPED_REDUCTION if weights == _SHIPPED_WEIGHTS else 1

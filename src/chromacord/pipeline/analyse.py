@@ -11,6 +11,7 @@ from torch import Tensor
 
 from chromacord.color.fitting import fit_affine_field, fit_gains, fit_lut3d
 from chromacord.color.transforms import ColorTransform
+from chromacord.io.memory import return_freed_memory
 from chromacord.methods.base import Method, State
 from chromacord.pipeline.device import CPU, full_precision
 from chromacord.pipeline.grade import Consistency, Grade, Key, Shot, steady
@@ -152,6 +153,8 @@ def decide(observations: Iterable[Observation], method: Method, *, exportable: b
     def decide_window(window: WindowOf[Observation]) -> list[Key]:
         nonlocal state
         keys, state = _decide_window(window, method, state, exportable=exportable)
+        if len(window.items) > 1:
+            return_freed_memory()
         return keys
 
     # While a key waits to be asked for, nothing holds on to its window's pictures.

@@ -115,6 +115,8 @@ def _masked_frame(index: int, composite: Array, mask: Array, info: VideoInfo) ->
             raise NonFiniteError(f"frame {index}: holds NaN or infinity; replace them before harmonizing")
     if white == 1.0:
         mask = mask.astype(np.float32, copy=False)
+        if not np.isfinite(mask).all():
+            raise NonFiniteError(f"frame {index}: the mask holds NaN or infinity; replace them before harmonizing")
     planes = tuple(composite[..., channel] for channel in range(3))
     frame = Frame(planes, index, attributes=original)
     return MaskedFrame(frame, Mask.from_plane(np.ascontiguousarray(mask), black=0.0, white=white))

@@ -7,6 +7,9 @@ from chromacord.types import Box, Size, VideoInfo
 Grid = tuple[int, int]
 """Powers of two: how many rows and columns of pixels share a chroma sample, of the coarsest layer."""
 
+COARSEST: Grid = (2, 2)
+"""Of all formats: 4:1:0."""
+
 
 def chroma_grid(layers: Sequence[VideoInfo]) -> Grid:
     """Return the grid that fits every layer."""

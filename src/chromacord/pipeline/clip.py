@@ -95,19 +95,20 @@ class CompositeClip:
             for frame in frames:
                 partner = next(masks, None)
                 if partner is None:
-                    self._end(self._mismatch(number, number, number + 1 + _count(frames)))
+                    self._end(number, number, number + 1 + _count(frames))
                     return
                 yield MaskedFrame(frame, self._reader.read(partner))
                 number += 1
             extra = _count(masks)
             if extra:
-                self._end(self._mismatch(number, number + extra, number))
+                self._end(number, number + extra, number)
 
-    def _end(self, mismatch: MismatchError) -> None:
+    def _end(self, first: int, num_masks: int, num_frames: int) -> None:
         """Refuse clips of different lengths, or say that the shorter one decides."""
         if not self._salvage:
-            raise mismatch
-        told = str(mismatch).partition(";")[0]
+            # In no variable: an error holds the frames it went through, decoders and all; they must not hold the error.
+            raise self._mismatch(first, num_masks, num_frames)
+        told = str(self._mismatch(first, num_masks, num_frames)).partition(";")[0]
         warnings.warn(ChromacordWarning(f"{told}; the result ends with the shorter one"), stacklevel=2)
 
     def _mismatch(self, first: int, num_masks: int, num_frames: int) -> MismatchError:

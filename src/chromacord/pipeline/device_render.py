@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from chromacord.color.transforms import ColorTransform, Identity
+from chromacord.io.pixels import writable_copy
 from chromacord.pipeline.chroma_grid import aligned, chroma_grid
 from chromacord.pipeline.device_blend import Blend, Blocks, Fused, Gradings, Weights, blend
 from chromacord.pipeline.device_grading import DeviceGrading
@@ -85,12 +86,11 @@ class DeviceRenderer:
         sent = self.send(masked)
         self.grade(sent, transform)
         self._homeward.download()
-        frame, planes = masked.frame, list(masked.frame.planes)
+        harmonized = writable_copy(masked.frame, self._info.pixel_format)
         for number, graded in enumerate(self._homeward.host):
-            planes[number] = planes[number].copy()
-            part = planes[number][_samples(sent.box, _shift(self._info.pixel_format, number))]
+            part = harmonized.planes[number][_samples(sent.box, _shift(self._info.pixel_format, number))]
             part[...] = graded[: part.shape[0], : part.shape[1]]
-        return Frame(tuple(planes), frame.index, frame.pts, frame.duration, frame.attributes)
+        return harmonized
 
     def send(self, masked: MaskedFrame) -> Sent:
         """Start the upload of a frame's box; what was sent before is overwritten.
@@ -107,15 +107,15 @@ class DeviceRenderer:
         if layer is not None and self._foreground is not None:
             pictures.append((layer, self._foreground.pixel_format, self._counts(self._foreground)))
         parts = [
-            (frame.planes[number], _shift(pixel_format, number))
+            (frame.planes[number][_samples(box, _shift(pixel_format, number))], _shift(pixel_format, number))
             for frame, pixel_format, numbers in pictures
             for number in numbers
         ]
-        parts.append((_as_sent(masked.mask.plane), (0, 0)))
+        parts.append((_as_sent(masked.mask.codes(box)), (0, 0)))
         slots = [Slot(Size(padded.height >> shift[0], padded.width >> shift[1]), plane.dtype) for plane, shift in parts]
         self._outward.lay_out(slots)
-        for target, (plane, shift) in zip(self._outward.host, parts, strict=True):
-            fill(target, plane[_samples(box, shift)])
+        for target, (samples, _) in zip(self._outward.host, parts, strict=True):
+            fill(target, samples)
         self._outward.upload()
         self._homeward.lay_out(slots[: self._info.pixel_format.num_colors])
         there = iter([_in_blocks(plane, blocks) for plane in self._outward.there])

@@ -213,7 +213,6 @@ class Job:
             self.clip.info,
             method,
             consistency=self.consistency,
-            keep_masks=True,
             device=self.device,
         )
         with prefetch(looked_at) as seen, prefetch(self.clip.pictures(*self._range)) as pictures:
@@ -228,6 +227,11 @@ class Job:
             )
             counts = self._render(self._graded_ahead(pictures, analysis), sink, preview, self._num_frames())
             grade = analysis.finish()
+        if counts.frames < analysis.tally.num_frames:
+            raise InputError(
+                f"{self.clip.info.path}: gave {analysis.tally.num_frames} frames when it was read first, then "
+                f"{counts.frames}; was it changed meanwhile? Try again"
+            )
         self._warn_of_doubts(grade)
         return grade, analysis.tally.num_analysed, counts
 

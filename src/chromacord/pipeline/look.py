@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -51,8 +52,14 @@ class Seen:
     observation: Observation | None
     """None: the method need not see this frame."""
 
-    mask: PackedMask | None
-    """None where nobody asked for it."""
+    mask: PackedMask
+
+
+class _Waiting(NamedTuple):
+    """A frame of which it is not known yet whether it begins a shot. What else came with it is not held."""
+
+    frame: Frame
+    mask: PackedMask
 
 
 def look(
@@ -61,7 +68,6 @@ def look(
     method: Method,
     *,
     consistency: Consistency,
-    keep_masks: bool = False,
     device: torch.device = CPU,
 ) -> Iterator[Seen]:
     """Find the cuts, and make what the method shall see: frames a step apart, or the next one with a usable mask.
@@ -71,28 +77,29 @@ def look(
         info: of the composite.
         method: will decide.
         consistency: "frame" shows every frame to the method.
-        keep_masks: pack each frame's mask.
         device: where the proxies are made.
     """
     size = working_size(method, info)
     step = 1 if consistency == "frame" else step_between_keys(info.rate)
     due, last_shot = 0, -1
 
-    def see(item: tuple[MaskedFrame, int]) -> Seen:
+    def wait(masked: MaskedFrame) -> _Waiting:
+        return _Waiting(masked.frame, PackedMask.pack(masked.mask))
+
+    def see(item: tuple[_Waiting, int]) -> Seen:
         nonlocal due, last_shot
-        (frame, mask, _), shot = item
+        (frame, mask), shot = item
         if shot != last_shot:
             due, last_shot = frame.index, shot
         observation = None
         if mask.is_usable and frame.index >= due:
             due = frame.index + step
-            rgb, weights = _proxies(frame, mask, info, size, device)
+            rgb, weights = _proxies(frame, mask.unpack(), info, size, device)
             observation = Observation(frame.index, shot, rgb, weights, float(weights.mean()))
-        packed = PackedMask.pack(mask) if keep_masks else None
-        return Seen(frame.index, shot, mask.box is None, mask.is_full, observation, packed)
+        return Seen(frame.index, shot, mask.box is None, mask.is_full, observation, mask)
 
     # By `map`, so that a frame that was seen is not held until the next one is asked for.
-    yield from map(see, split_shots(frames, lambda item: thumbnail(item.frame, info)))
+    yield from map(see, split_shots(map(wait, frames), lambda item: thumbnail(item.frame, info)))
 
 
 def _proxies(frame: Frame, mask: Mask, info: VideoInfo, size: Size, device: torch.device) -> tuple[Tensor, Tensor]:

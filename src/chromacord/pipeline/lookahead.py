@@ -95,7 +95,7 @@ class AnalysisAhead:
         """Prepare; nothing is read yet.
 
         Args:
-            seen: what `look` gives of all frames, masks included.
+            seen: what `look` gives of all frames.
             method: decides.
             name: the method's, for the grade.
             rate: frames a second.
@@ -129,7 +129,7 @@ class AnalysisAhead:
 
     def _decide(self, index: int, packed: PackedMask) -> tuple[Mask, ColorTransform | None]:
         transform = self._ahead.at(index) if packed.is_usable else None
-        return packed.unpack(), transform
+        return packed.unpack_box(), transform
 
     def finish(self) -> Grade:
         """Analyse what is left, and return the whole grade, at full strength."""
@@ -138,8 +138,7 @@ class AnalysisAhead:
 
     def _held(self, seen: Iterable[Seen]) -> Iterator[Seen]:
         for each in seen:
-            if each.mask is not None:
-                self._waiting.append((each.index, each.mask))
+            self._waiting.append((each.index, each.mask))
             yield each
 
     def _recorded(self, decided: Iterator[tuple[int, Key]]) -> Iterator[tuple[int, Key]]:

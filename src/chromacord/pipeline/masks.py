@@ -17,7 +17,7 @@ class Mask:
     """Foreground weight of one frame, as codes; `crop` gives it as numbers in [0, 1]."""
 
     plane: Plane
-    """Shape (height, width)."""
+    """Of the picture, or of a part of it that holds the box. Shape (height, width)."""
 
     black: float
     """The largest code that means 0."""
@@ -30,6 +30,9 @@ class Mask:
 
     is_full: bool
     """Whether every pixel is 1, so that no background is left to fit to."""
+
+    origin: tuple[int, int] = (0, 0)
+    """Row and column of the picture where the plane begins."""
 
     @classmethod
     def from_plane(cls, plane: Plane, *, black: float, white: float) -> "Mask":
@@ -48,9 +51,15 @@ class Mask:
         """Whether there is both a foreground and a background."""
         return self.box is not None and not self.is_full
 
+    def codes(self, box: Box) -> Plane:
+        """Return a view of the codes inside a rectangle of the picture. Shape (bottom - top, right - left)."""
+        top, left = self.origin
+        assert min(box.top - top, box.left - left) >= 0, "these codes are not held"
+        return self.plane[box.top - top : box.bottom - top, box.left - left : box.right - left]
+
     def crop(self, box: Box) -> FloatArray:
         """Return the weights inside a rectangle, in [0, 1]. Shape (bottom - top, right - left)."""
-        part = self.plane[box.top : box.bottom, box.left : box.right].astype(np.float32)
+        part = self.codes(box).astype(np.float32)
         part -= np.float32(self.black)
         part *= np.float32(1 / (self.white - self.black))
         weights: FloatArray = part.clip(0, 1, out=part)
@@ -58,11 +67,12 @@ class Mask:
 
     def columns(self, box: Box) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
         """Return which columns of a rectangle hold any weight, and which are 1 all over. Shape (right - left,) each."""
-        part = self.plane[box.top : box.bottom, box.left : box.right]
+        part = self.codes(box)
         return part.max(axis=0) > self.black, part.min(axis=0) >= self.white
 
     def scaled(self, size: Size) -> FloatArray:
         """Return the weights at another size, area-averaged, in [0, 1]. Shape (height, width)."""
+        assert self.origin == (0, 0), "only a part of the picture's codes is held"
         ramp = (scaled(self.plane, size) - self.black) * (1 / (self.white - self.black))
         weights: FloatArray = np.clip(ramp, 0, 1, dtype=np.float32)
         return weights

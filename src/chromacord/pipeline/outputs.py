@@ -1,6 +1,5 @@
 """What a run writes, beside the clip a grade, LUTs and a preview; where to, and the texts among them."""
 
-import re
 import warnings
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from chromacord.io.staging import StagedFile, StagedFolder, check_output, output
 from chromacord.pipeline.grade import Grade
 from chromacord.pipeline.grade_file import grade_text
 from chromacord.pipeline.grading import LUT_SIZE
+from chromacord.pipeline.naming import clip_name
 from chromacord.types import VideoInfo
 
 
@@ -114,11 +114,6 @@ def _cubes(grade: Grade, info: VideoInfo, folder: Path, source: Path | None) -> 
         )
         for number, (shot, lut) in enumerate(luts, start=1)
     }
-
-
-def clip_name(path: Path) -> str:
-    """Return a clip's name without suffix and frame number: "shot" for "shot.%04d.exr", "shot/%04d.exr", "shot.mp4"."""
-    return re.sub(r"([._-]?(%0?\d*d|#+|@+))?(\.\w+)?$", "", path.name, count=1) or path.absolute().parent.name
 
 
 def _warn(message: str) -> None:

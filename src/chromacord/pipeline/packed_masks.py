@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from chromacord.pipeline.chroma_grid import COARSEST, aligned
 from chromacord.pipeline.masks import Mask
-from chromacord.types import Box, Plane
+from chromacord.types import Box, Plane, Size
 
 _WORD = np.dtype(np.uint64)
 _COUNT = np.dtype(np.uint32)
@@ -22,7 +23,7 @@ _COUNT = np.dtype(np.uint32)
 class PackedMask:
     """A mask that takes little memory; `unpack` gives one with the same weights."""
 
-    shape: tuple[int, ...]
+    shape: tuple[int, int]
     dtype: np.dtype[Any]
     black: float
     white: float
@@ -43,16 +44,26 @@ class PackedMask:
             starts = np.append(0, np.flatnonzero(words[1:] != words[:-1]) + 1)
             if len(starts) * (_WORD.itemsize + _COUNT.itemsize) < words.nbytes:
                 words, counts = words[starts], np.diff(starts, append=len(words)).astype(_COUNT)
-        return cls(mask.plane.shape, mask.plane.dtype, mask.black, mask.white, mask.box, mask.is_full, words, counts)
+        height, width = mask.plane.shape
+        return cls((height, width), mask.plane.dtype, mask.black, mask.white, mask.box, mask.is_full, words, counts)
 
     def unpack(self) -> Mask:
         """Return the mask. Outside its box all codes are 0."""
-        plane: Plane = np.zeros(self.shape, self.dtype)
+        return self._unpack(Box(0, 0, *self.shape))
+
+    def unpack_box(self) -> Mask:
+        """Return the mask with a plane no larger than its box, widened to whole samples of any chroma."""
+        box = self.box or Box(0, 0, 0, 0)
+        return self._unpack(aligned(box, COARSEST, Size(*self.shape)))
+
+    def _unpack(self, part: Box) -> Mask:
+        plane: Plane = np.zeros((part.bottom - part.top, part.right - part.left), self.dtype)
+        mask = Mask(plane, self.black, self.white, self.box, self.is_full, (part.top, part.left))
         if self.box is not None:
-            inside = plane[self.box.top : self.box.bottom, self.box.left : self.box.right]
             words = self.words if self.counts is None else np.repeat(self.words, self.counts)
+            inside = mask.codes(self.box)
             inside[...] = words.view(self.dtype)[: inside.size].reshape(inside.shape)
-        return Mask(plane, self.black, self.white, self.box, self.is_full)
+        return mask
 
     @property
     def is_usable(self) -> bool:
@@ -67,7 +78,7 @@ class PackedMask:
 
 def _leveled(mask: Mask, box: Box) -> Plane:
     """Return the codes inside a box, without differences that no weight shows. Shape (height, width)."""
-    part: Plane = mask.plane[box.top : box.bottom, box.left : box.right]
+    part = mask.codes(box)
     if part.dtype.kind == "f":
         return part
     # One above white: white itself may come out a rounding error below 1.

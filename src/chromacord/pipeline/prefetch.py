@@ -56,7 +56,7 @@ def prefetch(items: Iterable[Item], *, depth: int = DEPTH) -> Iterator[Iterator[
     thread = Thread(target=_fill, args=(items, queue, stop), name="prefetch", daemon=True)
     thread.start()
     try:
-        yield _drain(queue)
+        yield _Drain(queue)
     finally:
         stop.set()
         # The thread must have ended before its decoder is freed; libav crashes at interpreter exit otherwise.
@@ -70,6 +70,7 @@ def _fill(items: Iterable[Item], queue: "Queue[Item | _End]", stop: Event) -> No
         for item in source:
             if not _put(queue, item, stop):
                 break
+            del item  # is not held while the next one is made
     except BaseException as error:
         end = _End(error)
     finally:
@@ -77,6 +78,7 @@ def _fill(items: Iterable[Item], queue: "Queue[Item | _End]", stop: Event) -> No
         if close is not None:
             close()
     _put(queue, end, stop)
+    del end  # its error holds this frame
 
 
 def _put(queue: "Queue[Item | _End]", item: Item | _End, stop: Event) -> bool:
@@ -90,14 +92,25 @@ def _put(queue: "Queue[Item | _End]", item: Item | _End, stop: Event) -> bool:
     return False
 
 
-def _drain(queue: "Queue[Item | _End]") -> Iterator[Item]:
-    while True:
-        item = queue.get()
-        if isinstance(item, _End):
-            if item.error is not None:
-                raise item.error
-            return
-        yield item
+class _Drain(Iterator[Item]):
+    """Gives what comes out of a queue. No generator: that would hold each item until the next one is asked for."""
+
+    def __init__(self, queue: "Queue[Item | _End]") -> None:
+        self._queue: Queue[Item | _End] | None = queue
+
+    def __next__(self) -> Item:
+        if self._queue is None:
+            raise StopIteration
+        item = self._queue.get()
+        if not isinstance(item, _End):
+            return item
+        self._queue = None
+        error = item.error or StopIteration()
+        try:
+            raise error
+        finally:
+            # An error holds the frames it went through, decoders and all: one of them must not hold the error.
+            del item, error
 
 
 @contextmanager
@@ -129,8 +142,10 @@ def write_behind(write: Callable[[Item], None], *, depth: int = DEPTH) -> Iterat
         raise
     finally:
         thread.join()
-    if failures:
-        raise failures[0]
+        failed = failures.copy()
+        failures.clear()  # an error holds the frames it went through, and with them this list
+    if failed:
+        raise failed.pop()
 
 
 def _empty(
@@ -148,3 +163,4 @@ def _empty(
         except BaseException as error:
             failures.append(error)
             stop.set()
+        del item  # is not held while the next one is waited for

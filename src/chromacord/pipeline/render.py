@@ -14,6 +14,7 @@ import torch
 from chromacord.color.alpha import lay_over, premultiply, unpremultiply
 from chromacord.color.transforms import ColorTransform, Identity
 from chromacord.io.overlay import block_mean
+from chromacord.io.pixels import writable_copy
 from chromacord.pipeline.chroma_grid import aligned, chroma_grid
 from chromacord.pipeline.grading import Grading, grading
 from chromacord.pipeline.masks import MaskedFrame
@@ -37,7 +38,7 @@ class Renderer:
         self._foreground = foreground
         layers = (info,) if foreground is None else (info, foreground)
         self._grid = chroma_grid(layers)
-        # A grade gives codes that the format holds; sums of several may lie beyond.
+        # A grade gives codes that the format holds, up to a rounding; sums of several may lie beyond.
         premultiplied = info.pixel_format.alpha is Alpha.PREMULTIPLIED
         self._adds_up = (foreground is not None or premultiplied) and not info.pixel_format.is_float
         self._last: tuple[ColorTransform, Grading, Grading | None] | None = None
@@ -54,11 +55,10 @@ class Renderer:
         if transform is None or isinstance(transform, Identity) or box is None or masked.mask.is_full:
             return masked.frame
         grade, ungraded = self._gradings(transform)
-        colors = [plane.copy() for plane in masked.frame.planes[: self._info.pixel_format.num_colors]]
+        harmonized = writable_copy(masked.frame, self._info.pixel_format)
         for strip in self._strips(box):
-            self._render_strip(masked, colors, strip, grade, ungraded)
-        planes = (*colors, *masked.frame.planes[len(colors) :])
-        return Frame(planes, masked.frame.index, masked.frame.pts, masked.frame.duration, masked.frame.attributes)
+            self._render_strip(masked, harmonized, strip, grade, ungraded)
+        return harmonized
 
     def _gradings(self, transform: ColorTransform) -> tuple[Grading, Grading | None]:
         if self._last is None or not _are_equal(self._last[0], transform):
@@ -76,7 +76,7 @@ class Renderer:
             yield Box(start, whole.left, min(start + rows, whole.bottom), whole.right)
 
     def _render_strip(
-        self, masked: MaskedFrame, colors: list[Plane], strip: Box, grade: Grading, ungraded: Grading | None
+        self, masked: MaskedFrame, target: Frame, strip: Box, grade: Grading, ungraded: Grading | None
     ) -> None:
         held, whole = masked.mask.columns(strip)
         columns = held.nonzero()[0]
@@ -90,7 +90,7 @@ class Renderer:
             side = Box(part.top, part.left + soft.start, part.bottom, part.left + soft.stop)
             weight = self._share(masked, masked.mask.crop(side), side)
             lay_over(after[:, soft], before[:, soft], weight)
-        self._store(colors, after, part)
+        self._store(target, after, part)
 
     def _share(self, masked: MaskedFrame, weight: FloatArray, part: Box) -> FloatArray:
         """Return how much of the composite's colours is the layer's: all that is seen, over a straight transparency."""
@@ -116,14 +116,14 @@ class Renderer:
             return before + premultiply(grade(straight, part) - straight, coverage)
         return grade(before, part)
 
-    def _store(self, colors: list[Plane], after: FloatArray, part: Box) -> None:
+    def _store(self, target: Frame, after: FloatArray, part: Box) -> None:
         """Write the samples of a rectangle; those of subsampled chroma are the means of the pixels that they cover."""
         pixel_format = self._info.pixel_format
         shift = pixel_format.subsampling
         if self._adds_up:
             np.clip(after, 0, pixel_format.max_code, out=after)
         means = block_mean(after, shift)
-        for number, plane in enumerate(colors):
+        for number, plane in enumerate(target.planes[: pixel_format.num_colors]):
             values = cv2.extractChannel(means if number else after, number)
             samples(plane, part, shift if number else (0, 0))[...] = rounded(values, pixel_format)
 
@@ -200,7 +200,9 @@ def rounded(codes: FloatArray, pixel_format: PixelFormat) -> Plane:
     if pixel_format.depth == 8:
         samples: Plane = cv2.convertScaleAbs(codes)
         return samples
-    return np.rint(codes, out=codes).astype(pixel_format.dtype)
+    # The largest full-range chroma is half a code above the format's: equation 8 and following of H.273.
+    np.minimum(np.rint(codes, out=codes), pixel_format.max_code, out=codes)
+    return codes.astype(pixel_format.dtype)
 
 
 def spans(columns: npt.NDArray[np.intp]) -> Iterator[slice]:

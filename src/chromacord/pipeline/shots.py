@@ -33,7 +33,7 @@ class CutDetector:
     gives the same cuts (`tests/pipeline/test_shots.py`), but costs as much to load as to analyse ten frames.
     """
 
-    delay = _REACH + 1
+    delay = _REACH
     """How many frames after a cut it may be reported."""
 
     def __init__(self) -> None:

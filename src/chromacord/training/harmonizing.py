@@ -19,7 +19,7 @@ from chromacord.errors import InputError
 from chromacord.flow.spynet import SHIPPED, SPyNet, load_weights
 from chromacord.layers.pictures import denormalize, normalize
 from chromacord.methods import METHODS
-from chromacord.methods.chen2024_network import middle
+from chromacord.methods.chen2024_network import Chen2024Network, middle
 from chromacord.methods.spec import check_options
 from chromacord.training.clips import StageOptions, open_sources, read_tables, validation_windows
 from chromacord.training.losses import foreground_normalized
@@ -256,6 +256,10 @@ class ClipsObjective(FramesObjective):
             part = getattr(self.module, name)
             if part is not None:
                 part.requires_grad_(requires_grad=is_trained)
+        if options.train_flow and isinstance(self.module, Chen2024Network) and isinstance(self.module.flow, SPyNet):
+            side, flow = max(1, round(self._data.side / self.module.flow_reduction)), self.module.flow
+            # Frames of this size give the finest networks no gradient, and several processes would wait for it.
+            flow.levels[flow.num_levels(side, side) :].requires_grad_(requires_grad=False)
         if self._head != "residual":  # other heads do not look at what stage 1 makes, so nothing reaches its own
             head: nn.Module = self.module.image.head  # type: ignore[union-attr, assignment]
             head.requires_grad_(requires_grad=False)

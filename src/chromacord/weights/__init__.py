@@ -151,7 +151,9 @@ def renamed(state: Mapping[str, Tensor], module: nn.Module, names: Mapping[str, 
 
 
 def fit_part(module: nn.Module, state: Mapping[str, Tensor], *, source: str | Path) -> None:
-    """Give a module tensors for a part of it; the rest stays as it is.
+    """Give a module tensors for some of its parts, each of them whole; the others stay as they are.
+
+    A part is what a module holds under one name: half of it would be another network's, and the rest never trained.
 
     Args:
         module: is changed.
@@ -159,13 +161,20 @@ def fit_part(module: nn.Module, state: Mapping[str, Tensor], *, source: str | Pa
         source: where they come from, for the message.
 
     Raises:
-        InputError: there are none, or the module does not have one of them, or in another shape; names the first.
+        InputError: there are none, or the module does not have one of them, or in another shape, or a part lacks some;
+            names the first.
     """
     whole = module.state_dict()
-    others = [key for key, tensor in state.items() if key not in whole or whole[key].shape != tensor.shape]
-    if others or not state:
+    others = sorted(key for key, tensor in state.items() if key not in whole or whole[key].shape != tensor.shape)
+    parts = {_part(key) for key in state}
+    lacking = [key for key in whole if _part(key) in parts and key not in state]
+    if others or lacking or not state:
         kind = type(module).__name__
-        what = f"has {_first(others)}, which it has not, or in another shape" if others else "is empty"
+        what = "is empty"
+        if others:
+            what = f"has {_first(others)}, which it has not, or in another shape"
+        elif lacking:
+            what = f"lacks {_first(lacking)}"
         raise InputError(f"{source}: is no part of {kind}: {what}; give weights that were trained for a part of it")
     module.load_state_dict({**whole, **state})
 
@@ -231,6 +240,11 @@ def _read_shipped(name: str) -> bytes:
 
 
 def _read_file(path: Path) -> bytes:
+    if path.suffix != _SUFFIX and path.is_file():
+        raise InputError(
+            f"{path}: is no {_SUFFIX} file; bring a published checkpoint in with `chromacord weights import`, and of a "
+            f"run of training take RUN/NAME{_SUFFIX}"
+        )
     if path.suffix != _SUFFIX:
         raise InputError(f"there are no weights {str(path)!r}; {_choice()}")
     if not path.is_file():
@@ -244,6 +258,10 @@ def _read_file(path: Path) -> bytes:
 def _choice() -> str:
     names = ", ".join(list_weights())
     return f"choose one of {names}, or give a {_SUFFIX} file" if names else f"none are shipped, give a {_SUFFIX} file"
+
+
+def _part(key: str) -> str:
+    return key.partition(".")[0]
 
 
 def _first(keys: Sequence[str]) -> str:
