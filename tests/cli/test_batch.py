@@ -83,6 +83,8 @@ def test_one_clip_may_be_left_out_too(run: Run, shots: Path) -> None:
 
 
 def test_a_process_that_is_killed_takes_only_its_clip_with_it(shots: Path) -> None:
+    make_composite(shots / "shots/a.mp4", num_frames=400)  # long enough to be killed before it is done
+    make_mask(shots / "masks/a.mkv", num_frames=400)
     clips = [
         Clip(composite=f"shots/{name}.mp4", mask=f"masks/{name}.mkv", output=f"out/{name}.mp4") for name in ("a", "c")
     ]
