@@ -36,7 +36,8 @@ A14  The decoder: a convolution, five residual blocks of 32 channels without nor
      the frame as stage 1 harmonized it, from zero, so that stage 2 starts where stage 1 ended. `head="plain"`: RGB, as
      the text says; "fusion": iSSAM's head.
 A15  Stage 2 trains what is temporal; encoder and harmonization are frozen, their batch norms too, as CO2Net does it,
-     and flow is. Options of the training objective choose otherwise.
+     and flow is. Options of the training objective choose otherwise: `train_image`, `train_flow`, and the stage's
+     `rates`, as { flow = 0.125 } for flow that learns eight times as slowly.
 A16  Table 4's time is that of a window, flow included: `chromacord bench methods` gives it, and the time a frame.
 A17  Every frame is made in the middle of a window, where it sees most; a video's first and last frames are repeated.
      `hop`: more frames out of a window, up to all of them. What neighbouring windows share is computed once.
