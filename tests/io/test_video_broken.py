@@ -197,3 +197,15 @@ def test_all_of_these_are_errors_of_input_in_one_line(tmp_path: Path) -> None:
     with pytest.raises(InputError) as told:
         VideoSource(tmp_path / "no.mp4")
     assert "\n" not in str(told.value)
+
+
+def test_video_of_floats_is_refused_by_name(tmp_path: Path) -> None:
+    with av.open(str(tmp_path / "float.mov"), "w") as container:
+        stream = container.add_stream("exr", rate=24)
+        stream.width, stream.height, stream.pix_fmt = 32, 16, "gbrpf32le"
+        for packet in (*stream.encode(av.VideoFrame(32, 16, "gbrpf32le")), *stream.encode(None)):
+            container.mux(packet)
+    with pytest.raises(
+        UnreadableFileError, match=r"float\.mov: is video of floats, .* write its frames as \.exr files"
+    ):
+        VideoSource(tmp_path / "float.mov")

@@ -62,6 +62,10 @@ class VideoSource(FrameSource):
             self._has_coded_alpha = _has_coded_alpha(stream)
             self._stated_end = _stated_end(stream)
             self.info = _read_info(self._path, container, stream, first, coded_alpha=self._has_coded_alpha)
+        if self.info.pixel_format.is_float:
+            raise UnreadableFileError(
+                f"{self._path}: is video of floats, which is not read; write its frames as .exr files"
+            )
         self._native = planar_name(self.info.pixel_format)
         self._hardware = None if self._has_coded_alpha else accelerator(self.info, device)
         if first.interlaced_frame:
