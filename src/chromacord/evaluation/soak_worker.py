@@ -21,6 +21,9 @@ from chromacord.types import Progress
 WARM_FRAMES, WARM_CLIPS = 50, 2
 """Rendered before anything is counted: libraries open files, begin threads and take memory that they keep."""
 
+_LOOKS, _BETWEEN_LOOKS = 5, 0.02
+"""How often a process at rest is looked at, and seconds between."""
+
 CLIPS = "clips"
 """The only stage of a run of short clips."""
 
@@ -129,7 +132,11 @@ def _succeed_and_fail(work: Work, *, whole: bool) -> Summary:
 def rest(stage: str, done: int) -> Held:
     """Return what this process holds between two clips, without what it has freed and only keeps for the next."""
     return_freed_memory()
-    return look(stage, done)
+    looks = [look(stage, done)]
+    for _ in range(_LOOKS - 1):  # a codec's thread that is ending counts for a moment longer
+        time.sleep(_BETWEEN_LOOKS)
+        looks.append(look(stage, done))
+    return looks[-1]._replace(threads=min(each.threads for each in looks))
 
 
 def look(stage: str, done: int) -> Held:
