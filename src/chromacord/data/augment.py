@@ -357,14 +357,8 @@ def _mapped(picture: Tensor, tables: Tensor) -> Tensor:
 
 def _compressed(pictures: Tensor, quality: int) -> Tensor:
     """Return pictures as they are read back from JPEG files. Shape (..., 3, S, S)."""
-    codes = (
-        (pictures.reshape(-1, *pictures.shape[-3:]) * 255)
-        .round()
-        .to(torch.uint8)
-        .permute(0, 2, 3, 1)
-        .contiguous()
-        .numpy()
-    )
+    flat = pictures.reshape(-1, *pictures.shape[-3:])
+    codes = (flat * 255).round().to(torch.uint8).permute(0, 2, 3, 1).contiguous().numpy()
     options = [cv2.IMWRITE_JPEG_QUALITY, quality]
     # JPEG's channels are told apart by their order, which is blue first for OpenCV: chroma is coarser than luma.
     files = [cv2.imencode(".jpg", each[..., ::-1], options)[1] for each in codes]

@@ -301,7 +301,7 @@ class ShotGrade(Method):
         """
         batch, length = composite.shape[:2]
         frames = composite.flatten(0, 1), mask.flatten(0, 1)
-        # One by one: the features of a window's pictures would fill no cache, and ten times the memory.
+        # One by one: the features of a whole window would fit into no cache, and take eight times the memory.
         estimates = map(self.network, *(each.split(1) for each in frames))
         estimate = Estimate(*map(torch.cat, zip(*estimates, strict=True)))
         trust = _trust(estimate.confidence, self.caution)

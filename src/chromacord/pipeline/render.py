@@ -200,7 +200,7 @@ def rounded(codes: FloatArray, pixel_format: PixelFormat) -> Plane:
     if pixel_format.depth == 8:
         samples: Plane = cv2.convertScaleAbs(codes)
         return samples
-    # The largest full-range chroma is half a code above the format's: equation 8 and following of H.273.
+    # Full-range chroma reaches half a code above the largest one, since its middle is a whole code.
     np.minimum(np.rint(codes, out=codes), pixel_format.max_code, out=codes)
     return codes.astype(pixel_format.dtype)
 
