@@ -41,12 +41,12 @@ test-fast: $(VENV)/.dev
 	$(BIN)/python -m pytest -n $(WORKERS) -m "not slow"
 
 lint: $(VENV)/.dev
-	$(BIN)/ruff check src tests
-	$(BIN)/ruff format --check src tests
+	$(BIN)/ruff check src tests hatch_build.py
+	$(BIN)/ruff format --check src tests hatch_build.py
 	$(BIN)/mypy
 
 format: $(VENV)/.dev
-	$(BIN)/ruff format src tests
+	$(BIN)/ruff format src tests hatch_build.py
 
 bench-speed: $(VENV)/.demo
 	mkdir -p benchmarks/results
@@ -124,10 +124,13 @@ $(VENV)/.torch: $(VENV)/.python constraints.txt
 	$(INSTALL) torch
 	@touch $@
 
-$(VENV)/.demo: $(VENV)/.torch pyproject.toml
+# Whatever an installation is made of that is not read where it lies.
+INSTALLED := pyproject.toml hatch_build.py src/chromacord/pipeline/native.c
+
+$(VENV)/.demo: $(VENV)/.torch $(INSTALLED)
 	$(INSTALL) --editable ".[demo]"
 	@touch $@
 
-$(VENV)/.dev: $(VENV)/.torch pyproject.toml
+$(VENV)/.dev: $(VENV)/.torch $(INSTALLED)
 	$(INSTALL) --editable ".[dev]"
 	@touch $@ $(VENV)/.demo

@@ -1,4 +1,5 @@
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,9 +10,10 @@ from chromacord.color.alpha import over
 from chromacord.color.spaces import code_to_rgb
 from chromacord.color.transforms import AffineField, ColorTransform, Identity, Lut3d, lattice
 from chromacord.io.overlay import block_mean
-from chromacord.pipeline import render
-from chromacord.pipeline.grading import grading, lut_table
+from chromacord.pipeline import native
+from chromacord.pipeline.grading import lut_table
 from chromacord.pipeline.masks import MaskedFrame
+from chromacord.pipeline.native import NativeGrading
 from chromacord.pipeline.render import Renderer, rounded, spans, unpack
 from chromacord.types import Alpha, Box, Frame, PixelFormat, Size
 
@@ -38,6 +40,15 @@ TRANSFORMS: dict[str, ColorTransform] = {
         torch.eye(3, 4)[None, :, :, None, None] * torch.linspace(0.6, 0.9, 20).reshape(1, 1, 1, 4, 5) + 0.02
     ),
 }
+
+
+@pytest.fixture(params=["native", "numpy"], autouse=True)
+def build(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run every test with the compiled render, and as if it had not been built."""
+    if request.param == "numpy":
+        monkeypatch.setattr(native, "LIBRARY", Path("not built"))
+    elif native.library(native.LIBRARY) is None:
+        pytest.skip("native.c was not compiled; with a C compiler installed: pip install --editable .")
 
 
 def oracle(frame: Frame, info, transform: ColorTransform, weights: np.ndarray) -> np.ndarray:
@@ -147,8 +158,8 @@ def test_one_renderer_follows_a_grade_that_moves() -> None:
 
 
 def test_equal_transforms_are_prepared_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    prepared = []
-    monkeypatch.setattr(render, "grading", lambda *given: prepared.append(given[0]) or grading(*given))
+    prepared, prepare = [], NativeGrading.prepare
+    monkeypatch.setattr(NativeGrading, "prepare", lambda *given: prepared.append(given[0]) or prepare(*given))
     info = describe(FORMATS["rgb 8 bit"])
     shown, renderer = masked(info), Renderer(info)
     first, other = TRANSFORMS["affine"], TRANSFORMS["lut"]

@@ -7,15 +7,18 @@ from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 
+from chromacord.pipeline import native
+
 PACKAGES = ("chromacord", "torch", "numpy", "av", "opencv-python-headless", "opencolorio")
 
 
 def provenance() -> Mapping[str, object]:
-    """Return machine, versions and commit, for a JSON file of figures."""
+    """Return machine, versions, commit and whether the compiled render is there, for a JSON file of figures."""
     return {
         "machine": {"cpu": _cpu_name(), "cores": os.cpu_count(), "system": platform.platform()},
         "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
         "commit": commit(),
+        "compiled_render": native.library(native.LIBRARY) is not None,
     }
 
 

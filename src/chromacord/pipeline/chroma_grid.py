@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from chromacord.types import Box, Size, VideoInfo
+from chromacord.types import Box, Plane, Size, VideoInfo
 
 Grid = tuple[int, int]
 """Powers of two: how many rows and columns of pixels share a chroma sample, of the coarsest layer."""
@@ -28,3 +28,15 @@ def aligned(box: Box, grid: Grid, size: Size) -> Box:
     down, right = grid
     bottom, stop = -(-box.bottom >> down << down), -(-box.right >> right << right)
     return Box(box.top >> down << down, box.left >> right << right, min(size.height, bottom), min(size.width, stop))
+
+
+def samples(plane: Plane, part: Box, shift: tuple[int, int]) -> Plane:
+    """Return a view of the samples of a plane that lie in a rectangle.
+
+    Args:
+        plane: of a picture.
+        part: aligned to whole samples.
+        shift: log2 of the plane's step, (vertical, horizontal).
+    """
+    down, right = shift
+    return plane[part.top >> down : -(-part.bottom >> down), part.left >> right : -(-part.right >> right)]

@@ -15,9 +15,10 @@ from chromacord.color.alpha import lay_over, premultiply, unpremultiply
 from chromacord.color.transforms import ColorTransform, Identity
 from chromacord.io.overlay import block_mean
 from chromacord.io.pixels import writable_copy
-from chromacord.pipeline.chroma_grid import aligned, chroma_grid
+from chromacord.pipeline.chroma_grid import aligned, chroma_grid, samples
 from chromacord.pipeline.grading import Grading, grading
 from chromacord.pipeline.masks import MaskedFrame
+from chromacord.pipeline.native import NativeGrading
 from chromacord.types import Alpha, Box, FloatArray, Frame, PixelFormat, Plane, VideoInfo
 
 STRIP_PIXELS = 3 << 14
@@ -41,7 +42,7 @@ class Renderer:
         # A grade gives codes that the format holds, up to a rounding; sums of several may lie beyond.
         premultiplied = info.pixel_format.alpha is Alpha.PREMULTIPLIED
         self._adds_up = (foreground is not None or premultiplied) and not info.pixel_format.is_float
-        self._last: tuple[ColorTransform, Grading, Grading | None] | None = None
+        self._last: tuple[ColorTransform, NativeGrading | tuple[Grading, Grading | None]] | None = None
 
     def render(self, masked: MaskedFrame, transform: ColorTransform | None) -> Frame:
         """Return the harmonized frame. Alpha, times and attributes are the composite's.
@@ -54,22 +55,29 @@ class Renderer:
         box = masked.mask.box
         if transform is None or isinstance(transform, Identity) or box is None or masked.mask.is_full:
             return masked.frame
-        grade, ungraded = self._gradings(transform)
+        prepared = self._prepared(transform)
         harmonized = writable_copy(masked.frame, self._info.pixel_format)
-        for strip in self._strips(box):
-            self._render_strip(masked, harmonized, strip, grade, ungraded)
+        whole = aligned(box, self._grid, self._info.size)
+        if isinstance(prepared, NativeGrading):
+            prepared.render(masked.frame, harmonized, masked.mask, whole)
+            return harmonized
+        for strip in self._strips(whole):
+            self._render_strip(masked, harmonized, strip, *prepared)
         return harmonized
 
-    def _gradings(self, transform: ColorTransform) -> tuple[Grading, Grading | None]:
+    def _prepared(self, transform: ColorTransform) -> NativeGrading | tuple[Grading, Grading | None]:
         if self._last is None or not _are_equal(self._last[0], transform):
-            source = self._foreground or self._info
-            ungraded = grading(Identity.for_frames(1), source, self._info) if self._foreground else None
-            self._last = (transform, grading(transform, source, self._info), ungraded)
-        return self._last[1:]
+            native = None if self._foreground else NativeGrading.prepare(transform, self._info)
+            self._last = (transform, native or self._gradings(transform))
+        return self._last[1]
 
-    def _strips(self, box: Box) -> Iterator[Box]:
-        """Cut a box into strips of rows, aligned to whole chroma samples."""
-        whole = aligned(box, self._grid, self._info.size)
+    def _gradings(self, transform: ColorTransform) -> tuple[Grading, Grading | None]:
+        source = self._foreground or self._info
+        ungraded = grading(Identity.for_frames(1), source, self._info) if self._foreground else None
+        return grading(transform, source, self._info), ungraded
+
+    def _strips(self, whole: Box) -> Iterator[Box]:
+        """Cut an aligned box into strips of rows, aligned to whole chroma samples."""
         down = self._grid[0]
         rows = -(-max(1, STRIP_PIXELS // (whole.right - whole.left)) >> down << down)
         for start in range(whole.top, whole.bottom, rows):
@@ -174,18 +182,6 @@ def unpack(planes: tuple[Plane, ...], info: VideoInfo, part: Box) -> FloatArray:
         cv2.insertChannel(first, codes, 0)
     packed: FloatArray = codes.astype(np.float32, copy=False)
     return packed
-
-
-def samples(plane: Plane, part: Box, shift: tuple[int, int]) -> Plane:
-    """Return a view of the samples of a plane that lie in a rectangle.
-
-    Args:
-        plane: of a picture.
-        part: aligned to whole samples.
-        shift: log2 of the plane's step, (vertical, horizontal).
-    """
-    down, right = shift
-    return plane[part.top >> down : -(-part.bottom >> down), part.left >> right : -(-part.right >> right)]
 
 
 def rounded(codes: FloatArray, pixel_format: PixelFormat) -> Plane:

@@ -1,0 +1,241 @@
+/* Grades a rectangle of a picture in the planes that it was decoded to: what render.py does, in one pass.
+ *
+ * Codes become R'G'B', pass a 3D LUT or a matrix, become codes again, and are blended by the mask's weight; a sample of
+ * subsampled chroma changes by the mean of its pixels. A run of pixels stays in the first cache from start to end. Loops
+ * are plain, so that compilers turn them into what the machine has; no sum is contracted, so that all machines agree.
+ */
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define RUN 256 /* pixels at once; even */
+#define INLINE static inline __attribute__((always_inline))
+
+#if defined(__x86_64__) && defined(__GLIBC__)
+#define FOR_EVERY_MACHINE __attribute__((target_clones("avx512f", "avx2", "default")))
+#else
+#define FOR_EVERY_MACHINE
+#endif
+
+typedef float four __attribute__((vector_size(16)));
+typedef float four_anywhere __attribute__((vector_size(16), aligned(4)));
+
+typedef struct {
+    uint8_t *data; /* where the rectangle begins */
+    ptrdiff_t stride; /* bytes from row to row */
+} Plane;
+
+/* Mirrored by `_Job` in native.py. */
+typedef struct {
+    int32_t height, width; /* of the rectangle, in pixels, which begins at a whole chroma sample */
+    int32_t down, right; /* log2 of the pixels that share a chroma sample: 0 or 1 */
+    int32_t sample_bytes; /* 1 or 2 */
+    int32_t weight_bytes; /* of the mask's codes: 1, 2, or 4 for floats */
+    int32_t nodes; /* a side of the LUT; 0 where the grade is a matrix */
+    float max_code;
+    float black, weight_per_code;
+    const float *decode, *encode; /* matrices: rows of three factors and an offset */
+    const float *grade; /* a LUT with axes red, green, blue, channel, and one number more; or such a matrix */
+    Plane source[3], target[3], mask;
+} Job;
+
+typedef struct {
+    _Alignas(64) float first[RUN]; /* luma, or red */
+    float weight[RUN], red[RUN], green[RUN], blue[RUN];
+    float chroma[2][RUN], change[2][RUN]; /* or green and blue; of the samples of this row of chroma */
+    float shift[3][RUN]; /* what chroma adds to red, green and blue, for each pixel */
+    float share[4][RUN]; /* of the four nodes that a pixel lies between */
+    int32_t node[3][RUN]; /* the first three of them; the fourth lies at a constant distance from the first */
+} Run;
+
+INLINE float clamped(float value, float low, float high) {
+    value = value < low ? low : value;
+    return value > high ? high : value;
+}
+
+INLINE void load(const Plane *plane, int row, int column, int bytes, int count, float *values) {
+    const uint8_t *start = plane->data + row * plane->stride + (ptrdiff_t)column * bytes;
+    if (bytes == 1)
+        for (int i = 0; i < count; i++) values[i] = start[i];
+    else if (bytes == 2)
+        for (int i = 0; i < count; i++) values[i] = ((const uint16_t *)start)[i];
+    else
+        for (int i = 0; i < count; i++) values[i] = ((const float *)start)[i];
+}
+
+/* Rounds halves to even: above 2^23 floats have no fraction left. */
+INLINE int32_t code(float value, float max_code) {
+    const float whole = 12582912.0f;
+    return (int32_t)((clamped(value, 0, max_code) + whole) - whole);
+}
+
+INLINE void store(const Plane *plane, int row, int column, int bytes, int count, const float *values, float max_code) {
+    uint8_t *start = plane->data + row * plane->stride + (ptrdiff_t)column * bytes;
+    if (bytes == 1)
+        for (int i = 0; i < count; i++) start[i] = (uint8_t)code(values[i], max_code);
+    else
+        for (int i = 0; i < count; i++) ((uint16_t *)start)[i] = (uint16_t)code(values[i], max_code);
+}
+
+/* Returns whether any pixel of the run is foreground. */
+INLINE int load_weights(const Job *job, Run *run, int row, int column, int count) {
+    load(&job->mask, row, column, job->weight_bytes, count, run->weight);
+    int any = 0;
+    for (int i = 0; i < count; i++) {
+        run->weight[i] = clamped((run->weight[i] - job->black) * job->weight_per_code, 0, 1);
+        any |= run->weight[i] > 0;
+    }
+    return any;
+}
+
+INLINE void load_chroma(const Job *job, Run *run, int row, int column, int samples) {
+    for (int k = 0; k < 2; k++) {
+        load(&job->source[k + 1], row, column, job->sample_bytes, samples, run->chroma[k]);
+        for (int j = 0; j < samples; j++) run->change[k][j] = 0;
+    }
+    for (int channel = 0; channel < 3; channel++) {
+        const float *factor = job->decode + 4 * channel;
+        float *shift = run->shift[channel];
+        if (job->right)
+            for (int j = 0; j < samples; j++)
+                shift[2 * j] = shift[2 * j + 1] =
+                    factor[1] * run->chroma[0][j] + factor[2] * run->chroma[1][j] + factor[3];
+        else
+            for (int j = 0; j < samples; j++)
+                shift[j] = factor[1] * run->chroma[0][j] + factor[2] * run->chroma[1][j] + factor[3];
+    }
+}
+
+/* In place: red, green and blue in, red, green and blue out. */
+INLINE void multiply(const float *matrix, Run *run, int count) {
+    for (int i = 0; i < count; i++) {
+        const float red = clamped(run->red[i], 0, 1), green = clamped(run->green[i], 0, 1),
+                    blue = clamped(run->blue[i], 0, 1);
+        run->red[i] = matrix[0] * red + matrix[1] * green + matrix[2] * blue + matrix[3];
+        run->green[i] = matrix[4] * red + matrix[5] * green + matrix[6] * blue + matrix[7];
+        run->blue[i] = matrix[8] * red + matrix[9] * green + matrix[10] * blue + matrix[11];
+    }
+}
+
+/* Tetrahedral interpolation: from the cell's darkest node along the axis of the largest fraction, then the middle one's,
+ * then the smallest one's (Kasson et al., "Performing color space conversions with three-dimensional linear
+ * interpolation", 1995). */
+INLINE void find_nodes(const Job *job, Run *run, int count) {
+    const float last = (float)(job->nodes - 1);
+    const int32_t last_cell = job->nodes - 2;
+    const int32_t by_blue = 3, by_green = by_blue * job->nodes, by_red = by_green * job->nodes;
+    for (int i = 0; i < count; i++) {
+        float red = clamped(run->red[i], 0, 1) * last, green = clamped(run->green[i], 0, 1) * last,
+              blue = clamped(run->blue[i], 0, 1) * last;
+        int32_t r = (int32_t)red, g = (int32_t)green, b = (int32_t)blue;
+        r = r > last_cell ? last_cell : r;
+        g = g > last_cell ? last_cell : g;
+        b = b > last_cell ? last_cell : b;
+        red -= (float)r;
+        green -= (float)g;
+        blue -= (float)b;
+        const float low = red < green ? red : green, high = red < green ? green : red;
+        const float most = high > blue ? high : blue, least = low < blue ? low : blue;
+        const float lower_high = high < blue ? high : blue, middle = low > lower_high ? low : lower_high;
+        const int32_t first = most == red ? by_red : most == green ? by_green : by_blue;
+        const int32_t final = least == blue ? by_blue : least == green ? by_green : by_red;
+        const int32_t node = r * by_red + g * by_green + b * by_blue;
+        run->node[0][i] = node;
+        run->node[1][i] = node + first;
+        run->node[2][i] = node + by_red + by_green + by_blue - final;
+        run->share[0][i] = 1 - most;
+        run->share[1][i] = most - middle;
+        run->share[2][i] = middle - least;
+        run->share[3][i] = least;
+    }
+}
+
+/* The colours of a node are three, read as four: the next node's red has no meaning. */
+INLINE four interpolated(const float *table, int32_t to_opposite, const Run *run, int i) {
+    const float *near = table + run->node[0][i], *second = table + run->node[1][i], *third = table + run->node[2][i];
+    return *(const four_anywhere *)near * run->share[0][i] + *(const four_anywhere *)second * run->share[1][i] +
+           *(const four_anywhere *)third * run->share[2][i] +
+           *(const four_anywhere *)(near + to_opposite) * run->share[3][i];
+}
+
+/* In place. Four pixels at once, which are turned into four reds, four greens and four blues. */
+INLINE void look_up(const Job *job, Run *run, int count) {
+    const float *table = job->grade;
+    const int32_t to_opposite = 3 * (1 + job->nodes + job->nodes * job->nodes);
+    for (int i = count; i < ((count + 3) & ~3); i++) run->red[i] = run->green[i] = run->blue[i] = 0;
+    count = (count + 3) & ~3;
+    find_nodes(job, run, count);
+    for (int i = 0; i < count; i += 4) {
+        const four a = interpolated(table, to_opposite, run, i), b = interpolated(table, to_opposite, run, i + 1);
+        const four c = interpolated(table, to_opposite, run, i + 2), d = interpolated(table, to_opposite, run, i + 3);
+        const four ac = __builtin_shufflevector(a, c, 0, 4, 1, 5), bd = __builtin_shufflevector(b, d, 0, 4, 1, 5);
+        const four ac_blue = __builtin_shufflevector(a, c, 2, 6, 2, 6),
+                   bd_blue = __builtin_shufflevector(b, d, 2, 6, 2, 6);
+        *(four *)(run->red + i) = __builtin_shufflevector(ac, bd, 0, 4, 1, 5);
+        *(four *)(run->green + i) = __builtin_shufflevector(ac, bd, 2, 6, 3, 7);
+        *(four *)(run->blue + i) = __builtin_shufflevector(ac_blue, bd_blue, 0, 4, 1, 5);
+    }
+}
+
+/* Adds what one row of pixels changes to the changes of the chroma samples that it shares. */
+INLINE void add_changes(Run *run, int count, int right) {
+    for (int k = 0; k < 2; k++) {
+        const float *graded = k ? run->blue : run->green, *chroma = run->chroma[k];
+        float *change = run->change[k];
+        const int pairs = right ? count >> 1 : 0;
+        for (int j = 0; j < pairs; j++)
+            change[j] += 0.5f * (run->weight[2 * j] * (graded[2 * j] - chroma[j]) +
+                                 run->weight[2 * j + 1] * (graded[2 * j + 1] - chroma[j]));
+        if (!right)
+            for (int i = 0; i < count; i++) change[i] += run->weight[i] * (graded[i] - chroma[i]);
+        else if (count & 1) /* the picture's last column is half a sample */
+            change[pairs] += run->weight[count - 1] * (graded[count - 1] - chroma[pairs]);
+    }
+}
+
+INLINE void grade_row(const Job *job, Run *run, int row, int column, int count) {
+    const float *decode = job->decode;
+    load(&job->source[0], row, column, job->sample_bytes, count, run->first);
+    for (int i = 0; i < count; i++) {
+        run->red[i] = decode[0] * run->first[i] + run->shift[0][i];
+        run->green[i] = decode[4] * run->first[i] + run->shift[1][i];
+        run->blue[i] = decode[8] * run->first[i] + run->shift[2][i];
+    }
+    if (job->nodes)
+        look_up(job, run, count);
+    else
+        multiply(job->grade, run, count);
+    multiply(job->encode, run, count);
+    for (int i = 0; i < count; i++) run->first[i] += run->weight[i] * (run->red[i] - run->first[i]);
+    store(&job->target[0], row, column, job->sample_bytes, count, run->first, job->max_code);
+    add_changes(run, count, job->right);
+}
+
+FOR_EVERY_MACHINE void chromacord_grade(const Job *job) {
+    Run run;
+    for (int top = 0; top < job->height; top += 1 << job->down) {
+        const int below = top + (1 << job->down), bottom = below < job->height ? below : job->height;
+        const int chroma_row = top >> job->down;
+        for (int left = 0; left < job->width; left += RUN) {
+            const int count = job->width - left < RUN ? job->width - left : RUN;
+            const int sample = left >> job->right, samples = (count + job->right) >> job->right;
+            int any = 0;
+            for (int row = top; row < bottom; row++) {
+                if (!load_weights(job, &run, row, left, count)) continue;
+                if (!any) load_chroma(job, &run, chroma_row, sample, samples);
+                any = 1;
+                grade_row(job, &run, row, left, count);
+            }
+            if (!any) continue;
+            for (int k = 0; k < 2; k++) {
+                const float share = 1.0f / (float)(bottom - top);
+                for (int j = 0; j < samples; j++) run.chroma[k][j] += share * run.change[k][j];
+                store(&job->target[k + 1], chroma_row, sample, job->sample_bytes, samples, run.chroma[k],
+                      job->max_code);
+            }
+        }
+    }
+}
+
+/* Tells whether a caller means the same job. */
+size_t chromacord_job_bytes(void) { return sizeof(Job); }
