@@ -60,7 +60,7 @@ def agree(one: Frame, other: Frame, *, share: float = 1e-3) -> None:
 @needs_native
 @pytest.mark.parametrize("kind", ["affine", "lut", "strong lut"])
 @pytest.mark.parametrize("layout", COMMON)
-# 300 and 513 columns are more than one run and more than two, the second with one pixel left over.
+# 300 columns are more than two runs; of 513 one is left over.
 @pytest.mark.parametrize("size", [Size(48, 64), Size(45, 63), Size(33, 300), Size(31, 513)], ids=str)
 def test_it_makes_what_render_makes(layout: str, kind: str, size: Size, monkeypatch: pytest.MonkeyPatch) -> None:
     info = describe(COMMON[layout], size)

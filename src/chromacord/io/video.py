@@ -3,7 +3,9 @@
 import re
 import warnings
 from collections.abc import Generator, Iterator
+from contextlib import ExitStack
 from fractions import Fraction
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -55,19 +57,26 @@ class VideoSource(FrameSource):
         """
         self._path = Path(path)
         self._salvage = salvage
-        with _open(self._path) as container:
+        with ExitStack() as stack:
+            container = stack.enter_context(_open(self._path))
             stream = _picture_stream(container, self._path)
             self._probed_depth = stream.codec_context.reorder_depth
-            first = _first_frame(container, stream, self._path)
             self._has_coded_alpha = _has_coded_alpha(stream)
+            reading = _Reading(container, stream, _with_threads(stream.codec_context, _stated_bytes(stream)))
+            first = _first(reading, self._path)
             self._stated_end = _stated_end(stream)
             self.info = _read_info(self._path, container, stream, first, coded_alpha=self._has_coded_alpha)
-        if self.info.pixel_format.is_float:
-            raise UnreadableFileError(
-                f"{self._path}: is video of floats, which is not read; write its frames as .exr files"
-            )
+            if self.info.pixel_format.is_float:
+                raise UnreadableFileError(
+                    f"{self._path}: is video of floats, which is not read; write its frames as .exr files"
+                )
+            self._hardware = None if self._has_coded_alpha else accelerator(self.info, device)
+            self._begun: _Reading | None = None
+            if not self._has_coded_alpha and self._hardware is None:
+                # A first frame takes as long to decode as many others: who first reads all frames goes on from here.
+                self._begun = reading
+                stack.pop_all()
         self._native = planar_name(self.info.pixel_format)
-        self._hardware = None if self._has_coded_alpha else accelerator(self.info, device)
         if first.interlaced_frame:
             warnings.warn(
                 f"{self._path}: is interlaced; its fields are treated as one picture. Deinterlace it first",
@@ -110,23 +119,22 @@ class VideoSource(FrameSource):
 
     def _pictures(self) -> Iterator[av.VideoFrame]:
         """Decode all pictures; at a break, the sound ones before it, then an error or (to salvage) a warning."""
-        count, broken, end = 0, False, Fraction(0)
-        with self._open_to_decode() as container:
-            stream = _picture_stream(container, self._path)
-            decoder = self._decoder(stream)
-            packets = _Packets(container, stream)
-            for packet in packets:
-                pictures, broken = _decode(decoder, packet)
-                for picture in pictures:
-                    self._give_time(picture, end)
-                    end = ((picture.pts or 0) + picture.duration) * self.info.time_base
-                    yield picture
-                    count += 1
-                if broken:
-                    break
-            broken = broken or packets.broken
-        if broken or self._lacks_frames(count, end):
+        count, end = 0, Fraction(0)
+        reading, self._begun = self._begun, None
+        reading = reading or self._begin()
+        with reading.container:
+            for picture in reading:
+                self._give_time(picture, end)
+                end = ((picture.pts or 0) + picture.duration) * self.info.time_base
+                yield picture
+                count += 1
+        if reading.broken or self._lacks_frames(count, end):
             self._report_break(count)
+
+    def _begin(self) -> "_Reading":
+        container = self._open_to_decode()
+        stream = _picture_stream(container, self._path)
+        return _Reading(container, stream, self._decoder(stream))
 
     def _open_to_decode(self) -> InputContainer:
         if self._hardware is not None:
@@ -141,11 +149,7 @@ class VideoSource(FrameSource):
         if self._has_coded_alpha:
             # libav's own VP8 and VP9 decoders drop the second picture that carries the coverage.
             decoder = CodecContext.create("libvpx" if decoder.name == "vp8" else "libvpx-vp9", "r")
-        decoder.thread_type = "AUTO"
-        picture = frame_bytes(self.info.size, self.info.pixel_format)
-        # Composite and mask are decoded side by side, and others need cores too: more threads only hand over more.
-        decoder.thread_count = max(1, min(_MAX_THREADS, num_cores() // 2, _THREADS_BYTES // picture))
-        return decoder
+        return _with_threads(decoder, frame_bytes(self.info.size, self.info.pixel_format))
 
     def _give_time(self, picture: av.VideoFrame, end: Fraction) -> None:
         """Fill in what raw streams and some AVI files lack: a picture starts where the one before it ended."""
@@ -168,6 +172,33 @@ class VideoSource(FrameSource):
         if not self._salvage:
             raise TruncatedFileError(f"{message}; use --salvage (salvage=True) to keep the {count} frames before it")
         warnings.warn(f"{message}; the {count} frames before it are kept", ChromacordWarning, stacklevel=2)
+
+
+class _Reading:
+    """One pass over the pictures of a file; `broken` tells afterwards whether there was damage."""
+
+    def __init__(self, container: InputContainer, stream: VideoStream, decoder: VideoCodecContext) -> None:
+        self.container = container
+        self.broken = False
+        self._pictures = self._decoded(_Packets(container, stream), decoder)
+
+    def __iter__(self) -> Iterator[av.VideoFrame]:
+        return self._pictures
+
+    def first(self) -> av.VideoFrame | None:
+        """Return the first picture, which iterating gives again; None where there is none."""
+        first = next(self._pictures, None)
+        if first is not None:
+            self._pictures = chain([first], self._pictures)
+        return first
+
+    def _decoded(self, packets: "_Packets", decoder: VideoCodecContext) -> Iterator[av.VideoFrame]:
+        for packet in packets:
+            pictures, self.broken = _decode(decoder, packet)
+            yield from pictures
+            if self.broken:
+                return
+        self.broken = packets.broken
 
 
 class _Packets:
@@ -245,16 +276,34 @@ def _picture_stream(container: InputContainer, path: Path) -> VideoStream:
     raise UnreadableFileError(f"{path}: has no picture: {held}; name a file with video")
 
 
-def _first_frame(container: InputContainer, stream: VideoStream, path: Path) -> av.VideoFrame:
-    for packet in _Packets(container, stream):
-        pictures, broken = _decode(stream.codec_context, packet)
-        if pictures:
-            return pictures[0]
-        if broken:
-            break
+def _first(reading: _Reading, path: Path) -> av.VideoFrame:
+    first = reading.first()
+    if first is not None:
+        return first
     if is_cut_off(path):
         raise TruncatedFileError(f"{path}: breaks before its first frame; copy it again")
     raise UnreadableFileError(f"{path}: holds no picture that can be decoded: it has no frames, or is damaged")
+
+
+def _stated_bytes(stream: VideoStream) -> int:
+    """Return the bytes of a picture by the file's header; more than any thread gets where it does not tell."""
+    context = stream.codec_context
+    if context.pix_fmt is None:
+        return _THREADS_BYTES
+    return frame_bytes(Size(context.height, context.width), describe(context.pix_fmt))
+
+
+def _with_threads(decoder: VideoCodecContext, picture: int) -> VideoCodecContext:
+    """Let a decoder that has not begun use threads, as far as memory allows, and return it.
+
+    Args:
+        decoder: of the stream.
+        picture: bytes that each thread holds.
+    """
+    decoder.thread_type = "AUTO"
+    # Composite and mask are decoded side by side, and others need cores too: more threads only hand over more.
+    decoder.thread_count = max(1, min(_MAX_THREADS, num_cores() // 2, _THREADS_BYTES // max(picture, 1)))
+    return decoder
 
 
 def _has_coded_alpha(stream: VideoStream) -> bool:

@@ -31,6 +31,10 @@ _WIDTHS = (24, 48, 96, 160)
 _CUBE_BINS, _CURVE_BINS = 6, 16
 """Bins a side of the colour histogram, and of each channel's own."""
 
+_TOGETHER = 4
+"""Pictures that pass the network at once. One by one the small ones would go through torch's slow convolutions; the
+features of a whole window would fit into no cache, and take twice the memory."""
+
 _POLYNOMIAL_DEGREE = 3
 
 _SHARPNESS = 3
@@ -301,8 +305,7 @@ class ShotGrade(Method):
         """
         batch, length = composite.shape[:2]
         frames = composite.flatten(0, 1), mask.flatten(0, 1)
-        # One by one: the features of a whole window would fit into no cache, and take eight times the memory.
-        estimates = map(self.network, *(each.split(1) for each in frames))
+        estimates = map(self.network, *(each.split(_TOGETHER) for each in frames))
         estimate = Estimate(*map(torch.cat, zip(*estimates, strict=True)))
         trust = _trust(estimate.confidence, self.caution)
         unit = lattice(estimate.lut.shape[-1]).to(estimate.lut)
