@@ -2,15 +2,14 @@
 
 Codes become R'G'B', are graded, and become codes again, in float32. The affine steps run in OpenCV and the 3D LUTs in
 OpenColorIO's CPU processor, which is what measured fastest for each (a LUT on RGBA; on RGB it is four times slower).
-Both release the interpreter's lock.
+Both release the interpreter's lock. Common pictures need none of this where native.c was compiled.
 """
 
-from functools import lru_cache
-from typing import Protocol
+from functools import cache, lru_cache
+from typing import Any, Protocol
 
 import cv2
 import numpy as np
-import PyOpenColorIO as ocio
 import torch
 from torch import Tensor
 
@@ -21,10 +20,6 @@ from chromacord.types import Box, FloatArray, Size, VideoInfo
 
 LUT_SIZE = 33
 """Nodes a side of LUTs that are rendered and exported: one lattice for both, so that they agree."""
-
-_CONFIG = ocio.Config.CreateRaw()
-# Processors are built once for each frame's grade; OpenColorIO's own cache would only keep them all.
-_CONFIG.setProcessorCacheFlags(ocio.PROCESSOR_CACHE_OFF)
 
 
 class Grading(Protocol):
@@ -132,15 +127,30 @@ class _GlobalAffine:
         return mapped
 
 
+@cache
+def _config() -> Any:
+    # Loaded when first needed: it takes 10 MB and 30 ms.
+    import PyOpenColorIO as ocio
+
+    config = ocio.Config.CreateRaw()
+    # Processors are built once for each frame's grade; OpenColorIO's own cache would only keep them all.
+    config.setProcessorCacheFlags(ocio.PROCESSOR_CACHE_OFF)
+    return config
+
+
 class _Lut:
     """A 3D LUT, interpolated between the four nearest nodes (tetrahedral), as ffmpeg's lut3d does by default."""
 
     def __init__(self, lut: Lut3d) -> None:
+        import PyOpenColorIO as ocio
+
         step = ocio.Lut3DTransform(LUT_SIZE)
         step.setInterpolation(ocio.INTERP_TETRAHEDRAL)
         step.setData(lut_table(lut, LUT_SIZE).ravel())
-        self._processor = _CONFIG.getProcessor(step).getOptimizedCPUProcessor(
-            ocio.BIT_DEPTH_F32, ocio.BIT_DEPTH_F32, ocio.OPTIMIZATION_LOSSLESS
+        self._processor = (
+            _config()
+            .getProcessor(step)
+            .getOptimizedCPUProcessor(ocio.BIT_DEPTH_F32, ocio.BIT_DEPTH_F32, ocio.OPTIMIZATION_LOSSLESS)
         )
 
     def __call__(self, rgb: FloatArray, box: Box) -> FloatArray:  # noqa: ARG002

@@ -322,13 +322,15 @@ class Job:
 
         with write_behind(write) as put:
             for masked, transform in self._reported("render", graded, total):
-                # A source that nobody will look at again must not wait for the encoder.
-                before = None if preview is None else masked.frame
-                put((before, renderer.render(masked, transform)))
                 counts.frames += 1
                 counts.empty += masked.mask.box is None
                 counts.full += masked.mask.is_full
-                del masked  # is not held while the next one is waited for
+                before = None if preview is None else masked.frame
+                after = renderer.render(masked, transform)
+                # What nobody will look at again must not wait for the encoder, nor for the next frame.
+                del masked
+                put((before, after))
+                del before, after
         return counts
 
     def _check_coverage(self, grade: Grade, index: int) -> None:
