@@ -1,7 +1,9 @@
 import warnings
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 from pathlib import Path
+from threading import Barrier
 
 import av
 import numpy as np
@@ -165,6 +167,32 @@ def test_two_loops_over_one_source_do_not_disturb_each_other(tmp_path: Path) -> 
     assert next(first).index == 1
 
 
+@pytest.mark.parametrize(("suffix", "codec", "pix_fmt", "options"), [(*case[:3], case[5]) for case in CODED])
+def test_reading_again_gives_the_same_frames_and_times(
+    tmp_path: Path, suffix: str, codec: str, pix_fmt: str, options: dict[str, str]
+) -> None:
+    source = VideoSource(
+        make_clip(tmp_path / f"in{suffix}", codec=codec, pix_fmt=pix_fmt, options=options, size=DNXHR_SMALLEST)
+    )
+    first, again = list(source.frames()), list(source.frames())
+    assert [(frame.pts, frame.duration) for frame in again] == [(frame.pts, frame.duration) for frame in first]
+    for frame, other in zip(first, again, strict=True):
+        for plane, same in zip(frame.planes, other.planes, strict=True):
+            np.testing.assert_array_equal(plane, same)
+
+
+def test_threads_that_begin_together_all_get_all_frames(tmp_path: Path) -> None:
+    source = VideoSource(make_clip(tmp_path / "in.mp4", num_frames=5))
+    begin = Barrier(4)
+
+    def read(_: int) -> list[int]:
+        begin.wait()
+        return [frame.index for frame in source.frames()]
+
+    with ThreadPoolExecutor(4) as threads:
+        assert list(threads.map(read, range(4))) == [list(range(5))] * 4
+
+
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".ts"])
 def test_a_file_that_is_opened_again_gives_the_frames_of_a_file_that_is_looked_at(tmp_path: Path, suffix: str) -> None:
     path = make_clip(tmp_path / f"clip{suffix}", num_frames=12, options={"bf": "3", "b-pyramid": "normal"})
@@ -172,7 +200,8 @@ def test_a_file_that_is_opened_again_gives_the_frames_of_a_file_that_is_looked_a
         expected = [(frame.pts, frame.to_ndarray()) for frame in container.decode(video=0)]
     source, suspicious = VideoSource(path), VideoSource(path)
     suspicious._probed_depth += 1  # as if the pictures had told what the header does not
-    for each in (source, suspicious):
+    # The first to read goes on from the picture that told what the file holds; whoever reads after opens it again.
+    for each in (source, source, suspicious, suspicious):
         frames = list(each.frames())
         assert [frame.pts for frame in frames] == [pts for pts, _ in expected]
         for frame, (_, codes) in zip(frames, expected, strict=True):

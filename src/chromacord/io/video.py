@@ -71,10 +71,10 @@ class VideoSource(FrameSource):
                     f"{self._path}: is video of floats, which is not read; write its frames as .exr files"
                 )
             self._hardware = None if self._has_coded_alpha else accelerator(self.info, device)
-            self._begun: _Reading | None = None
+            self._begun: list[_Reading] = []
             if not self._has_coded_alpha and self._hardware is None:
                 # A first frame takes as long to decode as many others: who first reads all frames goes on from here.
-                self._begun = reading
+                self._begun.append(reading)
                 stack.pop_all()
         self._native = planar_name(self.info.pixel_format)
         if first.interlaced_frame:
@@ -120,8 +120,10 @@ class VideoSource(FrameSource):
     def _pictures(self) -> Iterator[av.VideoFrame]:
         """Decode all pictures; at a break, the sound ones before it, then an error or (to salvage) a warning."""
         count, end = 0, Fraction(0)
-        reading, self._begun = self._begun, None
-        reading = reading or self._begin()
+        try:
+            reading = self._begun.pop()  # one step, since analysis and render begin side by side
+        except IndexError:
+            reading = self._begin()
         with reading.container:
             for picture in reading:
                 self._give_time(picture, end)
