@@ -50,7 +50,7 @@ format: $(VENV)/.dev
 
 bench-speed: $(VENV)/.demo
 	mkdir -p benchmarks/results
-	$(BIN)/chromacord bench speed --output benchmarks/results/speed.json
+	$(BIN)/chromacord bench speed --repeats 7 --output benchmarks/results/speed.json
 
 check-speed: $(VENV)/.demo
 	$(BIN)/chromacord bench speed --check benchmarks/results/speed.json
