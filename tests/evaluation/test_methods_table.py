@@ -14,10 +14,13 @@ ROOT = Path(__file__).parents[2]
 MEASURED = json.loads((ROOT / "benchmarks/results/methods_256.json").read_text(encoding="utf-8"))["methods"]
 
 
-def rows() -> dict[str, list[str]]:
+SPEED = json.loads((ROOT / "benchmarks/results/speed.json").read_text(encoding="utf-8"))["rows"]
+
+
+def rows(table: str = "systems") -> dict[str, list[str]]:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
-    table = text.partition("<!-- systems:start -->")[2].partition("<!-- systems:end -->")[0].strip().splitlines()
-    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in table[2:]]
+    lines = text.partition(f"<!-- {table}:start -->")[2].partition(f"<!-- {table}:end -->")[0].strip().splitlines()
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
     return {line[0].strip("`"): line for line in cells}
 
 
@@ -26,9 +29,13 @@ def test_every_system_of_table_1_has_a_row() -> None:
     assert set(rows()) <= set(METHODS)
 
 
-@pytest.mark.parametrize("name", rows())
+def test_every_method_stands_in_one_of_both_tables() -> None:
+    assert sorted([*rows(), *rows("costs"), "identity"]) == sorted(METHODS)
+
+
+@pytest.mark.parametrize("name", [*rows(), *rows("costs")])
 def test_a_row_has_the_parameters_and_the_time_that_were_measured(name: str) -> None:
-    *_, parameters, multiplications, time, memory = rows()[name]
+    *_, parameters, multiplications, time, memory = (rows() | rows("costs"))[name]
     found = MEASURED[name]
     assert parameters == f"{found['parameters']:,}"
     assert multiplications == f"{found['gmac_per_frame']:.1f}"
@@ -41,6 +48,20 @@ def test_the_readme_shows_the_windows_that_were_measured() -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     shown = text.partition("<!-- windows:start -->")[2].partition("<!-- windows:end -->")[0]
     assert shown.strip() == markdown([window_table(report)]).strip()
+
+
+def test_the_readme_shows_the_speed_that_was_measured() -> None:
+    shown = rows("speed")
+    for (name, *cells), measured in zip(shown.values(), SPEED.values(), strict=True):
+        setting = measured["setting"]
+        assert name.lower() == f"{setting['size']}, preset {setting['preset']}"
+        figures = (
+            f"{measured['cpu_ms_per_frame']['job']['min']:.1f}",
+            f"{measured['overhead_cpu_ms_per_frame']['min']:.1f}",
+            f"{measured['seconds_to_first_frame']['min']:.1f}",
+            f"{measured['peak_memory_mb']['job']:.0f}",
+        )
+        assert tuple(cells) == figures
 
 
 def test_every_method_was_measured() -> None:
