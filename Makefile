@@ -53,7 +53,7 @@ bench-speed: $(VENV)/.demo
 	$(BIN)/chromacord bench speed --repeats 7 --output benchmarks/results/speed.json
 
 check-speed: $(VENV)/.demo
-	$(BIN)/chromacord bench speed --check benchmarks/results/speed.json
+	$(BIN)/chromacord bench speed --repeats 7 --check benchmarks/results/speed.json
 
 bench-batch: $(VENV)/.demo
 	mkdir -p benchmarks/results
