@@ -4,7 +4,10 @@ import os
 import shlex
 import shutil
 import subprocess
+import sys
 import sysconfig
+import tempfile
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -24,19 +27,22 @@ FLAGS = (
 class NativeHook(BuildHookInterface):
     """Adds the compiled render to what is installed."""
 
-    def initialize(self, version: str, build_data: dict[str, Any]) -> None:  # noqa: ARG002
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Compile, and make the wheel one for this platform; no compiler and no success leave it as it is."""
-        if self.target_name != "wheel":
+        if self.target_name != "wheel" or sys.platform != "linux":
             return
         root = Path(self.root)
-        trouble = build(root / SOURCE, root / LIBRARY)
+        # An editable installation runs where the sources lie; a wheel must not touch what runs there.
+        self._folder = None if version == "editable" else tempfile.TemporaryDirectory()
+        library = root / LIBRARY if self._folder is None else Path(self._folder.name) / LIBRARY.name
+        trouble = build(root / SOURCE, library)
         if trouble:
             self.app.display_warning(f"chromacord is installed without its compiled render, and is slower: {trouble}")
-            return
-        platform = sysconfig.get_platform().replace("-", "_").replace(".", "_")
-        build_data["pure_python"] = False
-        build_data["tag"] = f"py3-none-{platform}"
-        build_data["artifacts"].append(LIBRARY.as_posix())
+        elif self._folder is not None:
+            platform = sysconfig.get_platform().replace("-", "_").replace(".", "_")
+            build_data["pure_python"] = False
+            build_data["tag"] = f"py3-none-{platform}"
+            build_data["force_include"][str(library)] = LIBRARY.relative_to("src").as_posix()
 
 
 def build(source: Path, library: Path) -> str | None:
@@ -44,24 +50,23 @@ def build(source: Path, library: Path) -> str | None:
 
     Args:
         source: the C file.
-        library: is replaced, or removed where nothing can be built.
+        library: is replaced once it is built.
 
     Returns:
         What went wrong; None where it was built.
     """
-    library.unlink(missing_ok=True)
     compiler = shlex.split(os.environ.get("CC", "")) or next(
         ([name] for name in ("cc", "gcc", "clang") if shutil.which(name)), None
     )
     if compiler is None:
         return "there is no C compiler"
-    unfinished = library.with_suffix(".part")
-    try:
-        subprocess.run(
-            [*compiler, *FLAGS.split(), "-o", str(unfinished), str(source)], check=True, capture_output=True, text=True
-        )
-    except (OSError, subprocess.CalledProcessError) as error:
-        unfinished.unlink(missing_ok=True)
-        return (getattr(error, "stderr", None) or str(error)).strip()
-    unfinished.replace(library)
+    checksum = f"-DSOURCE={zlib.crc32(source.read_bytes())}u"
+    with tempfile.TemporaryDirectory(dir=library.parent) as folder:
+        unfinished = Path(folder) / library.name
+        command = [*compiler, *FLAGS.split(), checksum, "-o", str(unfinished), str(source)]
+        try:
+            subprocess.run(command, check=True, capture_output=True, text=True)
+        except (OSError, subprocess.CalledProcessError) as error:
+            return (getattr(error, "stderr", None) or str(error)).strip()
+        unfinished.replace(library)
     return None

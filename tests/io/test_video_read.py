@@ -1,3 +1,4 @@
+import gc
 import warnings
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 
 from chromacord.errors import ChromacordWarning
+from chromacord.io import video
 from chromacord.io.pixels import describe, frame_bytes, frame_of, planar_name, planes_of, to_planar
 from chromacord.io.video import VideoSource
 from chromacord.types import Alpha, Colorimetry, PixelFormat, Size
@@ -171,9 +173,8 @@ def test_two_loops_over_one_source_do_not_disturb_each_other(tmp_path: Path) -> 
 def test_reading_again_gives_the_same_frames_and_times(
     tmp_path: Path, suffix: str, codec: str, pix_fmt: str, options: dict[str, str]
 ) -> None:
-    source = VideoSource(
-        make_clip(tmp_path / f"in{suffix}", codec=codec, pix_fmt=pix_fmt, options=options, size=DNXHR_SMALLEST)
-    )
+    path = make_clip(tmp_path / f"in{suffix}", codec=codec, pix_fmt=pix_fmt, options=options, size=DNXHR_SMALLEST)
+    source = VideoSource(path, keep=True)
     first, again = list(source.frames()), list(source.frames())
     assert [(frame.pts, frame.duration) for frame in again] == [(frame.pts, frame.duration) for frame in first]
     for frame, other in zip(first, again, strict=True):
@@ -181,16 +182,48 @@ def test_reading_again_gives_the_same_frames_and_times(
             np.testing.assert_array_equal(plane, same)
 
 
-def test_threads_that_begin_together_all_get_all_frames(tmp_path: Path) -> None:
-    source = VideoSource(make_clip(tmp_path / "in.mp4", num_frames=5))
-    begin = Barrier(4)
+def test_threads_that_begin_together_all_get_all_frames(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = VideoSource(make_clip(tmp_path / "in.mp4", num_frames=5), keep=True)
+    together, begun, begin = Barrier(4), [], source._begin
+    monkeypatch.setattr(source, "_begin", lambda: begun.append(1) or begin())
 
     def read(_: int) -> list[int]:
-        begin.wait()
+        together.wait()
         return [frame.index for frame in source.frames()]
 
     with ThreadPoolExecutor(4) as threads:
         assert list(threads.map(read, range(4))) == [list(range(5))] * 4
+    assert len(begun) == 3  # one went on from the picture that opening the file has decoded
+
+
+def held() -> tuple[int, int]:
+    """Return how many files and threads this process has."""
+    files, threads = (list(Path("/proc/self", name).iterdir()) for name in ("fd", "task"))
+    return len(files), len(threads)
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="Linux tells what a process holds")
+@pytest.mark.parametrize("keep", [False, True])
+@pytest.mark.parametrize("num_frames", [None, 0, 2, 8], ids=["unread", "none", "some", "all"])
+def test_a_source_that_is_dropped_holds_nothing(
+    tmp_path: Path, keep: bool, num_frames: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(video, "num_cores", lambda: 16)
+    path = make_clip(tmp_path / "in.mp4", num_frames=8)
+    gc.collect()
+    before = held()
+    gc.disable()  # nothing may wait for it: decoders of large pictures are large
+    try:
+        for _ in range(3):
+            source = VideoSource(path, keep=keep)
+            if num_frames is not None:
+                assert len(list(source.frames(0, num_frames))) == num_frames
+            if not keep:
+                assert held() == before
+            del source
+            assert held() == before
+    finally:
+        gc.enable()
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".ts"])
@@ -198,7 +231,7 @@ def test_a_file_that_is_opened_again_gives_the_frames_of_a_file_that_is_looked_a
     path = make_clip(tmp_path / f"clip{suffix}", num_frames=12, options={"bf": "3", "b-pyramid": "normal"})
     with av.open(str(path)) as container:
         expected = [(frame.pts, frame.to_ndarray()) for frame in container.decode(video=0)]
-    source, suspicious = VideoSource(path), VideoSource(path)
+    source, suspicious = VideoSource(path, keep=True), VideoSource(path, keep=True)
     suspicious._probed_depth += 1  # as if the pictures had told what the header does not
     # The first to read goes on from the picture that told what the file holds; whoever reads after opens it again.
     for each in (source, source, suspicious, suspicious):

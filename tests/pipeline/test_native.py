@@ -20,7 +20,7 @@ from chromacord.pipeline.masks import Mask, MaskedFrame
 from chromacord.pipeline.native import NativeGrading
 from chromacord.pipeline.packed_masks import PackedMask
 from chromacord.pipeline.render import Renderer
-from chromacord.types import Alpha, Frame, PixelFormat, Size, VideoInfo
+from chromacord.types import Alpha, Box, Frame, PixelFormat, Size, VideoInfo
 
 ROOT = Path(__file__).parents[2]
 
@@ -125,6 +125,30 @@ def test_masks_are_read_in_their_own_codes(dtype: type[np.generic], monkeypatch:
 
 
 @needs_native
+@pytest.mark.parametrize("dtype", [">u2", "<i4", "u4", "i8", "f8", "f2"])
+def test_masks_of_other_types_mean_the_same(dtype: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    info = describe(FORMATS["420 8 bit"])
+    codes = (soft_disc() * 200).astype(dtype)
+    shown = MaskedFrame(noise_frame(info), Mask.from_plane(codes, black=10, white=190))
+    agree(*both(info, shown, TRANSFORMS["lut"], monkeypatch))
+
+
+@needs_native
+def test_planes_that_do_not_hold_the_part_are_refused() -> None:
+    info = describe(FORMATS["420 8 bit"])
+    frame, target = noise_frame(info), noise_frame(info)
+    grade = NativeGrading.prepare(TRANSFORMS["lut"], info)
+    assert grade is not None
+    whole, part = as_mask(soft_disc()), Box(0, 0, *info.size)
+    short = replace(frame, planes=(frame.planes[0], frame.planes[1][:-1], frame.planes[2]))
+    scattered = replace(target, planes=tuple(np.asfortranarray(plane) for plane in target.planes))
+    cut = Mask(whole.plane[:20], whole.black, whole.white, whole.box, is_full=False)
+    for given in ((short, target, whole), (frame, short, whole), (frame, scattered, whole), (frame, target, cut)):
+        with pytest.raises(ValueError, match="does not lie in planes"):
+            grade.render(*given, part)
+
+
+@needs_native
 @pytest.mark.parametrize(
     "view",
     [lambda plane: np.repeat(plane, 3, axis=1)[:, ::3], lambda plane: plane[::-1].copy()[::-1], np.asfortranarray],
@@ -180,7 +204,7 @@ def test_a_library_that_is_missing_broken_or_of_other_sources_is_not_used(tmp_pa
     if compiler is None:
         pytest.skip("there is no C compiler")
     source = tmp_path / "other.c"
-    source.write_text("#include <stddef.h>\nsize_t chromacord_job_bytes(void) { return 8; }\n", encoding="utf-8")
+    source.write_text(native.SOURCE.read_text(encoding="utf-8") + "/* changed */", encoding="utf-8")
     assert build_hook().build(source, other) is None
     assert native.library(other) is None
 
@@ -211,7 +235,7 @@ class TestBuild:
         assert native.library(made) is not None
         assert list(tmp_path.iterdir()) == [made]
 
-    def test_where_nothing_compiles_an_old_library_goes_and_the_reason_is_told(
+    def test_where_nothing_compiles_the_reason_is_told_and_nothing_else_changes(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         made = tmp_path / "made.so"
@@ -219,7 +243,8 @@ class TestBuild:
             made.write_bytes(b"old")
             monkeypatch.setenv("CC", compiler)
             assert build_hook().build(ROOT / build_hook().SOURCE, made)
-            assert list(tmp_path.iterdir()) == []
+            assert made.read_bytes() == b"old"
+            assert list(tmp_path.iterdir()) == [made]
 
     @pytest.mark.skipif(shutil.which("cc") is None, reason="there is no C compiler")
     def test_an_editable_installation_has_it(self) -> None:

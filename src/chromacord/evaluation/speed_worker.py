@@ -55,7 +55,7 @@ def run_job(work: Work) -> dict[str, float]:
 
 def run_plain(work: Work) -> dict[str, float]:
     """Decode the clip and encode it again, with the same settings."""
-    source = open_source(work.composite)
+    source = open_source(work.composite, keep=True)
     frames = 0
     with open_sink(work.output, source.info, encoding=_encoding(work), force=True) as sink:
         for frame in source.frames():

@@ -29,6 +29,7 @@ def open_source(
     salvage: bool = False,
     rate: Fraction | None = None,
     device: str = "cpu",
+    keep: bool = False,
 ) -> FrameSource:
     """Open a video, an image sequence or a still.
 
@@ -39,6 +40,7 @@ def open_source(
         salvage: of a file, or a sequence, that breaks in the middle, use what comes before.
         rate: frames a second of a sequence; None: as its files state it, else 24. A video states its own.
         device: "cuda" for a GPU's decoder, where it has one for a video.
+        keep: hold a video open, its first picture decoded, for a first pass over its frames that begins soon.
 
     Raises:
         MissingFileError: there is no such file, or no image in the folder.
@@ -53,7 +55,7 @@ def open_source(
         return SequenceSource(path, missing=missing, salvage=salvage, rate=rate)
     if rate is not None:
         raise InputError(f"{path}: a video has its own frame rate; give a rate only for image sequences")
-    return VideoSource(path, salvage=salvage, device=device)
+    return VideoSource(path, salvage=salvage, device=device, keep=keep)
 
 
 def open_sink(

@@ -42,13 +42,14 @@ _THREADS_BYTES = 100_000_000
 class VideoSource(FrameSource):
     """A video file: any container and codec that libav decodes."""
 
-    def __init__(self, path: Path | str, *, salvage: bool = False, device: str = "cpu") -> None:
+    def __init__(self, path: Path | str, *, salvage: bool = False, device: str = "cpu", keep: bool = False) -> None:
         """Open the file and decode its first frame, which tells what the file's header may not.
 
         Args:
             path: the file.
             salvage: where the file breaks in the middle, end there with a warning instead of an error.
             device: "cuda" for a GPU's decoder, where it has one for the file.
+            keep: hold the file open, for a first pass over its frames that begins soon and goes on from this one.
 
         Raises:
             MissingFileError: no such file.
@@ -62,7 +63,9 @@ class VideoSource(FrameSource):
             stream = _picture_stream(container, self._path)
             self._probed_depth = stream.codec_context.reorder_depth
             self._has_coded_alpha = _has_coded_alpha(stream)
-            reading = _Reading(container, stream, _with_threads(stream.codec_context, _stated_bytes(stream)))
+            if keep:
+                _use_threads(stream.codec_context, _stated_bytes(stream))
+            reading = _Reading(container, stream, stream.codec_context)
             first = _first(reading, self._path)
             self._stated_end = _stated_end(stream)
             self.info = _read_info(self._path, container, stream, first, coded_alpha=self._has_coded_alpha)
@@ -70,19 +73,18 @@ class VideoSource(FrameSource):
                 raise UnreadableFileError(
                     f"{self._path}: is video of floats, which is not read; write its frames as .exr files"
                 )
+            if first.interlaced_frame:
+                warnings.warn(
+                    f"{self._path}: is interlaced; its fields are treated as one picture. Deinterlace it first",
+                    ChromacordWarning,
+                    stacklevel=2,
+                )
             self._hardware = None if self._has_coded_alpha else accelerator(self.info, device)
             self._begun: list[_Reading] = []
-            if not self._has_coded_alpha and self._hardware is None:
-                # A first frame takes as long to decode as many others: who first reads all frames goes on from here.
+            if keep and not self._has_coded_alpha and self._hardware is None:
                 self._begun.append(reading)
                 stack.pop_all()
         self._native = planar_name(self.info.pixel_format)
-        if first.interlaced_frame:
-            warnings.warn(
-                f"{self._path}: is interlaced; its fields are treated as one picture. Deinterlace it first",
-                ChromacordWarning,
-                stacklevel=2,
-            )
 
     def frames(self, start: int = 0, stop: int | None = None) -> Generator[Frame, None, None]:
         """Decode the frames start..stop-1 in presentation order.
@@ -151,7 +153,8 @@ class VideoSource(FrameSource):
         if self._has_coded_alpha:
             # libav's own VP8 and VP9 decoders drop the second picture that carries the coverage.
             decoder = CodecContext.create("libvpx" if decoder.name == "vp8" else "libvpx-vp9", "r")
-        return _with_threads(decoder, frame_bytes(self.info.size, self.info.pixel_format))
+        _use_threads(decoder, frame_bytes(self.info.size, self.info.pixel_format))
+        return decoder
 
     def _give_time(self, picture: av.VideoFrame, end: Fraction) -> None:
         """Fill in what raw streams and some AVI files lack: a picture starts where the one before it ended."""
@@ -177,15 +180,24 @@ class VideoSource(FrameSource):
 
 
 class _Reading:
-    """One pass over the pictures of a file; `broken` tells afterwards whether there was damage."""
+    """One pass over the pictures of a file. What it holds ends with it: nothing in it refers to it."""
 
     def __init__(self, container: InputContainer, stream: VideoStream, decoder: VideoCodecContext) -> None:
         self.container = container
-        self.broken = False
-        self._pictures = self._decoded(_Packets(container, stream), decoder)
+        self._packets = _Packets(container, stream)
+        self._pictures: Iterator[av.VideoFrame] = _decoded(self._packets, decoder)
+
+    def __del__(self) -> None:
+        # PyAV's containers and streams hold each other, decoders and all, until they are closed.
+        self.container.close()
 
     def __iter__(self) -> Iterator[av.VideoFrame]:
         return self._pictures
+
+    @property
+    def broken(self) -> bool:
+        """Whether there was damage, in what has been read."""
+        return self._packets.broken
 
     def first(self) -> av.VideoFrame | None:
         """Return the first picture, which iterating gives again; None where there is none."""
@@ -194,17 +206,19 @@ class _Reading:
             self._pictures = chain([first], self._pictures)
         return first
 
-    def _decoded(self, packets: "_Packets", decoder: VideoCodecContext) -> Iterator[av.VideoFrame]:
-        for packet in packets:
-            pictures, self.broken = _decode(decoder, packet)
-            yield from pictures
-            if self.broken:
-                return
-        self.broken = packets.broken
+
+def _decoded(packets: "_Packets", decoder: VideoCodecContext) -> Iterator[av.VideoFrame]:
+    """Iterate over the pictures of packets, up to the first damage, which the packets are then said to have."""
+    for packet in packets:
+        pictures, broken = _decode(decoder, packet)
+        yield from pictures
+        if broken:
+            packets.broken = True
+            return
 
 
 class _Packets:
-    """The packets of one stream; `broken` tells afterwards whether the demuxer met damage."""
+    """The packets of one stream; `broken` tells afterwards whether there was damage."""
 
     def __init__(self, container: InputContainer, stream: VideoStream) -> None:
         self.broken = False
@@ -288,15 +302,15 @@ def _first(reading: _Reading, path: Path) -> av.VideoFrame:
 
 
 def _stated_bytes(stream: VideoStream) -> int:
-    """Return the bytes of a picture by the file's header; more than any thread gets where it does not tell."""
+    """Return the bytes of a picture by the file's header; where that does not tell, so many that one thread decodes."""
     context = stream.codec_context
     if context.pix_fmt is None:
         return _THREADS_BYTES
     return frame_bytes(Size(context.height, context.width), describe(context.pix_fmt))
 
 
-def _with_threads(decoder: VideoCodecContext, picture: int) -> VideoCodecContext:
-    """Let a decoder that has not begun use threads, as far as memory allows, and return it.
+def _use_threads(decoder: VideoCodecContext, picture: int) -> None:
+    """Let a decoder that has not begun use threads, as far as memory allows.
 
     Args:
         decoder: of the stream.
@@ -305,7 +319,6 @@ def _with_threads(decoder: VideoCodecContext, picture: int) -> VideoCodecContext
     decoder.thread_type = "AUTO"
     # Composite and mask are decoded side by side, and others need cores too: more threads only hand over more.
     decoder.thread_count = max(1, min(_MAX_THREADS, num_cores() // 2, _THREADS_BYTES // max(picture, 1)))
-    return decoder
 
 
 def _has_coded_alpha(stream: VideoStream) -> bool:

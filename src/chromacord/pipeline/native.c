@@ -11,6 +11,13 @@
 #define RUN 128 /* pixels at once; even */
 #define INLINE static inline __attribute__((always_inline))
 
+/* Elements of two vectors, counted on from the first to the second. */
+#if defined(__clang__)
+#define PICK(one, other, ...) __builtin_shufflevector(one, other, __VA_ARGS__)
+#else
+#define PICK(one, other, ...) __builtin_shuffle(one, other, (four_places){__VA_ARGS__})
+#endif
+
 #if defined(__x86_64__) && defined(__GLIBC__)
 #define FOR_EVERY_MACHINE __attribute__((target_clones("avx512f", "avx2", "default")))
 #else
@@ -18,6 +25,7 @@
 #endif
 
 typedef float four __attribute__((vector_size(16)));
+typedef int32_t four_places __attribute__((vector_size(16)));
 typedef float four_anywhere __attribute__((vector_size(16), aligned(4)));
 
 typedef struct {
@@ -168,12 +176,12 @@ INLINE void look_up(const Job *job, Run *run, int count) {
     for (int i = 0; i < count; i += 4) {
         const four a = interpolated(table, to_opposite, run, i), b = interpolated(table, to_opposite, run, i + 1);
         const four c = interpolated(table, to_opposite, run, i + 2), d = interpolated(table, to_opposite, run, i + 3);
-        const four ac = __builtin_shufflevector(a, c, 0, 4, 1, 5), bd = __builtin_shufflevector(b, d, 0, 4, 1, 5);
-        const four ac_blue = __builtin_shufflevector(a, c, 2, 6, 2, 6),
-                   bd_blue = __builtin_shufflevector(b, d, 2, 6, 2, 6);
-        *(four *)(run->red + i) = __builtin_shufflevector(ac, bd, 0, 4, 1, 5);
-        *(four *)(run->green + i) = __builtin_shufflevector(ac, bd, 2, 6, 3, 7);
-        *(four *)(run->blue + i) = __builtin_shufflevector(ac_blue, bd_blue, 0, 4, 1, 5);
+        const four ac = PICK(a, c, 0, 4, 1, 5), bd = PICK(b, d, 0, 4, 1, 5);
+        const four ac_blue = PICK(a, c, 2, 6, 2, 6),
+                   bd_blue = PICK(b, d, 2, 6, 2, 6);
+        *(four *)(run->red + i) = PICK(ac, bd, 0, 4, 1, 5);
+        *(four *)(run->green + i) = PICK(ac, bd, 2, 6, 3, 7);
+        *(four *)(run->blue + i) = PICK(ac_blue, bd_blue, 0, 4, 1, 5);
     }
 }
 
@@ -237,5 +245,9 @@ FOR_EVERY_MACHINE void chromacord_grade(const Job *job) {
     }
 }
 
-/* Tells whether a caller means the same job. */
-size_t chromacord_job_bytes(void) { return sizeof(Job); }
+#ifndef SOURCE
+#define SOURCE 0
+#endif
+
+/* The checksum of this file, by which a caller knows what was compiled. */
+uint32_t chromacord_source(void) { return SOURCE; }

@@ -4,6 +4,7 @@ It makes what render.py makes but for roundings: samples may differ by one code.
 """
 
 import ctypes
+import zlib
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -18,8 +19,11 @@ from chromacord.pipeline.grading import LUT_SIZE, lut_table
 from chromacord.pipeline.masks import Mask
 from chromacord.types import Alpha, Box, FloatArray, Frame, Plane, VideoInfo
 
-LIBRARY = Path(__file__).with_name("_native.so")
+SOURCE = Path(__file__).with_name("native.c")
+LIBRARY = SOURCE.with_name("_native.so")
 """What the build makes of native.c; installations without a C compiler have none."""
+
+_MASK_TYPES = (np.dtype(np.uint8), np.dtype(np.uint16), np.dtype(np.float32))
 
 
 class _Plane(ctypes.Structure):
@@ -49,15 +53,15 @@ class _Job(ctypes.Structure):
 
 @cache
 def library(path: Path) -> ctypes.CDLL | None:
-    """Return the compiled code; None where there is none, or where it was built from other sources.
+    """Return the compiled code; None where there is none, or where it was built from another native.c.
 
     Args:
         path: of the shared library.
     """
     try:
         compiled = ctypes.CDLL(str(path))
-        compiled.chromacord_job_bytes.restype = ctypes.c_size_t
-        if compiled.chromacord_job_bytes() != ctypes.sizeof(_Job):
+        compiled.chromacord_source.restype = ctypes.c_uint32
+        if compiled.chromacord_source() != zlib.crc32(SOURCE.read_bytes()):
             return None
     except (OSError, AttributeError):
         return None
@@ -92,7 +96,7 @@ class NativeGrading:
             grade, nodes = np.zeros(3 * LUT_SIZE**3 + 1, np.float32), LUT_SIZE  # nodes are read as four numbers
             grade[:-1] = lut_table(transform, LUT_SIZE).ravel()
         elif isinstance(transform, AffineField) and transform.is_global:
-            grade, nodes = transform.parameters.float().numpy().ravel(), 0
+            grade, nodes = transform.parameters.float().numpy().flatten(), 0
         else:
             return None
         decode = _rows(code_to_rgb(info.colorimetry, info.size, info.pixel_format))
@@ -108,21 +112,28 @@ class NativeGrading:
             mask: its weights.
             part: holds the mask's box; aligned to whole chroma samples.
         """
-        subsampling = self._info.pixel_format.subsampling
-        grids = ((0, 0), subsampling, subsampling)
+        pixel_format = self._info.pixel_format
+        down, right = pixel_format.subsampling
+        height, width = part.bottom - part.top, part.right - part.left
+        sizes = [(height, width), *2 * [(-(-height >> down), -(-width >> right))]]
+        grids = [(0, 0), *2 * [pixel_format.subsampling]]
+        codes = mask.codes(part)
         # What the job points to is held by these names until it is done.
-        source = [_with_whole_rows(samples(*each)) for each in zip(frame.planes[:3], [part] * 3, grids, strict=True)]
-        result = [samples(*each) for each in zip(target.planes[:3], [part] * 3, grids, strict=True)]
-        weights = _with_whole_rows(mask.codes(part))
+        source = [_readable(samples(frame.planes[k], part, grids[k]), pixel_format.dtype) for k in range(3)]
+        result = [samples(target.planes[k], part, grids[k]) for k in range(3)]
+        weights = _readable(codes, codes.dtype if codes.dtype in _MASK_TYPES else np.dtype(np.float32))
+        shapes = [plane.shape for plane in (weights, *source, *result)]
+        if shapes != [sizes[0], *sizes, *sizes] or any(plane.strides[1] != plane.itemsize for plane in result):
+            raise ValueError(f"{part} of a picture does not lie in planes of these sizes: {shapes}")
         job = _Job(
-            height=part.bottom - part.top,
-            width=part.right - part.left,
-            down=subsampling[0],
-            right=subsampling[1],
+            height=height,
+            width=width,
+            down=down,
+            right=right,
             sample_bytes=source[0].itemsize,
             weight_bytes=weights.itemsize,
             nodes=self._nodes,
-            max_code=self._info.pixel_format.max_code,
+            max_code=pixel_format.max_code,
             black=mask.black,
             weight_per_code=1 / (mask.white - mask.black),
             decode=self._decode.ctypes.data,
@@ -146,9 +157,9 @@ def _is_common(info: VideoInfo) -> bool:
     )
 
 
-def _with_whole_rows(plane: Plane) -> Plane:
-    """Return samples whose neighbours in a row are neighbours in memory."""
-    return plane if plane.strides[1] == plane.itemsize else np.ascontiguousarray(plane)
+def _readable(plane: Plane, dtype: np.dtype[np.generic]) -> Plane:
+    """Return samples of a type whose neighbours in a row are neighbours in memory: a copy only where they are not."""
+    return plane if plane.dtype == dtype and plane.strides[1] == plane.itemsize else plane.astype(dtype, order="C")
 
 
 def _plane(samples: Plane) -> _Plane:

@@ -131,7 +131,7 @@ def _open_clip(
     """Open a composite with its mask, or layers, whichever was given."""
     given = {name for name, path in paths.items() if path is not None}
     sources = {
-        name: open_source(path, missing=missing, salvage=salvage, device=device)
+        name: open_source(path, missing=missing, salvage=salvage, device=device, keep=True)
         for name, path in paths.items()
         if path is not None and given in _COMBINATIONS and not (name == "mask" and str(path) == "alpha")
     }
