@@ -14,7 +14,7 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 SOURCE = Path("src/chromacord/pipeline/native.c")
-LIBRARY = SOURCE.with_name("_native.so")
+BINARY = SOURCE.with_name("_native.so")
 
 # No sum is contracted, so that all machines agree. Pictures and grades hold neither NaN nor infinity, and nobody asks
 # for the sign of a zero, errno or traps: only then do compilers turn minima, maxima and choices into vectors.
@@ -34,23 +34,23 @@ class NativeHook(BuildHookInterface):
         root = Path(self.root)
         # An editable installation runs where the sources lie; a wheel must not touch what runs there.
         self._folder = None if version == "editable" else tempfile.TemporaryDirectory()
-        library = root / LIBRARY if self._folder is None else Path(self._folder.name) / LIBRARY.name
-        trouble = build(root / SOURCE, library)
+        binary = root / BINARY if self._folder is None else Path(self._folder.name) / BINARY.name
+        trouble = build(root / SOURCE, binary)
         if trouble:
             self.app.display_warning(f"chromacord is installed without its compiled render, and is slower: {trouble}")
         elif self._folder is not None:
             platform = sysconfig.get_platform().replace("-", "_").replace(".", "_")
             build_data["pure_python"] = False
             build_data["tag"] = f"py3-none-{platform}"
-            build_data["force_include"][str(library)] = LIBRARY.relative_to("src").as_posix()
+            build_data["force_include"][str(binary)] = BINARY.relative_to("src").as_posix()
 
 
-def build(source: Path, library: Path) -> str | None:
+def build(source: Path, binary: Path) -> str | None:
     """Compile a shared library.
 
     Args:
         source: the C file.
-        library: is replaced once it is built.
+        binary: is replaced once it is built.
 
     Returns:
         What went wrong; None where it was built.
@@ -61,12 +61,12 @@ def build(source: Path, library: Path) -> str | None:
     if compiler is None:
         return "there is no C compiler"
     checksum = f"-DSOURCE={zlib.crc32(source.read_bytes())}u"
-    with tempfile.TemporaryDirectory(dir=library.parent) as folder:
-        unfinished = Path(folder) / library.name
+    with tempfile.TemporaryDirectory(dir=binary.parent) as folder:
+        unfinished = Path(folder) / binary.name
         command = [*compiler, *FLAGS.split(), checksum, "-o", str(unfinished), str(source)]
         try:
             subprocess.run(command, check=True, capture_output=True, text=True)
         except (OSError, subprocess.CalledProcessError) as error:
             return (getattr(error, "stderr", None) or str(error)).strip()
-        unfinished.replace(library)
+        unfinished.replace(binary)
     return None

@@ -25,7 +25,7 @@ from chromacord.types import Alpha, Box, Frame, PixelFormat, Size, VideoInfo
 ROOT = Path(__file__).parents[2]
 
 needs_native = pytest.mark.skipif(
-    native.library(native.LIBRARY) is None,
+    native.opened(native.BINARY) is None,
     reason="native.c was not compiled; with a C compiler installed: pip install --editable .",
 )
 
@@ -45,7 +45,7 @@ def both(info: VideoInfo, shown: MaskedFrame, transform, monkeypatch: pytest.Mon
     assert NativeGrading.prepare(transform, info) is not None
     compiled = Renderer(info).render(shown, transform)
     with monkeypatch.context() as without:
-        without.setattr(native, "LIBRARY", Path("not built"))
+        without.setattr(native, "BINARY", Path("not built"))
         return compiled, Renderer(info).render(shown, transform)
 
 
@@ -198,15 +198,15 @@ def test_uncommon_pictures_and_grades_are_left_to_render() -> None:
 def test_a_library_that_is_missing_broken_or_of_other_sources_is_not_used(tmp_path: Path) -> None:
     broken, other = tmp_path / "broken.so", tmp_path / "other.so"
     broken.write_bytes(b"no library")
-    assert native.library(tmp_path / "missing.so") is None
-    assert native.library(broken) is None
+    assert native.opened(tmp_path / "missing.so") is None
+    assert native.opened(broken) is None
     compiler = shutil.which("cc")
     if compiler is None:
         pytest.skip("there is no C compiler")
     source = tmp_path / "other.c"
     source.write_text(native.SOURCE.read_text(encoding="utf-8") + "/* changed */", encoding="utf-8")
     assert build_hook().build(source, other) is None
-    assert native.library(other) is None
+    assert native.opened(other) is None
 
 
 def build_hook() -> ModuleType:
@@ -232,7 +232,7 @@ class TestBuild:
     def test_a_compiler_makes_a_library_that_is_used(self, tmp_path: Path) -> None:
         made = tmp_path / "made.so"
         assert build_hook().build(ROOT / build_hook().SOURCE, made) is None
-        assert native.library(made) is not None
+        assert native.opened(made) is not None
         assert list(tmp_path.iterdir()) == [made]
 
     def test_where_nothing_compiles_the_reason_is_told_and_nothing_else_changes(
@@ -248,4 +248,4 @@ class TestBuild:
 
     @pytest.mark.skipif(shutil.which("cc") is None, reason="there is no C compiler")
     def test_an_editable_installation_has_it(self) -> None:
-        assert native.library(ROOT / build_hook().LIBRARY) is not None, "run: pip install --editable ."
+        assert native.opened(ROOT / build_hook().BINARY) is not None, "run: pip install --editable ."

@@ -46,8 +46,8 @@ TRANSFORMS: dict[str, ColorTransform] = {
 def build(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Run every test with the compiled render, and as if it had not been built."""
     if request.param == "numpy":
-        monkeypatch.setattr(native, "LIBRARY", Path("not built"))
-    elif native.library(native.LIBRARY) is None:
+        monkeypatch.setattr(native, "BINARY", Path("not built"))
+    elif native.opened(native.BINARY) is None:
         pytest.skip("native.c was not compiled; with a C compiler installed: pip install --editable .")
 
 

@@ -18,7 +18,7 @@ def provenance() -> Mapping[str, object]:
         "machine": {"cpu": _cpu_name(), "cores": os.cpu_count(), "system": platform.platform()},
         "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
         "commit": commit(),
-        "compiled_render": native.library(native.LIBRARY) is not None,
+        "compiled_render": native.opened(native.BINARY) is not None,
     }
 
 

@@ -177,8 +177,7 @@ INLINE void look_up(const Job *job, Run *run, int count) {
         const four a = interpolated(table, to_opposite, run, i), b = interpolated(table, to_opposite, run, i + 1);
         const four c = interpolated(table, to_opposite, run, i + 2), d = interpolated(table, to_opposite, run, i + 3);
         const four ac = PICK(a, c, 0, 4, 1, 5), bd = PICK(b, d, 0, 4, 1, 5);
-        const four ac_blue = PICK(a, c, 2, 6, 2, 6),
-                   bd_blue = PICK(b, d, 2, 6, 2, 6);
+        const four ac_blue = PICK(a, c, 2, 6, 2, 6), bd_blue = PICK(b, d, 2, 6, 2, 6);
         *(four *)(run->red + i) = PICK(ac, bd, 0, 4, 1, 5);
         *(four *)(run->green + i) = PICK(ac, bd, 2, 6, 3, 7);
         *(four *)(run->blue + i) = PICK(ac_blue, bd_blue, 0, 4, 1, 5);

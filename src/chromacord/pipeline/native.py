@@ -20,7 +20,7 @@ from chromacord.pipeline.masks import Mask
 from chromacord.types import Alpha, Box, FloatArray, Frame, Plane, VideoInfo
 
 SOURCE = Path(__file__).with_name("native.c")
-LIBRARY = SOURCE.with_name("_native.so")
+BINARY = SOURCE.with_name("_native.so")
 """What the build makes of native.c; installations without a C compiler have none."""
 
 _MASK_TYPES = (np.dtype(np.uint8), np.dtype(np.uint16), np.dtype(np.float32))
@@ -52,7 +52,7 @@ class _Job(ctypes.Structure):
 
 
 @cache
-def library(path: Path) -> ctypes.CDLL | None:
+def opened(path: Path) -> ctypes.CDLL | None:
     """Return the compiled code; None where there is none, or where it was built from another native.c.
 
     Args:
@@ -89,7 +89,7 @@ class NativeGrading:
             transform: for one picture (N = 1).
             info: of the clip.
         """
-        compiled = library(LIBRARY)
+        compiled = opened(BINARY)
         if compiled is None or not _is_common(info):
             return None
         if isinstance(transform, Lut3d):
