@@ -81,6 +81,7 @@ bench-gpu: $(VENV)/.demo
 FOOTAGE ?= ../shared/data
 DEV := build/davis-lut
 RESEARCH := shotgrade:weights=shotgrade-research
+ALSO := hyoutube,clean,foreground
 LEARNED := shotgrade,$(RESEARCH)
 PAPER := chen2024:stage=1,chen2024
 ALL := identity,reinhard,mkl,histogram,poisson,shotgrade,shotgrade:per_frame=true,shotgrade:caution=0,$(RESEARCH),$(PAPER)
@@ -90,20 +91,21 @@ EVALUATE = $(BIN)/chromacord evaluate --split dev --jobs $(WORKERS)
 QUALITY := davis-lut-dev davis-lut-dev-full davis-lut-dev-real davis-lut-dev-twice davis-lut-known-dev \
 	davis-lut-drift-dev-full
 
+# The data sets and runs that the table of quality shares with the tables of single runs lie in build.
 # All of it goes on where it was stopped; figures of another commit are refused: remove build/*-run then.
 bench-quality: $(VENV)/.demo
 	@test -d "$(FOOTAGE)" || { echo "error: $(FOOTAGE): no such folder; name one with: make FOOTAGE=..." >&2; exit 2; }
 	mkdir -p build benchmarks/results
-	$(SYNTHESIZE)/dev.zip --per-clip 10 --frames 20 --output $(DEV)
+	$(BIN)/chromacord bench quality --data $(FOOTAGE) --runs build --jobs $(WORKERS) \
+		--output benchmarks/results/quality.json >build/quality.log
 	$(SYNTHESIZE)/train.zip --per-clip 10 --frames 20 --output $(DEV)-known
-	$(SYNTHESIZE)/dev.zip --per-clip 1 --frames 40 --drift --output $(DEV)-drift
-	$(EVALUATE) --data $(DEV) --method $(ALL) --output build/davis-lut-dev-run
+	$(EVALUATE) --data $(DEV) --method $(ALL) --protocol $(ALSO) --output build/davis-lut-dev-run
 	$(EVALUATE) --data $(DEV) --method $(LEARNED) --input real --output build/davis-lut-dev-real-run
 	$(EVALUATE) --data $(DEV) --method shotgrade --passes 2 --output build/davis-lut-dev-twice-run
 	$(EVALUATE) --data $(DEV) --method shotgrade --full --output build/davis-lut-dev-full-run
 	$(EVALUATE) --data $(DEV)-known --method $(LEARNED) --output build/davis-lut-known-dev-run
 	$(EVALUATE) --data $(DEV)-drift --method shotgrade,shotgrade:memory=0,shotgrade:per_frame=true --full \
-		--output build/davis-lut-drift-dev-full-run
+		--protocol $(ALSO) --output build/davis-lut-drift-dev-full-run
 	for name in $(QUALITY); do \
 		cp build/$$name-run/table.json benchmarks/results/$$name.json && \
 		cp build/$$name-run/table.md benchmarks/results/$$name.md || exit 2; \

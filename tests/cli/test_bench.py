@@ -9,6 +9,7 @@ from chromacord.evaluation.speed import Setting
 from chromacord.evaluation.speed_clips import SIZES
 from chromacord.types import Size
 from tests.cli.conftest import Run
+from tests.evaluation.scored_set import make_quality_footage
 from tests.training.material import disc, picture, write_manifest, write_still
 
 
@@ -124,6 +125,17 @@ def test_a_source_of_flow_that_does_not_exist_is_one_line(run: Run, tmp_path: Pa
     done = run("bench", "flow", "--data", tmp_path, "--source", "magic")
     assert (done.code, done.out, done.err.count("\n")) == (2, "", 1)
     assert "there is no source of flow 'magic'" in done.err
+
+
+def test_quality_is_one_table_as_json_and_as_markdown(run: Run, tmp_path: Path) -> None:
+    footage = make_quality_footage(tmp_path / "footage")
+    places = ("--data", footage, "--runs", tmp_path / "runs", "-o", tmp_path / "quality.json")
+    done = run("bench", "quality", *places, "--sets", "pairs-dev", "--method", "identity,mkl", "--jobs", 1)
+    assert done.code == 0
+    text = (tmp_path / "quality.md").read_text()
+    assert text.strip() in done.err
+    assert "| pairs-dev | identity |" in text
+    assert json.loads(done.out) == json.loads((tmp_path / "quality.json").read_text())
 
 
 def test_bench_alone_shows_what_can_be_measured(run: Run) -> None:

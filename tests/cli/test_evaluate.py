@@ -58,6 +58,27 @@ def test_one_protocol_may_be_chosen(run: Run, dataset: Path, tmp_path: Path) -> 
     assert "hyoutube" not in done.out
 
 
+def test_real_clips_are_adjusted_by_one_thing_at_a_time(run: Run, tmp_path: Path) -> None:
+    footage = make_set(tmp_path / "set", offsets={"cat": 0, "dog": 0}, with_real=False)
+    chosen = ("--adjust", "warmer,unchanged", "--frames", 2, "--protocol", "foreground")
+    done = run("evaluate", "--data", footage, "--method", "identity", *chosen, "-o", tmp_path / "run", *SMALL)
+    assert (done.code, done.err) == (0, "")
+    assert "4 clips, 8 frames" in done.out
+    assert "| identity | " in done.out.partition("what is left of the error")[2]
+    records = (tmp_path / "run" / "records.jsonl").read_text()
+    assert all(f'"{name}"' in records for name in ("cat/warmer", "cat/unchanged", "dog/warmer", "dog/unchanged"))
+    done = run("evaluate", "--data", footage, "--adjust", "bluer", "-o", tmp_path / "run2")
+    assert (done.code, done.err.count("\n")) == (2, 1)
+    assert "there is no adjustment 'bluer'; choose one of darker-1, " in done.err
+
+
+def test_each_picture_of_a_folder_may_be_an_item(run: Run, dataset: Path, tmp_path: Path) -> None:
+    chosen = ("--stills", "--protocol", "foreground")
+    done = run("evaluate", "--data", dataset, "--method", "identity", *chosen, "-o", tmp_path / "run", *SMALL)
+    assert "6 clips, 6 frames" in done.out
+    assert "| identity | " in done.out
+
+
 def test_the_whole_pipeline_is_measured_with_full(run: Run, dataset: Path, tmp_path: Path) -> None:
     done = run("evaluate", "--data", dataset, "--method", "mkl", "--full", "--jobs", 1, "-o", tmp_path / "run")
     assert done.code == 0

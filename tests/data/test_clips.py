@@ -171,3 +171,40 @@ def test_what_is_no_data_set_is_refused(tmp_path: Path) -> None:
 def test_a_manifest_of_something_else_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "manifest.csv").write_text("name,price\nlamp,3\n")
     assert open_dataset(make_frames(tmp_path / "cat")).names == ("cat",)
+
+
+def test_each_picture_may_be_a_clip_of_its_own_whatever_the_manifest_says(tmp_path: Path) -> None:
+    make_frames(tmp_path / "pairs", real=True)
+    (tmp_path / "manifest.csv").write_text("path,kind,mask,use\npairs,video,binary,\n")
+    dataset = open_dataset(tmp_path / "pairs", size=None, stills=True)
+    assert dataset.names == ("pairs/00000", "pairs/00001", "pairs/00002")
+    video = open_dataset(tmp_path / "pairs", size=None)[0]
+    for index, clip in enumerate(dataset):
+        assert clip.frames == (f"{index:05d}",)
+        assert clip.composite.equal(video.composite[index : index + 1])
+        assert clip.real is not None
+        assert video.real is not None
+        assert clip.real.equal(video.real[index : index + 1])
+
+
+@pytest.mark.parametrize(
+    ("count", "frames", "spacing"),
+    [(1, ["00005"], 10), (2, ["00002", "00007"], 5), (3, ["00001", "00005", "00008"], 3), (10, None, 1), (99, None, 1)],
+)
+def test_frames_are_picked_evenly(tmp_path: Path, count: int, frames: list[str] | None, spacing: int) -> None:
+    make_frames(tmp_path / "cat", num_frames=10)
+    clip = open_dataset(tmp_path / "cat", size=None).spread(count)[0]
+    assert list(clip.frames) == (frames or [f"{index:05d}" for index in range(10)])
+    assert clip.spacing == spacing
+    assert len(clip.mask) == len(clip.frames)
+
+
+def test_frames_of_a_video_file_cannot_be_picked_and_none_is_no_number(tmp_path: Path) -> None:
+    for kind in ("images", "masks"):
+        (tmp_path / "set" / kind).mkdir(parents=True)
+    make_clip(tmp_path / "set/images/cat.mkv", **DEEP_RGB)
+    make_clip(tmp_path / "set/masks/cat.mkv", **DEEP_RGB)
+    with pytest.raises(InputError, match="set/cat: is a video file"):
+        open_dataset(tmp_path / "set").spread(2)
+    with pytest.raises(InputError, match="must be 1 or more, got 0"):
+        open_dataset(tmp_path / "set").spread(0)

@@ -1,5 +1,6 @@
 """A data set of known figures: random pictures whose foreground is too bright by the same levels everywhere."""
 
+import zipfile
 from pathlib import Path
 
 import cv2
@@ -44,6 +45,20 @@ def make_set(
             write(folder / clip / "masks" / f"{index:05d}.png", mask)
             if with_real:
                 write(folder / clip / "real" / f"{index:05d}.png", real)
+    return folder
+
+
+def make_quality_footage(folder: Path) -> Path:
+    """Write what the benchmark of quality takes: two clips of 5 frames, three pairs 16 levels apart, and ten LUTs."""
+    make_set(folder / "video", offsets={"cat": 0, "dog": 0}, num_frames=5, with_real=False)
+    make_set(folder, offsets={"pairs_dev": 16}, num_frames=3)
+    corners = [(red, green, blue) for blue in (0, 1) for green in (0, 1) for red in (0, 1)]
+    table = "".join(f"{red * 0.8} {green * 0.9} {blue}\n" for red, green, blue in corners)
+    (folder / "luts").mkdir()
+    with zipfile.ZipFile(folder / "luts" / "dev.zip", "w") as archive:
+        for number in range(10):
+            archive.writestr(f"look{number}.cube", f"LUT_3D_SIZE 2\n{table}")
+    (folder / "manifest.csv").write_text("path,kind,mask,use\nvideo/cat,video,binary,dev\nvideo/dog,video,binary,dev\n")
     return folder
 
 

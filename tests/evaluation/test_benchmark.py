@@ -88,7 +88,7 @@ def test_all_outputs_are_written_and_json_holds_the_figures_unrounded(dataset: P
     assert names == {"records.jsonl", "table.md", "table.tex", "table.json", "report.html"}
     values = json.loads((tmp_path / "run" / "table.json").read_text())
     by_key = {table["key"]: table for table in values["tables"]}
-    assert list(by_key) == ["hyoutube", "clean", "temporal"]
+    assert list(by_key) == ["hyoutube", "clean", "temporal", "ratio"]
     rows = {row["label"]: row for row in by_key["clean"]["rows"]}
     assert rows["mkl"]["fmse"] == figures(summary, "clean")["mkl"]["fmse"]
     assert (values["clips"], values["frames"], values["command"]) == (2, 6, "chromacord evaluate ...")
@@ -357,7 +357,7 @@ def test_the_pipeline_takes_frames_that_lie_apart_for_as_far_apart_as_they_are(
 def test_frames_that_lie_apart_have_no_temporal_figures_without_the_ones_between(tmp_path: Path) -> None:
     hyoutube = make_lookalike(tmp_path / "now")
     summary = evaluate(plan_of(hyoutube, "mkl"), tmp_path / "run", num_strips=0)
-    assert [table.key for table in summary.tables()] == ["hyoutube", "clean"]
+    assert [table.key for table in summary.tables()] == ["hyoutube", "clean", "ratio"]
 
 
 def test_hyoutubes_temporal_figures_are_those_of_the_listed_pairs(tmp_path: Path) -> None:

@@ -1,5 +1,8 @@
-"""The parts of `chromacord bench` that measure one thing by itself: methods, the render, flow."""
+"""The parts of `chromacord bench` that measure one thing by itself: methods, the render, flow, quality."""
 
+import os
+import shlex
+import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -86,3 +89,43 @@ def flow(
             report = measure_flow(setting, tell=tell)
         tell(markdown([flow_table(report)]).rstrip())
         give(report, output)
+
+
+def quality(
+    *,
+    data: Annotated[
+        Path, Option(help="Folder with clips and masks, manifest.csv, luts/dev.zip and pairs_dev.", show_default=False)
+    ],
+    runs: Annotated[Path, Option(help="Folder for data sets and records; a stopped run goes on there.")],
+    sets: Annotated[
+        str | None, Option(metavar="A,B,C", help="Data sets, as pairs-dev,adjust-dev; all, if not given.")
+    ] = None,
+    method: Annotated[
+        str | None, Option(metavar="A,B,C", help="See `chromacord methods`; those of the README, if not given.")
+    ] = None,
+    jobs: Annotated[int, Option(min=0, help="Processes; 0: one a core.")] = 0,
+    output: Annotated[
+        Path | None,
+        Option("--output", "-o", help="Also write the JSON to this file, and the tables to an .md beside it."),
+    ] = None,
+) -> None:
+    """Measure methods on mismatches of several kinds and on clips that match: one table of what error is left."""
+    with measurement(output):
+        from chromacord.evaluation.quality import METHODS, Setting, measure_quality, quality_report, quality_tables
+        from chromacord.evaluation.tables import markdown
+        from chromacord.io.staging import write_text
+
+        setting = Setting(
+            data,
+            runs,
+            options.parse_names(method) if method is not None else METHODS,
+            options.parse_names(sets or ""),
+            jobs=jobs or len(os.sched_getaffinity(0)),
+            command=shlex.join(["chromacord", *sys.argv[1:]]),
+        )
+        summaries = measure_quality(setting)
+        text = markdown(quality_tables(summaries, setting.methods))
+        tell(text.rstrip())
+        give(quality_report(summaries, setting), output)
+        if output is not None:
+            write_text(output.with_suffix(".md"), text, force=True)

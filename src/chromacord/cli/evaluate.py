@@ -6,11 +6,9 @@ import sys
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING
 
-from typer import Option
-
-from chromacord.cli import options
+from chromacord.cli import evaluate_options, options
 from chromacord.cli.display import Values, choose_display
 from chromacord.cli.job import job
 from chromacord.errors import ChromacordWarning, InputError
@@ -20,62 +18,27 @@ if TYPE_CHECKING:
     from chromacord.evaluation.tables import Table
 
 
-Data = Annotated[
-    Path | None,
-    Option(help="Data set: HYouTube or one in its layout, iHarmony4, or clips with images, masks and real."),
-]
-Output = Annotated[
-    Path | None, Option("--output", "-o", help="Folder for records, tables and the report; made if missing.")
-]
-Methods = Annotated[
-    str | None,
-    Option(
-        "--method",
-        metavar="A,B,C",
-        help="See `chromacord methods`; options may follow a name, as mkl:max_gain=2. All, if not given.",
-    ),
-]
-Predicted = Annotated[
-    list[Path] | None,
-    Option("--predictions", help="Folder of frames that another method made, named as in the data set; repeatable."),
-]
-Protocols = Annotated[str, Option("--protocol", metavar="A,B", help="Definitions of the figures.")]
-Side = Annotated[int, Option("--size", min=16, help="Height and width that clips are resized to.")]
-Full = Annotated[
-    bool, Option("--full", help="Send clips through the whole pipeline, at their own size; no --size then.")
-]
-Split = Annotated[str, Option(help="Of a data set that has several.")]
-Flow = Annotated[str, Option(help="Where temporal figures have their optical flow from.")]
-NextFrames = Annotated[Path | None, Option(help="HYouTube's set for TL: the frames after those of the test set.")]
-Given = Annotated[
-    Literal["composite", "real"],
-    Option("--input", help="What methods are given; real: the real frames, to see what they change of harmony."),
-]
-Passes = Annotated[int, Option(min=1, help="Run each method so often, each time on its own result.")]
-Strips = Annotated[int, Option(min=0, help="Clips that the report shows pictures of.")]
-Jobs = Annotated[int, Option(min=0, help="Processes; 0: one a core.")]
-PaperTables = Annotated[
-    bool, Option("--paper-tables", help="Print the literature's figures, and those of -o apart or beside.")
-]
-
-
 def evaluate(
     *,
-    data: Data = None,
-    output: Output = None,
-    method: Methods = None,
-    predictions: Predicted = None,
-    protocol: Protocols = "hyoutube,clean",
-    size: Side = 256,
-    full: Full = False,
-    split: Split = "test",
-    flow: Flow = "dis",
-    next_frames: NextFrames = None,
-    given: Given = "composite",
-    passes: Passes = 1,
-    strips: Strips = 4,
-    jobs: Jobs = 0,
-    paper_tables: PaperTables = False,
+    data: evaluate_options.Data = None,
+    output: evaluate_options.Output = None,
+    method: evaluate_options.Methods = None,
+    predictions: evaluate_options.Predicted = None,
+    protocol: evaluate_options.Protocols = "hyoutube,clean",
+    size: evaluate_options.Side = 256,
+    full: evaluate_options.Full = False,
+    split: evaluate_options.Split = "test",
+    use: evaluate_options.Use = None,
+    stills: evaluate_options.Stills = False,
+    frames: evaluate_options.NumFrames = None,
+    adjust: evaluate_options.Adjust = None,
+    flow: evaluate_options.Flow = "dis",
+    next_frames: evaluate_options.NextFrames = None,
+    given: evaluate_options.Given = "composite",
+    passes: evaluate_options.Passes = 1,
+    strips: evaluate_options.Strips = 4,
+    jobs: evaluate_options.Jobs = 0,
+    paper_tables: evaluate_options.PaperTables = False,
     log_json: options.LogJson = False,
     quiet: options.Quiet = False,
 ) -> None:
@@ -100,21 +63,34 @@ def evaluate(
                 size=None if full else Size(size, size),
                 full=full,
                 protocols=options.parse_names(protocol),
+                use=use,
+                stills=stills,
+                num_frames=frames,
+                adjustments=_adjustments(adjust),
                 flow=flow,
                 next_frames=next_frames,
                 input=given,
                 passes=passes,
             )
-            command = shlex.join(["chromacord", *sys.argv[1:]])
-            cores = len(os.sched_getaffinity(0))
-            summary = run(
-                plan, output, jobs=jobs or cores, num_strips=strips, command=command, progress=display.progress
-            )
+            jobs = jobs or len(os.sched_getaffinity(0))
+            summary = run(plan, output, jobs=jobs, num_strips=strips, command=_command(), progress=display.progress)
         elif not paper_tables:
             raise InputError("--data is missing: name the data set's folder")
         elif output is not None:
             summary = read_summary(output)
         display.summary(_text(summary, output, paper_tables=paper_tables), _values(summary, output))
+
+
+def _command() -> str:
+    return shlex.join(["chromacord", *sys.argv[1:]])
+
+
+def _adjustments(text: str | None) -> tuple[str, ...]:
+    from chromacord.color.adjustments import ADJUSTMENTS
+
+    if text is None:
+        return ()
+    return tuple(ADJUSTMENTS) if text == "all" else options.parse_names(text)
 
 
 def _fitting(size: int, *, full: bool) -> tuple[str, ...]:

@@ -18,7 +18,12 @@ __all__ = ["Clip", "ClipDataset", "FileDataset", "open_dataset"]
 
 
 def open_dataset(
-    path: Path | str, *, split: str = "test", size: Size | None = WORKING_SIZE, use: str | None = None
+    path: Path | str,
+    *,
+    split: str = "test",
+    size: Size | None = WORKING_SIZE,
+    use: str | None = None,
+    stills: bool = False,
 ) -> FileDataset:
     """Open a data set: HYouTube or one in its layout, iHarmony4, or a folder of clips with images and masks.
 
@@ -27,6 +32,7 @@ def open_dataset(
         split: "test" or "train"; a folder of clips has no splits.
         size: what pictures are resized to, ignoring their aspect; None: as they are.
         use: of a folder of clips, only those whose `use` in its manifest.csv this is.
+        stills: in a folder of clips, take each picture for a clip of its own.
 
     Raises:
         MissingFileError: there is no such folder, or files that its lists name do not exist.
@@ -40,7 +46,7 @@ def open_dataset(
     if is_iharmony4(folder):
         return open_iharmony4(folder, split=split, size=size)
     if find_clips(folder):
-        return open_clips(folder, size=size, use=use)
+        return open_clips(folder, size=size, use=use, stills=stills)
     raise InputError(
         f"{folder}: is no data set that is known: HYouTube (real_videos, foreground_mask, synthetic_composite_videos), "
         "iHarmony4 (HCOCO, ...), or folders with images and masks"

@@ -10,7 +10,7 @@ it is for; a folder that it does not name is a video, unless it holds video file
 
 import csv
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from chromacord.data.files import ClipFiles, FileDataset, PictureFiles, VideoFiles
@@ -43,6 +43,7 @@ def open_clips(
     licences: Collection[str] | None = None,
     labels: Iterable[int] = (),
     max_frames: int | None = None,
+    stills: bool = False,
 ) -> FileDataset:
     """Open a folder of clips with masks.
 
@@ -53,6 +54,7 @@ def open_clips(
         licences: only clips whose `licence` in the manifest is one of these; None: all.
         labels: where masks hold labels, those whose union is the foreground; none: all above 0.
         max_frames: of each clip, only so many from its start.
+        stills: take each picture for a clip of its own, whatever the manifest says.
 
     Raises:
         MissingFileError: there is no clip, or an image has no mask.
@@ -63,6 +65,7 @@ def open_clips(
     clips: list[ClipFiles] = []
     for place in find_clips(folder):
         entry = entries.get(place.absolute(), Entry())
+        entry = replace(entry, is_still=entry.is_still or stills)
         if (use is None or entry.use == use) and (licences is None or entry.licence in licences):
             clips += _clips_in(place, folder, entry, chosen, max_frames)
     if not clips:

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -41,6 +41,10 @@ class ClipFiles(Protocol):
     @property
     def num_frames(self) -> int | None:
         """How many frames it has; None where that is not known before they are decoded."""
+
+    @property
+    def spacing(self) -> int:
+        """As `Clip.spacing`."""
 
     def sources(self) -> Iterator[tuple[Path, str]]:
         """Give every file, and who names it ("test_list.txt line 3"), or nothing."""
@@ -131,7 +135,7 @@ class PictureFiles:
 
     def read(self, size: Size | None) -> Clip:
         """Decode the clip. See `ClipFiles.read`."""
-        return _stacked(self, size, is_strict=self.is_strict, foreground=self.foreground, spacing=self.spacing)
+        return stack_pictures(self, size, is_strict=self.is_strict, foreground=self.foreground, spacing=self.spacing)
 
     def part(self, indices: Sequence[int]) -> "PictureFiles":
         """Return a clip of some of the frames, in any order; nothing is read."""
@@ -143,6 +147,14 @@ class PictureFiles:
             reals=_picked(self.reals, indices) if self.reals is not None else None,
             origins=_picked(self.origins, indices) if self.origins else (),
         )
+
+    def spread(self, count: int) -> "PictureFiles":
+        """Return a clip of so many frames, evenly spaced over this one; itself where it has no more."""
+        if count >= self.num_frames:
+            return self
+        indices = [(2 * number + 1) * self.num_frames // (2 * count) for number in range(count)]
+        step = min((b - a for a, b in pairwise(indices)), default=self.num_frames)
+        return replace(self.part(indices), spacing=self.spacing * step)
 
     def _origin(self, index: int) -> str:
         return self.origins[index] if self.origins else ""
@@ -193,7 +205,7 @@ class VideoFiles:
 
     def read(self, size: Size | None) -> Clip:
         """Decode the clip. See `ClipFiles.read`."""
-        return _stacked(self, size, is_strict=True, foreground=self.foreground, spacing=self.spacing)
+        return stack_pictures(self, size, is_strict=True, foreground=self.foreground, spacing=self.spacing)
 
     def _frames(self, source: FrameSource) -> Iterator[Frame]:
         while True:
@@ -248,6 +260,23 @@ class FileDataset:
         """Return the number of clips."""
         return len(self.clips)
 
+    def spread(self, count: int) -> "FileDataset":
+        """Return the same clips with so many frames each, evenly spaced.
+
+        Args:
+            count: of frames, 1 or more.
+
+        Raises:
+            InputError: a clip is a video file, of which frames cannot be picked.
+        """
+        if count < 1:
+            raise InputError(f"the number of frames of each clip must be 1 or more, got {count}")
+        for clip in self.clips:
+            if not isinstance(clip, PictureFiles):
+                raise InputError(f"{clip.name}: is a video file; frames can be picked of folders of pictures only")
+        clips = [clip.spread(count) for clip in self.clips if isinstance(clip, PictureFiles)]
+        return FileDataset(self.name, clips, size=self._size)
+
     def __getitem__(self, index: int) -> Clip:
         """Read a clip. See `ClipDataset.__getitem__`."""
         return self.clips[index].read(self._size)
@@ -281,7 +310,22 @@ def check_files(clips: Sequence[ClipFiles], *, where: str) -> None:
         raise MissingFileError(f"{where}: {len(missing)} files do not exist: {', '.join(missing[:LISTED])}{more}")
 
 
-def _stacked(files: ClipFiles, size: Size | None, *, is_strict: bool, foreground: str | None, spacing: int) -> Clip:
+def stack_pictures(
+    files: ClipFiles, size: Size | None, *, is_strict: bool, foreground: str | None, spacing: int
+) -> Clip:
+    """Decode a clip's frames into tensors.
+
+    Args:
+        files: of the clip.
+        size: what pictures are resized to; None: as they are.
+        is_strict: refuse a frame's pictures that differ in size also where they are resized.
+        foreground: as `Clip.foreground`.
+        spacing: as `Clip.spacing`.
+
+    Raises:
+        InputError: there is no frame, or one cannot be read.
+        MismatchError: sizes differ.
+    """
     names: list[str] = []
     composites: list[Tensor] = []
     masks: list[Tensor] = []

@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from chromacord.data import open_dataset
 from chromacord.data.clip import frame_keys
 from chromacord.data.files import FileDataset, PictureFiles
 from chromacord.data.pool import run_all
@@ -55,10 +54,10 @@ def evaluate(
             folder holds records of something else.
         OutputError: the folder cannot be written to.
     """
-    dataset = open_dataset(plan.data, split=plan.split, size=plan.size)
+    dataset = plan.open(size=plan.size)
     _check(plan, dataset)
     header = _header(plan, dataset)
-    _make_folder(output)
+    make_folder(output)
     with open_records(output / RECORDS, header) as records:
         _measure(plan, dataset, records, jobs=jobs, progress=progress)
         summary = Summary(header, tuple(records.records))
@@ -105,7 +104,12 @@ def _check(plan: Plan, dataset: FileDataset) -> None:
         predictions.check(keys)
 
 
-def _make_folder(output: Path) -> None:
+def make_folder(output: Path) -> None:
+    """Make a folder for measurements, unless it is there.
+
+    Raises:
+        OutputError: it cannot be made, or nothing can be written there.
+    """
     check_folder(output if output.exists() else output.absolute().parent, wanted=output)
     with output_errors(output):
         output.mkdir(exist_ok=True)

@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-from chromacord.data import open_dataset
+from chromacord.data import FileDataset, open_dataset
+from chromacord.data.adjusted import adjust_clips
 from chromacord.data.clip import Clip
 from chromacord.data.tensors import WORKING_SIZE
 from chromacord.errors import ChromacordError, InputError
@@ -44,13 +45,25 @@ class Plan:
 
     predictions: tuple[Predictions, ...] = ()
     split: str = "test"
+    use: str | None = None
+    """Of a folder of clips, only those whose `use` in its manifest this is."""
+
+    stills: bool = False
+    """Take each picture of a folder of clips for a clip of its own."""
+
+    num_frames: int | None = None
+    """So many frames of each clip, evenly spaced; None: all."""
+
+    adjustments: tuple[str, ...] = ()
+    """Keys of `chromacord.color.adjustments.ADJUSTMENTS`: real clips are adjusted so, and the results measured."""
+
     size: Size | None = WORKING_SIZE
     """What clips are resized to; None with `full`."""
 
     full: bool = False
     """Send clips through the whole pipeline, at their own size."""
 
-    protocols: tuple[str, ...] = tuple(PROTOCOLS)
+    protocols: tuple[str, ...] = ("hyoutube", "clean")
     flow: str = "dis"
     """A key of `chromacord.evaluation.temporal.FLOW_SOURCES`."""
 
@@ -62,6 +75,20 @@ class Plan:
 
     passes: int = 1
     """How often each method is run, each time on its own result."""
+
+    def open(self, *, size: Size | None) -> FileDataset:
+        """Open the data set, with clips of a size; None: of their own.
+
+        Raises:
+            InputError: it cannot be read, or not in this way.
+        """
+        dataset = open_dataset(self.data, split=self.split, size=size, use=self.use, stills=self.stills)
+        if self.num_frames is not None:
+            dataset = dataset.spread(self.num_frames)
+        if self.adjustments:
+            name = f"adjust-{self.use or dataset.name}"
+            dataset = adjust_clips(dataset, self.adjustments, name=name, size=size)
+        return dataset
 
     def open_next_frames(self) -> NextFrames | None:
         """Open the set that `next_frames` names.
@@ -112,7 +139,7 @@ class Measurer:
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
-        self._dataset = open_dataset(plan.data, split=plan.split, size=plan.size)
+        self._dataset = plan.open(size=plan.size)
         self._predictions = {each.name: each for each in plan.predictions}
         self._next_frames = plan.open_next_frames()
         self._flow = FLOW_SOURCES[plan.flow]()
@@ -199,7 +226,7 @@ class Measurer:
 
     def _own_size(self, name: str) -> Size:
         """Return the size of a clip's files."""
-        dataset = open_dataset(self._plan.data, split=self._plan.split, size=None)
+        dataset = self._plan.open(size=None)
         return Size(*dataset[dataset.names.index(name)].composite.shape[-2:])
 
     def _run(self, clip: Clip, label: str) -> Passes:

@@ -23,6 +23,10 @@ MAX_PSNR = 100.0
 """Decibels at which a perfect frame is counted: an infinite one would make the mean of all frames infinite."""
 
 
+_HALF = 127.5 / 255
+"""A mask's code above 127."""
+
+
 class Metric(NamedTuple):
     """How a table shows a figure."""
 
@@ -191,6 +195,20 @@ def score_clean(harmonized: Tensor, real: Tensor, mask: Tensor) -> dict[str, flo
     return scores
 
 
+def score_foreground(harmonized: Tensor, real: Tensor, mask: Tensor) -> dict[str, float]:
+    """Score the foreground alone, as a region with a hard border: the pixels whose mask is above 127 of 255.
+
+    Args:
+        harmonized, real: RGB in [0, 1]. Shape (3, H, W).
+        mask: foreground weight in [0, 1]. Shape (1, H, W).
+
+    Returns:
+        fmse on the scale of 0 to 255; NaN where there is no such pixel.
+    """
+    inside = (mask > _HALF).to(harmonized.dtype)
+    return {"fmse": _foreground_mse(255 * harmonized, 255 * real, inside)}
+
+
 PROTOCOLS: dict[str, MetricProtocol] = {
     "hyoutube": MetricProtocol(
         "hyoutube",
@@ -205,6 +223,13 @@ PROTOCOLS: dict[str, MetricProtocol] = {
         ("mse", "fmse", "psnr", "fssim", "delta_e"),
         Size(256, 256),
         score_clean,
+    ),
+    "foreground": MetricProtocol(
+        "foreground",
+        "mean squared error over the pixels whose mask is above 127 of 255",
+        ("fmse",),
+        Size(256, 256),
+        score_foreground,
     ),
 }
 """The protocols by name."""

@@ -9,6 +9,7 @@ from chromacord.evaluation.charts import Point
 from chromacord.evaluation.literature import NUM_CLIPS, NUM_FRAMES
 from chromacord.evaluation.measuring import COMPOSITE
 from chromacord.evaluation.metrics import METRICS, PROTOCOLS, FrameMean, aggregate
+from chromacord.evaluation.ratios import ratio_table
 from chromacord.evaluation.records import Header, Record, Series
 from chromacord.evaluation.report import Scatter
 from chromacord.evaluation.tables import Column, Row, Table
@@ -73,9 +74,9 @@ class Summary:
         )
 
     def tables(self) -> tuple[Table, ...]:
-        """Return a table for each protocol, and one of temporal figures where there are any."""
+        """Return a table for each protocol, one of temporal figures and one of ratios, where there are any."""
         tables = [self._table(protocol) for protocol in self.header.protocols]
-        return (*tables, *self._temporal_table())
+        return (*tables, *self._temporal_table(), *self._ratio_table())
 
     def cost(self) -> dict[str, dict[str, float]]:
         """Return CPU ms a frame of each row: of the method, and of its figures."""
@@ -87,9 +88,14 @@ class Summary:
             for label in self.labels
         }
 
-    def by_clip(self, label: str) -> dict[str, float]:
-        """Return the mean fMSE of each clip, in the first protocol; NaN without foreground."""
-        protocol = self.header.protocols[0]
+    def by_clip(self, label: str, protocol: str | None = None) -> dict[str, float]:
+        """Return the mean fMSE of each clip; NaN without foreground.
+
+        Args:
+            label: of the row.
+            protocol: whose fMSE; None: the first protocol's.
+        """
+        protocol = protocol or self.header.protocols[0]
         return {clip: _mean(record.scores[protocol][SHOWN]) for clip, record in self._by_label[label].items()}
 
     def scatters(self) -> list[Scatter]:
@@ -159,6 +165,14 @@ class Summary:
         return [
             Table("temporal", f"{self.where}, temporal figures", columns, _rows(means, columns), notes=tuple(notes))
         ]
+
+    def _ratio_table(self) -> list[Table]:
+        methods = [label for label in self.labels if label != COMPOSITE]
+        if self.header.input != COMPOSITE or not methods:
+            return []
+        note = f"Mean fMSE of each item's frames, protocol {self.header.protocols[0]}."
+        errors = {label: self.by_clip(label) for label in methods}
+        return [ratio_table(self.where, self.by_clip(COMPOSITE), errors, note)]
 
 
 def _column(key: str, suffix: str = "") -> Column:

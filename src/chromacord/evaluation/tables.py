@@ -59,10 +59,19 @@ class Table:
     notes: tuple[str, ...] = ()
     """Lines below: what was skipped, where flow came from."""
 
-    def best(self, number: int) -> str | None:
-        """Return how the best value of a column is printed; None where nothing is to be chosen."""
+    grouped: bool = False
+    """Whether only rows of one label may be compared, as those of one data set."""
+
+    def best(self, number: int, label: str | None = None) -> str | None:
+        """Return how the best value of a column is printed; None where nothing is to be chosen.
+
+        Args:
+            number: of the column.
+            label: of the rows that are compared; None: all.
+        """
         column = self.columns[number]
-        values = [row.values[number] for row in self.rows if not row.is_reference]
+        rows = [row for row in self.rows if label in (None, row.label)]
+        values = [row.values[number] for row in rows if not row.is_reference]
         numbers = [value for value in values if isinstance(value, int | float) and not math.isnan(value)]
         if column.better is None or len(numbers) < 2:
             return None
@@ -101,13 +110,16 @@ def as_values(tables: Sequence[Table]) -> list[dict[str, object]]:
 
 def cells(table: Table) -> list[tuple[str, list[tuple[str, bool]]]]:
     """Return the rows as printed: the label, then text and whether it is the column's best."""
-    best = [table.best(number) for number in range(len(table.columns))]
+    groups = {row.label if table.grouped else None for row in table.rows}
+    best = {group: [table.best(number, group) for number in range(len(table.columns))] for group in groups}
     return [
         (
             row.label,
             [
                 (text := column.text(value), not row.is_reference and text == winner)
-                for column, value, winner in zip(table.columns, row.values, best, strict=True)
+                for column, value, winner in zip(
+                    table.columns, row.values, best[row.label if table.grouped else None], strict=True
+                )
             ],
         )
         for row in table.rows
@@ -119,7 +131,7 @@ def _markdown_table(table: Table) -> str:
         f"**{table.title}**",
         "",
         f"| {' | '.join([table.first, *(column.title for column in table.columns)])} |",
-        f"|---|{'---:|' * len(table.columns)}",
+        f"|---|{''.join(_rule(table, number) for number in range(len(table.columns)))}",
     ]
     for label, values in cells(table):
         marked = [f"**{text}**" if is_best else text for text, is_best in values]
@@ -127,6 +139,11 @@ def _markdown_table(table: Table) -> str:
     if table.notes:
         lines += ["", *(f"{note}  " for note in table.notes[:-1]), table.notes[-1]]
     return "\n".join(lines)
+
+
+def _rule(table: Table, number: int) -> str:
+    """Return what aligns a column: text to the left, figures to the right."""
+    return "---|" if table.rows and all(isinstance(row.values[number], str) for row in table.rows) else "---:|"
 
 
 def _latex_table(table: Table) -> str:
