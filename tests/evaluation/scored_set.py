@@ -62,6 +62,29 @@ def make_quality_footage(folder: Path) -> Path:
     return folder
 
 
+def make_pictures(folder: Path) -> Path:
+    """Write a picture with a square on pure green, its mask, and a dark background, for composites."""
+    mask = np.zeros((64, 96), np.uint8)
+    mask[20:40, 30:50] = 255
+    square = np.where(mask[..., None] > 0, np.array([200, 100, 50], np.uint8), np.array([0, 255, 0], np.uint8))
+    write(folder / "things" / "images" / "square.png", square[..., ::-1])
+    write(folder / "things" / "masks" / "square.png", mask)
+    write(folder / "place.png", np.full((80, 120, 3), 40, np.uint8))
+    return folder
+
+
+def write_list(path: Path, *lines: dict[str, str]) -> Path:
+    """Write a list of composites of `make_pictures`, each line as a square in the middle but for what is given."""
+    usual = {
+        **{"name": "one", "foreground": "things/images/square.png", "labels": "", "background": "place.png"},
+        **{"height": "0.5", "x": "0.5", "bottom": "0.75", "mismatch": "bright on dark"},
+        **{"foreground_licence": "CC0 1.0", "background_licence": "CC BY 4.0"},
+    }
+    rows = [usual.keys(), *((usual | line).values() for line in lines)]
+    path.write_text("".join(f"{','.join(row)}\n" for row in rows))
+    return path
+
+
 def copy_frames(dataset: Path, kind: str, predictions: Path, *, size: Size = SIZE) -> Path:
     """Write a kind of frames ("real", "images") as predictions."""
     for path in sorted(dataset.glob(f"*/{kind}/*.png")):

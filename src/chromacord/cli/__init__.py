@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from chromacord import __version__
-from chromacord.cli import bench, demo, evaluate, harmonize, info, methods, synthesize, train, weights
+from chromacord.cli import bench, compare, demo, evaluate, harmonize, info, methods, synthesize, train, weights
 from chromacord.cli.display import choose_display
 from chromacord.cli.job import BAD_INPUT, OK, terminate
 
@@ -32,6 +32,7 @@ app.command("methods")(methods.methods)
 app.command("info")(info.info)
 app.command("demo")(demo.demo)
 app.command("evaluate", epilog=RESUMABLE_EPILOG)(evaluate.evaluate)
+app.command("compare")(compare.compare)
 app.command("synthesize", epilog=RESUMABLE_EPILOG)(synthesize.synthesize)
 app.command("train", epilog=RESUMABLE_EPILOG)(train.train)
 app.add_typer(weights.app, name="weights")
