@@ -28,7 +28,7 @@ help:
 	@echo "make bench-methods  measure CPU time and memory of each method at 256x256, into benchmarks/results (minutes)"
 	@echo "make bench-flow     measure sources of optical flow on made pairs and on FOOTAGE, into benchmarks/results"
 	@echo "make bench-gpu      measure transform and blend of 4K frames on a GPU, into benchmarks/results"
-	@echo "make bench-quality  measure all methods on recoloured clips of FOOTAGE, into benchmarks/results (minutes)"
+	@echo "make bench-quality  measure all methods on mismatches of several kinds, of FOOTAGE, into benchmarks/results (hours)"
 	@echo "make clean          remove the virtual environment and the sample"
 
 demo: $(VENV)/.demo
@@ -91,13 +91,14 @@ EVALUATE = $(BIN)/chromacord evaluate --split dev --jobs $(WORKERS)
 QUALITY := davis-lut-dev davis-lut-dev-full davis-lut-dev-real davis-lut-dev-twice davis-lut-known-dev \
 	davis-lut-drift-dev-full
 
-# The data sets and runs that the table of quality shares with the tables of single runs lie in build.
+# `bench quality` makes data sets and runs that the tables of single runs share. Results are copied last: a file that
+# changes before makes the tree dirty, and so the code another one.
 # All of it goes on where it was stopped; figures of another commit are refused: remove build/*-run then.
 bench-quality: $(VENV)/.demo
 	@test -d "$(FOOTAGE)" || { echo "error: $(FOOTAGE): no such folder; name one with: make FOOTAGE=..." >&2; exit 2; }
 	mkdir -p build benchmarks/results
 	$(BIN)/chromacord bench quality --data $(FOOTAGE) --runs build --jobs $(WORKERS) \
-		--output benchmarks/results/quality.json >build/quality.log
+		--output build/quality.json >build/quality.log
 	$(SYNTHESIZE)/train.zip --per-clip 10 --frames 20 --output $(DEV)-known
 	$(EVALUATE) --data $(DEV) --method $(ALL) --protocol $(ALSO) --output build/davis-lut-dev-run
 	$(EVALUATE) --data $(DEV) --method $(LEARNED) --input real --output build/davis-lut-dev-real-run
@@ -106,6 +107,7 @@ bench-quality: $(VENV)/.demo
 	$(EVALUATE) --data $(DEV)-known --method $(LEARNED) --output build/davis-lut-known-dev-run
 	$(EVALUATE) --data $(DEV)-drift --method shotgrade,shotgrade:memory=0,shotgrade:per_frame=true --full \
 		--protocol $(ALSO) --output build/davis-lut-drift-dev-full-run
+	cp build/quality.json build/quality.md benchmarks/results
 	for name in $(QUALITY); do \
 		cp build/$$name-run/table.json benchmarks/results/$$name.json && \
 		cp build/$$name-run/table.md benchmarks/results/$$name.md || exit 2; \

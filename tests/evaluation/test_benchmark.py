@@ -6,6 +6,8 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -24,7 +26,7 @@ from chromacord.flow.dis import DISFlow
 from chromacord.methods import load_method
 from chromacord.methods.base import Method, Prediction, State, Window
 from chromacord.types import Progress, Size
-from tests.evaluation.scored_set import AREA, SIZE, copy_frames, make_set
+from tests.evaluation.scored_set import AREA, SIZE, copy_frames, make_set, write
 from tests.hyoutube_lookalike import make_lookalike
 
 OFFSETS = {"bright": 16, "dim": 4}
@@ -402,3 +404,22 @@ def test_clips_that_the_temporal_list_does_not_name_have_no_temporal_figures(tmp
     (now / "tl_task.txt").write_text(tasks[0])
     evaluate(replace(plan_of(now), next_frames=after), tmp_path / "run", num_strips=0)
     assert "Means over 1 pairs" in (tmp_path / "run" / "table.md").read_text()
+
+
+def test_what_is_left_of_the_error_by_hand(dataset: Path, tmp_path: Path) -> None:
+    """The clips are 16 and 4 levels off, squared 256 and 16; what others made is 8 and 6 levels off, 64 and 36."""
+    for clip, offset in (("bright", 8), ("dim", 6)):
+        for path in sorted((dataset / clip / "real").glob("*.png")):
+            mask = cv2.imread(str(dataset / clip / "masks" / path.name))
+            real = cv2.imread(str(path))
+            write(tmp_path / "theirs" / clip / path.name, np.where(mask > 0, real + np.uint8(offset), real))
+    plan = replace(plan_of(dataset, predictions=(tmp_path / "theirs",)), protocols=("foreground",))
+    found = figures(evaluate(plan, tmp_path / "run", num_strips=0), "ratio")["theirs"]
+    assert found == {
+        "composite": pytest.approx(136, rel=1e-5),
+        "result": pytest.approx(50, rel=1e-5),
+        "ratio": pytest.approx(100 / 272, rel=1e-5),
+        "median": pytest.approx((0.25 + 2.25) / 2, rel=1e-5),
+        "worse": 50,
+        "harm": None,
+    }

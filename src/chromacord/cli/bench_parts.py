@@ -123,7 +123,7 @@ def quality(
             jobs=jobs or len(os.sched_getaffinity(0)),
             command=shlex.join(["chromacord", *sys.argv[1:]]),
         )
-        summaries = measure_quality(setting)
+        summaries = measure_quality(setting, tell=tell)
         text = markdown(quality_tables(summaries, setting.methods))
         tell(text.rstrip())
         give(quality_report(summaries, setting), output)

@@ -22,7 +22,6 @@ from chromacord.evaluation.provenance import code_version, provenance
 from chromacord.evaluation.ratios import COLUMNS, RATIO_NOTE, compare_items
 from chromacord.evaluation.summary import Summary
 from chromacord.evaluation.tables import Column, Row, Table, as_values
-from chromacord.types import Progress
 
 PROTOCOL = "foreground"
 """Whose error the table shows."""
@@ -122,12 +121,12 @@ SETS: dict[str, QualitySet] = {
 """By name, in the order of the table."""
 
 
-def measure_quality(setting: Setting, *, progress: Callable[[Progress], object] | None = None) -> dict[str, Summary]:
+def measure_quality(setting: Setting, *, tell: Callable[[str], object] = lambda _: None) -> dict[str, Summary]:
     """Measure methods on sets. What the records in `setting.runs` hold already is not measured again.
 
     Args:
         setting: what, and where.
-        progress: called after each clip.
+        tell: called with a line for each set, before it is measured.
 
     Returns:
         What was measured, by set.
@@ -142,9 +141,10 @@ def measure_quality(setting: Setting, *, progress: Callable[[Progress], object] 
     make_folder(setting.runs)
     summaries = {}
     for name in setting.sets or tuple(SETS):
+        tell(f"{name}: {SETS[name].description}")
         plan = SETS[name].plan(setting)
         folder = setting.runs / f"{name}{'-full' if plan.full else ''}-run"
-        summaries[name] = evaluate(plan, folder, jobs=setting.jobs, command=setting.command, progress=progress)
+        summaries[name] = evaluate(plan, folder, jobs=setting.jobs, command=setting.command)
     return summaries
 
 
