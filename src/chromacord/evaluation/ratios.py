@@ -22,10 +22,8 @@ COLUMNS = (
 )
 """The columns of a table of ratios, in the order of `Ratios`."""
 
-RATIO_NOTE = (
-    "Ratio: the sum of the results' errors over the sum of the composites'. Harm: the error of what was not changed "
-    "and should stay as it is."
-)
+RATIO_NOTE = "Ratio: the sum of the results' errors over the sum of the composites'."
+HARM_NOTE = "Harm: the error of what was not changed and should stay as it is."
 
 
 class Ratios(NamedTuple):
@@ -95,7 +93,7 @@ def ratio_table(where: str, before: Mapping[str, float], after: Mapping[str, Map
     """
     found = {label: compare_items(before, errors) for label, errors in after.items()}
     rows = tuple(Row(label, tuple(ratios), label == "identity") for label, ratios in found.items())
-    notes = (f"{note} {RATIO_NOTE}", f"Means over {len(before)} items.")
+    notes = (f"{note} {RATIO_NOTE} {HARM_NOTE}", f"Means over {len(before)} items.")
     return Table("ratio", f"{where}, what is left of the error", COLUMNS, rows, notes=notes)
 
 
