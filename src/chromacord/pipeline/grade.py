@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Literal, get_args
 
 from chromacord.color.transforms import ColorTransform, Lut3d, blend, weighted_mean
-from chromacord.errors import InputError
+from chromacord.errors import InputError, NonFiniteError
 
 Consistency = Literal["shot", "smooth", "frame"]
 """How a grade may change inside a shot: not at all, slowly, or freely from frame to frame."""
@@ -22,6 +22,10 @@ enough to follow a change of light in the background."""
 LEAST_STEP = 1 / 4096
 """Between two keys a grade moves in equal steps, as many as there are frames, but none smaller than this in all of its
 parameters: a sixteenth of an 8-bit code, which nobody sees, while each new LUT costs 2 ms of CPU."""
+
+
+LARGEST = 1e9
+"""Of the numbers of a transform: far beyond any grade, and sums and products of two are far from float32's 3e38."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,17 @@ class Key:
 
     confidence: float | None = None
     """How far the method trusts it, in [0, 1]; None: the method cannot tell."""
+
+    def __post_init__(self) -> None:
+        """Refuse numbers that arithmetic in float32 would turn into infinity or NaN further on.
+
+        Raises:
+            NonFiniteError: says which.
+        """
+        if not (self.transform.parameters.abs() <= LARGEST).all():
+            raise NonFiniteError(f"the grade is not finite, or has numbers beyond {LARGEST:g}")
+        if not 0 <= self.weight <= LARGEST:
+            raise NonFiniteError(f"the weight must be a finite number of 0 or more, got {self.weight}")
 
 
 @dataclass(frozen=True)
