@@ -64,7 +64,7 @@ def read_file(path: Path, *, limit: int, remedy: str = CHECK, missing: str = "na
 def parse_errors(
     where: object,
     *own: type[Exception],
-    what: str = "",
+    said: str = "cannot be read",
     remedy: str = CHECK,
     kind: Kind = UnreadableFileError,
 ) -> Iterator[None]:
@@ -73,7 +73,7 @@ def parse_errors(
     Args:
         where: the file, or the place in it.
         own: what the parser's library raises besides Python's own errors.
-        what: the kind of file that it should be, for the message.
+        said: what is wrong with it, in general.
         remedy: what to do.
         kind: class of the error.
 
@@ -85,8 +85,7 @@ def parse_errors(
     except ChromacordError:
         raise
     except (*_DAMAGE, *own) as error:
-        said = f"cannot be read as {what}: " if what else ""
-        raise kind(f"{where}: {said}{reason_of(error)}; {remedy}") from error
+        raise kind(f"{where}: {said}: {reason_of(error)}; {remedy}") from error
 
 
 def reason_of(error: Exception) -> str:
@@ -121,7 +120,7 @@ def parse_json(
     Raises:
         InputError: of the class `kind`: it is no such JSON.
     """
-    with parse_errors(where, what="JSON", remedy=remedy, kind=kind):
+    with parse_errors(where, said="cannot be read as JSON", remedy=remedy, kind=kind):
         values = json.loads(content.decode("utf-8-sig"))
         if b"\\ud" in content or b"\\uD" in content:
             # Escapes may spell half of a surrogate pair, which no file and no terminal takes.
@@ -137,7 +136,7 @@ def parse_toml(
     Raises:
         InputError: of the class `kind`: it is no TOML, or none that a person would write.
     """
-    with parse_errors(where, what="TOML", remedy=remedy, kind=kind):
+    with parse_errors(where, said="cannot be read as TOML", remedy=remedy, kind=kind):
         if _DEEP_KEY.search(content):
             raise RecursionError
         return tomllib.loads(content.decode())

@@ -8,7 +8,7 @@ from fractions import Fraction
 from functools import cached_property
 from typing import Literal, get_args
 
-from chromacord.color.transforms import ColorTransform, Lut3d, blend, weighted_mean
+from chromacord.color.transforms import LARGEST, ColorTransform, Lut3d, blend, weighted_mean
 from chromacord.errors import InputError, NonFiniteError
 
 Consistency = Literal["shot", "smooth", "frame"]
@@ -22,10 +22,6 @@ enough to follow a change of light in the background."""
 LEAST_STEP = 1 / 4096
 """Between two keys a grade moves in equal steps, as many as there are frames, but none smaller than this in all of its
 parameters: a sixteenth of an 8-bit code, which nobody sees, while each new LUT costs 2 ms of CPU."""
-
-
-LARGEST = 1e9
-"""Of the numbers of a transform: far beyond any grade, and sums and products of two are far from float32's 3e38."""
 
 
 @dataclass(frozen=True)
