@@ -20,7 +20,7 @@ _LONGEST_REASON = 200
 _DEEP_KEY = re.compile(rb"""(?<![\w-])(?:(?:[\w-]+|"[^"\n]*"|'[^'\n]*')[ \t]*\.[ \t]*){50}""")
 """A dotted TOML key of more than 50 parts. `tomllib` takes time in the square of their number: 30,000 take minutes."""
 
-_DAMAGE = (ArithmeticError, EOFError, LookupError, MemoryError, RecursionError, ValueError)
+DAMAGE = (ArithmeticError, EOFError, LookupError, MemoryError, RecursionError, ValueError)
 """What parsers written in Python raise for content that nobody foresaw; ValueError includes UnicodeError."""
 
 _SHORT = reprlib.Repr()
@@ -84,7 +84,7 @@ def parse_errors(
         yield
     except ChromacordError:
         raise
-    except (*_DAMAGE, *own) as error:
+    except (*DAMAGE, *own) as error:
         raise kind(f"{where}: {said}: {reason_of(error)}; {remedy}") from error
 
 
