@@ -171,3 +171,28 @@ def test_what_is_no_data_set_is_refused(tmp_path: Path) -> None:
 def test_a_manifest_of_something_else_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "manifest.csv").write_text("name,price\nlamp,3\n")
     assert open_dataset(make_frames(tmp_path / "cat")).names == ("cat",)
+
+
+@pytest.mark.parametrize("place", [".", ".."], ids=["in the folder", "above it"])
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("path,kind\nstill\xe9,still\n".encode("latin-1"), "it is no UTF-8 text"),
+        ("path,kind\nc,still\n".encode("utf-16"), "it is no UTF-8 text"),
+        (b'path,kind\n"' + b"a" * 140_000 + b'",still\n', "field larger than field limit"),
+        (b"path,kind\nc,still\nc,video\n", "'c' stands there twice; take one row out"),
+    ],
+)
+def test_a_manifest_that_cannot_be_read_is_named(tmp_path: Path, place: str, content: bytes, said: str) -> None:
+    make_frames(tmp_path / "set/c")
+    (tmp_path / "set" / place / "manifest.csv").write_bytes(content)
+    with pytest.raises(InputError, match=f"manifest.csv: .*{said}"):
+        open_clips(tmp_path / "set")
+
+
+def test_a_folder_without_a_manifest_is_told_to_write_one(tmp_path: Path) -> None:
+    make_frames(tmp_path / "set/c")
+    with pytest.raises(
+        MissingFileError, match=r"no clips of use train in manifest.csv, and there is no manifest.csv: write"
+    ):
+        open_clips(tmp_path / "set", use="train")
