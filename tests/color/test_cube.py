@@ -160,6 +160,13 @@ def test_bytes_may_be_latin_1_or_utf_8_with_a_mark() -> None:
         (two_nodes("LUT_3D_SIZE 2\nDOMAIN_MAX 1 1\n"), "n line 2: expected three numbers"),
         (two_nodes("LUT_3D_SIZE 2\nDOMAIN_MAX 1 0 1\n"), "must lie below"),
         (two_nodes("LUT_3D_SIZE 2\nGIF89a\n"), "n line 2: unknown keyword 'GIF89a'"),
+        (two_nodes().replace("5.0 ", "1e39 "), "n line 7: '1e39' is not a finite number up to 1e+09"),
+        (two_nodes("LUT_3D_SIZE 2\nDOMAIN_MIN -3e38 0 0\n"), "n line 2: '-3e38' is not a finite number"),
+        (two_nodes("LUT_3D_SIZE 2\nDOMAIN_MAX 1e-50 1 1\n"), "must lie below"),
+        (two_nodes(f"LUT_3D_SIZE {'2' * 5000}\n"), "LUT_3D_SIZE must be one number from 2 to 129"),
+        ("A" * 100_000, "n line 1: is too long"),
+        ("A" * 9_000, "n line 1: unknown keyword 'AAA"),
+        ("\n" * 2_300_000, "has more than 2,246,689 lines"),
         ("", "no LUT_3D_SIZE"),
     ],
 )
@@ -168,3 +175,4 @@ def test_bad_files_are_refused_with_their_line(text: str, message: str) -> None:
         parse_cube(text, name="n")
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 200

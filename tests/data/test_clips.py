@@ -208,3 +208,28 @@ def test_frames_of_a_video_file_cannot_be_picked_and_none_is_no_number(tmp_path:
         open_dataset(tmp_path / "set").spread(2)
     with pytest.raises(InputError, match="must be 1 or more, got 0"):
         open_dataset(tmp_path / "set").spread(0)
+
+
+@pytest.mark.parametrize("place", [".", ".."], ids=["in the folder", "above it"])
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("path,kind\nstill\xe9,still\n".encode("latin-1"), "it is no UTF-8 text"),
+        ("path,kind\nc,still\n".encode("utf-16"), "it is no UTF-8 text"),
+        (b'path,kind\n"' + b"a" * 140_000 + b'",still\n', "field larger than field limit"),
+        (b"path,kind\nc,still\nc,video\n", "'c' stands there twice; take one row out"),
+    ],
+)
+def test_a_manifest_that_cannot_be_read_is_named(tmp_path: Path, place: str, content: bytes, said: str) -> None:
+    make_frames(tmp_path / "set/c")
+    (tmp_path / "set" / place / "manifest.csv").write_bytes(content)
+    with pytest.raises(InputError, match=f"manifest.csv: .*{said}"):
+        open_clips(tmp_path / "set")
+
+
+def test_a_folder_without_a_manifest_is_told_to_write_one(tmp_path: Path) -> None:
+    make_frames(tmp_path / "set/c")
+    with pytest.raises(
+        MissingFileError, match=r"no clips of use train in manifest.csv, and there is no manifest.csv: write"
+    ):
+        open_clips(tmp_path / "set", use="train")

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from chromacord.data import open_dataset
+from chromacord.data.files import MAX_LIST_BYTES
 from chromacord.data.hyoutube import neighbours, open_hyoutube, read_temporal_tasks
 from chromacord.errors import InputError, MissingFileError, UnreadableFileError
 from chromacord.types import Size
@@ -185,3 +186,44 @@ def test_lists_may_lie_in_another_folder(tmp_path: Path) -> None:
 def test_a_set_without_its_temporal_list_says_so(tmp_path: Path) -> None:
     with pytest.raises(MissingFileError, match=r"tl_task.txt: no such file"):
         read_temporal_tasks(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            "{line}\n{line}\n",
+            r"test_frames.txt line 2: stands there already, see .*test_frames.txt line 1; take one out",
+        ),
+        ("{line}\n./{line}\n", "line 2: stands there already"),
+        ("{line}\n{other}\n", r"line 2: frame 00000 of bb02/object_1 stands there already; take one out"),
+        (". . .\n", "line 1: a path names nothing"),
+        ("a b " + "c" * 256 + "\n", "line 1: no file can be called like this: 'a b ccc"),
+        ("a b " + "c/" * 3000 + "\n", "line 1: no file can be called like this"),
+        ("a b\0 c\n", "line 1: no file can be called like this"),
+    ],
+)
+def test_lines_that_cannot_be_meant_are_refused(tmp_path: Path, text: str, said: str) -> None:
+    folder = make_lookalike(tmp_path)
+    line = "real_videos/bb02/00000.jpg foreground_mask/bb02/object_1/00000.png {}/bb02/object_1/00000.jpg"
+    lines = {"line": line.format("synthetic_composite_videos"), "other": line.format("synthetic_composite_videos/.")}
+    lines["other"] = lines["other"].replace("object_1/00000.png", "object_2/00000.png")
+    (folder / "test_frames.txt").write_text(text.format(**lines))
+    with pytest.raises(InputError, match=said) as caught:
+        open_dataset(folder)
+    assert len(str(caught.value)) < 500
+
+
+def test_a_list_without_an_end_is_not_read(tmp_path: Path) -> None:
+    folder = make_lookalike(tmp_path)
+    with (folder / "test_frames.txt").open("wb") as file:
+        file.truncate(MAX_LIST_BYTES + 1)
+    with pytest.raises(UnreadableFileError, match=r"test_frames.txt: has more than"):
+        open_dataset(folder)
+
+
+def test_bytes_that_are_no_text_are_names_of_files_that_do_not_exist(tmp_path: Path) -> None:
+    folder = make_lookalike(tmp_path)
+    (folder / "test_frames.txt").write_bytes(b"real_videos/\xff foreground_mask/\xff synthetic_composite_videos/\xff\n")
+    with pytest.raises(MissingFileError, match="holds no masks"):
+        open_dataset(folder)

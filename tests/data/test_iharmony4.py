@@ -85,3 +85,20 @@ def test_a_name_of_another_form_is_refused_with_its_line(tmp_path: Path) -> None
 def test_a_subset_without_its_list_is_named(tmp_path: Path) -> None:
     with pytest.raises(MissingFileError, match=r"HAdobe5k_train.txt: no such file"):
         open_dataset(make_iharmony4(tmp_path), split="train")
+
+
+@pytest.mark.parametrize(
+    ("added", "said"),
+    [
+        (b"\xff\xfe\n", "is not called <picture>_<foreground>_<version>.jpg"),
+        (b"c_1_1" * 60 + b".jpg\n", "no file can be called like this"),
+        (None, "2 clips are called"),
+    ],
+)
+def test_lines_that_cannot_be_meant_are_refused(tmp_path: Path, added: bytes | None, said: str) -> None:
+    make_iharmony4(tmp_path)
+    path = tmp_path / "HCOCO/HCOCO_test.txt"
+    content = path.read_bytes()
+    path.write_bytes(content + b"\n" + (content if added is None else added))
+    with pytest.raises(InputError, match=said):
+        open_dataset(tmp_path)

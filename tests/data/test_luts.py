@@ -1,3 +1,4 @@
+import tracemalloc
 import zipfile
 from pathlib import Path
 
@@ -6,6 +7,7 @@ import torch
 
 from chromacord.color.cube import cube_text
 from chromacord.color.transforms import Lut3d, lattice
+from chromacord.data import luts
 from chromacord.data.luts import MAX_BYTES, read_cube, read_luts
 from chromacord.errors import InputError, MissingFileError, UnreadableFileError
 
@@ -67,7 +69,7 @@ def test_a_damaged_member_is_refused(tmp_path: Path) -> None:
 def test_places_without_luts_are_refused(tmp_path: Path) -> None:
     with pytest.raises(MissingFileError, match=r"holds no .cube files"):
         read_luts(tmp_path)
-    with pytest.raises(MissingFileError, match="nowhere: no such file or folder"):
+    with pytest.raises(MissingFileError, match=r"nowhere: no such file; name a .cube file, a .zip"):
         read_luts(tmp_path / "nowhere")
     with pytest.raises(MissingFileError, match=r"a.cube: no such file"):
         read_cube(tmp_path / "a.cube")
@@ -76,5 +78,82 @@ def test_places_without_luts_are_refused(tmp_path: Path) -> None:
 def test_a_huge_file_is_refused_before_it_is_read(tmp_path: Path) -> None:
     with (tmp_path / "a.cube").open("wb") as file:
         file.truncate(MAX_BYTES + 1)
-    with pytest.raises(InputError, match="has 200 MB"):
+    with pytest.raises(InputError, match=r"a.cube: has more than 209,715,200 bytes"):
         read_cube(tmp_path / "a.cube")
+
+
+def write_archive(path: Path, content: bytes = HALF.encode(), *, method: int = zipfile.ZIP_DEFLATED) -> bytearray:
+    with zipfile.ZipFile(path, "w", method) as archive:
+        archive.writestr("a.cube", content)
+    return bytearray(path.read_bytes())
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_compressions_that_unpack_without_limit_are_refused(tmp_path: Path, method: int) -> None:
+    write_archive(tmp_path / "luts.zip", method=method)
+    with pytest.raises(UnreadableFileError, match=r"luts.zip: is damaged, .*: 'a.cube' is not compressed by deflate"):
+        read_luts(tmp_path / "luts.zip")
+
+
+def test_damage_in_any_byte_of_an_archive_is_refused_or_does_no_harm(tmp_path: Path) -> None:
+    path, refused = tmp_path / "luts.zip", set()
+    content = write_archive(path)
+    for place in range(len(content)):
+        damaged = content.copy()
+        damaged[place] ^= 0xFF
+        path.write_bytes(damaged)
+        try:
+            read_luts(path)
+        except InputError as error:
+            refused.add(str(error).partition(" archive: ")[2][:12])
+    assert "Error -3 whi" in refused  # of zlib, which is no error of zipfile's
+
+
+def test_an_archive_that_unpacks_to_far_more_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "luts.zip"
+    write_archive(path, bytes(MAX_BYTES + 1))
+    assert path.stat().st_size < 300_000
+    with pytest.raises(InputError, match=r"luts.zip/a.cube: has 200 MB"):
+        read_luts(path)
+    monkeypatch.setattr(luts, "MAX_TOTAL", 2 * MAX_BYTES)
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in "abc":
+            archive.writestr(f"{name}.cube", bytes(MAX_BYTES))
+    with pytest.raises(InputError, match="unpacks to more than"):
+        read_luts(path)
+
+
+def test_a_member_unpacks_to_no_more_than_it_says(tmp_path: Path) -> None:
+    path = tmp_path / "luts.zip"
+    content = write_archive(path, bytes(MAX_BYTES))
+    stated = MAX_BYTES.to_bytes(4, "little")
+    assert content.count(stated) == 2
+    path.write_bytes(content.replace(stated, (100).to_bytes(4, "little")))
+    tracemalloc.start()
+    with pytest.raises(UnreadableFileError, match="Bad CRC"):
+        read_luts(path)
+    assert tracemalloc.get_traced_memory()[1] < MAX_BYTES / 10
+    tracemalloc.stop()
+
+
+def test_a_name_that_stands_twice_in_an_archive_is_refused(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "luts.zip", "w") as archive:
+        archive.writestr("a.cube", HALF)
+        with pytest.warns(UserWarning, match="Duplicate name"):
+            archive.writestr("a.cube", IDENTITY)
+    with pytest.raises(InputError, match=r"luts.zip: holds a.cube twice"):
+        read_luts(tmp_path / "luts.zip")
+
+
+def test_names_of_many_digits_are_sorted_too(tmp_path: Path) -> None:
+    names = [f"{'9' * 5000}.cube", f"1{'0' * 5000}.cube"]
+    with zipfile.ZipFile(tmp_path / "luts.zip", "w") as archive:
+        for name in reversed(names):
+            archive.writestr(name, HALF)
+    assert list(read_luts(tmp_path / "luts.zip")) == names
+
+
+@pytest.mark.parametrize("name", ["a" * 300, f"{'a' * 300}.zip", f"{'a' * 300}.cube"])
+def test_names_that_no_file_can_have_are_refused(name: str) -> None:
+    with pytest.raises(InputError, match=r"no such file or folder|File name too long"):
+        read_luts(Path(name))

@@ -148,3 +148,25 @@ def test_an_output_that_shares_files_with_an_input_is_refused(
         return
     with pytest.raises(OutputExistsError, match="also an input"):
         refuse_inputs(tmp_path / out, VIDEO, inputs=[tmp_path / source])
+
+
+@pytest.mark.parametrize("stray", [1002 + 1, 60_000_000, 99_999_999_999])
+def test_a_stray_number_is_no_gap_that_is_held(tmp_path: Path, stray: int) -> None:
+    for number in (1, stray):
+        (tmp_path / f"f.{number:04d}.png").touch()
+    with pytest.raises(
+        SequenceGapError, match=rf"f.{stray:04d}.png: {stray - 2} frames before it are missing, and up to 1000"
+    ):
+        find_images(tmp_path / "f.%04d.png", hold=True)
+
+
+def test_the_longest_gap_is_held(tmp_path: Path) -> None:
+    for number in (1, 1002):
+        (tmp_path / f"f.{number:04d}.png").touch()
+    assert len(find_images(tmp_path / "f.%04d.png", hold=True).paths) == 1002
+
+
+@pytest.mark.parametrize("digits", ["201", "99999999999"])
+def test_a_pattern_of_more_digits_than_a_name_has_is_refused(tmp_path: Path, digits: str) -> None:
+    with pytest.raises(InputError, match="a frame number has 200 digits at the most"):
+        find_images(tmp_path / f"f.%0{digits}d.png")

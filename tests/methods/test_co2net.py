@@ -218,7 +218,7 @@ def test_a_refinement_of_another_backbone_is_refused(tmp_path: Path) -> None:
         ),
         ({"weights": "issam.pth"}, r"issam.pth: does not fit Refinement \(missing: refine_block\.0\.weight"),
         ({"backbone_weights": "refine.pth"}, r"refine.pth: does not fit HarmonizationNetwork"),
-        ({"backbone_weights": "none.pth"}, r"none.pth: there is no such file"),
+        ({"backbone_weights": "none.pth"}, r"none.pth: no such file"),
         ({"weights": "own.safetensors"}, r"own.safetensors: does not fit CO2NetNetwork \(missing: backbone"),
         ({"hop": 0}, "hop must be 1 or more, got 0"),
         ({"working_side": 0}, "working_side must be 1 or more, got 0"),

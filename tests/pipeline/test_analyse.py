@@ -8,6 +8,7 @@ from tests.pipeline.scenes import Brighten, Shade, as_mask, describe, soft_disc
 from torch import Tensor
 
 from chromacord.color.transforms import AffineField, Lut3d
+from chromacord.errors import NonFiniteError
 from chromacord.methods.base import Method, Prediction, State, Window
 from chromacord.pipeline.analyse import analyse
 from chromacord.pipeline.look import working_size
@@ -114,3 +115,16 @@ def test_methods_of_any_size_get_the_pictures_shape() -> None:
     method.working_size = None
     assert working_size(method, INFO) == INFO.size
     assert working_size(method, replace(INFO, size=Size(1080, 1920))) == (90, 160)
+
+
+@pytest.mark.parametrize("offset", [float("nan"), float("inf"), 1e30])
+@pytest.mark.parametrize("fitted", [True, False])
+def test_a_grade_that_is_no_number_is_refused_with_its_frame(offset: float, fitted: bool) -> None:
+    class Broken(Brighten):
+        def forward(self, composite: Tensor, mask: Tensor, state: State = None) -> Prediction:
+            matrix = torch.eye(3).expand(composite.shape[1], 3, 3)
+            transform = AffineField.from_matrix(matrix, torch.full((composite.shape[1], 3), offset))
+            return Prediction(composite + offset, None if fitted else transform)
+
+    with pytest.raises(NonFiniteError, match=r"^frame 0: the grade is not finite, .*; the method's weights may be"):
+        analyse(iter(clip(2)), INFO, Broken(), name="b", consistency="smooth")

@@ -103,3 +103,37 @@ def test_frames_of_another_size_are_named() -> None:
     given = [*pairs(2), (np.zeros((10, 10, 3), np.uint8), np.zeros((10, 10), np.uint8))]
     with pytest.raises(MismatchError, match="frame 2"):
         list(cc.harmonize_frames(given, "mkl"))
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"method": "nope"}, "there is no method 'nope'"),
+        ({"strength": 2.0}, "strength must lie in 0..1"),
+        ({"consistency": "often"}, "consistency must be one of"),
+        *[
+            ({"rate": rate}, "rate must lie in 0.01..1000000")
+            for rate in (0, -5, np.nan, np.inf, 1e-9, 1e300, "25", True)
+        ],
+    ],
+)
+def test_arguments_are_refused_at_the_call_before_any_frame_is_asked_for(options: dict, said: str) -> None:
+    def never() -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        raise AssertionError
+        yield
+
+    with pytest.raises(InputError, match=said):
+        cc.harmonize_frames(never(), **({"method": "mkl"} | options))
+
+
+@pytest.mark.parametrize("other", ["uint16", "float32", "float64"])
+def test_frames_of_another_type_than_the_first_are_refused(other: str) -> None:
+    with pytest.raises(MismatchError, match=f"^frame 1: is of type {other}, the first frame of uint8; convert one"):
+        list(cc.harmonize_frames([pairs(1)[0], pairs(1, dtype=other)[0]], "mkl"))
+
+
+@pytest.mark.parametrize("shape", [(0, 0), (0, 8), (8, 0)])
+def test_pictures_without_pixels_are_refused(shape: tuple[int, int]) -> None:
+    pair = np.zeros((*shape, 3), np.uint8), np.zeros(shape, np.uint8)
+    with pytest.raises(InputError, match="has no pixels; give pictures"):
+        list(cc.harmonize_frames([pair], "mkl"))

@@ -8,7 +8,7 @@ import torch
 from chromacord.color.transforms import AffineField, Identity, Lut3d, lattice
 from chromacord.errors import GradeFileError, MissingFileError
 from chromacord.pipeline.grade import Grade, Key, Shot
-from chromacord.pipeline.grade_file import grade_text, read_grade
+from chromacord.pipeline.grade_file import MAX_BYTES, grade_text, read_grade
 
 
 def made_grade() -> Grade:
@@ -72,6 +72,21 @@ def test_affine_matrices_stand_as_three_rows_of_gains_and_an_offset() -> None:
         (lambda data: data["shots"][0].update(keys="none"), "shot 1"),
         (lambda data: data.update(rate="1/0"), "the head"),
         (lambda data: data.update(frames=float("inf")), "the head"),
+        (lambda data: data.update(frames=2.5), "expected a whole number from 0 on, got 2.5"),
+        (lambda data: data.update(frames=10**400), "the head: int too large"),
+        (lambda data: data.update(rate="1e999999999"), "rate must be frames a second above 0"),
+        (lambda data: data.update(rate=0), "rate must be frames a second above 0"),
+        (lambda data: data.update(rate="-25"), "rate must be frames a second above 0"),
+        (lambda data: data.update(method=7), "expected text, got 7"),
+        (lambda data: data.update(method="\ud800"), "half of a surrogate pair"),
+        (lambda data: data["shots"][0].update(start=-5), "shot 1: expected a whole number from 0 on, got -5"),
+        (lambda data: data["shots"][0].update(strength=True), "expected a number, got True"),
+        (lambda data: data["shots"][0]["keys"][0].update(weight=float("nan")), "the weight must be a finite number"),
+        (lambda data: data["shots"][0]["keys"][0].update(weight=-1), "the weight must be a finite number"),
+        (lambda data: data["shots"][0]["keys"][0].update(weight=1e308), "the weight must be a finite number"),
+        (lambda data: data["shots"][0]["keys"][0]["transform"]["matrices"][0][1].__setitem__(3, 3e38), "beyond 1e.09"),
+        (lambda data: data["shots"][0]["keys"][0]["transform"]["matrices"][0][1].__setitem__(3, 1e39), "beyond 1e.09"),
+        (lambda data: data["shots"][3]["keys"][0]["transform"].update(size=10**300), "expected a whole number"),
     ],
 )
 def test_a_broken_grade_is_refused_with_its_place(tmp_path: Path, edit, said: str) -> None:
@@ -91,3 +106,16 @@ def test_absent_and_unreadable_files_are_named(tmp_path: Path) -> None:
     (tmp_path / "text.json").write_text("not json")
     with pytest.raises(GradeFileError, match="JSON"):
         read_grade(tmp_path / "text.json")
+
+
+def test_files_that_ask_for_too_much_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(GradeFileError, match="is a device"):
+        read_grade(Path("/dev/zero"))
+    path = tmp_path / "deep.json"
+    path.write_text("[" * 200_000)
+    with pytest.raises(GradeFileError, match=r"deep.json: cannot be read as JSON: it is nested too deeply; write one"):
+        read_grade(path)
+    with path.open("wb") as file:
+        file.truncate(MAX_BYTES + 1)
+    with pytest.raises(GradeFileError, match=r"has more than 1,073,741,824 bytes"):
+        read_grade(path)

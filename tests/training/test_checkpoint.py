@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import nn
 
-from chromacord.errors import InputError, UnreadableFileError
-from chromacord.training.checkpoint import CHECKPOINT, Checkpoint, load_checkpoint, restore, save_checkpoint
+from chromacord.errors import InputError, OutputError, UnreadableFileError
+from chromacord.training.checkpoint import CHECKPOINT, Checkpoint, load_checkpoint, only_run, restore, save_checkpoint
 from chromacord.training.optimization import averaged, build_optimizer
 from chromacord.training.recipe import Recipe, Stage, as_values
 
@@ -212,14 +212,20 @@ def test_a_cosine_has_one_length_from_its_first_step(tmp_path: Path) -> None:
 def test_a_half_written_checkpoint_takes_the_place_of_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     saved(tmp_path, step=3)
 
-    def cut(values: object, path: Path) -> None:
-        path.write_bytes(b"half")
-        raise OSError("no space")
+    for error, said in (
+        (OSError(28, "No space left on device"), "No space left on device"),
+        (RuntimeError("[enforce fail at inline_container.cc:672] .\nunexpected pos 768"), "the disk may be full"),
+    ):
 
-    with monkeypatch.context() as patched:
-        patched.setattr(torch, "save", cut)
-        with pytest.raises(OSError, match="no space"):
-            saved(tmp_path, step=9)
+        def cut(values: object, path: Path, error: Exception = error) -> None:
+            path.write_bytes(b"half")
+            raise error
+
+        with monkeypatch.context() as patched:
+            patched.setattr(torch, "save", cut)
+            with pytest.raises(OutputError, match=f"checkpoint.pt: cannot be written: {said}; make room, and run"):
+                saved(tmp_path, step=9)
+    assert [path.name for path in tmp_path.iterdir()] == [CHECKPOINT]
     found = load_checkpoint(tmp_path, RECIPE, DATA)
     assert found is not None
     assert found.step == 3
@@ -244,3 +250,53 @@ def test_stages_that_have_not_begun_may_be_changed_and_added(tmp_path: Path) -> 
     saved(tmp_path)
     more = replace(RECIPE, stages=(*with_stage(1, learning_rate=0.5).stages, STAGE))
     assert load_checkpoint(tmp_path, more, DATA) is not None
+
+
+def test_two_runs_in_one_folder_are_refused(tmp_path: Path) -> None:
+    said = "another run is training there; wait for it, or choose another"
+    with only_run(tmp_path), pytest.raises(InputError, match=said), only_run(tmp_path):
+        pass
+    with only_run(tmp_path):
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"recipe": []},
+        {"recipe": {}},
+        {"recipe": {"stages": [{}]}},
+        {"stage": 2},
+        {"stage": -1},
+        {"step": -1},
+        {"step": 101},
+        {"step": 3.0},
+        {"step": True},
+        {"module": None},
+        {"optimizer": torch.zeros(3)},
+        {"num_processes": "1"},
+        {"more": 1},
+    ],
+    ids=str,
+)
+def test_values_that_no_run_wrote_are_refused(tmp_path: Path, changed: dict[str, object]) -> None:
+    checkpoint = saved(tmp_path)
+    values = {name: getattr(checkpoint, name) for name in Checkpoint.__dataclass_fields__}
+    torch.save(values | changed, tmp_path / CHECKPOINT)
+    with pytest.raises(InputError, match=r"checkpoint.pt: (is damaged, or of another version|was made with another)"):
+        load_checkpoint(tmp_path, RECIPE, DATA)
+
+
+def test_states_that_fit_nothing_are_refused_before_the_first_step(tmp_path: Path) -> None:
+    good = saved(tmp_path)
+    broken = [
+        replace(good, generator=torch.zeros(3)),
+        replace(good, optimizer={}),
+        replace(good, optimizer={**good.optimizer, "state": {0: {"exp_avg": torch.zeros(7)}}}),
+        replace(good, module={"weight": 3}),
+    ]
+    for checkpoint in broken:
+        other = Training(num_steps=0)
+        with pytest.raises(UnreadableFileError, match=r"checkpoint.pt: fits another version of the network"):
+            restore(checkpoint, tmp_path, module=other.module, average=other.average, optimizer=other.optimizer)

@@ -68,3 +68,14 @@ def test_tensorboard_shows_the_numbers_and_forgets_the_same_steps(tmp_path: Path
     with RunLog(tmp_path, step=3) as log:
         log.write("train", 4, {"loss": 9.0})
     assert scalars(tmp_path, "train/loss") == pytest.approx({1: 1, 2: 0.5, 3: 1 / 3, 4: 9})
+
+
+def test_lines_that_no_run_wrote_are_dropped(tmp_path: Path) -> None:
+    write_five(tmp_path)
+    with (tmp_path / LOG).open("ab") as file:
+        file.write(
+            b"\xff\n[1]\n3\n{}\n" + b'{"kind": "train", "step": "6"}\n{"kind": 3, "step": 6}\n' + b"[" * 100_000 + b"\n"
+        )
+    with RunLog(tmp_path, step=9) as log:
+        assert len(log.entries("train")) == 5
+    assert len(lines(tmp_path)) == 6

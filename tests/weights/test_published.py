@@ -2,14 +2,18 @@
 
 import os
 import random
+import resource
+import zipfile
 from collections import OrderedDict
 from pathlib import Path
 
 import pytest
 import torch
+from torch import nn
 
-from chromacord.errors import MissingFileError, UnreadableFileError
-from chromacord.weights.published import read_checkpoint
+from chromacord.errors import InputError, MissingFileError, UnreadableFileError
+from chromacord.weights import renamed
+from chromacord.weights.published import read_checkpoint, weights_of
 
 STATE = {"weight": torch.tensor([1.0, 2.0], dtype=torch.float16), "steps": torch.tensor(3)}
 
@@ -19,7 +23,7 @@ def test_tensors_are_found_bare_or_under_a_usual_name(tmp_path: Path, wrapped: d
     torch.save(wrapped, tmp_path / "a.pth")
     found = read_checkpoint(tmp_path / "a.pth")
     assert list(found) == ["weight", "steps"]
-    assert found["weight"].dtype == torch.float32
+    assert found["weight"].dtype == torch.float16
     assert found["weight"].tolist() == [1, 2]
     assert found["steps"].dtype == torch.int64
 
@@ -107,3 +111,41 @@ def test_a_file_that_is_damaged_anywhere_is_refused_in_one_line_or_read(tmp_path
             refused.append(str(error))
     assert len(refused) > 100
     assert not any("\n" in each for each in refused)
+
+
+def expanded(*shape: int) -> torch.Tensor:
+    """Return a tensor of one number that claims to be as large as wanted; a file holds it as it is."""
+    return torch.zeros(1, dtype=torch.float16).as_strided(shape, (0,) * len(shape))
+
+
+@pytest.mark.parametrize("shape", [(20_000, 50_000), (2_000_000, 5_000_000)])
+def test_a_small_file_takes_no_memory_that_its_shapes_claim(tmp_path: Path, shape: tuple[int, int]) -> None:
+    torch.save({"weight": expanded(*shape), "bias": torch.zeros(2)}, tmp_path / "a.pth")
+    assert (tmp_path / "a.pth").stat().st_size < 3000
+    module = nn.Linear(3, 2)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(InputError, match=rf"of another shape: weight \({shape[0]}, {shape[1]}\) for \(2, 3\)"):
+        weights_of(tmp_path / "a.pth", lambda state: renamed(state, module, {"weight": "weight", "bias": "bias"}))
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200_000
+
+
+def test_weights_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
+    torch.save(
+        {"weight": torch.full((2, 3), torch.nan, dtype=torch.float16), "bias": torch.zeros(2)}, tmp_path / "a.pth"
+    )
+    names = {"weight": "weight", "bias": "bias"}
+    with pytest.raises(InputError, match=r"a.pth: weight holds NaN or infinity"):
+        weights_of(tmp_path / "a.pth", lambda state: renamed(state, nn.Linear(3, 2), names))
+
+
+def test_an_archive_that_was_packed_is_refused_before_it_is_unpacked(tmp_path: Path) -> None:
+    torch.save({"weight": torch.zeros(1_000_000)}, tmp_path / "a.pth")
+    with (
+        zipfile.ZipFile(tmp_path / "a.pth") as whole,
+        zipfile.ZipFile(tmp_path / "b.pth", "w", zipfile.ZIP_DEFLATED) as packed,
+    ):
+        for name in whole.namelist():
+            packed.writestr(name, whole.read(name))
+    assert (tmp_path / "b.pth").stat().st_size < 10_000
+    with pytest.raises(UnreadableFileError, match=r"b.pth: unpacks to more than it has"):
+        read_checkpoint(tmp_path / "b.pth")

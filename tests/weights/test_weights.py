@@ -1,6 +1,7 @@
 """How weights are written, found, checked and given to a module; and that what is shipped is complete."""
 
 import hashlib
+import random
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +16,7 @@ from chromacord.errors import InputError, MissingFileError, OutputError, Unreada
 from chromacord.flow.spynet import SHIPPED, SPyNet
 from chromacord.methods import METHODS, list_cards, load_method
 from chromacord.training.recipe import read_recipe
-from chromacord.weights import Card, card, list_weights, load_into, save, state_dict
+from chromacord.weights import Card, card, fit_part, list_weights, load_into, packed, save, state_dict
 from chromacord.weights.cards import parse_card
 
 ROOT = Path(__file__).parent.parent.parent
@@ -201,7 +202,10 @@ def test_weights_of_no_method_say_how_they_are_used_and_are_listed_last(shipped:
         (lambda text: text.replace("{{ fmse = 1000.5, psnr = 30 }}", "{{}}"), r"'figures\[0\].values' is empty"),
         (lambda text: text.replace("[[data]]", "[[other]]"), "'data' is missing"),
         (lambda text: text.replace("{sha256}", "12ab"), "'sha256' must be 64 hexadecimal digits, got '12ab'"),
-        (lambda text: text + "=", "is no TOML that can be read"),
+        (lambda text: text + "=", "cannot be read as TOML: Invalid statement"),
+        (lambda text: text.replace("num_parameters = 14", f"num_parameters = {10**30}"), "'num_parameters' must be a"),
+        (lambda text: text.replace("psnr = 30", "psnr = nan"), r"'figures\[0\].values.psnr' must be .*, got nan"),
+        (lambda text: "a = " + 100_000 * "[", "nested too deeply"),
     ],
 )
 def test_a_card_that_cannot_be_used_is_refused_with_file_and_key(edit: Callable[[str], str], said: str) -> None:
@@ -253,7 +257,7 @@ def test_an_unknown_name_lists_the_names(shipped: Path) -> None:
 
 
 def test_files_that_are_absent_or_of_another_kind_are_named(shipped: Path, tmp_path: Path) -> None:
-    with pytest.raises(MissingFileError, match=r"own.safetensors: there is no such file"):
+    with pytest.raises(MissingFileError, match=r"own.safetensors: no such file; choose one of small"):
         state_dict(tmp_path / "own.safetensors")
     (tmp_path / "own.safetensors").write_bytes(b"no weights at all")
     with pytest.raises(UnreadableFileError, match=r"own.safetensors: cannot be read as safetensors") as refused:
@@ -343,3 +347,37 @@ def test_both_sets_of_the_default_method_are_shipped() -> None:
 def test_every_file_of_weights_has_a_card() -> None:
     files = {each.name.removesuffix(".safetensors") for each in weights.FOLDER.iterdir() if "safetensors" in each.name}
     assert files == set(list_weights())
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), 1e39])
+def test_weights_that_are_no_numbers_are_refused(tmp_path: Path, value: float) -> None:
+    state = {"weight": torch.tensor([[1.0, 0, 0], [0, value, 0]], dtype=torch.float64), "bias": torch.zeros(2)}
+    (tmp_path / "a.safetensors").write_bytes(safetensors.torch.save(state))
+    with pytest.raises(InputError, match=r"a.safetensors: weight holds NaN or infinity; the file is damaged"):
+        load_into(nn.Linear(3, 2), tmp_path / "a.safetensors")
+    parts = nn.ModuleDict({"layer": nn.Linear(3, 2), "other": nn.Linear(1, 1)})
+    with pytest.raises(InputError, match=r"^here: layer.weight holds NaN or infinity"):
+        fit_part(parts, {f"layer.{key}": tensor for key, tensor in state.items()}, source="here")
+
+
+def test_a_key_of_a_file_cannot_break_a_message(tmp_path: Path) -> None:
+    (tmp_path / "a.safetensors").write_bytes(safetensors.torch.save({"a\n" + "b" * 5000: torch.zeros(1)}))
+    with pytest.raises(InputError, match=r"unexpected: a\\nbbb") as caught:
+        load_into(nn.Linear(3, 2), tmp_path / "a.safetensors")
+    assert len(str(caught.value).splitlines()) == 1
+    assert len(str(caught.value)) < 400
+
+
+def test_a_damaged_file_of_weights_is_refused_or_read(tmp_path: Path) -> None:
+    path, chance = tmp_path / "a.safetensors", random.Random(0)
+    whole = packed({"weight": torch.ones(2, 3), "bias": torch.zeros(2), "steps": torch.tensor(3)})
+    refused = 0
+    for _ in range(300):
+        damaged = bytearray(whole)
+        damaged[chance.randrange(len(whole))] = chance.randrange(256)
+        path.write_bytes(damaged[: chance.choice([len(whole), chance.randrange(len(whole))])])
+        try:
+            state_dict(path)
+        except InputError:
+            refused += 1
+    assert 100 < refused < 300

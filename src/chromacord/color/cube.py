@@ -3,21 +3,28 @@
 Text in, text out; reading and writing files is the caller's. The table's order, red fastest, is that of `Lut3d`.
 """
 
-import math
-import re
+from array import array
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from io import StringIO
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from chromacord.color.transforms import Lut3d
+from chromacord.color.transforms import LARGEST, Lut3d
 from chromacord.errors import InputError
+from chromacord.parsing import shown
 
 SIZES = range(2, 130)
 """Nodes a side that are read and written. The specification goes to 256, grading tools stop at 129 and before."""
 
-_LINE_BREAK = re.compile("\r\n|\r|\n")  # str.splitlines would also break at control characters in Latin-1 titles
+_KEYWORDS = ("TITLE", "LUT_3D_SIZE", "DOMAIN_MIN", "DOMAIN_MAX", "LUT_3D_INPUT_RANGE")
+_MAX_LINES = SIZES[-1] ** 3 + 100_000
+_MAX_LENGTH = 10_000
+"""Characters of a line. Both bound what a small archive can unpack to."""
+
+_LEAST_DOMAIN = 1e-6
 
 _Row = tuple[float, float, float]
 
@@ -77,15 +84,22 @@ def parse_cube(content: str | bytes, *, name: str) -> Cube:
     Raises:
         InputError: it is no 3D .cube file; the line is named where there is one.
     """
-    text = content if isinstance(content, str) else _decode(content)
-    head: list[_Line] = []
-    table: list[_Line] = []
-    for number, line in enumerate(_LINE_BREAK.split(text), start=1):
-        words = line.split()
-        if words and not words[0].startswith("#"):
-            (table if _begins_number(words[0]) else head).append(_Line(number, words))
+    head: dict[str, _Line] = {}
+    table, last = array("f"), 0
+    for line in _lines(content if isinstance(content, str) else _decode(content), name):
+        if _begins_number(line.words[0]):
+            table.extend(_parse_row(line, line.words, name))
+            last = line.number
+        else:
+            head[_keyword(line, name)] = line
     title, size, low, high = _parse_head(head, name)
-    return Cube(_parse_table(table, size, name), title, low, high)
+    if len(table) != 3 * size**3:
+        raise InputError(
+            f"{name} has {len(table) // 3} rows of colours up to line {last}, but LUT_3D_SIZE {size} needs {size**3}; "
+            "the file is cut off or its size line is wrong"
+        )
+    values = torch.frombuffer(table, dtype=torch.float32).view(size**3, 3).T.reshape(1, 3, size, size, size)
+    return Cube(Lut3d(values.clone()), title, low, high)
 
 
 def _decode(content: bytes) -> str:
@@ -95,44 +109,59 @@ def _decode(content: bytes) -> str:
         return content.decode("latin-1")
 
 
+def _lines(text: str, name: str) -> Iterator[_Line]:
+    """Iterate over the lines that say something. No more of them are held than the caller keeps."""
+    # str.splitlines would also break at control characters in Latin-1 titles.
+    stream, number = StringIO(text, newline=None), 0
+    while line := stream.readline(_MAX_LENGTH + 1):
+        number += 1
+        if len(line) > _MAX_LENGTH or number > _MAX_LINES:
+            what = f"has more than {_MAX_LINES:,} lines" if number > _MAX_LINES else "is too long"
+            raise InputError(f"{name} line {number}: {what}; is this a .cube file?")
+        words = line.split()
+        if words and not words[0].startswith("#"):
+            yield _Line(number, words)
+
+
 def _begins_number(word: str) -> bool:
     """Tell a row of the table from a keyword; "nan" is taken for a number, so that it is refused as one."""
     return not word[0].isalpha() or word.lower() in ("nan", "inf", "infinity")
 
 
-def _parse_head(head: list[_Line], name: str) -> tuple[str, int, _Row, _Row]:
+def _keyword(line: _Line, name: str) -> str:
+    keyword = line.words[0]
+    if keyword.startswith("LUT_1D"):
+        raise InputError(f"{name} line {line.number}: this is a 1D LUT; a 3D LUT (LUT_3D_SIZE) is needed")
+    if keyword not in _KEYWORDS or (keyword == "LUT_3D_INPUT_RANGE" and len(line.words) != 3):
+        raise InputError(f"{name} line {line.number}: unknown keyword {shown(keyword)}; is this a .cube file?")
+    return keyword
+
+
+def _parse_head(head: Mapping[str, _Line], name: str) -> tuple[str, int, _Row, _Row]:
     """Return title, size and domain."""
-    title, size, low, high = "", 0, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
-    for line in head:
-        keyword = line.words[0]
-        if keyword == "TITLE":
-            title = " ".join(line.words[1:]).strip('"')
-        elif keyword == "LUT_3D_SIZE":
-            size = _parse_size(line, name)
-        elif keyword == "DOMAIN_MIN":
-            low = _parse_row(line, line.words[1:], name)
-        elif keyword == "DOMAIN_MAX":
-            high = _parse_row(line, line.words[1:], name)
-        elif keyword == "LUT_3D_INPUT_RANGE" and len(line.words) == 3:
-            bottom, top = (_parse_number(line, word, name) for word in line.words[1:])
-            low, high = (bottom, bottom, bottom), (top, top, top)
-        elif keyword.startswith("LUT_1D"):
-            raise InputError(f"{name} line {line.number}: this is a 1D LUT; a 3D LUT (LUT_3D_SIZE) is needed")
-        else:
-            raise InputError(f"{name} line {line.number}: unknown keyword {keyword!r}; is this a .cube file?")
+    low, high = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
+    title = " ".join(head["TITLE"].words[1:]).strip('"') if "TITLE" in head else ""
+    size = _parse_size(head["LUT_3D_SIZE"], name) if "LUT_3D_SIZE" in head else 0
+    if line := head.get("LUT_3D_INPUT_RANGE"):
+        bottom, top = (_parse_number(line, word, name) for word in line.words[1:])
+        low, high = (bottom, bottom, bottom), (top, top, top)
+    if line := head.get("DOMAIN_MIN"):
+        low = _parse_row(line, line.words[1:], name)
+    if line := head.get("DOMAIN_MAX"):
+        high = _parse_row(line, line.words[1:], name)
     if not size:
         raise InputError(f"{name} has no LUT_3D_SIZE line; a 3D .cube file is needed")
-    if any(bottom >= top for bottom, top in zip(low, high, strict=True)):
+    if any(top - bottom < _LEAST_DOMAIN for bottom, top in zip(low, high, strict=True)):
         raise InputError(f"{name}: DOMAIN_MIN {low} must lie below DOMAIN_MAX {high} in every channel")
     return title, size, low, high
 
 
 def _parse_size(line: _Line, name: str) -> int:
     word = line.words[1] if len(line.words) == 2 else ""
-    if not word.isdecimal() or int(word) not in SIZES:
+    if not word.isdecimal() or len(word) > 9 or int(word) not in SIZES:
         raise InputError(
             f"{name} line {line.number}: LUT_3D_SIZE must be one number from {SIZES[0]} to {SIZES[-1]}, "
-            f"got {' '.join(line.words[1:])!r}"
+            f"got {shown(' '.join(line.words[1:]))}"
         )
     return int(word)
 
@@ -141,32 +170,14 @@ def _parse_number(line: _Line, word: str, name: str) -> float:
     try:
         value = float(word)
     except ValueError:
-        value = math.nan
-    if not math.isfinite(value):
-        raise InputError(f"{name} line {line.number}: {word!r} is not a finite number")
+        value = LARGEST * 2
+    if not abs(value) <= LARGEST:
+        raise InputError(f"{name} line {line.number}: {shown(word)} is not a finite number up to {LARGEST:g}")
     return value
 
 
 def _parse_row(line: _Line, words: list[str], name: str) -> _Row:
     if len(words) != 3:
-        raise InputError(f"{name} line {line.number}: expected three numbers, got {' '.join(words)!r}")
+        raise InputError(f"{name} line {line.number}: expected three numbers, got {shown(' '.join(words))}")
     red, green, blue = (_parse_number(line, word, name) for word in words)
     return red, green, blue
-
-
-def _parse_table(table: list[_Line], size: int, name: str) -> Lut3d:
-    """Return the LUT; rows beyond the last one, or too few, are named with the line where they end."""
-    try:
-        rows = [tuple(map(float, line.words)) for line in table]
-    except ValueError:
-        rows = []
-    if not all(len(row) == 3 and math.isfinite(sum(row)) for row in rows) or len(rows) != len(table):
-        rows = [_parse_row(line, line.words, name) for line in table]  # slower; raises and names the line
-    if len(rows) != size**3:
-        last = table[-1].number if table else 0
-        raise InputError(
-            f"{name} has {len(rows)} rows of colours up to line {last}, but LUT_3D_SIZE {size} needs {size**3}; "
-            "the file is cut off or its size line is wrong"
-        )
-    values = torch.tensor(rows, dtype=torch.float32).T.reshape(1, 3, size, size, size)
-    return Lut3d(values.contiguous())

@@ -12,6 +12,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+LARGEST = 1e9
+"""Of the numbers of a transform: far beyond any grade, and sums and products of two are far from float32's 3e38."""
+
 
 @runtime_checkable
 class ColorTransform(Protocol):

@@ -9,6 +9,7 @@ it is for; a folder that it does not name is a video, unless it holds video file
 """
 
 import csv
+import io
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,12 +18,14 @@ from chromacord.data.files import ClipFiles, FileDataset, PictureFiles, VideoFil
 from chromacord.data.tensors import WORKING_SIZE
 from chromacord.errors import InputError, MissingFileError
 from chromacord.io.image_formats import IMAGE_SUFFIXES
+from chromacord.parsing import parse_errors, read_file, shown
 from chromacord.types import Size
 
 MANIFEST = "manifest.csv"
 VIDEO_SUFFIXES = (".mp4", ".mov", ".mkv", ".m4v", ".webm", ".avi", ".mxf")
 _PICTURE_SUFFIXES = (*IMAGE_SUFFIXES, ".webp")
 _MAX_DEPTH = 4
+_MAX_BYTES = 256 << 20
 
 
 @dataclass(frozen=True)
@@ -58,7 +61,8 @@ def open_clips(
 
     Raises:
         MissingFileError: there is no clip, or an image has no mask.
-        InputError: the manifest cannot be read.
+        UnreadableFileError: a manifest is damaged.
+        InputError: a manifest does not say what it is about, or says it twice.
     """
     entries = _read_manifests(folder)
     chosen = frozenset(labels)
@@ -71,6 +75,8 @@ def open_clips(
     if not clips:
         what = f" of use {use} in {MANIFEST}" if use is not None else ""
         what += f" of the licences {', '.join(sorted(licences))}" if licences is not None else ""
+        if what and not entries:
+            what += f", and there is no {MANIFEST}: write one, with the columns path, use and licence"
         raise MissingFileError(f"{folder}: holds no clips{what}: folders with images/ and masks/ are expected")
     return FileDataset(folder.absolute().name, clips, size=size)
 
@@ -101,20 +107,25 @@ def _read_manifests(folder: Path) -> dict[Path, Entry]:
 def _read_manifest(path: Path) -> dict[Path, Entry]:
     if not path.is_file():
         return {}
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        reader = csv.DictReader(file)
+    remedy = f"correct it, or move it away if it is not about clips: {MANIFEST} is read in and above their folder"
+    content = read_file(path, limit=_MAX_BYTES, remedy=remedy)
+    with parse_errors(path, csv.Error, said="cannot be read as CSV in UTF-8", remedy=remedy):
+        reader = csv.DictReader(io.StringIO(content.decode("utf-8-sig"), newline=""))
         if "path" not in (reader.fieldnames or ()):
             # A manifest of something else.
             return {}
         rows = list(reader)
     if any(not row.get("path") for row in rows):
         raise InputError(f"{path}: a row has no path; fill it in or take the row out")
-    return {
-        path.parent / row["path"]: Entry(
+    entries: dict[Path, Entry] = {}
+    for row in rows:
+        place = path.parent / row["path"]
+        if place in entries:
+            raise InputError(f"{path}: {shown(row['path'])} stands there twice; take one row out")
+        entries[place] = Entry(
             row.get("kind") == "still", row.get("mask") == "labels", row.get("use") or "", row.get("licence") or ""
         )
-        for row in rows
-    }
+    return entries
 
 
 def _clips_in(

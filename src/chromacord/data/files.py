@@ -21,9 +21,16 @@ from chromacord.errors import ChromacordWarning, InputError, MismatchError, Miss
 from chromacord.io import FrameSource, open_source
 from chromacord.io.mattes import MatteReader
 from chromacord.io.stills import Codes, RgbReader, read_matte, read_rgb
+from chromacord.parsing import read_file, shown
 from chromacord.types import Frame, Size
 
 Item = TypeVar("Item")
+
+MAX_LIST_BYTES = 256 << 20
+"""Of a list of files that is read: a million lines of three paths."""
+
+_LONGEST_LINE = 4096
+_LONGEST_NAME = 255
 
 LISTED = 10
 """How many absent files a message names before it only counts."""
@@ -284,6 +291,20 @@ class FileDataset:
 
 def _picked(values: Sequence[Item], indices: Sequence[int]) -> tuple[Item, ...]:
     return tuple(values[index] for index in indices)
+
+
+def read_lines(path: Path) -> Iterator[str]:
+    """Iterate over the lines of a list of files. Names of other encodings than UTF-8 come with replacement characters.
+
+    Raises:
+        InputError: it cannot be read, or a line names what no file is called.
+    """
+    text = read_file(path, limit=MAX_LIST_BYTES).decode("utf-8-sig", errors="replace")
+    for number, line in enumerate(text.splitlines(), start=1):
+        parts = line.replace("\\", "/").replace("/", " ").split()
+        if len(line) > _LONGEST_LINE or "\0" in line or any(len(part.encode()) > _LONGEST_NAME for part in parts):
+            raise InputError(f"{path} line {number}: no file can be called like this: {shown(line)}")
+        yield line
 
 
 def check_files(clips: Sequence[ClipFiles], *, where: str) -> None:

@@ -16,7 +16,7 @@ from itertools import pairwise
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from chromacord.data.files import FileDataset, PictureFiles, check_files
+from chromacord.data.files import FileDataset, PictureFiles, check_files, read_lines
 from chromacord.data.tensors import WORKING_SIZE
 from chromacord.errors import InputError, MissingFileError
 from chromacord.io.image_formats import is_image_name
@@ -200,20 +200,23 @@ def _letters(name: str) -> str:
 
 
 def _read_list(path: Path) -> list[_Line]:
-    text = path.read_text(encoding="utf-8-sig", errors="replace")
-    lines = []
-    for number, line in enumerate(text.splitlines(), start=1):
+    lines: dict[tuple[PurePosixPath, ...], _Line] = {}
+    for number, line in enumerate(read_lines(path), start=1):
         words = line.replace("\\", "/").split()
         if not words:
             continue
         origin = f"{path} line {number}"
         if len(words) != 3:
             raise InputError(f"{origin}: has {len(words)} paths; three are expected: real, mask and composite")
-        paths = [PurePosixPath(word) for word in words]
+        paths = tuple(map(PurePosixPath, words))
         if any(each.is_absolute() or ".." in each.parts for each in paths):
             raise InputError(f"{origin}: a path leads out of the data set; give it relative to the data set's folder")
-        lines.append(_Line(origin, *paths))
-    return lines
+        if not all(each.parts for each in paths):
+            raise InputError(f"{origin}: a path names nothing; three are expected: real, mask and composite")
+        if paths in lines:
+            raise InputError(f"{origin}: stands there already, see {lines[paths].origin}; take one out")
+        lines[paths] = _Line(origin, *paths)
+    return list(lines.values())
 
 
 def _clips(folders: _Folders, lines: Iterable[_Line]) -> list[PictureFiles]:
@@ -246,6 +249,9 @@ def _frames_of_pair(folders: _Folders, line: _Line) -> list[_Line]:
 def _clip(folders: _Folders, composite: PurePosixPath, lines: Sequence[_Line]) -> PictureFiles:
     name = _clip_name(composite)
     frames = tuple(line.composite.stem for line in lines)
+    if len(set(frames)) < len(frames):
+        place = next(place for place, frame in enumerate(frames) if frame in frames[:place])
+        raise InputError(f"{lines[place].origin}: frame {frames[place]} of {name} stands there already; take one out")
     return PictureFiles(
         name=name,
         frames=frames,

@@ -9,7 +9,7 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from chromacord.data.files import FileDataset, PictureFiles, check_files
+from chromacord.data.files import FileDataset, PictureFiles, check_files, read_lines
 from chromacord.data.tensors import WORKING_SIZE
 from chromacord.errors import InputError, MissingFileError
 from chromacord.types import Size
@@ -61,7 +61,7 @@ def _subset_clips(place: Path, split: str) -> Iterator[PictureFiles]:
     path = place / f"{place.name}_{split}.txt"
     if not path.is_file():
         raise MissingFileError(f"{path}: no such file; it lists the {split} pictures")
-    for number, line in enumerate(path.read_text(encoding="utf-8-sig").splitlines(), start=1):
+    for number, line in enumerate(read_lines(path), start=1):
         # Some copies of the lists give the path, not only the name.
         composite = line.strip().replace("\\", "/").rpartition("/")[2]
         if composite:

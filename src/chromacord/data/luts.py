@@ -1,16 +1,28 @@
 """LUT files: a folder of .cube files, a zip archive of them, or one."""
 
+import os
 import re
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
 from chromacord.color.cube import Cube, parse_cube
-from chromacord.errors import InputError, MissingFileError, UnreadableFileError
+from chromacord.errors import InputError, MissingFileError
+from chromacord.parsing import parse_errors, read_file, shown
 
 SUFFIX = ".cube"
 MAX_BYTES = 200 << 20
 """Of one file, unpacked: a table of 129 nodes a side with long numbers has some 100 MB."""
+
+MAX_TOTAL = 4 << 30
+"""Of all files of an archive, unpacked: a few kB can hold it."""
+
+_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+"""Compressions of members that are unpacked; of others `zipfile` cannot limit how much comes out at once."""
+
+_REFUSED = (zipfile.BadZipFile, RuntimeError, NotImplementedError, OSError, zlib.error)
+"""What `zipfile` raises: damage, a password (RuntimeError), a version that it does not know (NotImplementedError)."""
 
 
 def read_luts(path: Path) -> dict[str, Cube]:
@@ -27,7 +39,11 @@ def read_luts(path: Path) -> dict[str, Cube]:
         UnreadableFileError: the archive is damaged.
         InputError: a file is no 3D .cube file; names it, and its line.
     """
-    luts = {name: parse_cube(content, name=f"{path}/{name}") for name, content in _contents(path)}
+    luts: dict[str, Cube] = {}
+    for name, content in _contents(path):
+        if name in luts:
+            raise InputError(f"{path}: holds {name} twice; leave one out")
+        luts[name] = parse_cube(content, name=f"{path}/{name}")
     if not luts:
         raise MissingFileError(f"{path}: holds no {SUFFIX} files")
     return {name: luts[name] for name in sorted(luts, key=_natural)}
@@ -40,37 +56,39 @@ def read_cube(path: Path) -> Cube:
         MissingFileError: there is no such file.
         InputError: it is no 3D .cube file; names the line.
     """
-    if not path.is_file():
-        raise MissingFileError(f"{path}: no such file")
-    _check_length(path.stat().st_size, str(path))
-    return parse_cube(path.read_bytes(), name=str(path))
+    return parse_cube(_read(path), name=str(path))
 
 
 def _contents(path: Path) -> Iterator[tuple[str, bytes]]:
-    if path.is_dir():
+    if os.path.isdir(path):  # noqa: PTH112 - of a name that is too long Path.is_dir raises
         for file in path.rglob("*"):
             if _is_lut(file.relative_to(path).as_posix()) and file.is_file():
-                _check_length(file.stat().st_size, str(file))
-                yield file.relative_to(path).as_posix(), file.read_bytes()
-    elif not path.is_file():
-        raise MissingFileError(f"{path}: no such file or folder")
+                yield file.relative_to(path).as_posix(), _read(file)
     elif path.suffix.lower() == ".zip":
         yield from _unpacked(path)
     else:
-        _check_length(path.stat().st_size, str(path))
-        yield path.name, path.read_bytes()
+        yield path.name, _read(path)
+
+
+def _read(path: Path) -> bytes:
+    return read_file(path, limit=MAX_BYTES, missing="name a .cube file, a .zip archive or a folder of them")
 
 
 def _unpacked(path: Path) -> Iterator[tuple[str, bytes]]:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            for member in archive.infolist():
-                if _is_lut(member.filename):
-                    _check_length(member.file_size, f"{path}/{member.filename}")
-                    yield member.filename, archive.read(member)
-    # What zipfile raises: damage, a password (RuntimeError), a compression that it does not know (NotImplementedError).
-    except (zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError) as error:
-        raise UnreadableFileError(f"{path}: is damaged, encrypted or no zip archive ({error})") from error
+    if not os.path.isfile(path):  # noqa: PTH113
+        raise MissingFileError(f"{path}: no such file or folder; name an archive that exists")
+    said = "is damaged, encrypted or no zip archive"
+    with parse_errors(path, *_REFUSED, said=said, remedy="make it anew"), zipfile.ZipFile(path) as archive:
+        members = [member for member in archive.infolist() if _is_lut(member.filename)]
+        if sum(member.file_size for member in members) > MAX_TOTAL:
+            raise InputError(f"{path}: unpacks to more than {MAX_TOTAL >> 30} GB; leave LUTs out")
+        for member in members:
+            if member.compress_type not in _METHODS:
+                raise zipfile.BadZipFile(f"{shown(member.filename)} is not compressed by deflate")
+            _check_length(member.file_size, f"{path}/{member.filename}")
+            with archive.open(member) as file:
+                # ZipFile.read would unpack all that is there, whatever the member says of its size.
+                yield member.filename, file.read(member.file_size + 1)
 
 
 def _is_lut(name: str) -> bool:
@@ -85,5 +103,7 @@ def _check_length(length: int, name: str) -> None:
         )
 
 
-def _natural(name: str) -> list[tuple[str, int]]:
-    return [(text, int(digits or 0)) for text, digits in re.findall(r"(\D*)(\d*)", name)]
+def _natural(name: str) -> list[tuple[str, int, str]]:
+    """Return a key that sorts numbers in names by their value, however long they are."""
+    parts = ((text, digits.lstrip("0")) for text, digits in re.findall(r"(\D*)(\d*)", name))
+    return [(text, len(digits), digits) for text, digits in parts]

@@ -174,7 +174,7 @@ def _prepare(folder: Path, manifest: str) -> None:
     """Make the folder, or see that it holds the same data set, perhaps unfinished."""
     path = folder / MANIFEST
     if path.is_file():
-        if path.read_text(encoding="utf-8") != manifest:
+        if path.read_bytes() != manifest.encode():
             raise OutputExistsError(
                 f"{folder}: holds a data set made from other clips or LUTs, or with other options (see {MANIFEST}); "
                 "choose another folder"

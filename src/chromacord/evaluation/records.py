@@ -5,17 +5,24 @@ The first line says of what: data set, protocols, size. Whoever adds lines must 
 
 import fcntl
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
+from math import isfinite
 from pathlib import Path
 from typing import IO, Any
 
-from chromacord.errors import InputError, UnreadableFileError
+from chromacord.errors import InputError, NonFiniteError
+from chromacord.evaluation.metrics import PROTOCOLS
+from chromacord.evaluation.temporal import FLOW_SOURCES, TEMPORAL_METRICS
 from chromacord.io.staging import output_errors
+from chromacord.parsing import parse_errors, parse_json, read_file, shown
 
 Series = tuple[float | None, ...]
 """A figure of each frame, or of each pair of frames; None where it has no meaning, as without foreground."""
+
+_MAX_BYTES = 4 << 30
+_END = 2**31
 
 _RULE = "one folder holds one measurement: name another with -o, or remove this one"
 
@@ -115,12 +122,20 @@ class RecordFile:
         """Write a record at once, unless its clip and method are there already.
 
         Raises:
+            NonFiniteError: a figure is infinite.
             OutputError: the disk is full, or the file cannot be written for another reason.
         """
         key = (record.clip, record.method)
         if key not in self._records:
+            try:
+                line = json.dumps(asdict(record), allow_nan=False)
+            except ValueError as error:
+                raise NonFiniteError(
+                    f"{record.clip}, {record.method}: a figure is infinite; the method's weights may be damaged or "
+                    "unfit: leave it out, or give it others"
+                ) from error
             with output_errors(self._path):
-                self._file.write(json.dumps(asdict(record), allow_nan=False) + "\n")
+                self._file.write(line + "\n")
                 self._file.flush()
             self._records[key] = record
 
@@ -177,44 +192,80 @@ def read_records(path: Path) -> tuple[Header, list[Record]]:
 
 
 def _cut_off_partial_line(path: Path) -> None:
-    whole = path.read_bytes()
+    whole = read_file(path, limit=_MAX_BYTES, remedy=_RULE)
     if whole and not whole.endswith(b"\n"):
         with path.open("r+b") as file:
             file.truncate(whole.rfind(b"\n") + 1)
 
 
 def _read(path: Path) -> tuple[Header, list[Record]] | None:
-    lines = path.read_text(encoding="utf-8").split("\n")[:-1]
+    lines = read_file(path, limit=_MAX_BYTES, remedy=_RULE).split(b"\n")[:-1]
     if not lines:
         return None
-    header = _parse(path, 1, lines[0], lambda values: _header(values["header"]))
-    return header, [_parse(path, number, line, _record) for number, line in enumerate(lines[1:], start=2)]
+    header: Header = _parse(path, 1, lines[0], lambda values: _header(values["header"]))
+    return header, [
+        _parse(path, number, line, lambda values: _record(values, header)) for number, line in enumerate(lines[1:], 2)
+    ]
 
 
-def _parse(path: Path, number: int, line: str, build: Any) -> Any:
-    try:
-        return build(json.loads(line))
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise UnreadableFileError(
-            f"{path}:{number}: is no record ({type(error).__name__}); remove the line, or the file"
-        ) from error
+def _parse(path: Path, number: int, line: bytes, build: Callable[[Any], Any]) -> Any:
+    where, remedy = f"{path}:{number}", "remove the line, or the file"
+    values = parse_json(line, where=where, remedy=remedy)
+    with parse_errors(where, TypeError, AttributeError, said="is no record", remedy=remedy):
+        return build(values)
 
 
 def _header(values: dict[str, Any]) -> Header:
     size = values["size"]
-    return Header(
+    header = Header(
         **{**values, "protocols": tuple(values["protocols"]), "size": None if size is None else (size[0], size[1])}
     )
+    _check_texts(header.dataset, header.fingerprint, header.version, header.input, header.next_frames or "")
+    _check_counts(header.num_clips, header.passes, *(header.size or ()))
+    if unknown := [name for name in (*header.protocols, header.flow) if name not in (*PROTOCOLS, *FLOW_SOURCES)]:
+        raise ValueError(f"there is no protocol or flow {shown(unknown[0])}")
+    return header
 
 
-def _record(values: dict[str, Any]) -> Record:
-    scores = {
-        protocol: {name: tuple(series) for name, series in by_name.items()}
-        for protocol, by_name in values["scores"].items()
-    }
-    temporal = {name: tuple(series) for name, series in values["temporal"].items()}
-    change = tuple(tuple(series) for series in values.get("change_by_pass", ()))
-    return Record(**{**values, "scores": scores, "temporal": temporal, "change_by_pass": change})
+def _record(values: dict[str, Any], header: Header) -> Record:
+    scores = {protocol: _by_figure(by_name) for protocol, by_name in values["scores"].items()}
+    temporal = _by_figure(values["temporal"])
+    change = tuple(_series(series) for series in values.get("change_by_pass", ()))
+    record = Record(**{**values, "scores": scores, "temporal": temporal, "change_by_pass": change})
+    _check_texts(record.clip, record.method, record.predictions or "")
+    _check_counts(record.num_frames)
+    _series([record.method_seconds, record.score_seconds])
+    if scores.keys() != set(header.protocols):
+        raise ValueError(f"it has figures of {shown(list(scores))}, not of {shown(list(header.protocols))}")
+    for protocol, by_name in scores.items():
+        if missing := [name for name in PROTOCOLS[protocol].metrics if len(by_name.get(name, ())) != record.num_frames]:
+            raise ValueError(f"{protocol} {missing[0]} is no list of {record.num_frames} figures")
+    if temporal and temporal.keys() != set(TEMPORAL_METRICS):
+        raise ValueError(f"it has temporal figures {shown(list(temporal))}, not {shown(TEMPORAL_METRICS)}")
+    return record
+
+
+def _by_figure(values: dict[str, Any]) -> dict[str, Series]:
+    return {name: _series(series) for name, series in values.items()}
+
+
+def _series(values: Any) -> Series:
+    for value in values:
+        if value is not None and (isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value)):
+            raise ValueError(f"{shown(value)} is no figure")
+    return tuple(values)
+
+
+def _check_texts(*values: object) -> None:
+    for value in values:
+        if not isinstance(value, str):
+            raise ValueError(f"{shown(value)} is no text")
+
+
+def _check_counts(*values: object) -> None:
+    for value in values:
+        if type(value) is not int or not 0 < value < _END:
+            raise ValueError(f"{shown(value)} counts nothing")
 
 
 def _check_same(path: Path, found: Header, wanted: Header) -> None:

@@ -15,6 +15,12 @@ _PLACEHOLDER = re.compile(r"(?<!%)(?:%%)*(?P<printf>%(?:0(?P<digits>\d+))?d)|(?P
 _LAST_NUMBER = re.compile(r"(?P<prefix>.*?)(?P<number>\d+)(?P<suffix>\D*)", re.DOTALL)
 
 
+_MAX_DIGITS = 200
+
+MAX_HELD = 1000
+"""Missing frames in a row that can be held: 40 seconds. A stray number would stand for millions."""
+
+
 @dataclass(frozen=True)
 class Pattern:
     """The names of one sequence: `prefix`, a number of at least `digits` digits, `suffix`."""
@@ -25,6 +31,15 @@ class Pattern:
     """Numbers are filled up with zeros to this many digits; 1: not filled up. 0: a still, without a number."""
 
     suffix: str
+
+    def __post_init__(self) -> None:
+        """Refuse numbers that are longer than a file's name can be.
+
+        Raises:
+            InputError: says so.
+        """
+        if self.digits > _MAX_DIGITS:
+            raise InputError(f"{self.folder}: a frame number has {_MAX_DIGITS} digits at the most; write fewer")
 
     def name(self, number: int) -> str:
         """Return the file name of a frame."""
@@ -94,7 +109,7 @@ def find_images(path: Path, *, hold: bool = False) -> ImageFiles:
 
     Raises:
         MissingFileError: there is no such file or folder, or no image in it.
-        SequenceGapError: numbers are missing.
+        SequenceGapError: numbers are missing, with `hold` more than `MAX_HELD` in a row.
         InputError: the folder holds more than one sequence (lists them).
     """
     if path.is_dir():
@@ -191,7 +206,7 @@ def _parse_name(folder: Path, name: str) -> Pattern | None:
     if match["marks"]:
         return Pattern(folder, name[: match.start()], len(match["marks"]), name[match.end() :])
     before, after = (part.replace("%%", "%") for part in (name[: match.start("printf")], name[match.end("printf") :]))
-    return Pattern(folder, before, int(match["digits"] or 1), after)
+    return Pattern(folder, before, int((match["digits"] or "1")[:9]), after)
 
 
 def _fillings(numbers: list[str]) -> set[int]:
@@ -226,6 +241,11 @@ def _collect(pattern: Pattern, *, hold: bool) -> ImageFiles:
         raise SequenceGapError(_describe_gap(pattern, numbers, num_missing))
     paths = [pattern.path(first)]
     for previous, number in itertools.pairwise(numbers):
+        if number - previous - 1 > MAX_HELD:
+            raise SequenceGapError(
+                f"{pattern.path(number)}: {number - previous - 1} frames before it are missing, and up to {MAX_HELD} "
+                "are held; move the file away if it is not of this sequence"
+            )
         paths += [pattern.path(previous)] * (number - previous - 1) + [pattern.path(number)]
     return ImageFiles(pattern, first, tuple(paths))
 

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from chromacord.color.fitting import fit_affine_field, fit_gains, fit_lut3d
 from chromacord.color.transforms import ColorTransform
+from chromacord.errors import NonFiniteError
 from chromacord.io.memory import return_freed_memory
 from chromacord.methods.base import Method, State
 from chromacord.pipeline.device import CPU, full_precision
@@ -178,9 +179,12 @@ def _decide_window(
     keys = []
     for number, item in enumerate(window.hop):
         one = transform.with_parameters(transform.parameters[number : number + 1].to(CPU, copy=True))
-        if prediction.confidence is None:
-            keys.append(Key(item.index, item.weight, one))
-        else:
-            confidence = float(prediction.confidence[number])
-            keys.append(Key(item.index, item.weight * confidence, one, confidence))
+        confidence = None if prediction.confidence is None else float(prediction.confidence[number])
+        try:
+            keys.append(Key(item.index, item.weight * (1 if confidence is None else confidence), one, confidence))
+        except NonFiniteError as error:
+            raise NonFiniteError(
+                f"frame {item.index}: {error}; the method's weights may be damaged or unfit: give it others, or choose "
+                "another method"
+            ) from error
     return keys, prediction.state

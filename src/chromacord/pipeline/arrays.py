@@ -3,15 +3,18 @@
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from itertools import chain, tee
+from numbers import Rational, Real
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
 from chromacord.errors import InputError, MismatchError, NonFiniteError
 from chromacord.methods import load_method
 from chromacord.methods.base import Method
+from chromacord.parsing import shown
 from chromacord.pipeline.analyse import Tally, decide_all
 from chromacord.pipeline.device import Device, find_device, open_renderer
 from chromacord.pipeline.grade import Consistency, check_consistency
@@ -21,6 +24,9 @@ from chromacord.pipeline.masks import Mask, MaskedFrame
 from chromacord.types import Colorimetry, Frame, PixelFormat, Size, VideoInfo
 
 Array = npt.NDArray[Any]
+
+_RATES = (0.01, 1_000_000)
+"""Frames a second that make sense: from a picture in two minutes to the fastest cameras."""
 
 
 def harmonize_frames(
@@ -47,24 +53,41 @@ def harmonize_frames(
         rate: frames a second; decides how many frames are looked at, and how fast the grade may move.
         device: "cuda" for a GPU; a loaded method is moved there.
 
-    Yields:
-        The harmonized frame, of the composite's shape and type. Pixels with mask 0 are the composite's.
+    Returns:
+        Each harmonized frame, of the composite's shape and type. Pixels with mask 0 are the composite's.
 
     Raises:
-        InputError: `strength`, `device` or an array cannot be used.
-        MismatchError: a frame and its mask, or two frames, differ in size.
+        InputError: `method`, `strength`, `consistency`, `rate` or `device` cannot be used: at once; or an array cannot:
+            when its frame is asked for.
+        MismatchError: a frame and its mask, or two frames, differ in size or type.
     """
     if not 0 <= strength <= 1:
         raise InputError(f"strength must lie in 0..1, got {strength}")
     check_consistency(consistency)
+    if isinstance(rate, bool) or not isinstance(rate, Real) or not _RATES[0] <= rate <= _RATES[1]:
+        raise InputError(f"rate must lie in {_RATES[0]}..{_RATES[1]} frames a second, got {shown(rate)}")
     place = find_device(device)
     loaded = load_method(method) if isinstance(method, str) else method
-    source = iter(pairs)
+    exact = Fraction(rate if isinstance(rate, Rational) else float(rate)).limit_denominator(1001)
+    return _harmonized(iter(pairs), loaded, exact, place, strength=strength, consistency=consistency)
+
+
+def _harmonized(
+    source: Iterator[tuple[Array, Array]],
+    loaded: Method,
+    rate: Fraction,
+    place: torch.device,
+    *,
+    strength: float,
+    consistency: Consistency,
+) -> Iterator[Array]:
     first = next(source, None)
     if first is None:
         return
-    info = _describe(np.asarray(first[0]), Fraction(rate).limit_denominator(1001))
-    masked_frames = (_masked_frame(index, *pair, info) for index, pair in enumerate(chain([first], source)))
+    info = _describe(np.asarray(first[0]), rate)
+    masked_frames = (
+        _masked_frame(index, *pair, info) for index, pair in enumerate(_of_one_type(chain([first], source)))
+    )
     ahead, behind = tee(masked_frames)  # holds just the frames between the one analysed and the one rendered
     tally = Tally()
     seen = look(ahead, info, loaded, consistency=consistency, device=place)
@@ -77,12 +100,25 @@ def harmonize_frames(
         yield _as_given(rendered) if rendered is not masked.frame else np.array(rendered.attributes)
 
 
+def _of_one_type(pairs: Iterable[tuple[Array, Array]]) -> Iterator[tuple[Array, Array]]:
+    """Refuse a composite of another type than the first: its numbers would be taken for others."""
+    first: np.dtype[Any] | None = None
+    for index, (composite, mask) in enumerate(pairs):
+        found = np.asarray(composite).dtype
+        first = first or found
+        if found != first:
+            raise MismatchError(f"frame {index}: is of type {found}, the first frame of {first}; convert one of them")
+        yield composite, mask
+
+
 def _describe(composite: Array, rate: Fraction) -> VideoInfo:
     """Return what a file of such pictures would say of itself."""
     if composite.ndim != 3 or composite.shape[2] != 3:
         raise InputError(f"a composite has shape (H, W, 3), got {composite.shape}")
     if composite.dtype not in (np.uint8, np.uint16) and not np.issubdtype(composite.dtype, np.floating):
         raise InputError(f"a composite is uint8, uint16 or float, got {composite.dtype}")
+    if not composite.size:
+        raise InputError(f"frame 0: a composite of shape {composite.shape} has no pixels; give pictures")
     is_float = np.issubdtype(composite.dtype, np.floating)
     depth = 32 if is_float else 8 * composite.dtype.itemsize
     return VideoInfo(
@@ -103,7 +139,7 @@ def _masked_frame(index: int, composite: Array, mask: Array, info: VideoInfo) ->
     composite = original
     if composite.shape != (*info.size, 3):
         raise MismatchError(f"frame {index}: has shape {composite.shape}, the first frame {(*info.size, 3)}")
-    mask = mask[..., 0] if mask.ndim == 3 else mask
+    mask = mask[..., 0] if mask.ndim == 3 and mask.shape[2] else mask
     if mask.shape != info.size:
         raise MismatchError(f"frame {index}: the mask has shape {mask.shape}, the composite {composite.shape}")
     if mask.dtype == bool:

@@ -8,8 +8,8 @@ from fractions import Fraction
 from functools import cached_property
 from typing import Literal, get_args
 
-from chromacord.color.transforms import ColorTransform, Lut3d, blend, weighted_mean
-from chromacord.errors import InputError
+from chromacord.color.transforms import LARGEST, ColorTransform, Lut3d, blend, weighted_mean
+from chromacord.errors import InputError, NonFiniteError
 
 Consistency = Literal["shot", "smooth", "frame"]
 """How a grade may change inside a shot: not at all, slowly, or freely from frame to frame."""
@@ -39,6 +39,17 @@ class Key:
 
     confidence: float | None = None
     """How far the method trusts it, in [0, 1]; None: the method cannot tell."""
+
+    def __post_init__(self) -> None:
+        """Refuse numbers that arithmetic in float32 would turn into infinity or NaN further on.
+
+        Raises:
+            NonFiniteError: says which.
+        """
+        if not (self.transform.parameters.abs() <= LARGEST).all():
+            raise NonFiniteError(f"the grade is not finite, or has numbers beyond {LARGEST:g}")
+        if not 0 <= self.weight <= LARGEST:
+            raise NonFiniteError(f"the weight must be a finite number of 0 or more, got {self.weight}")
 
 
 @dataclass(frozen=True)

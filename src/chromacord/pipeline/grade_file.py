@@ -18,6 +18,7 @@ Colours are display-referred R'G'B' in [0, 1]. Between two keys the render blend
 
 import json
 import math
+import re
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -25,12 +26,22 @@ from typing import Any
 import torch
 
 from chromacord.color.transforms import AffineField, ColorTransform, Identity, Lut3d
-from chromacord.errors import GradeFileError, MissingFileError
+from chromacord.errors import GradeFileError, UnreadableFileError
+from chromacord.parsing import parse_json, read_file, reason_of, shown
 from chromacord.pipeline.grade import Grade, Key, Shot, check_consistency
 
 FORMAT, VERSION = "chromacord grade", 1
 DIGITS = 6
 """Decimals that are written: a hundredth of a 16-bit step."""
+
+MAX_BYTES = 1 << 30
+"""Of a grade file that is read: half an hour of moving LUTs of 17 nodes a side, whose keys have 100 kB each."""
+
+_END = 2**31
+"""Numbers of frames lie below."""
+
+_RATE = re.compile(r"\d{1,12}(\.\d{1,18}|/0*[1-9]\d{0,11})?", re.ASCII)
+_REMEDY = "write one with --grade-out"
 
 
 def grade_text(grade: Grade) -> str:
@@ -60,38 +71,37 @@ def read_grade(path: Path) -> Grade:
         GradeFileError: it is no grade file, or something in it cannot be used (says which key of which shot).
     """
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise MissingFileError(f"{path}: no such file; write one with --grade-out") from None
-    except (OSError, ValueError) as error:
-        raise GradeFileError(f"{path}: cannot be read as JSON ({error}); write one with --grade-out") from error
+        content = read_file(path, limit=MAX_BYTES, remedy=_REMEDY, missing=_REMEDY)
+    except UnreadableFileError as error:
+        raise GradeFileError(str(error)) from error
+    data = parse_json(content, where=path, remedy=_REMEDY, kind=GradeFileError)
     if not isinstance(data, dict) or data.get("format") != FORMAT:
-        raise GradeFileError(f"{path}: is no grade file of chromacord; write one with --grade-out")
+        raise GradeFileError(f"{path}: is no grade file of chromacord; {_REMEDY}")
     if data.get("version") != VERSION:
-        raise GradeFileError(f"{path}: has version {data.get('version')}, this chromacord reads version {VERSION}")
+        raise GradeFileError(f"{path}: has version {shown(data.get('version'))}, this chromacord reads {VERSION}")
     place = ["the head"]
     try:
         return _grade_from_json(data, place)
-    except (AttributeError, KeyError, TypeError, ValueError, RuntimeError, ArithmeticError) as error:
-        reason = f"{error} is missing" if isinstance(error, KeyError) else str(error)
-        raise GradeFileError(f"{path}: {place[0]}: {reason}; mend it, or write it anew with --grade-out") from error
+    except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
+        reason = f"{path}: {place[0]}: {reason_of(error)}"
+        raise GradeFileError(f"{reason}; correct it, or write the file again with --grade-out") from error
 
 
 def _grade_from_json(data: dict[str, Any], place: list[str]) -> Grade:
     """Build the grade; `place[0]` always says which part is being read, for the error message."""
-    check_consistency(data["consistency"])
-    rate, num_frames = Fraction(data["rate"]), int(data["frames"])
+    check_consistency(_text(data["consistency"]))
+    rate, num_frames = _rate(data["rate"]), _whole(data["frames"])
     shots: list[Shot] = []
     for number, shot in enumerate(data["shots"], start=1):
         place[0] = f"shot {number}"
         keys = []
-        start, stop, strength = int(shot["start"]), int(shot["stop"]), float(shot.get("strength", 1))
+        start, stop, strength = _whole(shot["start"]), _whole(shot["stop"]), _number(shot.get("strength", 1))
         if start >= stop or (shots and start < shots[-1].stop):
             raise ValueError(f"start {start} and stop {stop} must rise, and not reach into the shot before")
         if not 0 <= strength <= 1:
             raise ValueError(f"strength must lie in 0..1, got {strength}")
         for key in shot["keys"]:
-            place[0] = f"shot {number}, the key of frame {key.get('frame', '?')}"
+            place[0] = f"shot {number}, the key of frame {shown(key.get('frame', '?'))}"
             keys.append(_key_from_json(key))
         place[0] = f"shot {number}"
         if [key.index for key in keys] != sorted({key.index for key in keys}):
@@ -99,7 +109,35 @@ def _grade_from_json(data: dict[str, Any], place: list[str]) -> Grade:
         if len({(key.transform.kind, key.transform.parameters.shape) for key in keys}) > 1:
             raise ValueError("all keys of a shot need transforms of one kind and size")
         shots.append(Shot(start, stop, tuple(keys), strength))
-    return Grade(tuple(shots), str(data["method"]), data["consistency"], rate, num_frames)
+    return Grade(tuple(shots), _text(data["method"]), data["consistency"], rate, num_frames)
+
+
+def _whole(value: object) -> int:
+    """Return the number of a frame, or how many of something there are."""
+    number = _number(value)
+    if not 0 <= number < _END or number != int(number):
+        raise ValueError(f"expected a whole number from 0 on, got {shown(value)}")
+    return int(number)
+
+
+def _number(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError(f"expected a number, got {shown(value)}")
+    return float(value)
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"expected text, got {shown(value)}")
+    return value
+
+
+def _rate(value: object) -> Fraction:
+    """Return a rate, written as a number or a fraction. Not all that `Fraction` takes: "1e999999999" has no end."""
+    written = str(value)
+    if isinstance(value, bool) or not _RATE.fullmatch(written) or not (rate := Fraction(written)):
+        raise ValueError(f"rate must be frames a second above 0, as 25 or 24000/1001, got {shown(value)}")
+    return rate
 
 
 def _key_to_json(key: Key) -> dict[str, Any]:
@@ -109,15 +147,11 @@ def _key_to_json(key: Key) -> dict[str, Any]:
 
 
 def _key_from_json(data: dict[str, Any]) -> Key:
-    confidence = data.get("confidence")
-    if confidence is not None and not 0 <= float(confidence) <= 1:
+    confidence = None if data.get("confidence") is None else _number(data["confidence"])
+    if confidence is not None and not 0 <= confidence <= 1:
         raise ValueError(f"confidence must lie in 0..1, got {confidence}")
-    return Key(
-        int(data["frame"]),
-        float(data.get("weight", 1)),
-        _transform_from_json(data["transform"]),
-        None if confidence is None else float(confidence),
-    )
+    transform = _transform_from_json(data["transform"])
+    return Key(_whole(data["frame"]), _number(data.get("weight", 1)), transform, confidence)
 
 
 def _transform_to_json(transform: ColorTransform) -> dict[str, Any]:
@@ -136,25 +170,23 @@ def _transform_from_json(data: dict[str, Any]) -> ColorTransform:
     if kind == Identity.kind:
         return Identity.for_frames(1)
     if kind == Lut3d.kind:
-        size = int(data["size"])
-        nodes = _finite(data["values"], (size**3, 3))
+        size = _whole(data["size"])
+        nodes = _numbers(data["values"], (size**3, 3))
         return Lut3d(nodes.T.reshape(1, 3, size, size, size).contiguous())
     if kind == AffineField.kind:
-        height, width = (int(length) for length in data["grid"])
-        matrices = _finite(data["matrices"], (height * width, 3, 4))
+        height, width = (_whole(length) for length in data["grid"])
+        matrices = _numbers(data["matrices"], (height * width, 3, 4))
         return AffineField(matrices.permute(1, 2, 0).reshape(1, 3, 4, height, width).contiguous())
-    raise ValueError(f"transform kind {kind!r} is not known")
+    raise ValueError(f"transform kind {shown(kind)} is not known")
 
 
-def _finite(values: object, shape: tuple[int, ...]) -> torch.Tensor:
+def _numbers(values: object, shape: tuple[int, ...]) -> torch.Tensor:
     try:
         tensor = torch.tensor(values, dtype=torch.float32)
-    except (TypeError, ValueError):
+    except (OverflowError, RuntimeError, TypeError, ValueError):
         raise ValueError(f"expected {' x '.join(map(str, shape))} numbers, got something else") from None
     if tuple(tensor.shape) != shape:
         raise ValueError(f"expected {' x '.join(map(str, shape))} numbers, got {' x '.join(map(str, tensor.shape))}")
-    if not torch.isfinite(tensor).all():
-        raise ValueError("holds a value that is not finite")
     return tensor
 
 

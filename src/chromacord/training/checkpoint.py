@@ -1,16 +1,21 @@
 """Checkpoints: everything that a run needs to go on as if it had not been stopped."""
 
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
-from chromacord.errors import InputError, UnreadableFileError
+from chromacord.errors import InputError, OutputError, UnreadableFileError
+from chromacord.io.staging import StagedFile
+from chromacord.parsing import DAMAGE
 from chromacord.training.recipe import Recipe, Stage, as_values
-from chromacord.weights.published import DAMAGE
+from chromacord.weights.published import load_plain
 
 CHECKPOINT = "checkpoint.pt"
 
@@ -48,12 +53,62 @@ class Checkpoint:
     adversary: State | None = None
     """States of the adversary's "module" and "optimizer", in a stage that has one."""
 
+    def __post_init__(self) -> None:
+        """Refuse what no run wrote.
+
+        Raises:
+            TypeError: a value is of another type.
+            ValueError: a number counts nothing.
+        """
+        states = (self.recipe, self.module, self.average, self.optimizer, self.scaler or {}, self.adversary or {})
+        counts = (self.stage, self.step, self.num_processes)
+        if not all(isinstance(state, dict) for state in states) or not all(type(count) is int for count in counts):
+            raise TypeError("states must be tables, and counts whole numbers")
+        if min(counts) < 0 or not 0 <= self.stage < len(self.recipe["stages"]):
+            raise ValueError("there is no such stage or step")
+
+
+@contextmanager
+def only_run(folder: Path) -> Iterator[None]:
+    """Refuse to train in a folder while another run does: each would write over the other's checkpoints.
+
+    Args:
+        folder: of the run; must exist.
+
+    Raises:
+        InputError: another process trains there.
+    """
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(handle)
+        raise InputError(
+            f"{folder}: another run is training there; wait for it, or choose another folder with -o"
+        ) from None
+    except OSError:
+        pass  # a file system without locks, as of some networks: it must do without
+    try:
+        yield
+    finally:
+        os.close(handle)
+
 
 def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
-    """Write a checkpoint over the one before, whole or not at all."""
-    temporary = folder / f".{CHECKPOINT}.partial"
-    torch.save({name: getattr(checkpoint, name) for name in checkpoint.__dataclass_fields__}, temporary)
-    temporary.replace(folder / CHECKPOINT)
+    """Write a checkpoint over the one before, whole or not at all.
+
+    Raises:
+        OutputError: it cannot be written; the one before is as it was.
+    """
+    path = folder / CHECKPOINT
+    values = {name: getattr(checkpoint, name) for name in checkpoint.__dataclass_fields__}
+    with StagedFile(path, force=True) as staged:
+        try:
+            torch.save(values, staged.temporary)
+        except (OSError, RuntimeError) as error:  # torch's own, which does not say why
+            reason = getattr(error, "strerror", None) or "the disk may be full"
+            raise OutputError(f"{path}: cannot be written: {reason}; make room, and run the command again") from error
+        staged.commit()
 
 
 def load_checkpoint(folder: Path, recipe: Recipe, fingerprint: str, *, num_processes: int = 1) -> Checkpoint | None:
@@ -71,17 +126,15 @@ def load_checkpoint(folder: Path, recipe: Recipe, fingerprint: str, *, num_proce
         InputError: the run has another recipe, other data, or another number of processes.
     """
     path = folder / CHECKPOINT
-    if not path.is_file():
+    if not path.exists():
         return None
+    said, remedy = "is damaged, or of another version", "remove it to start anew"
+    values = load_plain(path, said=said, remedy=remedy)
     try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise UnreadableFileError(f"{path}: cannot be read: {error.strerror}; check the file") from error
-    try:
-        checkpoint = Checkpoint(**torch.load(BytesIO(content), map_location="cpu", weights_only=True))
-    except DAMAGE as error:
-        # What torch says of it runs over many lines.
-        raise UnreadableFileError(f"{path}: is damaged, or of another version; remove it to start anew") from error
+        checkpoint = Checkpoint(**values)
+        differing = _differences(checkpoint, recipe)
+    except (*DAMAGE, AttributeError, TypeError) as error:
+        raise UnreadableFileError(f"{path}: {said}; {remedy}") from error
     if checkpoint.num_processes != num_processes:
         raise InputError(
             f"{path}: was trained by {checkpoint.num_processes} processes, now there are {num_processes}; "
@@ -89,10 +142,12 @@ def load_checkpoint(folder: Path, recipe: Recipe, fingerprint: str, *, num_proce
         )
     if checkpoint.fingerprint != fingerprint:
         raise InputError(f"{path}: was trained on other data; choose another folder with -o")
-    if differing := _differences(checkpoint, recipe):
+    if differing:
         raise InputError(
             f"{path}: was made with another recipe ({', '.join(differing)}); choose another folder with -o"
         )
+    if checkpoint.step > recipe.stages[checkpoint.stage].steps:
+        raise UnreadableFileError(f"{path}: {said}; {remedy}")
     return checkpoint
 
 
@@ -119,17 +174,26 @@ def restore(
     try:
         module.load_state_dict(checkpoint.module)
         average.load_state_dict(checkpoint.average)
-        optimizer.load_state_dict(checkpoint.optimizer)
+        _restore_optimizer(optimizer, checkpoint.optimizer)
         if adversary is not None:
             judge, its_optimizer = adversary
             states = checkpoint.adversary or {}
             judge.load_state_dict(states["module"])
-            its_optimizer.load_state_dict(states["optimizer"])
-    except (RuntimeError, ValueError, KeyError) as error:
+            _restore_optimizer(its_optimizer, states["optimizer"])
+        torch.set_rng_state(checkpoint.generator)
+    except (*DAMAGE, AttributeError, RuntimeError, TypeError) as error:
         raise UnreadableFileError(
             f"{folder / CHECKPOINT}: fits another version of the network; choose another folder with -o"
         ) from error
-    torch.set_rng_state(checkpoint.generator)
+
+
+def _restore_optimizer(optimizer: torch.optim.Optimizer, state: State) -> None:
+    """Set an optimizer's state. It looks at no shapes itself, and would fail in the first step."""
+    optimizer.load_state_dict(state)
+    for parameter, values in optimizer.state.items():
+        for value in values.values():
+            if isinstance(value, torch.Tensor) and value.numel() != 1 and value.shape != parameter.shape:
+                raise ValueError(f"a state of shape {tuple(value.shape)} is none of {tuple(parameter.shape)}")
 
 
 def _differences(checkpoint: Checkpoint, recipe: Recipe) -> list[str]:

@@ -1,5 +1,6 @@
 """The validation curve of a run as an SVG file."""
 
+import math
 from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
@@ -20,8 +21,10 @@ def write_curve(folder: Path, entries: Sequence[Mapping[str, Any]]) -> None:
         entries: lines of the log of kind "validate", in order.
     """
     names = [name for name in entries[0] if name not in ("kind", "step")] if entries else []
-    if names:
-        points = [(entry["step"], float(entry[names[0]])) for entry in entries]
+    # A run that goes on reads its lines from a file, which may have been edited.
+    found = [(entry["step"], entry.get(name)) for entry in entries for name in names[:1]]
+    points = [(step, value) for step, value in found if isinstance(value, int | float) and abs(value) < math.inf]
+    if points:
         write_text(folder / CURVE, line_chart(points, x_label="step", y_label=names[0]), force=True)
 
 

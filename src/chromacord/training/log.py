@@ -7,9 +7,12 @@ from types import TracebackType
 from typing import Any, Self
 
 from chromacord.io.staging import output_errors, write_text
+from chromacord.parsing import read_file
 
 LOG = "log.jsonl"
 CURVE = "curve.svg"
+
+_MAX_BYTES = 1 << 30
 
 
 class RunLog:
@@ -28,7 +31,8 @@ class RunLog:
         from torch.utils.tensorboard import SummaryWriter
 
         path = folder / LOG
-        lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+        content = read_file(path, limit=_MAX_BYTES, remedy="remove it") if path.exists() else b""
+        lines = content.decode(errors="replace").splitlines()
         self._entries = [entry for entry in map(_parsed, lines) if entry is not None and entry["step"] <= step]
         write_text(path, "".join(json.dumps(entry) + "\n" for entry in self._entries), force=True)
         self._path = path
@@ -49,9 +53,9 @@ class RunLog:
         with output_errors(self._path):
             self._file.write(json.dumps(entry) + "\n")
             self._file.flush()
-        for name, value in values.items():
-            if not isinstance(value, str):
-                self._board.add_scalar(f"{kind}/{name}", value, step)  # type: ignore[no-untyped-call]
+            for name, value in values.items():
+                if not isinstance(value, str):
+                    self._board.add_scalar(f"{kind}/{name}", value, step)  # type: ignore[no-untyped-call]
 
     def entries(self, kind: str) -> list[dict[str, Any]]:
         """Return the lines of one kind, in order."""
@@ -63,14 +67,16 @@ class RunLog:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._file.close()
-        self._board.close()  # type: ignore[no-untyped-call]
+        with output_errors(self._path):
+            self._file.close()
+            self._board.close()  # type: ignore[no-untyped-call]
 
 
 def _parsed(line: str) -> dict[str, Any] | None:
-    """Return a line's values; None for one that a kill cut off."""
+    """Return a line's values; None for one that a kill cut off, or that no run wrote."""
     try:
-        values: dict[str, Any] = json.loads(line)
-    except json.JSONDecodeError:
+        values = json.loads(line)
+    except (ValueError, RecursionError):
         return None
-    return values
+    is_entry = isinstance(values, dict) and isinstance(values.get("step"), int) and isinstance(values.get("kind"), str)
+    return values if is_entry else None

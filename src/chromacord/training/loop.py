@@ -15,7 +15,7 @@ from chromacord import weights
 from chromacord.data.synthesis import derive_seed
 from chromacord.errors import DivergedError, InputError
 from chromacord.io.staging import check_folder, output_errors
-from chromacord.training.checkpoint import Checkpoint, load_checkpoint, restore, save_checkpoint
+from chromacord.training.checkpoint import Checkpoint, load_checkpoint, only_run, restore, save_checkpoint
 from chromacord.training.curve import write_curve
 from chromacord.training.log import RunLog
 from chromacord.training.objectives import (
@@ -84,15 +84,17 @@ def train(
     check_folder(output if output.exists() else output.absolute().parent, wanted=output)
     with output_errors(output):
         output.mkdir(exist_ok=True)
-    objective = build_objective(recipe, recipe.stages[0], data, progress=progress)
-    processes = accelerator.num_processes
-    checkpoint = load_checkpoint(output, recipe, objective.fingerprint, num_processes=processes)
-    # All processes must have read the same checkpoint before the main one writes the next.
-    accelerator.wait_for_everyone()
-    if checkpoint is None and recipe.start is not None:
-        weights.fit_part(objective.module, weights.state_dict(recipe.start), source=recipe.start)
-        objective.begin()
     with ExitStack() as stack:
+        if accelerator.is_main_process:
+            stack.enter_context(only_run(output))
+        objective = build_objective(recipe, recipe.stages[0], data, progress=progress)
+        processes = accelerator.num_processes
+        checkpoint = load_checkpoint(output, recipe, objective.fingerprint, num_processes=processes)
+        # All processes must have read the same checkpoint before the main one writes the next.
+        accelerator.wait_for_everyone()
+        if checkpoint is None and recipe.start is not None:
+            weights.fit_part(objective.module, weights.state_dict(recipe.start), source=recipe.start)
+            objective.begin()
         done = checkpoint.step + sum(s.steps for s in recipe.stages[: checkpoint.stage]) if checkpoint else 0
         log = stack.enter_context(RunLog(output, step=done)) if accelerator.is_main_process else None
         run = _Run(recipe, output, accelerator, log, progress, objective.fingerprint)
@@ -276,8 +278,7 @@ class _StageRun:
                 num_processes=run.accelerator.num_processes,
                 adversary=None if adversary is None else adversary.states(run.accelerator),
             )
-            with output_errors(run.output):
-                save_checkpoint(run.output, checkpoint)
+            save_checkpoint(run.output, checkpoint)
 
 
 def _accelerator(recipe: Recipe, device: Device) -> "Accelerator":

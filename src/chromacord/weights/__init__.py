@@ -16,7 +16,8 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
-from chromacord.errors import InputError, MissingFileError, OutputError, UnreadableFileError
+from chromacord.errors import InputError, OutputError, UnreadableFileError
+from chromacord.parsing import parse_errors, read_file
 from chromacord.weights.cards import Card, Figures, ImportedCard, TrainingData, parse_card
 
 __all__ = [
@@ -39,6 +40,12 @@ FOLDER: Traversable = resources.files(__name__)
 """Where shipped weights lie."""
 
 _SUFFIX, _CARD_SUFFIX = ".safetensors", ".toml"
+
+MAX_BYTES = 1 << 30
+"""Of a file of weights that is read: eight times the largest network that was published for this task."""
+
+_LONGEST = 200
+"""Characters of a key that a message names."""
 
 _SHOWN = 3
 """Keys that a message names."""
@@ -81,10 +88,10 @@ def state_dict(source: str | Path) -> dict[str, Tensor]:
     """
     is_shipped = isinstance(source, str) and source in list_weights()
     content = _read_shipped(str(source)) if is_shipped else _read_file(Path(source).expanduser())
-    try:
+    # RuntimeError and TypeError: of numbers that torch does not know, or in another number than the shape says.
+    own = (SafetensorError, RuntimeError, TypeError)
+    with parse_errors(source, *own, said="cannot be read as safetensors", remedy="copy or save it anew"):
         stored = safetensors.torch.load(content)
-    except SafetensorError as error:
-        raise UnreadableFileError(f"{source}: cannot be read as safetensors: {error}; copy or save it anew") from error
     return {key: tensor.float() if tensor.is_floating_point() else tensor for key, tensor in stored.items()}
 
 
@@ -130,8 +137,12 @@ def renamed(state: Mapping[str, Tensor], module: nn.Module, names: Mapping[str, 
         module: says which keys and shapes there must be.
         names: the key in `state` for each key of the module.
 
+    Returns:
+        Floats of any width as float32, others as they are.
+
     Raises:
-        InputError: they are those of another module; names what does not fit, by the keys of `state`.
+        InputError: they are those of another module, or hold NaN or infinity; names what does not fit, by the keys of
+            `state`.
     """
     wanted = module.state_dict()
     faults = {
@@ -147,7 +158,8 @@ def renamed(state: Mapping[str, Tensor], module: nn.Module, names: Mapping[str, 
     if said:
         kind = type(module).__name__
         raise InputError(f"does not fit {kind} ({'; '.join(said)}); give weights that were trained for it")
-    return {key: state[names[key]] for key in wanted}
+    # Not before: a file of 1 kB may hold a tensor of one number that is repeated to a thousand million.
+    return {key: _usable(names[key], state[names[key]]) for key in wanted}
 
 
 def fit_part(module: nn.Module, state: Mapping[str, Tensor], *, source: str | Path) -> None:
@@ -161,8 +173,8 @@ def fit_part(module: nn.Module, state: Mapping[str, Tensor], *, source: str | Pa
         source: where they come from, for the message.
 
     Raises:
-        InputError: there are none, or the module does not have one of them, or in another shape, or a part lacks some;
-            names the first.
+        InputError: there are none, or the module does not have one of them, or in another shape, or a part lacks some,
+            or one holds NaN or infinity; names the first.
     """
     whole = module.state_dict()
     others = sorted(key for key, tensor in state.items() if key not in whole or whole[key].shape != tensor.shape)
@@ -176,7 +188,10 @@ def fit_part(module: nn.Module, state: Mapping[str, Tensor], *, source: str | Pa
         elif lacking:
             what = f"lacks {_first(lacking)}"
         raise InputError(f"{source}: is no part of {kind}: {what}; give weights that were trained for a part of it")
-    module.load_state_dict({**whole, **state})
+    try:
+        module.load_state_dict({**whole, **{key: _usable(key, tensor) for key, tensor in state.items()}})
+    except InputError as error:
+        raise InputError(f"{source}: {error}") from error
 
 
 def save(state: Mapping[str, Tensor], path: Path) -> str:
@@ -221,6 +236,18 @@ def packed(state: Mapping[str, Tensor], *, dtype: torch.dtype = torch.float16) -
     return safetensors.torch.save({key: _cast(key, tensor, dtype) for key, tensor in state.items()})
 
 
+def _usable(key: str, tensor: Tensor) -> Tensor:
+    """Return floats as float32, and refuse those that it cannot hold."""
+    if not tensor.is_floating_point():
+        return tensor
+    cast = tensor.float()
+    if not cast.isfinite().all():
+        raise InputError(
+            f"{_first([key])} holds NaN or infinity; the file is damaged, or its training failed: give another"
+        )
+    return cast
+
+
 def _cast(key: str, tensor: Tensor, dtype: torch.dtype) -> Tensor:
     # A copy in any case: safetensors refuses tensors that share memory.
     cast = tensor.detach().to("cpu", dtype if tensor.is_floating_point() else tensor.dtype, copy=True)
@@ -240,19 +267,14 @@ def _read_shipped(name: str) -> bytes:
 
 
 def _read_file(path: Path) -> bytes:
-    if path.suffix != _SUFFIX and path.is_file():
+    if path.suffix != _SUFFIX and os.path.isfile(path):  # noqa: PTH113 - of a name that is too long is_file raises
         raise InputError(
             f"{path}: is no {_SUFFIX} file; bring a published checkpoint in with `chromacord weights import`, and of a "
             f"run of training take RUN/NAME{_SUFFIX}"
         )
     if path.suffix != _SUFFIX:
         raise InputError(f"there are no weights {str(path)!r}; {_choice()}")
-    if not path.is_file():
-        raise MissingFileError(f"{path}: there is no such file; {_choice()}")
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise UnreadableFileError(f"{path}: cannot be read: {error.strerror}; check the file") from error
+    return read_file(path, limit=MAX_BYTES, missing=_choice())
 
 
 def _choice() -> str:
@@ -266,4 +288,5 @@ def _part(key: str) -> str:
 
 def _first(keys: Sequence[str]) -> str:
     more = len(keys) - _SHOWN
-    return ", ".join(keys[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
+    # Keys of a file may hold anything, line breaks too.
+    return ", ".join(repr(key[:_LONGEST])[1:-1] for key in keys[:_SHOWN]) + (f" and {more} more" if more > 0 else "")

@@ -32,14 +32,17 @@ A card is a TOML file beside the weights, `<name>.toml` beside `<name>.safetenso
 
 import json
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from chromacord.errors import InputError
+from chromacord.parsing import parse_toml, shown
 
 Number = int | float
+
+_END = 2**63
+"""Numbers lie below; NaN does not."""
 
 _KINDS: Mapping[type, str] = {str: "text", int: "a whole number", float: "a number", dict: "a table", list: "a list"}
 
@@ -170,10 +173,7 @@ def parse_card(content: bytes, *, where: str) -> Card:
     Raises:
         InputError: it is no TOML; or a key is missing, unknown or holds something of another type; names the key.
     """
-    try:
-        table = _Table(tomllib.loads(content.decode()), where)
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{where}: is no TOML that can be read: {error}; mend the card") from error
+    table = _Table(parse_toml(content, where=where, remedy="correct the card"), where)
     card = Card(
         name=table.text("name"),
         method=table.text("method"),
@@ -191,7 +191,7 @@ def parse_card(content: bytes, *, where: str) -> Card:
     )
     table.refuse_others()
     if not re.fullmatch("[0-9a-f]{64}", card.sha256):
-        raise InputError(f"{where}: the key 'sha256' must be 64 hexadecimal digits, got {card.sha256!r}")
+        raise InputError(f"{where}: the key 'sha256' must be 64 hexadecimal digits, got {shown(card.sha256)}")
     return card
 
 
@@ -270,10 +270,15 @@ class _Table:
 
     def _check(self, place: str, value: Any, kinds: tuple[type, ...]) -> Any:
         # A bool is an int to Python, but not to who writes a card.
-        if not isinstance(value, kinds) or isinstance(value, bool):
+        if not isinstance(value, kinds) or isinstance(value, bool) or not _is_bounded(value):
             wanted = " or ".join(_KINDS[kind] for kind in kinds)
-            raise InputError(f"{self._where}: the key {self._prefix + place!r} must be {wanted}, got {value!r}")
+            raise InputError(f"{self._where}: the key {self._prefix + place!r} must be {wanted}, got {shown(value)}")
         return value
+
+
+def _is_bounded(value: Any) -> bool:
+    """Whether a number is one that counts or measures something."""
+    return not isinstance(value, int | float) or abs(value) < _END
 
 
 def _toml(value: str | int) -> str:

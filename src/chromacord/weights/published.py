@@ -3,6 +3,7 @@
 import re
 import struct
 import warnings
+import zipfile
 from collections.abc import Callable, Mapping
 from io import BytesIO
 from pathlib import Path
@@ -12,7 +13,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from chromacord.errors import InputError, MissingFileError, UnreadableFileError
+from chromacord.errors import InputError, UnreadableFileError
+from chromacord.parsing import DAMAGE, read_file, shown
 from chromacord.weights import state_dict
 
 SUFFIXES = (".pth", ".pt", ".pytorch", ".ckpt")
@@ -23,22 +25,19 @@ _WRAPPERS = ("params_ema", "params", "state_dict", "model_state_dict", "model", 
 _PARALLEL = "module."
 """What torch's wrappers for several devices put before every key."""
 
-DAMAGE = (
-    ArithmeticError,
+MAX_BYTES = 4 << 30
+
+_REFUSED = (
     AssertionError,
     AttributeError,
-    EOFError,
     ImportError,
-    LookupError,
-    MemoryError,
     OSError,
     RuntimeError,
     TypeError,
-    ValueError,
     UnpicklingError,
     struct.error,
 )
-"""What torch raises for a file that is none of its own: it depends on where the damage is."""
+"""What torch raises for a file that is none of its own, besides what every parser does: it depends on the damage."""
 
 
 def read_checkpoint(path: Path) -> dict[str, Tensor]:
@@ -48,20 +47,14 @@ def read_checkpoint(path: Path) -> dict[str, Tensor]:
         path: of a file that `torch.save` wrote: tensors by key, or such a table under one of the usual names.
 
     Returns:
-        Tensors by key, without the "module." of training on several devices: floats of any width as float32, others as
-        they are.
+        Tensors by key, without the "module." of training on several devices. They are as they are stored: one may
+        repeat a few numbers many times over, so compare shapes (`renamed`) before anything is made of it.
 
     Raises:
         MissingFileError: there is no such file.
         UnreadableFileError: it is damaged, asks for code to be run, or holds no table of tensors of plain numbers.
     """
-    if not path.is_file():
-        raise MissingFileError(f"{path}: there is no such file; name a checkpoint")
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise UnreadableFileError(f"{path}: cannot be read: {error.strerror}; check the file") from error
-    found = _loaded(content, path)
+    found = load_plain(path, said="is no checkpoint of tensors, or damaged", remedy="download it anew")
     if isinstance(found, dict):
         wrapped = (found[key] for key in _WRAPPERS if isinstance(found.get(key), dict))
         found = next(wrapped, found)
@@ -69,9 +62,9 @@ def read_checkpoint(path: Path) -> dict[str, Tensor]:
         found = {key: value for key, value in found.items() if key != "_metadata"}  # versions of torch's own layers
     if not isinstance(found, dict) or not found or not all(isinstance(value, Tensor) for value in found.values()):
         raise UnreadableFileError(f"{path}: holds no table of tensors; give a file that holds only weights")
-    if odd := [str(key) for key, value in found.items() if not _is_plain(value)]:
+    if odd := [shown(str(key))[1:-1] for key, value in found.items() if not _is_plain(value)]:
         raise UnreadableFileError(f"{path}: {odd[0]} is sparse, quantized, complex or empty of values; give plain ones")
-    tensors = {str(key): value.float() if value.is_floating_point() else value for key, value in found.items()}
+    tensors = {str(key): value for key, value in found.items()}
     while all(key.startswith(_PARALLEL) for key in tensors):
         tensors = {key.removeprefix(_PARALLEL): value for key, value in tensors.items()}
     return tensors
@@ -107,16 +100,40 @@ def _is_plain(value: Tensor) -> bool:
     return is_dense and not (value.is_quantized or value.is_complex())
 
 
-def _loaded(content: bytes, path: Path) -> Any:
-    """Return what a file holds, if it is made of what tensors and plain values need."""
+def load_plain(path: Path, *, said: str, remedy: str) -> Any:
+    """Read what `torch.save` wrote, if it is made of what tensors and plain values need. Nothing in it is executed.
+
+    Args:
+        path: of the file.
+        said: what is wrong with a file that torch refuses.
+        remedy: what to do then.
+
+    Raises:
+        MissingFileError: there is no such file.
+        UnreadableFileError: it is damaged, unpacks to more than it has, or asks for code to be run.
+    """
+    content = read_file(path, limit=MAX_BYTES, missing="name a checkpoint")
+    _check_members(content, path)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of pickle's version, and of what old files lack
             return torch.load(BytesIO(content), map_location="cpu", weights_only=True)
-    except DAMAGE as error:
+    except (*DAMAGE, *_REFUSED) as error:
         # What torch says of it runs over many lines.
         if asked := re.search(r"[Uu]nsupported (?:global: GLOBAL|GLOBAL|class) ([\w.]+)", str(error)):
             raise UnreadableFileError(
-                f"{path}: asks for Python code to be run ({asked[1]}), which is never done; give one of weights alone"
+                f"{path}: asks for Python code to be run ({asked[1][:80]}), which is never done; give one of weights "
+                "alone"
             ) from error
-        raise UnreadableFileError(f"{path}: is no checkpoint of tensors, or damaged; download it anew") from error
+        raise UnreadableFileError(f"{path}: {said}; {remedy}") from error
+
+
+def _check_members(content: bytes, path: Path) -> None:
+    """Refuse an archive with compressed members: torch writes none, and unpacks whatever size they state."""
+    try:
+        with zipfile.ZipFile(BytesIO(content)) as archive:
+            is_packed = sum(member.file_size for member in archive.infolist()) > len(content)
+    except (zipfile.BadZipFile, NotImplementedError, ValueError):
+        return  # of the old format, or damaged: torch will tell
+    if is_packed:
+        raise UnreadableFileError(f"{path}: unpacks to more than it has, which no checkpoint does; download it anew")
