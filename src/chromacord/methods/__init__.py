@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from chromacord.errors import InputError
 from chromacord.methods.base import Method
 from chromacord.methods.spec import check_options, describe_options, parse_spec
+from chromacord.parsing import reason_of
 from chromacord.weights import Card, card, list_weights
 
 DEFAULT_METHOD = "shotgrade"
@@ -159,5 +160,6 @@ def load_method(name: str, **options: Any) -> Method:
         return method(**merged).eval()
     except InputError:
         raise
-    except (TypeError, ValueError) as error:
-        raise InputError(f"method {name!r} cannot be built: {error}; {describe_options(method)}") from error
+    # RuntimeError is torch's, for shapes that cannot be and memory that is not there.
+    except (ArithmeticError, MemoryError, RuntimeError, TypeError, ValueError) as error:
+        raise InputError(f"method {name!r} cannot be built: {reason_of(error)}; {describe_options(method)}") from error

@@ -1,6 +1,7 @@
 """What users write for a method: its name, and options of its constructor, as in `mkl:max_gain=2`."""
 
 import inspect
+import math
 import re
 from collections.abc import Mapping
 from types import UnionType
@@ -8,6 +9,15 @@ from typing import Any, Literal, NamedTuple, Union, get_args, get_origin
 
 from chromacord.errors import InputError
 from chromacord.methods.base import Method
+from chromacord.parsing import shown
+
+MAX_WIDTH = 256
+"""Channels at a picture's own side: four times those of the widest network that was published."""
+
+_MOST = {"width": MAX_WIDTH, "lut_size": 65}
+_MOST_OF_OTHERS = 4096
+_LONGEST = 18
+"""Digits of a whole number; one of more is read as a float, which no option of whole numbers takes."""
 
 Scalar = bool | int | float | str
 
@@ -61,7 +71,22 @@ def check_options(name: str, method: type[Method], options: Mapping[str, object]
         if option not in known:
             raise InputError(f"method {name!r} has no option {option!r}; {describe_options(method)}")
         if not _fits(value, known[option].annotation):
-            raise InputError(f"method {name!r}: the option {option!r} cannot be {value!r}; {describe_options(method)}")
+            raise InputError(
+                f"method {name!r}: the option {option!r} cannot be {shown(value)}; {describe_options(method)}"
+            )
+        is_float = _fits(0.5, known[option].annotation)
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            _check_bounds(
+                f"method {name!r}: the option {option!r}", value, _MOST.get(option, _MOST_OF_OTHERS), is_float=is_float
+            )
+
+
+def _check_bounds(what: str, value: float, most: int, *, is_float: bool) -> None:
+    """Refuse sizes that no network has, and floats that are not finite: what an option asks for is allocated."""
+    if not is_float and not 0 <= value <= most:
+        raise InputError(f"{what} must lie in 0..{most}, got {shown(value)}")
+    if abs(value) == math.inf:
+        raise InputError(f"{what} must be a finite number, got {value}")
 
 
 def describe_options(method: type[Method]) -> str:
@@ -95,6 +120,6 @@ def _fits(value: object, kind: Any) -> bool:
 def _scalar(text: str) -> Scalar:
     if text in ("true", "false"):
         return text == "true"
-    if _INTEGER.fullmatch(text):
+    if _INTEGER.fullmatch(text) and len(text) <= _LONGEST:
         return int(text)
     return float(text) if _FLOAT.fullmatch(text) else text
