@@ -24,7 +24,7 @@ DAMAGE = (ArithmeticError, EOFError, LookupError, MemoryError, RecursionError, V
 """What parsers written in Python raise for content that nobody foresaw; ValueError includes UnicodeError."""
 
 _SHORT = reprlib.Repr()
-_SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = 60
+_SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = 120
 
 
 def read_file(path: Path, *, limit: int, remedy: str = CHECK, missing: str = "name one that exists") -> bytes:

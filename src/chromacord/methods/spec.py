@@ -48,9 +48,9 @@ def parse_spec(text: str) -> Spec:
     for part in rest:
         option, equals, value = (piece.strip() for piece in part.partition("="))
         if not (option and equals and value):
-            raise InputError(f"{text!r}: {part!r} is no option; write NAME:option=value:option=value")
+            raise InputError(f"{shown(text)}: {shown(part)} is no option; write NAME:option=value:option=value")
         if option in options:
-            raise InputError(f"{text!r}: gives the option {option!r} twice; leave one out")
+            raise InputError(f"{shown(text)}: gives the option {shown(option)} twice; leave one out")
         options[option] = _scalar(value)
     return Spec(name, options)
 
@@ -69,15 +69,18 @@ def check_options(name: str, method: type[Method], options: Mapping[str, object]
     known = _parameters(method)
     for option, value in options.items():
         if option not in known:
-            raise InputError(f"method {name!r} has no option {option!r}; {describe_options(method)}")
+            raise InputError(f"method {shown(name)} has no option {shown(option)}; {describe_options(method)}")
         if not _fits(value, known[option].annotation):
             raise InputError(
-                f"method {name!r}: the option {option!r} cannot be {shown(value)}; {describe_options(method)}"
+                f"method {shown(name)}: the option {shown(option)} cannot be {shown(value)}; {describe_options(method)}"
             )
         is_float = _fits(0.5, known[option].annotation)
         if isinstance(value, int | float) and not isinstance(value, bool):
             _check_bounds(
-                f"method {name!r}: the option {option!r}", value, _MOST.get(option, _MOST_OF_OTHERS), is_float=is_float
+                f"method {shown(name)}: the option {shown(option)}",
+                value,
+                _MOST.get(option, _MOST_OF_OTHERS),
+                is_float=is_float,
             )
 
 
