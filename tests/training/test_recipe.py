@@ -87,7 +87,7 @@ def test_weights_are_used_as_their_recipe_trains_them_where_nothing_else_is_said
 
 
 def test_a_file_that_is_missing_or_no_toml_is_named(tmp_path: Path) -> None:
-    with pytest.raises(MissingFileError, match=r"none.toml: no such file; name a recipe, as those in recipes/"):
+    with pytest.raises(MissingFileError, match=r"none.toml: no such recipe; name a TOML file"):
         read_recipe(tmp_path / "none.toml")
     (tmp_path / "r.toml").write_text("name = ")
     assert refusal(tmp_path / "r.toml").startswith(": cannot be read as TOML: ")

@@ -24,7 +24,7 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 
-from chromacord.errors import InputError
+from chromacord.errors import InputError, MissingFileError
 from chromacord.parsing import parse_toml, read_file, shown
 
 Precision = Literal["fp32", "bf16", "fp16"]
@@ -149,8 +149,11 @@ def read_recipe(path: Path) -> Recipe:
         MissingFileError: there is no such file.
         InputError: it is no TOML, or a key is missing, unknown or of the wrong type; names it.
     """
-    missing = "name a recipe, as those in recipes/"
-    values = parse_toml(read_file(path, limit=_MAX_BYTES, missing=missing), where=path, remedy="correct the recipe")
+    try:
+        content = read_file(path, limit=_MAX_BYTES)
+    except MissingFileError:
+        raise MissingFileError(f"{path}: no such recipe; name a TOML file, as those in recipes/") from None
+    values = parse_toml(content, where=path, remedy="correct the recipe")
     if "stages" in values:
         raise InputError(f"{path}: stages is not known; write each stage as a table [[stage]]")
     stages = values.pop("stage", None)
