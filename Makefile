@@ -13,12 +13,13 @@ PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
 export OMP_NUM_THREADS ?= 1
 WORKERS ?= 2
 
-.PHONY: help demo test test-fast lint format bench-speed check-speed bench-batch bench-soak bench-methods bench-flow \
+.PHONY: help demo test test-fast fuzz lint format bench-speed check-speed bench-batch bench-soak bench-methods bench-flow \
 	bench-gpu bench-quality clean
 
 help:
 	@echo "make demo           harmonize a sample clip; ends with the paths of the result and of a before/after picture"
 	@echo "make test           run all tests (make test-fast: without the slow ones)"
+	@echo "make fuzz           give every parser 500 damaged files, and count what comes of it, into benchmarks/results"
 	@echo "make lint           ruff and mypy"
 	@echo "make format         let ruff format the code"
 	@echo "make bench-speed    measure CPU time and memory at 1080p and 4K, into benchmarks/results"
@@ -39,6 +40,11 @@ test: $(VENV)/.dev
 
 test-fast: $(VENV)/.dev
 	$(BIN)/python -m pytest -n $(WORKERS) -m "not slow"
+
+fuzz: $(VENV)/.dev
+	mkdir -p benchmarks/results
+	CHROMACORD_FUZZ=500 $(BIN)/python -m pytest -n $(WORKERS) tests/fuzz
+	$(BIN)/python -m tests.fuzz.attack --examples 500 --output benchmarks/results/robustness.json
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check src tests hatch_build.py

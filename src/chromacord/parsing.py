@@ -20,11 +20,11 @@ _LONGEST_REASON = 200
 _DEEP_KEY = re.compile(rb"""(?<![\w-])(?:(?:[\w-]+|"[^"\n]*"|'[^'\n]*')[ \t]*\.[ \t]*){50}""")
 """A dotted TOML key of more than 50 parts. `tomllib` takes time in the square of their number: 30,000 take minutes."""
 
-DAMAGE = (ArithmeticError, EOFError, LookupError, MemoryError, RecursionError, ValueError)
+DAMAGE: tuple[type[Exception], ...] = (ArithmeticError, EOFError, LookupError, MemoryError, RecursionError, ValueError)
 """What parsers written in Python raise for content that nobody foresaw; ValueError includes UnicodeError."""
 
 _SHORT = reprlib.Repr()
-_SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = 60
+_SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = 120
 
 
 def read_file(path: Path, *, limit: int, remedy: str = CHECK, missing: str = "name one that exists") -> bytes:
@@ -80,11 +80,12 @@ def parse_errors(
     Raises:
         InputError: of that kind; errors of ours go through as they are.
     """
+    caught: tuple[type[Exception], ...] = (*DAMAGE, *own)
     try:
         yield
     except ChromacordError:
         raise
-    except (*DAMAGE, *own) as error:
+    except caught as error:
         raise kind(f"{where}: {said}: {reason_of(error)}; {remedy}") from error
 
 

@@ -109,7 +109,7 @@ def test_weights_to_start_from_are_named_on_the_command_line(run: Run, data: Pat
     assert (tmp_path / "two/tiny.safetensors").read_bytes() != first.read_bytes()
     done = run("train", recipe, "--data", data, "-o", tmp_path / "three", "--start", tmp_path / "none.safetensors")
     assert (done.code, done.err.count("\n")) == (2, 1)
-    assert "none.safetensors: there is no such file" in done.err
+    assert "none.safetensors: no such file" in done.err
 
 
 @pytest.mark.parametrize(

@@ -164,6 +164,8 @@ def test_frames_of_different_sizes_make_no_clip(tmp_path: Path) -> None:
 def test_what_is_no_data_set_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="is no data set that is known: HYouTube"):
         open_dataset(tmp_path)
+    with pytest.raises(MissingFileError, match="aaa: no such folder"):
+        open_dataset(tmp_path / ("a" * 300))
     with pytest.raises(MissingFileError, match="nothing: no such folder"):
         open_dataset(tmp_path / "nothing")
 

@@ -418,7 +418,7 @@ def test_weights_that_do_not_fit_are_refused_and_the_first_keys_named(tmp_path: 
     ("options", "said"),
     [
         ({"nonlocal_levels": 4}, r"nonlocal_levels must lie in 0\.\.3, got 4"),
-        ({"q": -1}, "q must be 1 or more, or 0"),
+        ({"q": -1}, "'q' must lie in 0..4096, got -1"),
         ({"dilation": 0}, "dilation of a non-local block must be 1 or more"),
         ({"frames": 0}, "frames must be 1 or more, got 0"),
         ({"hop": 6}, r"hop must lie in 1\.\.5"),

@@ -145,3 +145,20 @@ def test_a_learned_method_without_weights_says_how_to_get_some(monkeypatch: pyte
         assert name not in methods_with_weights()
     assert load_method("issam", weights=None, working_side=32).working_size == (32, 32)
     assert {"identity", "mkl"} <= set(methods_with_weights())
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("issam:width=-3", "'width' must lie in 0..256, got -3"),
+        ("issam:width=100000000", "'width' must lie in 0..256, got 100000000"),
+        (f"issam:width={'9' * 5000}", "'width' cannot be inf"),
+        ("chen2024:frames=1000000000", "'frames' must lie in 0..4096"),
+        ("shotgrade:lut_size=4096", "'lut_size' must lie in 0..65"),
+        ("shotgrade:caution=1e999", "'caution' must be a finite number, got inf"),
+    ],
+)
+def test_options_that_ask_for_too_much_are_refused(name: str, said: str) -> None:
+    with pytest.raises(InputError, match=said) as caught:
+        load_method(name)
+    assert len(str(caught.value).split("; its options")[0]) < 5200

@@ -246,7 +246,7 @@ def test_weights_of_flow_that_are_named_count_for_more_than_those_of_the_start(d
     ("options", "said"),
     [
         ({"flow_weights": "other"}, r"stage 2 \[stage\.options\]: flow_weights: there are no weights 'other'"),
-        ({"flow_weights": "none.pth"}, r"stage 2 \[stage\.options\]: flow_weights: none\.pth: there is no such file"),
+        ({"flow_weights": "none.pth"}, r"stage 2 \[stage\.options\]: flow_weights: none\.pth: no such file"),
     ],
 )
 def test_weights_of_flow_that_are_not_there_are_missed_before_the_first_stage(
@@ -384,7 +384,7 @@ def test_a_batch_depends_on_its_seed_alone(data: Path, hyoutube: Path, tmp_path:
         (FRAMES, {"network": {"q": "wide"}}, r"\[network\]: method 'chen2024': the option 'q' cannot be 'wide'"),
         (FRAMES, {"network": {"nonlocal_levels": 9}}, r"\[network\]: nonlocal_levels must lie in 0\.\.3"),
         (FRAMES, {"network": {"hop": 2}}, r"\[network\]: hop is no matter of training"),
-        (FRAMES, {"data": {"side": 0}}, r"\[data\]: side must be 1 or more"),
+        (FRAMES, {"data": {"side": 0}}, r"\[data\]: side must lie in 1..4096"),
         (FRAMES, {"data": {"layout": "davis"}}, r"layout must be one of photographs, hyoutube, iharmony4"),
         ({**FRAMES, "options": {"least_area": 0}}, {}, r"least_area must be above 0"),
         ({**FRAMES, "options": {"train_image": True}}, {}, r"train_image is not known"),

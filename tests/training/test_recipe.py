@@ -90,9 +90,9 @@ def test_a_file_that_is_missing_or_no_toml_is_named(tmp_path: Path) -> None:
     with pytest.raises(MissingFileError, match=r"none.toml: no such recipe; name a TOML file"):
         read_recipe(tmp_path / "none.toml")
     (tmp_path / "r.toml").write_text("name = ")
-    assert refusal(tmp_path / "r.toml").startswith(": is no TOML: ")
+    assert refusal(tmp_path / "r.toml").startswith(": cannot be read as TOML: ")
     (tmp_path / "r.toml").write_bytes(b'name = "\xff"')
-    assert refusal(tmp_path / "r.toml").startswith(": is no TOML: ")
+    assert refusal(tmp_path / "r.toml").startswith(": cannot be read as TOML: ")
 
 
 @pytest.mark.parametrize("text", ["", "stage = 3", "stage = []", "stage = [1, 2]", "[stage]\nsteps = 3"])
@@ -145,7 +145,7 @@ def test_what_must_be_a_table_is_one(tmp_path: Path, table: str) -> None:
         ({"optimizer": "sgd"}, "optimizer must be one of adamw, adam, got 'sgd'"),
         ({"schedule": "linear"}, "schedule must be one of cooldown, cosine, milestones, got 'linear'"),
         ({"steps": 0, "cooldown": 0}, "steps must be 1 or more, got 0"),
-        ({"batch": 0}, "batch must be 1 or more, got 0"),
+        ({"batch": 0}, "batch must lie in 1..16384, got 0"),
         ({"log_every": 0}, "log_every must be 1 or more, got 0"),
         ({"save_every": 0}, "save_every must be 1 or more, got 0"),
         ({"validate_every": -1}, "validate_every must be 1 or more, got -1"),
@@ -154,7 +154,7 @@ def test_what_must_be_a_table_is_one(tmp_path: Path, table: str) -> None:
         ({"average": 1.0}, "average must lie in 0..1, below 1, got 1.0"),
         ({"betas": [0.9, 1.0]}, "betas must lie in 0..1, below 1, got 1.0"),
         ({"learning_rate": 0}, "learning_rate must be above 0, got 0"),
-        ({"learning_rate": float("nan")}, "learning_rate must be above 0, got nan"),
+        ({"learning_rate": float("nan")}, "learning_rate must be a finite number of at most 18 digits, got nan"),
         ({"max_norm": 0.0}, "max_norm must be above 0, got 0.0"),
         ({"rates": {"flow": 0}}, "rates: flow must be a number above 0, got 0"),
         ({"rates": {"flow": "slow"}}, "rates: flow must be a number above 0, got 'slow'"),
@@ -174,7 +174,7 @@ def test_a_key_of_a_stage_that_cannot_be_used_is_named_with_its_stage(
         (GradeData, {"licences": "CC0"}, "licences must be a list of texts, got 'CC0'"),
         (GradeData, {"luts": 3}, "luts must be text, got 3"),
         (GradeData, {"without": ["still/a", 2]}, r"without must be a list of texts, got \['still/a', 2\]"),
-        (GradeData, {"picture_side": 0}, "picture_side must be 1 or more, got 0"),
+        (GradeData, {"picture_side": 0}, "picture_side must lie in 1..4096, got 0"),
         (GradeData, {"held_out": 1}, r"held_out must lie in 0\.\.1, below 1, got 1"),
         (GradeData, {"held_out_luts": 0.6}, r"held_out_luts must lie in 0\.\.0\.5, got 0\.6"),
         (GradeOptions, {"power": 0}, r"power must lie in 0\.\.1, above 0, got 0"),
@@ -193,3 +193,60 @@ def test_a_key_of_any_table_that_cannot_be_used_is_named(kind: type, values: dic
 def test_a_whole_number_is_a_number_and_nothing_is_text_by_chance() -> None:
     assert parse(Stage, {**NEEDED, "learning_rate": 1}, where="here").learning_rate == 1
     assert parse(GradeData, {"licences": ["CC0"], "luts": "a.zip"}, where="here").licences == ("CC0",)
+
+
+GOOD = """name = "a"
+method = "issam"
+seed = 3
+[network]
+width = 4
+[[stage]]
+objective = "harmonize_frames"
+steps = 3
+batch = 2
+learning_rate = 1e-3
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("seed = 3", f"seed = {10**23}", "seed must be a finite number of at most 18 digits"),
+        ("seed = 3", "seed = -1", "seed must be 0 or more, got -1"),
+        ("seed = 3", "seed = 0x" + "f" * 50_000, "seed must be a finite number of at most 18 digits, got a very long"),
+        ("batch = 2", "batch = 1000000000", "batch must lie in 1..16384, got 1000000000"),
+        ("1e-3", "inf", "learning_rate must be a finite number"),
+        ("1e-3", "1e999", "learning_rate must be a finite number"),
+        ("1e-3", "1e-3\nbetas = [0.9, nan]", "betas must be a finite number"),
+        ('"a"', '"' + "a" * 300 + '"', "name must be a file's name without folders, got 'aaa"),
+        ('"a"', '"a\\u0000"', "name must be a file's name without folders"),
+        ("seed = 3", "seed = " + "[" * 60_000, "cannot be read as TOML: it is nested too deeply"),
+        ("seed = 3", "a." * 30_000 + "a = 1", "cannot be read as TOML: it is nested too deeply"),
+        ("seed = 3", "#" * 70_000, "has more than 65,536 bytes"),
+    ],
+)
+def test_values_that_no_run_could_use_are_refused_at_once(tmp_path: Path, old: str, new: str, said: str) -> None:
+    path = tmp_path / "r.toml"
+    path.write_text(GOOD.replace(old, new))
+    with pytest.raises(InputError, match=said) as caught:
+        read_recipe(path)
+    assert len(str(caught.value)) < 400
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"network": {"width": -3}}, r"the option 'width' must lie in 0..256, got -3"),
+        ({"network": {"width": 100_000_000}}, r"the option 'width' must lie in 0..256, got 100000000"),
+        ({"network": {"width": 0}}, r"width must be 1 or more, got 0"),
+        ({"data": {"picture_side": 1_000_000}}, r"picture_side must lie in 1..4096, got 1000000"),
+        ({"data": {"side": 1_000_000}}, r"side must lie in 1..4096, got 1000000"),
+        ({"data": {"num_readers": 1_000_000}}, r"num_readers must lie in 1..256, got 1000000"),
+    ],
+)
+def test_sizes_that_no_memory_holds_are_refused_before_anything_is_read(
+    tmp_path: Path, changed: dict[str, dict[str, int]], said: str
+) -> None:
+    (tmp_path / "r.toml").write_text(GOOD)
+    with pytest.raises(InputError, match=said):
+        check_objectives(replace(read_recipe(tmp_path / "r.toml"), **changed))

@@ -151,7 +151,7 @@ def test_windows_of_a_data_set_train_too(backbone: str, tmp_path: Path) -> None:
         ({"network": {"backbone_weights": "a"}}, r"\[network\]: backbone_weights stands in \[stage.options\]"),
         ({"network": {"backbone": "swan"}}, r"\[network\]: method 'co2net': the option 'backbone' cannot be 'swan'"),
         ({"options": {"frames": 0}}, "frames must be 1 or more, got 0"),
-        ({"options": {"backbone_weights": "none.pth"}}, r"\[stage.options\]: backbone_weights: none.pth: there is no"),
+        ({"options": {"backbone_weights": "none.pth"}}, r"\[stage.options\]: backbone_weights: none.pth: no such file"),
         ({"backbone": None}, r"builds on a backbone that is trained; name its weights as backbone_weights"),
     ],
 )

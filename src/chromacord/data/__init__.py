@@ -3,6 +3,7 @@
 `open_dataset` recognises a data set by its folders.
 """
 
+import os
 from pathlib import Path
 
 from chromacord.data.clip import Clip, ClipDataset
@@ -39,7 +40,7 @@ def open_dataset(
         InputError: the folder is of no kind that is known.
     """
     folder = Path(path)
-    if not folder.is_dir():
+    if not os.path.isdir(folder):  # noqa: PTH112 - of a name that is too long Path.is_dir raises
         raise MissingFileError(f"{folder}: no such folder")
     if is_hyoutube(folder):
         return open_hyoutube(folder, split=split, size=size)

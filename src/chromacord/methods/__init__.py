@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from chromacord.errors import InputError
 from chromacord.methods.base import Method
 from chromacord.methods.spec import check_options, describe_options, parse_spec
+from chromacord.parsing import reason_of, shown
 from chromacord.weights import Card, card, list_weights
 
 DEFAULT_METHOD = "shotgrade"
@@ -101,7 +102,7 @@ def lacks_weights(name: str) -> bool:
     """
     spec = parse_spec(name)
     if spec.name not in METHODS:
-        raise InputError(f"there is no method {spec.name!r}; choose one of {', '.join(METHODS)}")
+        raise InputError(f"there is no method {shown(spec.name)}; choose one of {', '.join(METHODS)}")
     return "weights" not in spec.options and _default_weights(METHODS[spec.name]) not in (None, *list_weights())
 
 
@@ -124,9 +125,9 @@ def with_weights(name: str, weights: str) -> str:
     """
     spec = parse_spec(name)
     if "weights" in spec.options:
-        raise InputError(f"method {name!r}: names its weights already; leave --weights out")
+        raise InputError(f"method {shown(name)}: names its weights already; leave --weights out")
     if spec.name in METHODS and "weights" not in inspect.signature(METHODS[spec.name]).parameters:
-        raise InputError(f"method {spec.name!r}: is not learned and takes no weights; leave --weights out")
+        raise InputError(f"method {shown(spec.name)}: is not learned and takes no weights; leave --weights out")
     if ":" in weights or weights != weights.strip() or not weights:
         raise InputError(f"--weights {weights!r}: no option holds a colon, or blanks around it; rename the file")
     return f"{name}:weights={weights}"
@@ -146,7 +147,7 @@ def load_method(name: str, **options: Any) -> Method:
     is_without_weights, spec = lacks_weights(name), parse_spec(name)
     twice = sorted(spec.options.keys() & options.keys())
     if twice:
-        raise InputError(f"{name!r}: gives the option {twice[0]!r}, which is also an argument; leave one out")
+        raise InputError(f"{shown(name)}: gives the option {shown(twice[0])}, which is also an argument; leave one out")
     method, merged = METHODS[spec.name], {**spec.options, **options}
     check_options(spec.name, method, merged)
     if "weights" not in merged and is_without_weights:
@@ -159,5 +160,8 @@ def load_method(name: str, **options: Any) -> Method:
         return method(**merged).eval()
     except InputError:
         raise
-    except (TypeError, ValueError) as error:
-        raise InputError(f"method {name!r} cannot be built: {error}; {describe_options(method)}") from error
+    # RuntimeError is torch's, for shapes that cannot be and memory that is not there.
+    except (ArithmeticError, MemoryError, RuntimeError, TypeError, ValueError) as error:
+        raise InputError(
+            f"method {shown(name)} cannot be built: {reason_of(error)}; {describe_options(method)}"
+        ) from error

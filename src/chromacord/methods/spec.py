@@ -1,6 +1,7 @@
 """What users write for a method: its name, and options of its constructor, as in `mkl:max_gain=2`."""
 
 import inspect
+import math
 import re
 from collections.abc import Mapping
 from types import UnionType
@@ -8,6 +9,15 @@ from typing import Any, Literal, NamedTuple, Union, get_args, get_origin
 
 from chromacord.errors import InputError
 from chromacord.methods.base import Method
+from chromacord.parsing import shown
+
+MAX_WIDTH = 256
+"""Channels at a picture's own side: four times those of the widest network that was published."""
+
+_MOST = {"width": MAX_WIDTH, "lut_size": 65}
+_MOST_OF_OTHERS = 4096
+_LONGEST = 18
+"""Digits of a whole number; one of more is read as a float, which no option of whole numbers takes."""
 
 Scalar = bool | int | float | str
 
@@ -38,9 +48,9 @@ def parse_spec(text: str) -> Spec:
     for part in rest:
         option, equals, value = (piece.strip() for piece in part.partition("="))
         if not (option and equals and value):
-            raise InputError(f"{text!r}: {part!r} is no option; write NAME:option=value:option=value")
+            raise InputError(f"{shown(text)}: {shown(part)} is no option; write NAME:option=value:option=value")
         if option in options:
-            raise InputError(f"{text!r}: gives the option {option!r} twice; leave one out")
+            raise InputError(f"{shown(text)}: gives the option {shown(option)} twice; leave one out")
         options[option] = _scalar(value)
     return Spec(name, options)
 
@@ -59,9 +69,27 @@ def check_options(name: str, method: type[Method], options: Mapping[str, object]
     known = _parameters(method)
     for option, value in options.items():
         if option not in known:
-            raise InputError(f"method {name!r} has no option {option!r}; {describe_options(method)}")
+            raise InputError(f"method {shown(name)} has no option {shown(option)}; {describe_options(method)}")
         if not _fits(value, known[option].annotation):
-            raise InputError(f"method {name!r}: the option {option!r} cannot be {value!r}; {describe_options(method)}")
+            raise InputError(
+                f"method {shown(name)}: the option {shown(option)} cannot be {shown(value)}; {describe_options(method)}"
+            )
+        is_float = _fits(0.5, known[option].annotation)
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            _check_bounds(
+                f"method {shown(name)}: the option {shown(option)}",
+                value,
+                _MOST.get(option, _MOST_OF_OTHERS),
+                is_float=is_float,
+            )
+
+
+def _check_bounds(what: str, value: float, most: int, *, is_float: bool) -> None:
+    """Refuse sizes that no network has, and floats that are not finite: what an option asks for is allocated."""
+    if not is_float and not 0 <= value <= most:
+        raise InputError(f"{what} must lie in 0..{most}, got {shown(value)}")
+    if abs(value) == math.inf:
+        raise InputError(f"{what} must be a finite number, got {value}")
 
 
 def describe_options(method: type[Method]) -> str:
@@ -95,6 +123,6 @@ def _fits(value: object, kind: Any) -> bool:
 def _scalar(text: str) -> Scalar:
     if text in ("true", "false"):
         return text == "true"
-    if _INTEGER.fullmatch(text):
+    if _INTEGER.fullmatch(text) and len(text) <= _LONGEST:
         return int(text)
     return float(text) if _FLOAT.fullmatch(text) else text

@@ -21,6 +21,7 @@ from chromacord.errors import InputError
 from chromacord.layers.pictures import from_signed, to_signed
 from chromacord.layers.pix2pix import MULTIPLE
 from chromacord.layers.verification import Scores, VerifyingDiscriminator
+from chromacord.methods.spec import MAX_WIDTH
 from chromacord.training.clips import StageOptions
 from chromacord.training.harmonizing import FramesObjective
 from chromacord.training.losses import gradient_penalty, hinge
@@ -56,7 +57,7 @@ class VerifiedOptions(StageOptions):
         """
         for name in ("reconstruction", "penalty"):
             check_range(name, getattr(self, name), 0)
-        check_range("adversary_width", self.adversary_width, 1)
+        check_range("adversary_width", self.adversary_width, 1, MAX_WIDTH)
 
 
 class VerifiedObjective(FramesObjective):

@@ -19,6 +19,9 @@ from chromacord.weights.published import load_plain
 
 CHECKPOINT = "checkpoint.pt"
 
+_UNFIT: tuple[type[Exception], ...] = (*DAMAGE, AttributeError, RuntimeError, TypeError)
+"""What torch and Python raise for states of something else."""
+
 State = dict[str, Any]
 
 
@@ -133,7 +136,7 @@ def load_checkpoint(folder: Path, recipe: Recipe, fingerprint: str, *, num_proce
     try:
         checkpoint = Checkpoint(**values)
         differing = _differences(checkpoint, recipe)
-    except (*DAMAGE, AttributeError, TypeError) as error:
+    except _UNFIT as error:
         raise UnreadableFileError(f"{path}: {said}; {remedy}") from error
     if checkpoint.num_processes != num_processes:
         raise InputError(
@@ -181,7 +184,7 @@ def restore(
             judge.load_state_dict(states["module"])
             _restore_optimizer(its_optimizer, states["optimizer"])
         torch.set_rng_state(checkpoint.generator)
-    except (*DAMAGE, AttributeError, RuntimeError, TypeError) as error:
+    except _UNFIT as error:
         raise UnreadableFileError(
             f"{folder / CHECKPOINT}: fits another version of the network; choose another folder with -o"
         ) from error

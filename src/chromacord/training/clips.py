@@ -17,10 +17,11 @@ from chromacord.data.recorded import RecordedClips, divided_clips
 from chromacord.errors import InputError
 from chromacord.training.grading import GradeData, divided_luts, plain_augmentation
 from chromacord.training.pictures import read_pictures
-from chromacord.training.recipe import Recipe, Stage, check_range, parse
+from chromacord.training.recipe import MAX_SIDE, Recipe, Stage, check_range, parse
 from chromacord.types import Progress, Size
 
 _VALIDATION_SEED = 20
+_MAX_READERS = 256
 
 
 @dataclass(frozen=True)
@@ -51,8 +52,9 @@ class ClipData(GradeData):
             InputError: names the value.
         """
         super().__post_init__()
-        for name in ("side", "num_readers", "num_validated"):
-            check_range(name, getattr(self, name), 1)
+        check_range("side", self.side, 1, MAX_SIDE)
+        check_range("num_readers", self.num_readers, 1, _MAX_READERS)
+        check_range("num_validated", self.num_validated, 1)
         check_range("mirrored_share", self.mirrored_share, 0, 1)
 
 

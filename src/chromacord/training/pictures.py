@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from chromacord.data.photographs import Photographs, load_photographs
 from chromacord.errors import InputError
-from chromacord.training.recipe import check_range
+from chromacord.training.recipe import MAX_SIDE, check_range
 from chromacord.types import Progress
 
 
@@ -34,7 +34,7 @@ class PictureData:
         Raises:
             InputError: names the value.
         """
-        check_range("picture_side", self.picture_side, 1)
+        check_range("picture_side", self.picture_side, 1, MAX_SIDE)
         check_range("held_out", self.held_out, 0, 1, is_open=True)
 
 

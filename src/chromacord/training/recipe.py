@@ -18,7 +18,6 @@ A key that is not known is an error: a slip of the pen must not train something 
 """
 
 import math
-import tomllib
 from collections.abc import Mapping
 from dataclasses import MISSING, asdict, dataclass, field, fields
 from pathlib import Path
@@ -26,12 +25,21 @@ from types import NoneType, UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 
 from chromacord.errors import InputError, MissingFileError
+from chromacord.parsing import parse_toml, read_file, shown
 
 Precision = Literal["fp32", "bf16", "fp16"]
 Optimizer = Literal["adamw", "adam"]
 Schedule = Literal["cooldown", "cosine", "milestones"]
 
 Options = TypeVar("Options")
+
+MAX_BATCH = 16_384
+MAX_SIDE = 4096
+"""Pixels of a picture's side. What a recipe asks for is allocated: these keep a slip from taking all of the memory."""
+
+_MAX_BYTES = 64 << 10
+_LONGEST_NAME = 200
+_END = 10**18
 
 _WORDS: Mapping[object, str] = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}
 
@@ -85,7 +93,8 @@ class Stage:
         Raises:
             InputError: names the value.
         """
-        for name in ("steps", "batch", "validate_every", "save_every", "log_every"):
+        check_range("batch", self.batch, 1, MAX_BATCH)
+        for name in ("steps", "validate_every", "save_every", "log_every"):
             check_range(name, getattr(self, name), 1)
         for name in ("warmup", "weight_decay"):
             check_range(name, getattr(self, name), 0)
@@ -119,6 +128,14 @@ class Recipe:
     data: Mapping[str, Any] = field(default_factory=dict)
     network: Mapping[str, Any] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        """Refuse a seed that no generator takes.
+
+        Raises:
+            InputError: names it.
+        """
+        check_range("seed", self.seed, 0)
+
     @property
     def num_steps(self) -> int:
         """Steps of all stages."""
@@ -132,12 +149,11 @@ def read_recipe(path: Path) -> Recipe:
         MissingFileError: there is no such file.
         InputError: it is no TOML, or a key is missing, unknown or of the wrong type; names it.
     """
-    if not path.is_file():
-        raise MissingFileError(f"{path}: no such recipe; name a TOML file, as those in recipes/")
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: is no TOML: {error}") from error
+        content = read_file(path, limit=_MAX_BYTES)
+    except MissingFileError:
+        raise MissingFileError(f"{path}: no such recipe; name a TOML file, as those in recipes/") from None
+    values = parse_toml(content, where=path, remedy="correct the recipe")
     if "stages" in values:
         raise InputError(f"{path}: stages is not known; write each stage as a table [[stage]]")
     stages = values.pop("stage", None)
@@ -145,8 +161,9 @@ def read_recipe(path: Path) -> Recipe:
         raise InputError(f"{path}: has no [[stage]]; write at least one such table")
     built = tuple(parse(Stage, stage, where=f"{path} stage {number}") for number, stage in enumerate(stages, 1))
     recipe = parse(Recipe, {**values, "stages": built}, where=str(path))
-    if not recipe.name or Path(recipe.name).name != recipe.name:
-        raise InputError(f"{path}: name must be a file's name without folders, got {recipe.name!r}")
+    is_file_name = recipe.name.isprintable() and Path(recipe.name).name == recipe.name
+    if not recipe.name or not is_file_name or len(recipe.name.encode()) > _LONGEST_NAME:
+        raise InputError(f"{path}: name must be a file's name without folders, got {shown(recipe.name)}")
     return recipe
 
 
@@ -163,18 +180,27 @@ def parse(kind: type[Options], values: Mapping[str, Any], *, where: str) -> Opti
     """
     known = {each.name: each for each in fields(kind)}  # type: ignore[arg-type]
     if unknown := sorted(values.keys() - known.keys()):
-        raise InputError(f"{where}: {', '.join(unknown)} is not known; choose of {', '.join(known)}")
+        raise InputError(f"{where}: {shown(', '.join(unknown))[1:-1]} is not known; choose of {', '.join(known)}")
     required = [name for name, each in known.items() if each.default is MISSING and each.default_factory is MISSING]
     if missing := [name for name in required if name not in values]:
         raise InputError(f"{where}: {', '.join(missing)} is missing; add it")
     plain = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
     for name, value in plain.items():
         if not _fits(value, known[name].type):
-            raise InputError(f"{where}: {name} must be {_in_words(known[name].type)}, got {values[name]!r}")
+            raise InputError(f"{where}: {name} must be {_in_words(known[name].type)}, got {shown(values[name])}")
+        if (stray := _stray_number(value)) is not None:
+            raise InputError(f"{where}: {name} must be a finite number of at most 18 digits, got {shown(stray)}")
     try:
         return kind(**plain)
     except InputError as error:
         raise InputError(f"{where}: {error}") from error
+
+
+def _stray_number(value: object) -> int | float | None:
+    """Return a number that nothing can be counted or weighed by, of a value or a list of values."""
+    values = value if isinstance(value, tuple) else (value,)
+    numbers = (each for each in values if isinstance(each, int | float))
+    return next((each for each in numbers if not abs(each) < _END), None)
 
 
 def check_range(name: str, value: float, least: float, most: float = math.inf, *, is_open: bool = False) -> None:

@@ -27,7 +27,8 @@ _PARALLEL = "module."
 
 MAX_BYTES = 4 << 30
 
-_REFUSED = (
+_REFUSED: tuple[type[Exception], ...] = (
+    *DAMAGE,
     AssertionError,
     AttributeError,
     ImportError,
@@ -37,7 +38,7 @@ _REFUSED = (
     UnpicklingError,
     struct.error,
 )
-"""What torch raises for a file that is none of its own, besides what every parser does: it depends on the damage."""
+"""What torch raises for a file that is none of its own: it depends on where the damage is."""
 
 
 def read_checkpoint(path: Path) -> dict[str, Tensor]:
@@ -118,7 +119,7 @@ def load_plain(path: Path, *, said: str, remedy: str) -> Any:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of pickle's version, and of what old files lack
             return torch.load(BytesIO(content), map_location="cpu", weights_only=True)
-    except (*DAMAGE, *_REFUSED) as error:
+    except _REFUSED as error:
         # What torch says of it runs over many lines.
         if asked := re.search(r"[Uu]nsupported (?:global: GLOBAL|GLOBAL|class) ([\w.]+)", str(error)):
             raise UnreadableFileError(
