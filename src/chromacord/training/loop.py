@@ -286,7 +286,7 @@ def _accelerator(recipe: Recipe, device: Device) -> "Accelerator":
         import torch.utils.tensorboard
         from accelerate import Accelerator
     except ImportError as error:
-        raise InputError("training needs more packages; install them with: pip install 'chromacord[train]'") from error
+        raise InputError('training needs more packages; in a checkout run: pip install ".[train]"') from error
     if device == "cuda" and not torch.cuda.is_available():
         raise InputError("there is no CUDA device here; train with --device cpu")
     if device == "cpu" and recipe.precision == "fp16":
