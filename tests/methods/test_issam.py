@@ -70,7 +70,7 @@ def test_a_published_checkpoint_gives_what_the_authors_network_gives(tmp_path: P
     with torch.inference_mode():
         found = denormalize(network(composite, mask).picture)
         expected = published_issam.harmonize(published, composite, mask)
-    torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-5)
 
 
 def test_colours_are_limited_after_they_are_laid_over_the_background(tmp_path: Path) -> None:
@@ -82,7 +82,7 @@ def test_colours_are_limited_after_they_are_laid_over_the_background(tmp_path: P
         found = method(composite[None], mask[None]).harmonized[0]
         picture = published_issam.harmonize(published, composite, mask)
     expected = (mask * picture + (1 - mask) * composite).clamp(0, 1)
-    torch.testing.assert_close(found, expected, atol=1e-5, rtol=0)
+    torch.testing.assert_close(found, expected, atol=1e-4, rtol=0)
     assert (mask * picture.clamp(0, 1) + (1 - mask) * composite - expected).abs().max() > 0.01
 
 
