@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from chromacord import weights
 from chromacord.data.augment import CompositeBatch
 from chromacord.errors import DivergedError, InputError, OutputError
-from chromacord.methods.shotgrade import GradeNetwork
+from chromacord.methods.shotgrade_network import GradeNetwork
 from chromacord.training import loop
 from chromacord.training.checkpoint import CHECKPOINT, Checkpoint, load_checkpoint
 from chromacord.training.grading import GradeObjective
@@ -78,7 +78,8 @@ def test_the_weights_are_the_running_mean_and_fit_the_network_of_that_size(data:
     checkpoint = checkpoint_of(tmp_path / "run", recipe, data)
     assert (checkpoint.stage, checkpoint.step) == (0, 12)
     for name, value in network.state_dict().items():
-        assert torch.equal(value, checkpoint.average[name].half().to(value)), name
+        if name != "calibration":  # fitted after the last step
+            assert torch.equal(value, checkpoint.average[name].half().to(value)), name
     assert any(not torch.equal(value, checkpoint.module[name]) for name, value in checkpoint.average.items())
     with pytest.raises(InputError, match="does not fit GradeNetwork"):
         weights.load_into(GradeNetwork(**{**NETWORK, "hidden": 32}), result.weights)

@@ -21,6 +21,7 @@ from chromacord.color.cube import Cube
 from chromacord.color.enhancement import enhance
 from chromacord.color.looks import random_look
 from chromacord.color.transforms import apply_lut3d, lattice
+from chromacord.data.changes import ChangeShares, adjustments, chosen_sides, kinds, transfers
 from chromacord.data.photographs import Photographs
 from chromacord.errors import InputError
 
@@ -143,6 +144,7 @@ class CompositeMaker:
         luts: Sequence[Cube],
         augmentation: Augmentation,
         *,
+        changes: ChangeShares | None = None,
         side: int = 128,
         num_pixels: int = 1024,
         seed: int = 0,
@@ -153,11 +155,12 @@ class CompositeMaker:
             photographs: what to draw from.
             luts: may be empty.
             augmentation: how to draw.
+            changes: of many kinds and to either side, in place of recoloured foregrounds alone.
             side: height and width of the composites, S.
             num_pixels: drawn from each foreground, P.
             seed: of the random looks.
         """
-        self._photographs, self._augmentation = photographs, augmentation
+        self._photographs, self._augmentation, self._shares = photographs, augmentation, changes
         self._side, self._num_pixels = side, num_pixels
         unit = lattice(LUT_SIZE)[None]
         self._unit = unit
@@ -245,9 +248,26 @@ class CompositeMaker:
                 self._some(self._looks, int(relit.sum()), generator) - self._unit
             )
             picture[relit] = _mapped(picture[relit], mild)
-        picture = (picture.clamp(0, 1) * 255).round() / 255
-        changed = (_mapped(picture, self._changes(count, generator)).clamp(0, 1) * 255).round() / 255
-        return picture, mask, changed
+        if self._shares is None:
+            picture = _rounded(picture)
+            return picture, mask, _rounded(_mapped(picture, self._changes(count, generator)))
+        kind = kinds(count, self._shares, generator, has_luts=len(self._luts) > 0)
+        tables = self._changes(count, generator, is_lut=kind == 0)
+        tables[kind == 2] = adjustments(int((kind == 2).sum()), LUT_SIZE, generator)
+        is_transfer = kind == 3
+        if is_transfer.any():
+            first = picture[:, 0, :, ::2, ::2], mask[:, 0, :, ::2, ::2]
+            tables[is_transfer] = transfers(*first, LUT_SIZE, generator)[is_transfer]
+        sides = chosen_sides(tables, kind == 0, self._shares, generator)
+        real, changed = (self._where_changed(picture, tables) for tables in sides)
+        return _rounded(real), mask, _rounded(changed)
+
+    def _where_changed(self, picture: Tensor, tables: Tensor) -> Tensor:
+        """Map pictures, but for those whose table changes nothing: about every second one."""
+        which = (tables != self._unit).flatten(1).any(dim=1)
+        mapped = picture.clone()
+        mapped[which] = _mapped(picture[which], tables[which])
+        return mapped
 
     def _cut_out(self, chosen: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Draw parts of pictures, and masks. Shape (N, T) to (N, T, 3, S, S) and (N, T, 1, S, S)."""
@@ -292,11 +312,12 @@ class CompositeMaker:
         cut = F.grid_sample(flat, grid, mode="bilinear", padding_mode="border", align_corners=False)
         return cut.view(len(both), length, *cut.shape[1:])
 
-    def _changes(self, count: int, generator: torch.Generator) -> Tensor:
+    def _changes(self, count: int, generator: torch.Generator, *, is_lut: Tensor | None = None) -> Tensor:
         """Draw what is done to foregrounds, as tables. Shape (N, 3, D, D, D)."""
         augmentation = self._augmentation
         tables = self._some(self._looks, count, generator)
-        is_lut = self._drawn(count, augmentation.lut_share if len(self._luts) else 0.0, generator)
+        if is_lut is None:
+            is_lut = self._drawn(count, augmentation.lut_share if len(self._luts) else 0.0, generator)
         # Two looks after each other are a third one: so a few thousand of them do not run out.
         twice = self._drawn(count, 0.3, generator)
         if twice.any():
@@ -347,6 +368,11 @@ def _ends(clips: Sequence[str]) -> tuple[Tensor, Tensor]:
     lengths = torch.tensor([*starts[1:], len(clips)]) - torch.tensor(starts)
     first = torch.tensor(starts).repeat_interleave(lengths)
     return first, first + lengths.repeat_interleave(lengths) - 1
+
+
+def _rounded(picture: Tensor) -> Tensor:
+    """Return a picture in whole 255ths. Any shape."""
+    return (picture.clamp(0, 1) * 255).round() / 255
 
 
 def _mapped(picture: Tensor, tables: Tensor) -> Tensor:
