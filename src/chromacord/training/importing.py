@@ -61,6 +61,8 @@ def import_published(method: str, file: Path, output: Path | None = None, *, for
         raise InputError(f"{file}: {error}") from error
     if method == SHIPPED:
         use = f'flow_weights = "{weights}" in a recipe'
+    elif not METHODS[method].is_published_whole:
+        use = f'start = "{weights}" in a recipe'
     else:
         use = f"--method {method}:weights={weights}{METHODS[method].needed_options(state)}"
     num_values = sum(value.numel() for value in state.values())
