@@ -239,7 +239,7 @@ def test_packages_that_are_missing_are_named_before_any_picture_is_read(
     for name in ("accelerate", "torch.utils.tensorboard"):
         with monkeypatch.context() as patched:
             patched.setitem(sys.modules, name, None)
-            with pytest.raises(InputError, match=r"pip install 'chromacord\[train\]'"):
+            with pytest.raises(InputError, match=r"pip install '\.\[train\]'"):
                 train(tiny(tmp_path), tmp_path / "nothing", tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
