@@ -32,7 +32,7 @@ def estimator(network: GradeNetwork) -> GradeEstimator:
 def random_network(**options: int | bool) -> GradeNetwork:
     torch.manual_seed(0)
     network = GradeNetwork(**options).eval()
-    for layer in network.standardized:
+    for layer in network.standardized.values():
         layer.mean.normal_(std=0.1)
         layer.deviation.uniform_(0.5, 2)
     torch.nn.init.normal_(network.weights.weight, std=0.05)

