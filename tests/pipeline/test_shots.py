@@ -86,3 +86,8 @@ def test_a_dissolve_splits_at_most_once() -> None:
     before, after = scene(12, 20), scene(13, 20)
     mixed = [share * after[0] + (1 - share) * before[0] for share in shares]
     assert max(shots_of([*before, *mixed, *after])) <= 1
+
+
+def test_a_small_change_of_a_plain_picture_is_no_cut() -> None:
+    plain = [np.full((54, 96, 3), value, np.float32) for value in [0.2] * 8 + [0.21] * 8 + [0.22] * 8]
+    assert set(shots_of(plain)) == {0}

@@ -30,8 +30,15 @@ _LAYOUT_ACROSS, _LAYOUT_INSIDE, _PALETTE_ACROSS, _PALETTE_INSIDE, _THRESHOLD = 1
 """Weights of a logistic regression on joins of real clips, and of flashes, pans and other changes inside a shot."""
 
 
+_LEAST_CHANGE = 4 / 255
+"""Mean change of a cut: a plain picture's palette changes wholly where its colour passes from one bin to the next."""
+
+
 class _Look(NamedTuple):
     """What is kept of a frame."""
+
+    small: FloatArray
+    """Y'CrCb. Shape (20, 36, 3)."""
 
     layout: FloatArray
     """Luma of a tiny picture, without its mean, of length 1: exposure does not change it. Shape (45,)."""
@@ -75,6 +82,8 @@ class CutDetector:
         """Whether the first frame after the middle of those that are known begins a shot."""
         looks = tuple(self._looks)
         before, after = looks[:_BEFORE], looks[_BEFORE:]
+        if cv2.norm(before[-1].small, after[0].small, cv2.NORM_L1) < _LEAST_CHANGE * after[0].small.size:
+            return False
         # The closest pair differs by no more than this one, which rules out most frames.
         if _evidence(_layout_distance(before[-1], after[0]), _palette_distance(before[-1], after[0])) <= 0:
             return False
@@ -99,7 +108,7 @@ def _look(thumbnail: FloatArray) -> _Look:
     luma = cv2.resize(cv2.extractChannel(small, 0), _LAYOUT, interpolation=cv2.INTER_AREA).ravel()
     luma -= luma.mean()  # exposure adds and multiplies
     layout = luma / np.sqrt(luma @ luma + np.float32(luma.size * _LEAST_CONTRAST**2))
-    return _Look(layout, palette)
+    return _Look(small, palette=palette, layout=layout)
 
 
 def _layout_distance(first: _Look, second: _Look) -> float:
