@@ -5,7 +5,6 @@ changes are the two kinds that composites differ by: LUTs as graders use them, e
 and weakened; and smooth random looks. Some foregrounds are left as they are, for a method must know when to do nothing.
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import NamedTuple
@@ -21,7 +20,7 @@ from chromacord.color.cube import Cube
 from chromacord.color.enhancement import enhance
 from chromacord.color.looks import random_look
 from chromacord.color.transforms import apply_lut3d, lattice
-from chromacord.data.changes import ChangeShares, adjustments, chosen_sides, kinds, transfers
+from chromacord.data.changes import ChangeShares, adjustments, chosen_sides, dimmed_tables, kinds, transfers
 from chromacord.data.photographs import Photographs
 from chromacord.errors import InputError
 
@@ -333,7 +332,7 @@ class CompositeMaker:
         tables[enhanced] = enhance(tables[enhanced])
         if augmentation.dimmed_share:
             dimmed = self._drawn(count, augmentation.dimmed_share, generator)
-            tables[dimmed] = _dimmed(tables[dimmed], generator)
+            tables[dimmed] = dimmed_tables(tables[dimmed], generator)
         tables[self._drawn(count, augmentation.unchanged_share, generator)] = self._unit
         return tables
 
@@ -391,14 +390,3 @@ def _compressed(pictures: Tensor, quality: int) -> Tensor:
     read = np.stack([np.asarray(cv2.imdecode(file, cv2.IMREAD_COLOR)) for file in files])
     decoded = torch.from_numpy(read[..., ::-1].copy()).permute(0, 3, 1, 2)
     return (decoded.float() / 255).view_as(pictures)
-
-
-def _dimmed(tables: Tensor, generator: torch.Generator) -> Tensor:
-    """Return tables followed by a tinted gain and a power. Shape (n, 3, D, D, D)."""
-    count = len(tables)
-    low, high = math.log(0.35), math.log(1.1)
-    gain = torch.empty(count, 1, 1, 1, 1).uniform_(low, high, generator=generator)
-    tint = 0.12 * torch.randn(count, 3, 1, 1, 1, generator=generator)
-    power = 0.2 * torch.randn(count, 1, 1, 1, 1, generator=generator)
-    dimmed: Tensor = tables.clamp(0, 1) ** power.exp() * (gain + tint).exp()
-    return dimmed

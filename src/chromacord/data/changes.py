@@ -195,6 +195,22 @@ def transfers(picture: Tensor, mask: Tensor, size: int, generator: torch.Generat
     return unit + strength * (tables - unit)
 
 
+def dimmed_tables(tables: Tensor, generator: torch.Generator) -> Tensor:
+    """Return tables followed by a tinted gain, mostly below 1, and a power.
+
+    Args:
+        tables: Shape (N, 3, D, D, D).
+        generator: what both are drawn with.
+    """
+    count = len(tables)
+    low, high = math.log(0.35), math.log(1.1)
+    gain = torch.empty(count, 1, 1, 1, 1).uniform_(low, high, generator=generator)
+    tint = 0.12 * torch.randn(count, 3, 1, 1, 1, generator=generator)
+    power = 0.2 * torch.randn(count, 1, 1, 1, 1, generator=generator)
+    dimmed: Tensor = tables.clamp(0, 1) ** power.exp() * (gain + tint).exp()
+    return dimmed
+
+
 def kinds(count: int, shares: ChangeShares, generator: torch.Generator, *, has_luts: bool) -> Tensor:
     """Draw the kind of each change: 0 a LUT, 1 a look, 2 an adjustment, 3 a transfer. Shape (N,).
 

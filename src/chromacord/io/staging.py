@@ -46,7 +46,7 @@ def check_output(path: Path, *, force: bool = False, inputs: Iterable[Path] = ()
     if path.is_dir():
         raise OutputError(f"{path}: is a folder; name a file")
     if not force and path.exists():
-        raise OutputExistsError(f"{path}: exists already; use --force (force=True) to replace it, or another name")
+        raise OutputExistsError(f"{path}: exists already; use --force to replace it, or another name")
 
 
 def check_folder(folder: Path, *, wanted: Path) -> None:
@@ -179,9 +179,7 @@ class StagedFolder(_Staging):
             OutputExistsError: a file of that name is there and `force` was not given.
         """
         if not self._force and (self.folder / name).exists():
-            raise OutputExistsError(
-                f"{self.folder / name}: exists already; use --force (force=True) to replace it, or another name"
-            )
+            raise OutputExistsError(f"{self.folder / name}: exists already; use --force to replace it, or another name")
         return self.temporary / name
 
     def commit(self) -> None:
