@@ -155,7 +155,6 @@ class GradeObjective:
         for name, value in recipe.network.items():
             if name not in known:
                 raise InputError(f"{where} [network]: {name} is not known; choose one of {', '.join(known)}")
-<<<<<<< HEAD
             if type(value) is not type(known[name].default):
                 wanted = type(known[name].default).__name__
                 raise InputError(f"{where} [network]: {name} must be of the type {wanted}, got {value!r}")
@@ -164,10 +163,6 @@ class GradeObjective:
                 GradeNetwork(**recipe.network)
         except (ValueError, RuntimeError) as error:
             raise InputError(f"{where} [network]: {error}") from error
-=======
-            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-                raise InputError(f"{where} [network]: {name} must be a whole number of 1 or more, got {value!r}")
->>>>>>> main
 
     def begin(self) -> None:
         """Measure what standardizes features, unless weights that were handed over hold it. See `Objective.begin`."""
