@@ -218,16 +218,16 @@ class TestShippedWeights:
         return loaded
 
     def recolored(self) -> tuple[Tensor, Tensor, Tensor]:
-        """A photograph whose person is too dark and too blue. Composite, mask, real, of one frame each."""
+        """A photograph whose person is too warm and too bright. Composite, mask, real, of one frame each."""
         photograph = read_photograph("astronaut.png")
         real, mask = (
             torch.nn.functional.interpolate(torch.from_numpy(each).permute(2, 0, 1)[None], (256, 256), mode="area")
             for each in (photograph, np.atleast_3d(cut_out(photograph)))
         )
-        dark = (real**1.5) * torch.tensor([0.7, 0.85, 1.0])[:, None, None]
-        return over(dark, real, mask), mask, real
+        warm = (real * torch.tensor([1.15, 1.0, 0.7])[:, None, None]).clamp(0, 1)
+        return over(warm, real, mask), mask, real
 
-    def test_a_dark_blue_foreground_comes_nearer_to_the_truth(self, name: str) -> None:
+    def test_a_warm_foreground_comes_nearer_to_the_truth(self, name: str) -> None:
         composite, mask, real = self.recolored()
         method = self.load(name)
         with torch.inference_mode():
@@ -251,7 +251,7 @@ class TestShippedWeights:
         weak, state = run(method, composite.expand(8, -1, -1, -1), mask.expand(8, -1, -1, -1))
         assert mask.sum() > 0
         assert change_of(weak[:1]) < 0.35 * change_of(full[:1])
-        assert float(state.weight) / 8 < 0.35
+        assert float(state.weight[0]) < 0.35
 
     def test_a_second_pass_changes_less_than_the_first(self, name: str) -> None:
         composite, mask, _ = self.recolored()
@@ -262,4 +262,4 @@ class TestShippedWeights:
         moved = [
             float(((after - before) * mask).square().sum()) for before, after in ((composite, once), (once, twice))
         ]
-        assert moved[1] < 0.25 * moved[0]
+        assert moved[1] < 0.3 * moved[0]
