@@ -82,6 +82,10 @@ class Method(nn.Module, ABC):
         prediction: Prediction = self(composite, mask, state)
         return prediction
 
+    def in_torch(self) -> nn.Module:
+        """Return the network as torch knows it, to count its parameters and operations: mostly the method itself."""
+        return self
+
     @classmethod
     def from_published(cls, checkpoint: Mapping[str, Tensor]) -> dict[str, Tensor]:  # noqa: ARG003
         """Return the weights that `weights=` takes, of a checkpoint that the method's authors published.

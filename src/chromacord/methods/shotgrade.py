@@ -14,7 +14,7 @@ colour map for a whole clip (Lu et al., "Deep Video Harmonization with Color Map
 """
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -101,9 +101,16 @@ class ShotGrade(Method):
             raise ValueError(f"caution must be 0 or more, got {caution}")
         self.window = Window() if per_frame else Window(hop=8)
         self.memory, self.caution, self.per_frame = memory, caution, per_frame
+        self._network: dict[str, Any] = {
+            "side": side,
+            "lut_size": lut_size,
+            "hidden": hidden,
+            "attention": attention,
+            "encoder": encoder,
+        }
         # Shapes are enough to see whether weights fit; numbers are drawn only where there are none.
         with torch.device("cpu" if weights is None else "meta"):
-            network = GradeNetwork(side=side, lut_size=lut_size, hidden=hidden, attention=attention, encoder=encoder)
+            network = GradeNetwork(**self._network)
         state = network.state_dict()
         if weights is not None:
             state = _fitting(weights, network)
@@ -154,6 +161,12 @@ class ShotGrade(Method):
         transform = Lut3d(torch.from_numpy(lut.astype(np.float32)).to(composite.device))
         trust = torch.from_numpy(confidence.astype(np.float32)).repeat_interleave(length).to(composite.device)
         return Prediction(composite, transform, None if self.per_frame else after._replace(applied=applied), trust)
+
+    def in_torch(self) -> GradeNetwork:
+        """Return the network that trains, with the weights that OpenCV and numpy run. It takes pictures, not windows."""
+        network = GradeNetwork(**self._network)
+        network.load_state_dict({name: torch.from_numpy(value) for name, value in self.estimator.state.items()})
+        return network.eval()
 
     @classmethod
     def from_published(cls, checkpoint: Mapping[str, Tensor]) -> dict[str, Tensor]:
