@@ -38,8 +38,10 @@ def color_regions(picture: Codes, *, seed: int) -> Codes:
         Labels from 1. Shape (H, W).
     """
     smooth = cv2.resize(cv2.GaussianBlur(picture, (0, 0), 3), (_SIDE, _SIDE), interpolation=cv2.INTER_AREA)
-    lab = cv2.cvtColor(smooth.astype(np.float32) / 255, cv2.COLOR_RGB2LAB) * np.float32([_LIGHTNESS_WEIGHT, 1, 1])
-    places = np.stack(np.mgrid[:_SIDE, :_SIDE], axis=-1)
+    lab = cv2.cvtColor(smooth.astype(np.float32) / 255, cv2.COLOR_RGB2LAB) * np.array(
+        [_LIGHTNESS_WEIGHT, 1, 1], np.float32
+    )
+    places = np.moveaxis(np.mgrid[:_SIDE, :_SIDE], 0, -1)
     points = np.concatenate([lab, places], axis=-1).reshape(-1, 5).astype(np.float32)
     cv2.setRNGSeed(seed)
     number = _NUM_REGIONS[0] + seed % (_NUM_REGIONS[1] - _NUM_REGIONS[0])

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chromacord.layers.efficientnet_plan import MEAN, SCALE, STAGES, STEM_STRIDE, TAPS, padding
-from chromacord.weights.onnx import Node, Port, to_onnx
+from chromacord.weights.onnx import Attribute, Node, Port, to_onnx
 
 Floats = NDArray[np.float32]
 
@@ -30,6 +30,8 @@ ATTENTION_SCALE = 2
 
 CLIP = 6.0
 """Deviations beyond which a number counts no further."""
+
+_QUARTER = np.float32(0.25)
 
 _RELU6 = {"low": np.array(0, np.float32), "high": np.array(6, np.float32)}
 
@@ -131,7 +133,8 @@ class GradeEstimator:
             self._linear("attention.mix", np.concatenate([own, inner, level, inner - level, spread, sure], axis=-1))
         )
         share = mask / np.maximum(mask.sum(axis=-1, keepdims=True), 1e-6)
-        return (share[:, None] @ mixed)[:, 0]
+        found: Floats = (share[:, None] @ mixed)[:, 0]
+        return found
 
     def _trunk(self, hidden: Floats) -> Floats:
         for number in range(2):
@@ -152,7 +155,8 @@ class GradeEstimator:
     def _norm(self, name: str, numbers: Floats) -> Floats:
         centred = numbers - numbers.mean(axis=-1, keepdims=True)
         scale = np.sqrt((centred**2).mean(axis=-1, keepdims=True) + 1e-5)
-        return centred / scale * self.state[f"{name}.weight"] + self.state[f"{name}.bias"]
+        normal: Floats = centred / scale * self.state[f"{name}.weight"] + self.state[f"{name}.bias"]
+        return normal
 
 
 def encoder_network(state: Mapping[str, Floats], count: int, side: int) -> tuple[cv2.dnn.Net, list[str]]:
@@ -198,7 +202,7 @@ class _Graph:
         before, after = padding(kernel, stride) if stride > 1 else (kernel // 2, kernel // 2)
         # A depthwise convolution has one input channel for each of its filters.
         groups = len(weight) if weight.shape[1] == 1 else 1
-        attributes = {
+        attributes: dict[str, Attribute] = {
             "kernel_shape": [kernel] * 2,
             "strides": [stride] * 2,
             "pads": [before, before, after, after],
@@ -220,11 +224,12 @@ def averaged(picture: Floats, step: int) -> Floats:
     """Return the means of squares of `step` pixels a side. Shape (N, C, H, W) to (N, C, H / step, W / step)."""
     while step > 1 and step % 2 == 0:  # by halves: vectors of whole rows are added
         rows = picture[..., ::2, :] + picture[..., 1::2, :]
-        picture, step = (rows[..., ::2] + rows[..., 1::2]) / 4, step // 2
+        picture, step = (rows[..., ::2] + rows[..., 1::2]) * _QUARTER, step // 2
     if step == 1:
         return picture
     count, channels, height, width = picture.shape
-    return picture.reshape(count, channels, height // step, step, width // step, step).mean(axis=(3, 5))
+    means: Floats = picture.reshape(count, channels, height // step, step, width // step, step).mean(axis=(3, 5))
+    return means
 
 
 def color_histograms(colors: Floats, weight: Floats) -> Floats:
@@ -261,7 +266,7 @@ def _curves(colors: Floats, sides: Floats) -> list[NDArray[np.float64]]:
     low, share = _node_shares(colors, CURVE_BINS)
     low = low + CURVE_BINS * np.arange(3)[:, None]
     both, parts = np.concatenate([low, low + 1]).ravel(), np.concatenate([1 - share, share])
-    return [np.bincount(both, (parts * side).ravel(), 3 * CURVE_BINS) for side in sides]
+    return [np.bincount(both, (parts * side).ravel(), 3 * CURVE_BINS).astype(np.float64) for side in sides]
 
 
 def _node_shares(colors: Floats, bins: int) -> tuple[NDArray[np.int64], Floats]:
@@ -278,7 +283,8 @@ def _flat(maps: Floats) -> Floats:
 def _shares(weights: Floats) -> Floats:
     """Return weights that add up to 1 over the places. Shape (N, R, H, W) to (N, R, P)."""
     flat = _flat(weights)
-    return flat / np.maximum(flat.sum(axis=-1, keepdims=True), 1e-6)
+    shares: Floats = flat / np.maximum(flat.sum(axis=-1, keepdims=True), 1e-6)
+    return shares
 
 
 def _pooled(features: Floats, shares: Floats) -> Floats:
@@ -323,4 +329,5 @@ def _colors(composite: Floats, regions: Floats) -> Floats:
 
 
 def _silu(numbers: Floats) -> Floats:
-    return numbers / (1 + np.exp(-numbers))
+    smooth: Floats = numbers / (1 + np.exp(-numbers))
+    return smooth

@@ -163,7 +163,7 @@ class ShotGrade(Method):
         return Prediction(composite, transform, None if self.per_frame else after._replace(applied=applied), trust)
 
     def in_torch(self) -> GradeNetwork:
-        """Return the network that trains, with the weights that OpenCV and numpy run. It takes pictures, not windows."""
+        """Return the network that trains, with the weights that OpenCV and numpy run: of pictures, not windows."""
         network = GradeNetwork(**self._network)
         network.load_state_dict({name: torch.from_numpy(value) for name, value in self.estimator.state.items()})
         return network.eval()
@@ -265,7 +265,7 @@ def _occupied(pictures: Floats, masks: Floats, size: int) -> Floats:
 
 
 def _logistic(numbers: Floats) -> Floats:
-    values: Floats = 1 / (1 + np.exp(-numbers))
+    values: Floats = np.reciprocal(1 + np.exp(-numbers), dtype=np.float32)
     return values
 
 

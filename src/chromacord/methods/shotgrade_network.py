@@ -284,7 +284,9 @@ class GradeNetwork(nn.Module):
     @property
     def is_standardized(self) -> bool:
         """Whether `standardize` was called, or weights were loaded of a network where it was."""
-        return bool((self.standardized["colors"].deviation != 1).any())
+        colors = self.standardized["colors"]
+        assert isinstance(colors, _Standardized)
+        return bool((colors.deviation != 1).any())
 
     @torch.no_grad()
     def standardize(self, batches: Iterable[tuple[Tensor, Tensor]]) -> None:
@@ -295,6 +297,7 @@ class GradeNetwork(nn.Module):
         """
         features = [self.features(*batch) for batch in batches]
         for name, layer in self.standardized.items():
+            assert isinstance(layer, _Standardized)
             numbers = torch.cat([getattr(each, name) for each in features])
             layer.mean.copy_(numbers.mean(dim=0))
             layer.deviation.copy_(numbers.std(dim=0).clamp_min(_LEAST_DEVIATION))

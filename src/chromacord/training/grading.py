@@ -259,8 +259,10 @@ def _measured(network: GradeNetwork, composites: CompositeBatch) -> Measured:
     estimate = network(composites.composite, composites.mask)
     change = apply_lut3d(composites.changed, estimate.lut) - composites.changed
     wanted = composites.real - composites.changed
-    products = (change.square(), change * wanted, wanted.square())
-    return Measured(*(each.flatten(1).mean(dim=1) for each in products), estimate.log_error)
+    squared, product, missing = (
+        each.flatten(1).mean(dim=1) for each in (change.square(), change * wanted, wanted.square())
+    )
+    return Measured(squared, product, missing, estimate.log_error)
 
 
 def _tables(recipe: Recipe, stage: Stage, *, where: str) -> _Tables:
