@@ -306,7 +306,10 @@ def _stated_bytes(stream: VideoStream) -> int:
     context = stream.codec_context
     if context.pix_fmt is None:
         return _THREADS_BYTES
-    return frame_bytes(Size(context.height, context.width), describe(context.pix_fmt))
+    try:
+        return frame_bytes(Size(context.height, context.width), describe(context.pix_fmt))
+    except UnreadableFileError:
+        return _THREADS_BYTES  # the decoder may give another format yet
 
 
 def _use_threads(decoder: VideoCodecContext, picture: int) -> None:
@@ -330,7 +333,7 @@ def _read_info(
     path: Path, container: InputContainer, stream: VideoStream, first: av.VideoFrame, *, coded_alpha: bool
 ) -> VideoInfo:
     context = stream.codec_context
-    pixel_format = describe(first.format.name)
+    pixel_format = _described(first, path)
     if coded_alpha:
         pixel_format = PixelFormat("yuv", pixel_format.depth, subsampling=(1, 1), alpha=Alpha.STRAIGHT)
     audio, others = describe_streams(container, picture=stream)
@@ -352,6 +355,13 @@ def _read_info(
         timecode=find_timecode(container, picture=stream),
         hdr_metadata=_hdr_metadata(first),
     )
+
+
+def _described(picture: av.VideoFrame, path: Path) -> PixelFormat:
+    try:
+        return describe(picture.format.name)
+    except UnreadableFileError as error:
+        raise UnreadableFileError(f"{path}: {error}") from None
 
 
 def _hdr_metadata(picture: av.VideoFrame) -> tuple[str, ...]:
