@@ -4,6 +4,7 @@ import re
 import warnings
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from fractions import Fraction
 from itertools import chain
 from pathlib import Path
@@ -24,6 +25,7 @@ from chromacord.io.base import FrameSource
 from chromacord.io.colorimetry import read_tags
 from chromacord.io.hardware import accelerator
 from chromacord.io.integrity import is_cut_off
+from chromacord.io.palettes import has_palette_alpha, is_opaque
 from chromacord.io.pixels import describe, frame_bytes, planar_name, planes_of, to_planar
 from chromacord.io.remux import NO_PROBE, describe_streams, find_picture, find_timecode
 from chromacord.io.threads import num_cores
@@ -84,6 +86,8 @@ class VideoSource(FrameSource):
             if keep and not self._has_coded_alpha and self._hardware is None:
                 self._begun.append(reading)
                 stack.pop_all()
+        if has_palette_alpha(self.info.codec, first) and self._is_opaque():
+            self.info = replace(self.info, pixel_format=replace(self.info.pixel_format, alpha=Alpha.NONE))
         self._native = planar_name(self.info.pixel_format)
 
     def frames(self, start: int = 0, stop: int | None = None) -> Generator[Frame, None, None]:
@@ -100,6 +104,11 @@ class VideoSource(FrameSource):
                 return
             if index >= start:
                 yield self._to_frame(picture, index)
+
+    def _is_opaque(self) -> bool:
+        reading = self._begin()
+        with reading.container:
+            return is_opaque(reading)
 
     def _open_again(self) -> InputContainer:
         """Open the file without decoding its first pictures, where that tells as much as the first time did."""
