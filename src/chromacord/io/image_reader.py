@@ -9,7 +9,8 @@ Traps that this file is for:
 
 import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -26,7 +27,9 @@ from chromacord.errors import (
     TruncatedFileError,
     UnreadableFileError,
 )
+from chromacord.io.image_text import any_attribute, channel_names, error_reason, text_attribute
 from chromacord.io.png_chunks import has_end, has_srgb
+from chromacord.parsing import parse_errors
 from chromacord.types import UNSPECIFIED, Alpha, Box, Colorimetry, PixelFormat, Plane, Size
 
 Pixels = npt.NDArray[Any]
@@ -87,7 +90,7 @@ class ImageHeader:
     def rate(self) -> Fraction | None:
         """Frames a second where EXR or DPX state it."""
         for name in ("framesPerSecond", "dpx:FrameRate", "dpx:TemporalFrameRate"):
-            rate = _as_rate(self.spec.getattribute(name))
+            rate = _as_rate(any_attribute(self.spec, name))
             if rate is not None:
                 return rate
         return None
@@ -95,7 +98,7 @@ class ImageHeader:
     @property
     def timecode(self) -> str | None:
         """SMPTE 12M time code "hh:mm:ss:ff" (";" before the frames where it drops frames) where EXR or DPX state it."""
-        code = self.spec.getattribute("smpte:TimeCode")
+        code = any_attribute(self.spec, "smpte:TimeCode")
         if not isinstance(code, tuple):
             return None
         # Binary-coded decimals, hours first; the upper bits of each byte are flags (SMPTE 12M, as OpenEXR keeps it).
@@ -120,11 +123,22 @@ def open_image(path: Path) -> oiio.ImageInput:
     config[_STRAIGHT] = 1
     image = oiio.ImageInput.open(str(path), config)
     if image is None:
-        reason = _one_line(oiio.geterror())
+        reason = error_reason()
         if path.stat().st_size == 0:
             raise TruncatedFileError(f"{path}: is empty")
         raise UnreadableFileError(f"{path}: is damaged or no image ({reason})")
     return image
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[oiio.ImageInput]:
+    """Open an image for a while. What nobody foresaw in its header is damage."""
+    image = open_image(path)
+    try:
+        with parse_errors(path, said="is damaged", remedy="copy or render it again"):
+            yield image
+    finally:
+        image.close()
 
 
 def read_header(path: Path) -> ImageHeader:
@@ -134,11 +148,8 @@ def read_header(path: Path) -> ImageHeader:
         MissingFileError, TruncatedFileError, UnreadableFileError: as `open_image`; also where no part of the file
             holds colours, or they are of a type that is not supported.
     """
-    image = open_image(path)
-    try:
+    with _opened(path) as image:
         return _header(path, image)
-    finally:
-        image.close()
 
 
 def read_image(path: Path) -> tuple[ImageHeader, tuple[Plane, ...]]:
@@ -155,12 +166,9 @@ def read_image(path: Path) -> tuple[ImageHeader, tuple[Plane, ...]]:
     """
     if not has_end(path):
         raise TruncatedFileError(f"{path}: is cut off before its end")
-    image = open_image(path)
-    try:
+    with _opened(path) as image:
         header = _header(path, image)
         pixels = _read_pixels(image, header)
-    finally:
-        image.close()
     planes = tuple(pixels[..., k] for k in range(pixels.shape[-1]))
     if header.pixel_format.is_float:
         _check_finite(header, planes)
@@ -180,19 +188,16 @@ def read_all_channels(header: ImageHeader, subimage: int) -> tuple[oiio.ImageSpe
     Raises:
         TruncatedFileError: the file is cut off or damaged.
     """
-    image = open_image(header.path)
-    try:
+    with _opened(header.path) as image:
         spec = image.spec(subimage)
         pixels = image.read_image(subimage, 0, 0, spec.nchannels, spec.format)
         integers = [
-            name for name, kind in zip(spec.channelnames, spec.channelformats, strict=False) if str(kind) == "uint"
+            name for name, kind in zip(channel_names(spec), spec.channelformats, strict=False) if str(kind) == "uint"
         ]
         if integers:
             message = f"integer channels beside float ones keep only their upper 24 bits: {', '.join(integers)}"
             warnings.warn(message, ChromacordWarning, stacklevel=2)
         return spec, _checked(header.path, image, pixels)
-    finally:
-        image.close()
 
 
 def _header(path: Path, image: oiio.ImageInput) -> ImageHeader:
@@ -223,7 +228,7 @@ def _find_colors(path: Path, image: oiio.ImageInput) -> tuple[oiio.ImageSpec, in
         spec = image.spec()
         if spec.deep:
             raise UnreadableFileError(f"{path}: is a deep image; flatten it first")
-        channels = _color_channels(list(spec.channelnames))
+        channels = _color_channels(channel_names(spec))
         if channels:
             return spec, subimage, channels
         if image.format_name() != "openexr":
@@ -269,12 +274,12 @@ def _colorimetry(path: Path, spec: oiio.ImageSpec, pixel_format: PixelFormat) ->
     matrix = 0 if pixel_format.model == "rgb" else UNSPECIFIED
     if pixel_format.is_float:
         return Colorimetry(matrix=matrix, full_range=True, scene_linear=True)
-    stated = spec.getattribute("CICP")
+    stated = any_attribute(spec, "CICP")
     if isinstance(stated, tuple):
         return Colorimetry(int(stated[0]), int(stated[1]), matrix, full_range=True)
     if has_srgb(path):
         return Colorimetry(1, 13, matrix, full_range=True)
-    transfer = _DPX_TRANSFERS.get(spec.get_string_attribute("dpx:Transfer", ""), UNSPECIFIED)
+    transfer = _DPX_TRANSFERS.get(text_attribute(spec, "dpx:Transfer"), UNSPECIFIED)
     return Colorimetry(transfer, transfer, matrix, full_range=True)
 
 
@@ -311,7 +316,7 @@ def overlap(header: ImageHeader) -> tuple[tuple[slice, slice], tuple[slice, slic
 
 
 def _checked(path: Path, image: oiio.ImageInput, pixels: Pixels | None) -> Pixels:
-    reason = _one_line(image.geterror())
+    reason = error_reason(image)
     # libjpeg fills up what is missing with grey and only mentions it.
     if pixels is None or "remature end" in reason:
         raise TruncatedFileError(f"{path}: is cut off or damaged ({reason})")
@@ -325,7 +330,7 @@ def _check_finite(header: ImageHeader, planes: tuple[Plane, ...]) -> None:
     channel = next(index for index, (count, _) in enumerate(bad) if count)
     row, column = bad[channel][1]
     total = sum(count for count, _ in bad)
-    name = header.spec.channelnames[header.channels[channel]]
+    name = channel_names(header.spec)[header.channels[channel]]
     raise NonFiniteError(
         f"{header.path}: {total} samples are NaN or infinite, the first at x={column}, y={row} in channel {name}; "
         "repair or render the frame again"
@@ -355,7 +360,3 @@ def _as_rate(value: object) -> Fraction | None:
     if broadcast.denominator == 1001 and broadcast.numerator % 1000 == 0:
         return broadcast
     return Fraction(value).limit_denominator(1000)
-
-
-def _one_line(text: str) -> str:
-    return text.strip().splitlines()[0] if text.strip() else "no reason given"

@@ -22,6 +22,7 @@ import OpenImageIO as oiio
 from chromacord.errors import OutputError
 from chromacord.io.image_formats import ImageFormat
 from chromacord.io.image_reader import ImageHeader, overlap, read_all_channels
+from chromacord.io.image_text import channel_names, error_reason, text_attribute
 from chromacord.io.staging import output_errors
 from chromacord.types import Alpha, Box, Colorimetry, PixelFormat, Plane
 
@@ -84,7 +85,7 @@ def write_image(
         parts = [(_new_spec(pixels, style), pixels)]
     elif header.covers_picture and header.num_subimages == 1 and header.spec.nchannels == len(planes):
         spec = _prepared(header.spec, style)
-        names = [header.spec.channelnames[channel] for channel in header.channels]
+        names = [channel_names(header.spec)[channel] for channel in header.channels]
         _set_channels(spec, names, spec.format)
         parts = [(spec, pixels)]
     else:
@@ -153,13 +154,13 @@ def _grown(
 def _prepared(source: oiio.ImageSpec, style: ImageStyle) -> oiio.ImageSpec:
     """Copy a source's header without what does not hold for the output."""
     spec = oiio.ImageSpec(source)
-    color_space = spec.get_string_attribute("oiio:ColorSpace", "")
+    color_space = text_attribute(spec, "oiio:ColorSpace")
     for name in _STALE:
         spec.erase_attribute(name)
     _set_storage(spec, style)
     if style.image_format.name == "png" and not color_space.startswith("srgb"):
         spec.attribute("oiio:ColorSpace", color_space)
-    if spec.get_string_attribute("compression", "").startswith(("jpeg", "ccitt")):
+    if text_attribute(spec, "compression").startswith(("jpeg", "ccitt")):
         spec.attribute("compression", "zip")
     return spec
 
@@ -230,4 +231,4 @@ def _encode(path: Path, style: ImageStyle, parts: Sequence[tuple[oiio.ImageSpec,
     for index, (spec, samples) in enumerate(parts):
         done = done and (index == 0 or output.open(str(path), spec, "AppendSubimage")) and output.write_image(samples)
     done = output.close() and done
-    return "" if done else (output.geterror().strip().splitlines() or ["no reason given"])[0]
+    return "" if done else error_reason(output)
