@@ -6,7 +6,6 @@ from collections.abc import Generator, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from fractions import Fraction
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,6 @@ import av
 import av.error
 from av.codec.context import CodecContext
 from av.container import InputContainer
-from av.packet import Packet
 from av.sidedata.sidedata import SideDataContainer
 from av.sidedata.sidedata import Type as SideDataType
 from av.video.codeccontext import VideoCodecContext
@@ -23,6 +21,7 @@ from av.video.stream import VideoStream
 from chromacord.errors import ChromacordWarning, MissingFileError, TruncatedFileError, UnreadableFileError
 from chromacord.io.base import FrameSource
 from chromacord.io.colorimetry import read_tags
+from chromacord.io.decoding import Reading
 from chromacord.io.hardware import accelerator
 from chromacord.io.integrity import is_cut_off
 from chromacord.io.palettes import has_palette_alpha, is_opaque
@@ -67,7 +66,7 @@ class VideoSource(FrameSource):
             self._has_coded_alpha = _has_coded_alpha(stream)
             if keep:
                 _use_threads(stream.codec_context, _stated_bytes(stream))
-            reading = _Reading(container, stream, stream.codec_context)
+            reading = Reading(container, stream, stream.codec_context)
             first = _first(reading, self._path)
             self._stated_end = _stated_end(stream)
             self.info = _read_info(self._path, container, stream, first, coded_alpha=self._has_coded_alpha)
@@ -82,7 +81,7 @@ class VideoSource(FrameSource):
                     stacklevel=2,
                 )
             self._hardware = None if self._has_coded_alpha else accelerator(self.info, device)
-            self._begun: list[_Reading] = []
+            self._begun: list[Reading] = []
             if keep and not self._has_coded_alpha and self._hardware is None:
                 self._begun.append(reading)
                 stack.pop_all()
@@ -144,10 +143,10 @@ class VideoSource(FrameSource):
         if reading.broken or self._lacks_frames(count, end):
             self._report_break(count)
 
-    def _begin(self) -> "_Reading":
+    def _begin(self) -> "Reading":
         container = self._open_to_decode()
         stream = _picture_stream(container, self._path)
-        return _Reading(container, stream, self._decoder(stream))
+        return Reading(container, stream, self._decoder(stream))
 
     def _open_to_decode(self) -> InputContainer:
         if self._hardware is not None:
@@ -188,81 +187,6 @@ class VideoSource(FrameSource):
         warnings.warn(f"{message}; the {count} frames before it are kept", ChromacordWarning, stacklevel=2)
 
 
-class _Reading:
-    """One pass over the pictures of a file. What it holds ends with it: nothing in it refers to it."""
-
-    def __init__(self, container: InputContainer, stream: VideoStream, decoder: VideoCodecContext) -> None:
-        self.container = container
-        self._packets = _Packets(container, stream)
-        self._pictures: Iterator[av.VideoFrame] = _decoded(self._packets, decoder)
-
-    def __del__(self) -> None:
-        # PyAV's containers and streams hold each other, decoders and all, until they are closed.
-        self.container.close()
-
-    def __iter__(self) -> Iterator[av.VideoFrame]:
-        return self._pictures
-
-    @property
-    def broken(self) -> bool:
-        """Whether there was damage, in what has been read."""
-        return self._packets.broken
-
-    def first(self) -> av.VideoFrame | None:
-        """Return the first picture, which iterating gives again; None where there is none."""
-        first = next(self._pictures, None)
-        if first is not None:
-            self._pictures = chain([first], self._pictures)
-        return first
-
-
-def _decoded(packets: "_Packets", decoder: VideoCodecContext) -> Iterator[av.VideoFrame]:
-    """Iterate over the pictures of packets, up to the first damage, which the packets are then said to have."""
-    for packet in packets:
-        pictures, broken = _decode(decoder, packet)
-        yield from pictures
-        if broken:
-            packets.broken = True
-            return
-
-
-class _Packets:
-    """The packets of one stream; `broken` tells afterwards whether there was damage."""
-
-    def __init__(self, container: InputContainer, stream: VideoStream) -> None:
-        self.broken = False
-        self._packets = container.demux(stream)
-
-    def __iter__(self) -> "Iterator[Packet[VideoStream] | None]":
-        try:
-            for packet in self._packets:
-                if packet.is_corrupt:
-                    self.broken = True
-                    break
-                if packet.size:
-                    yield packet
-        except av.error.FFmpegError:
-            self.broken = True
-        # Once nothing more comes, None makes the decoder give what it holds back.
-        yield None
-
-
-def _decode(decoder: VideoCodecContext, packet: "Packet[VideoStream] | None") -> tuple[list[av.VideoFrame], bool]:
-    """Return the pictures that a packet completes, up to a damaged one, and whether there was damage."""
-    try:
-        pictures = decoder.decode(packet)
-    except av.error.EOFError:
-        return [], False
-    except av.error.FFmpegError:
-        return [], True
-    sound: list[av.VideoFrame] = []
-    for picture in pictures:
-        if picture.is_corrupt:
-            return sound, True
-        sound.append(picture)
-    return sound, False
-
-
 def _open(path: Path, *, probe: bool = True) -> InputContainer:
     if not path.exists():
         raise MissingFileError(f"{path}: no such file")
@@ -301,7 +225,7 @@ def _picture_stream(container: InputContainer, path: Path) -> VideoStream:
     raise UnreadableFileError(f"{path}: has no picture: {held}; name a file with video")
 
 
-def _first(reading: _Reading, path: Path) -> av.VideoFrame:
+def _first(reading: Reading, path: Path) -> av.VideoFrame:
     first = reading.first()
     if first is not None:
         return first
