@@ -139,7 +139,7 @@ class VideoInfo:
     """ffmpeg's name of the codec ("h264"), or the image format ("openexr")."""
 
     container: str
-    """ffmpeg's name of the demuxer ("mov,mp4,..."), or "sequence" or "still"."""
+    """ffmpeg's name of the demuxer ("mov,mp4,..."), "sequence", or "still" for a picture in any format."""
 
     rotation: int = 0
     """Degrees counter-clockwise that a player turns the picture: 0, 90, 180 or 270."""

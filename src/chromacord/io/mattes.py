@@ -13,7 +13,10 @@ CODEC_NOISE = 4 / 255
 """Lossy codecs leave a matte's black at a few codes above 0 all over the picture (up to 3 of 255 at usual
 qualities). Values this near to black or white are taken for black or white, and the ramp between is stretched."""
 
-_LOSSLESS = frozenset({*LOSSLESS, "tiff", "openexr", "dpx"})
+_LOSSLESS_STILLS = ("bmp", "gif", "pam", "pbm", "pcx", "pgm", "pgmyuv", "ppm", "qoi", "sgi", "sunrast", "targa")
+"""libav's names of them."""
+
+_LOSSLESS = frozenset({*LOSSLESS, *_LOSSLESS_STILLS, "tiff", "openexr", "dpx"})
 # Whatever it does to colours, ProRes keeps alpha to the bit.
 _LOSSLESS_ALPHA = _LOSSLESS | {"prores"}
 

@@ -6,6 +6,7 @@ from collections.abc import Generator, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,12 @@ _HDR_METADATA = {
     SideDataType.MASTERING_DISPLAY_METADATA: "mastering display",
     SideDataType.CONTENT_LIGHT_LEVEL: "content light level",
 }
+_STILL_FORMATS = frozenset({"image2", "gif", "apng", "webp", "ico"})
+"""libav's demuxers of pictures (BMP, TGA, GIF) besides those whose names end with "_pipe"."""
+
+_STILL_BRANDS = frozenset({"avif", "mif1", "heic", "heix"})
+"""What an ISO media file calls itself that holds a picture (HEIF, ISO/IEC 23008-12)."""
+
 _MAX_THREADS = 8
 _THREADS_BYTES = 100_000_000
 """What decoding in threads may take: each holds a picture. At 4K that is 8 threads for 8 bits, 4 for more."""
@@ -85,6 +92,9 @@ class VideoSource(FrameSource):
             if keep and not self._has_coded_alpha and self._hardware is None:
                 self._begun.append(reading)
                 stack.pop_all()
+            may_be_still = _may_be_still(container)
+        if may_be_still and self._has_one_picture():
+            self.info = _as_still(self.info)
         if has_palette_alpha(self.info.codec, first) and self._is_opaque():
             self.info = replace(self.info, pixel_format=replace(self.info.pixel_format, alpha=Alpha.NONE))
         self._native = planar_name(self.info.pixel_format)
@@ -108,6 +118,11 @@ class VideoSource(FrameSource):
         reading = self._begin()
         with reading.container:
             return is_opaque(reading)
+
+    def _has_one_picture(self) -> bool:
+        reading = self._begin()
+        with reading.container:
+            return sum(1 for _ in islice(reading, 2)) == 1
 
     def _open_again(self) -> InputContainer:
         """Open the file without decoding its first pictures, where that tells as much as the first time did."""
@@ -255,6 +270,22 @@ def _use_threads(decoder: VideoCodecContext, picture: int) -> None:
     decoder.thread_type = "AUTO"
     # Composite and mask are decoded side by side, and others need cores too: more threads only hand over more.
     decoder.thread_count = max(1, min(_MAX_THREADS, num_cores() // 2, _THREADS_BYTES // max(picture, 1)))
+
+
+def _may_be_still(container: InputContainer) -> bool:
+    """Tell whether a file is of a format for single pictures, some of which may hold several."""
+    name = container.format.name
+    return (
+        name.endswith("_pipe") or name in _STILL_FORMATS or container.metadata.get("major_brand", "") in _STILL_BRANDS
+    )
+
+
+def _as_still(info: VideoInfo) -> VideoInfo:
+    colorimetry = info.colorimetry
+    if info.pixel_format.model == "gray" and colorimetry.full_range is None:
+        # Only video has footroom and headroom.
+        colorimetry = replace(colorimetry, full_range=True)
+    return replace(info, container="still", num_frames=1, colorimetry=colorimetry)
 
 
 def _has_coded_alpha(stream: VideoStream) -> bool:
