@@ -20,7 +20,7 @@ from chromacord.pipeline.device import Device, find_device, open_renderer
 from chromacord.pipeline.grade import Consistency, check_consistency
 from chromacord.pipeline.look import look
 from chromacord.pipeline.lookahead import LookAhead
-from chromacord.pipeline.mask_check import array_mask, check_floats
+from chromacord.pipeline.mask_check import MaskCheck, array_mask, check_floats
 from chromacord.pipeline.masks import MaskedFrame
 from chromacord.types import Colorimetry, Frame, PixelFormat, Size, VideoInfo
 
@@ -90,7 +90,9 @@ def _harmonized(
     masked_frames = (
         _masked_frame(index, *pair, info) for index, pair in enumerate(_of_one_type(chain([first], source)))
     )
-    ahead, behind = tee(masked_frames)  # holds just the frames between the one analysed and the one rendered
+    ahead, behind = tee(
+        MaskCheck(None).watch(masked_frames)
+    )  # holds just the frames between the one analysed and the one rendered
     tally = Tally()
     seen = look(ahead, info, loaded, consistency=consistency, device=place)
     decided = decide_all(seen, loaded, tally, consistency=consistency, rate=info.rate, device=place)

@@ -24,6 +24,9 @@ class MaskedClip(Protocol):
     paths: tuple[Path, ...]
     """Of all inputs."""
 
+    mask_path: Path
+    """Of the input that holds the mask."""
+
     def frames(self, start: int = 0, stop: int | None = None) -> Iterator[MaskedFrame]:
         """Iterate over the frames start..stop-1 with their masks."""
 
@@ -57,6 +60,7 @@ class CompositeClip:
             MismatchError: the sizes differ.
         """
         self._composite, self._mask, self._salvage = composite, mask, salvage
+        self.mask_path = (mask or composite).info.path
         if mask is None:
             if not composite.has_alpha:
                 raise InputError(f"{composite.info.path}: has no alpha channel to take the mask from; give a mask file")
@@ -112,13 +116,13 @@ class CompositeClip:
         warnings.warn(ChromacordWarning(f"{told}; the result ends with the shorter one"), stacklevel=2)
 
     def _mismatch(self, first: int, num_masks: int, num_frames: int) -> MismatchError:
-        mask = self.paths[-1]
         lone = f"frame {first} of the composite has no mask"
         if num_masks > num_frames:
             lone = f"frame {first} of the mask has no composite"
         return MismatchError(
-            f"{mask}: the mask has {_frames(num_masks)}, the composite {self.info.path} has {_frames(num_frames)}: "
-            f"{lone} (counted from 0); trim or extend one of them, or choose a range with --frames"
+            f"{self.mask_path}: the mask has {_frames(num_masks)}, the composite {self.info.path} has "
+            f"{_frames(num_frames)}: {lone} (counted from 0); trim or extend one of them, or choose a range with "
+            "--frames"
         )
 
 
@@ -130,7 +134,7 @@ class LayeredClip:
         self._layers = layers
         self.info = layers.info
         self.foreground: VideoInfo | None = layers.foreground_info
-        self.paths = layers.paths
+        self.paths, self.mask_path = layers.paths, layers.mask_info.path
         self._reader = MaskReader(layers.mask_info, layers.info)
 
     def frames(self, start: int = 0, stop: int | None = None) -> Iterator[MaskedFrame]:

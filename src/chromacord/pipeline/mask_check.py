@@ -4,19 +4,80 @@ A mask that is read in the wrong way makes no error: it grades nothing, or the b
 types and ranges of arrays are checked strictly, and masks that can hardly be meant are refused or named.
 """
 
+import warnings
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from chromacord.errors import InputError, MismatchError, NonFiniteError
-from chromacord.pipeline.masks import Mask
+from chromacord.errors import ChromacordWarning, InputError, MismatchError, NonFiniteError
+from chromacord.pipeline.masks import Mask, MaskedFrame
 from chromacord.types import Size
 
 Array = npt.NDArray[Any]
 
 ROUNDING = 1e-3
 """How far floats may lie outside [0, 1]: a fourth of an 8-bit code, which half floats are off by."""
+
+
+NUM_FRAMES = 12
+"""Frames with foreground that tell labels: a foreground that fades in over a minute is past `LABEL` by then."""
+
+LABEL = 1.5 / 255
+"""Weights up to here are an 8-bit 1, or 8-bit codes in 16 bits: labels, and no coverage that anyone would see."""
+
+WEAK = 0.25
+"""Weights up to here are labels of several classes more often than coverage."""
+
+
+class MaskCheck:
+    """Judges the mask of one clip while its frames go by."""
+
+    def __init__(self, path: Path | None) -> None:
+        """Prepare for one pass over a clip.
+
+        Args:
+            path: of the mask, for messages; None: it is given as arrays.
+        """
+        self._path = path
+        self._where = ""
+        self._num_seen, self._peak, self._white = 0, 0.0, 1.0
+
+    def watch(self, frames: Iterable[MaskedFrame]) -> Iterator[MaskedFrame]:
+        """Pass all frames of the clip on.
+
+        Warns:
+            ChromacordWarning: the mask is weak in all of them.
+
+        Raises:
+            InputError: the mask holds labels; after `NUM_FRAMES` with foreground, or at the end.
+        """
+        yield from map(self._seen, frames)  # by `map`, so that no frame is held until the next one comes
+        if self._num_seen and self._peak <= WEAK:
+            self._refuse_labels()
+            message = f"{self._found()}, so the grade is hardly seen; if these are labels, make the foreground's "
+            warnings.warn(f"{message}{self._white:.6g}", ChromacordWarning, stacklevel=2)
+
+    def _seen(self, masked: MaskedFrame) -> MaskedFrame:
+        mask = masked.mask
+        if mask.box is not None and self._peak <= WEAK:
+            self._where = self._where or str(self._path or f"frame {masked.frame.index}")
+            self._peak, self._white = max(self._peak, mask.peak), mask.white - mask.black
+            self._num_seen += 1
+            if self._num_seen == NUM_FRAMES:
+                self._refuse_labels()
+        return masked
+
+    def _refuse_labels(self) -> None:
+        if self._peak <= LABEL:
+            white = f"{self._white:.6g}"
+            raise InputError(f"{self._found()}: it looks like a mask of labels 0 and 1; multiply it by {white}")
+
+    def _found(self) -> str:
+        frames = f" in {self._num_seen} frames" if self._num_seen > 1 else ""
+        return f"{self._where}: the mask never exceeds {self._peak * self._white:.3g} of {self._white:.6g}{frames}"
 
 
 def check_floats(values: Array, *, where: str) -> None:

@@ -51,6 +51,11 @@ class Mask:
         """Whether there is both a foreground and a background."""
         return self.box is not None and not self.is_full
 
+    @property
+    def peak(self) -> float:
+        """The largest weight of all pixels, in [0, 1]."""
+        return min(1.0, max(0.0, (float(self.plane.max()) - self.black) / (self.white - self.black)))
+
     def codes(self, box: Box) -> Plane:
         """Return a view of the codes inside a rectangle of the picture. Shape (bottom - top, right - left)."""
         top, left = self.origin

@@ -1,0 +1,88 @@
+"""Masks that can hardly be meant are refused or named, whether they come from files or as arrays."""
+
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tests.images import write
+from tests.pipeline.footage import SIZE, disc, make_composite, make_mask, recoloured
+
+import chromacord as cc
+from chromacord.errors import ChromacordWarning, InputError
+from chromacord.pipeline.mask_check import NUM_FRAMES, MaskCheck
+from chromacord.pipeline.masks import Mask, MaskedFrame
+from chromacord.types import Frame
+
+COMPOSITE = np.stack(recoloured("gbrp", 0), axis=-1)
+
+
+def masked(plane: np.ndarray, index: int = 0) -> MaskedFrame:
+    white = 1.0 if plane.dtype == np.float32 else float(np.iinfo(plane.dtype).max)
+    return MaskedFrame(Frame((np.zeros_like(plane),), index), Mask.from_plane(plane, black=0.0, white=white))
+
+
+def watched(planes: list[np.ndarray]) -> list[MaskedFrame]:
+    return list(MaskCheck(Path("m.png")).watch(masked(plane, index) for index, plane in enumerate(planes)))
+
+
+LABELS = (disc(0) > 127).astype(np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("mask", "said"),
+    [
+        (LABELS, "1 of 255: .* multiply it by 255$"),
+        (LABELS.astype(np.uint16), "1 of 65535: .* multiply it by 65535$"),
+        (disc(0).astype(np.uint16), "255 of 65535: "),
+        ((LABELS / 255).astype(np.float32), "0.00392 of 1: "),
+    ],
+)
+def test_a_mask_of_labels_is_refused_as_array_and_as_file(tmp_path: Path, mask: np.ndarray, said: str) -> None:
+    said = f": the mask never exceeds {said}"
+    with pytest.raises(InputError, match="^frame 0" + said):
+        list(cc.harmonize_frames([(COMPOSITE, mask)], "mkl"))
+    name = "mask.exr" if mask.dtype == np.float32 else "mask.png"
+    path = write(tmp_path / name, mask[..., None])
+    composite = write(tmp_path / "comp.png", COMPOSITE)
+    with pytest.raises(InputError, match=name + said):
+        cc.harmonize_video(composite, mask=path, output=tmp_path / "out.png", method="mkl")
+    assert not (tmp_path / "out.png").exists()
+
+
+def test_labels_in_a_clip_are_refused_with_every_way_to_render(tmp_path: Path) -> None:
+    composite = make_composite(tmp_path / "comp.mkv", codec="ffv1")
+    mask = make_mask(tmp_path / "mask.mkv")
+    cc.harmonize_video(composite, mask=mask, output=tmp_path / "a.mkv", method="mkl", grade_out=tmp_path / "a.json")
+    labels = write(tmp_path / "labels.png", LABELS[..., None])
+    ways: list[dict[str, object]] = [{}, {"consistency": "shot"}, {"grade_in": tmp_path / "a.json"}]
+    for way in ways:
+        with pytest.raises(
+            InputError, match=r"labels\.png: the mask never exceeds 1 of 255 in 8 frames: it looks like"
+        ):
+            cc.harmonize_video(composite, mask=labels, output=tmp_path / "out.mkv", method="mkl", **way)
+    assert not (tmp_path / "out.mkv").exists()
+
+
+def test_a_weak_mask_is_named_and_used() -> None:
+    with pytest.warns(ChromacordWarning, match=r"^m\.png: the mask never exceeds 20 of 255 in 3 frames, so"):
+        assert len(watched([LABELS * 20] * 3)) == 3
+
+
+def test_a_foreground_that_fades_in_is_no_mask_of_labels() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for step in (1, 2, 8):
+            watched([LABELS * min(255, level) for level in range(0, 300, step)])
+
+
+def test_labels_are_refused_after_the_first_frames_with_foreground() -> None:
+    def frames() -> Iterator[MaskedFrame]:
+        for index in range(2 * NUM_FRAMES):
+            yield masked(LABELS if index >= NUM_FRAMES else np.zeros(SIZE, np.uint8), index)
+        raise AssertionError("nothing is asked for any more")
+
+    with pytest.raises(InputError, match="never exceeds 1 of 255 in 12 frames"):
+        list(MaskCheck(None).watch(frames()))
+    watched([np.zeros(SIZE, np.uint8)] * 3)
