@@ -4,6 +4,7 @@ import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from tests.images import write
@@ -86,3 +87,17 @@ def test_labels_are_refused_after_the_first_frames_with_foreground() -> None:
     with pytest.raises(InputError, match="never exceeds 1 of 255 in 12 frames"):
         list(MaskCheck(None).watch(frames()))
     watched([np.zeros(SIZE, np.uint8)] * 3)
+
+
+@pytest.mark.parametrize("suffix", ["png", "mkv"])
+def test_a_cut_out_is_a_mask_by_its_alpha(tmp_path: Path, suffix: str) -> None:
+    composite, plain = write(tmp_path / "comp.png", COMPOSITE), write(tmp_path / "plain.png", disc(0)[..., None])
+    cut_out = tmp_path / f"cut.{suffix}"
+    if suffix == "png":
+        write(cut_out, np.dstack([COMPOSITE, disc(0)]))
+    else:
+        make_composite(cut_out, "yuva444p", codec="ffv1", frames=[[*recoloured("yuv444p", 0), disc(0)]])
+    cc.harmonize_video(composite, mask=plain, output=tmp_path / "a.png", method="mkl")
+    with pytest.warns(ChromacordWarning, match=rf"cut\.{suffix}: its alpha is taken for the mask"):
+        cc.harmonize_video(composite, mask=cut_out, output=tmp_path / "b.png", method="mkl")
+    np.testing.assert_array_equal(cv2.imread(str(tmp_path / "a.png")), cv2.imread(str(tmp_path / "b.png")))

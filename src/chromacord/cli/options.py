@@ -24,7 +24,10 @@ Output = Annotated[
 ]
 Mask = Annotated[
     str | None,
-    Option(help="Foreground mask (luma of any clip or image), or 'alpha' for the composite's own alpha."),
+    Option(
+        help="Foreground mask: the luma of any clip or image, or its alpha where it is a cut-out; 'alpha' for the "
+        "composite's own alpha."
+    ),
 ]
 Foreground = Annotated[
     list[str] | None, Option(help="Foreground clip; repeatable, as COMPOSITE is.", rich_help_panel=_LAYERS)

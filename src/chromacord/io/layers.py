@@ -9,7 +9,7 @@ import numpy as np
 
 from chromacord.errors import InputError, MismatchError
 from chromacord.io.base import FrameSource
-from chromacord.io.mattes import MatteReader
+from chromacord.io.mattes import MatteReader, choose_alpha
 from chromacord.io.overlay import Overlay
 from chromacord.types import Frame, PixelFormat, Size, VideoInfo
 
@@ -26,7 +26,8 @@ class LayeredSource(FrameSource):
         Args:
             foreground: straight or premultiplied, as its `PixelFormat.alpha` says.
             background: decides format, size, rate and times.
-            alpha: a matte, white for the foreground; its luma counts. None: the foreground's own alpha.
+            alpha: a matte, white for the foreground: its alpha where that is one, else its luma. None: the foreground's
+                own alpha.
 
         Raises:
             InputError: there is no alpha.
@@ -52,7 +53,7 @@ class LayeredSource(FrameSource):
 
         matte = foreground if alpha is None else alpha
         self._matte_turns = _turns(matte.info, background.info)
-        self._matte = MatteReader(matte.info, from_alpha=alpha is None)
+        self._matte = MatteReader(matte.info, from_alpha=alpha is None or choose_alpha(alpha))
         self.mask_info = _turned(self._matte.info, background.info)
         """Of the mask frames that `layers` gives: grey, full range."""
 

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from chromacord.errors import ChromacordWarning, InputError, MismatchError
 from chromacord.io import FrameSource, LayeredSource
+from chromacord.io.mattes import choose_alpha
 from chromacord.pipeline.masks import MaskedFrame, MaskReader, shown_size, without_alpha
 from chromacord.types import Frame, VideoInfo
 
@@ -50,8 +51,8 @@ class CompositeClip:
 
         Args:
             composite: the finished picture.
-            mask: its luma is the mask, white for the foreground; a single still serves for all frames. None: the
-                composite's own alpha is the mask.
+            mask: its luma is the mask, white for the foreground, or its alpha where that is one; a single still serves
+                for all frames. None: the composite's own alpha is the mask.
             mask_fit: scale a mask of another size.
             salvage: where one clip is shorter, end there with a warning.
 
@@ -73,7 +74,7 @@ class CompositeClip:
                 f"{_dimensions(composite.info)}; use --mask-fit (mask_fit=True) to scale the mask"
             )
         self.info, self.paths = composite.info, (composite.info.path, mask.info.path)
-        self._reader = MaskReader(mask.info, composite.info, fit=mask_fit)
+        self._reader = MaskReader(mask.info, composite.info, from_alpha=choose_alpha(mask), fit=mask_fit)
 
     def frames(self, start: int = 0, stop: int | None = None) -> Iterator[MaskedFrame]:
         """Iterate over the frames start..stop-1 with their masks.

@@ -116,7 +116,7 @@ class MaskReader:
         """
         self._format = mask.pixel_format
         self._from_alpha = from_alpha
-        self._turns = 0 if from_alpha else (mask.rotation - composite.rotation) // 90 % 4
+        self._turns = (mask.rotation - composite.rotation) // 90 % 4
         self._size = composite.size if fit else None
         self._black, self._white = matte_levels(mask, from_alpha=from_alpha)
 

@@ -51,8 +51,8 @@ def harmonize_video(
     Args:
         composite: a video file, an image sequence ("shot.%04d.png", "shot.####.exr", a folder) or a still.
         output: where to write; the suffix decides the format. Sequences are named like sequences.
-        mask: white for the foreground; a clip like the composite, a still for all frames, or "alpha": the
-            composite's own alpha channel.
+        mask: white for the foreground, or opaque where it is a cut-out; a clip like the composite, a still for all
+            frames, or "alpha": the composite's own alpha channel.
         foreground: instead of a composite: the layer to paste, with `background`.
         alpha: the foreground's coverage, where it has no alpha channel of its own.
         background: the clip under the foreground; the output follows its format.
