@@ -91,7 +91,7 @@ def _harmonized(
         _masked_frame(index, *pair, info) for index, pair in enumerate(_of_one_type(chain([first], source)))
     )
     ahead, behind = tee(
-        MaskCheck(None).watch(masked_frames)
+        MaskCheck(None, info).watch(masked_frames)
     )  # holds just the frames between the one analysed and the one rendered
     tally = Tally()
     seen = look(ahead, info, loaded, consistency=consistency, device=place)

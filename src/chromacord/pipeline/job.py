@@ -146,7 +146,7 @@ class Job:
 
     def _checked_frames(self) -> Iterator[MaskedFrame]:
         """Return the frames for the first pass that reads masks."""
-        return MaskCheck(self.clip.mask_path).watch(self.clip.frames(*self._range))
+        return MaskCheck(self.clip.mask_path, self.clip.info).watch(self.clip.frames(*self._range))
 
     def _open_sink(self) -> FrameSink:
         return open_sink(

@@ -12,9 +12,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from chromacord.color.spaces import LUMA_WEIGHTS
 from chromacord.errors import ChromacordWarning, InputError, MismatchError, NonFiniteError
-from chromacord.pipeline.masks import Mask, MaskedFrame
-from chromacord.types import Size
+from chromacord.pipeline.masks import Mask, MaskedFrame, shown_size
+from chromacord.pipeline.proxy import proxy
+from chromacord.types import FloatArray, Size, VideoInfo
 
 Array = npt.NDArray[Any]
 
@@ -32,16 +34,22 @@ WEAK = 0.25
 """Weights up to here are labels of several classes more often than coverage."""
 
 
+SMALL = 96
+"""Longer side of the pictures whose masks are looked at as a whole."""
+
+
 class MaskCheck:
     """Judges the mask of one clip while its frames go by."""
 
-    def __init__(self, path: Path | None) -> None:
+    def __init__(self, path: Path | None, info: VideoInfo) -> None:
         """Prepare for one pass over a clip.
 
         Args:
             path: of the mask, for messages; None: it is given as arrays.
+            info: of the composite.
         """
-        self._path = path
+        self._path, self._info = path, info
+        self._has_looked = False
         self._where = ""
         self._num_seen, self._peak, self._white = 0, 0.0, 1.0
 
@@ -49,7 +57,8 @@ class MaskCheck:
         """Pass all frames of the clip on.
 
         Warns:
-            ChromacordWarning: the mask is weak in all of them.
+            ChromacordWarning: the mask is weak in all of them; or the first with foreground and background is that of
+                the background, or the picture itself.
 
         Raises:
             InputError: the mask holds labels; after `NUM_FRAMES` with foreground, or at the end.
@@ -58,10 +67,13 @@ class MaskCheck:
         if self._num_seen and self._peak <= WEAK:
             self._refuse_labels()
             message = f"{self._found()}, so the grade is hardly seen; if these are labels, make the foreground's "
-            warnings.warn(f"{message}{self._white:.6g}", ChromacordWarning, stacklevel=2)
+            _warn(f"{message}{self._white:.6g}")
 
     def _seen(self, masked: MaskedFrame) -> MaskedFrame:
         mask = masked.mask
+        if mask.is_usable and not self._has_looked:
+            self._has_looked = True
+            self._look_at(masked)
         if mask.box is not None and self._peak <= WEAK:
             self._where = self._where or str(self._path or f"frame {masked.frame.index}")
             self._peak, self._white = max(self._peak, mask.peak), mask.white - mask.black
@@ -69,6 +81,17 @@ class MaskCheck:
             if self._num_seen == NUM_FRAMES:
                 self._refuse_labels()
         return masked
+
+    def _look_at(self, masked: MaskedFrame) -> None:
+        scale = SMALL / max(SMALL, *self._info.size)
+        size = Size(*(max(1, round(length * scale)) for length in self._info.size))
+        weights = masked.mask.scaled(size)
+        where = self._path or f"frame {masked.frame.index}"
+        if is_picture(weights, proxy(masked.frame, self._info, size)):
+            _warn(f"{where}: the mask looks like the picture itself, so bright parts are graded most; name a mask")
+        elif is_of_background(weights):
+            found = f"the mask is white on {weights.mean():.0%} of the picture and most of its border"
+            _warn(f"{where}: {found}: is it inverted? What is white is graded, and that should be the foreground")
 
     def _refuse_labels(self) -> None:
         if self._peak <= LABEL:
@@ -78,6 +101,67 @@ class MaskCheck:
     def _found(self) -> str:
         frames = f" in {self._num_seen} frames" if self._num_seen > 1 else ""
         return f"{self._where}: the mask never exceeds {self._peak * self._white:.3g} of {self._white:.6g}{frames}"
+
+
+def warn_of_stretching(mask: VideoInfo, composite: VideoInfo) -> None:
+    """Say where scaling a mask to its composite changes its shape.
+
+    Args:
+        mask, composite: of the two clips. Either their pixels or what a player shows may agree.
+
+    Warns:
+        ChromacordWarning: neither does.
+    """
+    shapes = [(shown_size(info), _shown_aspect(info)) for info in (mask, composite)]
+    (size, aspect), (wanted, wanted_aspect) = shapes
+    if _agree(size.width * wanted.height, wanted.width * size.height) or _agree(aspect, wanted_aspect):
+        return
+    turned = "; it seems to be turned by 90 degrees" if _agree(aspect * wanted_aspect, 1) else ""
+    _warn(
+        f"{mask.path}: the mask is {size.width}x{size.height} and is stretched to the composite's "
+        f"{wanted.width}x{wanted.height}, another shape{turned}; check that it lies on the foreground, or crop it"
+    )
+
+
+def _shown_aspect(info: VideoInfo) -> float:
+    """Return width by height as a player shows it."""
+    aspect = float(info.pixel_aspect * info.size.width / info.size.height)
+    return 1 / aspect if info.rotation % 180 else aspect
+
+
+def _agree(one: float, other: float) -> bool:
+    """Tell whether two lengths differ by less than rounding to whole and even pixels may explain."""
+    return abs(one - other) < 0.02 * other
+
+
+def is_of_background(weights: FloatArray) -> bool:
+    """Tell whether a mask is likely that of the background: most of the picture, of its border, and the upper corners.
+
+    So are the inversions of 98% of the masks of 53 clips of objects, animals and people, and of 44% to 97% of sets of
+    stills (fewest where people fill the picture); of 1,000 such masks not one is.
+
+    Args:
+        weights: small. Shape (height, width).
+    """
+    border = np.concatenate([weights[0], weights[-1], weights[1:-1, 0], weights[1:-1, -1]])
+    corners = weights[0, [0, -1]]
+    return bool(weights.mean() > 0.5 and border.mean() > 0.7 and corners.mean() > 0.5)
+
+
+def is_picture(weights: FloatArray, rgb: FloatArray) -> bool:
+    """Tell whether a mask is likely the picture's luma, or the negative of it: grey in many places, and correlated.
+
+    Args:
+        weights: small. Shape (height, width).
+        rgb: the picture. Shape (height, width, 3).
+    """
+    if ((weights > 0.1) & (weights < 0.9)).mean() < 0.3:
+        return False
+    red, blue = LUMA_WEIGHTS[1]
+    luma = rgb @ np.array([red, 1 - red - blue, blue], np.float32)
+    deviations = weights.std() * luma.std()
+    covariance = ((weights - weights.mean()) * (luma - luma.mean())).mean()
+    return bool(abs(covariance) > 0.9 * deviations > 0)
 
 
 def check_floats(values: Array, *, where: str) -> None:
@@ -132,6 +216,10 @@ def array_mask(values: Array, size: Size, *, index: int) -> Mask:
         )
     white = 1.0 if plane.dtype == np.float32 else float(np.iinfo(plane.dtype).max)
     return Mask.from_plane(np.ascontiguousarray(plane), black=0.0, white=white)
+
+
+def _warn(message: str) -> None:
+    warnings.warn(message, ChromacordWarning, stacklevel=2)
 
 
 def _range_of(values: Array) -> str:
