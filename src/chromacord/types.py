@@ -122,7 +122,7 @@ class VideoInfo:
 
     path: Path
     size: Size
-    """As stored, before `rotation` is applied."""
+    """As stored, before `rotation` and `mirrored` are applied."""
 
     pixel_format: PixelFormat
     colorimetry: Colorimetry
@@ -143,6 +143,9 @@ class VideoInfo:
 
     rotation: int = 0
     """Degrees counter-clockwise that a player turns the picture: 0, 90, 180 or 270."""
+
+    mirrored: bool = False
+    """Whether a player exchanges left and right after the turn."""
 
     pixel_aspect: Fraction = Fraction(1)
     profile: str | None = None

@@ -58,6 +58,7 @@ def describe(info: VideoInfo) -> dict[str, object]:
         "transfer": "scene-linear" if colors.scene_linear else _named(colors.transfer, TRANSFERS),
         "range": describe_range(colors),
         "rotation": info.rotation,
+        "mirrored": info.mirrored,
         "pixel_aspect": str(info.pixel_aspect),
         "audio": list(info.audio),
         "other_streams": list(info.other_streams),

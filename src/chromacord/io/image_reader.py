@@ -28,6 +28,7 @@ from chromacord.errors import (
     UnreadableFileError,
 )
 from chromacord.io.image_text import any_attribute, channel_names, error_reason, text_attribute
+from chromacord.io.orientation import Orientation
 from chromacord.io.png_chunks import has_end, has_srgb
 from chromacord.parsing import parse_errors
 from chromacord.types import UNSPECIFIED, Alpha, Box, Colorimetry, PixelFormat, Plane, Size
@@ -37,8 +38,6 @@ Pixels = npt.NDArray[Any]
 
 _STRAIGHT = "oiio:UnassociatedAlpha"
 _DPX_TRANSFERS = {"ITU-R 709-4": 1, "ITU-R 601-5 system B or G": 6, "ITU-R 601-5 system M": 6}
-_ROTATIONS = {3: 180, 6: 270, 8: 90}
-"""EXIF orientation to degrees counter-clockwise that turn the stored picture upright."""
 
 _ROWS_AT_ONCE = 64
 
@@ -76,9 +75,9 @@ class ImageHeader:
         return self.data_window == Box(0, 0, *self.size)
 
     @property
-    def rotation(self) -> int:
-        """Degrees counter-clockwise that turn the stored picture upright; 0 also for mirrored ones."""
-        return _ROTATIONS.get(self.spec.get_int_attribute("Orientation", 1), 0)
+    def orientation(self) -> Orientation:
+        """What brings the stored picture upright."""
+        return Orientation.from_exif(self.spec.get_int_attribute("Orientation", 1))
 
     @property
     def pixel_aspect(self) -> Fraction:

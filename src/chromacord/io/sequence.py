@@ -6,8 +6,6 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
-
 from chromacord.errors import (
     ChromacordWarning,
     InputError,
@@ -22,9 +20,10 @@ from chromacord.io.convert import PlaneConverter, stored_colorimetry
 from chromacord.io.image_formats import choose_pixel_format, format_of
 from chromacord.io.image_reader import ImageHeader, read_header, read_image
 from chromacord.io.image_writer import ImageStyle, write_image
+from chromacord.io.orientation import Orientation
 from chromacord.io.patterns import ImageFiles, find_images, output_pattern
 from chromacord.io.staging import StagedFolder
-from chromacord.types import Alpha, Frame, PixelFormat, Plane, Size, VideoInfo
+from chromacord.types import Alpha, Frame, PixelFormat, Size, VideoInfo
 
 DEFAULT_RATE = Fraction(24)
 """Frames a second of a sequence that does not state it: the rate of film, as most compositing tools assume."""
@@ -102,7 +101,8 @@ class SequenceSource(FrameSource):
             num_frames=len(files.paths),
             codec=header.format_name,
             container="sequence" if files.pattern.digits else "still",
-            rotation=header.rotation,
+            rotation=header.orientation.rotation,
+            mirrored=header.orientation.mirrored,
             pixel_aspect=header.pixel_aspect,
             timecode=header.timecode,
             first_number=files.first,
@@ -137,8 +137,8 @@ class SequenceSink(FrameSink):
     File numbers are `Frame.index` plus the number of the source's first file (0 for a video), so a part of a clip
     keeps its frames' numbers. What the output's format can hold and the source has is kept: see
     `chromacord.io.image_formats.choose_pixel_format` and `chromacord.io.convert.PlaneConverter`; of a source of the
-    same format also attributes, further channels and windows. Pictures that a player would turn are stored upright
-    where the format cannot say so.
+    same format also attributes, further channels and windows. Pictures that a player would turn or mirror are
+    stored upright where the format cannot say so.
     """
 
     def __init__(
@@ -189,7 +189,7 @@ class SequenceSink(FrameSink):
         header = frame.attributes if self._keeps_header and isinstance(frame.attributes, ImageHeader) else None
         planes = self._convert(frame.planes)
         if header is None:
-            planes = _upright(planes, self._like.rotation)
+            planes = tuple(Orientation.of(self._like).apply(plane) for plane in planes)
         write_image(target, planes, style=self._style, header=header, shown=self._pattern.path(number))
         self._written.add(number)
 
@@ -228,10 +228,6 @@ class SequenceSink(FrameSink):
     def _still_error(self) -> OutputError:
         name = f"{self._pattern.prefix}.%04d{self._pattern.suffix}"
         return OutputError(f"{self.path}: one image cannot hold a clip; use {self._pattern.folder / name}")
-
-
-def _upright(planes: tuple[Plane, ...], rotation: int) -> tuple[Plane, ...]:
-    return tuple(np.rot90(plane, rotation // 90) for plane in planes) if rotation else planes
 
 
 def _describe_header(header: ImageHeader) -> str:

@@ -1,6 +1,7 @@
 """Read the frames of a video file, as they were coded, through PyAV."""
 
 import re
+import struct
 import warnings
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack
@@ -25,6 +26,7 @@ from chromacord.io.colorimetry import read_tags
 from chromacord.io.decoding import Reading
 from chromacord.io.hardware import accelerator
 from chromacord.io.integrity import is_cut_off
+from chromacord.io.orientation import Orientation
 from chromacord.io.palettes import has_palette_alpha, is_opaque
 from chromacord.io.pixels import describe, frame_bytes, planar_name, planes_of, to_planar
 from chromacord.io.remux import NO_PROBE, describe_streams, find_picture, find_timecode
@@ -301,6 +303,7 @@ def _read_info(
     if coded_alpha:
         pixel_format = PixelFormat("yuv", pixel_format.depth, subsampling=(1, 1), alpha=Alpha.STRAIGHT)
     audio, others = describe_streams(container, picture=stream)
+    orientation = _read_orientation(path, first)
     return VideoInfo(
         path=path,
         size=Size(first.height, first.width),
@@ -311,7 +314,8 @@ def _read_info(
         num_frames=_num_frames(stream),
         codec=context.codec.canonical_name,
         container=container.format.name,
-        rotation=round(first.rotation / 90) * 90 % 360,
+        rotation=orientation.rotation,
+        mirrored=orientation.mirrored,
         pixel_aspect=stream.sample_aspect_ratio or Fraction(1),
         profile=context.profile,
         audio=audio,
@@ -328,10 +332,28 @@ def _described(picture: av.VideoFrame, path: Path) -> PixelFormat:
         raise UnreadableFileError(f"{path}: {error}") from None
 
 
-def _hdr_metadata(picture: av.VideoFrame) -> tuple[str, ...]:
+def _side_data(picture: av.VideoFrame) -> Any:
     # Not `picture.side_data`: that and the picture would hold each other, and 12 MB at 4K, until garbage is collected.
     container: Any = SideDataContainer  # PyAV's stub lacks its argument, and has names for keys, which are numbers
-    side_data = container(picture)
+    return container(picture)
+
+
+def _read_orientation(path: Path, picture: av.VideoFrame) -> Orientation:
+    matrix = _side_data(picture).get(SideDataType.DISPLAYMATRIX)
+    if matrix is None:
+        return Orientation()
+    orientation, is_exact = Orientation.from_matrix(struct.unpack("=9i", bytes(matrix)))
+    if not is_exact:
+        warnings.warn(
+            f"{path}: is shown turned, scaled or sheared by more than quarter turns and mirrors, which alone are kept",
+            ChromacordWarning,
+            stacklevel=2,
+        )
+    return orientation
+
+
+def _hdr_metadata(picture: av.VideoFrame) -> tuple[str, ...]:
+    side_data = _side_data(picture)
     return tuple(name for kind, name in _HDR_METADATA.items() if side_data.get(kind) is not None)
 
 
