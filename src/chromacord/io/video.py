@@ -17,6 +17,7 @@ from av.codec.context import CodecContext
 from av.container import InputContainer
 from av.sidedata.sidedata import SideDataContainer
 from av.sidedata.sidedata import Type as SideDataType
+from av.stream import Disposition
 from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
@@ -71,6 +72,7 @@ class VideoSource(FrameSource):
         with ExitStack() as stack:
             container = stack.enter_context(_open(self._path))
             stream = _picture_stream(container, self._path)
+            _refuse_tiles(container, stream, self._path)
             self._probed_depth = stream.codec_context.reorder_depth
             self._has_coded_alpha = _has_coded_alpha(stream)
             if keep:
@@ -240,6 +242,15 @@ def _picture_stream(container: InputContainer, path: Path) -> VideoStream:
         raise UnreadableFileError(f"{path}: its picture is in a codec that cannot be decoded; convert it first")
     held = f"only {kinds}" if kinds else "it is empty"
     raise UnreadableFileError(f"{path}: has no picture: {held}; name a file with video")
+
+
+def _refuse_tiles(container: InputContainer, stream: VideoStream, path: Path) -> None:
+    """Refuse a HEIF or AVIF picture of several tiles, which libav gives as one stream each, in no known places."""
+    if _may_be_still(container) and stream.disposition & Disposition.dependent:
+        raise UnreadableFileError(
+            f"{path}: is one picture in {len(container.streams.video)} tiles, which are not put together; convert it "
+            "to PNG or TIFF"
+        )
 
 
 def _first(reading: Reading, path: Path) -> av.VideoFrame:
