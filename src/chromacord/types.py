@@ -161,6 +161,9 @@ class VideoInfo:
     hdr_metadata: tuple[str, ...] = field(default=())
     """What the picture says of the display it was graded on: "mastering display", "content light level"."""
 
+    icc_profile: bytes | None = field(default=None, repr=False)
+    """Of a still or a sequence: what its colours mean, where that is not what they are taken for without one."""
+
     first_number: int = 0
     """Number in the name of a sequence's first file."""
 

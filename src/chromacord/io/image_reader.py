@@ -80,6 +80,12 @@ class ImageHeader:
         return Orientation.from_exif(self.spec.get_int_attribute("Orientation", 1))
 
     @property
+    def icc_profile(self) -> bytes | None:
+        """The profile that the file embeds."""
+        profile = any_attribute(self.spec, "ICCProfile")
+        return profile.tobytes() if isinstance(profile, np.ndarray) else None
+
+    @property
     def pixel_aspect(self) -> Fraction:
         """Width of a pixel by its height."""
         aspect = self.spec.get_float_attribute("PixelAspectRatio", 1.0)

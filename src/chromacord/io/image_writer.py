@@ -55,6 +55,7 @@ class ImageStyle:
     colorimetry: Colorimetry
     rate: Fraction
     pixel_aspect: Fraction = Fraction(1)
+    icc_profile: bytes | None = None
 
 
 def write_image(
@@ -173,6 +174,9 @@ def _new_spec(pixels: npt.NDArray[Any], style: ImageStyle) -> oiio.ImageSpec:
         spec.alpha_channel = num_channels - 1
     _set_storage(spec, style)
     spec.attribute("PixelAspectRatio", float(style.pixel_aspect))
+    if style.icc_profile is not None:
+        profile = np.frombuffer(style.icc_profile, np.uint8)
+        spec.attribute("ICCProfile", oiio.TypeDesc(f"uint8[{profile.size}]"), profile)
     if style.image_format.name == "openexr":
         rate = style.rate.limit_denominator(1 << 20)
         spec.attribute("framesPerSecond", oiio.TypeDesc("rational"), (rate.numerator, rate.denominator))
@@ -204,7 +208,8 @@ def _set_storage(spec: oiio.ImageSpec, style: ImageStyle) -> None:
         spec.attribute("png:filter", _PNG_FILTER_SUB)
         is_srgb = (colors.primaries, colors.transfer) == (1, 13)
         spec.attribute("oiio:ColorSpace", "srgb_rec709_scene" if is_srgb else "unknown")
-        if not is_srgb and 2 not in (colors.primaries, colors.transfer):
+        # A reader takes CICP over a profile (PNG, third edition, 4.3).
+        if style.icc_profile is None and not is_srgb and 2 not in (colors.primaries, colors.transfer):
             spec.attribute("CICP", oiio.TypeDesc("int[4]"), (colors.primaries, colors.transfer, 0, 1))
 
 

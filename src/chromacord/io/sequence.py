@@ -17,7 +17,8 @@ from chromacord.errors import (
 )
 from chromacord.io.base import FrameSink, FrameSource
 from chromacord.io.convert import PlaneConverter, stored_colorimetry
-from chromacord.io.image_formats import choose_pixel_format, format_of
+from chromacord.io.icc import is_profile_of, warn_of_lost_profile
+from chromacord.io.image_formats import ImageFormat, choose_pixel_format, format_of
 from chromacord.io.image_reader import ImageHeader, read_header, read_image
 from chromacord.io.image_writer import ImageStyle, write_image
 from chromacord.io.orientation import Orientation
@@ -105,6 +106,7 @@ class SequenceSource(FrameSource):
             mirrored=header.orientation.mirrored,
             pixel_aspect=header.pixel_aspect,
             timecode=header.timecode,
+            icc_profile=header.icc_profile,
             first_number=files.first,
         )
 
@@ -166,12 +168,14 @@ class SequenceSink(FrameSink):
         self._keeps_header = is_same and size in (None, like.size)
         target = like.pixel_format if is_same else choose_pixel_format(image_format, like.pixel_format, out=self.path)
         scene_linear = target.is_float
+        profile = like.icc_profile if is_same else _kept_profile(like, target, image_format, out=self.path)
         self._style = ImageStyle(
             image_format,
             target,
             like.colorimetry if is_same else stored_colorimetry(like.colorimetry, scene_linear=scene_linear),
             like.rate,
             1 / like.pixel_aspect if like.rotation % 180 and not self._keeps_header else like.pixel_aspect,
+            profile,
         )
         self._convert = PlaneConverter(like, target, scene_linear=scene_linear)
         if not self._pattern.digits and (like.num_frames or 1) > 1 and not trimmed:
@@ -228,6 +232,20 @@ class SequenceSink(FrameSink):
     def _still_error(self) -> OutputError:
         name = f"{self._pattern.prefix}.%04d{self._pattern.suffix}"
         return OutputError(f"{self.path}: one image cannot hold a clip; use {self._pattern.folder / name}")
+
+
+def _kept_profile(like: VideoInfo, target: PixelFormat, image_format: ImageFormat, *, out: Path) -> bytes | None:
+    """Return the profile of a source whose colours an output holds as they are; say so where one is lost."""
+    profile = like.icc_profile
+    if profile is None or (image_format.has_icc and _is_as_coded(like, target) and is_profile_of(profile, target)):
+        return profile
+    holds = "its colours are converted" if image_format.has_icc else f"{image_format.name} holds no ICC profile"
+    warn_of_lost_profile(profile, out=out, why=holds)
+    return None
+
+
+def _is_as_coded(like: VideoInfo, target: PixelFormat) -> bool:
+    return target.is_float == like.colorimetry.scene_linear
 
 
 def _describe_header(header: ImageHeader) -> str:

@@ -333,6 +333,7 @@ def _read_info(
         other_streams=others,
         timecode=find_timecode(container, picture=stream),
         hdr_metadata=_hdr_metadata(first),
+        icc_profile=_icc_profile(first),
     )
 
 
@@ -361,6 +362,11 @@ def _read_orientation(path: Path, picture: av.VideoFrame) -> Orientation:
             stacklevel=2,
         )
     return orientation
+
+
+def _icc_profile(picture: av.VideoFrame) -> bytes | None:
+    profile = _side_data(picture).get(SideDataType.ICC_PROFILE)
+    return None if profile is None else bytes(profile)
 
 
 def _hdr_metadata(picture: av.VideoFrame) -> tuple[str, ...]:

@@ -58,6 +58,7 @@ class Preview:
             mirrored=False,
             pixel_aspect=Fraction(1) if info.rotation % 180 else info.pixel_aspect,
             hdr_metadata=(),
+            icc_profile=None if info.colorimetry.scene_linear else info.icc_profile,
             num_frames=1 if is_picture else info.num_frames,
         )
         encoding = Encoding() if is_picture else Encoding("h264", 20, "veryfast")
