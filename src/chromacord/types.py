@@ -164,6 +164,12 @@ class VideoInfo:
     icc_profile: bytes | None = field(default=None, repr=False)
     """Of a still or a sequence: what its colours mean, where that is not what they are taken for without one."""
 
+    layer: str = ""
+    """Of an EXR: which of several layers is the picture; "" for the one without a name."""
+
+    other_layers: tuple[str, ...] = field(default=())
+    """What else the picture might have been, where that is a guess."""
+
     first_number: int = 0
     """Number in the name of a sequence's first file."""
 

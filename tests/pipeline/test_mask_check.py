@@ -9,7 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from tests.images import video_info, write
+from tests.images import parts, video_info, write
 from tests.pipeline.footage import SIZE, disc, make_composite, make_mask, recoloured
 
 import chromacord as cc
@@ -180,3 +180,21 @@ def test_scaling_that_keeps_the_shape_of_pixels_or_picture_is_not(mask: dict, co
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         warn_of_stretching(replace(INFO, **mask), replace(INFO, **composite))
+
+
+def test_the_layer_that_is_taken_is_said_and_can_be_chosen(tmp_path: Path) -> None:
+    names = [f"{layer}.{channel}" for layer in ("beauty", "key") for channel in "RGB"]
+    light = (COMPOSITE / 255).astype(np.float32) ** 2.2
+    composite = write(tmp_path / "comp.exr", np.dstack([light, light * 0.5]), "half", names=names)
+    mask = write(tmp_path / "mask.png", disc(0)[..., None])
+    said = r"comp\.exr: layer beauty is taken for the picture, not key; choose with --layer NAME \(layer=NAME\)"
+    with pytest.warns(ChromacordWarning, match=said):
+        cc.harmonize_video(composite, mask=mask, output=tmp_path / "a.exr", method="mkl")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        cc.harmonize_video(composite, mask=mask, output=tmp_path / "b.exr", method="mkl", layer="key")
+    before, *after = (parts(path)[0][1] for path in (composite, tmp_path / "a.exr", tmp_path / "b.exr"))
+    assert [[(before != each)[..., at].any() for at in (slice(0, 3), slice(3, 6))] for each in after] == [
+        [True, False],
+        [False, True],
+    ]

@@ -59,6 +59,8 @@ def describe(info: VideoInfo) -> dict[str, object]:
         "range": describe_range(colors),
         "rotation": info.rotation,
         "mirrored": info.mirrored,
+        "layer": info.layer or None,
+        "other_layers": list(info.other_layers),
         "pixel_aspect": str(info.pixel_aspect),
         "audio": list(info.audio),
         "other_streams": list(info.other_streams),

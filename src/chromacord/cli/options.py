@@ -95,6 +95,10 @@ Missing = Annotated[
     Literal["error", "hold"],
     Option(help="At a gap in an image sequence: stop, or repeat the frame before.", rich_help_panel=_RUN),
 ]
+Layer = Annotated[
+    str | None,
+    Option(metavar="NAME", help="Layer of the composite's or the foreground's EXR files.", rich_help_panel=_RUN),
+]
 Salvage = Annotated[
     bool, Option("--salvage", help="Keep what can be decoded of a file that is cut off.", rich_help_panel=_RUN)
 ]

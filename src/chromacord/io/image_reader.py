@@ -9,7 +9,7 @@ Traps that this file is for:
 
 import math
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
@@ -22,11 +22,13 @@ import OpenImageIO as oiio
 
 from chromacord.errors import (
     ChromacordWarning,
+    InputError,
     MissingFileError,
     NonFiniteError,
     TruncatedFileError,
     UnreadableFileError,
 )
+from chromacord.io.image_layers import Layer, choose_layer, find_layers, rivals
 from chromacord.io.image_text import any_attribute, channel_names, error_reason, text_attribute
 from chromacord.io.orientation import Orientation
 from chromacord.io.png_chunks import has_end, has_srgb
@@ -68,6 +70,11 @@ class ImageHeader:
 
     pixel_format: PixelFormat
     colorimetry: Colorimetry
+    layer: str
+    """Name of the layer that is the picture; "" for the one without a name."""
+
+    other_layers: tuple[str, ...]
+    """What else the picture might have been."""
 
     @property
     def covers_picture(self) -> bool:
@@ -146,19 +153,28 @@ def _opened(path: Path) -> Iterator[oiio.ImageInput]:
         image.close()
 
 
-def read_header(path: Path) -> ImageHeader:
+def read_header(path: Path, *, layer: str | None = None) -> ImageHeader:
     """Read what an image file says before its pixels.
 
+    Args:
+        path: the file.
+        layer: of an EXR; None: the likeliest to be the picture.
+
     Raises:
+        InputError: there is no such layer.
         MissingFileError, TruncatedFileError, UnreadableFileError: as `open_image`; also where no part of the file
             holds colours, or they are of a type that is not supported.
     """
     with _opened(path) as image:
-        return _header(path, image)
+        return _header(path, image, layer)
 
 
-def read_image(path: Path) -> tuple[ImageHeader, tuple[Plane, ...]]:
+def read_image(path: Path, *, layer: str | None = None) -> tuple[ImageHeader, tuple[Plane, ...]]:
     """Read an image.
+
+    Args:
+        path: the file.
+        layer: as for `read_header`.
 
     Returns:
         Its header, and its planes: views of one interleaved array, uint8, uint16 with the file's own codes, or
@@ -172,7 +188,7 @@ def read_image(path: Path) -> tuple[ImageHeader, tuple[Plane, ...]]:
     if not has_end(path):
         raise TruncatedFileError(f"{path}: is cut off before its end")
     with _opened(path) as image:
-        header = _header(path, image)
+        header = _header(path, image, layer)
         pixels = _read_pixels(image, header)
     planes = tuple(pixels[..., k] for k in range(pixels.shape[-1]))
     if header.pixel_format.is_float:
@@ -205,8 +221,9 @@ def read_all_channels(header: ImageHeader, subimage: int) -> tuple[oiio.ImageSpe
         return spec, _checked(header.path, image, pixels)
 
 
-def _header(path: Path, image: oiio.ImageInput) -> ImageHeader:
-    spec, subimage, channels = _find_colors(path, image)
+def _header(path: Path, image: oiio.ImageInput, layer: str | None = None) -> ImageHeader:
+    spec, found, others = _find_colors(path, image, wanted=layer)
+    subimage, channels = found.subimage, found.channels
     name = image.format_name()
     is_exr = name == "openexr"
     size = Size(spec.full_height, spec.full_width) if is_exr else Size(spec.height, spec.width)
@@ -223,35 +240,34 @@ def _header(path: Path, image: oiio.ImageInput) -> ImageHeader:
         data_window=Box(top, left, top + spec.height, left + spec.width),
         pixel_format=pixel_format,
         colorimetry=_colorimetry(path, spec, pixel_format),
+        layer=found.name,
+        other_layers=others,
     )
 
 
-def _find_colors(path: Path, image: oiio.ImageInput) -> tuple[oiio.ImageSpec, int, tuple[int, ...]]:
-    """Find the first part of the file with colours: a plain RGB or grey layer, else a named one ("beauty.R")."""
-    subimage = 0
-    while image.seek_subimage(subimage, 0):
+def _find_colors(
+    path: Path, image: oiio.ImageInput, *, wanted: str | None
+) -> tuple[oiio.ImageSpec, Layer, tuple[str, ...]]:
+    """Find the layer that is the picture: its part's header, itself, and the names of what else it might have been."""
+    parts: list[tuple[str, list[str]]] = []
+    is_exr = image.format_name() == "openexr"
+    while (is_exr or not parts) and image.seek_subimage(len(parts), 0):
         spec = image.spec()
-        if spec.deep:
+        parts.append((text_attribute(spec, "oiio:subimagename"), [] if spec.deep else channel_names(spec)))
+    layers = find_layers(parts)
+    if not layers:
+        if any(not names for _, names in parts):
             raise UnreadableFileError(f"{path}: is a deep image; flatten it first")
-        channels = _color_channels(channel_names(spec))
-        if channels:
-            return spec, subimage, channels
-        if image.format_name() != "openexr":
-            break
-        subimage += 1
-    raise UnreadableFileError(f"{path}: has no colour channels (R, G and B, or Y); name them so when rendering")
-
-
-def _color_channels(names: Sequence[str]) -> tuple[int, ...]:
-    layers = ["", *dict.fromkeys(name.rpartition(".")[0] + "." for name in names if "." in name)]
-    for colors in (("R", "G", "B"), ("Y",)):
-        for layer in layers:
-            wanted = [layer + color for color in colors]
-            if all(name in names for name in wanted):
-                wanted += [layer + "A"] * (layer + "A" in names)
-                return tuple(names.index(name) for name in wanted)
-    # A matte may be one channel of any name.
-    return (0,) if len(names) == 1 else ()
+        held = ", ".join(name for _, names in parts for name in names[:8])
+        raise UnreadableFileError(
+            f"{path}: has no colour channels (R, G and B, or Y) but {held}; name them so when rendering"
+        )
+    try:
+        chosen = choose_layer(layers, wanted)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+    image.seek_subimage(chosen.subimage, 0)
+    return image.spec(), chosen, rivals(layers, chosen)
 
 
 def _pixel_format(path: Path, spec: oiio.ImageSpec, channels: tuple[int, ...], *, name: str) -> PixelFormat:

@@ -19,6 +19,7 @@ from chromacord.io.base import FrameSink, FrameSource
 from chromacord.io.convert import PlaneConverter, stored_colorimetry
 from chromacord.io.icc import is_profile_of, warn_of_lost_profile
 from chromacord.io.image_formats import ImageFormat, choose_pixel_format, format_of
+from chromacord.io.image_layers import UNNAMED
 from chromacord.io.image_reader import ImageHeader, read_header, read_image
 from chromacord.io.image_writer import ImageStyle, write_image
 from chromacord.io.orientation import Orientation
@@ -43,6 +44,7 @@ class SequenceSource(FrameSource):
         missing: Literal["error", "hold"] = "error",
         salvage: bool = False,
         rate: Fraction | None = None,
+        layer: str | None = None,
     ) -> None:
         """Find the files and read the headers.
 
@@ -51,19 +53,21 @@ class SequenceSource(FrameSource):
             missing: "hold" repeats the frame before a gap.
             salvage: end the clip at a file that is cut off instead of raising; the first must be whole.
             rate: frames a second; None: as the first file states it (EXR, DPX), else 24.
+            layer: of EXR files; None: the likeliest to be the picture.
 
         Raises:
             MissingFileError: there is no such file, or no image in the folder.
             SequenceGapError: numbers are missing and `missing` is "error".
             MismatchError: in a folder, files differ in size or format.
-            InputError: the folder holds more than one sequence, or `rate` is not positive.
+            InputError: the folder holds more than one sequence, `rate` is not positive, or there is no such layer.
             UnreadableFileError: the first file cannot be read.
         """
         if rate is not None and rate <= 0:
             raise InputError(f"{path}: the frame rate must be above 0, not {rate}")
         self.files: ImageFiles = find_images(path, hold=missing == "hold")
         self._salvage = salvage
-        self._first = read_header(self.files.paths[0])
+        self._layer = layer
+        self._first = read_header(self.files.paths[0], layer=layer)
         if path.is_dir():
             self._check_all()
         self.info = self._describe(rate)
@@ -79,7 +83,7 @@ class SequenceSource(FrameSource):
         for index in range(start, len(self.files.paths) if stop is None else min(stop, len(self.files.paths))):
             path = self.files.paths[index]
             try:
-                header, planes = read_image(path)
+                header, planes = read_image(path, layer=self._layer)
             except UnreadableFileError as error:
                 if not self._salvage or index == 0:
                     remedy = ", or keep the frames before it with --salvage (salvage=True)" if index else ""
@@ -107,6 +111,8 @@ class SequenceSource(FrameSource):
             pixel_aspect=header.pixel_aspect,
             timecode=header.timecode,
             icc_profile=header.icc_profile,
+            layer=header.layer,
+            other_layers=header.other_layers,
             first_number=files.first,
         )
 
@@ -114,13 +120,18 @@ class SequenceSource(FrameSource):
         """Compare the headers of all files with the first; a file that cannot be opened is left to `frames`."""
         for path in self.files.paths[1:]:
             try:
-                header = read_header(path)
+                header = read_header(path, layer=self._layer)
             except InputError:
                 continue
             self._check(header)
 
     def _check(self, header: ImageHeader) -> None:
         first = self._first
+        if header.layer != first.layer:
+            raise MismatchError(
+                f"{header.path}: its picture is layer {header.layer or UNNAMED}, that of {first.path.name} is "
+                f"{first.layer or UNNAMED}; all frames must be alike"
+            )
         same = (header.size, header.pixel_format, header.format_name) == (
             first.size,
             first.pixel_format,
