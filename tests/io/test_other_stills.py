@@ -6,12 +6,14 @@ from pathlib import Path
 import av
 import cv2
 import numpy as np
+import OpenImageIO as oiio
 import pytest
 
-from chromacord.errors import UnreadableFileError
+from chromacord.errors import ChromacordWarning, UnreadableFileError
 from chromacord.io import open_sink, open_source
 from chromacord.io.mattes import MatteReader
 from tests.clips import make_clip
+from tests.images import noise, write_parts
 
 FORMATS = ["bmp", "tga", "pgm", "qoi", "sgi", "gif", "webp"]
 CODECS = {"tga": "targa", "pgm": "pgm", "qoi": "qoi", "sgi": "sgi"}
@@ -129,3 +131,19 @@ def test_a_picture_in_tiles_is_refused_and_one_without_is_a_still(tmp_path: Path
         open_source(path)
     cv2.imwrite(str(tmp_path / "one.avif"), np.zeros((64, 64, 3), np.uint8))
     assert open_source(tmp_path / "one.avif").info.container == "still"
+
+
+def test_further_pictures_of_a_still_are_said_to_be_left_out(tmp_path: Path) -> None:
+    rgba = np.full((64, 64, 4), 90, np.uint8)
+    rgba[8:20, 8:20, 3] = 255
+    cv2.imwrite(str(tmp_path / "alpha.avif"), rgba)
+    with pytest.warns(ChromacordWarning, match=r"alpha\.avif: holds further pictures, such as its alpha, which are"):
+        open_source(tmp_path / "alpha.avif")
+    spec = oiio.ImageSpec(18, 12, 3, "uint8")
+    write_parts(tmp_path / "pages.tif", [(spec, noise(3)), (spec, noise(3, seed=1))])
+    animation = cv2.Animation()
+    animation.frames, animation.durations = [rgba[..., :3], 2 * rgba[..., :3]], [40, 40]
+    cv2.imwriteanimation(str(tmp_path / "frames.png"), animation)
+    for name in ("pages.tif", "frames.png"):
+        with pytest.warns(ChromacordWarning, match=rf"{name}: holds further pages or frames, which are left out"):
+            assert len(list(open_source(tmp_path / name).frames())) == 1

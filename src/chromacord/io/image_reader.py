@@ -31,7 +31,7 @@ from chromacord.errors import (
 from chromacord.io.image_layers import Layer, choose_layer, find_layers, rivals
 from chromacord.io.image_text import any_attribute, channel_names, error_reason, text_attribute
 from chromacord.io.orientation import Orientation
-from chromacord.io.png_chunks import has_end, has_srgb
+from chromacord.io.png_chunks import has_end, has_srgb, is_animated
 from chromacord.parsing import parse_errors
 from chromacord.types import UNSPECIFIED, Alpha, Box, Colorimetry, PixelFormat, Plane, Size
 
@@ -167,6 +167,12 @@ def read_header(path: Path, *, layer: str | None = None) -> ImageHeader:
     """
     with _opened(path) as image:
         return _header(path, image, layer)
+
+
+def holds_more_pictures(path: Path) -> bool:
+    """Tell whether a file holds pictures besides the one that is read: pages of a TIFF, frames of a PNG."""
+    with _opened(path) as image:
+        return is_animated(path) or (image.format_name() != "openexr" and bool(image.seek_subimage(1, 0)))
 
 
 def read_image(path: Path, *, layer: str | None = None) -> tuple[ImageHeader, tuple[Plane, ...]]:

@@ -20,7 +20,7 @@ from chromacord.io.convert import PlaneConverter, stored_colorimetry
 from chromacord.io.icc import is_profile_of, warn_of_lost_profile
 from chromacord.io.image_formats import ImageFormat, choose_pixel_format, format_of
 from chromacord.io.image_layers import UNNAMED
-from chromacord.io.image_reader import ImageHeader, read_header, read_image
+from chromacord.io.image_reader import ImageHeader, holds_more_pictures, read_header, read_image
 from chromacord.io.image_writer import ImageStyle, write_image
 from chromacord.io.orientation import Orientation
 from chromacord.io.patterns import ImageFiles, find_images, output_pattern
@@ -68,6 +68,13 @@ class SequenceSource(FrameSource):
         self._salvage = salvage
         self._layer = layer
         self._first = read_header(self.files.paths[0], layer=layer)
+        if holds_more_pictures(self.files.paths[0]):
+            warnings.warn(
+                f"{self.files.paths[0]}: holds further pages or frames, which are left out; store each in a file of "
+                "its own",
+                ChromacordWarning,
+                stacklevel=2,
+            )
         if path.is_dir():
             self._check_all()
         self.info = self._describe(rate)

@@ -96,9 +96,15 @@ class VideoSource(FrameSource):
             if keep and not self._has_coded_alpha and self._hardware is None:
                 self._begun.append(reading)
                 stack.pop_all()
-            may_be_still = _may_be_still(container)
+            may_be_still, num_streams = _may_be_still(container), len(container.streams.video)
         if may_be_still and self._has_one_picture():
             self.info = _as_still(self.info)
+            if num_streams > 1:
+                warnings.warn(
+                    f"{self._path}: holds further pictures, such as its alpha, which are left out; convert it to PNG",
+                    ChromacordWarning,
+                    stacklevel=2,
+                )
         if has_palette_alpha(self.info.codec, first) and self._is_opaque():
             self.info = replace(self.info, pixel_format=replace(self.info.pixel_format, alpha=Alpha.NONE))
         self._native = planar_name(self.info.pixel_format)
