@@ -45,6 +45,9 @@ _STALE = (
     "openexr:levelmode",
 )
 
+_LOSSY = ("jpeg", "ccitt", "dwa", "b44", "pxr24")
+"""Beginnings of compressions that would change the background once more."""
+
 
 @dataclass(frozen=True)
 class ImageStyle:
@@ -68,7 +71,8 @@ def write_image(
 ) -> None:
     """Write one image.
 
-    PNG and TIFF are compressed without loss, JPEG with quality 98 and 4:4:4, EXR as the source's file, else with zip.
+    PNG and TIFF are compressed without loss, JPEG with quality 98 and 4:4:4, EXR as the source's file where
+    that is without loss, else with zip.
 
     Args:
         path: the file; its ending decides nothing, `style` does.
@@ -161,7 +165,7 @@ def _prepared(source: oiio.ImageSpec, style: ImageStyle) -> oiio.ImageSpec:
     _set_storage(spec, style)
     if style.image_format.name == "png" and not color_space.startswith("srgb"):
         spec.attribute("oiio:ColorSpace", color_space)
-    if text_attribute(spec, "compression").startswith(("jpeg", "ccitt")):
+    if text_attribute(spec, "compression").startswith(_LOSSY):
         spec.attribute("compression", "zip")
     return spec
 
