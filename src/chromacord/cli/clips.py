@@ -63,6 +63,7 @@ class Settings:
     mask_fit: bool = False
     missing: Literal["error", "hold"] = "error"
     salvage: bool = False
+    layer: str | None = None
     force: bool = False
     skip_existing: bool = False
     """Leave out clips whose outputs are all there."""

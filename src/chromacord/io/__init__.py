@@ -30,6 +30,7 @@ def open_source(
     rate: Fraction | None = None,
     device: str = "cpu",
     keep: bool = False,
+    layer: str | None = None,
 ) -> FrameSource:
     """Open a video, an image sequence or a still.
 
@@ -40,19 +41,23 @@ def open_source(
         salvage: of a file, or a sequence, that breaks in the middle, use what comes before.
         rate: frames a second of a sequence; None: as its files state it, else 24. A video states its own.
         device: "cuda" for a GPU's decoder, where it has one for a video.
+        layer: of EXR files, by its name; None: the likeliest to be the picture.
         keep: hold a video open, its first picture decoded, for a first pass over its frames that begins soon.
 
     Raises:
         MissingFileError: there is no such file, or no image in the folder.
         SequenceGapError: a sequence lacks frames.
         UnreadableFileError: the file is no video or image that can be decoded.
-        InputError: the folder holds several sequences, or a rate is given for a video.
+        InputError: the folder holds several sequences, or none has such a layer; or a rate or a layer is given for a
+            video.
     """
     path = Path(path)
     if path.is_dir() or is_image_name(path.name):
         from chromacord.io.sequence import SequenceSource  # OpenImageIO is 30 MB that videos need not pay
 
-        return SequenceSource(path, missing=missing, salvage=salvage, rate=rate)
+        return SequenceSource(path, missing=missing, salvage=salvage, rate=rate, layer=layer)
+    if layer is not None:
+        raise InputError(f"{path}: a video has no layers; choose one only of EXR files")
     if rate is not None:
         raise InputError(f"{path}: a video has its own frame rate; give a rate only for image sequences")
     return VideoSource(path, salvage=salvage, device=device, keep=keep)

@@ -9,6 +9,7 @@ from chromacord.io.base import Encoding, FrameSink
 from chromacord.io.codecs import choose
 from chromacord.io.convert import PlaneConverter, stored_colorimetry
 from chromacord.io.encoder import VideoSink
+from chromacord.io.icc import warn_of_lost_profile
 from chromacord.io.pixels import describe
 from chromacord.types import Alpha, Frame, PixelFormat, Size, VideoInfo
 
@@ -66,6 +67,7 @@ def open_video_sink(
     Raises:
         OutputExistsError, OutputError, CodecError: as `VideoSink`.
     """
+    warn_of_lost_profile(like.icc_profile, out=path, why="video holds no ICC profile")
     stored = _stored(like, path, encoding)
     sink = VideoSink(
         path, stored, encoding=encoding, force=force, copy_streams=copy_streams, size=size, trimmed=trimmed

@@ -164,8 +164,8 @@ class VideoSink(FrameSink):
         write_tags(context, self._tags)
         if choice.name == "hevc" and choice.muxer in ("mp4", "mov"):
             context.codec_tag = "hvc1"
-        if like.rotation:
-            stream.set_display_rotation(like.rotation)
+        if like.rotation or like.mirrored:
+            stream.set_display_rotation(like.rotation, hflip=like.mirrored)
         self._open_encoder(stream)
         assert isinstance(stream, VideoStream)
         return stream
@@ -182,7 +182,7 @@ class VideoSink(FrameSink):
     def _warn_of_drops(self) -> None:
         like = self._like
         present = {
-            "rotation": like.rotation != 0,
+            "rotation": like.rotation != 0 or like.mirrored,
             "pixel aspect": like.pixel_aspect != 1,
             "timecode": like.timecode is not None,
             "colour tags": (like.colorimetry.primaries, like.colorimetry.transfer) != (UNSPECIFIED, UNSPECIFIED),

@@ -22,6 +22,7 @@ import OpenImageIO as oiio
 from chromacord.errors import OutputError
 from chromacord.io.image_formats import ImageFormat
 from chromacord.io.image_reader import ImageHeader, overlap, read_all_channels
+from chromacord.io.image_text import channel_names, error_reason, text_attribute
 from chromacord.io.staging import output_errors
 from chromacord.types import Alpha, Box, Colorimetry, PixelFormat, Plane
 
@@ -44,6 +45,9 @@ _STALE = (
     "openexr:levelmode",
 )
 
+_LOSSY = ("jpeg", "ccitt", "dwa", "b44", "pxr24")
+"""Beginnings of compressions that would change the background once more."""
+
 
 @dataclass(frozen=True)
 class ImageStyle:
@@ -54,6 +58,7 @@ class ImageStyle:
     colorimetry: Colorimetry
     rate: Fraction
     pixel_aspect: Fraction = Fraction(1)
+    icc_profile: bytes | None = None
 
 
 def write_image(
@@ -66,7 +71,8 @@ def write_image(
 ) -> None:
     """Write one image.
 
-    PNG and TIFF are compressed without loss, JPEG with quality 98 and 4:4:4, EXR as the source's file, else with zip.
+    PNG and TIFF are compressed without loss, JPEG with quality 98 and 4:4:4, EXR as the source's file where
+    that is without loss, else with zip.
 
     Args:
         path: the file; its ending decides nothing, `style` does.
@@ -84,7 +90,7 @@ def write_image(
         parts = [(_new_spec(pixels, style), pixels)]
     elif header.covers_picture and header.num_subimages == 1 and header.spec.nchannels == len(planes):
         spec = _prepared(header.spec, style)
-        names = [header.spec.channelnames[channel] for channel in header.channels]
+        names = [channel_names(header.spec)[channel] for channel in header.channels]
         _set_channels(spec, names, spec.format)
         parts = [(spec, pixels)]
     else:
@@ -153,13 +159,13 @@ def _grown(
 def _prepared(source: oiio.ImageSpec, style: ImageStyle) -> oiio.ImageSpec:
     """Copy a source's header without what does not hold for the output."""
     spec = oiio.ImageSpec(source)
-    color_space = spec.get_string_attribute("oiio:ColorSpace", "")
+    color_space = text_attribute(spec, "oiio:ColorSpace")
     for name in _STALE:
         spec.erase_attribute(name)
     _set_storage(spec, style)
     if style.image_format.name == "png" and not color_space.startswith("srgb"):
         spec.attribute("oiio:ColorSpace", color_space)
-    if spec.get_string_attribute("compression", "").startswith(("jpeg", "ccitt")):
+    if text_attribute(spec, "compression").startswith(_LOSSY):
         spec.attribute("compression", "zip")
     return spec
 
@@ -172,6 +178,9 @@ def _new_spec(pixels: npt.NDArray[Any], style: ImageStyle) -> oiio.ImageSpec:
         spec.alpha_channel = num_channels - 1
     _set_storage(spec, style)
     spec.attribute("PixelAspectRatio", float(style.pixel_aspect))
+    if style.icc_profile is not None:
+        profile = np.frombuffer(style.icc_profile, np.uint8)
+        spec.attribute("ICCProfile", oiio.TypeDesc(f"uint8[{profile.size}]"), profile)
     if style.image_format.name == "openexr":
         rate = style.rate.limit_denominator(1 << 20)
         spec.attribute("framesPerSecond", oiio.TypeDesc("rational"), (rate.numerator, rate.denominator))
@@ -203,7 +212,8 @@ def _set_storage(spec: oiio.ImageSpec, style: ImageStyle) -> None:
         spec.attribute("png:filter", _PNG_FILTER_SUB)
         is_srgb = (colors.primaries, colors.transfer) == (1, 13)
         spec.attribute("oiio:ColorSpace", "srgb_rec709_scene" if is_srgb else "unknown")
-        if not is_srgb and 2 not in (colors.primaries, colors.transfer):
+        # A reader takes CICP over a profile (PNG, third edition, 4.3).
+        if style.icc_profile is None and not is_srgb and 2 not in (colors.primaries, colors.transfer):
             spec.attribute("CICP", oiio.TypeDesc("int[4]"), (colors.primaries, colors.transfer, 0, 1))
 
 
@@ -230,4 +240,4 @@ def _encode(path: Path, style: ImageStyle, parts: Sequence[tuple[oiio.ImageSpec,
     for index, (spec, samples) in enumerate(parts):
         done = done and (index == 0 or output.open(str(path), spec, "AppendSubimage")) and output.write_image(samples)
     done = output.close() and done
-    return "" if done else (output.geterror().strip().splitlines() or ["no reason given"])[0]
+    return "" if done else error_reason(output)

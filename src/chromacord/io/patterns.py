@@ -135,7 +135,7 @@ def output_pattern(path: Path | str, like: VideoInfo) -> Pattern:
     """
     folder = Path(path)
     if _is_folder(path):
-        if like.container not in ("sequence", "still"):
+        if like.container not in ("sequence", "still") or not is_image_name(like.path.name):
             return Pattern(folder, "frame.", 6, ".png")
         source = parse_pattern(like.path) or _as_still(like.path)
         return replace(source, folder=folder)

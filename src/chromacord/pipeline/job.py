@@ -27,6 +27,7 @@ from chromacord.pipeline.grade import Consistency, Grade
 from chromacord.pipeline.grade_file import read_grade
 from chromacord.pipeline.look import look
 from chromacord.pipeline.lookahead import AnalysisAhead
+from chromacord.pipeline.mask_check import MaskCheck
 from chromacord.pipeline.masks import Mask, MaskedFrame
 from chromacord.pipeline.outputs import Outputs
 from chromacord.pipeline.prefetch import prefetch, single_threaded, write_behind
@@ -143,6 +144,10 @@ class Job:
     def _range(self) -> tuple[int, int | None]:
         return self.frames or (0, None)
 
+    def _checked_frames(self) -> Iterator[MaskedFrame]:
+        """Return the frames for the first pass that reads masks."""
+        return MaskCheck(self.clip.mask_path, self.clip.info).watch(self.clip.frames(*self._range))
+
     def _open_sink(self) -> FrameSink:
         return open_sink(
             self.outputs.clip,
@@ -187,7 +192,7 @@ class Job:
         if self.grade_in is not None:
             return read_grade(self.grade_in), 0
         method, name = self._load_method()
-        with prefetch(self.clip.frames(*self._range)) as frames:
+        with prefetch(self._checked_frames()) as frames:
             grade, tally = analyse(
                 self._reported("analyse", frames, self._num_frames()),
                 self.clip.info,
@@ -209,7 +214,7 @@ class Job:
         """
         method, name = self._load_method()
         looked_at = look(
-            self.clip.frames(*self._range),
+            self._checked_frames(),
             self.clip.info,
             method,
             consistency=self.consistency,
@@ -253,7 +258,7 @@ class Job:
                 )
 
     def _check_tally(self, tally: Tally) -> None:
-        where = self.clip.paths[-1]
+        where = self.clip.mask_path
         self._check_any(tally.num_frames)
         if tally.num_empty + tally.num_full == tally.num_frames:
             what = {tally.num_empty: "empty", tally.num_full: "full"}.get(tally.num_frames, "empty or full")
@@ -292,7 +297,8 @@ class Job:
                 yield masked, None if shot is None else shot.at(index)
 
         total = self._num_frames() if self.grade_in is not None else grade.num_frames - grade.shots[0].start
-        with prefetch(self.clip.frames(*self._range)) as frames:
+        frames_again = self.clip.frames(*self._range) if self.grade_in is None else self._checked_frames()
+        with prefetch(frames_again) as frames:
             counts = self._render(graded(frames), sink, preview, total)
         self._check_any(counts.frames)
         if num_ungraded:
