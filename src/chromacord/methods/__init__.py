@@ -1,8 +1,10 @@
 """Harmonization methods, by the name that users give."""
 
 import inspect
+import os
 from collections.abc import Iterator, Mapping
 from importlib import import_module
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from chromacord.errors import InputError
@@ -131,6 +133,13 @@ def with_weights(name: str, weights: str) -> str:
     if ":" in weights or weights != weights.strip() or not weights:
         raise InputError(f"--weights {weights!r}: no option holds a colon, or blanks around it; rename the file")
     return f"{name}:weights={weights}"
+
+
+def weights_file(name: str) -> Path | None:
+    """Return the file that a method's name says its weights are in; None where it names none, or shipped ones."""
+    weights = parse_spec(name).options.get("weights")
+    path = None if weights is None else Path(os.path.expanduser(str(weights)))  # noqa: PTH111 - which may raise
+    return None if weights in list_weights() else path
 
 
 def load_method(name: str, **options: Any) -> Method:
