@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from chromacord.errors import OutputError, OutputExistsError
-from chromacord.io.commit import recover
-from chromacord.io.staging import StagedFile, StagedFolder, check_output, commit_all, output_errors, write_text
+from chromacord.io.staging import StagedFile, StagedFolder, check_output, output_errors, write_text
 
 MACHINE = re.sub(r"\W", "_", platform.node())
 
@@ -157,48 +156,6 @@ def test_text_appears_whole_or_not_at_all(tmp_path: Path) -> None:
         write_text(tmp_path / "grade.json", "\ud800", force=True)
     assert (tmp_path / "grade.json").read_text() == "{}\n"
     assert names(tmp_path) == ["grade.json"]
-
-
-def test_a_file_that_appears_meanwhile_is_not_replaced_and_all_moves_back(tmp_path: Path) -> None:
-    with StagedFile(tmp_path / "a.mp4") as first, StagedFile(tmp_path / "b.json") as second:
-        first.temporary.write_bytes(b"clip")
-        second.temporary.write_bytes(b"grade")
-        (tmp_path / "b.json").write_bytes(b"of another run")
-        with pytest.raises(OutputExistsError, match="appeared while this run was under way"):
-            commit_all([first, second])
-    assert names(tmp_path) == ["b.json"]
-    assert (tmp_path / "b.json").read_bytes() == b"of another run"
-
-
-KILLED = """
-import os, sys
-from pathlib import Path
-import chromacord.io.commit as module
-from chromacord.io.staging import StagedFile, StagedFolder, commit_all
-folder, count = Path(sys.argv[1]), int(sys.argv[2])
-move = module._Entry.move
-def counted(entry):
-    global count
-    if not count:
-        os._exit(9)
-    count -= 1
-    move(entry)
-module._Entry.move = counted
-frames, grade = StagedFolder(folder, name="f.%d.png", force=True), StagedFile(folder / "g.json", force=True)
-for number in range(3):
-    frames.add(f"f.{number}.png").write_bytes(b"new")
-grade.temporary.write_bytes(b"new")
-commit_all([frames, grade])
-"""
-
-
-@pytest.mark.parametrize("count", range(4))
-def test_the_next_run_undoes_what_a_kill_between_two_moves_left(tmp_path: Path, count: int) -> None:
-    (tmp_path / "f.0.png").write_bytes(b"old")
-    subprocess.run([sys.executable, "-c", KILLED, str(tmp_path), str(count)], check=False)
-    recover(tmp_path)
-    assert names(tmp_path) == ["f.0.png"]
-    assert (tmp_path / "f.0.png").read_bytes() == b"old"
 
 
 def test_a_name_of_the_longest_kind_can_be_written(tmp_path: Path) -> None:

@@ -21,24 +21,17 @@ def is_done(clip: Clip, settings: Settings) -> bool:
 
 def _exists(field: str, path: str, clip: Clip, settings: Settings) -> bool:
     from chromacord.io.commit import recover, unfinished
-    from chromacord.io.patterns import is_folder, is_image_output
-    from chromacord.pipeline.outputs import lut_place
+    from chromacord.io.patterns import is_folder
 
-    place = Path(path)
-    folders = [folder for folder in (place, place.parent) if is_folder(folder)]
-    for folder in folders:
+    names = names_of(field, path, clip)
+    for folder in (names.folder, names.folder.parent):
+        if not is_folder(folder):
+            continue
         with suppress(OSError):  # such a folder is refused when the clip is begun
             recover(folder)
-    names = lut_place(place, clip.source).names if field == "lut_out" else None
-    if field == "output" and is_image_output(path):
-        names = output_names(path, clip)
-    moving = {target for folder in folders for target in unfinished(folder)}
-    if place.absolute() in moving:
-        return False
-    if names is None:
-        return place.is_file()
-    if any(target.parent == names.folder.absolute() and names.may_name(target.name) for target in moving):
-        return False
+        moving = unfinished(folder)
+        if any(map(names.may_name, moving)) if folder == names.folder else names.folder.name in moving:
+            return False
     if not names.digits:
         return names.path(0).is_file()
     numbers = names.numbers()
@@ -58,14 +51,17 @@ def _are_all(numbers: list[int], clip: Clip, settings: Settings) -> bool:
     return set(range(begin, end)) <= set(numbers)
 
 
-def output_names(path: str, clip: Clip) -> "Pattern":
-    """Return how the files of a clip's output are called."""
+def names_of(field: str, path: str, clip: Clip) -> "Pattern":
+    """Return how the files of one of a clip's outputs are called."""
     from chromacord.io.patterns import image_names, is_image_output, still_pattern
+    from chromacord.pipeline.outputs import lut_place
 
-    if not is_image_output(path):
+    if field == "lut_out":
+        return lut_place(Path(path), clip.source).names
+    if field != "output" or not is_image_output(path):
         return still_pattern(Path(path))
     files = images_of(clip.background or clip.source)
-    return image_names(path, files and files.pattern, is_still=files is not None and not files.pattern.digits)
+    return image_names(path, files.pattern if files else None, is_still=files is not None and not files.pattern.digits)
 
 
 def images_of(path: str) -> "ImageFiles | None":

@@ -47,7 +47,7 @@ def harmonize(
     """Harmonize clips: COMPOSITE with --mask, or --foreground over --background."""
     display = choose_display(log_json=log_json, quiet=quiet)
     is_batch = max(len(composite or ()), len(foreground or ())) > 1
-    with job(display, stopped="the clips that were complete are kept" if is_batch else "nothing was kept"):
+    with job(display, stopped="the clips that were complete are kept" if is_batch else None):
         settings = Settings(
             method=method,
             weights=weights,

@@ -1,5 +1,6 @@
 """What every command does around its work: warnings and errors become lines, and the process gets its exit code."""
 
+import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,12 +27,12 @@ def terminate(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001
 
 
 @contextmanager
-def job(display: Display, *, stopped: str = "nothing was kept") -> Iterator[None]:
+def job(display: Display, *, stopped: str | None = None) -> Iterator[None]:
     """Run a command's work: what it warns of and how it ends goes to `display`.
 
     Args:
         display: shows it.
-        stopped: what to say of the outputs when a signal ends the work.
+        stopped: what to say of the outputs when a signal ends the work; None: which of them are complete.
 
     Raises:
         SystemExit: the work ended with an error that the user can do something about, or was stopped.
@@ -43,14 +44,21 @@ def job(display: Display, *, stopped: str = "nothing was kept") -> Iterator[None
             display.error(error, str(error))
             raise SystemExit(BAD_INPUT) from None
         except KeyboardInterrupt as error:
-            display.error(error, f"stopped with Ctrl-C; {stopped}")
+            display.error(error, f"stopped with Ctrl-C; {stopped or _kept()}")
             raise SystemExit(INTERRUPTED) from None
         except Terminated as error:
-            display.error(error, f"stopped with SIGTERM; {stopped}")
+            display.error(error, f"stopped with SIGTERM; {stopped or _kept()}")
             raise
         except Exception as error:
             display.bug(error)
             raise
+
+
+def _kept() -> str:
+    """Say which outputs have their names: a signal may come after that."""
+    # What was not imported has written nothing; and this is no moment to import what is heavy.
+    completed = getattr(sys.modules.get("chromacord.io.commit"), "completed", ())
+    return f"complete, and kept: {', '.join(completed)}" if completed else "nothing was kept"
 
 
 @contextmanager

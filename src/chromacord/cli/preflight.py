@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from chromacord.cli.clips import Clip, Settings
-from chromacord.cli.existing import images_of, is_done, is_images, output_names
+from chromacord.cli.existing import images_of, is_done, is_images, names_of
 from chromacord.errors import ChromacordError, MissingFileError, OutputExistsError
 
 if TYPE_CHECKING:
@@ -83,17 +83,10 @@ def _check_inputs_kept(clip: Clip, written: "Places[tuple[Clip, Path]]") -> None
 
 
 def _outputs(clip: Clip) -> "Iterator[Place]":
-    from chromacord.io.patterns import still_pattern
     from chromacord.io.places import place_of
-    from chromacord.pipeline.outputs import lut_place
 
     for field, path in clip.outputs.items():
-        if field == "output":
-            yield place_of(Path(path), output_names(path, clip))
-        elif field == "lut_out":
-            yield lut_place(Path(path), clip.source)
-        else:
-            yield place_of(Path(path), still_pattern(Path(path)))
+        yield place_of(Path(path), names_of(field, path, clip))
 
 
 def _inputs(clip: Clip) -> "Iterator[Place]":
@@ -101,7 +94,7 @@ def _inputs(clip: Clip) -> "Iterator[Place]":
 
     for path in _input_files(clip).values():
         files = images_of(path)
-        yield place_of(Path(path), files and files.pattern)
+        yield place_of(Path(path), files.pattern if files else None)
 
 
 def _input_files(clip: Clip) -> dict[str, str]:
@@ -109,8 +102,8 @@ def _input_files(clip: Clip) -> dict[str, str]:
 
 
 def _check(clip: Clip, settings: Settings) -> None:
-    from chromacord.io.paths import check_input, check_output_path
     from chromacord.io.patterns import find_images, is_image_output
+    from chromacord.io.places import check_input, check_output_path
     from chromacord.io.staging import check_folder, check_output
 
     for path in _input_files(clip).values():

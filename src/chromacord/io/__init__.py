@@ -15,9 +15,8 @@ from chromacord.io.base import Encoding, FrameSink, FrameSource
 from chromacord.io.converting import open_video_sink
 from chromacord.io.image_formats import is_image_name
 from chromacord.io.layers import LayeredSource
-from chromacord.io.paths import check_input, check_output_path
 from chromacord.io.patterns import is_folder, is_image_output
-from chromacord.io.places import refuse_inputs
+from chromacord.io.places import check_input, check_output_path, refuse_inputs
 from chromacord.io.video import VideoSource
 from chromacord.types import Size, VideoInfo
 

@@ -13,13 +13,10 @@ from chromacord.types import VideoInfo
 
 _PRINTF = re.compile(r"(?<!%)(?:%%)*(?P<printf>%(?:0(?P<digits>\d+))?d)")
 _MARKS = re.compile(r"#+|@+")
-_MAX_DIGITS = 200
-"""No name is as long."""
-
 _LAST_NUMBER = re.compile(r"(?P<prefix>.*?)(?P<number>\d+)(?P<suffix>\D*)", re.DOTALL)
 
-
 _MAX_DIGITS = 200
+"""Of a number. A name has 255 bytes at the most."""
 
 MAX_HELD = 1000
 """Missing frames in a row that can be held: 40 seconds. A stray number would stand for millions."""
@@ -224,9 +221,8 @@ def _parse_name(folder: Path, name: str, *, marks: bool = True) -> Pattern | Non
     if not found:
         return _parse_marks(folder, name) if marks else None
     before, after = name[: found[0].start("printf")], name[found[0].end("printf") :]
-    digits = int(found[0]["digits"] or 1)
-    if digits > _MAX_DIGITS:
-        raise InputError(f"{folder / name}: no name holds a number of {digits} digits; use %04d")
+    # More digits of digits than five are too many anyhow, and could be too many for `int`.
+    digits = int((found[0]["digits"] or "1").lstrip("0")[:5] or 1)
     return Pattern(folder, before.replace("%%", "%"), digits, after.replace("%%", "%"), written=name)
 
 

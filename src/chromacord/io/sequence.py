@@ -23,8 +23,8 @@ from chromacord.io.convert import PlaneConverter, stored_colorimetry
 from chromacord.io.image_formats import choose_pixel_format, format_of
 from chromacord.io.image_reader import ImageHeader, read_header, read_image
 from chromacord.io.image_writer import ImageStyle, write_image
-from chromacord.io.paths import check_output_path
 from chromacord.io.patterns import ImageFiles, find_images, is_folder, output_pattern
+from chromacord.io.places import check_output_path
 from chromacord.io.staging import StagedFolder
 from chromacord.types import Alpha, Frame, PixelFormat, Plane, Size, VideoInfo
 

@@ -16,9 +16,9 @@ from typing import Self
 import av.error
 
 from chromacord.errors import OutputError, OutputExistsError
-from chromacord.io.commit import Move, commit, recover
-from chromacord.io.paths import check_output_path
-from chromacord.io.places import is_same_file
+from chromacord.io.commit import commit, recover
+from chromacord.io.journal import Move
+from chromacord.io.places import check_output_path, is_same_file
 from chromacord.io.temporary import hidden_path, remove
 
 

@@ -10,9 +10,8 @@ from chromacord.color.cube import cube_text
 from chromacord.errors import ChromacordWarning, GradeFileError, OutputExistsError
 from chromacord.io import Encoding
 from chromacord.io.image_formats import is_image_name
-from chromacord.io.paths import check_output_path
 from chromacord.io.patterns import Pattern, still_pattern
-from chromacord.io.places import Place, Places, output_place, place_of
+from chromacord.io.places import Place, Places, check_output_path, output_place, place_of
 from chromacord.io.staging import StagedFile, StagedFolder, check_output, output_errors
 from chromacord.pipeline.grade import Grade
 from chromacord.pipeline.grade_file import grade_text
