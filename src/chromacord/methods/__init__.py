@@ -1,7 +1,6 @@
 """Harmonization methods, by the name that users give."""
 
 import inspect
-import os
 from collections.abc import Iterator, Mapping
 from importlib import import_module
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any, NamedTuple
 from chromacord.errors import InputError
 from chromacord.methods.base import Method
 from chromacord.methods.spec import check_options, describe_options, parse_spec
-from chromacord.parsing import reason_of, shown
+from chromacord.parsing import at_home, reason_of, shown
 from chromacord.weights import Card, card, list_weights
 
 DEFAULT_METHOD = "shotgrade"
@@ -138,8 +137,7 @@ def with_weights(name: str, weights: str) -> str:
 def weights_file(name: str) -> Path | None:
     """Return the file that a method's name says its weights are in; None where it names none, or shipped ones."""
     weights = parse_spec(name).options.get("weights")
-    path = None if weights is None else Path(os.path.expanduser(str(weights)))  # noqa: PTH111 - which may raise
-    return None if weights in list_weights() else path
+    return None if weights is None or weights in list_weights() else at_home(str(weights))
 
 
 def load_method(name: str, **options: Any) -> Method:
