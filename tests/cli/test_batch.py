@@ -65,7 +65,7 @@ def test_all_that_is_missing_is_said_before_anything_is_done(run: Run, shots: Pa
     assert (done.code, done.out) == (2, "")
     assert done.err.splitlines() == [
         "error: shots/a.mp4: masks/a.mkv: no such file",
-        "error: shots/c.mp4: out/c.json: exists already; use --force (force=True) to replace it, or another name",
+        "error: shots/c.mp4: out/c.json: exists already; use --force to replace it, or another name",
     ]
     assert [path.name for path in (shots / "out").iterdir()] == ["c.json"]
 

@@ -23,7 +23,7 @@ def test_a_checkpoint_is_imported_and_told_in_one_line(run: Run, checkpoint: Pat
     assert done.out == f"{made}: {count:,} numbers, card own.toml; use: --method issam:weights={made}\n"
     again = run("weights", "import", "--method", "issam", checkpoint, "-o", tmp_path / "own")
     assert (again.code, again.out) == (2, "")
-    assert again.err == f"error: {made}: exists already; use --force (force=True) to replace it, or another name\n"
+    assert again.err == f"error: {made}: exists already; use --force to replace it, or another name\n"
     forced = run("weights", "import", "--method", "issam", checkpoint, "-o", made, "--force", "--log-json")
     assert json.loads(forced.out)["weights"] == str(made)
 

@@ -275,9 +275,9 @@ def test_the_whole_pipeline_gives_a_grade_that_working_size_does_not(dataset: Pa
     ("changes", "message"),
     [
         ({"methods": ("mkl", "magic")}, "there is no method 'magic'"),
-        ({"protocols": ("fair",)}, "there is no protocol 'fair'; choose of hyoutube, clean"),
+        ({"protocols": ("fair",)}, "there is no protocol 'fair'; choose one of hyoutube, clean"),
         ({"protocols": ()}, "no protocol"),
-        ({"flow": "guess"}, "there is no flow source 'guess'; choose of dis"),
+        ({"flow": "guess"}, "there is no flow source 'guess'; choose one of dis"),
         ({"methods": ("mkl", "mkl")}, "two rows would be called 'mkl'"),
         ({"methods": ("mkl", *2 * ("mkl:max_gain=2",))}, "two rows would be called 'mkl:max_gain=2'"),
         ({"methods": ("mkl:speed=2",)}, "method 'mkl' has no option 'speed'"),

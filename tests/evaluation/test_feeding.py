@@ -184,7 +184,7 @@ def test_records_of_other_frames_or_passes_are_refused(
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"input": "guess"}, "there is no input 'guess'; choose of composite, real"),
+        ({"input": "guess"}, "there is no input 'guess'; choose one of composite, real"),
         ({"passes": 0}, "passes must be 1 or more, got 0"),
     ],
 )

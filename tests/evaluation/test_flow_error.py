@@ -100,7 +100,10 @@ def test_presets_of_dis_differ() -> None:
 
 def test_what_cannot_be_measured_is_refused_in_one_line(footage: Path) -> None:
     for changed, said in (
-        ({"sources": ("magic",)}, "there is no source of flow 'magic'; choose of zero, dis-ultrafast, dis-fast, dis"),
+        (
+            {"sources": ("magic",)},
+            "there is no source of flow 'magic'; choose one of zero, dis-ultrafast, dis-fast, dis",
+        ),
         ({"sources": ()}, "no source is named"),
         ({"num_pairs": 0}, "pairs must be 1 or more, got 0"),
         ({"use": "test"}, "holds no clips of use test"),

@@ -160,7 +160,7 @@ def test_a_method_whose_process_fails_is_named() -> None:
         ({"num_frames": 0}, "frames must be 1 or more, got 0"),
         ({"repeats": 0}, "repeats must be"),
         ({"threads": 0}, "threads must be"),
-        ({"device": "abacus"}, "there is no device 'abacus'; choose of cpu, cuda"),
+        ({"device": "abacus"}, "there is no device 'abacus'; choose one of cpu, cuda"),
     ],
 )
 def test_a_setting_that_cannot_be_measured_is_refused_before_anything_runs(

@@ -14,6 +14,18 @@ from chromacord.io.settings import encoder_options
 from chromacord.types import Alpha, Colorimetry, PixelFormat, Size, VideoInfo
 
 
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        *(("H.264", "h264"), ("HEVC", "hevc"), ("AV1", "av1"), ("VP9", "vp9"), ("ProRes 422", "prores")),
+        *(("ProRes 4444", "prores4444"), ("DNxHR", "dnxhr"), ("FFV1", "ffv1"), ("MJPEG", "mjpeg"), ("h.265", "hevc")),
+    ],
+)
+def test_codecs_are_named_as_people_write_them(text: str, name: str) -> None:
+    chosen = choose(info("h264", "yuv420p"), Path("out").with_suffix(CODECS[name].containers[0]), text)
+    assert chosen.name == name
+
+
 def info(codec: str, pix_fmt: str, *, container: str = "mov,mp4") -> VideoInfo:
     return VideoInfo(
         path=Path("in.mp4"),

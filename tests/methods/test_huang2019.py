@@ -26,7 +26,7 @@ def test_a_published_checkpoint_gives_what_issams_network_gives(tmp_path: Path) 
     with torch.inference_mode():
         harmonized = method(composite[None], mask[None]).harmonized[0]
         expected = published_issam.harmonize(published, composite, mask).clamp(0, 1)
-    torch.testing.assert_close(harmonized, mask * expected + (1 - mask) * composite, atol=1e-5, rtol=0)
+    torch.testing.assert_close(harmonized, mask * expected + (1 - mask) * composite, atol=1e-4, rtol=0)
     found = Huang2019.from_published(published)
     assert all(torch.equal(value, found[key]) for key, value in ISSAM.from_published(published).items())
 

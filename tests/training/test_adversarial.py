@@ -195,7 +195,11 @@ def test_a_run_that_goes_on_ends_with_the_same_bytes(hyoutube: Path, tmp_path: P
         ("dovenet", {"data": {"side": 128}}, r"\[data\]: side must be a multiple of 256, got 128"),
         ("dovenet", {"options": {"penalty": -1}}, r"\[stage\.options\]: penalty must be 0 or more"),
         ("dovenet", {"options": {"adversary_width": 0}}, r"adversary_width must lie in 1..256, got 0"),
-        ("dovenet", {"options": {"least_area": 3}}, r"least_area is not known; choose of augmentation, reconstruction"),
+        (
+            "dovenet",
+            {"options": {"least_area": 3}},
+            r"least_area is not known; choose one of augmentation, reconstruction",
+        ),
         ("dovenet", {"network": {"inputs": 4}}, r"\[network\]: method 'dovenet' has no option 'inputs'"),
         ("rainnet", {"network": {"inputs": 5}}, r"\[network\]: inputs must be 3 or 4, got 5"),
         ("rainnet", {"network": {"working_side": 512}}, r"\[network\]: working_side is no matter of training"),

@@ -242,7 +242,7 @@ def test_the_running_mean_of_shared_weights_moves_once_a_step() -> None:
         ({"levels": 3, "side": 20.5}, "side must be a whole number, got 20.5"),
         ({"levels": 3, "side": 18}, "side must be a multiple of 4 up to 32, got 18"),
         ({"levels": 3, "side": 36}, "side must be a multiple of 4 up to 32, got 36"),
-        ({"level": 3}, "level is not known; choose of levels, frozen, shared, side, hidden, motion"),
+        ({"level": 3}, "level is not known; choose one of levels, frozen, shared, side, hidden, motion"),
     ],
 )
 def test_an_option_that_cannot_be_used_is_named(values: dict[str, Any], said: str) -> None:
@@ -259,7 +259,7 @@ def test_an_option_that_cannot_be_used_is_named(values: dict[str, Any], said: st
         ({"data": {"picture_side": 64}}, {"levels": 5}, r"5 levels need \[data\] picture_side = 128, got 64"),
         ({"data": {"motion": {"noise": -1}}}, {}, r"\[data.motion\]: noise must be 0 or more, got -1"),
         ({"data": {"motion": 3}}, {}, r"\[data\]: motion must be a table, got 3"),
-        ({}, {"motion": {"speed": 1}}, r"\[stage.options.motion\]: speed is not known; choose of typical,"),
+        ({}, {"motion": {"speed": 1}}, r"\[stage.options.motion\]: speed is not known; choose one of typical,"),
         ({}, {"levels": 3}, r"level 4 has weights of its own since an earlier stage, and would lose them to level 3"),
     ],
 )

@@ -238,7 +238,7 @@ def test_packages_that_are_missing_are_named_before_any_picture_is_read(
     for name in ("accelerate", "torch.utils.tensorboard"):
         with monkeypatch.context() as patched:
             patched.setitem(sys.modules, name, None)
-            with pytest.raises(InputError, match=r"pip install 'chromacord\[train\]'"):
+            with pytest.raises(InputError, match=r"pip install '\.\[train\]'"):
                 train(tiny(tmp_path), tmp_path / "nothing", tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
@@ -269,11 +269,11 @@ def test_a_second_precision_in_one_process_is_refused_in_our_words(data: Path, t
 @pytest.mark.parametrize(
     ("stage", "said"),
     [
-        ({"objective": "sing"}, "recipe tiny, stage 2: there is no objective 'sing'; choose of grade"),
-        ({"options": {"powr": 1}}, r"recipe tiny, stage 2 \[stage.options\]: powr is not known; choose of power,"),
+        ({"objective": "sing"}, "recipe tiny, stage 2: there is no objective 'sing'; choose one of grade"),
+        ({"options": {"powr": 1}}, r"recipe tiny, stage 2 \[stage.options\]: powr is not known; choose one of power,"),
         (
             {"options": {"augmentation": {"dim": 1}}},
-            r"recipe tiny, stage 2 \[stage.options.augmentation\]: dim is not known; choose of lut_share,",
+            r"recipe tiny, stage 2 \[stage.options.augmentation\]: dim is not known; choose one of lut_share,",
         ),
     ],
 )
@@ -288,10 +288,13 @@ def test_a_slip_in_a_later_stage_is_found_before_the_first_begins(
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
-        ({"network": {"width": 3}}, r"\[network\]: width is not known; choose of side, lut_size, hidden"),
+        ({"network": {"width": 3}}, r"\[network\]: width is not known; choose one of side, lut_size, hidden"),
         ({"network": {"side": "big"}}, r"\[network\]: side must be a whole number of 1 or more, got 'big'"),
-        ({"data": {"lut": "a"}}, r"\[data\]: lut is not known; choose of use, "),
-        ({"data": {"augmentation": {"mixed": 1}}}, r"\[data.augmentation\]: mixed is not known; choose of lut_share"),
+        ({"data": {"lut": "a"}}, r"\[data\]: lut is not known; choose one of use, "),
+        (
+            {"data": {"augmentation": {"mixed": 1}}},
+            r"\[data.augmentation\]: mixed is not known; choose one of lut_share",
+        ),
         ({"data": {"augmentation": 1}}, r"\[data\]: augmentation must be a table, got 1"),
     ],
 )

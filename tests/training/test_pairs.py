@@ -148,7 +148,7 @@ def test_flow_comes_from_spynets_weights_where_the_recipe_says_so(data: Path, tm
     torch.testing.assert_close(made._flows(batch.composite), network(batch.composite[:, 1], batch.composite[:, 0]))
     assert all(value.grad is None for value in made._flow.parameters())
     assert not {key for key in made.module.state_dict() if "levels" in key}
-    with pytest.raises(InputError, match=r"recipe tiny \[stage\.options\]: flow_weights: none\.pth: there is no such"):
+    with pytest.raises(InputError, match=r"recipe tiny \[stage\.options\]: flow_weights: none\.pth: no such file"):
         objective_of(tmp_path, PAIRS, data, flow="spynet", flow_weights="none.pth")
 
 

@@ -106,7 +106,7 @@ def test_a_recipe_without_stages_is_refused(tmp_path: Path, text: str) -> None:
     [
         (
             {"sed": 3},
-            ": sed is not known; choose of name, method, stages, seed, precision, title, start, data, network",
+            ": sed is not known; choose one of name, method, stages, seed, precision, title, start, data, network",
         ),
         ({"stages": 2}, ": stages is not known; write each stage as a table [[stage]]"),
         ({"method": None}, ": method is missing; add it"),
@@ -134,7 +134,7 @@ def test_what_must_be_a_table_is_one(tmp_path: Path, table: str) -> None:
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
-        ({"stpes": 3}, "stpes is not known; choose of objective, steps, batch, learning_rate, "),
+        ({"stpes": 3}, "stpes is not known; choose one of objective, steps, batch, learning_rate, "),
         ({"batch": None}, "batch is missing; add it"),
         ({"steps": "many"}, "steps must be a whole number, got 'many'"),
         ({"learning_rate": "1e-3"}, "learning_rate must be a number, got '1e-3'"),

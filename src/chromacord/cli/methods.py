@@ -15,7 +15,7 @@ Cards = Annotated[
 
 
 def methods(*, cards: Cards = False) -> None:
-    """List the methods: what each does, and whether its grade can be written as a LUT."""
+    """List the methods: what each does, and whether its grade depends on the place."""
     with job(choose_display(quiet=True)):
         if cards:
             _print_cards()
@@ -27,7 +27,7 @@ def _print_methods() -> None:
     from chromacord.methods import DEFAULT_METHOD, list_methods
 
     table = Table(box=None, pad_edge=False)
-    for heading in ("name", "kind", "grade", "what it does"):
+    for heading in ("name", "kind", "what it does"):
         table.add_column(heading, no_wrap=heading != "what it does")
     for method in list_methods():
         note = " (the default)" if method.name == DEFAULT_METHOD else ""
@@ -36,10 +36,10 @@ def _print_methods() -> None:
         table.add_row(
             method.name,
             "learned" if method.is_learned else "classical",
-            "LUT-exportable" if method.is_global else "local",
-            method.description + note,
+            method.description + note + ("" if method.is_global else "; its grade depends on the place"),
         )
     Console().print(table)
+    Console().print("\nAny grade can be written as a LUT with --lut-out.")
 
 
 def _print_cards() -> None:

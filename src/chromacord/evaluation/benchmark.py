@@ -81,11 +81,11 @@ def read_summary(output: Path) -> Summary:
 
 def _check(plan: Plan, dataset: FileDataset) -> None:
     if not plan.protocols:
-        raise InputError(f"no protocol is named; choose of {', '.join(PROTOCOLS)}")
+        raise InputError(f"no protocol is named; choose one of {', '.join(PROTOCOLS)}")
     chosen = [("protocol", name, tuple(PROTOCOLS)) for name in plan.protocols]
     for what, name, known in (*chosen, ("flow source", plan.flow, tuple(FLOW_SOURCES)), ("input", plan.input, INPUTS)):
         if name not in known:
-            raise InputError(f"there is no {what} {name!r}; choose of {', '.join(known)}")
+            raise InputError(f"there is no {what} {name!r}; choose one of {', '.join(known)}")
     if plan.passes < 1:
         raise InputError(f"passes must be 1 or more, got {plan.passes}")
     if plan.predictions and (plan.input, plan.passes) != (INPUTS[0], 1):

@@ -84,7 +84,7 @@ def measure_flow(setting: FlowSetting, *, tell: Callable[[str], object] | None =
         raise InputError(f"pairs must be 1 or more, got {setting.num_pairs}")
     sources = {name: build_source(name) for name in setting.sources}
     if not sources:
-        raise InputError(f"no source is named; choose of {', '.join(SOURCES)}")
+        raise InputError(f"no source is named; choose one of {', '.join(SOURCES)}")
     pairs = _made_pairs(setting)
     dataset = open_clips(setting.data, size=Size(WHOLE, WHOLE), use=setting.use)
     frames = [dataset[number].composite for number in range(len(dataset))]
@@ -107,7 +107,7 @@ def build_source(name: str) -> FlowSource:
     if name.endswith(ENDINGS):
         return SPyNetFlow(name)
     raise InputError(
-        f"there is no source of flow {name!r}; choose of {', '.join(SOURCES)}, or name a file of SPyNet's weights"
+        f"there is no source of flow {name!r}; choose one of {', '.join(SOURCES)}, or name a file of SPyNet's weights"
     )
 
 

@@ -170,7 +170,7 @@ def _check(setting: MethodSetting) -> None:
         if value < 1:
             raise InputError(f"{name} must be 1 or more, got {value}")
     if setting.device not in DEVICES:
-        raise InputError(f"there is no device {setting.device!r}; choose of {', '.join(DEVICES)}")
+        raise InputError(f"there is no device {setting.device!r}; choose one of {', '.join(DEVICES)}")
     if setting.device == "cuda" and not torch.cuda.is_available():
         raise InputError("device cuda: torch finds none on this machine; measure on the cpu, or install torch for CUDA")
     # Before the first is measured, not when its turn comes.

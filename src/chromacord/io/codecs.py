@@ -210,7 +210,7 @@ def choose(source: VideoInfo, out: Path, codec: str | None = None) -> Choice:
     Args:
         source: the clip whose planes will be written.
         out: the output; its suffix names the container.
-        codec: what the user wants, a name of `CODECS`.
+        codec: what the user wants, a name that `codec_named` reads.
 
     Raises:
         CodecError: an unknown codec or suffix; a container that cannot hold the codec; without the user's own word,
@@ -239,9 +239,25 @@ def choose(source: VideoInfo, out: Path, codec: str | None = None) -> Choice:
     return fitting
 
 
-def _users_choice(source: VideoInfo, out: Path, name: str) -> Choice:
+def codec_named(text: str) -> str:
+    """Return the name in `CODECS` that a user means: "H.264" and "ProRes 4444" are read as "h264" and "prores4444".
+
+    Raises:
+        CodecError: there is no such codec.
+    """
+    plain = "".join(letter for letter in text.casefold() if letter.isalnum())
+    name = _ALIASES.get(plain, plain)
     if name not in CODECS:
-        raise CodecError(f"unknown codec {name!r}; use one of {', '.join(CODECS)}")
+        raise CodecError(f"unknown codec {text!r}; use one of {', '.join(CODECS)}")
+    return name
+
+
+_ALIASES = {"avc": "h264", "h265": "hevc", "prores422": "prores", "motionjpeg": "mjpeg"}
+"""Other names, in small letters and digits, of codecs in `CODECS`."""
+
+
+def _users_choice(source: VideoInfo, out: Path, text: str) -> Choice:
+    name = codec_named(text)
     suffix = out.suffix.lower()
     if suffix not in CODECS[name].containers:
         raise CodecError(f"{out}: {suffix} cannot hold {name}; name the output {' or '.join(CODECS[name].containers)}")

@@ -107,7 +107,7 @@ def _moving_errors(path: Path) -> Iterator[None]:
     except FileExistsError as error:
         raise OutputExistsError(
             f"{path}: appeared while this run was under way and was not replaced; nothing of this run was kept; "
-            "use --force (force=True) to replace it, or another name"
+            "use --force to replace it, or another name"
         ) from error
     except OSError as error:
         raise OutputError(f"{path}: cannot be written: {error.strerror or error}; nothing was kept") from error

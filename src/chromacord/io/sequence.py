@@ -229,8 +229,7 @@ class SequenceSink(FrameSink):
             existing = {0}
         if existing and not force:
             raise OutputExistsError(
-                f"{self.path}: {len(existing)} such file(s) exist already; use --force (force=True) to replace them, "
-                "or another name"
+                f"{self.path}: {len(existing)} such file(s) exist already; use --force to replace them, or another name"
             )
         return existing if pattern.digits else set()
 

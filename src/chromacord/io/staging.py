@@ -44,7 +44,7 @@ def check_output(path: Path, *, force: bool = False, inputs: Iterable[Path] = ()
     with output_errors(path):
         recover(path.parent)
     if not force and os.path.lexists(path):
-        raise OutputExistsError(f"{path}: exists already; use --force (force=True) to replace it, or another name")
+        raise OutputExistsError(f"{path}: exists already; use --force to replace it, or another name")
 
 
 def check_folder(folder: Path, *, wanted: Path) -> None:
@@ -177,9 +177,7 @@ class StagedFolder(Staging):
             OutputExistsError: a file of that name is there and `force` was not given.
         """
         if not self._force and os.path.lexists(self.folder / name):
-            raise OutputExistsError(
-                f"{self.folder / name}: exists already; use --force (force=True) to replace it, or another name"
-            )
+            raise OutputExistsError(f"{self.folder / name}: exists already; use --force to replace it, or another name")
         return self.temporary / name
 
     def moves(self) -> list[Move]:

@@ -32,7 +32,7 @@ def find_device(name: str) -> torch.device:
         InputError: there is no such device here.
     """
     if name not in get_args(Device):
-        raise InputError(f"there is no device {name!r}; choose of {', '.join(get_args(Device))}")
+        raise InputError(f"there is no device {name!r}; choose one of {', '.join(get_args(Device))}")
     if name == "cuda" and not torch.cuda.is_available():
         raise InputError("device cuda: torch finds none on this machine; use cpu, or install torch for CUDA")
     return torch.device(name)

@@ -248,8 +248,8 @@ class Job:
             if shot.confidence is not None and shot.confidence < DOUBTFUL:
                 _warn(
                     f"{self.clip.info.path}: shot {number} (frames {shot.start} to {shot.stop - 1}): {grade.method} "
-                    f"doubts that its grade helps (confidence {shot.confidence:.2f}) and keeps it weak: the foreground "
-                    "may fit, or there is little to judge it by; look at it"
+                    f"is not sure that its grade helps (confidence {shot.confidence:.2f}); look at the result, and if "
+                    "the foreground does not match, try another --strength or --method (see `chromacord methods`)"
                 )
 
     def _check_tally(self, tally: Tally) -> None:

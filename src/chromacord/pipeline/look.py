@@ -99,7 +99,7 @@ def look(
         return Seen(frame.index, shot, mask.box is None, mask.is_full, observation, mask)
 
     # By `map`, so that a frame that was seen is not held until the next one is asked for.
-    yield from map(see, split_shots(map(wait, frames), lambda item: thumbnail(item.frame, info)))
+    yield from map(see, split_shots(map(wait, frames), lambda item: thumbnail(item.frame, info, width=72)))
 
 
 def _proxies(frame: Frame, mask: Mask, info: VideoInfo, size: Size, device: torch.device) -> tuple[Tensor, Tensor]:

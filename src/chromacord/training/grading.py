@@ -129,7 +129,7 @@ class GradeObjective:
         known = inspect.signature(GradeNetwork).parameters
         for name, value in recipe.network.items():
             if name not in known:
-                raise InputError(f"{where} [network]: {name} is not known; choose of {', '.join(known)}")
+                raise InputError(f"{where} [network]: {name} is not known; choose one of {', '.join(known)}")
             if not isinstance(value, int) or isinstance(value, bool) or value < 1:
                 raise InputError(f"{where} [network]: {name} must be a whole number of 1 or more, got {value!r}")
 

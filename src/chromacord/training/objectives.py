@@ -138,7 +138,9 @@ def check_objectives(recipe: Recipe) -> None:
     for number, stage in enumerate(recipe.stages, 1):
         where = f"recipe {recipe.name}, stage {number}"
         if stage.objective not in OBJECTIVES:
-            raise InputError(f"{where}: there is no objective {stage.objective!r}; choose of {', '.join(OBJECTIVES)}")
+            raise InputError(
+                f"{where}: there is no objective {stage.objective!r}; choose one of {', '.join(OBJECTIVES)}"
+            )
         _class_of(stage).check(recipe, stage, where=where)
 
 

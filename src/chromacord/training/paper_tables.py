@@ -113,7 +113,7 @@ def train_table(run: TableRun, *, progress: Callable[[Progress], object] | None 
     """
     if run.number not in ROWS:
         raise InputError(
-            f"there is no table {run.number} of rows that are trained; choose of {', '.join(map(str, ROWS))}"
+            f"there is no table {run.number} of rows that are trained; choose one of {', '.join(map(str, ROWS))}"
         )
     rows = ROWS[run.number]
     names = dict.fromkeys(name for row in rows for name in (row.start, row.backbone, row.recipe) if name is not None)

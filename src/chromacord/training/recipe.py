@@ -180,7 +180,7 @@ def parse(kind: type[Options], values: Mapping[str, Any], *, where: str) -> Opti
     """
     known = {each.name: each for each in fields(kind)}  # type: ignore[arg-type]
     if unknown := sorted(values.keys() - known.keys()):
-        raise InputError(f"{where}: {shown(', '.join(unknown))[1:-1]} is not known; choose of {', '.join(known)}")
+        raise InputError(f"{where}: {shown(', '.join(unknown))[1:-1]} is not known; choose one of {', '.join(known)}")
     required = [name for name, each in known.items() if each.default is MISSING and each.default_factory is MISSING]
     if missing := [name for name in required if name not in values]:
         raise InputError(f"{where}: {', '.join(missing)} is missing; add it")
