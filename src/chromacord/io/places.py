@@ -66,7 +66,7 @@ def check_input(path: Path | str) -> None:
         mode = Path(path).stat().st_mode
     except (FileNotFoundError, NotADirectoryError):
         if _URL.match(text):
-            raise InputError(f"{text}: is a URL; download the file first, and name the copy") from None
+            raise InputError(f"{_as_url(text)}: is a URL; download the file first, and name the copy") from None
         return
     except (OSError, ValueError) as error:
         raise InputError(f"{text}: cannot be read: {_reason(error)}; check the name and its permissions") from error
@@ -87,7 +87,7 @@ def check_output_path(path: Path | str) -> None:
         mode = Path(path).stat().st_mode
     except (FileNotFoundError, NotADirectoryError):
         if _URL.match(text) and not Path(path).parent.exists():
-            raise OutputError(f"{text}: is a URL; write to a file and upload it") from None
+            raise OutputError(f"{_as_url(text)}: is a URL; write to a file and upload it") from None
         return
     except (OSError, ValueError) as error:
         raise OutputError(f"{text}: cannot be written: {_reason(error)}; choose another name") from error
@@ -176,6 +176,11 @@ class Places(Generic[Owner]):
         # Two single files are compared above, under whatever name.
         named += self._stills.get(place.folder, ()) if place.names.digits else ()
         return next((owner for names, owner in named if names.may_share(place.names)), None)
+
+
+def _as_url(text: str) -> str:
+    """Return a URL as it was given: a `Path` leaves one slash of two."""
+    return re.sub(":/+", "://", text, count=1)
 
 
 def _reason(error: Exception) -> str:
