@@ -11,7 +11,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from chromacord.errors import InputError, MissingFileError, OutputError, OutputExistsError, UnreadableFileError
+from chromacord.errors import (
+    ChromacordError,
+    InputError,
+    MissingFileError,
+    OutputError,
+    OutputExistsError,
+    UnreadableFileError,
+)
 from chromacord.flow.spynet import SPyNet
 from chromacord.methods import load_method
 from chromacord.methods.issam import ISSAM
@@ -206,6 +213,12 @@ def test_a_file_that_is_no_checkpoint_by_its_name_is_refused(tmp_path: Path) -> 
     (tmp_path / "a.bin").write_bytes(b"")
     with pytest.raises(InputError, match=r"a.bin: is no checkpoint by its name; give a file that ends in .pth, .pt"):
         import_published("issam", tmp_path / "a.bin")
+
+
+@pytest.mark.parametrize("name", ["~nobody-is-called-so/a.pth", "n" * 300 + ".pth"])
+def test_a_path_that_no_system_takes_is_refused_in_one_line(name: str) -> None:
+    with pytest.raises(ChromacordError, match=name[:20]):
+        import_published("issam", Path(name))
 
 
 def test_every_method_says_itself_whether_checkpoints_of_it_were_published() -> None:

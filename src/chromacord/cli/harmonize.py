@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 from chromacord.cli import options
 from chromacord.cli.clips import Clip, Settings, plan_clips
 from chromacord.cli.display import Display, Values, choose_display
+from chromacord.cli.existing import is_done
 from chromacord.cli.job import job
-from chromacord.cli.preflight import is_done
 from chromacord.types import Progress
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def harmonize(
     """Harmonize clips: COMPOSITE with --mask, or --foreground over --background."""
     display = choose_display(log_json=log_json, quiet=quiet)
     is_batch = max(len(composite or ()), len(foreground or ())) > 1
-    with job(display, stopped="the clips that were complete are kept" if is_batch else "nothing was kept"):
+    with job(display, stopped="the clips that were complete are kept" if is_batch else None):
         settings = Settings(
             method=method,
             weights=weights,
@@ -78,7 +78,7 @@ def _harmonize(clips: Sequence[Clip], settings: Settings, *, jobs: int, display:
         harmonize_clips(clips, settings, jobs=jobs, display=display)
         return
     (clip,) = clips
-    if settings.skip_existing and is_done(clip):
+    if settings.skip_existing and is_done(clip, settings):
         display.summary(
             f"{clip.output}: left out, it is there", {"outputs": list(clip.outputs.values()), "left_out": True}
         )

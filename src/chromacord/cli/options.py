@@ -15,7 +15,7 @@ Composite = Annotated[
         metavar="[COMPOSITE]...",
         help="Clip with the pasted foreground: a video, a still image, a folder of images, or a pattern such as "
         "shot.%04d.png or shot.####.exr. Of several, all other files are named by {name}, the clip's name without "
-        "suffix, and {folder}, where it lies.",
+        "suffix, {folder}, the name of its folder, and {parent}, the path of its folder.",
         show_default=False,
     ),
 ]

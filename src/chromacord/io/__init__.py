@@ -15,7 +15,8 @@ from chromacord.io.base import Encoding, FrameSink, FrameSource
 from chromacord.io.converting import open_video_sink
 from chromacord.io.image_formats import is_image_name
 from chromacord.io.layers import LayeredSource
-from chromacord.io.patterns import is_image_output, refuse_inputs
+from chromacord.io.patterns import is_folder, is_image_output
+from chromacord.io.places import check_input, check_output_path, refuse_inputs
 from chromacord.io.video import VideoSource
 from chromacord.types import Size, VideoInfo
 
@@ -51,8 +52,9 @@ def open_source(
         InputError: the folder holds several sequences, or none has such a layer; or a rate or a layer is given for a
             video.
     """
+    check_input(path)
     path = Path(path)
-    if path.is_dir() or is_image_name(path.name):
+    if is_folder(path) or is_image_name(path.name):
         from chromacord.io.sequence import SequenceSource  # OpenImageIO is 30 MB that videos need not pay
 
         return SequenceSource(path, missing=missing, salvage=salvage, rate=rate, layer=layer)
@@ -93,6 +95,7 @@ def open_sink(
         OutputError: its folder cannot be written to, or one image is to hold several frames.
         CodecError: the output cannot hold the source's alpha or depth, or its ending is unknown.
     """
+    check_output_path(path)
     refuse_inputs(path, like, inputs=inputs)
     if is_image_output(path):
         from chromacord.io.sequence import SequenceSink

@@ -11,6 +11,7 @@ from chromacord.io.convert import PlaneConverter, stored_colorimetry
 from chromacord.io.encoder import VideoSink
 from chromacord.io.icc import warn_of_lost_profile
 from chromacord.io.pixels import describe
+from chromacord.io.staging import Staging
 from chromacord.types import Alpha, Frame, PixelFormat, Size, VideoInfo
 
 _DEPTHS = (16, 12, 10, 8)
@@ -37,9 +38,10 @@ class ConvertingSink(FrameSink):
         """See `FrameSink.finish`."""
         self._sink.finish()
 
-    def commit(self) -> None:
-        """See `FrameSink.commit`."""
-        self._sink.commit()
+    @property
+    def staged(self) -> Staging:
+        """See `FrameSink.staged`."""
+        return self._sink.staged
 
     def discard(self) -> None:
         """See `FrameSink.discard`."""

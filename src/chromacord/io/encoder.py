@@ -122,11 +122,12 @@ class VideoSink(FrameSink):
             if self._remuxer is not None:
                 self._remuxer.copy_until(self._end if self._trimmed else None)
             self._container.close()
-
-    def commit(self) -> None:
-        """Move the finished file to its real name."""
         self._close_source()
-        self._staged.commit()
+
+    @property
+    def staged(self) -> StagedFile:
+        """See `FrameSink.staged`."""
+        return self._staged
 
     def discard(self) -> None:
         """Remove what was written and not committed."""

@@ -131,6 +131,8 @@ def open_image(path: Path) -> oiio.ImageInput:
     """
     if not path.is_file():
         raise MissingFileError(f"{path}: no such file")
+    if any("\udc80" <= letter <= "\udcff" for letter in str(path)):  # how Python spells bytes of no UTF-8
+        raise UnreadableFileError(f"{path}: has a name that is no UTF-8 text, by which no image is read; rename it")
     config = oiio.ImageSpec()
     config[_STRAIGHT] = 1
     image = oiio.ImageInput.open(str(path), config)

@@ -1,5 +1,6 @@
 """Image sequences and stills as clips: `SequenceSource` reads them, `SequenceSink` writes them."""
 
+import os
 import warnings
 from collections.abc import Generator
 from fractions import Fraction
@@ -23,7 +24,8 @@ from chromacord.io.image_layers import UNNAMED
 from chromacord.io.image_reader import ImageHeader, holds_more_pictures, read_header, read_image
 from chromacord.io.image_writer import ImageStyle, write_image
 from chromacord.io.orientation import Orientation
-from chromacord.io.patterns import ImageFiles, find_images, output_pattern
+from chromacord.io.patterns import ImageFiles, find_images, is_folder, output_pattern
+from chromacord.io.places import check_output_path
 from chromacord.io.staging import StagedFolder
 from chromacord.types import Alpha, Frame, PixelFormat, Size, VideoInfo
 
@@ -75,7 +77,7 @@ class SequenceSource(FrameSource):
                 ChromacordWarning,
                 stacklevel=2,
             )
-        if path.is_dir():
+        if is_folder(path):
             self._check_all()
         self.info = self._describe(rate)
 
@@ -198,9 +200,15 @@ class SequenceSink(FrameSink):
         self._convert = PlaneConverter(like, target, scene_linear=scene_linear)
         if not self._pattern.digits and (like.num_frames or 1) > 1 and not trimmed:
             raise self._still_error()
-        self._existing = self._check_existing(force=force, trimmed=trimmed)
+        check_output_path(self._pattern.path(like.first_number))
         self._written: set[int] = set()
         self._staged = StagedFolder(self._pattern.folder, name=self._pattern.label, force=force)
+        try:
+            # After what killed runs left was undone.
+            self._existing = self._check_existing(force=force, trimmed=trimmed)
+        except OutputError:
+            self._staged.discard()
+            raise
 
     def write(self, frame: Frame) -> None:
         """Write one image under its temporary name. See `FrameSink.write`."""
@@ -216,19 +224,20 @@ class SequenceSink(FrameSink):
         self._written.add(number)
 
     def finish(self) -> None:
-        """Do nothing: each image is complete when it is written."""
-
-    def commit(self) -> None:
-        """Move the images to their folder. See `FrameSink.commit`."""
-        self._staged.commit()
+        """Say which files of an earlier sequence will stay; each image is complete when it is written."""
         stale = len(self._existing - self._written)
         if stale:
             warnings.warn(
-                f"{self.path}: {stale} files of an earlier sequence of this name were not replaced; remove them if "
+                f"{self.path}: {stale} files of an earlier sequence of this name are not replaced; remove them if "
                 "they are not wanted",
                 ChromacordWarning,
                 stacklevel=2,
             )
+
+    @property
+    def staged(self) -> StagedFolder:
+        """See `FrameSink.staged`."""
+        return self._staged
 
     def discard(self) -> None:
         """Remove what was not committed. See `FrameSink.discard`."""
@@ -238,7 +247,7 @@ class SequenceSink(FrameSink):
         pattern = self._pattern
         # Parts of one sequence may be written by several runs: then `write` refuses only what is there already.
         existing = set() if trimmed else set(pattern.numbers())
-        if not pattern.digits and pattern.path(0).exists():
+        if not pattern.digits and os.path.lexists(pattern.path(0)):
             existing = {0}
         if existing and not force:
             raise OutputExistsError(

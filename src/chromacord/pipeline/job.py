@@ -17,8 +17,8 @@ import torch
 from chromacord.color.transforms import ColorTransform
 from chromacord.errors import ChromacordWarning, GradeFileError, InputError, NothingToDoError
 from chromacord.io import FrameSink, open_sink
-from chromacord.io.staging import StagedFile, StagedFolder
-from chromacord.methods import load_method
+from chromacord.io.staging import StagedFile, StagedFolder, commit_all
+from chromacord.methods import load_method, weights_file
 from chromacord.methods.base import Method
 from chromacord.pipeline.analyse import Tally, analyse
 from chromacord.pipeline.clip import MaskedClip
@@ -100,7 +100,7 @@ class Job:
             ChromacordError: nothing was written then.
         """
         wall, cpu = time.perf_counter(), time.process_time()
-        self.outputs.check(self._inputs())
+        self.outputs.check(self.clip.info, self._inputs())
         with single_threaded(), ExitStack() as stack:
             # Opened before the analysis, so that what the output cannot hold is said at once.
             sink = stack.enter_context(self._open_sink())
@@ -118,8 +118,7 @@ class Job:
             written: list[FrameSink] = [sink, *([preview.sink] if preview else [])]
             for each in written:
                 each.finish()
-            for complete in (*written, *staged):
-                complete.commit()
+            commit_all([*(each.staged for each in written), *staged])
         return Summary(
             outputs=(*(each.path for each in written), *names),
             method=grade.method,
@@ -134,7 +133,8 @@ class Job:
         )
 
     def _inputs(self) -> tuple[Path, ...]:
-        return (*self.clip.paths, *(() if self.grade_in is None else (self.grade_in,)))
+        weights = weights_file(self.method) if isinstance(self.method, str) else None
+        return (*self.clip.paths, *(path for path in (self.grade_in, weights) if path is not None))
 
     def _needs_whole_grade(self) -> bool:
         """Whether the first frame can be rendered only when all are analysed, or none must be."""

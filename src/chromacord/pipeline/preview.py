@@ -53,7 +53,7 @@ class Preview:
             pixel_format=PixelFormat("rgb", 8, alpha=Alpha.NONE),
             colorimetry=Colorimetry(1, 1, 0, full_range=True),
             codec="rawvideo",
-            container="frames",
+            container="still" if is_picture else "frames",
             rotation=0,
             mirrored=False,
             pixel_aspect=Fraction(1) if info.rotation % 180 else info.pixel_aspect,
