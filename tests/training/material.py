@@ -15,7 +15,7 @@ import numpy.typing as npt
 SIDE = 32
 """Of the network, and of most pictures here."""
 
-NETWORK = {"side": SIDE, "lut_size": 3, "hidden": 16, "encoder": False}
+NETWORK = {"side": SIDE, "lut_size": 3, "hidden": 16, "encoder": False, "dropout": 0.0}
 GAIN, OFFSET = 0.6, 0.1
 """What `luts/dim.cube` does to all three channels."""
 

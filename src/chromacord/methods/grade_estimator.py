@@ -110,6 +110,14 @@ class GradeEstimator:
             network.setInput(SCALE * composite - MEAN)
             return list(network.forward(outputs))
 
+    def __eq__(self, other: object) -> bool:
+        """Tell whether another estimator has the same weights."""
+        if not isinstance(other, GradeEstimator) or (self.side, self.state.keys()) != (other.side, other.state.keys()):
+            return False
+        return all(np.array_equal(values, other.state[name]) for name, values in self.state.items())
+
+    __hash__ = object.__hash__
+
     def __deepcopy__(self, memo: object) -> "GradeEstimator":
         """Return another estimator of the same weights: OpenCV's networks and locks cannot be copied."""
         return GradeEstimator(self.state, side=self.side)

@@ -14,6 +14,8 @@ _LEAST_ERROR = 20 / 255**2
 """Squared error that counts as little: below it, foregrounds that fit would decide everything."""
 
 _ITERATIONS = 200
+_PULL = 1e-6
+"""Of the squared numbers towards 0: where the data does not bound them, they would leave what float16 holds."""
 
 
 class Measured(NamedTuple):
@@ -66,7 +68,7 @@ def _minimized(loss: Callable[[Tensor], Tensor], start: Tensor) -> Tensor:
 
     def step() -> Tensor:
         optimizer.zero_grad()
-        value = loss(row)
+        value = loss(row) + _PULL * row.square().sum()
         value.backward()  # type: ignore[no-untyped-call]
         return value
 

@@ -29,7 +29,7 @@ from chromacord.training.calibration import Measured, calibrated
 from chromacord.training.losses import root_error, squared_error
 from chromacord.training.objectives import Batch
 from chromacord.training.pictures import PictureData, read_pictures
-from chromacord.training.recipe import Recipe, Stage, check_range, parse
+from chromacord.training.recipe import Recipe, Stage, check_range, in_words, parse
 from chromacord.types import Progress
 
 _STANDARD_BATCHES, _STANDARD_BATCH = 12, 64
@@ -155,9 +155,9 @@ class GradeObjective:
         for name, value in recipe.network.items():
             if name not in known:
                 raise InputError(f"{where} [network]: {name} is not known; choose one of {', '.join(known)}")
-            if type(value) is not type(known[name].default):
-                wanted = type(known[name].default).__name__
-                raise InputError(f"{where} [network]: {name} must be of the type {wanted}, got {value!r}")
+            kind = type(known[name].default)
+            if type(value) is not kind:
+                raise InputError(f"{where} [network]: {name} must be {in_words(kind)}, got {value!r}")
         try:
             with torch.device("meta"):
                 GradeNetwork(**recipe.network)
