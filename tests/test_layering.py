@@ -18,14 +18,15 @@ MAY_IMPORT: dict[str, set[str]] = {
     "layers": {"flow"},
     "weights": {"parsing"},
     "color": {"parsing"},
+    "lab": {"parsing", "color"},
     "flow": {"weights"},
-    "methods": {"parsing", "color", "flow", "layers", "weights"},
+    "methods": {"parsing", "color", "lab", "flow", "layers", "weights"},
     "io": {"parsing", "color"},
     "pipeline": {"parsing", "color", "methods", "io"},
-    "data": {"parsing", "color", "flow", "io"},
-    "evaluation": {"parsing", "color", "flow", "methods", "io", "pipeline", "data"},
-    "training": {"parsing", "color", "flow", "layers", "methods", "io", "data", "evaluation", "weights"},
-    "cli": {"color", "methods", "io", "pipeline", "data", "evaluation", "training"},
+    "data": {"parsing", "color", "lab", "flow", "io"},
+    "evaluation": {"parsing", "color", "lab", "flow", "methods", "io", "pipeline", "data"},
+    "training": {"parsing", "color", "lab", "flow", "layers", "methods", "io", "data", "evaluation", "weights"},
+    "cli": {"color", "lab", "methods", "io", "pipeline", "data", "evaluation", "training"},
 }
 """What each package may import besides itself and `types` and `errors`."""
 

@@ -12,11 +12,11 @@ from PIL import Image
 from torch import Tensor
 
 from chromacord.color.cube import Cube
-from chromacord.color.enhancement import enhance
 from chromacord.data.augment import Augmentation, CompositeBatch, CompositeMaker
 from chromacord.data.luts import read_luts
 from chromacord.data.photographs import Photographs
 from chromacord.errors import InputError
+from chromacord.lab.color.enhancement import enhance
 from tests.training.material import GAIN, OFFSET, SIDE, disc, picture, write_cube
 
 COUNT = 24

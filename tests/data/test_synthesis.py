@@ -8,7 +8,6 @@ import torch
 from PIL import Image, ImageFilter
 
 from chromacord.color.cube import Cube
-from chromacord.color.looks import random_look
 from chromacord.color.transforms import Lut3d, lattice
 from chromacord.data.synthesis import (
     DRIFT_PERIODS,
@@ -22,6 +21,7 @@ from chromacord.data.synthesis import (
 )
 from chromacord.errors import InputError
 from chromacord.io.stills import write_jpeg
+from chromacord.lab.color.looks import random_look
 from tests.hyoutube_lookalike import HEIGHT, WIDTH, Picture, make_mask, make_real
 
 REAL, MASK = make_real("a", 0), make_mask(1, 0)

@@ -9,7 +9,6 @@ import pytest
 import torch
 
 from chromacord.color.cube import Cube
-from chromacord.color.looks import random_look
 from chromacord.data import open_dataset
 from chromacord.data.clips import open_clips
 from chromacord.data.files import FileDataset
@@ -17,6 +16,7 @@ from chromacord.data.hyoutube import open_hyoutube
 from chromacord.data.synthesis import Recipe
 from chromacord.data.synthesis_job import Summary, synthesize
 from chromacord.errors import ChromacordWarning, InputError, OutputError, OutputExistsError, UnreadableFileError
+from chromacord.lab.color.looks import random_look
 from chromacord.types import Progress
 from tests.clips import make_clip
 from tests.data.test_clips import make_frames

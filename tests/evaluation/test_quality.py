@@ -3,7 +3,6 @@ from pathlib import Path
 
 import pytest
 
-from chromacord.color.adjustments import ADJUSTMENTS
 from chromacord.errors import InputError
 from chromacord.evaluation.quality import (
     SETS,
@@ -14,6 +13,7 @@ from chromacord.evaluation.quality import (
     quality_tables,
 )
 from chromacord.evaluation.tables import Column, Row, Table, markdown
+from chromacord.lab.color.adjustments import ADJUSTMENTS
 from tests.evaluation.scored_set import make_quality_footage
 
 QUICK = ("pairs-dev", "adjust-dev", "real-dev")

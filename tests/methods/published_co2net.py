@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from tests.color.naive_mapping import naive_look_up, naive_splat
+from tests.lab.color.naive_mapping import naive_look_up, naive_splat
 from tests.methods import published_issam, published_pix2pix
 from tests.methods.published_issam import DEVIATION, MEAN
 

@@ -86,7 +86,7 @@ def _command() -> str:
 
 
 def _adjustments(text: str | None) -> tuple[str, ...]:
-    from chromacord.color.adjustments import ADJUSTMENTS
+    from chromacord.lab.color.adjustments import ADJUSTMENTS
 
     if text is None:
         return ()

@@ -1,18 +1,12 @@
 """Alpha compositing: the only place in chromacord where pictures are blended."""
 
-from typing import TypeVar
-
 import cv2
-import numpy as np
-import numpy.typing as npt
-from torch import Tensor
 
+from chromacord.color.namespace import Values
 from chromacord.types import FloatArray
 
-Picture = TypeVar("Picture", Tensor, npt.NDArray[np.float32])
 
-
-def over(foreground: Picture, background: Picture, alpha: Picture) -> Picture:
+def over(foreground: Values, background: Values, alpha: Values) -> Values:
     """Lay a straight foreground over a background (Porter and Duff, "Compositing Digital Images", 1984).
 
     Written as background + alpha * (foreground - background), so that the result equals the background to the bit
@@ -41,7 +35,7 @@ def lay_over(foreground: FloatArray, background: FloatArray, alpha: FloatArray) 
     foreground[...] = cv2.add(background, change)
 
 
-def premultiply(straight: Picture, alpha: Picture) -> Picture:
+def premultiply(straight: Values, alpha: Values) -> Values:
     """Multiply colours by their coverage.
 
     Args:
@@ -51,7 +45,7 @@ def premultiply(straight: Picture, alpha: Picture) -> Picture:
     return straight * alpha
 
 
-def unpremultiply(premultiplied: Picture, alpha: Picture) -> Picture:
+def unpremultiply(premultiplied: Values, alpha: Values) -> Values:
     """Divide colours by their coverage; where there is none, colours are returned as they are.
 
     A pixel with alpha 0 may hold light of its own (a glow, a reflection); dividing it has no meaning.

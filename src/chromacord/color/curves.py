@@ -1,14 +1,13 @@
 """Transfer curves: how stored numbers stand for light, as `a_to_b` / `b_to_a` pairs that name their standard.
 
-Every curve takes tensors of any shape and float type, and its gradient is finite everywhere. Values below 0 go through
-the curve mirrored at the origin, f(-x) = -f(x), so that colours outside a gamut survive a round trip.
+Every curve takes arrays or tensors of any shape and float type, and its gradient is finite everywhere. Values below 0
+go through the curve mirrored at the origin, f(-x) = -f(x), so that colours outside a gamut survive a round trip.
 """
 
 import math
 from collections.abc import Callable
 
-import torch
-from torch import Tensor
+from chromacord.color.namespace import Values, namespace
 
 # BT.709 prints 1.099 and 0.018, which leave a step at the knee; these solve the same equations exactly (ITU-T H.273,
 # transfer code 1).
@@ -30,14 +29,14 @@ _HLG_C = 0.5 - _HLG_A * math.log(4 * _HLG_A)
 _DARKEST = 1e-16
 
 
-def _mirrored(curve: Callable[[Tensor], Tensor], values: Tensor) -> Tensor:
+def _mirrored(curve: Callable[[Values], Values], values: Values) -> Values:
     """Apply a curve for values from 0 up to negative ones too; where() keeps the slope at 0, which sign() loses."""
     negative = values < 0
-    mapped = curve(torch.where(negative, -values, values))
-    return torch.where(negative, -mapped, mapped)
+    mapped = curve(namespace(values).where(negative, -values, values))
+    return namespace(values).where(negative, -mapped, mapped)
 
 
-def srgb_to_linear(values: Tensor) -> Tensor:
+def srgb_to_linear(values: Values) -> Values:
     """Decode sRGB to linear light (IEC 61966-2-1).
 
     Args:
@@ -47,14 +46,14 @@ def srgb_to_linear(values: Tensor) -> Tensor:
         Linear light, 1 is white. Same shape.
     """
 
-    def curve(x: Tensor) -> Tensor:
-        power: Tensor = ((x.clamp_min(0.04045) + 0.055) / 1.055) ** 2.4
-        return torch.where(x <= 0.04045, x / 12.92, power)
+    def curve(x: Values) -> Values:
+        power: Values = ((x.clip(0.04045) + 0.055) / 1.055) ** 2.4
+        return namespace(values).where(x <= 0.04045, x / 12.92, power)
 
     return _mirrored(curve, values)
 
 
-def linear_to_srgb(values: Tensor) -> Tensor:
+def linear_to_srgb(values: Values) -> Values:
     """Encode linear light as sRGB (IEC 61966-2-1).
 
     Args:
@@ -64,14 +63,14 @@ def linear_to_srgb(values: Tensor) -> Tensor:
         sRGB, 1 is white. Same shape.
     """
 
-    def curve(x: Tensor) -> Tensor:
-        power: Tensor = 1.055 * x.clamp_min(0.0031308) ** (1 / 2.4) - 0.055
-        return torch.where(x <= 0.0031308, 12.92 * x, power)
+    def curve(x: Values) -> Values:
+        power: Values = 1.055 * x.clip(0.0031308) ** (1 / 2.4) - 0.055
+        return namespace(values).where(x <= 0.0031308, 12.92 * x, power)
 
     return _mirrored(curve, values)
 
 
-def bt709_to_linear(values: Tensor) -> Tensor:
+def bt709_to_linear(values: Values) -> Values:
     """Decode BT.709 camera values to scene light: the inverse of the OETF (ITU-R BT.709-6, item 1.2).
 
     BT.601 and BT.2020 have the same curve.
@@ -83,15 +82,15 @@ def bt709_to_linear(values: Tensor) -> Tensor:
         Scene light, 1 is nominal white. Same shape.
     """
 
-    def curve(x: Tensor) -> Tensor:
+    def curve(x: Values) -> Values:
         knee = 4.5 * _BT709_KNEE
-        power: Tensor = ((x.clamp_min(knee) + _BT709_SCALE - 1) / _BT709_SCALE) ** (1 / 0.45)
-        return torch.where(x < knee, x / 4.5, power)
+        power: Values = ((x.clip(knee) + _BT709_SCALE - 1) / _BT709_SCALE) ** (1 / 0.45)
+        return namespace(values).where(x < knee, x / 4.5, power)
 
     return _mirrored(curve, values)
 
 
-def linear_to_bt709(values: Tensor) -> Tensor:
+def linear_to_bt709(values: Values) -> Values:
     """Encode scene light with the OETF of BT.709 (ITU-R BT.709-6, item 1.2).
 
     Args:
@@ -101,14 +100,14 @@ def linear_to_bt709(values: Tensor) -> Tensor:
         R'G'B', 1 is nominal white. Same shape.
     """
 
-    def curve(x: Tensor) -> Tensor:
-        power: Tensor = _BT709_SCALE * x.clamp_min(_BT709_KNEE) ** 0.45 - (_BT709_SCALE - 1)
-        return torch.where(x < _BT709_KNEE, 4.5 * x, power)
+    def curve(x: Values) -> Values:
+        power: Values = _BT709_SCALE * x.clip(_BT709_KNEE) ** 0.45 - (_BT709_SCALE - 1)
+        return namespace(values).where(x < _BT709_KNEE, 4.5 * x, power)
 
     return _mirrored(curve, values)
 
 
-def pq_to_linear(values: Tensor) -> Tensor:
+def pq_to_linear(values: Values) -> Values:
     """Decode PQ to display light (SMPTE ST 2084, eq. 4.1).
 
     Args:
@@ -118,15 +117,15 @@ def pq_to_linear(values: Tensor) -> Tensor:
         Display light, 1 is 10 000 cd/m2. Same shape.
     """
 
-    def curve(x: Tensor) -> Tensor:
-        root = x.clamp(_PQ_BLACK, 1) ** (1 / _PQ_M2)
-        light: Tensor = ((root - _PQ_C1).clamp_min(0) / (_PQ_C2 - _PQ_C3 * root)) ** (1 / _PQ_M1)
+    def curve(x: Values) -> Values:
+        root = x.clip(_PQ_BLACK, 1) ** (1 / _PQ_M2)
+        light: Values = ((root - _PQ_C1).clip(0) / (_PQ_C2 - _PQ_C3 * root)) ** (1 / _PQ_M1)
         return light
 
     return _mirrored(curve, values)
 
 
-def linear_to_pq(values: Tensor) -> Tensor:
+def linear_to_pq(values: Values) -> Values:
     """Encode display light as PQ (SMPTE ST 2084, eq. 5.2).
 
     Args:
@@ -136,15 +135,15 @@ def linear_to_pq(values: Tensor) -> Tensor:
         PQ in [-1, 1]. Same shape.
     """
 
-    def curve(x: Tensor) -> Tensor:
-        root = x.clamp(_DARKEST, 1) ** _PQ_M1
-        code: Tensor = ((_PQ_C1 + _PQ_C2 * root) / (1 + _PQ_C3 * root)) ** _PQ_M2
+    def curve(x: Values) -> Values:
+        root = x.clip(_DARKEST, 1) ** _PQ_M1
+        code: Values = ((_PQ_C1 + _PQ_C2 * root) / (1 + _PQ_C3 * root)) ** _PQ_M2
         return code
 
     return _mirrored(curve, values)
 
 
-def hlg_to_linear(values: Tensor) -> Tensor:
+def hlg_to_linear(values: Values) -> Values:
     """Decode HLG to scene light: the inverse of the OETF (ITU-R BT.2100-2, table 5).
 
     Args:
@@ -154,14 +153,14 @@ def hlg_to_linear(values: Tensor) -> Tensor:
         Scene light, 1 is peak white. Same shape.
     """
 
-    def curve(x: Tensor) -> Tensor:
-        bright = (((x - _HLG_C) / _HLG_A).exp() + _HLG_B) / 12
-        return torch.where(x <= 0.5, x.square() / 3, bright)
+    def curve(x: Values) -> Values:
+        bright = (namespace(x).exp((x - _HLG_C) / _HLG_A) + _HLG_B) / 12
+        return namespace(values).where(x <= 0.5, x**2 / 3, bright)
 
     return _mirrored(curve, values)
 
 
-def linear_to_hlg(values: Tensor) -> Tensor:
+def linear_to_hlg(values: Values) -> Values:
     """Encode scene light with the OETF of HLG (ITU-R BT.2100-2, table 5).
 
     Args:
@@ -171,9 +170,9 @@ def linear_to_hlg(values: Tensor) -> Tensor:
         HLG, 1 is peak white. Same shape.
     """
 
-    def curve(x: Tensor) -> Tensor:
-        dark = (3 * x.clamp_min(_DARKEST)).sqrt()
-        bright = _HLG_A * (12 * x.clamp_min(1 / 12) - _HLG_B).log() + _HLG_C
-        return torch.where(x <= 1 / 12, dark, bright)
+    def curve(x: Values) -> Values:
+        dark = namespace(x).sqrt(3 * x.clip(_DARKEST))
+        bright = _HLG_A * namespace(x).log(12 * x.clip(1 / 12) - _HLG_B) + _HLG_C
+        return namespace(values).where(x <= 1 / 12, dark, bright)
 
     return _mirrored(curve, values)

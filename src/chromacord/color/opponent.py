@@ -5,8 +5,9 @@ Matrices as printed in Reinhard et al., "Color Transfer between Images" (2001), 
 calculated.
 """
 
-import torch
-from torch import Tensor
+from typing import Any
+
+from chromacord.color.namespace import Values, namespace
 
 _RGB_TO_LMS = ((0.3811, 0.5783, 0.0402), (0.1967, 0.7244, 0.0782), (0.0241, 0.1288, 0.8444))
 _LMS_TO_OPPONENT = ((3**-0.5,) * 3, (6**-0.5, 6**-0.5, -2 * 6**-0.5), (2**-0.5, -(2**-0.5), 0.0))
@@ -16,13 +17,19 @@ _LMS_TO_OPPONENT = ((3**-0.5,) * 3, (6**-0.5, 6**-0.5, -2 * 6**-0.5), (2**-0.5, 
 _FOOT = 4 / 255
 
 
-def _mix(matrix: Tensor, image: Tensor) -> Tensor:
+def _mix(matrix: Any, image: Values) -> Values:
     """Multiply every pixel by a matrix. Shape (N, 3, ...)."""
-    mixed: Tensor = torch.einsum("oc,nc...->no...", matrix, image)
-    return mixed
+    mixed: Values = matrix @ image.reshape(*image.shape[:2], -1)
+    return mixed.reshape(image.shape)
 
 
-def rgb_to_lalphabeta(image: Tensor) -> Tensor:
+def _like(image: Values, matrix: Any) -> Values:
+    """Return numbers as an array of a picture's kind and type. Any shape."""
+    array: Values = namespace(image).asarray(matrix, dtype=image.dtype, device=image.device)
+    return array
+
+
+def rgb_to_lalphabeta(image: Values) -> Values:
     """Convert RGB to l-alpha-beta, decimal logarithms of cone responses.
 
     Args:
@@ -31,11 +38,11 @@ def rgb_to_lalphabeta(image: Tensor) -> Tensor:
     Returns:
         Channels l, alpha, beta. Shape (N, 3, H, W).
     """
-    cones = _mix(image.new_tensor(_RGB_TO_LMS), image).clamp_min(0)
-    return _mix(image.new_tensor(_LMS_TO_OPPONENT), (cones + _FOOT).log10())
+    cones = _mix(_like(image, _RGB_TO_LMS), image).clip(0)
+    return _mix(_like(image, _LMS_TO_OPPONENT), namespace(image).log10(cones + _FOOT))
 
 
-def lalphabeta_to_rgb(image: Tensor) -> Tensor:
+def lalphabeta_to_rgb(image: Values) -> Values:
     """Convert l-alpha-beta back to RGB.
 
     Args:
@@ -44,5 +51,5 @@ def lalphabeta_to_rgb(image: Tensor) -> Tensor:
     Returns:
         RGB, not clamped. Shape (N, 3, H, W).
     """
-    logarithms = _mix(image.new_tensor(_LMS_TO_OPPONENT).T, image)  # orthogonal: its transpose is its inverse
-    return _mix(torch.linalg.inv(image.new_tensor(_RGB_TO_LMS)), 10**logarithms - _FOOT)
+    logarithms = _mix(_like(image, _LMS_TO_OPPONENT).T, image)  # orthogonal: its transpose is its inverse
+    return _mix(namespace(image).linalg.inv(_like(image, _RGB_TO_LMS)), 10**logarithms - _FOOT)

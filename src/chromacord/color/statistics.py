@@ -1,41 +1,47 @@
-"""Means and covariances of colours under a weight: what the statistical methods are made of."""
+"""Means and covariances of colours under a weight: what the statistical methods are made of. For arrays and tensors."""
 
-from typing import NamedTuple
+from typing import Any, Generic, NamedTuple
 
-import torch
-from torch import Tensor
+from chromacord.color.namespace import Values, namespace
 
 
-class ColorStatistics(NamedTuple):
+class ColorStatistics(NamedTuple, Generic[Values]):
     """Population statistics of the colours of N pictures."""
 
-    mean: Tensor
+    mean: Values
     """Shape (N, C)."""
 
-    covariance: Tensor
+    covariance: Values
     """Shape (N, C, C)."""
 
     @property
-    def deviation(self) -> Tensor:
+    def deviation(self) -> Values:
         """Population standard deviation of each channel. Shape (N, C)."""
-        return self.covariance.diagonal(dim1=-2, dim2=-1).clamp_min(0).sqrt()
+        channels = list(range(self.covariance.shape[-1]))
+        variance: Values = self.covariance[:, channels, channels].clip(0)
+        return variance**0.5
 
 
-def color_statistics(image: Tensor, weight: Tensor) -> ColorStatistics:
+def color_statistics(image: Values, weight: Values) -> ColorStatistics[Values]:
     """Return mean and covariance of a picture's colours, each pixel counted by its weight.
 
     Args:
         image: any colour space. Shape (N, C, H, W).
         weight: not negative. Shape (N, 1, H, W). Where all of it is 0, the statistics are 0 too.
     """
-    colors, share = image.flatten(2), weight.flatten(2)
-    share = share / share.sum(dim=-1, keepdim=True).clamp_min(torch.finfo(image.dtype).tiny)
-    mean = (colors * share).sum(dim=-1)
+    colors, share = (each.reshape(*each.shape[:2], -1) for each in (image, weight))
+    share = share / share.sum(-1)[..., None].clip(_tiny(image))
+    mean = (colors * share).sum(-1)
     centred = colors - mean[..., None]  # first the mean, then the squares: the difference of sums would cancel
     return ColorStatistics(mean, (centred * share) @ centred.mT)
 
 
-def has_both_sides(mask: Tensor) -> Tensor:
+def _tiny(image: Any) -> float:
+    """Return the least normal number of an array's type."""
+    return float(namespace(image).finfo(image.dtype).tiny)
+
+
+def has_both_sides(mask: Values) -> Values:
     """Return which pictures have at least one pixel's weight of foreground and as much of background.
 
     Args:
@@ -44,17 +50,17 @@ def has_both_sides(mask: Tensor) -> Tensor:
     Returns:
         Boolean. Shape (N,).
     """
-    return (mask.sum(dim=(1, 2, 3)) >= 1) & ((1 - mask).sum(dim=(1, 2, 3)) >= 1)
+    return (mask.sum((1, 2, 3)) >= 1) & ((1 - mask).sum((1, 2, 3)) >= 1)
 
 
-def _symmetric_power(matrix: Tensor, exponent: float) -> Tensor:
+def _symmetric_power(matrix: Values, exponent: float) -> Values:
     """Raise symmetric matrices with positive eigenvalues to a power. Shape (N, 3, 3)."""
-    values, vectors = torch.linalg.eigh(matrix)
-    raised: Tensor = (vectors * values.clamp_min(1e-12)[:, None] ** exponent) @ vectors.mT
+    values, vectors = namespace(matrix).linalg.eigh(matrix)
+    raised: Values = (vectors * values.clip(1e-12)[:, None] ** exponent) @ vectors.mT
     return raised
 
 
-def monge_kantorovich(source: Tensor, target: Tensor) -> Tensor:
+def monge_kantorovich(source: Values, target: Values) -> Values:
     """Return the symmetric matrix T with T source T = target that moves colours least (Pitie and Kokaram, eq. 16).
 
     Args:

@@ -10,13 +10,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from chromacord.color.adjustments import ADJUSTMENTS
 from chromacord.color.alpha import over
 from chromacord.data.clip import Clip
 from chromacord.data.files import ClipFiles, FileDataset, FramePictures, stack_pictures
 from chromacord.data.synthesis import Bytes, to_bytes
 from chromacord.errors import InputError
 from chromacord.io.stills import Codes
+from chromacord.lab.color.adjustments import ADJUSTMENTS
 from chromacord.types import Size
 
 
@@ -26,7 +26,7 @@ class AdjustedFiles:
 
     source: ClipFiles
     adjustment: str
-    """A key of `chromacord.color.adjustments.ADJUSTMENTS`."""
+    """A key of `chromacord.lab.color.adjustments.ADJUSTMENTS`."""
 
     @property
     def name(self) -> str:
@@ -64,7 +64,7 @@ def adjust_clips(dataset: FileDataset, adjustments: Sequence[str], *, name: str,
 
     Args:
         dataset: whose clips are adjusted.
-        adjustments: keys of `chromacord.color.adjustments.ADJUSTMENTS`.
+        adjustments: keys of `chromacord.lab.color.adjustments.ADJUSTMENTS`.
         name: what tables call the data set.
         size: what pictures are resized to, after they were adjusted; None: as they are.
 
@@ -84,7 +84,7 @@ def adjust_codes(real: Bytes, mask: Codes, adjustment: str) -> Bytes:
     Args:
         real: RGB. Shape (H, W, 3).
         mask: coverage as codes. Shape (H, W).
-        adjustment: a key of `chromacord.color.adjustments.ADJUSTMENTS`.
+        adjustment: a key of `chromacord.lab.color.adjustments.ADJUSTMENTS`.
 
     Returns:
         The composite. Shape (H, W, 3).

@@ -17,12 +17,12 @@ from torch import Tensor
 
 from chromacord.color.alpha import over
 from chromacord.color.cube import Cube
-from chromacord.color.enhancement import enhance
-from chromacord.color.looks import random_look
 from chromacord.color.transforms import apply_lut3d, lattice
 from chromacord.data.changes import ChangeShares, adjustments, chosen_sides, dimmed_tables, kinds, transfers
 from chromacord.data.photographs import Photographs
 from chromacord.errors import InputError
+from chromacord.lab.color.enhancement import enhance
+from chromacord.lab.color.looks import random_look
 
 LUT_SIZE = 17
 """Nodes a side of the changes: enough for what graders do, and four times cheaper than 33."""

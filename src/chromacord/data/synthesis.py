@@ -1,7 +1,7 @@
 """How composites are made from real clips: the foreground gets another colour, as HYouTube's did.
 
 HYouTube's procedure (the authors' sample script): one LUT for all frames of a clip, its table enhanced
-(`chromacord.color.enhancement`), applied to 8-bit codes trilinearly and clipped; wherever the mask is not 0 the
+(`chromacord.lab.color.enhancement`), applied to 8-bit codes trilinearly and clipped; wherever the mask is not 0 the
 composite is the recoloured frame; saved as JPEG of quality 75. The background is thus a recompressed copy of the real
 frame, which is what evaluations on HYouTube have to live with.
 """
@@ -18,11 +18,11 @@ import torch
 from torch import Tensor
 
 from chromacord.color.cube import Cube
-from chromacord.color.enhancement import enhance
-from chromacord.color.looks import random_look
 from chromacord.color.transforms import Lut3d
 from chromacord.errors import InputError
 from chromacord.io.stills import Codes
+from chromacord.lab.color.enhancement import enhance
+from chromacord.lab.color.looks import random_look
 
 RANDOM = "random"
 LUT_SIZE = 33

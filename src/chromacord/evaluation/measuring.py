@@ -55,7 +55,7 @@ class Plan:
     """So many frames of each clip, evenly spaced; None: all."""
 
     adjustments: tuple[str, ...] = ()
-    """Keys of `chromacord.color.adjustments.ADJUSTMENTS`: real clips are adjusted so, and the results measured."""
+    """Keys of `chromacord.lab.color.adjustments.ADJUSTMENTS`: real clips are adjusted so, and the results measured."""
 
     size: Size | None = WORKING_SIZE
     """What clips are resized to; None with `full`."""

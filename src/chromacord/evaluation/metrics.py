@@ -14,9 +14,9 @@ import torch
 from torch import Tensor
 
 from chromacord.color.alpha import over
-from chromacord.color.lab import delta_e_2000, srgb_to_lab
 from chromacord.errors import MismatchError, NonFiniteError
 from chromacord.evaluation.ssim import foreground_ssim
+from chromacord.lab.color.cielab import delta_e_2000, srgb_to_lab
 from chromacord.types import Size
 
 MAX_PSNR = 100.0

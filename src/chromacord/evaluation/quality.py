@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from chromacord.color.adjustments import ADJUSTMENTS, UNCHANGED
 from chromacord.data import open_dataset
 from chromacord.data.luts import read_luts
 from chromacord.data.synthesis import Recipe
@@ -22,6 +21,7 @@ from chromacord.evaluation.provenance import code_version, provenance
 from chromacord.evaluation.ratios import COLUMNS, RATIO_NOTE, compare_items
 from chromacord.evaluation.summary import Summary
 from chromacord.evaluation.tables import Column, Row, Table, as_values
+from chromacord.lab.color.adjustments import ADJUSTMENTS, UNCHANGED
 
 PROTOCOL = "foreground"
 """Whose error the table shows."""

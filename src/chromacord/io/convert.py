@@ -9,8 +9,6 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
-import torch
-from torch import Tensor
 
 from chromacord.color.alpha import premultiply, unpremultiply
 from chromacord.color.curves import bt709_to_linear, linear_to_srgb, srgb_to_linear
@@ -20,7 +18,7 @@ from chromacord.types import UNSPECIFIED, Alpha, Colorimetry, FloatArray, PixelF
 
 _BAND_ROWS = 64
 _LINEAR = 8
-_DECODERS: dict[int, Callable[[Tensor], Tensor]] = {
+_DECODERS: dict[int, Callable[[FloatArray], FloatArray]] = {
     1: bt709_to_linear,
     6: bt709_to_linear,
     13: srgb_to_linear,
@@ -153,7 +151,7 @@ class PlaneConverter:
         if curve is not None:
             if curve is self._encode:
                 self._warn_of_clipping(colors)
-            colors = curve(torch.from_numpy(colors)).numpy()
+            colors = curve(colors)
         if alpha is not None and wants_premultiplied and not premultiplied:
             colors = premultiply(colors, alpha[None])
         return colors
@@ -217,7 +215,7 @@ def _rescale(plane: Plane, source: PixelFormat, target: PixelFormat) -> Plane:
     return scaled
 
 
-def _decoder(source: VideoInfo) -> Callable[[Tensor], Tensor] | None:
+def _decoder(source: VideoInfo) -> Callable[[FloatArray], FloatArray] | None:
     transfer = source.colorimetry.transfer
     if transfer == UNSPECIFIED:
         transfer = 1 if source.pixel_format.model == "yuv" else 13

@@ -1,8 +1,8 @@
 """CO2Net: Lu, Huang, Niu, Cong and Zhang, "Deep Video Harmonization with Color Mapping Consistency", IJCAI 2022.
 
 https://arxiv.org/abs/2205.00687. A method for pictures, the backbone, harmonizes each frame by itself. What became of
-the colours of the 8 frames before and of the 8 after is a colour mapping (`chromacord.color.mapping`); a refinement of
-two convolutions joins what it says of a frame with what the backbone made of it. The backbone is trained first and
+the colours of the 8 frames before and of the 8 after is a colour mapping (`chromacord.lab.color.mapping`); a refinement
+of two convolutions joins what it says of a frame with what the backbone made of it. The backbone is trained first and
 stays as it is.
 
 The ends of a video are as published, which is what `chromacord.pipeline.windows` gives: the first or the last frame

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from chromacord.color.alpha import over
-from chromacord.color.mapping import look_up, splat
+from chromacord.lab.color.mapping import look_up, splat
 from chromacord.layers.unet import FusionHead
 from chromacord.methods.backbone import Backbone
 

@@ -5,9 +5,6 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-import torch
-import torch.nn.functional as F
-from torch import Tensor
 
 from chromacord.types import FloatArray, Size
 
@@ -15,7 +12,7 @@ from chromacord.types import FloatArray, Size
 def area_average(plane: FloatArray, size: Size) -> FloatArray:
     """Reduce a plane, exactly: rows are added up first, then columns as the rows of the transposed plane.
 
-    Sums of whole rows are what vector units do well: this takes a sixth of the time of OpenCV's `INTER_AREA`.
+    Sums of whole rows are what vector units do well: this takes a third of the time of OpenCV's `INTER_AREA`.
 
     Args:
         plane: Shape (height, width).
@@ -44,27 +41,33 @@ def area_weights(length: int, target: int) -> FloatArray:
     return weights
 
 
-class _Cells(NamedTuple):
-    """The weights that are not 0, cell by cell."""
+class _Band(NamedTuple):
+    """A few neighbouring cells, and the pixels that they cover."""
 
-    pixels: Tensor
-    starts: Tensor
-    """Of each cell, in `pixels` and `weights`."""
+    cells: slice
+    pixels: slice
+    weights: FloatArray
+    """Shape (cells, pixels)."""
 
-    weights: Tensor
+
+_BAND_CELLS = 4
+"""Cells that one product of matrices makes: few, since each is multiplied with the pixels of all."""
 
 
 @lru_cache(maxsize=16)
-def _cells(length: int, target: int) -> _Cells:
+def _bands(length: int, target: int) -> tuple[_Band, ...]:
     weights = area_weights(length, target)
-    cells, pixels = np.nonzero(weights)
-    starts = np.searchsorted(cells, np.arange(target))
-    return _Cells(*map(torch.from_numpy, (pixels, starts, weights[cells, pixels])))
+    bands = []
+    for start in range(0, target, _BAND_CELLS):
+        cells = slice(start, min(start + _BAND_CELLS, target))
+        covered = weights[cells].any(axis=0).nonzero()[0]
+        pixels = slice(int(covered[0]), int(covered[-1]) + 1)
+        bands.append(_Band(cells, pixels, weights[cells, pixels].copy()))
+    return tuple(bands)
 
 
 def _add_rows(plane: FloatArray, target: int) -> FloatArray:
-    cells = _cells(len(plane), target)
-    sums = F.embedding_bag(
-        cells.pixels, torch.from_numpy(plane), cells.starts, mode="sum", per_sample_weights=cells.weights
-    )
-    return sums.numpy()
+    sums = np.empty((target, plane.shape[1]), np.float32)
+    for band in _bands(len(plane), target):
+        np.matmul(band.weights, plane[band.pixels], out=sums[band.cells])
+    return sums

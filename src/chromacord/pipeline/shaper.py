@@ -12,7 +12,6 @@ In between, light is encoded with the sRGB curve (IEC 61966-2-1), which spreads 
 from typing import NamedTuple
 
 import numpy as np
-import torch
 
 from chromacord.color.curves import linear_to_srgb, srgb_to_linear
 from chromacord.types import FloatArray
@@ -33,12 +32,12 @@ class Shaped(NamedTuple):
 
 def linear_to_display(light: FloatArray) -> FloatArray:
     """Encode light of 0 or more with the sRGB curve. Any shape."""
-    return linear_to_srgb(torch.from_numpy(np.ascontiguousarray(light))).numpy()
+    return linear_to_srgb(light)
 
 
 def display_to_linear(display: FloatArray) -> FloatArray:
     """Decode sRGB. Any shape."""
-    return srgb_to_linear(torch.from_numpy(np.ascontiguousarray(display))).numpy()
+    return srgb_to_linear(display)
 
 
 def shape(light: FloatArray) -> Shaped:

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from chromacord.color.adjustments import ADJUSTMENTS, UNCHANGED
+from chromacord.lab.color.adjustments import ADJUSTMENTS, UNCHANGED
 
 OPPOSITES = [
     ("darker-1", "brighter-1"),

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from chromacord.color.looks import NUM_WAVES, Look, random_look
+from chromacord.lab.color.looks import NUM_WAVES, Look, random_look
 
 GREYS = torch.linspace(0, 1, 65).expand(1, 3, 65)
 

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from chromacord.color.mapping import look_up, splat
-from tests.color.naive_mapping import naive_look_up, naive_splat
+from chromacord.lab.color.mapping import look_up, splat
+from tests.lab.color.naive_mapping import naive_look_up, naive_splat
 
 
 def frames(seed: int, count: int = 2, side: int = 16) -> tuple[Tensor, Tensor, Tensor]:

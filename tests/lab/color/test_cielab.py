@@ -6,7 +6,7 @@ import torch
 from skimage.color import deltaE_ciede2000, rgb2lab
 from torch import Tensor
 
-from chromacord.color.lab import delta_e_2000, srgb_to_lab
+from chromacord.lab.color.cielab import delta_e_2000, srgb_to_lab
 
 # Sharma, Wu and Dalal (2005), table 1: L*, a*, b* of both colours and the difference. The pairs 7 to 16 test hues
 # half a turn apart, where implementations err.

@@ -1,0 +1,1 @@
+"""What needs torch, and what the main job must never import."""
