@@ -15,23 +15,28 @@ MAY_IMPORT: dict[str, set[str]] = {
     "types": set(),
     "errors": set(),
     "parsing": set(),
-    "layers": {"flow"},
     "weights": {"parsing"},
     "color": {"parsing"},
-    "lab": {"parsing", "color"},
-    "flow": {"weights"},
-    "methods": {"parsing", "color", "lab", "flow", "layers", "weights"},
+    "methods": {"parsing", "color", "weights"},
+    "lab": {"parsing", "color", "weights", "methods"},
     "io": {"parsing", "color"},
     "pipeline": {"parsing", "color", "methods", "io"},
-    "data": {"parsing", "color", "lab", "flow", "io"},
-    "evaluation": {"parsing", "color", "lab", "flow", "methods", "io", "pipeline", "data"},
-    "training": {"parsing", "color", "lab", "flow", "layers", "methods", "io", "data", "evaluation", "weights"},
-    "cli": {"color", "lab", "methods", "io", "pipeline", "data", "evaluation", "training"},
+    "sample": {"color", "io"},
+    "data": {"parsing", "color", "lab", "io"},
+    "evaluation": {"parsing", "color", "lab", "methods", "io", "pipeline", "data"},
+    "training": {"parsing", "color", "lab", "methods", "io", "data", "evaluation", "weights"},
+    "cli": {"color", "lab", "methods", "io", "pipeline", "sample", "data", "evaluation", "training"},
 }
 """What each package may import besides itself and `types` and `errors`."""
 
 OUTSIDE_ONLY_IN = {"av": "io", "OpenImageIO": "io", "typer": "cli", "rich": "cli"}
 """Libraries that one package alone knows."""
+
+NEED_TORCH = ("lab", "data", "evaluation", "training")
+"""Packages whose modules may import torch."""
+
+OF_GPUS = ("device_blend", "device_grading", "device_proxy", "device_render", "staging_buffers")
+"""Modules of the pipeline that run on a GPU alone, and are imported only for one."""
 
 MAX_FILE_LINES = 400
 MAX_FUNCTION_LINES = 60
@@ -109,6 +114,21 @@ def test_a_library_of_one_package_is_not_imported_by_another(path: Path) -> None
         if OUTSIDE_ONLY_IN.get(found.module.split(".")[0], package) != package
     ]
     assert not wrong
+
+
+@parametrize([path for path in files() if package_of(module_of(path)) not in NEED_TORCH])
+def test_the_main_job_imports_torch_only_for_a_gpu(path: Path) -> None:
+    if path.stem in OF_GPUS:
+        return
+    wrong = [f"line {found.line}: {found.module}" for found in imports(path) if found.at_load and _is_of_torch(found)]
+    assert not wrong
+
+
+def _is_of_torch(found: Import) -> bool:
+    parts = found.module.split(".")
+    return (
+        parts[0] == "torch" or (parts[0] == "chromacord" and parts[1] in NEED_TORCH) or "".join(parts[2:3]) in OF_GPUS
+    )
 
 
 def test_modules_do_not_import_each_other_in_circles() -> None:

@@ -4,6 +4,8 @@ Each message is one line that says what is wrong, where, and what to do. The com
 code 2; Python callers catch `ChromacordError` or one of its kinds.
 """
 
+INSTALL_TORCH = 'pip install "chromacord[torch]"'
+
 
 class ChromacordError(Exception):
     """Base of all errors that a user can do something about."""
@@ -11,6 +13,13 @@ class ChromacordError(Exception):
 
 class InputError(ChromacordError, ValueError):
     """An input or an option cannot be used."""
+
+
+class MissingTorchError(InputError):
+    """What was asked for runs in torch, which is not installed."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"{what} needs torch, which is not installed: {INSTALL_TORCH}")
 
 
 class MissingFileError(InputError, FileNotFoundError):

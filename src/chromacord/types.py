@@ -14,6 +14,9 @@ Plane = npt.NDArray[np.generic]
 
 FloatArray = npt.NDArray[np.float32]
 
+Device = Literal["cpu", "cuda"]
+"""Where a run calculates: the processor, or a GPU, which needs torch."""
+
 UNSPECIFIED = 2
 """The H.273 code for "unknown", for primaries, transfer and matrix alike."""
 

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from chromacord import weights
+from chromacord.lab.weights import save
 from chromacord.methods import METHODS, list_methods
 from tests.cli.conftest import Run
 from tests.weights.test_weights import CARD
@@ -29,7 +30,7 @@ def test_the_cards_of_weights_are_shown_in_the_order_of_the_methods(
     monkeypatch.setattr(weights, "FOLDER", tmp_path)
     assert run("methods", "--cards").out == "no weights are shipped: all methods are classical\n"
     for name, method in (("first", "mkl"), ("second", "reinhard")):
-        sha256 = weights.save({"bias": torch.zeros(1)}, tmp_path / f"{name}.safetensors")
+        sha256 = save({"bias": torch.zeros(1)}, tmp_path / f"{name}.safetensors")
         card = CARD.format(sha256=sha256).replace('"small"', f'"{name}"').replace('"mkl"', f'"{method}"')
         (tmp_path / f"{name}.toml").write_text(card)
     done = run("methods", "--cards")

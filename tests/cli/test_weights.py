@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from tests.cli.conftest import Run
-from tests.methods import published_issam
+from tests.lab.methods import published_issam
 
 
 @pytest.fixture(scope="module")

@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 
 from chromacord.color.statistics import color_statistics
-from chromacord.color.transforms import apply_lut3d, lattice
 from chromacord.data.changes import ChangeShares, adjustments, chosen_sides, kinds, transfers
 from chromacord.errors import InputError
+from chromacord.lab.color.lut3d import apply_lut3d, lattice
 
 SIZE = 9
 

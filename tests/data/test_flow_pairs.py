@@ -10,7 +10,7 @@ from torch.nn import functional
 from chromacord.data.flow_pairs import FlowPairs, Motion, PairMaker
 from chromacord.data.photographs import Photographs
 from chromacord.errors import InputError
-from chromacord.flow.warp import warp
+from chromacord.lab.flow.warp import warp
 
 CLEAN = Motion(relit_share=0, noise=0, blurred_share=0)
 SIDE = 64

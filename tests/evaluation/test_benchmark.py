@@ -10,7 +10,6 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
 
 from chromacord.data import Clip, open_dataset
 from chromacord.data.hyoutube import open_hyoutube
@@ -22,10 +21,10 @@ from chromacord.evaluation.metrics import MAX_PSNR
 from chromacord.evaluation.predictions import name_predictions
 from chromacord.evaluation.summary import Summary
 from chromacord.evaluation.temporal import estimate_flow, score_pairs
-from chromacord.flow.dis import DISFlow
+from chromacord.lab.flow.dis import DISFlow
 from chromacord.methods import load_method
 from chromacord.methods.base import Method, Prediction, State, Window
-from chromacord.types import Progress, Size
+from chromacord.types import FloatArray, Progress, Size
 from tests.evaluation.scored_set import AREA, SIZE, copy_frames, make_set, write
 from tests.hyoutube_lookalike import make_lookalike
 
@@ -317,9 +316,9 @@ class Counting(Method):
     window = Window(hop=2)
     working_size = None
 
-    def forward(self, composite: Tensor, mask: Tensor, state: State = None) -> Prediction:
+    def harmonize(self, composite: FloatArray, mask: FloatArray, state: State = None) -> Prediction:
         count = 1 if state is None else state + 1
-        return Prediction(composite + count / 255, None, count)
+        return Prediction(composite + np.float32(count / 255), None, count)
 
 
 def test_a_methods_state_goes_from_window_to_window() -> None:

@@ -7,7 +7,6 @@ import pytest
 import torch
 from torch import Tensor
 
-from chromacord import weights
 from chromacord.errors import InputError
 from chromacord.evaluation.flow_error import (
     SOURCES,
@@ -19,7 +18,8 @@ from chromacord.evaluation.flow_error import (
     warping_errors,
 )
 from chromacord.evaluation.tables import markdown
-from chromacord.flow.spynet import SPyNet, SPyNetFlow
+from chromacord.lab import weights
+from chromacord.lab.flow.spynet import SPyNet, SPyNetFlow
 from tests.training.material import disc, picture, write_manifest, write_still
 
 RESULTS = Path(__file__).parents[2] / "benchmarks" / "results"

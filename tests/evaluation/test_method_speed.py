@@ -14,8 +14,9 @@ from chromacord.evaluation.method_speed import (
 from chromacord.evaluation.method_speed_worker import MadeClip, Work, cut, make_clip, measure
 from chromacord.evaluation.speed import MeasurementError, run_fresh
 from chromacord.evaluation.tables import markdown
+from chromacord.lab.torch_method import TensorPrediction, TorchMethod
 from chromacord.methods import load_method
-from chromacord.methods.base import Method, Prediction, State, Window
+from chromacord.methods.base import State, Window
 from chromacord.pipeline.windows import windows
 from chromacord.types import Size
 
@@ -34,7 +35,7 @@ FOUND = {
 }
 
 
-class Counting(Method):
+class Counting(TorchMethod):
     """Three frames in, two of them out; keeps what it was given."""
 
     window = Window(past=1, hop=2)
@@ -45,10 +46,10 @@ class Counting(Method):
         self.weight = torch.nn.Parameter(torch.ones(7))
         self.calls: list[tuple[torch.Size, torch.Size, State]] = []
 
-    def forward(self, composite: torch.Tensor, mask: torch.Tensor, state: State = None) -> Prediction:
+    def forward(self, composite: torch.Tensor, mask: torch.Tensor, state: State = None) -> TensorPrediction:
         self.calls.append((composite.shape, mask.shape, state))
         torch.nn.functional.conv2d(composite[:, 0], torch.ones(2, 3, 1, 1))
-        return Prediction(composite[:, 1:], None, (state or 0) + 1)
+        return TensorPrediction(composite[:, 1:], (state or 0) + 1)
 
 
 def test_the_pictures_are_smooth_change_and_have_a_soft_disc_of_another_tint() -> None:

@@ -20,7 +20,7 @@ from chromacord.evaluation.temporal import (
     score_pairs,
     temporal_loss,
 )
-from chromacord.flow.spynet import SPyNet
+from chromacord.lab.flow.spynet import SPyNet
 
 HEIGHT, WIDTH = 20, 24
 

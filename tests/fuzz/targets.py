@@ -23,6 +23,8 @@ from chromacord.evaluation.metrics import PROTOCOLS
 from chromacord.evaluation.records import Header, Record, read_records
 from chromacord.io import open_source
 from chromacord.io.patterns import find_images
+from chromacord.lab.published import weights_of
+from chromacord.lab.weights import load_into, packed, renamed
 from chromacord.methods import load_method
 from chromacord.pipeline.grade import Grade, Key, Shot
 from chromacord.pipeline.grade_file import grade_text, read_grade
@@ -31,9 +33,7 @@ from chromacord.training.log import LOG, RunLog
 from chromacord.training.objectives import check_objectives
 from chromacord.training.optimization import averaged, build_optimizer
 from chromacord.training.recipe import Recipe, Stage, as_values, read_recipe
-from chromacord.weights import load_into, packed, renamed
 from chromacord.weights.cards import parse_card
-from chromacord.weights.published import weights_of
 from tests.hyoutube_lookalike import make_lookalike
 from tests.images import noise, write
 from tests.weights.test_weights import CARD
@@ -66,7 +66,7 @@ def _of_file(path: Path, content: bytes, parse: Callable[[Path], object]) -> Tar
 
 
 def _grade(folder: Path) -> Target:
-    matrix = AffineField.from_matrix(torch.eye(3)[None] * 1.25, torch.tensor([[0.1, -0.2, 0.3]]))
+    matrix = AffineField.from_matrix(np.eye(3, dtype=np.float32)[None] * 1.25, np.float32([[0.1, -0.2, 0.3]]))
     lut = Lut3d(lattice(2)[None])
     keys = (Key(0, 0.25, matrix), Key(6, 0.5, matrix.with_parameters(matrix.parameters * 2), 0.75))
     shots = (Shot(0, 10, keys, 0.5), Shot(10, 20, (Key(12, 0.1, lut),)))
@@ -81,7 +81,7 @@ def _grade(folder: Path) -> Target:
 
 def _cube(folder: Path) -> Target:
     text = cube_text(Lut3d(lattice(3)[None]), title="made", size=3)
-    picture = torch.rand(1, 3, 4, 4)
+    picture = np.random.default_rng(0).random((1, 3, 4, 4), np.float32)
     return _of_file(folder / "a.cube", text.encode(), lambda path: [cube(picture) for cube in read_luts(path).values()])
 
 

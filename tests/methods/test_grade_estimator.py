@@ -7,10 +7,12 @@ import pytest
 import torch
 from torch import Tensor
 
+from chromacord.lab.methods.grade_network import GradeNetwork
+from chromacord.lab.methods.grade_network import color_histograms as trained_histograms
+from chromacord.lab.weights import state_dict
 from chromacord.methods.grade_estimator import GradeEstimator, averaged, color_histograms
-from chromacord.methods.shotgrade_network import GradeNetwork
-from chromacord.methods.shotgrade_network import color_histograms as trained_histograms
-from chromacord.weights import list_weights, state_dict
+from chromacord.methods.grade_plan import weight_shapes
+from chromacord.weights import list_weights
 
 
 def pictures(count: int, side: int) -> tuple[Tensor, Tensor]:
@@ -47,6 +49,16 @@ def compare(network: GradeNetwork, count: int, side: int) -> None:
     found = estimator(network)(composite.numpy(), mask.numpy())
     np.testing.assert_allclose(found.lut, expected.lut.numpy(), atol=1e-4)
     np.testing.assert_allclose(found.log_error, expected.log_error.numpy(), atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"attention": 0}, {"encoder": False}, {"lut_size": 5, "hidden": 64, "attention": 8}]
+)
+def test_both_have_weights_of_the_same_names_and_shapes(options: dict[str, int | bool]) -> None:
+    sizes = {"lut_size": 9, "hidden": 320, "attention": 48, "encoder": True, **options}
+    with torch.device("meta"):
+        state = GradeNetwork(**sizes).state_dict()
+    assert weight_shapes(**sizes) == {key: tuple(value.shape) for key, value in state.items()}
 
 
 @pytest.mark.parametrize("options", [{}, {"attention": 0}, {"encoder": False}, {"side": 64, "lut_size": 5}])

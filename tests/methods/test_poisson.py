@@ -3,11 +3,11 @@
 import numpy as np
 import numpy.typing as npt
 import pytest
-import torch
 from scipy.sparse import lil_matrix
 from scipy.sparse.linalg import spsolve
 
 from chromacord.methods.poisson import Poisson, clone
+from chromacord.types import FloatArray
 from tests.methods.footage import composite_and_mask
 
 Array = npt.NDArray[np.float64]
@@ -43,9 +43,9 @@ def direct(composite: Array, inside: Array, *, mixed: bool = False) -> Array:
     return solve(membrane)
 
 
-def region(kind: str) -> torch.Tensor:
+def region(kind: str) -> FloatArray:
     """Shape (1, 1, 26, 33)."""
-    inside = torch.zeros(1, 1, 26, 33)
+    inside = np.zeros((1, 1, 26, 33), np.float32)
     if kind == "holes":
         inside[..., 3:20, 4:30] = 1
         inside[..., 8:11, 10:20] = 0
@@ -59,44 +59,44 @@ def region(kind: str) -> torch.Tensor:
 @pytest.mark.parametrize("mixed", [False, True])
 @pytest.mark.parametrize("kind", ["holes", "at the picture's edges"])
 def test_pixels_are_those_of_a_direct_solve(kind: str, mixed: bool) -> None:
-    composite, inside = torch.rand(1, 3, 26, 33, generator=torch.Generator().manual_seed(0)), region(kind)
-    expected = direct(composite[0].double().numpy(), inside[0, 0].numpy(), mixed=mixed)
+    composite, inside = np.random.default_rng(0).random((1, 3, 26, 33), np.float32), region(kind)
+    expected = direct(composite[0].astype(np.float64), inside[0, 0], mixed=mixed)
     np.testing.assert_allclose(clone(composite, inside, mixed=mixed)[0], expected, atol=1e-4)
 
 
 def test_a_constant_change_of_the_foreground_is_undone() -> None:
-    gradient = torch.linspace(0.2, 0.6, 64).expand(1, 1, 3, 48, 64)
+    gradient = np.tile(np.linspace(0.2, 0.6, 64, dtype=np.float32), (1, 1, 3, 48, 1))
     _, mask = composite_and_mask()
-    changed = gradient + mask * torch.tensor([0.2, -0.1, 0.05])[:, None, None]
-    harmonized = Poisson()(changed, mask).harmonized
-    torch.testing.assert_close(harmonized, gradient, atol=0.02, rtol=0)
+    changed = gradient + mask * np.float32([0.2, -0.1, 0.05])[:, None, None]
+    harmonized = Poisson().harmonize(changed, mask).harmonized
+    np.testing.assert_allclose(harmonized, gradient, atol=0.02)
 
 
 def test_a_large_region_is_solved_as_well_as_a_small_one() -> None:
     composite, _ = composite_and_mask(size=(200, 220))
-    inside = torch.zeros(1, 1, 200, 220)
+    inside = np.zeros((1, 1, 200, 220), np.float32)
     inside[..., 1:-1, 1:-1] = 1
     membrane = clone(composite[0], inside) - composite[0]
-    pull = 4 * membrane - sum(membrane.roll(step, axis) for step in (1, -1) for axis in (2, 3))
+    pull = 4 * membrane - sum(np.roll(membrane, step, axis) for step in (1, -1) for axis in (2, 3))
     deep = (slice(None), slice(None), slice(2, -2), slice(2, -2))
-    assert pull[deep].abs().max() < 1e-4  # harmonic: what is added to the foreground has no Laplacian
+    assert np.abs(pull[deep]).max() < 1e-4  # harmonic: what is added to the foreground has no Laplacian
 
 
 def test_the_background_is_as_it_was_and_soft_edges_are_laid_over_it() -> None:
     composite, mask = composite_and_mask()
     soft = 0.8 * mask
-    harmonized = Poisson()(composite, soft).harmonized
-    outside = (soft == 0).expand_as(composite)
-    assert torch.equal(harmonized[outside], composite[outside])
-    cloned = Poisson()(composite, mask).harmonized
-    torch.testing.assert_close(harmonized, composite + soft * (cloned - composite), atol=0.02, rtol=0)
+    harmonized = Poisson().harmonize(composite, soft).harmonized
+    outside = np.broadcast_to(soft == 0, composite.shape)
+    assert np.array_equal(harmonized[outside], composite[outside])
+    cloned = Poisson().harmonize(composite, mask).harmonized
+    np.testing.assert_allclose(harmonized, composite + soft * (cloned - composite), atol=0.02)
 
 
 def test_it_leaves_the_transform_to_the_pipeline() -> None:
     composite, mask = composite_and_mask()
-    assert Poisson()(composite, mask).transform is None
+    assert Poisson().harmonize(composite, mask).transform is None
 
 
 def test_a_mask_below_a_half_everywhere_changes_nothing() -> None:
     composite, mask = composite_and_mask()
-    assert torch.equal(Poisson()(composite, 0.4 * mask).harmonized, composite)
+    assert np.array_equal(Poisson().harmonize(composite, 0.4 * mask).harmonized, composite)

@@ -9,13 +9,16 @@ from typing import Any, Literal
 import pytest
 
 from chromacord.errors import InputError
+from chromacord.lab.torch_method import TorchMethod
 from chromacord.methods import METHODS, load_method, methods_with_weights
 from chromacord.methods.identity import Identity
 from chromacord.methods.spec import base_name, check_options, parse_spec
 
 
 def test_a_loaded_method_is_in_evaluation_mode() -> None:
-    assert not load_method("mkl").training
+    method = load_method("issam", weights=None, working_side=32)
+    assert isinstance(method, TorchMethod)
+    assert not method.training
 
 
 def test_options_reach_the_constructor() -> None:

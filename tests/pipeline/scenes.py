@@ -4,13 +4,11 @@ from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from chromacord.color.transforms import AffineField
 from chromacord.methods.base import Method, Prediction, State
 from chromacord.pipeline.masks import Mask, MaskedFrame
-from chromacord.types import Alpha, Colorimetry, Frame, PixelFormat, Size, VideoInfo
+from chromacord.types import Alpha, Colorimetry, FloatArray, Frame, PixelFormat, Size, VideoInfo
 
 SIZE = Size(48, 64)
 
@@ -72,11 +70,11 @@ class Brighten(Method):
 
     working_size = Size(16, 16)
 
-    def forward(self, composite: Tensor, mask: Tensor, state: State = None) -> Prediction:
+    def harmonize(self, composite: FloatArray, mask: FloatArray, state: State = None) -> Prediction:
         count = 0 if state is None else state
         offset = 0.01 * count
-        transform = AffineField.from_matrix(torch.eye(3)[None], torch.full((1, 3), offset))
-        return Prediction((composite + offset).clamp(0, 1), transform, count + 1)
+        transform = AffineField.from_matrix(np.eye(3, dtype=np.float32)[None], np.full((1, 3), offset, np.float32))
+        return Prediction((composite + offset).clip(0, 1), transform, count + 1)
 
 
 class Shade(Method):
@@ -84,6 +82,6 @@ class Shade(Method):
 
     fitted = "field"
 
-    def forward(self, composite: Tensor, mask: Tensor, state: State = None) -> Prediction:
-        gain = torch.linspace(1, 0.5, composite.shape[-1])
+    def harmonize(self, composite: FloatArray, mask: FloatArray, state: State = None) -> Prediction:
+        gain = np.linspace(1, 0.5, composite.shape[-1], dtype=np.float32)
         return Prediction(composite * gain)

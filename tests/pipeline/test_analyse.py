@@ -3,9 +3,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-import torch
 from tests.pipeline.scenes import Brighten, Shade, as_mask, describe, soft_disc
-from torch import Tensor
 
 from chromacord.color.transforms import AffineField, Lut3d
 from chromacord.errors import NonFiniteError
@@ -13,7 +11,7 @@ from chromacord.methods.base import Method, Prediction, State, Window
 from chromacord.pipeline.analyse import analyse
 from chromacord.pipeline.look import working_size
 from chromacord.pipeline.masks import MaskedFrame
-from chromacord.types import Frame, PixelFormat, Size
+from chromacord.types import FloatArray, Frame, PixelFormat, Size
 
 INFO = describe(PixelFormat("rgb"))
 
@@ -39,11 +37,11 @@ class Blocks(Method):
     window = Window(past=1, hop=2, future=1)
     working_size = Size(8, 8)
 
-    def forward(self, composite: Tensor, mask: Tensor, state: State = None) -> Prediction:
+    def harmonize(self, composite: FloatArray, mask: FloatArray, state: State = None) -> Prediction:
         assert composite.shape[1:] == (4, 3, 8, 8)
-        red = composite[:, 1:3, 0].mean(dim=(-2, -1)).flatten()
-        offset = torch.stack([torch.zeros_like(red), red, torch.zeros_like(red)], dim=-1)
-        matrix = torch.eye(3).expand(len(red), 3, 3)
+        red = composite[:, 1:3, 0].mean(axis=(-2, -1)).flatten()
+        offset = np.stack([np.zeros_like(red), red, np.zeros_like(red)], axis=-1)
+        matrix = np.tile(np.eye(3, dtype=np.float32), (len(red), 1, 1))
         return Prediction(composite[:, 1:3], AffineField.from_matrix(matrix, offset))
 
 
@@ -121,9 +119,9 @@ def test_methods_of_any_size_get_the_pictures_shape() -> None:
 @pytest.mark.parametrize("fitted", [True, False])
 def test_a_grade_that_is_no_number_is_refused_with_its_frame(offset: float, fitted: bool) -> None:
     class Broken(Brighten):
-        def forward(self, composite: Tensor, mask: Tensor, state: State = None) -> Prediction:
-            matrix = torch.eye(3).expand(composite.shape[1], 3, 3)
-            transform = AffineField.from_matrix(matrix, torch.full((composite.shape[1], 3), offset))
+        def harmonize(self, composite: FloatArray, mask: FloatArray, state: State = None) -> Prediction:
+            matrix = np.tile(np.eye(3, dtype=np.float32), (composite.shape[1], 1, 1))
+            transform = AffineField.from_matrix(matrix, np.full((composite.shape[1], 3), offset, np.float32))
             return Prediction(composite + offset, None if fitted else transform)
 
     with pytest.raises(NonFiniteError, match=r"^frame 0: the grade is not finite, .*; the method's weights may be"):

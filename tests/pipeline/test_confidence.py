@@ -6,10 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from tests.pipeline.footage import make_composite, make_mask
 from tests.pipeline.scenes import as_mask, describe, soft_disc
-from torch import Tensor
 
 from chromacord import harmonize_video
 from chromacord.color.transforms import AffineField
@@ -19,7 +17,7 @@ from chromacord.pipeline.analyse import analyse
 from chromacord.pipeline.grade import Grade, Key, Shot
 from chromacord.pipeline.grade_file import grade_text, read_grade
 from chromacord.pipeline.masks import MaskedFrame
-from chromacord.types import Frame, PixelFormat, Size
+from chromacord.types import FloatArray, Frame, PixelFormat, Size
 
 INFO = describe(PixelFormat("rgb"))
 
@@ -33,11 +31,11 @@ class Unsure(Method):
         super().__init__()
         self.confidence = confidence
 
-    def forward(self, composite: Tensor, mask: Tensor, state: State = None) -> Prediction:
-        red = composite[:, :, 0].mean(dim=(-2, -1)).flatten()
-        unit = torch.eye(3).expand(len(red), 3, 3)
-        sure = red if self.confidence is None else torch.full_like(red, self.confidence)
-        return Prediction(composite, AffineField.from_matrix(unit, red[:, None].expand(-1, 3)), None, sure)
+    def harmonize(self, composite: FloatArray, mask: FloatArray, state: State = None) -> Prediction:
+        red = composite[:, :, 0].mean(axis=(-2, -1)).flatten()
+        unit = np.tile(np.eye(3, dtype=np.float32), (len(red), 1, 1))
+        sure = red if self.confidence is None else np.full_like(red, self.confidence)
+        return Prediction(composite, AffineField.from_matrix(unit, red[:, None].repeat(3, axis=1)), None, sure)
 
 
 def clip(reds: list[int]) -> list[MaskedFrame]:
@@ -62,14 +60,14 @@ def test_frames_that_are_trusted_more_decide_more_of_a_shots_grade() -> None:
 
 
 def test_a_shots_confidence_is_the_mean_of_its_keys_that_have_one() -> None:
-    unit = AffineField.from_matrix(torch.eye(3)[None], torch.zeros(1, 3))
+    unit = AffineField.from_matrix(np.eye(3, dtype=np.float32)[None], np.zeros((1, 3), np.float32))
     keys = (Key(0, 0.1, unit, 0.5), Key(6, 0.1, unit, 0.9), Key(12, 0.1, unit))
     assert Shot(0, 20, keys).confidence == pytest.approx(0.7)
     assert Shot(0, 20, keys[2:]).confidence is None
 
 
 def test_confidence_stands_in_grade_files_where_there_is_one(tmp_path: Path) -> None:
-    unit = AffineField.from_matrix(torch.eye(3)[None], torch.zeros(1, 3))
+    unit = AffineField.from_matrix(np.eye(3, dtype=np.float32)[None], np.zeros((1, 3), np.float32))
     grade = Grade((Shot(0, 9, (Key(0, 0.1, unit, 0.625), Key(6, 0.2, unit))),), "made", "smooth", Fraction(25), 9)
     (tmp_path / "grade.json").write_text(grade_text(grade))
     back = read_grade(tmp_path / "grade.json")

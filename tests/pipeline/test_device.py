@@ -11,9 +11,10 @@ from tests.pipeline.test_device_render import CPU
 from tests.pipeline.test_render import FORMATS, describe
 
 import chromacord as cc
+from chromacord.lab.torch_method import full_precision
 from chromacord.pipeline import job, look
-from chromacord.pipeline.device import find_device, full_precision, open_renderer
-from chromacord.pipeline.device_proxy import device_proxy, device_weights
+from chromacord.pipeline.device import find_device, open_renderer
+from chromacord.pipeline.device_proxy import device_proxies
 from chromacord.pipeline.device_render import DeviceRenderer
 from chromacord.pipeline.render import Renderer
 
@@ -26,7 +27,7 @@ def through_torch(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         look,
         "_proxies",
-        lambda frame, mask, info, size, device: (device_proxy(frame, info, size, CPU), device_weights(mask, size, CPU)),
+        lambda frame, mask, info, size, device: device_proxies(frame, mask, info, size, "cpu"),
     )
 
 
@@ -63,7 +64,7 @@ def test_a_device_that_is_not_there_is_refused_before_anything_is_read(tmp_path:
 def test_the_device_chooses_the_renderer() -> None:
     info = describe(FORMATS["420 8 bit"])
     assert isinstance(open_renderer(info, device=find_device("cpu")), Renderer)
-    assert isinstance(open_renderer(info, device=torch.device("meta")), DeviceRenderer)
+    assert isinstance(open_renderer(info, device="cuda"), DeviceRenderer)
 
 
 def test_convolutions_keep_their_precision_while_a_method_runs() -> None:

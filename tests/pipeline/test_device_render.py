@@ -160,7 +160,7 @@ def test_a_grade_that_changes_nothing_keeps_every_bit(layout: str) -> None:
         assert renderer.render(untouched, TRANSFORMS["lut"]) is untouched.frame
     if info.pixel_format.model == "yuv" or info.pixel_format.is_float:
         return  # random codes lie outside of RGB, or of its lattice, and are clipped to it
-    for transform in (Lut3d(lattice(9)[None]), AffineField(torch.eye(3, 4)[None, :, :, None, None])):
+    for transform in (Lut3d(lattice(9)[None]), AffineField(np.eye(3, 4, dtype=np.float32)[None, :, :, None, None])):
         for before, after in zip(shown.frame.planes, renderer.render(shown, transform).planes, strict=True):
             np.testing.assert_array_equal(before, after)
 

@@ -2,8 +2,8 @@ import math
 from collections.abc import Iterator
 from fractions import Fraction
 
+import numpy as np
 import pytest
-import torch
 
 from chromacord.color.transforms import AffineField, Lut3d, lattice
 from chromacord.pipeline.grade import LEAST_STEP, SMOOTHING_SECONDS, Grade, Key, Shot, steady
@@ -12,12 +12,12 @@ RATE = Fraction(24)
 
 
 def offset(value: float) -> AffineField:
-    return AffineField.from_matrix(torch.eye(3)[None], torch.full((1, 3), value))
+    return AffineField.from_matrix(np.eye(3, dtype=np.float32)[None], np.full((1, 3), value, np.float32))
 
 
 def value_of(transform: AffineField | None) -> float:
     assert transform is not None
-    return float(transform(torch.zeros(1, 3, 1, 1))[0, 0, 0, 0])
+    return float(transform(np.zeros((1, 3, 1, 1), np.float32))[0, 0, 0, 0])
 
 
 def keys_of(values: dict[int, float], weight: float = 0.5) -> tuple[Key, ...]:
@@ -115,11 +115,11 @@ def test_luts_are_the_shots_means_with_their_strength() -> None:
     shots = (Shot(0, 5, keys_of({0: 0.1, 4: 0.3}), strength=0.5), Shot(5, 9, ()))
     ((shot, lut),) = Grade(shots, "mkl", "smooth", RATE, 9).luts(5)
     assert shot.start == 0
-    torch.testing.assert_close(lut.parameters, lattice(5)[None] + 0.1)
+    np.testing.assert_allclose(lut.parameters, lattice(5)[None] + 0.1, rtol=1e-6, atol=1e-6)
 
 
 def test_local_grades_have_no_lut() -> None:
-    field = AffineField(torch.zeros(1, 3, 4, 2, 2))
+    field = AffineField(np.zeros((1, 3, 4, 2, 2), np.float32))
     with pytest.raises(ValueError, match="place"):
         list(Grade((Shot(0, 5, (Key(0, 1, field),)),), "poisson", "shot", RATE, 5).luts(33))
 
@@ -128,4 +128,4 @@ def test_luts_of_one_size_interpolate_too() -> None:
     keys = tuple(Key(i, 1.0, Lut3d(lattice(3)[None] * gain)) for i, gain in ((0, 1.0), (10, 2.0)))
     middle = Shot(0, 11, keys).at(5)
     assert isinstance(middle, Lut3d)
-    torch.testing.assert_close(middle.parameters, lattice(3)[None] * 1.5)
+    np.testing.assert_allclose(middle.parameters, lattice(3)[None] * 1.5, rtol=1e-6)

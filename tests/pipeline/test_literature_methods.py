@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import chromacord as cc
-from chromacord import weights
 from chromacord.evaluation.literature import paper_tables
+from chromacord.lab import weights
 from chromacord.methods import METHODS, load_method
 
 CLIP = Path(__file__).parents[3] / "shared/data/video/davis_blackswan"

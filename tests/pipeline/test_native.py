@@ -10,7 +10,6 @@ from types import ModuleType
 
 import numpy as np
 import pytest
-import torch
 from tests.pipeline.scenes import as_mask, describe, masked, noise_frame, soft_disc
 from tests.pipeline.test_render import FORMATS, TRANSFORMS
 
@@ -37,7 +36,9 @@ COMMON = {
     "rgba 8 bit": FORMATS["rgba 8 bit"],
     "yuva 8 bit": PixelFormat("yuv", 8, subsampling=(1, 1), alpha=Alpha.STRAIGHT),
 }
-STRONG = Lut3d((lattice(9) + 0.2 * torch.randn(3, 9, 9, 9, generator=torch.Generator().manual_seed(1)))[None])
+STRONG = Lut3d(
+    (lattice(9) + np.float32(0.2) * np.random.default_rng(1).standard_normal((3, 9, 9, 9), np.float32))[None]
+)
 
 
 def both(info: VideoInfo, shown: MaskedFrame, transform, monkeypatch: pytest.MonkeyPatch) -> tuple[Frame, Frame]:
@@ -84,7 +85,7 @@ def test_codes_at_both_ends_stay_in_their_format(
     ends = np.array([0, 1, pixel_format.max_code - 1, pixel_format.max_code], pixel_format.dtype)
     planes = tuple(generator.choice(ends, plane.shape) for plane in noise_frame(info).planes)
     shown = MaskedFrame(Frame(planes, 0), as_mask(soft_disc()))
-    gain = AffineField.from_matrix(3 * torch.eye(3)[None], torch.full((1, 3), -0.8))
+    gain = AffineField.from_matrix(3 * np.eye(3, dtype=np.float32)[None], np.full((1, 3), -0.8, np.float32))
     for transform in (gain, STRONG):
         agree(*both(info, shown, transform, monkeypatch), share=0.05 if pixel_format.depth == 16 else 2e-3)
 
@@ -170,12 +171,12 @@ def test_colours_on_the_nodes_take_the_nodes_values() -> None:
     # 0, 51, ..., 255 are the nodes of a LUT of 6, which is stretched to 33 nodes: only both ends are nodes of both.
     ends = np.array(np.meshgrid([0, 255], [0, 255], [0, 255], indexing="ij"), np.uint8).reshape(3, 8)
     planes = tuple(np.resize(channel, (16, 16)).astype(np.uint8) for channel in ends)
-    values = torch.rand(1, 3, 6, 6, 6, generator=torch.Generator().manual_seed(5))
+    values = np.random.default_rng(5).random((1, 3, 6, 6, 6), np.float32)
     weights = np.ones((16, 16), np.float32)
     weights[-1, -1] = 0  # a mask that is full leaves no background
     rendered = Renderer(info).render(MaskedFrame(Frame(planes, 0), as_mask(weights)), Lut3d(values))
     red, green, blue = (ends // 255 * 5).astype(int)
-    expected = values[0][:, blue, green, red].numpy() * 255
+    expected = values[0][:, blue, green, red] * 255
     for plane, wanted in zip(rendered.planes, expected, strict=True):
         assert np.abs(plane.ravel()[:8] - wanted).max() <= 0.51
 

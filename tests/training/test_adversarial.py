@@ -7,9 +7,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from chromacord import weights
 from chromacord.data.augment import ClipBatch
 from chromacord.errors import InputError
+from chromacord.lab import weights
 from chromacord.methods import load_method
 from chromacord.training.adversarial import VerifiedObjective
 from chromacord.training.losses import gradient_penalty, hinge

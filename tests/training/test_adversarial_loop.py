@@ -10,9 +10,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from chromacord import weights
 from chromacord.data.synthesis import derive_seed
 from chromacord.errors import DivergedError, UnreadableFileError
+from chromacord.lab import weights
 from chromacord.training import loop
 from chromacord.training.checkpoint import CHECKPOINT, Checkpoint, load_checkpoint, save_checkpoint
 from chromacord.training.objectives import OBJECTIVES, AdversarialObjective, Batch, build_objective

@@ -8,10 +8,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from chromacord import weights
 from chromacord.data.flow_pairs import FlowPairs
 from chromacord.errors import InputError
-from chromacord.flow.spynet import SPyNet
+from chromacord.lab import weights
+from chromacord.lab.flow.spynet import SPyNet
 from chromacord.training import flow, loop
 from chromacord.training.checkpoint import Checkpoint
 from chromacord.training.flow import FlowNetwork, FlowObjective, FlowOptions

@@ -8,11 +8,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from chromacord import weights
 from chromacord.data.augment import ClipBatch
 from chromacord.errors import InputError
-from chromacord.flow.spynet import SPyNet
-from chromacord.layers.pictures import denormalize, normalize
+from chromacord.lab import weights
+from chromacord.lab.flow.spynet import SPyNet
+from chromacord.lab.layers.pictures import denormalize, normalize
 from chromacord.methods import load_method
 from chromacord.training import grading
 from chromacord.training.harmonizing import ClipsObjective, FramesObjective

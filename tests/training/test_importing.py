@@ -19,13 +19,13 @@ from chromacord.errors import (
     OutputExistsError,
     UnreadableFileError,
 )
-from chromacord.flow.spynet import SPyNet
+from chromacord.lab.flow.spynet import SPyNet
+from chromacord.lab.methods.issam import ISSAM
+from chromacord.lab.weights import state_dict
 from chromacord.methods import load_method
-from chromacord.methods.issam import ISSAM
 from chromacord.training.importing import import_published, importable
-from chromacord.weights import state_dict
 from chromacord.weights.cards import parse_card
-from tests.methods import published_issam
+from tests.lab.methods import published_issam
 
 
 @pytest.fixture(scope="module")

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from chromacord.data.augment import ClipBatch
 from chromacord.errors import InputError
+from chromacord.lab.methods.iih_network import IntrinsicPictures
 from chromacord.methods import load_method
-from chromacord.methods.iih_network import IntrinsicPictures
 from chromacord.training import grading
 from chromacord.training.intrinsic import IntrinsicObjective, contrast_structure, intrinsic_terms, roughness, slopes
 from chromacord.training.objectives import build_objective, check_objectives

@@ -11,10 +11,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from chromacord import weights
 from chromacord.data.augment import CompositeBatch
 from chromacord.errors import DivergedError, InputError, OutputError
-from chromacord.methods.shotgrade_network import GradeNetwork
+from chromacord.lab import weights
+from chromacord.lab.methods.grade_network import GradeNetwork
 from chromacord.training import loop
 from chromacord.training.checkpoint import CHECKPOINT, Checkpoint, load_checkpoint
 from chromacord.training.grading import GradeObjective

@@ -15,8 +15,8 @@ from safetensors.torch import load_file
 from chromacord.errors import InputError, MissingFileError
 from chromacord.evaluation.literature import paper_tables
 from chromacord.evaluation.tables import markdown
+from chromacord.lab.methods.chen2024 import Chen2024
 from chromacord.methods import load_method
-from chromacord.methods.chen2024 import Chen2024
 from chromacord.pipeline.prefetch import single_threaded
 from chromacord.training import paper_tables as made
 from chromacord.training.paper_tables import ROWS, TableRun, method_of, train_table
@@ -186,8 +186,8 @@ def test_the_weights_of_a_row_are_loaded_with_the_rows_options(tmp_path: Path, v
     stage = Stage("harmonize_clips", 1, 1, 1e-3)
     recipe = Recipe("row", "chen2024", (stage,), network=network, data={"side": 64, "augmentation": {}})
     text = method_of(recipe, tmp_path / "row.safetensors")
-    from chromacord import weights
-    from chromacord.methods.chen2024_network import build_network
+    from chromacord.lab import weights
+    from chromacord.lab.methods.chen2024_network import build_network
 
     weights.save(build_network(**network).state_dict(), tmp_path / "row.safetensors")
     loaded = load_method(text)

@@ -9,8 +9,8 @@ import pytest
 
 from chromacord.data.augment import Augmentation
 from chromacord.errors import InputError, MissingFileError
+from chromacord.lab.methods.chen2024 import Chen2024
 from chromacord.methods import METHODS
-from chromacord.methods.chen2024 import Chen2024
 from chromacord.training.grading import GradeData, GradeOptions
 from chromacord.training.objectives import check_objectives
 from chromacord.training.recipe import Recipe, Stage, as_values, parse, read_recipe

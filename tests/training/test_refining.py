@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 import torch
 
-from chromacord import weights
 from chromacord.data.augment import ClipBatch
 from chromacord.errors import InputError
+from chromacord.lab import weights
+from chromacord.lab.methods.co2net import CO2Net
+from chromacord.lab.methods.issam import issam_network
 from chromacord.methods import load_method
 from chromacord.methods.base import Window
-from chromacord.methods.co2net import CO2Net
-from chromacord.methods.issam import issam_network
 from chromacord.pipeline.windows import windows
 from chromacord.training import grading
 from chromacord.training.objectives import build_objective, check_objectives

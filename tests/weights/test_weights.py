@@ -13,10 +13,12 @@ from torch import Tensor, nn
 
 from chromacord import weights
 from chromacord.errors import InputError, MissingFileError, OutputError, UnreadableFileError
-from chromacord.flow.spynet import SHIPPED, SPyNet
+from chromacord.lab.flow.spynet import SHIPPED, SPyNet
+from chromacord.lab.networks import network_of
+from chromacord.lab.weights import fit_part, load_into, packed, save, state_dict
 from chromacord.methods import DEFAULT_METHOD, METHODS, list_cards, load_method
 from chromacord.training.recipe import read_recipe
-from chromacord.weights import Card, card, fit_part, list_weights, load_into, packed, save, state_dict
+from chromacord.weights import Card, card, list_weights
 from chromacord.weights.cards import parse_card
 
 ROOT = Path(__file__).parent.parent.parent
@@ -329,7 +331,7 @@ def test_a_card_tells_where_its_weights_come_from(real_card: Card) -> None:
     assert all(re.fullmatch("[0-9a-f]{7,40}", each.commit) for each in real_card.figures)
     is_flow = real_card.method == SHIPPED
     built = SPyNet(weights=real_card.name) if is_flow else load_method(real_card.method, weights=real_card.name)
-    network = built if isinstance(built, SPyNet) else getattr(built, "network", built.in_torch())
+    network = built if isinstance(built, SPyNet) else getattr(built, "network", network_of(built))
     assert isinstance(network, torch.nn.Module)
     held = state_dict(real_card.name)  # chen2024's hold none of SPyNet's, which has weights of its own
     assert real_card.num_parameters == sum(value.numel() for key, value in network.named_parameters() if key in held)

@@ -19,9 +19,9 @@ def demo(
     """Build a sample clip from free photographs, harmonize it, and print where before and after lie."""
     display = choose_display()
     with job(display):
-        from chromacord.data.sample_files import write_sample
         from chromacord.io.staging import check_folder
         from chromacord.pipeline.video import harmonize_video
+        from chromacord.sample.files import write_sample
 
         check_folder(output.absolute().parent, wanted=output)
         output.mkdir(exist_ok=True)

@@ -10,7 +10,7 @@ from types import FrameType
 from typing import NoReturn, TextIO
 
 from chromacord.cli.display import Display
-from chromacord.errors import ChromacordError, ChromacordWarning, InputError
+from chromacord.errors import ChromacordError, ChromacordWarning, InputError, MissingTorchError
 
 OK = 0
 BUG = 1
@@ -45,7 +45,7 @@ def job(display: Display, *, stopped: str | None = None) -> Iterator[None]:
     with display, _warnings_to(display):
         try:
             yield
-        except (ChromacordError, OSError) as error:
+        except (ChromacordError, ModuleNotFoundError, OSError) as error:
             told = as_told(error)
             if told is None:
                 display.bug(error)
@@ -70,6 +70,8 @@ def as_told(error: Exception) -> ChromacordError | None:
     """
     if isinstance(error, ChromacordError):
         return error
+    if isinstance(error, ModuleNotFoundError) and error.name == "torch":
+        return MissingTorchError("this command")
     if isinstance(error, OSError) and error.errno in _REFUSED and error.filename is not None:
         return InputError(f"{os.fspath(error.filename)}: {error.strerror}; check the path and its permissions")
     return None

@@ -3,6 +3,7 @@
 from typing import Annotated
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 from typer import Option
 
@@ -31,12 +32,14 @@ def _print_methods() -> None:
         table.add_column(heading, no_wrap=heading != "what it does")
     for method in list_methods():
         note = " (the default)" if method.name == DEFAULT_METHOD else ""
-        if not method.has_weights:
+        if method.install:
+            note = f"; needs torch: {method.install}"
+        elif not method.has_weights:
             note = f"; without weights: train some, and give {method.name}:weights=PATH"
         table.add_row(
             method.name,
             "learned" if method.is_learned else "classical",
-            method.description + note + ("" if method.is_global else "; its grade depends on the place"),
+            escape(method.description + note + ("" if method.is_global else "; its grade depends on the place")),
         )
     Console().print(table)
     Console().print("\nAny grade can be written as a LUT with --lut-out.")

@@ -81,11 +81,9 @@ def _send(connection: Connection, message: Progress | Answer) -> None:
 
 def _limit(cores: int | None) -> None:
     import cv2
-    import torch
 
     from chromacord.io.threads import share_cores
 
-    torch.set_num_threads(1)
     cv2.setNumThreads(1)
     share_cores(cores)
 

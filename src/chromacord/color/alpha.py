@@ -20,7 +20,8 @@ def over(foreground: Values, background: Values, alpha: Values) -> Values:
     Returns:
         The composite, same shape as `background`.
     """
-    return background + alpha * (foreground - background)
+    composite: Values = background + alpha * (foreground - background)
+    return composite
 
 
 def lay_over(foreground: FloatArray, background: FloatArray, alpha: FloatArray) -> None:
@@ -42,7 +43,8 @@ def premultiply(straight: Values, alpha: Values) -> Values:
         straight: colours. Any shape.
         alpha: coverage in [0, 1]. Any shape that broadcasts.
     """
-    return straight * alpha
+    premultiplied: Values = straight * alpha
+    return premultiplied
 
 
 def unpremultiply(premultiplied: Values, alpha: Values) -> Values:
@@ -54,4 +56,5 @@ def unpremultiply(premultiplied: Values, alpha: Values) -> Values:
         premultiplied: colours times coverage. Any shape.
         alpha: coverage in [0, 1]. Any shape that broadcasts.
     """
-    return premultiplied / (alpha + (alpha <= 0))
+    straight: Values = premultiplied / (alpha + (alpha <= 0))
+    return straight

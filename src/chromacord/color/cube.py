@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from io import StringIO
 from typing import NamedTuple
 
-import torch
-from torch import Tensor
+import numpy as np
 
 from chromacord.color.transforms import LARGEST, Lut3d
 from chromacord.errors import InputError
 from chromacord.parsing import shown
+from chromacord.types import FloatArray
 
 SIZES = range(2, 130)
 """Nodes a side that are read and written. The specification goes to 256, grading tools stop at 129 and before."""
@@ -40,10 +40,10 @@ class Cube:
     domain_min: _Row = (0.0, 0.0, 0.0)
     domain_max: _Row = (1.0, 1.0, 1.0)
 
-    def __call__(self, image: Tensor) -> Tensor:
+    def __call__(self, image: FloatArray) -> FloatArray:
         """Map every pixel; input outside the domain is clamped to it. Shape (N, 3, H, W)."""
-        low, high = (image.new_tensor(corner)[:, None, None] for corner in (self.domain_min, self.domain_max))
-        lut = self.lut.with_parameters(self.lut.parameters.to(image).expand(len(image), -1, -1, -1, -1))
+        low, high = (np.array(corner, np.float32)[:, None, None] for corner in (self.domain_min, self.domain_max))
+        lut = self.lut.with_parameters(np.repeat(self.lut.parameters, len(image), axis=0))
         return lut((image - low) / (high - low))
 
 
@@ -65,11 +65,11 @@ def cube_text(lut: Lut3d, *, title: str, size: int = 33) -> str:
     Raises:
         ValueError: the LUT holds several maps, or values that are not finite.
     """
-    values = lut.to_lut(size).parameters.detach().cpu()
-    if len(values) != 1 or not values.isfinite().all():
+    values = lut.to_lut(size).parameters
+    if len(values) != 1 or not np.isfinite(values).all():
         raise ValueError("a .cube file holds one map of finite values")
     shown = " ".join(title.replace('"', "'").split())
-    rows = values[0].flatten(1).T.tolist()
+    rows = values[0].reshape(3, -1).T.tolist()
     head = f'TITLE "{shown}"\nLUT_3D_SIZE {size}\nDOMAIN_MIN 0.0 0.0 0.0\nDOMAIN_MAX 1.0 1.0 1.0\n'
     return head + "".join(f"{red:.8f} {green:.8f} {blue:.8f}\n" for red, green, blue in rows)
 
@@ -98,8 +98,8 @@ def parse_cube(content: str | bytes, *, name: str) -> Cube:
             f"{name} has {len(table) // 3} rows of colours up to line {last}, but LUT_3D_SIZE {size} needs {size**3}; "
             "the file is cut off or its size line is wrong"
         )
-    values = torch.frombuffer(table, dtype=torch.float32).view(size**3, 3).T.reshape(1, 3, size, size, size)
-    return Cube(Lut3d(values.clone()), title, low, high)
+    values = np.frombuffer(table, np.float32).reshape(size**3, 3).T
+    return Cube(Lut3d(values.reshape(1, 3, size, size, size)), title, low, high)
 
 
 def _decode(content: bytes) -> str:

@@ -7,7 +7,7 @@ go through the curve mirrored at the origin, f(-x) = -f(x), so that colours outs
 import math
 from collections.abc import Callable
 
-from chromacord.color.namespace import Values, namespace
+from chromacord.color.namespace import Values, namespace, where
 
 # BT.709 prints 1.099 and 0.018, which leave a step at the knee; these solve the same equations exactly (ITU-T H.273,
 # transfer code 1).
@@ -32,8 +32,8 @@ _DARKEST = 1e-16
 def _mirrored(curve: Callable[[Values], Values], values: Values) -> Values:
     """Apply a curve for values from 0 up to negative ones too; where() keeps the slope at 0, which sign() loses."""
     negative = values < 0
-    mapped = curve(namespace(values).where(negative, -values, values))
-    return namespace(values).where(negative, -mapped, mapped)
+    mapped = curve(where(negative, -values, values))
+    return where(negative, -mapped, mapped)
 
 
 def srgb_to_linear(values: Values) -> Values:
@@ -48,7 +48,7 @@ def srgb_to_linear(values: Values) -> Values:
 
     def curve(x: Values) -> Values:
         power: Values = ((x.clip(0.04045) + 0.055) / 1.055) ** 2.4
-        return namespace(values).where(x <= 0.04045, x / 12.92, power)
+        return where(x <= 0.04045, x / 12.92, power)
 
     return _mirrored(curve, values)
 
@@ -65,7 +65,7 @@ def linear_to_srgb(values: Values) -> Values:
 
     def curve(x: Values) -> Values:
         power: Values = 1.055 * x.clip(0.0031308) ** (1 / 2.4) - 0.055
-        return namespace(values).where(x <= 0.0031308, 12.92 * x, power)
+        return where(x <= 0.0031308, 12.92 * x, power)
 
     return _mirrored(curve, values)
 
@@ -85,7 +85,7 @@ def bt709_to_linear(values: Values) -> Values:
     def curve(x: Values) -> Values:
         knee = 4.5 * _BT709_KNEE
         power: Values = ((x.clip(knee) + _BT709_SCALE - 1) / _BT709_SCALE) ** (1 / 0.45)
-        return namespace(values).where(x < knee, x / 4.5, power)
+        return where(x < knee, x / 4.5, power)
 
     return _mirrored(curve, values)
 
@@ -102,7 +102,7 @@ def linear_to_bt709(values: Values) -> Values:
 
     def curve(x: Values) -> Values:
         power: Values = _BT709_SCALE * x.clip(_BT709_KNEE) ** 0.45 - (_BT709_SCALE - 1)
-        return namespace(values).where(x < _BT709_KNEE, 4.5 * x, power)
+        return where(x < _BT709_KNEE, 4.5 * x, power)
 
     return _mirrored(curve, values)
 
@@ -154,8 +154,8 @@ def hlg_to_linear(values: Values) -> Values:
     """
 
     def curve(x: Values) -> Values:
-        bright = (namespace(x).exp((x - _HLG_C) / _HLG_A) + _HLG_B) / 12
-        return namespace(values).where(x <= 0.5, x**2 / 3, bright)
+        bright: Values = (namespace(x).exp((x - _HLG_C) / _HLG_A) + _HLG_B) / 12
+        return where(x <= 0.5, x**2 / 3, bright)
 
     return _mirrored(curve, values)
 
@@ -171,8 +171,8 @@ def linear_to_hlg(values: Values) -> Values:
     """
 
     def curve(x: Values) -> Values:
-        dark = namespace(x).sqrt(3 * x.clip(_DARKEST))
-        bright = _HLG_A * namespace(x).log(12 * x.clip(1 / 12) - _HLG_B) + _HLG_C
-        return namespace(values).where(x <= 1 / 12, dark, bright)
+        dark: Values = namespace(x).sqrt(3 * x.clip(_DARKEST))
+        bright: Values = _HLG_A * namespace(x).log(12 * x.clip(1 / 12) - _HLG_B) + _HLG_C
+        return where(x <= 1 / 12, dark, bright)
 
     return _mirrored(curve, values)

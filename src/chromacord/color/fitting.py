@@ -6,12 +6,11 @@ affine map of the whole foreground. So colours and places that were never seen c
 
 from itertools import product
 
-import torch
-import torch.nn.functional as F
-from torch import Tensor
+import numpy as np
 
 from chromacord.color.statistics import color_statistics
-from chromacord.color.transforms import AffineField, Lut3d
+from chromacord.color.transforms import AffineField, Lut3d, stretch_weights
+from chromacord.types import FloatArray
 
 # Variance of colour below which a direction counts as noise: there the affine fit keeps the colour's own gain of 1.
 _NOISE = 1e-5
@@ -26,8 +25,10 @@ _GAIN_PULL = 0.05
 
 _CG_STEPS = 25
 
+_TINY = np.finfo(np.float32).tiny
 
-def fit_affine(composite: Tensor, harmonized: Tensor, mask: Tensor) -> AffineField:
+
+def fit_affine(composite: FloatArray, harmonized: FloatArray, mask: FloatArray) -> AffineField:
     """Fit one affine map of colour to each picture.
 
     Args:
@@ -37,14 +38,14 @@ def fit_affine(composite: Tensor, harmonized: Tensor, mask: Tensor) -> AffineFie
     Returns:
         A field of one node. Directions of colour in which the foreground does not vary are only shifted.
     """
-    mean, covariance = color_statistics(torch.cat([composite, harmonized], dim=1), mask)
-    noise = _NOISE * torch.eye(3, dtype=composite.dtype, device=composite.device)
+    mean, covariance = color_statistics(np.concatenate([composite, harmonized], axis=1), mask)
+    noise = _NOISE * np.eye(3, dtype=np.float32)
     own, cross = covariance[:, :3, :3] + noise, covariance[:, 3:, :3] + noise
-    matrix = torch.linalg.solve(own, cross.mT).mT
+    matrix = np.linalg.solve(own, cross.mT).mT
     return AffineField.from_matrix(matrix, mean[:, 3:] - (matrix @ mean[:, :3, None])[..., 0])
 
 
-def fit_gains(composite: Tensor, harmonized: Tensor, mask: Tensor) -> AffineField:
+def fit_gains(composite: FloatArray, harmonized: FloatArray, mask: FloatArray) -> AffineField:
     """Fit one gain for each of red, green and blue to each picture: exposure and white balance, and black stays black.
 
     Args:
@@ -54,14 +55,14 @@ def fit_gains(composite: Tensor, harmonized: Tensor, mask: Tensor) -> AffineFiel
     Returns:
         A field of one node. Dark foregrounds, which say little about a gain, are pulled towards 1.
     """
-    area = mask.sum(dim=(-2, -1)).clamp_min(torch.finfo(mask.dtype).tiny)
-    own = (mask * composite.square()).sum(dim=(-2, -1)) / area
-    cross = (mask * composite * harmonized).sum(dim=(-2, -1)) / area
+    area = mask.sum(axis=(-2, -1)).clip(_TINY)
+    own = (mask * composite**2).sum(axis=(-2, -1)) / area
+    cross = (mask * composite * harmonized).sum(axis=(-2, -1)) / area
     gains = (cross + _GAIN_PULL) / (own + _GAIN_PULL)
-    return AffineField.from_matrix(torch.diag_embed(gains), torch.zeros_like(gains))
+    return AffineField.from_matrix(gains[..., None] * np.eye(3, dtype=np.float32), np.zeros_like(gains))
 
 
-def fit_lut3d(composite: Tensor, harmonized: Tensor, mask: Tensor, *, size: int = 17) -> Lut3d:
+def fit_lut3d(composite: FloatArray, harmonized: FloatArray, mask: FloatArray, *, size: int = 17) -> Lut3d:
     """Fit a 3D LUT to each picture.
 
     Args:
@@ -79,32 +80,39 @@ def fit_lut3d(composite: Tensor, harmonized: Tensor, mask: Tensor, *, size: int 
     return Lut3d(values)
 
 
-def _lut_equations(composite: Tensor, residual: Tensor, mask: Tensor, size: int) -> tuple[Tensor, Tensor]:
+def _lut_equations(
+    composite: FloatArray, residual: FloatArray, mask: FloatArray, size: int
+) -> tuple[FloatArray, FloatArray]:
     """Return the normal equations of a LUT.
 
     Returns:
         What each node has to do with its 27 neighbours (itself in the middle), Shape (N, 27, D, D, D), and the right
         hand side, Shape (N, 3, D, D, D).
     """
-    frame, row, column = mask[:, 0].nonzero(as_tuple=True)
-    color = composite[frame, :, row, column].clamp(0, 1).flip(-1) * (size - 1)  # blue, green, red as the axes are
-    corner = color.long().clamp_max(size - 2)
-    share = color - corner
-    sides = torch.stack([1 - share, share], dim=-1)  # (pixels, axis, side)
-    corners = torch.einsum("pi,pj,pk->pijk", sides[:, 0], sides[:, 1], sides[:, 2]).flatten(1)
-    weight = mask[frame, 0, row, column] / mask.sum(dim=(1, 2, 3))[frame]
-    products = torch.stack([sides[..., 0].square(), sides.prod(dim=-1), sides[..., 1].square()], dim=-1)
-    pairs = torch.einsum("p,pi,pj,pk->pijk", weight, products[:, 0], products[:, 1], products[:, 2]).flatten(1)
-    pulls = torch.einsum("p,pi,pc->pic", weight, corners, residual[frame, :, row, column]).flatten(1)
+    frame, row, column = mask[:, 0].nonzero()
+    color = composite[frame, :, row, column].clip(0, 1)[:, ::-1] * np.float32(size - 1)  # blue, green, red as the axes
+    corner = np.minimum(color.astype(np.int64), size - 2)
+    share = (color - corner).astype(np.float32).T
+    sides = [(1 - one, one) for one in share]
+    weight = mask[frame, 0, row, column] / mask.sum(axis=(1, 2, 3))[frame]
+    squares = [(low**2, low * high, high**2) for low, high in sides]
+    wanted = weight * residual[frame, :, row, column].T
     cells = size - 1
     cell = ((frame * cells + corner[:, 0]) * cells + corner[:, 1]) * cells + corner[:, 2]
-    sums = torch.zeros(len(mask) * cells**3, 27 + 24, dtype=residual.dtype, device=residual.device)
-    sums.index_add_(0, cell, torch.cat([pairs, pulls], dim=1))
-    grid = sums.unflatten(0, (len(mask), cells, cells, cells)).movedim(-1, 1)
-    return _spread_pairs(grid[:, :27], size), _spread_corners(grid[:, 27:].unflatten(1, (8, 3)), size)
+
+    def summed(values: FloatArray) -> FloatArray:
+        return np.bincount(cell, values, len(mask) * cells**3).astype(np.float32).reshape(len(mask), *[cells] * 3)
+
+    pairs = [summed(weight * one * two * three) for one, two, three in product(*squares)]
+    corners = [one * two * three for one, two, three in product(*sides)]
+    pulls = [[summed(each * channel) for channel in wanted] for each in corners]
+    return (
+        _spread_pairs(np.stack(pairs, axis=1), size),
+        _spread_corners(np.stack([np.stack(each, axis=1) for each in pulls], axis=1), size),
+    )
 
 
-def _spread_pairs(pairs: Tensor, size: int) -> Tensor:
+def _spread_pairs(pairs: FloatArray, size: int) -> FloatArray:
     """Turn products of corner weights, summed in each cell, into each node's stencil, priors included.
 
     Args:
@@ -114,22 +122,23 @@ def _spread_pairs(pairs: Tensor, size: int) -> Tensor:
     Returns:
         Shape (N, 27, D, D, D).
     """
-    stencil = pairs.new_zeros(len(pairs), 3, 3, 3, size, size, size)
-    of_axes = pairs.unflatten(1, (3, 3, 3))
+    stencil = np.zeros((len(pairs), 3, 3, 3, size, size, size), np.float32)
+    of_axes = pairs.reshape(len(pairs), 3, 3, 3, *pairs.shape[2:])
     sides = list(product((0, 1), repeat=3))
     for (i, j, k), (u, v, w) in product(sides, sides):
         cells = of_axes[:, i + u, j + v, k + w]
         nodes = stencil[:, u - i + 1, v - j + 1, w - k + 1]
         nodes[:, i : size - 1 + i, j : size - 1 + j, k : size - 1 + k] += cells
     stencil[:, 1, 1, 1] += _LUT_PULL
+    flat = stencil.reshape(len(pairs), 27, size, size, size)
     for axis, side in product(range(3), (0, 1)):
-        towards = stencil.flatten(1, 3)[:, 13 + (1 - 2 * side) * 3 ** (2 - axis)]
-        stencil[:, 1, 1, 1].narrow(axis + 1, side, size - 1).add_(_LUT_SMOOTHNESS)
-        towards.narrow(axis + 1, side, size - 1).sub_(_LUT_SMOOTHNESS)
-    return stencil.flatten(1, 3)
+        inner = (slice(None), *[slice(None)] * axis, slice(side, side + size - 1))
+        flat[:, 13][inner] += _LUT_SMOOTHNESS
+        flat[:, 13 + (1 - 2 * side) * 3 ** (2 - axis)][inner] -= _LUT_SMOOTHNESS
+    return flat
 
 
-def _spread_corners(corners: Tensor, size: int) -> Tensor:
+def _spread_corners(corners: FloatArray, size: int) -> FloatArray:
     """Add up at each node what the cells around it hold for their corners.
 
     Args:
@@ -139,13 +148,13 @@ def _spread_corners(corners: Tensor, size: int) -> Tensor:
     Returns:
         Shape (N, 3, D, D, D).
     """
-    nodes = corners.new_zeros(len(corners), 3, size, size, size)
+    nodes = np.zeros((len(corners), 3, size, size, size), np.float32)
     for number, (i, j, k) in enumerate(product((0, 1), repeat=3)):
         nodes[..., i : size - 1 + i, j : size - 1 + j, k : size - 1 + k] += corners[:, number]
     return nodes
 
 
-def _conjugate_gradients(stencil: Tensor, right: Tensor) -> Tensor:
+def _conjugate_gradients(stencil: FloatArray, right: FloatArray) -> FloatArray:
     """Solve the normal equations of a LUT, Jacobi-preconditioned, from 0.
 
     Args:
@@ -157,33 +166,37 @@ def _conjugate_gradients(stencil: Tensor, right: Tensor) -> Tensor:
     """
     size = right.shape[-1]
     diagonal = stencil[:, 13:14]
+    padded = np.zeros((*right.shape[:2], *[size + 2] * 3), np.float32)
+    part = np.empty_like(right)
 
-    def product_with(values: Tensor) -> Tensor:
-        padded, total = F.pad(values, (1,) * 6), torch.zeros_like(values)
+    def product_with(values: FloatArray) -> FloatArray:
+        padded[..., 1:-1, 1:-1, 1:-1] = values
+        total = np.zeros_like(values)
         for number, (i, j, k) in enumerate(product(range(3), repeat=3)):
-            total.addcmul_(padded[..., i : i + size, j : j + size, k : k + size], stencil[:, number : number + 1])
+            near = padded[..., i : i + size, j : j + size, k : k + size]
+            total += np.multiply(near, stencil[:, number : number + 1], out=part)
         return total
 
-    def dot(left: Tensor, other: Tensor) -> Tensor:
-        return (left * other).sum(dim=(2, 3, 4), keepdim=True)
+    def dot(left: FloatArray, other: FloatArray) -> FloatArray:
+        products: FloatArray = (left * other).sum(axis=(2, 3, 4), keepdims=True)
+        return products
 
-    tiny = torch.finfo(right.dtype).tiny
-    solution, error = torch.zeros_like(right), right
+    solution, error = np.zeros_like(right), right
     direction = scaled = error / diagonal
     power = dot(error, scaled)
     for _ in range(_CG_STEPS):
         image = product_with(direction)
-        step = power / dot(direction, image).clamp_min(tiny)
+        step = power / dot(direction, image).clip(_TINY)
         solution = solution + step * direction
         error = error - step * image
         scaled = error / diagonal
         last, power = power, dot(error, scaled)
-        direction = scaled + power / last.clamp_min(tiny) * direction
+        direction = scaled + power / last.clip(_TINY) * direction
     return solution
 
 
 def fit_affine_field(
-    composite: Tensor, harmonized: Tensor, mask: Tensor, *, grid: tuple[int, int] = (16, 16)
+    composite: FloatArray, harmonized: FloatArray, mask: FloatArray, *, grid: tuple[int, int] = (16, 16)
 ) -> AffineField:
     """Fit an affine map of colour at each place to each picture.
 
@@ -197,28 +210,24 @@ def fit_affine_field(
     """
     base = fit_affine(composite, harmonized, mask)
     mean, _ = color_statistics(composite, mask)
-    ones = torch.ones_like(mask)
-    features = torch.cat([composite - mean[..., None, None], ones], dim=1)  # centred: gain and offset do not mix
-    weight = mask / mask.sum(dim=(1, 2, 3), keepdim=True).clamp_min(1e-6)
-    targets = torch.cat([features, harmonized - base(composite)], dim=1)
-    products = torch.einsum("nfhw,nghw->nfghw", features * weight, targets)
-    rows, columns = (_hats(nodes, length, mask) for nodes, length in zip(grid, mask.shape[-2:], strict=True))
-    right = torch.einsum("ih,nfchw,jw->nijfc", rows, products[:, :, 4:], columns).flatten(1, 3)
-    matrix = _field_matrix(products[:, :, :4], rows, columns) + _field_prior(grid).to(mask)
-    factor = torch.linalg.cholesky(matrix.double())
-    delta = torch.cholesky_solve(right.double(), factor).to(mask.dtype)
-    delta = delta.unflatten(1, (*grid, 4)).permute(0, 4, 3, 1, 2)
-    offset = delta[:, :, 3] - torch.einsum("nochw,nc->nohw", delta[:, :, :3], mean)
-    return AffineField(base.parameters + torch.cat([delta[:, :, :3], offset[:, :, None]], dim=2))
+    ones = np.ones_like(mask)
+    features = np.concatenate([composite - mean[..., None, None], ones], axis=1)  # centred: gain and offset do not mix
+    weight = mask / mask.sum(axis=(1, 2, 3), keepdims=True).clip(1e-6)
+    targets = np.concatenate([features, harmonized - base(composite)], axis=1)
+    products = (features * weight)[:, :, None] * targets[:, None]
+    rows, columns = (
+        stretch_weights(nodes, length, 0, length).T for nodes, length in zip(grid, mask.shape[-2:], strict=True)
+    )
+    pulls = rows @ (products[:, :, 4:] @ columns.T)
+    right = pulls.transpose(0, 3, 4, 1, 2).reshape(len(mask), -1, 3)
+    matrix = _field_matrix(products[:, :, :4], rows, columns) + _field_prior(grid)
+    delta = np.linalg.solve(matrix.astype(np.float64), right.astype(np.float64)).astype(np.float32)
+    delta = delta.reshape(len(mask), *grid, 4, 3).transpose(0, 4, 3, 1, 2)
+    offset = delta[:, :, 3] - np.einsum("nochw,nc->nohw", delta[:, :, :3], mean)
+    return AffineField(base.parameters + np.concatenate([delta[:, :, :3], offset[:, :, None]], axis=2))
 
 
-def _hats(nodes: int, length: int, like: Tensor) -> Tensor:
-    """Return what each node adds to each pixel when a row of nodes is stretched. Shape (nodes, length)."""
-    unit = torch.eye(nodes, dtype=like.dtype, device=like.device)[None]
-    return F.interpolate(unit, size=length, mode="linear", align_corners=False)[0]
-
-
-def _field_matrix(products: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+def _field_matrix(products: FloatArray, rows: FloatArray, columns: FloatArray) -> FloatArray:
     """Return the data's share of the normal equations; only neighbouring nodes meet in a pixel.
 
     Args:
@@ -230,25 +239,26 @@ def _field_matrix(products: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
         Unknowns in the order (node row, node column, feature). Shape (N, h * w * 4, h * w * 4).
     """
     height, width = len(rows), len(columns)
-    matrix = products.new_zeros(height, height, width, width, *products.shape[:3])
+    matrix = np.zeros((height, height, width, width, *products.shape[:3]), np.float32)
     for step in (0, 1):
-        vertical = torch.einsum("ih,nfghw->infgw", rows[: height - step] * rows[step:], products)
-        top = torch.arange(height - step)
+        vertical = (rows[: height - step] * rows[step:]) @ products  # (N, f, g, i, W)
+        top = np.arange(height - step)
         for other in (0, 1):
             pairs = columns[: width - other] * columns[other:]
-            block = torch.einsum("infgw,jw->ijnfg", vertical, pairs)
-            left = torch.arange(width - other)
+            block = (vertical @ pairs.T).transpose(3, 4, 0, 1, 2)
+            left = np.arange(width - other)
             for i, u in {(0, step), (step, 0)}:
                 for j, v in {(0, other), (other, 0)}:
                     matrix[top[:, None] + i, top[:, None] + u, left + j, left + v] = block
-    return matrix.permute(4, 0, 2, 5, 1, 3, 6).flatten(4, 6).flatten(1, 3)
+    size = height * width * 4
+    return matrix.transpose(4, 0, 2, 5, 1, 3, 6).reshape(-1, size, size)
 
 
-def _field_prior(grid: tuple[int, int]) -> Tensor:
+def _field_prior(grid: tuple[int, int]) -> FloatArray:
     """Return the priors' share of the normal equations. Shape (h * w * 4, h * w * 4)."""
-    steps = [torch.eye(nodes)[1:] - torch.eye(nodes)[:-1] for nodes in grid]
+    steps = [np.diff(np.eye(nodes), axis=0) for nodes in grid]
     vertical, horizontal = (step.T @ step for step in steps)
     height, width = grid
-    laplacian = torch.kron(vertical, torch.eye(width)) + torch.kron(torch.eye(height), horizontal)
-    prior = _FIELD_SMOOTHNESS * laplacian + _FIELD_PULL * torch.eye(height * width)
-    return torch.kron(prior, torch.eye(4))
+    laplacian = np.kron(vertical, np.eye(width)) + np.kron(np.eye(height), horizontal)
+    prior = _FIELD_SMOOTHNESS * laplacian + _FIELD_PULL * np.eye(height * width)
+    return np.kron(prior, np.eye(4)).astype(np.float32)

@@ -20,3 +20,15 @@ def namespace(values: object) -> Any:
         values: an array or a tensor. Any shape.
     """
     return np if isinstance(values, np.ndarray | np.generic) else sys.modules["torch"]
+
+
+def where(condition: Any, chosen: Values, other: Values) -> Values:
+    """Return the values of one array where a condition holds, else those of another. Any shape.
+
+    Args:
+        condition: booleans of the same kind of array.
+        chosen: taken where it holds.
+        other: taken elsewhere.
+    """
+    found: Values = namespace(chosen).where(condition, chosen, other)
+    return found

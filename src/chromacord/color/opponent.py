@@ -39,7 +39,8 @@ def rgb_to_lalphabeta(image: Values) -> Values:
         Channels l, alpha, beta. Shape (N, 3, H, W).
     """
     cones = _mix(_like(image, _RGB_TO_LMS), image).clip(0)
-    return _mix(_like(image, _LMS_TO_OPPONENT), namespace(image).log10(cones + _FOOT))
+    logarithms: Values = namespace(image).log10(cones + _FOOT)
+    return _mix(_like(image, _LMS_TO_OPPONENT), logarithms)
 
 
 def lalphabeta_to_rgb(image: Values) -> Values:

@@ -19,7 +19,8 @@ class ColorStatistics(NamedTuple, Generic[Values]):
         """Population standard deviation of each channel. Shape (N, C)."""
         channels = list(range(self.covariance.shape[-1]))
         variance: Values = self.covariance[:, channels, channels].clip(0)
-        return variance**0.5
+        deviation: Values = variance**0.5
+        return deviation
 
 
 def color_statistics(image: Values, weight: Values) -> ColorStatistics[Values]:
@@ -50,7 +51,8 @@ def has_both_sides(mask: Values) -> Values:
     Returns:
         Boolean. Shape (N,).
     """
-    return (mask.sum((1, 2, 3)) >= 1) & ((1 - mask).sum((1, 2, 3)) >= 1)
+    both: Values = (mask.sum((1, 2, 3)) >= 1) & ((1 - mask).sum((1, 2, 3)) >= 1)
+    return both
 
 
 def _symmetric_power(matrix: Values, exponent: float) -> Values:
@@ -70,4 +72,5 @@ def monge_kantorovich(source: Values, target: Values) -> Values:
         Shape (N, 3, 3).
     """
     root, inverse = _symmetric_power(source, 0.5), _symmetric_power(source, -0.5)
-    return inverse @ _symmetric_power(root @ target @ root, 0.5) @ inverse
+    matrix: Values = inverse @ _symmetric_power(root @ target @ root, 0.5) @ inverse
+    return matrix

@@ -6,11 +6,13 @@ therefore weighted means of parameters, and nothing else is needed for them.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import product
 from typing import ClassVar, Protocol, Self, TypeVar, runtime_checkable
 
-import torch
-import torch.nn.functional as F
-from torch import Tensor
+import numpy as np
+
+from chromacord.types import FloatArray
 
 LARGEST = 1e9
 """Of the numbers of a transform: far beyond any grade, and sums and products of two are far from float32's 3e38."""
@@ -27,14 +29,14 @@ class ColorTransform(Protocol):
     """The name in grade files."""
 
     @property
-    def parameters(self) -> Tensor:
+    def parameters(self) -> FloatArray:
         """The numbers that the transform is linear in. Shape (N, ...)."""
 
     @property
     def is_global(self) -> bool:
         """Whether the map is the same everywhere in the picture, so that a LUT can hold it."""
 
-    def with_parameters(self, parameters: Tensor) -> Self:
+    def with_parameters(self, parameters: FloatArray) -> Self:
         """Return the same kind of transform with other numbers. Shape (M, ...), M free."""
 
     def identity(self) -> Self:
@@ -47,7 +49,7 @@ class ColorTransform(Protocol):
             ValueError: the map is not global.
         """
 
-    def __call__(self, image: Tensor) -> Tensor:
+    def __call__(self, image: FloatArray) -> FloatArray:
         """Map every pixel.
 
         Args:
@@ -58,7 +60,7 @@ class ColorTransform(Protocol):
         """
 
 
-def lattice(size: int, *, dtype: torch.dtype = torch.float32) -> Tensor:
+def lattice(size: int) -> FloatArray:
     """Return the LUT that changes nothing: every node holds its own colour.
 
     Args:
@@ -67,12 +69,12 @@ def lattice(size: int, *, dtype: torch.dtype = torch.float32) -> Tensor:
     Returns:
         RGB in [0, 1], axes (output channel, blue, green, red). Shape (3, D, D, D).
     """
-    nodes = torch.linspace(0, 1, size, dtype=dtype)
-    blue, green, red = torch.meshgrid(nodes, nodes, nodes, indexing="ij")
-    return torch.stack([red, green, blue])
+    nodes = np.linspace(0, 1, size, dtype=np.float32)
+    blue, green, red = np.meshgrid(nodes, nodes, nodes, indexing="ij")
+    return np.stack([red, green, blue])
 
 
-def apply_lut3d(image: Tensor, lut: Tensor) -> Tensor:
+def apply_lut3d(image: FloatArray, lut: FloatArray) -> FloatArray:
     """Look up every pixel in a 3D LUT with trilinear interpolation.
 
     Args:
@@ -83,9 +85,26 @@ def apply_lut3d(image: Tensor, lut: Tensor) -> Tensor:
     Returns:
         Mapped RGB. Shape (N, 3, H, W).
     """
-    grid = (2 * image - 1).permute(0, 2, 3, 1)[:, None]  # (N, 1, H, W, 3); grid_sample wants (r, g, b)
-    mapped = F.grid_sample(lut, grid, mode="bilinear", padding_mode="border", align_corners=True)
-    return mapped[:, :, 0]
+    mapped = np.empty_like(image)
+    for picture, table, target in zip(image, lut, mapped, strict=True):
+        target[...] = _looked_up(picture.reshape(3, -1), table).reshape(picture.shape)
+    return mapped
+
+
+def _looked_up(colors: FloatArray, table: FloatArray) -> FloatArray:
+    """Look up colours in one table. Shape (3, P), (3, D, D, D) to (3, P)."""
+    size = table.shape[-1]
+    nodes = np.ascontiguousarray(table.reshape(3, -1).T)
+    place = colors.clip(0, 1) * np.float32(size - 1)
+    low = np.minimum(place.astype(np.int32), size - 2)
+    share = place - low
+    sides = (1 - share, share)
+    first = (low[2] * size + low[1]) * size + low[0]
+    found = np.zeros((colors.shape[1], 3), np.float32)
+    for b, g, r in product((0, 1), repeat=3):
+        weight = sides[b][2] * sides[g][1] * sides[r][0]
+        found += weight[:, None] * nodes[first + ((b * size + g) * size + r)]
+    return found.T
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,20 +112,20 @@ class Identity:
     """Changes nothing. N is the length of its (empty) parameters."""
 
     kind: ClassVar[str] = "identity"
-    parameters: Tensor
+    parameters: FloatArray
     """Shape (N, 0)."""
 
     @classmethod
     def for_frames(cls, num_frames: int) -> Self:
         """Return the identity for `num_frames` pictures."""
-        return cls(torch.zeros(num_frames, 0))
+        return cls(np.zeros((num_frames, 0), np.float32))
 
     @property
     def is_global(self) -> bool:
         """Always true."""
         return True
 
-    def with_parameters(self, parameters: Tensor) -> Self:
+    def with_parameters(self, parameters: FloatArray) -> Self:
         """Return the identity for as many pictures as `parameters` has rows. Shape (M, 0)."""
         return type(self)(parameters)
 
@@ -116,9 +135,9 @@ class Identity:
 
     def to_lut(self, size: int) -> "Lut3d":
         """Return the lattice itself."""
-        return Lut3d(lattice(size).expand(len(self.parameters), -1, -1, -1, -1))
+        return Lut3d(np.repeat(lattice(size)[None], len(self.parameters), axis=0))
 
-    def __call__(self, image: Tensor) -> Tensor:
+    def __call__(self, image: FloatArray) -> FloatArray:
         """Return the picture. Shape (N, 3, H, W)."""
         return image
 
@@ -128,7 +147,7 @@ class Lut3d:
     """A 3D LUT for each of N pictures. Input outside [0, 1] is clamped to the lattice, output is not clamped."""
 
     kind: ClassVar[str] = "lut3d"
-    parameters: Tensor
+    parameters: FloatArray
     """Output colours, axes (N, channel, blue, green, red), red fastest as in .cube. Shape (N, 3, D, D, D)."""
 
     def __post_init__(self) -> None:
@@ -139,29 +158,31 @@ class Lut3d:
     @property
     def size(self) -> int:
         """Nodes a side, D."""
-        return self.parameters.shape[-1]
+        return int(self.parameters.shape[-1])
 
     @property
     def is_global(self) -> bool:
         """Always true."""
         return True
 
-    def with_parameters(self, parameters: Tensor) -> Self:
+    def with_parameters(self, parameters: FloatArray) -> Self:
         """Return a LUT with other values. Shape (M, 3, D, D, D)."""
         return type(self)(parameters)
 
     def identity(self) -> Self:
         """Return the LUT of this size that changes nothing."""
-        return type(self)(lattice(self.size, dtype=self.parameters.dtype)[None].to(self.parameters.device))
+        return type(self)(lattice(self.size)[None])
 
     def to_lut(self, size: int) -> "Lut3d":
         """Resample to another lattice, trilinearly; exact at shared nodes, so 9 to 17 to 33 loses nothing."""
         if size == self.size:
             return self
-        nodes = (size, size, size)
-        return Lut3d(F.interpolate(self.parameters, nodes, mode="trilinear", align_corners=True))
+        weights, lut = stretch(self.size, size), self.parameters
+        for axis in (-1, -2, -3):
+            lut = (lut.swapaxes(axis, -1) @ weights.T).swapaxes(axis, -1)
+        return Lut3d(np.ascontiguousarray(lut))
 
-    def __call__(self, image: Tensor) -> Tensor:
+    def __call__(self, image: FloatArray) -> FloatArray:
         """Map every pixel with trilinear interpolation. Shape (N, 3, H, W)."""
         return apply_lut3d(image, self.parameters)
 
@@ -175,7 +196,7 @@ class AffineField:
     """
 
     kind: ClassVar[str] = "affine"
-    parameters: Tensor
+    parameters: FloatArray
     """out = matrix[:, :3] @ rgb + matrix[:, 3]. Shape (N, 3, 4, h, w)."""
 
     def __post_init__(self) -> None:
@@ -184,55 +205,87 @@ class AffineField:
             raise ValueError(f"an affine field has shape (N, 3, 4, h, w), got {shape}")
 
     @classmethod
-    def from_matrix(cls, matrix: Tensor, offset: Tensor) -> Self:
+    def from_matrix(cls, matrix: FloatArray, offset: FloatArray) -> Self:
         """Build a global map: out = matrix @ rgb + offset.
 
         Args:
             matrix: Shape (N, 3, 3).
             offset: Shape (N, 3).
         """
-        return cls(torch.cat([matrix, offset[..., None]], dim=-1)[..., None, None])
+        return cls(np.concatenate([matrix, offset[..., None]], axis=-1, dtype=np.float32)[..., None, None])
 
     @property
     def is_global(self) -> bool:
         """True for a grid of one node."""
         return self.parameters.shape[-2:] == (1, 1)
 
-    def with_parameters(self, parameters: Tensor) -> Self:
+    def with_parameters(self, parameters: FloatArray) -> Self:
         """Return a field with other matrices. Shape (M, 3, 4, h, w)."""
         return type(self)(parameters)
 
     def identity(self) -> Self:
         """Return the field of this grid that changes nothing."""
-        unit = torch.eye(3, 4, dtype=self.parameters.dtype, device=self.parameters.device)
-        return type(self)(unit[None, :, :, None, None].expand(1, 3, 4, *self.parameters.shape[-2:]).clone())
+        unit = np.eye(3, 4, dtype=np.float32)[None, :, :, None, None]
+        return type(self)(np.tile(unit, (1, 1, 1, *self.parameters.shape[-2:])))
 
     def to_lut(self, size: int) -> Lut3d:
         """Sample a global map on a lattice; exact, since both are linear inside a cell."""
         if not self.is_global:
             raise ValueError("the grade depends on the place in the picture, so no LUT can hold it")
-        nodes = lattice(size, dtype=self.parameters.dtype).to(self.parameters.device).flatten(1)
         matrix = self.parameters[..., 0, 0]
-        values = matrix[:, :, :3] @ nodes + matrix[:, :, 3:]
-        return Lut3d(values.unflatten(-1, (size, size, size)))
+        values = matrix[:, :, :3] @ lattice(size).reshape(3, -1) + matrix[:, :, 3:]
+        return Lut3d(values.reshape(-1, 3, size, size, size))
 
-    def __call__(self, image: Tensor) -> Tensor:
+    def __call__(self, image: FloatArray) -> FloatArray:
         """Map every pixel with the matrix of its place. Shape (N, 3, H, W)."""
         if self.is_global:
             matrix = self.parameters[..., 0, 0]
-            return (matrix[:, :, :3] @ image.flatten(2) + matrix[:, :, 3:]).view_as(image)
-        field = self.parameters.flatten(1, 2)
-        field = F.interpolate(field, image.shape[-2:], mode="bilinear", align_corners=False).unflatten(1, (3, 4))
-        mapped: Tensor = torch.einsum("nochw,nchw->nohw", field[:, :, :3], image) + field[:, :, 3]
+            colors = image.reshape(*image.shape[:2], -1)
+            return (matrix[:, :, :3] @ colors + matrix[:, :, 3:]).reshape(image.shape)
+        rows, columns = (
+            stretch_weights(nodes, length, 0, length)
+            for nodes, length in zip(self.parameters.shape[-2:], image.shape[-2:], strict=True)
+        )
+        field = rows @ (self.parameters @ columns.T)
+        mapped: FloatArray = (field[:, :, :3] * image[:, None]).sum(axis=2) + field[:, :, 3]
         return mapped
 
 
-Kind = TypeVar("Kind", bound=ColorTransform)
+@lru_cache(maxsize=8)
+def stretch(nodes: int, size: int) -> FloatArray:
+    """Return the weights that stretch a row of nodes linearly, so that its ends stay its ends.
 
-KINDS: dict[str, type[Identity] | type[Lut3d] | type[AffineField]] = {
-    kind.kind: kind for kind in (Identity, Lut3d, AffineField)
-}
-"""Every transform, by the name it has in grade files."""
+    Args:
+        nodes: of the row.
+        size: of the result.
+
+    Returns:
+        Shape (size, nodes); each row sums to 1.
+    """
+    place = np.linspace(0, nodes - 1, size, dtype=np.float32)
+    weights: FloatArray = (1 - np.abs(place[:, None] - np.arange(nodes, dtype=np.float32))).clip(0)
+    return weights
+
+
+def stretch_weights(nodes: int, length: int, start: int, stop: int) -> FloatArray:
+    """Return the weights that stretch a row of nodes over `length` pixels bilinearly, for pixels start..stop-1.
+
+    The same rule as torch's `interpolate(mode="bilinear", align_corners=False)`: pixel centres, edges repeated.
+
+    Returns:
+        Shape (stop - start, nodes); each row sums to 1.
+    """
+    place = np.clip((np.arange(start, stop) + 0.5) * nodes / length - 0.5, 0, nodes - 1)
+    left = np.minimum(place.astype(int), max(nodes - 2, 0))
+    share = (place - left).astype(np.float32)
+    weights = np.zeros((stop - start, nodes), np.float32)
+    row = np.arange(stop - start)
+    weights[row, left] = 1 - share
+    weights[row, np.minimum(left + 1, nodes - 1)] += share
+    return weights
+
+
+Kind = TypeVar("Kind", bound=ColorTransform)
 
 
 def weighted_mean(transforms: Sequence[ColorTransform], weights: Sequence[float]) -> ColorTransform:
@@ -252,9 +305,9 @@ def weighted_mean(transforms: Sequence[ColorTransform], weights: Sequence[float]
         raise ValueError("transforms of different kinds or sizes cannot be averaged")
     if len(transforms) == 1:
         return first
-    mean = torch.zeros_like(first.parameters)
+    mean = np.zeros_like(first.parameters)
     for transform, weight in zip(transforms, weights, strict=True):
-        mean += transform.parameters * (weight / total)
+        mean += transform.parameters * np.float32(weight / total)
     return first.with_parameters(mean)
 
 
@@ -263,4 +316,4 @@ def blend(transform: Kind, strength: float) -> Kind:
     if strength == 1:
         return transform
     unit = transform.identity().parameters
-    return transform.with_parameters(unit + strength * (transform.parameters - unit))
+    return transform.with_parameters(unit + np.float32(strength) * (transform.parameters - unit))

@@ -17,12 +17,12 @@ from torch import Tensor
 
 from chromacord.color.alpha import over
 from chromacord.color.cube import Cube
-from chromacord.color.transforms import apply_lut3d, lattice
 from chromacord.data.changes import ChangeShares, adjustments, chosen_sides, dimmed_tables, kinds, transfers
 from chromacord.data.photographs import Photographs
 from chromacord.errors import InputError
 from chromacord.lab.color.enhancement import enhance
 from chromacord.lab.color.looks import random_look
+from chromacord.lab.color.lut3d import apply_cube, apply_lut3d, lattice
 
 LUT_SIZE = 17
 """Nodes a side of the changes: enough for what graders do, and four times cheaper than 33."""
@@ -164,7 +164,7 @@ class CompositeMaker:
         unit = lattice(LUT_SIZE)[None]
         self._unit = unit
         nodes = unit.flatten(2)[:, :, None]
-        self._luts = torch.cat([cube(nodes).view_as(unit) for cube in luts]) if luts else unit[:0]
+        self._luts = torch.cat([apply_cube(nodes, cube).view_as(unit) for cube in luts]) if luts else unit[:0]
         self._first, self._last = _ends(photographs.clips)
         generator = torch.Generator().manual_seed(seed)
         looks = [random_look(generator)(unit) for _ in range(augmentation.num_looks)]

@@ -16,8 +16,8 @@ from torch import Tensor
 from chromacord.color.curves import linear_to_srgb, srgb_to_linear
 from chromacord.color.opponent import lalphabeta_to_rgb, rgb_to_lalphabeta
 from chromacord.color.statistics import color_statistics, monge_kantorovich
-from chromacord.color.transforms import lattice
 from chromacord.errors import InputError
+from chromacord.lab.color.lut3d import lattice
 
 _LUMA = (0.2126, 0.7152, 0.0722)
 _FLOOR = (2 / 255) ** 2

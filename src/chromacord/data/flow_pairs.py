@@ -19,7 +19,7 @@ from torch import Tensor
 
 from chromacord.data.photographs import Photographs
 from chromacord.errors import InputError
-from chromacord.flow.warp import warp
+from chromacord.lab.flow.warp import warp
 
 WHOLE = 256
 """Side of the pictures that lengths are given for, in pixels."""

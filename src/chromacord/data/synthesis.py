@@ -8,14 +8,13 @@ frame, which is what evaluations on HYouTube have to live with.
 
 import hashlib
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor
 
 from chromacord.color.cube import Cube
 from chromacord.color.transforms import Lut3d
@@ -23,6 +22,8 @@ from chromacord.errors import InputError
 from chromacord.io.stills import Codes
 from chromacord.lab.color.enhancement import enhance
 from chromacord.lab.color.looks import random_look
+from chromacord.lab.color.lut3d import apply_cube
+from chromacord.types import FloatArray
 
 RANDOM = "random"
 LUT_SIZE = 33
@@ -87,7 +88,7 @@ class Change:
     """What is done to the colours of one foreground over time."""
 
     cube: Cube
-    moved: Tensor | None = None
+    moved: FloatArray | None = None
     """The table at the other end of the drift. Shape (1, 3, D, D, D)."""
 
     drift: Drift | None = None
@@ -97,7 +98,7 @@ class Change:
         if self.moved is None or self.drift is None:
             return self.cube
         table = self.cube.lut.parameters
-        return _with_table(self.cube, table + self.drift.at(frame) * (self.moved - table))
+        return _with_table(self.cube, table + np.float32(self.drift.at(frame)) * (self.moved - table))
 
 
 def draw_luts(names: Sequence[str], *, count: int, seed: int, clip: str) -> list[str]:
@@ -138,22 +139,23 @@ def make_change(cube: Cube | None, *, seed: int, enhanced: bool, drift: bool) ->
     if cube is None:
         cube = Cube(random_look(generator).to_lut(LUT_SIZE))
     if enhanced:
-        cube = _with_table(cube, enhance(cube.lut.parameters))
+        cube = _with_table(cube, enhance(torch.from_numpy(cube.lut.parameters)).numpy())
     if not drift:
         return Change(cube)
-    moved = random_look(generator, strength=DRIFT_STRENGTH)(cube.lut.parameters.clamp(0, 1))
+    table = torch.from_numpy(cube.lut.parameters.clip(0, 1))
+    moved = random_look(generator, strength=DRIFT_STRENGTH)(table).numpy()
     least, most = DRIFT_PERIODS
     period = int(torch.randint(least, most + 1, (), generator=generator))
     return Change(cube, moved, Drift(period, float(torch.rand((), generator=generator))))
 
 
-def recolor(real: Bytes, mask: Codes, change: Callable[[Tensor], Tensor]) -> Bytes:
+def recolor(real: Bytes, mask: Codes, cube: Cube) -> Bytes:
     """Give the foreground of a frame other colours.
 
     Args:
         real: RGB. Shape (H, W, 3).
         mask: whatever is not 0 is foreground. Shape (H, W).
-        change: maps RGB in [0, 1]. Shape (1, 3, 1, number of pixels).
+        cube: the map of RGB in [0, 1].
 
     Returns:
         The composite. Shape (H, W, 3).
@@ -162,7 +164,7 @@ def recolor(real: Bytes, mask: Codes, change: Callable[[Tensor], Tensor]) -> Byt
     foreground = mask != 0
     colors = torch.from_numpy(real[foreground].astype(np.float32) / np.float32(255)).T[None, :, None]
     if colors.numel():
-        changed = (change(colors).clamp(0, 1) * 255).round()[0, :, 0].T
+        changed = (apply_cube(colors, cube).clamp(0, 1) * 255).round()[0, :, 0].T
         composite[foreground] = changed.numpy().astype(np.uint8)
     return composite
 
@@ -172,5 +174,5 @@ def to_bytes(codes: Codes) -> Bytes:
     return codes.astype(np.uint8, copy=False) if codes.dtype == np.uint8 else np.rint(codes / 257).astype(np.uint8)
 
 
-def _with_table(cube: Cube, table: Tensor) -> Cube:
+def _with_table(cube: Cube, table: FloatArray) -> Cube:
     return replace(cube, lut=Lut3d(table))

@@ -161,7 +161,7 @@ def _video_names(names: tuple[str, ...]) -> dict[str, str]:
 
 def _hash(cube: Cube) -> str:
     digest = hashlib.sha256(repr((cube.domain_min, cube.domain_max)).encode())
-    digest.update(cube.lut.parameters.numpy().tobytes())
+    digest.update(cube.lut.parameters.tobytes())
     return digest.hexdigest()
 
 

@@ -15,9 +15,9 @@ from chromacord.errors import InputError
 from chromacord.evaluation.provenance import provenance
 from chromacord.evaluation.tables import Column, Row, Table
 from chromacord.evaluation.temporal import FLOW_SOURCES, FlowSource
-from chromacord.flow.dis import DISFlow
-from chromacord.flow.spynet import ENDINGS, SPyNetFlow
-from chromacord.flow.warp import warp
+from chromacord.lab.flow.dis import DISFlow
+from chromacord.lab.flow.spynet import ENDINGS, SPyNetFlow
+from chromacord.lab.flow.warp import warp
 from chromacord.types import Size
 
 _SEED = 20

@@ -85,9 +85,10 @@ def harmonize_at_working_size(clip: Clip, method: Method) -> Tensor:
     parts = []
     with torch.inference_mode():
         for window in windows(range(len(clip.frames)), method.window):
-            prediction = method(clip.composite[window.items][None], clip.mask[window.items][None], state)
+            composite, mask = (each[window.items][None].numpy() for each in (clip.composite, clip.mask))
+            prediction = method.harmonize(composite, mask, state)
             state = prediction.state
-            parts.append(prediction.harmonized[0, : len(window.hop)])
+            parts.append(torch.from_numpy(prediction.harmonized[0, : len(window.hop)]))
         return lay_over(torch.cat(parts), clip.composite, clip.mask)
 
 

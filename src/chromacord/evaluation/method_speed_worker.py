@@ -13,9 +13,11 @@ from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
 from chromacord.evaluation.speed_worker import peak_megabytes
+from chromacord.lab.methods.grade_network import GradeNetwork
+from chromacord.lab.networks import network_of
 from chromacord.methods import lacks_weights, load_method
 from chromacord.methods.base import Method, State, Window
-from chromacord.types import Size
+from chromacord.types import Device, Size
 
 SIZE = Size(256, 256)
 """Of the pictures for methods that take any size: what the others work at."""
@@ -32,7 +34,7 @@ class Work(NamedTuple):
 
     frames: int
     repeats: int
-    device: str
+    device: Device
     threads: int
 
 
@@ -80,16 +82,16 @@ def measure(name: str, work: Work) -> Mapping[str, object]:
     floor = peak_megabytes()
     device = torch.device(work.device)
     is_untrained = lacks_weights(name)
-    method = (load_method(name, weights=None) if is_untrained else load_method(name)).to(device)
+    method = (load_method(name, weights=None) if is_untrained else load_method(name)).on(work.device)
     size = method.working_size or SIZE
     hop = method.window.hop
     clip = make_clip(hop * math.ceil(work.frames / hop), size)
-    pieces = cut(MadeClip(*(part.to(device) for part in clip)), method.window)
-    _run(method, pieces, device)
+    pieces = cut(clip, method.window)
+    _run(method, pieces)
     cpu_seconds, seconds = [], []
     for _ in range(work.repeats):
         wall, cpu = time.perf_counter(), time.process_time()
-        _run(method, pieces, device)
+        _run(method, pieces)
         cpu_seconds.append(time.process_time() - cpu)
         seconds.append(time.perf_counter() - wall)
     peak = peak_megabytes()
@@ -97,14 +99,14 @@ def measure(name: str, work: Work) -> Mapping[str, object]:
     return {
         "window": {**method.window._asdict(), "length": method.window.length},
         "size": list(size),
-        "parameters": sum(parameter.numel() for parameter in method.in_torch().parameters()),
+        "parameters": sum(parameter.numel() for parameter in network_of(method).parameters()),
         "is_untrained": is_untrained,
         "device": torch.cuda.get_device_name(device) if is_cuda else "cpu",
         "frames": len(clip.composite),
         "windows": len(pieces),
         "cpu_seconds": cpu_seconds,
         "seconds": seconds,
-        "multiply_adds": _multiply_adds(method, pieces, device),
+        "multiply_adds": _multiply_adds(method, pieces),
         "peak_memory_mb": {
             "whole": round(peak, 1),
             "without_imports": round(peak - floor, 1),
@@ -130,28 +132,24 @@ def cut(clip: MadeClip, window: Window) -> list[MadeClip]:
     return [MadeClip(composite[span][None], mask[span][None]) for span in spans]
 
 
-@torch.inference_mode()
-def _run(method: Method, pieces: Sequence[MadeClip], device: torch.device) -> None:
+def _run(method: Method, pieces: Sequence[MadeClip]) -> None:
     state: State = None
     for composite, mask in pieces:
-        state = method(composite, mask, state).state
-    if device.type == "cuda":
-        # A kernel that was started is not one that has run.
-        torch.cuda.synchronize(device)
+        state = method.harmonize(composite.numpy(), mask.numpy(), state).state
 
 
-def _multiply_adds(method: Method, pieces: Sequence[MadeClip], device: torch.device) -> int:
+def _multiply_adds(method: Method, pieces: Sequence[MadeClip]) -> int:
     """Count those of convolutions and matrix products over the clip; no others are worth counting.
 
     Of a network that another library runs, once for each frame, by its twin in torch.
     """
-    twin = method.in_torch()
+    network = network_of(method)
     with FlopCounterMode(display=False) as counter, torch.inference_mode():
-        if twin is method:
-            _run(method, pieces, device)
-        else:
+        if isinstance(network, GradeNetwork):
             for composite, mask in pieces:
-                twin(composite.flatten(0, 1), mask.flatten(0, 1))
+                network(composite.flatten(0, 1), mask.flatten(0, 1))
+        else:
+            _run(method, pieces)
     return int(counter.get_total_flops()) // 2
 
 

@@ -4,7 +4,8 @@ import os
 import platform
 import subprocess
 from collections.abc import Mapping
-from importlib.metadata import version
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from chromacord.pipeline import native
@@ -16,10 +17,19 @@ def provenance() -> Mapping[str, object]:
     """Return machine, versions, commit and whether the compiled render is there, for a JSON file of figures."""
     return {
         "machine": {"cpu": _cpu_name(), "cores": os.cpu_count(), "system": platform.platform()},
-        "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
+        "versions": {"python": platform.python_version(), **_versions()},
         "commit": commit(),
         "compiled_render": native.opened(native.BINARY) is not None,
     }
+
+
+def _versions() -> dict[str, str | None]:
+    """Return the version of each of `PACKAGES`; None where it is not installed."""
+    found: dict[str, str | None] = dict.fromkeys(PACKAGES)
+    for name in PACKAGES:
+        with suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found
 
 
 def _cpu_name() -> str:

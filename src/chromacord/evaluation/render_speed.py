@@ -71,7 +71,7 @@ def measure_render(setting: RenderSetting, *, tell: Callable[[str], object] | No
         setting.size, setting.foreground, num_frames=setting.num_frames, repeats=setting.repeats, fewest_frames=1
     )
     tell = tell or (lambda _: None)
-    device = find_device(setting.device)
+    device = torch.device(find_device(setting.device))
     with single_threaded(), torch.inference_mode():
         tell(f"making {setting.num_frames} frames of {setting.size}")
         info, frames = _frames(setting)
@@ -124,11 +124,14 @@ def _frames(setting: RenderSetting) -> tuple[VideoInfo, list[MaskedFrame]]:
 def _transforms(count: int) -> dict[str, list[ColorTransform]]:
     """Return grades that differ a little from frame to frame, by their kind."""
     shares = [0.1 + 0.02 * number for number in range(count)]
-    identity = torch.eye(3, 4)[None, :, :, None, None]
-    darker = torch.tensor([0.85, 0.9, 0.95])[:, None]
+    identity = np.eye(3, 4, dtype=np.float32)[None, :, :, None, None]
+    darker = np.array([0.85, 0.9, 0.95], np.float32)[:, None]
     return {
         "lut": [Lut3d(lattice(9)[None] ** (1 + share)) for share in shares],
-        "affine": [AffineField(identity * (darker - share).reshape(1, 3, 1, 1, 1) + 0.03) for share in shares],
+        "affine": [
+            AffineField((identity * (darker - share).reshape(1, 3, 1, 1, 1) + 0.03).astype(np.float32))
+            for share in shares
+        ],
     }
 
 
@@ -155,7 +158,7 @@ def _measured(
     setting: RenderSetting,
     copy: float,
 ) -> dict[str, object]:
-    renderer = open_renderer(info, device=device)
+    renderer = open_renderer(info, device="cuda" if device.type == "cuda" else "cpu")
 
     def whole() -> None:
         for masked, transform in zip(frames, transforms, strict=True):

@@ -9,8 +9,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-import torch
-
 from chromacord.errors import MismatchError
 from chromacord.io import Encoding
 from chromacord.io.memory import return_freed_memory
@@ -153,7 +151,6 @@ JOBS: dict[str, Callable[[Work], Record]] = {"long": run_long, "short": run_shor
 
 def main() -> None:
     """Run a job and print what it held as JSON."""
-    torch.set_num_threads(1)
     record = JOBS[sys.argv[1]](Work(**json.loads(sys.argv[2])))
     print(json.dumps(record))
 

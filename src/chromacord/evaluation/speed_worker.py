@@ -13,14 +13,13 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import torch
-
 from chromacord.io import Encoding, open_sink, open_source
 from chromacord.io.memory import share_freed_memory
 from chromacord.methods import load_method
 from chromacord.pipeline.analyse import analyse
 from chromacord.pipeline.clip import CompositeClip
 from chromacord.pipeline.masks import MaskedFrame
+from chromacord.pipeline.prefetch import single_threaded
 from chromacord.pipeline.render import Renderer
 from chromacord.pipeline.video import harmonize_video
 from chromacord.types import Frame, Progress
@@ -179,11 +178,11 @@ JOBS: dict[str, Callable[[Work], dict[str, float]]] = {
 
 def main() -> None:
     """Run a job and print what it took as JSON."""
-    torch.set_num_threads(1)
     share_freed_memory()  # as the command does
     work = Work(**json.loads(sys.argv[2]))
     wall, cpu = time.perf_counter(), time.process_time()
-    result = JOBS[sys.argv[1]](work)
+    with single_threaded():
+        result = JOBS[sys.argv[1]](work)
     result |= {"seconds": time.perf_counter() - wall, "cpu_seconds": time.process_time() - cpu}
     print(json.dumps({**result, "peak_mb": peak_megabytes()}))
 

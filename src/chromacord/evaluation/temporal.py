@@ -14,9 +14,9 @@ import torch
 from torch import Tensor
 
 from chromacord.evaluation.metrics import check_clip
-from chromacord.flow.dis import DISFlow
-from chromacord.flow.spynet import SHIPPED, SPyNetFlow
-from chromacord.flow.warp import warp
+from chromacord.lab.flow.dis import DISFlow
+from chromacord.lab.flow.spynet import SHIPPED, SPyNetFlow
+from chromacord.lab.flow.warp import warp
 
 TEMPORAL_METRICS = ("tl", "rtl", "flicker")
 """Keys of `chromacord.evaluation.metrics.METRICS` that `score_pairs` gives."""

@@ -1,12 +1,14 @@
 """Harmonization methods, by the name that users give."""
 
+import ast
 import inspect
 from collections.abc import Iterator, Mapping
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from chromacord.errors import InputError
+from chromacord.errors import INSTALL_TORCH, InputError, MissingTorchError
 from chromacord.methods.base import Method
 from chromacord.methods.spec import check_options, describe_options, parse_spec
 from chromacord.parsing import at_home, reason_of, shown
@@ -15,28 +17,31 @@ from chromacord.weights import Card, card, list_weights
 DEFAULT_METHOD = "shotgrade"
 
 _CLASSES = {
-    "identity": "Identity",
-    "reinhard": "Reinhard",
-    "mkl": "MKL",
-    "histogram": "Histogram",
-    "poisson": "Poisson",
-    "shotgrade": "ShotGrade",
-    "iih": "IIH",
-    "issam": "ISSAM",
-    "huang2019": "Huang2019",
-    "dovenet": "DoveNet",
-    "rainnet": "RainNet",
-    "co2net": "CO2Net",
-    "chen2024": "Chen2024",
+    "identity": "chromacord.methods.identity.Identity",
+    "reinhard": "chromacord.methods.reinhard.Reinhard",
+    "mkl": "chromacord.methods.mkl.MKL",
+    "histogram": "chromacord.methods.histogram.Histogram",
+    "poisson": "chromacord.methods.poisson.Poisson",
+    "shotgrade": "chromacord.methods.shotgrade.ShotGrade",
+    "iih": "chromacord.lab.methods.iih.IIH",
+    "issam": "chromacord.lab.methods.issam.ISSAM",
+    "huang2019": "chromacord.lab.methods.huang2019.Huang2019",
+    "dovenet": "chromacord.lab.methods.dovenet.DoveNet",
+    "rainnet": "chromacord.lab.methods.rainnet.RainNet",
+    "co2net": "chromacord.lab.methods.co2net.CO2Net",
+    "chen2024": "chromacord.lab.methods.chen2024.Chen2024",
 }
-"""The class in the module of the same name."""
+"""Where each method's class is. Those of `chromacord.lab` need torch."""
 
 
 class _Methods(Mapping[str, type[Method]]):
     """The classes by name; a module is imported when its class is asked for, not before."""
 
     def __getitem__(self, name: str) -> type[Method]:
-        method: type[Method] = getattr(import_module(f"{__name__}.{name}"), _CLASSES[name])
+        if lacks_torch(name):
+            raise MissingTorchError(f"method {name!r}")
+        module, _, kind = _CLASSES[name].rpartition(".")
+        method: type[Method] = getattr(import_module(module), kind)
         return method
 
     def __iter__(self) -> Iterator[str]:
@@ -47,6 +52,15 @@ class _Methods(Mapping[str, type[Method]]):
 
     def __contains__(self, name: object) -> bool:
         return name in _CLASSES
+
+
+def lacks_torch(name: str) -> bool:
+    """Whether a method runs in torch, and that is not installed.
+
+    Args:
+        name: a key of `METHODS`.
+    """
+    return _CLASSES[name].startswith("chromacord.lab.") and find_spec("torch") is None
 
 
 METHODS: Mapping[str, type[Method]] = _Methods()
@@ -67,18 +81,35 @@ class MethodInfo(NamedTuple):
     has_weights: bool
     """Whether it can be used as it is: it is not learned, or its weights are shipped."""
 
+    install: str = ""
+    """The command that installs what it needs and lacks; "" where nothing is missing."""
+
 
 def list_methods() -> tuple[MethodInfo, ...]:
     """Describe every method, in the order of `METHODS`."""
-    infos = []
-    for name, method in METHODS.items():
-        first_line = (method.__doc__ or "").strip().splitlines()[0]
-        weights = _default_weights(method)
-        has_weights = weights is None or weights in list_weights()
-        infos.append(
-            MethodInfo(name, first_line.rstrip("."), method.fitted != "field", weights is not None, has_weights)
-        )
-    return tuple(infos)
+    return tuple(_describe_unread(name) if lacks_torch(name) else _describe(name, METHODS[name]) for name in METHODS)
+
+
+def _describe(name: str, method: type[Method]) -> MethodInfo:
+    weights = _default_weights(method)
+    has_weights = weights is None or weights in list_weights()
+    is_global, is_learned = method.fitted != "field", weights is not None
+    return MethodInfo(name, _first_line(method.__doc__), is_global, is_learned, has_weights)
+
+
+def _describe_unread(name: str) -> MethodInfo:
+    """Describe a method whose module cannot be imported. All of torch's are learned, and load weights of their name."""
+    module, _, kind = _CLASSES[name].rpartition(".")
+    found = find_spec(module)
+    assert found is not None
+    assert found.origin is not None
+    body = ast.parse(Path(found.origin).read_bytes()).body
+    text = next(ast.get_docstring(each) for each in body if isinstance(each, ast.ClassDef) and each.name == kind)
+    return MethodInfo(name, _first_line(text), True, True, False, INSTALL_TORCH)
+
+
+def _first_line(text: str | None) -> str:
+    return (text or "").strip().splitlines()[0].rstrip(".")
 
 
 def methods_with_weights() -> tuple[str, ...]:
@@ -104,7 +135,9 @@ def lacks_weights(name: str) -> bool:
     spec = parse_spec(name)
     if spec.name not in METHODS:
         raise InputError(f"there is no method {shown(spec.name)}; choose one of {', '.join(METHODS)}")
-    return "weights" not in spec.options and _default_weights(METHODS[spec.name]) not in (None, *list_weights())
+    if "weights" in spec.options:
+        return False
+    return _default_weights(METHODS[spec.name]) not in (None, *list_weights())
 
 
 def list_cards() -> tuple[Card, ...]:
@@ -164,7 +197,7 @@ def load_method(name: str, **options: Any) -> Method:
             f"file: {spec.name}:weights=PATH.safetensors"
         )
     try:
-        return method(**merged).eval()
+        return method(**merged).on("cpu")
     except InputError:
         raise
     # RuntimeError is torch's, for shapes that cannot be and memory that is not there.

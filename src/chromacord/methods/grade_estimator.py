@@ -1,6 +1,6 @@
 """ShotGrade's network as it runs: OpenCV for the encoder's convolutions, numpy for all that follows.
 
-`shotgrade_network` holds the same network for training; a test compares the two.
+`chromacord.lab.methods.grade_network` holds the same network for training; a test compares the two.
 """
 
 from collections.abc import Mapping
@@ -11,25 +11,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from chromacord.layers.efficientnet_plan import MEAN, SCALE, STAGES, STEM_STRIDE, TAPS, padding
+from chromacord.color.transforms import lattice
+from chromacord.methods.encoder_plan import MEAN, SCALE, STAGES, STEM_STRIDE, TAPS, padding
+from chromacord.methods.grade_plan import ATTENTION_SCALE, CLIP, CUBE_BINS, CURVE_BINS, SEAM, SEAM_SCALES
 from chromacord.weights.onnx import Attribute, Node, Port, to_onnx
 
 Floats = NDArray[np.float32]
-
-CUBE_BINS, CURVE_BINS = 6, 16
-"""Bins a side of the colour histogram, and of each channel's own."""
-
-SEAM = 1 / 12
-"""Width of the bands along both sides of the mask's edge, of the picture's side."""
-
-SEAM_SCALES = 3
-"""Scales at which features are pooled along the seam too; the coarsest has no band."""
-
-ATTENTION_SCALE = 2
-"""Of the encoder's maps, the one whose places attend: at a 16th of the side a place is a part of a thing."""
-
-CLIP = 6.0
-"""Deviations beyond which a number counts no further."""
 
 _QUARTER = np.float32(0.25)
 
@@ -53,17 +40,14 @@ class GradeEstimator:
         """Prepare the network.
 
         Args:
-            state: the weights of `shotgrade_network.GradeNetwork`, by its keys. Any shape.
+            state: the weights of `grade_network.GradeNetwork`, by its keys. Any shape.
             side: pictures are reduced to this height and width.
         """
         self.state = dict(state)
         self._lock = Lock()
         self._encoders: dict[tuple[int, int], tuple[cv2.dnn.Net, list[str]]] = {}
         self.side = side
-        size = state["basis"].shape[-1]
-        nodes = np.linspace(0, 1, size, dtype=np.float32)
-        blue, green, red = np.meshgrid(nodes, nodes, nodes, indexing="ij")
-        self.unit = np.stack([red, green, blue])
+        self.unit = lattice(state["basis"].shape[-1])
 
     def __call__(self, composite: Floats, mask: Floats) -> Estimates:
         """Estimate.
@@ -123,7 +107,7 @@ class GradeEstimator:
         return GradeEstimator(self.state, side=self.side)
 
     def _attended(self, features: Floats, colors: Floats, mask: Floats) -> Floats | None:
-        """Return the mean over the foreground of what its places found. See `shotgrade_network.Attention`."""
+        """Return the mean over the foreground of what its places found. See `grade_network.Attention`."""
         if "attention.query.weight" not in self.state:
             return None
         places = self._norm("attention.norm", features)

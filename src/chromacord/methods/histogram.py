@@ -7,14 +7,13 @@ Differs from the textbook in that each channel's curve has 17 nodes, those that 
 it is smooth between them and a grade can hold it. Levels that the foreground lacks are shifted like their neighbours.
 """
 
-import torch
-import torch.nn.functional as F
-from torch import Tensor
+import numpy as np
 
 from chromacord.color.statistics import has_both_sides
 from chromacord.color.transforms import Lut3d
 from chromacord.errors import InputError
-from chromacord.methods.base import Method, Prediction, State
+from chromacord.methods.base import Method, Prediction, State, as_frames
+from chromacord.types import FloatArray
 
 _NODES = 17
 _QUANTILES = 512
@@ -23,7 +22,7 @@ _QUANTILES = 512
 _SMOOTHNESS = 1e-3
 
 
-def quantiles(image: Tensor, weight: Tensor, *, number: int) -> Tensor:
+def quantiles(image: FloatArray, weight: FloatArray, *, number: int) -> FloatArray:
     """Return evenly spaced quantiles of each channel, each pixel counted by its weight.
 
     Args:
@@ -34,16 +33,19 @@ def quantiles(image: Tensor, weight: Tensor, *, number: int) -> Tensor:
     Returns:
         Ascending values. Shape (N, C, Q).
     """
-    values, order = image.flatten(2).sort(dim=-1)
-    share = weight.flatten(2).expand_as(values).gather(-1, order).double().cumsum(dim=-1)
-    share = share / share[..., -1:].clamp_min(1e-6)
-    levels = (torch.arange(number, device=image.device).double() + 0.5) / number
-    places = torch.searchsorted(share.contiguous(), levels.expand(*share.shape[:2], -1).contiguous())
-    chosen: Tensor = values.gather(-1, places.clamp_max(values.shape[-1] - 1))
+    flat = image.reshape(*image.shape[:2], -1)
+    order = flat.argsort(axis=-1, kind="stable")
+    values = np.take_along_axis(flat, order, axis=-1)
+    share = np.take_along_axis(np.broadcast_to(weight.reshape(len(weight), 1, -1), flat.shape), order, axis=-1)
+    share = share.astype(np.float64).cumsum(axis=-1)
+    share = share / share[..., -1:].clip(1e-6)
+    levels = (np.arange(number) + 0.5) / number
+    places = np.stack([[np.searchsorted(channel, levels) for channel in frame] for frame in share])
+    chosen: FloatArray = np.take_along_axis(values, places.clip(max=flat.shape[-1] - 1), axis=-1)
     return chosen
 
 
-def fit_curve(source: Tensor, target: Tensor, *, nodes: int, max_gain: float) -> Tensor:
+def fit_curve(source: FloatArray, target: FloatArray, *, nodes: int, max_gain: float) -> FloatArray:
     """Fit a rising, piecewise linear curve to pairs of values, by least squares.
 
     Args:
@@ -55,17 +57,19 @@ def fit_curve(source: Tensor, target: Tensor, *, nodes: int, max_gain: float) ->
     Returns:
         Values of the curve at its nodes. Shape (N, C, nodes).
     """
-    line = torch.linspace(0, 1, nodes, dtype=torch.float64, device=source.device)
-    hats = (1 - (source.double()[..., None] - line).abs() * (nodes - 1)).clamp_min(0)  # (N, C, Q, nodes)
-    steps = torch.eye(nodes, dtype=torch.float64, device=source.device).diff(dim=0)
-    prior = _SMOOTHNESS * steps.mT @ steps
+    line = np.linspace(0, 1, nodes)
+    source, target = source.astype(np.float64), target.astype(np.float64)
+    hats = (1 - np.abs(source[..., None] - line) * (nodes - 1)).clip(0)  # (N, C, Q, nodes)
+    steps = np.diff(np.eye(nodes), axis=0)
+    prior = _SMOOTHNESS * steps.T @ steps
     number = source.shape[-1]
-    right = hats.mT @ (target - source).double()[..., None] / number
-    residual = torch.linalg.solve(hats.mT @ hats / number + prior, right)[..., 0]
-    rises = (line + residual).diff(dim=-1).clamp(0, max_gain / (nodes - 1))
-    curve = F.pad(rises.cumsum(dim=-1), (1, 0))
-    missing = target.double().mean(dim=-1, keepdim=True) - (hats @ curve[..., None]).mean(dim=-2)
-    return (curve + missing).to(source.dtype)
+    right = hats.mT @ (target - source)[..., None] / number
+    residual = np.linalg.solve(hats.mT @ hats / number + prior, right)[..., 0]
+    rises = np.diff(line + residual, axis=-1).clip(0, max_gain / (nodes - 1))
+    curve = np.concatenate([np.zeros((*rises.shape[:-1], 1)), rises.cumsum(axis=-1)], axis=-1)
+    missing = target.mean(axis=-1, keepdims=True) - (hats @ curve[..., None]).mean(axis=-2)
+    fitted: FloatArray = (curve + missing).astype(np.float32)
+    return fitted
 
 
 class Histogram(Method):
@@ -83,7 +87,7 @@ class Histogram(Method):
             raise InputError(f"max_gain limits a gain both ways, so it must be at least 1, got {max_gain}")
         self.max_gain = max_gain
 
-    def forward(self, composite: Tensor, mask: Tensor, state: State = None) -> Prediction:  # noqa: ARG002
+    def harmonize(self, composite: FloatArray, mask: FloatArray, state: State = None) -> Prediction:  # noqa: ARG002
         """Map every frame by its own histograms; a frame without foreground or background is left as it is.
 
         Args:
@@ -91,14 +95,13 @@ class Histogram(Method):
             mask: weights of the histograms. Shape (B, L, 1, H, W).
             state: not looked at.
         """
-        image, weight = composite.flatten(0, 1), mask.flatten(0, 1)
+        image, weight = as_frames(composite), as_frames(mask)
         foreground = quantiles(image, weight, number=_QUANTILES)
         background = quantiles(image, 1 - weight, number=_QUANTILES)
-        usable = has_both_sides(weight)[:, None, None]
-        wanted = torch.where(usable, background, foreground)
+        wanted = np.where(has_both_sides(weight)[:, None, None], background, foreground)
         curves = fit_curve(foreground, wanted, nodes=_NODES, max_gain=self.max_gain)
-        red, green, blue = curves.unbind(dim=1)
+        red, green, blue = curves.swapaxes(0, 1)
         shape = (len(image), _NODES, _NODES, _NODES)
         channels = [red[:, None, None, :], green[:, None, :, None], blue[:, :, None, None]]
-        transform = Lut3d(torch.stack([channel.expand(shape) for channel in channels], dim=1))
-        return Prediction(transform(image).clamp(0, 1).unflatten(0, composite.shape[:2]), transform)
+        transform = Lut3d(np.stack([np.broadcast_to(channel, shape) for channel in channels], axis=1))
+        return Prediction(transform(image).clip(0, 1).reshape(composite.shape), transform)

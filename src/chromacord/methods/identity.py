@@ -1,9 +1,8 @@
 """The method that changes nothing: the zero line of every table, and a test of everything around a method."""
 
-from torch import Tensor
-
 from chromacord.color.transforms import Identity as IdentityTransform
 from chromacord.methods.base import Method, Prediction, State
+from chromacord.types import FloatArray
 
 
 class Identity(Method):
@@ -11,7 +10,7 @@ class Identity(Method):
 
     working_size = None
 
-    def forward(self, composite: Tensor, mask: Tensor, state: State = None) -> Prediction:  # noqa: ARG002
+    def harmonize(self, composite: FloatArray, mask: FloatArray, state: State = None) -> Prediction:  # noqa: ARG002
         """Return the composite.
 
         Args:
@@ -19,4 +18,4 @@ class Identity(Method):
             mask: not looked at. Shape (B, L, 1, H, W).
             state: not looked at.
         """
-        return Prediction(composite.clamp(0, 1), IdentityTransform.for_frames(composite.shape[0] * composite.shape[1]))
+        return Prediction(composite.clip(0, 1), IdentityTransform.for_frames(composite.shape[0] * composite.shape[1]))

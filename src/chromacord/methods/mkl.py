@@ -7,13 +7,13 @@ Differs from the paper in the limit on gains: where the foreground is nearly fla
 map multiplies noise, and in the opposite case it flattens the foreground. Between the limits the map is the paper's.
 """
 
-import torch
-from torch import Tensor
+import numpy as np
 
 from chromacord.color.statistics import color_statistics, has_both_sides, monge_kantorovich
 from chromacord.color.transforms import AffineField
 from chromacord.errors import InputError
-from chromacord.methods.base import Method, Prediction, State
+from chromacord.methods.base import Method, Prediction, State, as_frames
+from chromacord.types import FloatArray
 
 # Variance added on both sides, that of a step of one 8-bit level: a flat picture has no inverse without.
 _FLOOR = (1 / 255) ** 2 / 12
@@ -34,7 +34,7 @@ class MKL(Method):
             raise InputError(f"max_gain limits a gain both ways, so it must be at least 1, got {max_gain}")
         self.max_gain = max_gain
 
-    def forward(self, composite: Tensor, mask: Tensor, state: State = None) -> Prediction:  # noqa: ARG002
+    def harmonize(self, composite: FloatArray, mask: FloatArray, state: State = None) -> Prediction:  # noqa: ARG002
         """Map every frame by its own statistics; a frame without foreground or background is left as it is.
 
         Args:
@@ -42,15 +42,15 @@ class MKL(Method):
             mask: weights of the statistics. Shape (B, L, 1, H, W).
             state: not looked at.
         """
-        image, weight = composite.flatten(0, 1), mask.flatten(0, 1)
+        image, weight = as_frames(composite), as_frames(mask)
         foreground, background = color_statistics(image, weight), color_statistics(image, 1 - weight)
-        unit = torch.eye(3, dtype=torch.float64, device=image.device)
-        floor = _FLOOR * unit
-        matrix = monge_kantorovich(foreground.covariance.double() + floor, background.covariance.double() + floor)
-        gains, axes = torch.linalg.eigh(matrix)
-        matrix = (axes * gains.clamp(1 / self.max_gain, self.max_gain)[:, None]) @ axes.mT
-        matrix = torch.where(has_both_sides(weight)[:, None, None], matrix, unit).to(image.dtype)
+        unit = np.eye(3)
+        matrix = monge_kantorovich(foreground.covariance + _FLOOR * unit, background.covariance + _FLOOR * unit)
+        gains, axes = np.linalg.eigh(matrix)
+        matrix = (axes * gains.clip(1 / self.max_gain, self.max_gain)[:, None]) @ axes.mT
+        usable = has_both_sides(weight)
+        matrix = np.where(usable[:, None, None], matrix, unit).astype(np.float32)
         moved = background.mean - (matrix @ foreground.mean[..., None])[..., 0]
-        offset = torch.where(has_both_sides(weight)[:, None], moved, 0)
+        offset = np.where(usable[:, None], moved, 0)
         transform = AffineField.from_matrix(matrix, offset)
-        return Prediction(transform(image).clamp(0, 1).unflatten(0, composite.shape[:2]), transform)
+        return Prediction(transform(image).clip(0, 1).reshape(composite.shape), transform)

@@ -9,61 +9,59 @@ foreground with the smoothest continuation of the background.
 
 from typing import NamedTuple, Self
 
-import torch
-import torch.nn.functional as F
-from torch import Tensor
+import numpy as np
 
 from chromacord.color.alpha import over
 from chromacord.color.statistics import has_both_sides
-from chromacord.methods.base import Method, Prediction, State
+from chromacord.methods.base import Method, Prediction, State, as_frames
+from chromacord.types import FloatArray
 
 # Conjugate gradients: seven leave at most a hundredth of an 8-bit level (against thirty, quarter of a 256 x 144 frame).
 _CYCLES = 7
 _SWEEPS = 2
 _COARSEST_SWEEPS = 2
 _DAMPING = 0.8
+_HALF = np.float32(0.5)
 
 
 class Membrane(NamedTuple):
     """The 5-point Laplacian of a region, held fast at its border, as springs between neighbouring pixels."""
 
-    right: Tensor
+    right: FloatArray
     """Spring to the pixel on the right; the last column is 0. Shape (1, 1, H, W)."""
 
-    down: Tensor
+    down: FloatArray
     """Spring to the pixel below; the last row is 0. Shape (1, 1, H, W)."""
 
-    border: Tensor
+    border: FloatArray
     """Springs to pixels outside the region. Nothing beyond the picture's edge (Neumann). Shape (1, 1, H, W)."""
 
     @classmethod
-    def of_region(cls, inside: Tensor) -> Self:
+    def of_region(cls, inside: FloatArray) -> Self:
         """Build it for the pixels where `inside` is 1, not 0. Shape (1, 1, H, W)."""
-        beside, below = F.pad(inside[..., 1:], (0, 1)), F.pad(inside[..., 1:, :], (0, 0, 0, 1))
-        neighbours = _neighbour_sum(torch.ones_like(inside), torch.ones_like(inside))
+        beside, below = _moved(inside, -1, -1), _moved(inside, -2, -1)
+        neighbours = _neighbour_sum(np.ones_like(inside), np.ones_like(inside))
         right, down = inside * beside, inside * below
-        own = right + down + F.pad(right[..., :-1], (1, 0)) + F.pad(down[..., :-1, :], (0, 0, 1, 0))
+        own = right + down + _moved(right, -1, 1) + _moved(down, -2, 1)
         return cls(right, down, inside * neighbours - own)
 
     @property
-    def diagonal(self) -> Tensor:
+    def diagonal(self) -> FloatArray:
         """Sum of a pixel's springs. Shape (1, 1, H, W)."""
-        left, up = F.pad(self.right[..., :-1], (1, 0)), F.pad(self.down[..., :-1, :], (0, 0, 1, 0))
+        left, up = _moved(self.right, -1, 1), _moved(self.down, -2, 1)
         return self.right + self.down + left + up + self.border
 
     def coarser(self) -> Self:
         """Join blocks of 2 x 2 pixels. Springs that act side by side add up, ones in a row halve."""
-        height, width = self.right.shape[-2:]
-        even = (0, width % 2, 0, height % 2)
-        right, down, border = (F.pad(part, even) for part in self)
+        right, down, border = (_even(part) for part in self)
         right, down = right[..., 1::2], down[..., 1::2, :]
         return type(self)(
-            (right[..., ::2, :] + right[..., 1::2, :]) / 2,
-            (down[..., ::2] + down[..., 1::2]) / 2,
-            F.avg_pool2d(border, 2) * 2,
+            (right[..., ::2, :] + right[..., 1::2, :]) * _HALF,
+            (down[..., ::2] + down[..., 1::2]) * _HALF,
+            _block_means(border) * 2,
         )
 
-    def pull(self, values: Tensor) -> Tensor:
+    def pull(self, values: FloatArray) -> FloatArray:
         """Apply the Laplacian. Shape (1, 3, H, W)."""
         across = self.right[..., :-1] * (values[..., 1:] - values[..., :-1])
         along = self.down[..., :-1, :] * (values[..., 1:, :] - values[..., :-1, :])
@@ -76,13 +74,37 @@ class Membrane(NamedTuple):
         return pulled
 
 
-def _neighbour_sum(right: Tensor, down: Tensor) -> Tensor:
+def _neighbour_sum(right: FloatArray, down: FloatArray) -> FloatArray:
     """Sum what lies to the left, right, above and below inside the picture. Shape (1, C, H, W)."""
-    horizontal = F.pad(right[..., 1:], (0, 1)) + F.pad(right[..., :-1], (1, 0))
-    return horizontal + F.pad(down[..., 1:, :], (0, 0, 0, 1)) + F.pad(down[..., :-1, :], (0, 0, 1, 0))
+    horizontal = _moved(right, -1, -1) + _moved(right, -1, 1)
+    return horizontal + _moved(down, -2, -1) + _moved(down, -2, 1)
 
 
-def solve_membrane(membrane: Membrane, force: Tensor) -> Tensor:
+def _moved(values: FloatArray, axis: int, step: int) -> FloatArray:
+    """Move values by one place, up for a step of 1 and down for -1; what comes in is 0. Any shape."""
+    moved = np.zeros_like(values)
+    later, earlier = slice(1, None), slice(None, -1)
+    target, source = (later, earlier) if step > 0 else (earlier, later)
+    rest = (slice(None),) * (-1 - axis)
+    moved[(..., target, *rest)] = values[(..., source, *rest)]
+    return moved
+
+
+def _even(values: FloatArray) -> FloatArray:
+    """Add a row and a column of zeros where there is an odd number of them. Shape (1, C, H, W)."""
+    height, width = values.shape[-2:]
+    if not (height % 2 or width % 2):
+        return values
+    return np.pad(values, ((0, 0), (0, 0), (0, height % 2), (0, width % 2)))
+
+
+def _block_means(values: FloatArray) -> FloatArray:
+    """Return the means of blocks of 2 x 2. Shape (1, C, H, W), H and W even, to (1, C, H / 2, W / 2)."""
+    rows = values[..., ::2, :] + values[..., 1::2, :]
+    return (rows[..., ::2] + rows[..., 1::2]) * np.float32(0.25)
+
+
+def solve_membrane(membrane: Membrane, force: FloatArray) -> FloatArray:
     """Find values that a membrane balances a force with: conjugate gradients, preconditioned by multigrid V-cycles.
 
     Args:
@@ -95,22 +117,22 @@ def solve_membrane(membrane: Membrane, force: Tensor) -> Tensor:
     levels = [membrane]
     while min(levels[-1].right.shape[-2:]) > 4:
         levels.append(levels[-1].coarser())
-    inverses = [torch.where(level.diagonal > 0, 1 / level.diagonal.clamp_min(1e-6), 0) for level in levels]
-    tiny = torch.finfo(force.dtype).tiny
-    solution, error = torch.zeros_like(force), force
+    inverses = [np.where(level.diagonal > 0, 1 / level.diagonal.clip(1e-6), np.float32(0)) for level in levels]
+    tiny = np.finfo(np.float32).tiny
+    solution, error = np.zeros_like(force), force
     direction = scaled = _v_cycle(levels, inverses, error)
-    power = (error * scaled).sum(dim=(2, 3), keepdim=True)
+    power = (error * scaled).sum(axis=(2, 3), keepdims=True)
     for _ in range(_CYCLES):
         image = membrane.pull(direction)
-        step = power / (direction * image).sum(dim=(2, 3), keepdim=True).clamp_min(tiny)
+        step = power / (direction * image).sum(axis=(2, 3), keepdims=True).clip(tiny)
         solution, error = solution + step * direction, error - step * image
         scaled = _v_cycle(levels, inverses, error)
-        last, power = power, (error * scaled).sum(dim=(2, 3), keepdim=True)
-        direction = scaled + power / last.clamp_min(tiny) * direction
+        last, power = power, (error * scaled).sum(axis=(2, 3), keepdims=True)
+        direction = scaled + power / last.clip(tiny) * direction
     return solution
 
 
-def _v_cycle(levels: list[Membrane], inverses: list[Tensor], force: Tensor) -> Tensor:
+def _v_cycle(levels: list[Membrane], inverses: list[FloatArray], force: FloatArray) -> FloatArray:
     """Approximate a solution by damped Jacobi sweeps on this level, the coarser ones, and this one again."""
     level, inverse = levels[0], _DAMPING * inverses[0]
     values = inverse * force
@@ -119,15 +141,15 @@ def _v_cycle(levels: list[Membrane], inverses: list[Tensor], force: Tensor) -> T
     if len(levels) == 1:
         return values
     height, width = force.shape[-2:]
-    left = F.pad(force - level.pull(values), (0, width % 2, 0, height % 2))
-    coarse = _v_cycle(levels[1:], inverses[1:], 4 * F.avg_pool2d(left, 2))
-    values = values + F.interpolate(coarse, scale_factor=2.0)[..., :height, :width] * (inverses[0] > 0)
+    left = _even(force - level.pull(values))
+    coarse = _v_cycle(levels[1:], inverses[1:], 4 * _block_means(left))
+    values = values + coarse.repeat(2, axis=-2).repeat(2, axis=-1)[..., :height, :width] * (inverses[0] > 0)
     for _ in range(_SWEEPS):
         values = values + inverse * (force - level.pull(values))
     return values
 
 
-def clone(composite: Tensor, inside: Tensor, *, mixed: bool = False) -> Tensor:
+def clone(composite: FloatArray, inside: FloatArray, *, mixed: bool = False) -> FloatArray:
     """Give a region the gradients of its own picture and the border of what lies around it.
 
     Args:
@@ -141,17 +163,23 @@ def clone(composite: Tensor, inside: Tensor, *, mixed: bool = False) -> Tensor:
     membrane = Membrane.of_region(inside)
     outside = (1 - inside) * composite
     held = inside * _neighbour_sum(outside, outside)
-    across = membrane.right * F.pad(composite[..., 1:] - composite[..., :-1], (0, 1))
-    along = membrane.down * F.pad(composite[..., 1:, :] - composite[..., :-1, :], (0, 0, 0, 1))
+    across = membrane.right * _steps(composite, -1)
+    along = membrane.down * _steps(composite, -2)
     if mixed:
         smooth = solve_membrane(membrane, held)
-        other_across = membrane.right * F.pad(smooth[..., 1:] - smooth[..., :-1], (0, 1))
-        other_along = membrane.down * F.pad(smooth[..., 1:, :] - smooth[..., :-1, :], (0, 0, 0, 1))
-        across = torch.where(other_across.abs() > across.abs(), other_across, across)
-        along = torch.where(other_along.abs() > along.abs(), other_along, along)
-    divergence = across + along - F.pad(across[..., :-1], (1, 0)) - F.pad(along[..., :-1, :], (0, 0, 1, 0))
+        other_across = membrane.right * _steps(smooth, -1)
+        other_along = membrane.down * _steps(smooth, -2)
+        across = np.where(np.abs(other_across) > np.abs(across), other_across, across)
+        along = np.where(np.abs(other_along) > np.abs(along), other_along, along)
+    divergence = across + along - _moved(across, -1, 1) - _moved(along, -2, 1)
     own = inside * composite
     return outside + own + solve_membrane(membrane, held - divergence - membrane.pull(own))
+
+
+def _steps(values: FloatArray, axis: int) -> FloatArray:
+    """Return how far each value lies below the next one along an axis; 0 for the last. Any shape."""
+    last = np.take(values, [-1], axis=axis)
+    return np.diff(values, axis=axis, append=last)
 
 
 class Poisson(Method):
@@ -172,7 +200,7 @@ class Poisson(Method):
         super().__init__()
         self.mixed = mixed
 
-    def forward(self, composite: Tensor, mask: Tensor, state: State = None) -> Prediction:  # noqa: ARG002
+    def harmonize(self, composite: FloatArray, mask: FloatArray, state: State = None) -> Prediction:  # noqa: ARG002
         """Clone every frame by itself; a frame without foreground or background is left as it is.
 
         Args:
@@ -181,17 +209,17 @@ class Poisson(Method):
                 Shape (B, L, 1, H, W).
             state: not looked at.
         """
-        image, weight = composite.flatten(0, 1), mask.flatten(0, 1)
-        inside = (weight >= 0.5).to(image.dtype)
-        cloned = image.clone()
-        for frame in has_both_sides(inside).nonzero().flatten().tolist():
-            rows, columns = (_span(inside[frame, 0].amax(dim=axis)) for axis in (1, 0))
+        image, weight = as_frames(composite), as_frames(mask)
+        inside = (weight >= 0.5).astype(np.float32)
+        cloned = image.copy()
+        for frame in has_both_sides(inside).nonzero()[0]:
+            rows, columns = (_span(inside[frame, 0].max(axis=axis)) for axis in (1, 0))
             box = (slice(frame, frame + 1), slice(None), rows, columns)
             cloned[box] = clone(image[box], inside[box], mixed=self.mixed)
-        return Prediction(over(cloned, image, weight).clamp(0, 1).unflatten(0, composite.shape[:2]))
+        return Prediction(over(cloned, image, weight).clip(0, 1).reshape(composite.shape))
 
 
-def _span(line: Tensor) -> slice:
+def _span(line: FloatArray) -> slice:
     """Return the range where a line is above 0, with one more pixel on each side for the border."""
-    places = line.nonzero().flatten()
+    places = line.nonzero()[0]
     return slice(max(int(places[0]) - 1, 0), int(places[-1]) + 2)

@@ -9,19 +9,18 @@ the colours of the foreground. Sampled at 17 nodes instead, the map would be off
 where it is steep; the fitted one is off by 0.2 levels in the mean and by some 20 in single rare colours.
 """
 
-from torch import Tensor
-
 from chromacord.color.fitting import fit_lut3d
 from chromacord.color.opponent import lalphabeta_to_rgb, rgb_to_lalphabeta
 from chromacord.color.statistics import color_statistics, has_both_sides
 from chromacord.errors import InputError
-from chromacord.methods.base import Method, Prediction, State
+from chromacord.methods.base import Method, Prediction, State, as_frames
+from chromacord.types import FloatArray
 
 # Deviation, in decimal logarithms, below which a channel counts as flat.
 _FLAT = 1e-4
 
 
-def match_statistics(image: Tensor, mask: Tensor, *, max_gain: float) -> Tensor:
+def match_statistics(image: FloatArray, mask: FloatArray, *, max_gain: float) -> FloatArray:
     """Give the foreground the background's mean and deviation in l-alpha-beta (Reinhard et al., eqs. 10 and 11).
 
     Args:
@@ -35,7 +34,7 @@ def match_statistics(image: Tensor, mask: Tensor, *, max_gain: float) -> Tensor:
     opponent = rgb_to_lalphabeta(image)
     foreground, background = color_statistics(opponent, mask), color_statistics(opponent, 1 - mask)
     gain = (background.deviation + _FLAT) / (foreground.deviation + _FLAT)
-    gain = gain.clamp(1 / max_gain, max_gain)[..., None, None]
+    gain = gain.clip(1 / max_gain, max_gain)[..., None, None]
     centred = opponent - foreground.mean[..., None, None]
     return lalphabeta_to_rgb(gain * centred + background.mean[..., None, None])
 
@@ -55,7 +54,7 @@ class Reinhard(Method):
             raise InputError(f"max_gain limits a gain both ways, so it must be at least 1, got {max_gain}")
         self.max_gain = max_gain
 
-    def forward(self, composite: Tensor, mask: Tensor, state: State = None) -> Prediction:  # noqa: ARG002
+    def harmonize(self, composite: FloatArray, mask: FloatArray, state: State = None) -> Prediction:  # noqa: ARG002
         """Map every frame by its own statistics; a frame without foreground or background is left as it is.
 
         Args:
@@ -63,8 +62,8 @@ class Reinhard(Method):
             mask: weights of the statistics. Shape (B, L, 1, H, W).
             state: not looked at.
         """
-        image, weight = composite.flatten(0, 1), mask.flatten(0, 1)
-        matched = match_statistics(image, weight, max_gain=self.max_gain).clamp(0, 1)
+        image, weight = as_frames(composite), as_frames(mask)
+        matched = match_statistics(image, weight, max_gain=self.max_gain).clip(0, 1)
         usable = has_both_sides(weight)[:, None, None, None]
         transform = fit_lut3d(image, matched, weight * usable)
-        return Prediction(transform(image).clamp(0, 1).unflatten(0, composite.shape[:2]), transform)
+        return Prediction(transform(image).clip(0, 1).reshape(composite.shape), transform)

@@ -1,7 +1,7 @@
 """ShotGrade: one smooth colour transform for a shot, from comparing the foreground with its background.
 
 Our own method, the default. A pretrained encoder looks at foreground and background together, and a small network
-compares the two (`shotgrade_network`). What it decides is a sum of learned basis LUTs: a global transform, linear in
+compares the two (`grade_estimator`). What it decides is a sum of learned basis LUTs: a global transform, linear in
 its parameters, so it applies at any size, exports as .cube, and can be averaged over time.
 
 How much of a grade is applied depends on two things that calibration weighs on held-out pictures: how far it moves the
@@ -17,16 +17,13 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
-import torch
-from torch import Tensor
 
-from chromacord import weights as shipped
 from chromacord.color.transforms import Lut3d, apply_lut3d
 from chromacord.errors import InputError
-from chromacord.layers.efficientnet import from_published
-from chromacord.methods.base import Method, Prediction, State, Window
+from chromacord.methods.base import Method, Prediction, State, Window, as_frames
 from chromacord.methods.grade_estimator import Floats, GradeEstimator
-from chromacord.methods.shotgrade_network import GradeNetwork
+from chromacord.methods.grade_plan import check_sizes, weight_shapes
+from chromacord.weights import check_fit, damaged, read_arrays
 
 _STRIDE = 2
 """Of a window's frames every second one is looked at: neighbours in time hardly differ, and the grade is a mean."""
@@ -69,7 +66,7 @@ class ShotGrade(Method):
     each following window's mean in equal steps, so nothing jumps.
 
     Args:
-        weights: shipped weights ("shotgrade"), or the path of a .safetensors file. None: not trained.
+        weights: shipped weights ("shotgrade"), or the path of a .safetensors file.
         memory: share of what is remembered that is kept from window to window. 0 follows a change of light within
             8 analysed frames; 1 never forgets, inside a shot.
         caution: how much likelier it is that a foreground fits already than among the pictures that calibrated the
@@ -79,11 +76,9 @@ class ShotGrade(Method):
         side, lut_size, hidden, attention, encoder: of the network; those of the weights.
     """
 
-    is_published_whole = False
-
     def __init__(
         self,
-        weights: str | None = "shotgrade",
+        weights: str = "shotgrade",
         *,
         memory: float = 0.5,
         caution: float = 0.1,
@@ -94,29 +89,18 @@ class ShotGrade(Method):
         attention: int = 48,
         encoder: bool = True,
     ) -> None:
-        super().__init__()
         if not 0 <= memory <= 1:
             raise ValueError(f"memory must lie in 0..1, got {memory}")
         if not caution >= 0:
             raise ValueError(f"caution must be 0 or more, got {caution}")
         self.window = Window() if per_frame else Window(hop=8)
         self.memory, self.caution, self.per_frame = memory, caution, per_frame
-        self._network: dict[str, Any] = {
-            "side": side,
-            "lut_size": lut_size,
-            "hidden": hidden,
-            "attention": attention,
-            "encoder": encoder,
-        }
-        # Shapes are enough to see whether weights fit; numbers are drawn only where there are none.
-        with torch.device("cpu" if weights is None else "meta"):
-            network = GradeNetwork(**self._network)
-        state = network.state_dict()
-        if weights is not None:
-            state = _fitting(weights, network)
-        self.estimator = GradeEstimator({key: value.numpy() for key, value in state.items()}, side=side)
+        check_sizes(side, lut_size)
+        sizes: dict[str, Any] = {"lut_size": lut_size, "hidden": hidden, "attention": attention, "encoder": encoder}
+        self.network_options = {"side": side, **sizes}
+        self.estimator = GradeEstimator(_fitting(weights, weight_shapes(**sizes)), side=side)
 
-    def forward(self, composite: Tensor, mask: Tensor, state: State = None) -> Prediction:
+    def harmonize(self, composite: Floats, mask: Floats, state: State = None) -> Prediction:
         """Grade the frames of each window.
 
         Args:
@@ -126,11 +110,11 @@ class ShotGrade(Method):
         """
         decided = self.decide(composite, mask, state)
         assert isinstance(decided.transform, Lut3d)
-        each = zip(composite.flatten(0, 1), mask.flatten(0, 1), decided.transform.parameters, strict=True)
-        harmonized = torch.stack([_recolored(*frame) for frame in each])
-        return decided._replace(harmonized=harmonized.view_as(composite))
+        each = zip(as_frames(composite), as_frames(mask), decided.transform.parameters, strict=True)
+        harmonized = np.stack([_recolored(*frame) for frame in each])
+        return decided._replace(harmonized=harmonized.reshape(composite.shape))
 
-    def decide(self, composite: Tensor, mask: Tensor, state: State = None) -> Prediction:
+    def decide(self, composite: Floats, mask: Floats, state: State = None) -> Prediction:
         """Decide the grades of the frames of each window, and change no pixel. See `Method.decide`.
 
         Args:
@@ -139,14 +123,11 @@ class ShotGrade(Method):
             state: a `ShotState`, or None.
         """
         known: ShotState | None = None if self.per_frame else state
-        frames, weights = (each.detach().cpu().numpy() for each in (composite, mask))
-        windows = zip(frames, weights, strict=True)
+        windows = (composite, mask)
         if self.per_frame:
-            windows = zip(
-                frames.reshape(-1, 1, *frames.shape[2:]), weights.reshape(-1, 1, *weights.shape[2:]), strict=True
-            )
+            windows = (as_frames(composite)[:, None], as_frames(mask)[:, None])
         looks, occupied = [], []
-        for pictures, masks in windows:
+        for pictures, masks in zip(*windows, strict=True):
             chosen = _chosen(pictures)
             looks.append(self._look(pictures[chosen], masks[chosen]))
             occupied.append(_occupied(pictures[chosen], masks[chosen], self.estimator.unit.shape[-1]))
@@ -158,32 +139,9 @@ class ShotGrade(Method):
         share = (np.arange(1, length + 1, dtype=np.float32) / length)[:, None, None, None, None]
         moved = before[:, None] + share * (applied - before)[:, None]
         lut = self.estimator.unit + moved.reshape(-1, *applied.shape[1:])
-        transform = Lut3d(torch.from_numpy(lut.astype(np.float32)).to(composite.device))
-        trust = torch.from_numpy(confidence.astype(np.float32)).repeat_interleave(length).to(composite.device)
+        transform = Lut3d(lut.astype(np.float32, copy=False))
+        trust = confidence.astype(np.float32, copy=False).repeat(length)
         return Prediction(composite, transform, None if self.per_frame else after._replace(applied=applied), trust)
-
-    def in_torch(self) -> GradeNetwork:
-        """Return the network that trains, with the weights that OpenCV and numpy run: of pictures, not windows."""
-        network = GradeNetwork(**self._network)
-        network.load_state_dict({name: torch.from_numpy(value) for name, value in self.estimator.state.items()})
-        return network.eval()
-
-    @classmethod
-    def from_published(cls, checkpoint: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Return the encoder of a network, of the checkpoint that EfficientNet-Lite0 was published as.
-
-        It is a part of the weights, for `start` in a recipe. See `efficientnet.from_published`.
-
-        Args:
-            checkpoint: its tensors by key. Any shape.
-
-        Raises:
-            InputError: it is another network's.
-        """
-        try:
-            return {f"encoder.{key}": value for key, value in from_published(checkpoint).items()}
-        except KeyError as error:
-            raise InputError(f"is no EfficientNet-Lite0: {error} is missing") from error
 
     def _look(self, pictures: Floats, masks: Floats) -> _Look:
         """Estimate some frames, and average. Shape (L, 3, H, W), (L, 1, H, W)."""
@@ -225,12 +183,22 @@ class ShotGrade(Method):
         return _logistic(strength - np.log(self.caution)) * evidence, _logistic(chance) * evidence
 
 
-def _fitting(source: str, network: GradeNetwork) -> dict[str, Tensor]:
+def _fitting(source: str, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Floats]:
     """Read weights that must be a network's in every key and shape."""
+    arrays = read_arrays(source)
     try:
-        return shipped.renamed(shipped.state_dict(source), network, {key: key for key in network.state_dict()})
+        check_fit(
+            {key: values.shape for key, values in arrays.items()},
+            shapes,
+            {key: key for key in shapes},
+            network="GradeNetwork",
+        )
+        for key in shapes:
+            if not np.isfinite(arrays[key]).all():
+                raise damaged(key)
     except InputError as error:
         raise InputError(f"{source}: {error}") from error
+    return {key: arrays[key] for key in shapes}
 
 
 def _chosen(pictures: Floats) -> list[int]:
@@ -269,9 +237,9 @@ def _logistic(numbers: Floats) -> Floats:
     return values
 
 
-def _recolored(picture: Tensor, mask: Tensor, lut: Tensor) -> Tensor:
+def _recolored(picture: Floats, mask: Floats, lut: Floats) -> Floats:
     """Map the pixels of the foreground, and no others: most of a picture is background. Shape (3, H, W)."""
-    inside = (mask.flatten() > 0).nonzero()[:, 0]
-    colors = picture.flatten(1).index_select(1, inside)
-    mapped = apply_lut3d(colors[None, :, None], lut[None])[0, :, 0].clamp(0, 1)
-    return picture.flatten(1).index_copy(1, inside, mapped).view_as(picture)
+    inside = mask[0] > 0
+    recolored = picture.copy()
+    recolored[:, inside] = apply_lut3d(picture[:, inside][None, :, None], lut[None])[0, :, 0].clip(0, 1)
+    return recolored

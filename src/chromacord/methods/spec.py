@@ -99,7 +99,7 @@ def describe_options(method: type[Method]) -> str:
 
 
 def _parameters(method: type[Method]) -> dict[str, inspect.Parameter]:
-    # Where a class has no constructor of its own, the signature is nn.Module's *args and **kwargs, which takes none.
+    # Where a module of torch has no constructor of its own, the signature is nn.Module's *args and **kwargs.
     named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
     signature = inspect.signature(method, eval_str=True)
     return {name: each for name, each in signature.parameters.items() if each.kind in named}

@@ -6,22 +6,20 @@ from fractions import Fraction
 from itertools import chain, groupby, pairwise
 from operator import itemgetter
 
-import torch
-from torch import Tensor
+import numpy as np
 
 from chromacord.color.fitting import fit_affine_field, fit_gains, fit_lut3d
 from chromacord.color.transforms import ColorTransform
 from chromacord.errors import NonFiniteError
 from chromacord.io.memory import return_freed_memory
-from chromacord.methods.base import Method, State
-from chromacord.pipeline.device import CPU, full_precision
+from chromacord.methods.base import Method, State, as_frames
 from chromacord.pipeline.grade import Consistency, Grade, Key, Shot, steady
 from chromacord.pipeline.look import Observation, Seen, look
 from chromacord.pipeline.masks import MaskedFrame
 from chromacord.pipeline.windows import WindowOf, windows
-from chromacord.types import VideoInfo
+from chromacord.types import Device, FloatArray, VideoInfo
 
-FITS: dict[str, Callable[[Tensor, Tensor, Tensor], ColorTransform]] = {
+FITS: dict[str, Callable[[FloatArray, FloatArray, FloatArray], ColorTransform]] = {
     "lut3d": fit_lut3d,
     "gains": fit_gains,
     "field": fit_affine_field,
@@ -64,7 +62,7 @@ def analyse(
     name: str,
     consistency: Consistency = "smooth",
     exportable: bool = False,
-    device: torch.device = CPU,
+    device: Device = "cpu",
 ) -> tuple[Grade, Tally]:
     """Decide the grade of a clip.
 
@@ -115,7 +113,7 @@ def decide_all(
     consistency: Consistency,
     rate: Fraction,
     exportable: bool = False,
-    device: torch.device = CPU,
+    device: Device = "cpu",
 ) -> Iterator[tuple[int, Key]]:
     """Iterate over the keys, each with its shot's number, reading no more frames than each needs.
 
@@ -128,7 +126,7 @@ def decide_all(
         exportable: decide only what a LUT can hold.
         device: the method is moved there.
     """
-    method = method.to(device)
+    method = method.on(device)
     for shot, members in groupby(_observations(seen, tally), key=lambda observation: observation.shot):
         for key in steady(decide(members, method, exportable=exportable), consistency, rate):
             yield shot, key
@@ -162,23 +160,21 @@ def decide(observations: Iterable[Observation], method: Method, *, exportable: b
     return chain.from_iterable(map(decide_window, windows(observations, method.window)))
 
 
-@torch.inference_mode()
 def _decide_window(
     window: WindowOf[Observation], method: Method, state: State, *, exportable: bool
 ) -> tuple[list[Key], State]:
-    composite = torch.stack([item.composite for item in window.items])
-    mask = torch.stack([item.mask for item in window.items])
+    composite = np.stack([item.composite for item in window.items])
+    mask = np.stack([item.mask for item in window.items])
     past, hop = method.window.past, method.window.hop
-    with full_precision():
-        prediction = method.decide(composite[None], mask[None], state)
-        transform = prediction.transform
-        if transform is None or (exportable and not transform.is_global):
-            fit = FITS["lut3d" if exportable and method.fitted == "field" else method.fitted]
-            center = slice(past, past + hop)
-            transform = fit(composite[center], prediction.harmonized.flatten(0, 1), mask[center])
+    prediction = method.decide(composite[None], mask[None], state)
+    transform = prediction.transform
+    if transform is None or (exportable and not transform.is_global):
+        fit = FITS["lut3d" if exportable and method.fitted == "field" else method.fitted]
+        center = slice(past, past + hop)
+        transform = fit(composite[center], as_frames(prediction.harmonized), mask[center])
     keys = []
     for number, item in enumerate(window.hop):
-        one = transform.with_parameters(transform.parameters[number : number + 1].to(CPU, copy=True))
+        one = transform.with_parameters(transform.parameters[number : number + 1].copy())
         confidence = None if prediction.confidence is None else float(prediction.confidence[number])
         try:
             keys.append(Key(item.index, item.weight * (1 if confidence is None else confidence), one, confidence))

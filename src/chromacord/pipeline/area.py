@@ -60,7 +60,7 @@ def _bands(length: int, target: int) -> tuple[_Band, ...]:
     bands = []
     for start in range(0, target, _BAND_CELLS):
         cells = slice(start, min(start + _BAND_CELLS, target))
-        covered = weights[cells].any(axis=0).nonzero()[0]
+        covered = np.flatnonzero(weights[cells].max(axis=0))
         pixels = slice(int(covered[0]), int(covered[-1]) + 1)
         bands.append(_Band(cells, pixels, weights[cells, pixels].copy()))
     return tuple(bands)

@@ -9,20 +9,19 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from chromacord.errors import InputError, MismatchError
 from chromacord.methods import load_method
 from chromacord.methods.base import Method
 from chromacord.parsing import shown
 from chromacord.pipeline.analyse import Tally, decide_all
-from chromacord.pipeline.device import Device, find_device, open_renderer
+from chromacord.pipeline.device import find_device, open_renderer
 from chromacord.pipeline.grade import Consistency, check_consistency
 from chromacord.pipeline.look import look
 from chromacord.pipeline.lookahead import LookAhead
 from chromacord.pipeline.mask_check import MaskCheck, array_mask, check_floats
 from chromacord.pipeline.masks import MaskedFrame
-from chromacord.types import Colorimetry, Frame, PixelFormat, Size, VideoInfo
+from chromacord.types import Colorimetry, Device, Frame, PixelFormat, Size, VideoInfo
 
 Array = npt.NDArray[Any]
 
@@ -78,7 +77,7 @@ def _harmonized(
     source: Iterator[tuple[Array, Array]],
     loaded: Method,
     rate: Fraction,
-    place: torch.device,
+    place: Device,
     *,
     strength: float,
     consistency: Consistency,

@@ -1,21 +1,13 @@
-"""Where a run calculates: the processor, or a GPU."""
+"""Where a run calculates: the processor, or a GPU, which needs torch. Nothing of it is imported for the processor."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Literal, Protocol, get_args
-
-import torch
+from importlib.util import find_spec
+from typing import Protocol, cast, get_args
 
 from chromacord.color.transforms import ColorTransform
-from chromacord.errors import InputError
-from chromacord.pipeline.device_render import DeviceRenderer
+from chromacord.errors import InputError, MissingTorchError
 from chromacord.pipeline.masks import MaskedFrame
 from chromacord.pipeline.render import Renderer
-from chromacord.types import Frame, VideoInfo
-
-Device = Literal["cpu", "cuda"]
-
-CPU = torch.device("cpu")
+from chromacord.types import Device, Frame, VideoInfo
 
 
 class FrameRenderer(Protocol):
@@ -25,7 +17,7 @@ class FrameRenderer(Protocol):
         """Return the harmonized frame. See `chromacord.pipeline.render.Renderer.render`."""
 
 
-def find_device(name: str) -> torch.device:
+def find_device(name: str) -> Device:
     """Return the device of this name.
 
     Raises:
@@ -33,12 +25,17 @@ def find_device(name: str) -> torch.device:
     """
     if name not in get_args(Device):
         raise InputError(f"there is no device {name!r}; choose one of {', '.join(get_args(Device))}")
-    if name == "cuda" and not torch.cuda.is_available():
-        raise InputError("device cuda: torch finds none on this machine; use cpu, or install torch for CUDA")
-    return torch.device(name)
+    if name == "cuda":
+        if find_spec("torch") is None:
+            raise MissingTorchError("device cuda")
+        import torch
+
+        if not torch.cuda.is_available():
+            raise InputError("device cuda: torch finds none on this machine; use cpu, or install torch for CUDA")
+    return cast(Device, name)
 
 
-def open_renderer(info: VideoInfo, foreground: VideoInfo | None = None, *, device: torch.device = CPU) -> FrameRenderer:
+def open_renderer(info: VideoInfo, foreground: VideoInfo | None = None, *, device: Device = "cpu") -> FrameRenderer:
     """Return what renders a clip on a device.
 
     Args:
@@ -46,15 +43,10 @@ def open_renderer(info: VideoInfo, foreground: VideoInfo | None = None, *, devic
         foreground: of the foreground's own clip, where it came as a layer.
         device: the CPU has code of its own, which is faster there.
     """
-    return Renderer(info, foreground) if device.type == "cpu" else DeviceRenderer(info, foreground, device=device)
+    if device == "cpu":
+        return Renderer(info, foreground)
+    import torch
 
+    from chromacord.pipeline.device_render import DeviceRenderer
 
-@contextmanager
-def full_precision() -> Iterator[None]:
-    """Keep a GPU's convolutions at 24 bits: cuDNN takes 11 where it may (TF32), which shifts colours."""
-    before = torch.backends.cudnn.allow_tf32
-    torch.backends.cudnn.allow_tf32 = False
-    try:
-        yield
-    finally:
-        torch.backends.cudnn.allow_tf32 = before
+    return DeviceRenderer(info, foreground, device=torch.device(device))

@@ -7,13 +7,14 @@ reduced precision of a GPU's matrix units never comes in.
 from collections.abc import Callable
 from typing import Protocol
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from chromacord.color.curves import linear_to_srgb, srgb_to_linear
 from chromacord.color.spaces import AffineMap, code_to_rgb, rgb_to_code
-from chromacord.color.transforms import AffineField, ColorTransform, Identity
-from chromacord.pipeline.grading import LUT_SIZE, stretch_weights
+from chromacord.color.transforms import AffineField, ColorTransform, Identity, stretch_weights
+from chromacord.pipeline.grading import LUT_SIZE
 from chromacord.types import Box, Size, VideoInfo
 
 Colors = tuple[Tensor, Tensor, Tensor]
@@ -96,12 +97,14 @@ class _Curve(Protocol):
 
 
 def _curve(transform: ColorTransform, size: Size, device: torch.device) -> _Curve:
-    parameters = transform.parameters.to(device, torch.float32)
+    lut = None if isinstance(transform, AffineField | Identity) else transform.to_lut(LUT_SIZE)
+    numbers = transform.parameters if lut is None else lut.parameters
+    parameters = torch.from_numpy(np.ascontiguousarray(numbers, np.float32)).to(device)
     if isinstance(transform, AffineField):
         return _GlobalAffine(parameters) if transform.is_global else _Field(parameters, size)
     if isinstance(transform, Identity):
         return _Same()
-    return _Lut(transform.with_parameters(parameters).to_lut(LUT_SIZE).parameters)
+    return _Lut(parameters)
 
 
 class _Same:

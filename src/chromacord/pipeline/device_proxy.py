@@ -7,10 +7,30 @@ from torch import Tensor
 from chromacord.color.alpha import unpremultiply
 from chromacord.color.curves import linear_to_srgb
 from chromacord.color.spaces import code_to_rgb
+from chromacord.color.transforms import stretch_weights
 from chromacord.pipeline.area import area_weights
-from chromacord.pipeline.grading import stretch_weights
 from chromacord.pipeline.masks import Mask
-from chromacord.types import Alpha, FloatArray, Frame, Plane, Size, VideoInfo
+from chromacord.types import Alpha, Device, FloatArray, Frame, Plane, Size, VideoInfo
+
+
+def device_proxies(
+    frame: Frame, mask: Mask, info: VideoInfo, size: Size, device: Device
+) -> tuple[FloatArray, FloatArray]:
+    """Return a frame and its mask, small, as `device_proxy` and `device_weights` make them.
+
+    Args:
+        frame: planes as decoded.
+        mask: its weights.
+        info: of the frame's source.
+        size: height and width of the results.
+        device: where they are made.
+
+    Returns:
+        RGB and weights in [0, 1]. Shape (3, height, width), (1, height, width).
+    """
+    place = torch.device(device)
+    rgb, weights = device_proxy(frame, info, size, place), device_weights(mask, size, place)
+    return rgb.cpu().numpy(), weights.cpu().numpy()
 
 
 def device_proxy(frame: Frame, info: VideoInfo, size: Size, device: torch.device) -> Tensor:

@@ -8,6 +8,8 @@ from fractions import Fraction
 from functools import cached_property
 from typing import Literal, get_args
 
+import numpy as np
+
 from chromacord.color.transforms import LARGEST, ColorTransform, Lut3d, blend, weighted_mean
 from chromacord.errors import InputError, NonFiniteError
 
@@ -46,7 +48,7 @@ class Key:
         Raises:
             NonFiniteError: says which.
         """
-        if not (self.transform.parameters.abs() <= LARGEST).all():
+        if not (np.abs(self.transform.parameters) <= LARGEST).all():
             raise NonFiniteError(f"the grade is not finite, or has numbers beyond {LARGEST:g}")
         if not 0 <= self.weight <= LARGEST:
             raise NonFiniteError(f"the weight must be a finite number of 0 or more, got {self.weight}")
@@ -79,7 +81,7 @@ class Shot:
         if left == right or index <= self.keys[left].index:
             return before
         share = (index - self.keys[left].index) / (self.keys[right].index - self.keys[left].index)
-        way = float((after.parameters - before.parameters).abs().amax()) if after.parameters.numel() else 0.0
+        way = float(np.abs(after.parameters - before.parameters).max(initial=0))
         steps = max(1, math.ceil(way / LEAST_STEP))
         share = round(share * steps) / steps
         if share in (0, 1):

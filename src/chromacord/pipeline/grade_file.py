@@ -23,12 +23,13 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-import torch
+import numpy as np
 
 from chromacord.color.transforms import AffineField, ColorTransform, Identity, Lut3d
 from chromacord.errors import GradeFileError, UnreadableFileError
 from chromacord.parsing import parse_json, read_file, reason_of, shown
 from chromacord.pipeline.grade import Grade, Key, Shot, check_consistency
+from chromacord.types import FloatArray
 
 FORMAT, VERSION = "chromacord grade", 1
 DIGITS = 6
@@ -155,13 +156,14 @@ def _key_from_json(data: dict[str, Any]) -> Key:
 
 
 def _transform_to_json(transform: ColorTransform) -> dict[str, Any]:
-    values = transform.parameters[0].double()
+    values = transform.parameters[0].astype(np.float64)
     if isinstance(transform, Lut3d):
-        nodes = values.flatten(1).T
+        nodes = values.reshape(3, -1).T
         return {"kind": transform.kind, "size": transform.size, "values": _rounded(nodes.tolist())}
     if isinstance(transform, AffineField):
         grid = list(values.shape[-2:])
-        return {"kind": transform.kind, "grid": grid, "matrices": _rounded(values.flatten(2).permute(2, 0, 1).tolist())}
+        matrices = values.reshape(3, 4, -1).transpose(2, 0, 1)
+        return {"kind": transform.kind, "grid": grid, "matrices": _rounded(matrices.tolist())}
     return {"kind": transform.kind}
 
 
@@ -172,22 +174,26 @@ def _transform_from_json(data: dict[str, Any]) -> ColorTransform:
     if kind == Lut3d.kind:
         size = _whole(data["size"])
         nodes = _numbers(data["values"], (size**3, 3))
-        return Lut3d(nodes.T.reshape(1, 3, size, size, size).contiguous())
+        return Lut3d(np.ascontiguousarray(nodes.T).reshape(1, 3, size, size, size))
     if kind == AffineField.kind:
         height, width = (_whole(length) for length in data["grid"])
         matrices = _numbers(data["matrices"], (height * width, 3, 4))
-        return AffineField(matrices.permute(1, 2, 0).reshape(1, 3, 4, height, width).contiguous())
+        return AffineField(np.ascontiguousarray(matrices.transpose(1, 2, 0)).reshape(1, 3, 4, height, width))
     raise ValueError(f"transform kind {shown(kind)} is not known")
 
 
-def _numbers(values: object, shape: tuple[int, ...]) -> torch.Tensor:
+def _numbers(values: object, shape: tuple[int, ...]) -> FloatArray:
+    wanted = " x ".join(map(str, shape))
     try:
-        tensor = torch.tensor(values, dtype=torch.float32)
-    except (OverflowError, RuntimeError, TypeError, ValueError):
-        raise ValueError(f"expected {' x '.join(map(str, shape))} numbers, got something else") from None
-    if tuple(tensor.shape) != shape:
-        raise ValueError(f"expected {' x '.join(map(str, shape))} numbers, got {' x '.join(map(str, tensor.shape))}")
-    return tensor
+        numbers = np.array(values)
+    except (OverflowError, TypeError, ValueError):
+        raise ValueError(f"expected {wanted} numbers, got something else") from None
+    if numbers.shape != shape:
+        raise ValueError(f"expected {wanted} numbers, got {' x '.join(map(str, numbers.shape))}")
+    if numbers.dtype.kind not in "biuf":  # text, null, or whole numbers without end
+        raise ValueError(f"expected {wanted} numbers, got something else")
+    with np.errstate(over="ignore"):  # infinity is refused by the key
+        return numbers.astype(np.float32)
 
 
 def _rounded(values: Any) -> Any:

@@ -10,11 +10,9 @@ from typing import Any, Protocol
 
 import cv2
 import numpy as np
-import torch
-from torch import Tensor
 
 from chromacord.color.spaces import AffineMap, code_to_rgb, rgb_to_code
-from chromacord.color.transforms import AffineField, ColorTransform, Identity, Lut3d
+from chromacord.color.transforms import AffineField, ColorTransform, Identity, Lut3d, stretch, stretch_weights
 from chromacord.pipeline.shaper import display_to_linear, linear_to_display, shape, unshape
 from chromacord.types import Box, FloatArray, Size, VideoInfo
 
@@ -119,7 +117,7 @@ class _GlobalAffine:
     """One 3x4 matrix for the whole picture."""
 
     def __init__(self, transform: AffineField) -> None:
-        matrix = transform.parameters[0, :, :, 0, 0].double().numpy()
+        matrix = transform.parameters[0, :, :, 0, 0].astype(np.float64)
         self._matrix = _matrix(AffineMap(matrix[:, :3], matrix[:, 3]))
 
     def __call__(self, rgb: FloatArray, box: Box) -> FloatArray:  # noqa: ARG002
@@ -171,26 +169,24 @@ def lut_table(lut: Lut3d, size: int) -> FloatArray:
         Shape (size, size, size, 3), axes red, green, blue and the output's channel.
     """
     if lut.size >= size:
-        table = _from_red_to_channel(lut.to_lut(size))
-    else:
-        red_green, blue = _stretches(lut.size, size)
-        table = red_green @ _from_red_to_channel(lut).reshape(lut.size**2, -1) @ blue
-    return table.reshape(size, size, size, 3).numpy()
+        return _from_red_to_channel(lut.to_lut(size))
+    red_green, blue = _stretches(lut.size, size)
+    table = red_green @ _from_red_to_channel(lut).reshape(lut.size**2, -1) @ blue
+    return np.asarray(table, np.float32).reshape(size, size, size, 3)
 
 
-def _from_red_to_channel(lut: Lut3d) -> Tensor:
-    return lut.parameters[0].permute(3, 2, 1, 0).float().contiguous()
+def _from_red_to_channel(lut: Lut3d) -> FloatArray:
+    return np.ascontiguousarray(lut.parameters[0].transpose(3, 2, 1, 0), np.float32)
 
 
 @lru_cache(maxsize=8)
-def _stretches(nodes: int, size: int) -> tuple[Tensor, Tensor]:
+def _stretches(nodes: int, size: int) -> tuple[FloatArray, FloatArray]:
     """Return what stretches a LUT's first two axes, and what its last with the channels.
 
     Shape (size², nodes²), (nodes * 3, size * 3).
     """
-    place = torch.linspace(0, nodes - 1, size)
-    weights = (1 - (place[:, None] - torch.arange(nodes)).abs()).clamp_min(0)
-    return torch.kron(weights, weights), torch.kron(weights.mT.contiguous(), torch.eye(3))
+    weights = stretch(nodes, size)
+    return np.kron(weights, weights), np.kron(weights.T, np.eye(3, dtype=np.float32))
 
 
 class _Field:
@@ -198,7 +194,8 @@ class _Field:
 
     def __init__(self, transform: AffineField, size: Size) -> None:
         # (h, 12 * w) and (12, w) layouts below keep both stretches plain matrix products, which BLAS does fast.
-        self._nodes = transform.parameters[0].flatten(0, 1).permute(1, 0, 2).contiguous().numpy()  # (h, 12, w)
+        nodes = transform.parameters[0].reshape(12, *transform.parameters.shape[-2:])
+        self._nodes = np.ascontiguousarray(nodes.swapaxes(0, 1))  # (h, 12, w)
         self._size = size
         self._columns: tuple[int, int] = (0, 0)
         self._stretched = np.empty((0, 0), np.float32)
@@ -217,24 +214,6 @@ class _Field:
             a, b, c, d = np.moveaxis(field[:, 4 * channel : 4 * channel + 4], 1, 0)
             out[..., channel] = a * red + b * green + c * blue + d
         return out
-
-
-def stretch_weights(nodes: int, length: int, start: int, stop: int) -> FloatArray:
-    """Return the weights that stretch a row of nodes over `length` pixels bilinearly, for pixels start..stop-1.
-
-    The same rule as torch's `interpolate(mode="bilinear", align_corners=False)`: pixel centres, edges repeated.
-
-    Returns:
-        Shape (stop - start, nodes); each row sums to 1.
-    """
-    place = np.clip((np.arange(start, stop) + 0.5) * nodes / length - 0.5, 0, nodes - 1)
-    left = np.minimum(place.astype(int), max(nodes - 2, 0))
-    share = (place - left).astype(np.float32)
-    weights = np.zeros((stop - start, nodes), np.float32)
-    row = np.arange(stop - start)
-    weights[row, left] = 1 - share
-    weights[row, np.minimum(left + 1, nodes - 1)] += share
-    return weights
 
 
 def _with_fourth(rgb: FloatArray) -> FloatArray:

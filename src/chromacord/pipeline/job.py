@@ -12,8 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-import torch
-
 from chromacord.color.transforms import ColorTransform
 from chromacord.errors import ChromacordWarning, GradeFileError, InputError, NothingToDoError
 from chromacord.io import FrameSink, open_sink
@@ -22,7 +20,7 @@ from chromacord.methods import load_method, weights_file
 from chromacord.methods.base import Method
 from chromacord.pipeline.analyse import Tally, analyse
 from chromacord.pipeline.clip import MaskedClip
-from chromacord.pipeline.device import CPU, open_renderer
+from chromacord.pipeline.device import open_renderer
 from chromacord.pipeline.grade import Consistency, Grade
 from chromacord.pipeline.grade_file import read_grade
 from chromacord.pipeline.look import look
@@ -32,7 +30,7 @@ from chromacord.pipeline.masks import Mask, MaskedFrame
 from chromacord.pipeline.outputs import Outputs
 from chromacord.pipeline.prefetch import prefetch, single_threaded, write_behind
 from chromacord.pipeline.preview import Preview
-from chromacord.types import Frame, Progress
+from chromacord.types import Device, Frame, Progress
 
 Item = TypeVar("Item")
 
@@ -91,7 +89,7 @@ class Job:
     grade_in: Path | None = None
     frames: tuple[int, int | None] | None = None
     progress: Callable[[Progress], object] | None = None
-    device: torch.device = CPU
+    device: Device = "cpu"
 
     def run(self) -> Summary:
         """Do it.
@@ -101,18 +99,20 @@ class Job:
         """
         wall, cpu = time.perf_counter(), time.process_time()
         self.outputs.check(self.clip.info, self._inputs())
+        # Loaded first: only then it is known whether torch is in use, whose threads are held too.
+        method = None if self.grade_in is not None else self._load_method()
         with single_threaded(), ExitStack() as stack:
             # Opened before the analysis, so that what the output cannot hold is said at once.
             sink = stack.enter_context(self._open_sink())
-            if self._needs_whole_grade():
-                grade, num_analysed = self._grade()
+            if method is None or self._needs_whole_grade():
+                grade, num_analysed = self._grade(method)
                 grade = grade.scaled(self.strength)
                 preview = self._open_preview(stack, picture_of=self._telling_frame(grade))
                 staged, names = self._stage_texts(grade, stack)
                 counts = self._render_grade(grade, sink, preview)
             else:
                 preview = self._open_preview(stack)
-                grade, num_analysed, counts = self._analyse_and_render(sink, preview)
+                grade, num_analysed, counts = self._analyse_and_render(method, sink, preview)
                 grade = grade.scaled(self.strength)
                 staged, names = self._stage_texts(grade, stack)
             written: list[FrameSink] = [sink, *([preview.sink] if preview else [])]
@@ -137,8 +137,8 @@ class Job:
         return (*self.clip.paths, *(path for path in (self.grade_in, weights) if path is not None))
 
     def _needs_whole_grade(self) -> bool:
-        """Whether the first frame can be rendered only when all are analysed, or none must be."""
-        return self.grade_in is not None or self.consistency == "shot" or self.outputs.need_whole_grade
+        """Whether the first frame can be rendered only when all are analysed."""
+        return self.consistency == "shot" or self.outputs.need_whole_grade
 
     @property
     def _range(self) -> tuple[int, int | None]:
@@ -181,23 +181,25 @@ class Job:
     def _stage_texts(self, grade: Grade, stack: ExitStack) -> tuple[list[StagedFile | StagedFolder], list[Path]]:
         return self.outputs.stage_texts(grade, self.clip.info, stack, source=self.grade_in)
 
-    def _load_method(self) -> tuple[Method, str]:
-        """Return the method, and its name for the grade."""
-        if isinstance(self.method, str):
-            return load_method(self.method), self.method
-        return self.method, type(self.method).__name__.lower()
+    def _load_method(self) -> Method:
+        return load_method(self.method) if isinstance(self.method, str) else self.method
 
-    def _grade(self) -> tuple[Grade, int]:
-        """Return the grade, and the number of frames that it was decided from."""
-        if self.grade_in is not None:
+    @property
+    def _name(self) -> str:
+        """The method's, for the grade."""
+        return self.method if isinstance(self.method, str) else type(self.method).__name__.lower()
+
+    def _grade(self, method: Method | None) -> tuple[Grade, int]:
+        """Return the grade, by a method or from a file, and the number of frames that it was decided from."""
+        if method is None:
+            assert self.grade_in is not None
             return read_grade(self.grade_in), 0
-        method, name = self._load_method()
         with prefetch(self._checked_frames()) as frames:
             grade, tally = analyse(
                 self._reported("analyse", frames, self._num_frames()),
                 self.clip.info,
                 method,
-                name=name,
+                name=self._name,
                 consistency=self.consistency,
                 exportable=self.outputs.luts is not None,
                 device=self.device,
@@ -206,13 +208,14 @@ class Job:
         self._warn_of_doubts(grade)
         return grade, tally.num_analysed
 
-    def _analyse_and_render(self, sink: FrameSink, preview: Preview | None) -> tuple[Grade, int, Counts]:
+    def _analyse_and_render(
+        self, method: Method, sink: FrameSink, preview: Preview | None
+    ) -> tuple[Grade, int, Counts]:
         """Render each frame as soon as its grade is known.
 
         Returns:
             The grade at full strength, the number of frames that it was decided from, and what was rendered.
         """
-        method, name = self._load_method()
         looked_at = look(
             self._checked_frames(),
             self.clip.info,
@@ -224,7 +227,7 @@ class Job:
             analysis = AnalysisAhead(
                 seen,
                 method,
-                name=name,
+                name=self._name,
                 rate=self.clip.info.rate,
                 consistency=self.consistency,
                 strength=self.strength,

@@ -5,18 +5,15 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import NamedTuple
 
-import torch
-from torch import Tensor
+import numpy as np
 
 from chromacord.methods.base import Method
-from chromacord.pipeline.device import CPU
-from chromacord.pipeline.device_proxy import device_proxy, device_weights
 from chromacord.pipeline.grade import Consistency
 from chromacord.pipeline.masks import Mask, MaskedFrame
 from chromacord.pipeline.packed_masks import PackedMask
 from chromacord.pipeline.proxy import proxy, thumbnail
 from chromacord.pipeline.shots import split_shots
-from chromacord.types import Frame, Size, VideoInfo
+from chromacord.types import Device, FloatArray, Frame, Size, VideoInfo
 
 ANALYSIS_RATE = 6
 """Frames a second that are looked at: the spacing of HYouTube, which methods are trained on."""
@@ -31,10 +28,10 @@ class Observation:
 
     index: int
     shot: int
-    composite: Tensor
+    composite: FloatArray
     """RGB in [0, 1]. Shape (3, H, W)."""
 
-    mask: Tensor
+    mask: FloatArray
     """Shape (1, H, W)."""
 
     weight: float
@@ -68,7 +65,7 @@ def look(
     method: Method,
     *,
     consistency: Consistency,
-    device: torch.device = CPU,
+    device: Device = "cpu",
 ) -> Iterator[Seen]:
     """Find the cuts, and make what the method shall see: frames a step apart, or the next one with a usable mask.
 
@@ -102,12 +99,13 @@ def look(
     yield from map(see, split_shots(map(wait, frames), lambda item: thumbnail(item.frame, info, width=72)))
 
 
-def _proxies(frame: Frame, mask: Mask, info: VideoInfo, size: Size, device: torch.device) -> tuple[Tensor, Tensor]:
+def _proxies(frame: Frame, mask: Mask, info: VideoInfo, size: Size, device: Device) -> tuple[FloatArray, FloatArray]:
     """Return a frame and its mask, small. Shape (3, H, W), (1, H, W)."""
-    if device.type != "cpu":
-        return device_proxy(frame, info, size, device), device_weights(mask, size, device)
-    rgb = torch.from_numpy(proxy(frame, info, size)).permute(2, 0, 1).contiguous()
-    return rgb, torch.from_numpy(mask.scaled(size))[None]
+    if device != "cpu":
+        from chromacord.pipeline.device_proxy import device_proxies
+
+        return device_proxies(frame, mask, info, size, device)
+    return np.ascontiguousarray(proxy(frame, info, size).transpose(2, 0, 1)), mask.scaled(size)[None]
 
 
 def step_between_keys(rate: Fraction) -> int:

@@ -10,16 +10,14 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
 
-import torch
-
 from chromacord.color.transforms import ColorTransform
 from chromacord.methods.base import Method
 from chromacord.pipeline.analyse import Tally, assemble, decide_all
-from chromacord.pipeline.device import CPU
 from chromacord.pipeline.grade import Consistency, Grade, Key, Shot
 from chromacord.pipeline.look import Seen
 from chromacord.pipeline.masks import Mask
 from chromacord.pipeline.packed_masks import PackedMask
+from chromacord.types import Device
 
 
 class LookAhead:
@@ -90,7 +88,7 @@ class AnalysisAhead:
         rate: Fraction,
         consistency: Consistency,
         strength: float = 1.0,
-        device: torch.device = CPU,
+        device: Device = "cpu",
     ) -> None:
         """Prepare; nothing is read yet.
 

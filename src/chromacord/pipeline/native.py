@@ -96,7 +96,7 @@ class NativeGrading:
             grade, nodes = np.zeros(3 * LUT_SIZE**3 + 1, np.float32), LUT_SIZE  # nodes are read as four numbers
             grade[:-1] = lut_table(transform, LUT_SIZE).ravel()
         elif isinstance(transform, AffineField) and transform.is_global:
-            grade, nodes = transform.parameters.float().numpy().flatten(), 0
+            grade, nodes = transform.parameters.astype(np.float32).ravel(), 0
         else:
             return None
         decode = _rows(code_to_rgb(info.colorimetry, info.size, info.pixel_format))

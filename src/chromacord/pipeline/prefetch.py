@@ -1,13 +1,13 @@
 """Bounded threads for decoding and encoding: libav and OpenColorIO release the interpreter's lock, so they overlap."""
 
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from queue import Empty, Full, Queue
 from threading import Event, Thread
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import cv2
-import torch
 
 Item = TypeVar("Item")
 
@@ -19,19 +19,22 @@ _POLL_SECONDS = 0.1
 
 @contextmanager
 def single_threaded() -> Iterator[None]:
-    """Keep torch and OpenCV to one thread each, and give them back what they had.
+    """Keep OpenCV, and torch where it is in use, to one thread each, and give them back what they had.
 
     Decoding, rendering and encoding overlap already. On a machine that others use too, torch with two threads was
     measured up to 20 times slower than with one.
     """
-    before = torch.get_num_threads(), cv2.getNumThreads()
-    torch.set_num_threads(1)
+    torch: Any = sys.modules.get("torch")  # is not imported here: most runs do without
+    before = cv2.getNumThreads(), None if torch is None else torch.get_num_threads()
     cv2.setNumThreads(1)
+    if torch is not None:
+        torch.set_num_threads(1)
     try:
         yield
     finally:
-        torch.set_num_threads(before[0])
-        cv2.setNumThreads(before[1])
+        cv2.setNumThreads(before[0])
+        if torch is not None:
+            torch.set_num_threads(before[1])
 
 
 class _End:

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 import cv2
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from chromacord.color.alpha import lay_over, premultiply, unpremultiply
 from chromacord.color.transforms import ColorTransform, Identity
@@ -121,7 +120,8 @@ class Renderer:
             return before + (grade(layer, part) - ungraded(layer, part))
         if coverage is not None:
             straight = unpremultiply(before, coverage)
-            return before + premultiply(grade(straight, part) - straight, coverage)
+            graded: FloatArray = before + premultiply(grade(straight, part) - straight, coverage)
+            return graded
         return grade(before, part)
 
     def _store(self, target: Frame, after: FloatArray, part: Box) -> None:
@@ -137,7 +137,7 @@ class Renderer:
 
 
 def _are_equal(one: ColorTransform, other: ColorTransform) -> bool:
-    return one is other or (one.kind == other.kind and torch.equal(one.parameters, other.parameters))
+    return one is other or (one.kind == other.kind and np.array_equal(one.parameters, other.parameters))
 
 
 def alpha_of(frame: Frame, info: VideoInfo, part: Box) -> FloatArray | None:

@@ -13,11 +13,11 @@ from chromacord.io.image_layers import UNNAMED
 from chromacord.methods import DEFAULT_METHOD
 from chromacord.methods.base import Method
 from chromacord.pipeline.clip import CompositeClip, LayeredClip, MaskedClip
-from chromacord.pipeline.device import Device, find_device
+from chromacord.pipeline.device import find_device
 from chromacord.pipeline.grade import Consistency, check_consistency
 from chromacord.pipeline.job import Job, Summary
 from chromacord.pipeline.outputs import Outputs
-from chromacord.types import Progress, VideoInfo
+from chromacord.types import Device, Progress, VideoInfo
 
 StrPath = str | PathLike[str]
 
@@ -92,7 +92,7 @@ def harmonize_video(
         missing=missing,
         salvage=salvage,
         layer=layer,
-        device=place.type,
+        device=place,
     )
     optional = _paths(grade_out=grade_out, lut_out=lut_out, preview=preview, grade_in=grade_in)
     outputs = Outputs(

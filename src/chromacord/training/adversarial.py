@@ -18,9 +18,9 @@ from torch import Tensor, nn
 from chromacord.color.alpha import over
 from chromacord.data.augment import ClipBatch
 from chromacord.errors import InputError
-from chromacord.layers.pictures import from_signed, to_signed
-from chromacord.layers.pix2pix import MULTIPLE
-from chromacord.layers.verification import Scores, VerifyingDiscriminator
+from chromacord.lab.layers.pictures import from_signed, to_signed
+from chromacord.lab.layers.pix2pix import MULTIPLE
+from chromacord.lab.layers.verification import Scores, VerifyingDiscriminator
 from chromacord.methods.spec import MAX_WIDTH
 from chromacord.training.clips import StageOptions
 from chromacord.training.harmonizing import FramesObjective

@@ -13,9 +13,9 @@ from torch import nn
 
 from chromacord.errors import InputError, OutputError, UnreadableFileError
 from chromacord.io.staging import StagedFile
+from chromacord.lab.published import load_plain
 from chromacord.parsing import DAMAGE
 from chromacord.training.recipe import Recipe, Stage, as_values
-from chromacord.weights.published import load_plain
 
 CHECKPOINT = "checkpoint.pt"
 

@@ -18,10 +18,10 @@ from torch import Tensor, nn
 
 from chromacord.color.alpha import over
 from chromacord.data.augment import ClipBatch
-from chromacord.flow.warp import warp
-from chromacord.layers.convolutions import start_with_xavier
-from chromacord.layers.pictures import normalize, padded
-from chromacord.layers.unet import MULTIPLE, Encoder, UpBlock, widths
+from chromacord.lab.flow.warp import warp
+from chromacord.lab.layers.convolutions import start_with_xavier
+from chromacord.lab.layers.pictures import normalize, padded
+from chromacord.lab.layers.unet import MULTIPLE, Encoder, UpBlock, widths
 from chromacord.training.objectives import Batch
 from chromacord.training.pairs import PairsObjective, PairsOptions
 from chromacord.training.recipe import Recipe, Stage, check_range

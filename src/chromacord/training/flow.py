@@ -28,8 +28,8 @@ from torch import Tensor, nn
 from chromacord.data.flow_pairs import FlowPairs, Motion, PairMaker
 from chromacord.data.photographs import Photographs
 from chromacord.errors import InputError
-from chromacord.flow.dis import DISFlow
-from chromacord.flow.spynet import NUM_LEVELS, SPyNet, upsample
+from chromacord.lab.flow.dis import DISFlow
+from chromacord.lab.flow.spynet import NUM_LEVELS, SPyNet, upsample
 from chromacord.training.losses import end_point_error
 from chromacord.training.objectives import Batch
 from chromacord.training.pictures import PictureData, read_pictures

@@ -17,14 +17,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from chromacord.color.cube import Cube
-from chromacord.color.transforms import apply_lut3d
 from chromacord.data.augment import Augmentation, CompositeBatch, CompositeMaker
 from chromacord.data.changes import ChangeShares
 from chromacord.data.luts import read_luts
 from chromacord.data.photographs import Photographs
 from chromacord.data.synthesis import derive_seed
 from chromacord.errors import InputError
-from chromacord.methods.shotgrade_network import Features, GradeNetwork
+from chromacord.lab.color.lut3d import apply_lut3d
+from chromacord.lab.methods.grade_network import Features, GradeNetwork
 from chromacord.training.calibration import Measured, calibrated
 from chromacord.training.losses import root_error, squared_error
 from chromacord.training.objectives import Batch

@@ -16,10 +16,10 @@ from torch import Tensor, nn
 from chromacord.color.alpha import over
 from chromacord.data.augment import ClipBatch
 from chromacord.errors import InputError
-from chromacord.flow.spynet import SHIPPED, SPyNet, load_weights
-from chromacord.layers.pictures import denormalize, normalize
+from chromacord.lab.flow.spynet import SHIPPED, SPyNet, load_weights
+from chromacord.lab.layers.pictures import denormalize, normalize
+from chromacord.lab.methods.chen2024_network import Chen2024Network, middle
 from chromacord.methods import METHODS
-from chromacord.methods.chen2024_network import Chen2024Network, middle
 from chromacord.methods.spec import check_options
 from chromacord.training.clips import StageOptions, open_sources, read_tables, validation_windows
 from chromacord.training.losses import foreground_normalized

@@ -10,15 +10,20 @@ import torch
 from torch import Tensor
 
 from chromacord.errors import InputError
-from chromacord.flow.spynet import SHIPPED, SPyNet
 from chromacord.io.staging import StagedFile, check_output, commit_all, output_errors
+from chromacord.lab.flow.spynet import SHIPPED, SPyNet
+from chromacord.lab.networks import encoder_from_published
+from chromacord.lab.published import SUFFIXES, weights_of
+from chromacord.lab.torch_method import TorchMethod
+from chromacord.lab.weights import packed
 from chromacord.methods import METHODS
-from chromacord.methods.base import Method
 from chromacord.parsing import at_home
-from chromacord.weights import ImportedCard, packed
-from chromacord.weights.published import SUFFIXES, weights_of
+from chromacord.weights import ImportedCard
 
 _SUFFIX, _CARD_SUFFIX = ".safetensors", ".toml"
+
+_PARTS: Mapping[str, Callable[[Mapping[str, Tensor]], dict[str, Tensor]]] = {"shotgrade": encoder_from_published}
+"""Methods whose published checkpoints hold a part of the weights, that training starts from."""
 
 
 class Imported(NamedTuple):
@@ -62,10 +67,10 @@ def import_published(method: str, file: Path, output: Path | None = None, *, for
         raise InputError(f"{file}: {error}") from error
     if method == SHIPPED:
         use = f'flow_weights = "{weights}" in a recipe'
-    elif not METHODS[method].is_published_whole:
+    elif method in _PARTS:
         use = f'start = "{weights}" in a recipe'
     else:
-        use = f"--method {method}:weights={weights}{METHODS[method].needed_options(state)}"
+        use = f"--method {method}:weights={weights}{_torch_methods()[method].needed_options(state)}"
     num_values = sum(value.numel() for value in state.values())
     text = ImportedCard(
         name=_readable(weights.stem),
@@ -82,16 +87,26 @@ def import_published(method: str, file: Path, output: Path | None = None, *, for
 
 def importable() -> tuple[str, ...]:
     """Return what checkpoints were published for: methods, in the order of `METHODS`, and SPyNet."""
-    default = Method.from_published.__func__  # type: ignore[attr-defined]
-    methods = [name for name, each in METHODS.items() if each.from_published.__func__ is not default]  # type: ignore[attr-defined]
-    return (*methods, SHIPPED)
+    default = TorchMethod.from_published.__func__  # type: ignore[attr-defined]
+    methods = {
+        name: each
+        for name, each in _torch_methods().items()
+        if each.from_published.__func__ is not default  # type: ignore[attr-defined]
+    }
+    return (*(name for name in METHODS if name in methods or name in _PARTS), SHIPPED)
+
+
+def _torch_methods() -> dict[str, type[TorchMethod]]:
+    return {name: each for name, each in METHODS.items() if issubclass(each, TorchMethod)}
 
 
 def _converter(method: str) -> Callable[[Mapping[str, Tensor]], dict[str, Tensor]]:
     if method not in importable():
         what = "no checkpoints of it were published" if method in METHODS else "there is no such method"
         raise InputError(f"method {method!r}: {what}; choose one of {', '.join(importable())}")
-    return SPyNet.from_published if method == SHIPPED else METHODS[method].from_published
+    if method in _PARTS:
+        return _PARTS[method]
+    return SPyNet.from_published if method == SHIPPED else _torch_methods()[method].from_published
 
 
 def _weights_path(file: Path, output: Path | None) -> Path:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from chromacord.color.alpha import over
 from chromacord.data.augment import ClipBatch
 from chromacord.errors import InputError
-from chromacord.methods.iih_network import SIDE, IntrinsicPictures
+from chromacord.lab.methods.iih_network import SIDE, IntrinsicPictures
 from chromacord.training.clips import StageOptions
 from chromacord.training.harmonizing import FramesObjective
 from chromacord.training.objectives import Batch

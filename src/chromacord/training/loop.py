@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any, Literal
 import torch
 from torch import Tensor, nn
 
-from chromacord import weights
 from chromacord.data.synthesis import derive_seed
 from chromacord.errors import DivergedError, InputError
 from chromacord.io.staging import check_folder, output_errors
+from chromacord.lab import weights
 from chromacord.training.checkpoint import Checkpoint, load_checkpoint, only_run, restore, save_checkpoint
 from chromacord.training.curve import write_curve
 from chromacord.training.log import RunLog

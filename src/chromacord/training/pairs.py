@@ -19,10 +19,10 @@ from torch import Tensor, nn
 
 from chromacord.data.augment import ClipBatch
 from chromacord.errors import InputError
-from chromacord.flow.spynet import SHIPPED, SPyNet
-from chromacord.flow.warp import warp
-from chromacord.layers.pictures import normalize
-from chromacord.methods.chen2024_network import DIS
+from chromacord.lab.flow.spynet import SHIPPED, SPyNet
+from chromacord.lab.flow.warp import warp
+from chromacord.lab.layers.pictures import normalize
+from chromacord.lab.methods.chen2024_network import DIS
 from chromacord.training.harmonizing import FramesObjective, FramesOptions
 from chromacord.training.losses import foreground_normalized
 from chromacord.training.objectives import Batch

@@ -10,9 +10,9 @@ from torch import Tensor
 
 from chromacord.data.augment import ClipBatch
 from chromacord.errors import InputError
+from chromacord.lab.methods.co2net import build_backbone
+from chromacord.lab.methods.co2net_network import FUTURE, PAST, CO2NetNetwork
 from chromacord.methods import METHODS
-from chromacord.methods.co2net import build_backbone
-from chromacord.methods.co2net_network import FUTURE, PAST, CO2NetNetwork
 from chromacord.methods.spec import check_options
 from chromacord.training.clips import StageOptions, open_sources, read_tables, validation_windows
 from chromacord.training.losses import foreground_normalized

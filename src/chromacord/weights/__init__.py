@@ -1,7 +1,8 @@
 """Weights of learned methods: two files each, `<name>.safetensors` (float16) and its card, `<name>.toml`.
 
 Weights that are shipped lie in this package; those of a user's own training, and those imported from checkpoints that
-others published (float32: they must give what their authors' code gives), may lie anywhere.
+others published (float32: they must give what their authors' code gives), may lie anywhere. Read here into arrays;
+`chromacord.lab.weights` gives them to modules of torch, and writes them.
 """
 
 import hashlib
@@ -10,13 +11,13 @@ from collections.abc import Mapping, Sequence
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
+from typing import Any
 
-import safetensors.torch
-import torch
-from safetensors import SafetensorError
-from torch import Tensor, nn
+import numpy as np
+import numpy.typing as npt
+from safetensors import SafetensorError, deserialize
 
-from chromacord.errors import InputError, OutputError, UnreadableFileError
+from chromacord.errors import InputError, UnreadableFileError
 from chromacord.parsing import at_home, parse_errors, read_file
 from chromacord.weights.cards import Card, Figures, ImportedCard, TrainingData, parse_card
 
@@ -26,20 +27,20 @@ __all__ = [
     "ImportedCard",
     "TrainingData",
     "card",
-    "fit",
-    "fit_part",
+    "check_fit",
+    "damaged",
+    "first_keys",
     "list_weights",
-    "load_into",
-    "packed",
-    "renamed",
-    "save",
-    "state_dict",
+    "read_arrays",
 ]
+
+Shapes = Mapping[str, tuple[int, ...]]
+"""The shape of each tensor, by its key."""
 
 FOLDER: Traversable = resources.files(__name__)
 """Where shipped weights lie."""
 
-_SUFFIX, _CARD_SUFFIX = ".safetensors", ".toml"
+SUFFIX, _CARD_SUFFIX = ".safetensors", ".toml"
 
 MAX_BYTES = 1 << 30
 """Of a file of weights that is read: eight times the largest network that was published for this task."""
@@ -49,6 +50,16 @@ _LONGEST = 200
 
 _SHOWN = 3
 """Keys that a message names."""
+
+_TYPES: Mapping[str, npt.DTypeLike] = {
+    "BOOL": np.bool_,
+    "F64": np.float64,
+    "F32": np.float32,
+    "F16": np.float16,
+    **{f"I{bits}": f"int{bits}" for bits in (8, 16, 32, 64)},
+    **{f"U{bits}": f"uint{bits}" for bits in (8, 16, 32, 64)},
+}
+"""Types of numbers by the name that safetensors gives them; bfloat16, which numpy lacks, is read by itself."""
 
 
 def list_weights() -> tuple[str, ...]:
@@ -72,14 +83,14 @@ def card(name: str) -> Card:
     return found
 
 
-def state_dict(source: str | Path) -> dict[str, Tensor]:
+def read_arrays(source: str | Path) -> dict[str, npt.NDArray[Any]]:
     """Read weights.
 
     Args:
         source: the name of shipped weights, or the path of a .safetensors file.
 
     Returns:
-        Tensors by key: floats of any width as float32, others as they are.
+        Arrays by key: floats of any width as float32, others as they are.
 
     Raises:
         InputError: there are no weights of that name.
@@ -88,177 +99,72 @@ def state_dict(source: str | Path) -> dict[str, Tensor]:
     """
     is_shipped = isinstance(source, str) and source in list_weights()
     content = _read_shipped(str(source)) if is_shipped else _read_file(at_home(source))
-    # RuntimeError and TypeError: of numbers that torch does not know, or in another number than the shape says.
-    own = (SafetensorError, RuntimeError, TypeError)
+    # Of numbers that are not known, or in another number than the shape says.
+    own = (SafetensorError, LookupError, TypeError, ValueError)
     with parse_errors(source, *own, said="cannot be read as safetensors", remedy="copy or save it anew"):
-        stored = safetensors.torch.load(content)
-    return {key: tensor.float() if tensor.is_floating_point() else tensor for key, tensor in stored.items()}
+        return {key: _array(**stored) for key, stored in deserialize(content)}  # type: ignore[no-untyped-call]
 
 
-def load_into(module: nn.Module, source: str | Path) -> None:
-    """Give a module its weights; they must fit in every key and shape.
-
-    Args:
-        module: is changed.
-        source: the name of shipped weights, or the path of a .safetensors file.
-
-    Raises:
-        InputError: the weights cannot be read, or are those of another module; names what does not fit.
-    """
-    fit(module, state_dict(source), source=source)
+def _array(dtype: str, shape: Sequence[int], data: bytes) -> npt.NDArray[Any]:
+    if dtype == "BF16":  # the upper half of a float32
+        return (np.frombuffer(data, np.uint16).astype(np.uint32) << 16).view(np.float32).reshape(shape)
+    values = np.frombuffer(data, _TYPES[dtype]).reshape(shape)
+    if not np.issubdtype(values.dtype, np.floating):
+        return values.copy()
+    with np.errstate(over="ignore"):  # infinity is told of where weights meet a network
+        return values.astype(np.float32)
 
 
-def fit(
-    module: nn.Module, state: Mapping[str, Tensor], *, source: str | Path, names: Mapping[str, str] | None = None
-) -> None:
-    """Give a module tensors that were read already; they must fit in every key and shape.
+def check_fit(found: Shapes, wanted: Shapes, names: Mapping[str, str], *, network: str) -> None:
+    """Refuse weights that are not a network's in every key and shape.
 
     Args:
-        module: is changed.
-        state: tensors by key. Any shape.
-        source: where they come from, for the message.
-        names: the key in `state` for each key of the module, where others named them; None: they are the same.
+        found: the shapes that there are.
+        wanted: those of the network.
+        names: the key in `found` for each key of the network.
+        network: what the message calls it.
 
     Raises:
-        InputError: they are those of another module; names what does not fit, by the keys of `state`.
+        InputError: names what does not fit, by the keys of `found`.
     """
-    keys = names if names is not None else {key: key for key in module.state_dict()}
-    try:
-        module.load_state_dict(renamed(state, module, keys))
-    except InputError as error:
-        raise InputError(f"{source}: {error}") from error
-
-
-def renamed(state: Mapping[str, Tensor], module: nn.Module, names: Mapping[str, str]) -> dict[str, Tensor]:
-    """Give tensors that others named the keys of a module; they must fit in every key and shape.
-
-    Args:
-        state: tensors by their keys. Any shape.
-        module: says which keys and shapes there must be.
-        names: the key in `state` for each key of the module.
-
-    Returns:
-        Floats of any width as float32, others as they are.
-
-    Raises:
-        InputError: they are those of another module, or hold NaN or infinity; names what does not fit, by the keys of
-            `state`.
-    """
-    wanted = module.state_dict()
     faults = {
-        "missing": [names[key] for key in wanted if names[key] not in state],
-        "unexpected": sorted(state.keys() - {names[key] for key in wanted}),
+        "missing": [names[key] for key in wanted if names[key] not in found],
+        "unexpected": sorted(found.keys() - {names[key] for key in wanted}),
         "of another shape": [
-            f"{names[key]} {tuple(state[names[key]].shape)} for {tuple(tensor.shape)}"
-            for key, tensor in wanted.items()
-            if names[key] in state and state[names[key]].shape != tensor.shape
+            f"{names[key]} {found[names[key]]} for {shape}"
+            for key, shape in wanted.items()
+            if names[key] in found and found[names[key]] != shape
         ],
     }
-    said = [f"{what}: {_first(found)}" for what, found in faults.items() if found]
+    said = [f"{what}: {first_keys(keys)}" for what, keys in faults.items() if keys]
     if said:
-        kind = type(module).__name__
-        raise InputError(f"does not fit {kind} ({'; '.join(said)}); give weights that were trained for it")
-    # Not before: a file of 1 kB may hold a tensor of one number that is repeated to a thousand million.
-    return {key: _usable(names[key], state[names[key]]) for key in wanted}
+        raise InputError(f"does not fit {network} ({'; '.join(said)}); give weights that were trained for it")
 
 
-def fit_part(module: nn.Module, state: Mapping[str, Tensor], *, source: str | Path) -> None:
-    """Give a module tensors for some of its parts, each of them whole; the others stay as they are.
-
-    A part is what a module holds under one name: half of it would be another network's, and the rest never trained.
+def damaged(key: str) -> InputError:
+    """Return the error for a tensor that float32 cannot hold.
 
     Args:
-        module: is changed.
-        state: tensors by key, of which the module has all. Any shape.
-        source: where they come from, for the message.
-
-    Raises:
-        InputError: there are none, or the module does not have one of them, or in another shape, or a part lacks some,
-            or one holds NaN or infinity; names the first.
+        key: the tensor's.
     """
-    whole = module.state_dict()
-    others = sorted(key for key, tensor in state.items() if key not in whole or whole[key].shape != tensor.shape)
-    parts = {_part(key) for key in state}
-    lacking = [key for key in whole if _part(key) in parts and key not in state]
-    if others or lacking or not state:
-        kind = type(module).__name__
-        what = "is empty"
-        if others:
-            what = f"has {_first(others)}, which it has not, or in another shape"
-        elif lacking:
-            what = f"lacks {_first(lacking)}"
-        raise InputError(f"{source}: is no part of {kind}: {what}; give weights that were trained for a part of it")
-    try:
-        module.load_state_dict({**whole, **{key: _usable(key, tensor) for key, tensor in state.items()}})
-    except InputError as error:
-        raise InputError(f"{source}: {error}") from error
+    return InputError(
+        f"{first_keys([key])} holds NaN or infinity; the file is damaged, or its training failed: give another"
+    )
 
 
-def save(state: Mapping[str, Tensor], path: Path) -> str:
-    """Write weights as they are shipped: floats as float16, whole or not at all.
+def first_keys(keys: Sequence[str]) -> str:
+    """Return the first keys of several, for a message.
 
     Args:
-        state: tensors by key. Any shape.
-        path: a .safetensors file; replaced if it exists.
-
-    Returns:
-        The file's SHA-256 for the card, 64 hexadecimal digits.
-
-    Raises:
-        InputError: a tensor holds NaN, or values that float16 cannot hold; names it.
-        OutputError: the file cannot be written.
+        keys: as a file names them.
     """
-    if path.suffix != _SUFFIX:
-        raise InputError(f"{path}: weights are saved as {_SUFFIX}; end the name so")
-    content = packed(state)
-    # The process's number keeps two runs apart; the name is hidden, so that nobody takes a part for the whole.
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        temporary.write_bytes(content)
-        temporary.replace(path)
-    except OSError as error:
-        raise OutputError(f"{path}: cannot be written: {error.strerror}; nothing was kept") from error
-    finally:
-        temporary.unlink(missing_ok=True)
-    return hashlib.sha256(content).hexdigest()
-
-
-def packed(state: Mapping[str, Tensor], *, dtype: torch.dtype = torch.float16) -> bytes:
-    """Return what a .safetensors file of weights holds; equal weights give equal bytes.
-
-    Args:
-        state: tensors by key. Any shape.
-        dtype: of its floats.
-
-    Raises:
-        InputError: a tensor holds NaN, or values that the type cannot hold; names it.
-    """
-    return safetensors.torch.save({key: _cast(key, tensor, dtype) for key, tensor in state.items()})
-
-
-def _usable(key: str, tensor: Tensor) -> Tensor:
-    """Return floats as float32, and refuse those that it cannot hold."""
-    if not tensor.is_floating_point():
-        return tensor
-    cast = tensor.float()
-    if not cast.isfinite().all():
-        raise InputError(
-            f"{_first([key])} holds NaN or infinity; the file is damaged, or its training failed: give another"
-        )
-    return cast
-
-
-def _cast(key: str, tensor: Tensor, dtype: torch.dtype) -> Tensor:
-    # A copy in any case: safetensors refuses tensors that share memory.
-    cast = tensor.detach().to("cpu", dtype if tensor.is_floating_point() else tensor.dtype, copy=True)
-    if not cast.isfinite().all():
-        name, most, largest = str(dtype).removeprefix("torch."), torch.finfo(dtype).max, tensor.abs().max().item()
-        raise InputError(f"{key}: {name} holds finite values up to {most:g}, got {largest:g}; train or scale it anew")
-    return cast.contiguous()
+    more = len(keys) - _SHOWN
+    # Keys of a file may hold anything, line breaks too.
+    return ", ".join(repr(key[:_LONGEST])[1:-1] for key in keys[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
 
 
 def _read_shipped(name: str) -> bytes:
-    file, expected = FOLDER / f"{name}{_SUFFIX}", card(name).sha256
+    file, expected = FOLDER / f"{name}{SUFFIX}", card(name).sha256
     content = file.read_bytes() if file.is_file() else b""
     if hashlib.sha256(content).hexdigest() != expected:
         state = "is damaged, its SHA-256 is not that of its card" if content else "is missing or empty"
@@ -267,26 +173,16 @@ def _read_shipped(name: str) -> bytes:
 
 
 def _read_file(path: Path) -> bytes:
-    if path.suffix != _SUFFIX and os.path.isfile(path):  # noqa: PTH113 - of a name that is too long is_file raises
+    if path.suffix != SUFFIX and os.path.isfile(path):  # noqa: PTH113 - of a name that is too long is_file raises
         raise InputError(
-            f"{path}: is no {_SUFFIX} file; bring a published checkpoint in with `chromacord weights import`, and of a "
-            f"run of training take RUN/NAME{_SUFFIX}"
+            f"{path}: is no {SUFFIX} file; bring a published checkpoint in with `chromacord weights import`, and of a "
+            f"run of training take RUN/NAME{SUFFIX}"
         )
-    if path.suffix != _SUFFIX:
+    if path.suffix != SUFFIX:
         raise InputError(f"there are no weights {str(path)!r}; {_choice()}")
     return read_file(path, limit=MAX_BYTES, missing=_choice())
 
 
 def _choice() -> str:
     names = ", ".join(list_weights())
-    return f"choose one of {names}, or give a {_SUFFIX} file" if names else f"none are shipped, give a {_SUFFIX} file"
-
-
-def _part(key: str) -> str:
-    return key.partition(".")[0]
-
-
-def _first(keys: Sequence[str]) -> str:
-    more = len(keys) - _SHOWN
-    # Keys of a file may hold anything, line breaks too.
-    return ", ".join(repr(key[:_LONGEST])[1:-1] for key in keys[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
+    return f"choose one of {names}, or give a {SUFFIX} file" if names else f"none are shipped, give a {SUFFIX} file"

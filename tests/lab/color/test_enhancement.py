@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from chromacord.color.transforms import lattice
 from chromacord.lab.color.enhancement import enhance
+from chromacord.lab.color.lut3d import lattice
 
 
 def test_greys_become_what_the_authors_script_makes_of_them() -> None:

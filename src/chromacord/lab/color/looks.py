@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 from chromacord.color.curves import linear_to_srgb, srgb_to_linear
-from chromacord.color.transforms import Lut3d, lattice
+from chromacord.color.transforms import Lut3d
+from chromacord.lab.color.lut3d import lattice
 
 NUM_WAVES = 3
 """Cosines along each axis of the colour cube, the constant one included."""
@@ -63,7 +64,7 @@ class Look:
 
     def to_lut(self, size: int = 33) -> Lut3d:
         """Sample the look on a lattice of `size` nodes a side."""
-        return Lut3d(self(lattice(size)[None]))
+        return Lut3d(self(lattice(size)[None]).numpy())
 
     def _lit(self, colors: Tensor) -> Tensor:
         """Change the light: exposure and white balance, in linear light."""

@@ -1,0 +1,229 @@
+"""SPyNet: Ranjan and Black, "Optical Flow Estimation using a Spatial Pyramid Network" (2017).
+
+Both frames are halved some times. From the coarsest size to the finest, the flow so far is doubled, the second frame is
+warped by it, and a small network of that level's own adds what is missing: a motion of a pixel or two, however large
+the whole one is.
+
+There are six levels, as in the networks that restore videos with it, where the paper has five. How many of them a
+picture uses is a choice (`levels`), and public weights give other flows by it. Frames of any size are resized to
+multiples of 32, as the public implementations do.
+"""
+
+from collections.abc import Mapping
+from itertools import pairwise
+from pathlib import Path
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from chromacord.errors import InputError, MismatchError
+from chromacord.lab.flow.warp import warp
+from chromacord.lab.published import SUFFIXES, read_checkpoint
+from chromacord.lab.weights import fit, renamed, state_dict
+
+NUM_LEVELS = 6
+SHIPPED = "spynet"
+"""The name of the shipped weights."""
+
+ENDINGS = (".safetensors", *SUFFIXES)
+"""Of files that hold weights for it."""
+
+_WIDTHS = (8, 32, 64, 32, 16, 2)
+_MULTIPLE = 2 ** (NUM_LEVELS - 1)
+_COARSE_SIDE = 32
+_MEAN, _DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+_PUBLISHED = ("basic_module", "moduleBasic")
+"""What the levels and the layers are called in BasicSR's and in pytorch-spynet's checkpoints. Both hold networks that
+get RGB: the latter's loader hands over BGR, but its network turns it before the first layer."""
+
+
+class SPyNet(nn.Module):
+    """Estimates where each pixel of one frame lies in another.
+
+    Args:
+        levels: networks that are used, from the coarsest: a frame is halved one time less than that. "auto": halved
+            until both sides are 32 at the most, as the paper's code does: 256 x 256 uses four.
+        weights: "spynet", the path of a .safetensors file, or of a published checkpoint of either layout; None: they
+            are drawn at random, so that the flow is nearly 0. The published ones are for non-commercial research.
+
+    Raises:
+        InputError: the weights cannot be read or are those of another network, or there is no such number of levels.
+    """
+
+    def __init__(self, *, levels: int | Literal["auto"] = NUM_LEVELS, weights: str | Path | None = None) -> None:
+        super().__init__()
+        if levels != "auto" and levels not in range(1, NUM_LEVELS + 1):
+            raise InputError(f"levels must be 'auto' or lie in 1..{NUM_LEVELS}, got {levels!r}")
+        self._num_levels = levels
+        self.levels = nn.ModuleList(_level() for _ in range(NUM_LEVELS))
+        if weights is not None:
+            load_weights(self, weights)
+
+    def forward(self, first: Tensor, second: Tensor) -> Tensor:
+        """Estimate the flow from first to second.
+
+        `warp(second, flow)` of `chromacord.lab.flow.warp` is like `first`: the value at p is that of `second` at
+        p + flow(p).
+
+        Args:
+            first, second: RGB in [0, 1]. Shape (N, 3, H, W), H and W at least 1.
+
+        Returns:
+            Pixels, channels (x right, y down). Shape (N, 2, H, W).
+
+        Raises:
+            MismatchError: the frames differ in shape.
+        """
+        if first.shape != second.shape:
+            raise MismatchError(
+                f"flow needs two frames of one size, not {tuple(first.shape)} and {tuple(second.shape)}; resize one"
+            )
+        count, _, height, width = first.shape
+        if count == 0:
+            return first.new_zeros(0, 2, height, width)
+        size, num_levels = _rounded_up(height, width), self.num_levels(height, width)
+        if size == [height, width]:
+            return self.flows(first, second, num_levels)[-1]
+        first, second = (F.interpolate(frame, size, mode="bilinear", align_corners=False) for frame in (first, second))
+        flow = self.flows(first, second, num_levels)[-1]
+        scale = flow.new_tensor([width / size[1], height / size[0]])[:, None, None]
+        return scale * F.interpolate(flow, (height, width), mode="bilinear", align_corners=False)
+
+    @classmethod
+    def from_published(cls, checkpoint: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Return the weights of a published checkpoint of either layout, by our keys.
+
+        Args:
+            checkpoint: its tensors by key. Any shape.
+
+        Raises:
+            InputError: they are of another network: names the first keys that differ.
+        """
+        network = cls()
+        return renamed(checkpoint, network, _names(network, checkpoint))
+
+    def flows(self, first: Tensor, second: Tensor, num_levels: int, *, detached: bool = False) -> list[Tensor]:
+        """Return the flow after each level, the coarsest first.
+
+        Args:
+            first, second: RGB in [0, 1]. Shape (N, 3, H, W), H and W multiples of 2 ** (num_levels - 1).
+            num_levels: that are used.
+            detached: let no gradient go from a level to the one before it.
+
+        Returns:
+            Pixels of each level, channels (x right, y down). Shape (N, 2, H / 2 ** n, W / 2 ** n) each, n falling to 0.
+        """
+        pyramids = zip(_pyramid(_normalized(first), num_levels), _pyramid(_normalized(second), num_levels), strict=True)
+        flows: list[Tensor] = []
+        for network, (here, there) in zip(self.levels, pyramids, strict=False):
+            flow = upsample(flows[-1]) if flows else here.new_zeros(len(here), 2, *here.shape[-2:])
+            if detached:
+                flow = flow.detach()
+            warped, _ = warp(there, flow, padding="border")
+            flows.append(flow + network(torch.cat([here, warped, flow], dim=1)))
+        return flows
+
+    def num_levels(self, height: int, width: int) -> int:
+        """Return how many of the networks, from the coarsest, frames of a size go through."""
+        if self._num_levels != "auto":
+            return self._num_levels
+        halvings = 0
+        while max(_rounded_up(height, width)) > _COARSE_SIDE << halvings and halvings < NUM_LEVELS - 1:
+            halvings += 1
+        return halvings + 1
+
+
+def _rounded_up(height: int, width: int) -> list[int]:
+    return [-(-side // _MULTIPLE) * _MULTIPLE for side in (height, width)]
+
+
+class SPyNetFlow:
+    """SPyNet as a source of flow: of shipped weights, pair by pair, without gradients."""
+
+    name = "SPyNet"
+    """What tables call this source of flow."""
+
+    def __init__(self, weights: str | Path = SHIPPED) -> None:
+        """Load the network.
+
+        Args:
+            weights: as `SPyNet` takes them.
+
+        Raises:
+            InputError: they cannot be read or do not fit.
+        """
+        self._network = SPyNet(weights=weights).eval().requires_grad_(requires_grad=False)
+
+    def __call__(self, first: Tensor, second: Tensor) -> Tensor:
+        """Return where each pixel of the first frames lies in the second.
+
+        Args:
+            first, second: RGB in [0, 1]. Shape (N, 3, H, W).
+
+        Returns:
+            Displacement from first to second in pixels, channels (x right, y down). Shape (N, 2, H, W).
+        """
+        flow = first.new_zeros(len(first), 2, *first.shape[-2:])
+        for index in range(len(first)):  # a clip at once would hold 64 channels of each frame
+            flow[index] = self._network(first[index : index + 1], second[index : index + 1])[0]
+        return flow
+
+
+def load_weights(network: SPyNet, source: str | Path) -> None:
+    """Give a network its weights: ours, or a published checkpoint of either layout.
+
+    Args:
+        network: is changed.
+        source: the name of shipped weights, or the path of a .safetensors file or of a file that `torch.save` wrote.
+
+    Raises:
+        InputError: they cannot be read, or are those of another network; names the first keys that differ.
+    """
+    is_checkpoint = str(source).endswith(SUFFIXES)
+    state = read_checkpoint(Path(source)) if is_checkpoint else state_dict(source)
+    fit(network, state, source=source, names=_names(network, state))
+
+
+def upsample(flow: Tensor) -> Tensor:
+    """Double a flow, in size and in length. Shape (N, 2, H, W) to (N, 2, 2 H, 2 W)."""
+    return 2 * F.interpolate(flow, scale_factor=2, mode="bilinear", align_corners=True)
+
+
+def _names(network: SPyNet, state: Mapping[str, Tensor]) -> dict[str, str]:
+    """Return what a state calls each of our keys."""
+    prefix = next((each for each in _PUBLISHED if any(key.startswith(f"{each}.") for key in state)), None)
+    return {key: _published_key(key, prefix) for key in network.state_dict()}
+
+
+def _published_key(key: str, prefix: str | None) -> str:
+    """Return what others call our "levels.0.2.weight"."""
+    _, level, rest = key.split(".", 2)
+    return key if prefix is None else f"{prefix}.{level}.{prefix}.{rest}"
+
+
+def _level() -> nn.Sequential:
+    layers: list[nn.Module] = []
+    for before, after in pairwise(_WIDTHS):
+        convolution = nn.Conv2d(before, after, 7, padding=3)
+        nn.init.kaiming_normal_(convolution.weight, nonlinearity="relu")
+        nn.init.zeros_(convolution.bias)  # type: ignore[arg-type]
+        layers += [convolution, nn.ReLU()]
+    # A network that has learned nothing should leave the flow of the level before it alone.
+    nn.init.normal_(convolution.weight, std=1e-3)
+    return nn.Sequential(*layers[:-1])
+
+
+def _normalized(frames: Tensor) -> Tensor:
+    mean, deviation = (frames.new_tensor(values)[:, None, None] for values in (_MEAN, _DEVIATION))
+    return (frames - mean) / deviation
+
+
+def _pyramid(frames: Tensor, num_levels: int) -> list[Tensor]:
+    """Return frames at each level's size, the coarsest first."""
+    sizes = [frames]
+    for _ in range(num_levels - 1):
+        sizes.insert(0, F.avg_pool2d(sizes[0], 2))
+    return sizes

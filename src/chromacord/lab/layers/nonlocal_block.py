@@ -1,0 +1,180 @@
+"""Non-local blocks whose outputs are computed in the foreground, each from a small window around it.
+
+Liu et al., "Non-local Recurrent Network for Image Restoration", NeurIPS 2018, as Chen et al. 2024 (section 3.2, figure
+2b) use it.
+"""
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+
+from chromacord.errors import InputError
+from chromacord.lab.layers.pictures import resized_mask
+
+
+def neighbourhood_attention(query: Tensor, key: Tensor, value: Tensor, *, side: int, dilation: int = 1) -> Tensor:
+    """Attend from each place to a window around it.
+
+    A window of even side reaches one place further to the right and down, as TensorFlow's "same" patches do. Places
+    outside the picture take no part in the softmax. The window's places are gone through one by one, picture by
+    picture: what is held is H W logits for each of them, never H W windows of channels, and gradients are summed up in
+    place. Computed in 32 bits, or 64.
+
+    Args:
+        query, key: Shape (N, L, H, W).
+        value: Shape (N, C, H, W).
+        side: of the window, in places.
+        dilation: steps from one place of the window to the next.
+
+    Returns:
+        Means of values, weighed by the softmax of dot products, which are not scaled. Shape (N, C, H, W).
+    """
+    attended: Tensor = _NeighbourhoodAttention.apply(query, key, value, side, dilation)  # type: ignore[no-untyped-call]
+    return attended
+
+
+class _NeighbourhoodAttention(torch.autograd.Function):
+    """The sums of `neighbourhood_attention`, and their gradients written out: autograd's own take six times as long."""
+
+    @staticmethod
+    def forward(  # type: ignore[override]
+        ctx: Any, query: Tensor, key: Tensor, value: Tensor, side: int, dilation: int
+    ) -> Tensor:
+        windows = _Windows(query.shape[-2], query.shape[-1], side, dilation)
+        attended = torch.empty_like(value, memory_format=torch.contiguous_format)
+        shares = query.new_empty(len(query), side**2, *query.shape[-2:], dtype=_wide(query))
+        outside = windows.outside(query.device)
+        for number in range(len(query)):
+            one, keys, values = _widened(query[number]), windows.padded(key[number]), windows.padded(value[number])
+            for place, window in enumerate(windows.slices):
+                torch.sum(one * keys[window], dim=0, out=shares[number, place])
+            shares[number] = shares[number].masked_fill_(outside, -torch.inf).softmax(dim=0)
+            mean = torch.zeros_like(_widened(value[number]))
+            for place, window in enumerate(windows.slices):
+                mean.addcmul_(shares[number, place], values[window])
+            attended[number] = mean
+        ctx.save_for_backward(query, key, value, shares)
+        ctx.windows = windows
+        return attended
+
+    @staticmethod
+    @once_differentiable  # type: ignore[untyped-decorator]
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+        query, key, value, shares = ctx.saved_tensors
+        windows: _Windows = ctx.windows
+        found = [torch.empty_like(each, memory_format=torch.contiguous_format) for each in (query, key, value)]
+        for number in range(len(query)):
+            one, keys, values = _widened(query[number]), windows.padded(key[number]), windows.padded(value[number])
+            share, slope = shares[number], _widened(gradient[number])
+            to_query, to_keys, to_values = torch.zeros_like(one), torch.zeros_like(keys), torch.zeros_like(values)
+            to_shares = torch.empty_like(share)
+            for place, window in enumerate(windows.slices):
+                torch.sum(slope * values[window], dim=0, out=to_shares[place])
+                to_values[window].addcmul_(share[place], slope)
+            to_logits = share * (to_shares - (share * to_shares).sum(dim=0))
+            for place, window in enumerate(windows.slices):
+                to_query.addcmul_(to_logits[place], keys[window])
+                to_keys[window].addcmul_(to_logits[place], one)
+            for whole, part in zip(found, (to_query, to_keys[windows.inner], to_values[windows.inner]), strict=True):
+                whole[number] = part
+        return (*found, None, None)
+
+
+class _Windows:
+    """Where the places of all windows lie in one picture that has margins around it."""
+
+    def __init__(self, height: int, width: int, side: int, dilation: int) -> None:
+        before, after = dilation * ((side - 1) // 2), dilation * (side // 2)
+        self._size, self._margins = (height, width), (before, after, before, after)
+        steps = range(0, dilation * side, dilation)
+        self.slices = [self._slice(row, column) for row in steps for column in steps]
+        self.inner = self._slice(before, before)
+
+    def padded(self, features: Tensor) -> Tensor:
+        return F.pad(_widened(features), self._margins)
+
+    def outside(self, device: torch.device) -> Tensor:
+        """Tell which places of each window lie outside the picture. Shape (places, H, W)."""
+        inside = F.pad(torch.ones(1, *self._size, dtype=torch.bool, device=device), self._margins)
+        return ~torch.cat([inside[window] for window in self.slices])
+
+    def _slice(self, row: int, column: int) -> tuple[slice, slice, slice]:
+        height, width = self._size
+        return slice(None), slice(row, row + height), slice(column, column + width)
+
+
+def _wide(features: Tensor) -> torch.dtype:
+    return torch.promote_types(features.dtype, torch.float32)
+
+
+def _widened(features: Tensor) -> Tensor:
+    """Return one picture's features in 32 bits, channel after channel. Shape (C, H, W)."""
+    return features.to(_wide(features)).contiguous()
+
+
+def global_attention(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+    """Attend from each place to all places; `neighbourhood_attention` with a window of the whole picture.
+
+    Args:
+        query, key: Shape (N, L, H, W).
+        value: Shape (N, C, H, W).
+
+    Returns:
+        Shape (N, C, H, W).
+    """
+    queries, keys, values = (each.flatten(2).mT[:, None] for each in (query, key, value))
+    attended = F.scaled_dot_product_attention(queries, keys, values, scale=1.0)[:, 0]
+    return attended.mT.reshape(value.shape)
+
+
+class NonLocal(nn.Module):
+    """Adds to each place of the foreground what similar places of its window hold; starts as the identity.
+
+    y = x + m z, z(p) = sum over r in the window of p of softmax_r(theta(x_p) . phi(x_r)) g(x_r); theta, phi and g are
+    1 x 1 convolutions, g from zero. Keys and values are those of the background too, which is what informs the
+    foreground.
+
+    Args:
+        width: channels m; theta and phi have half as many, l.
+        window: side q of the window, odd or even; None: the whole picture, whose cost grows with its square.
+        dilation: steps from one place of the window to the next.
+        threshold: where the mask is cut into yes and no; None: it counts as it is.
+    """
+
+    def __init__(
+        self, width: int, *, window: int | None = 4, dilation: int = 1, threshold: float | None = None
+    ) -> None:
+        super().__init__()
+        if window is not None and window < 1:
+            raise InputError(f"the window of a non-local block must be 1 place wide or more, got {window}")
+        if dilation < 1:
+            raise InputError(f"the dilation of a non-local block must be 1 or more, got {dilation}")
+        self.window, self.dilation, self.threshold = window, dilation, threshold
+        self.theta, self.phi = nn.Conv2d(width, width // 2, 1), nn.Conv2d(width, width // 2, 1)
+        self.g = nn.Conv2d(width, width, 1)
+        self.start()
+
+    def start(self) -> None:
+        """Make the block the identity."""
+        nn.init.zeros_(self.g.weight)
+        nn.init.zeros_(self.g.bias)  # type: ignore[arg-type]
+
+    def forward(self, features: Tensor, mask: Tensor) -> Tensor:
+        """Add to the foreground.
+
+        Args:
+            features: Shape (N, width, h, w).
+            mask: foreground weight. Shape (N, 1, H, W).
+        """
+        weight = resized_mask(mask, features)
+        if self.threshold is not None:
+            weight = (weight > self.threshold).to(weight.dtype)
+        query, key, value = self.theta(features), self.phi(features), self.g(features)
+        if self.window is None:
+            attended = global_attention(query, key, value)
+        else:
+            attended = neighbourhood_attention(query, key, value, side=self.window, dilation=self.dilation)
+        return features + weight * attended

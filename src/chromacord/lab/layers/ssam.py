@@ -1,0 +1,67 @@
+"""Spatial-separated attention, in the form of Sofiiuk et al., "Foreground-aware Semantic Representations for Image
+Harmonization", WACV 2021; first in Cun and Pun, "Improving the Harmony of the Composite Image by Spatial-Separated
+Attention Module", IEEE TIP 2020.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from chromacord.lab.layers.convolutions import ConvBlock
+from chromacord.lab.layers.pictures import resized_mask
+
+_KERNEL_SIDE, _KERNEL_DEVIATION = 7, 1.0
+
+
+class ChannelGate(nn.Sequential):
+    """Weighs channels by their means and maxima over the picture."""
+
+    def __init__(self, width: int) -> None:
+        hidden = max(width // 16, 8)
+        super().__init__(nn.Linear(2 * width, hidden), nn.ReLU(inplace=True), nn.Linear(hidden, width), nn.Sigmoid())
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Weigh channels. Shape (N, width, H, W), same out."""
+        pooled = torch.cat([features.mean(dim=(2, 3)), features.amax(dim=(2, 3))], dim=1)
+        for layer in self:
+            pooled = layer(pooled)
+        return features * pooled[:, :, None, None]
+
+
+class SSAM(nn.Module):
+    """Treats foreground and background apart: out = m (f(gate x) + mix x) + (1 - m) background x.
+
+    The mask m is smoothed with a Gaussian of 7 x 7 and deviation 1. It is a buffer of the weights: published
+    checkpoints bring a kernel of their own, which their network was trained with.
+    """
+
+    kernel: Tensor
+
+    def __init__(self, width: int, *, factor: float = 0.5) -> None:
+        super().__init__()
+        middle = round(factor * width)
+        self.background, self.foreground, self.mix = ChannelGate(width), ChannelGate(width), ChannelGate(width)
+        self.learned = nn.Sequential(
+            ConvBlock(width, middle, is_normed=True, bias=False), ConvBlock(middle, width, is_normed=True, bias=False)
+        )
+        self.register_buffer("kernel", gaussian_kernel(_KERNEL_SIDE, _KERNEL_DEVIATION)[None, None])
+
+    def forward(self, features: Tensor, mask: Tensor) -> Tensor:
+        """Mix what is learned of both sides.
+
+        Args:
+            features: Shape (N, width, h, w).
+            mask: foreground weight. Shape (N, 1, H, W).
+        """
+        smooth = F.conv2d(resized_mask(mask, features), self.kernel.to(features.dtype), padding=_KERNEL_SIDE // 2)
+        foreground: Tensor = self.learned(self.foreground(features)) + self.mix(features)
+        background: Tensor = self.background(features)
+        return smooth * foreground + (1 - smooth) * background
+
+
+def gaussian_kernel(side: int, deviation: float) -> Tensor:
+    """Return a Gaussian whose values sum up to 1. Shape (side, side)."""
+    places = torch.arange(side) - (side - 1) / 2
+    line = torch.exp(-places.square() / (2 * deviation**2))
+    kernel = line[:, None] * line
+    return kernel / kernel.sum()

@@ -1,0 +1,91 @@
+"""The temporal part of Chen et al. 2024 (sections 3.1 and 4.2): propagation, aggregation, and what makes frames."""
+
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from chromacord.lab.layers.convolutions import ResidualBlock
+from chromacord.lab.layers.propagation import LEAK, Pair, Propagation
+from chromacord.lab.layers.unet import FusionHead
+
+Head = Literal["residual", "plain", "fusion"]
+
+NUM_BLOCKS = 5
+
+
+class TemporalDecoder(nn.Module):
+    """A convolution, five residual blocks and a head.
+
+    Args:
+        inputs: channels that come in.
+        width: channels of the blocks.
+        head: "residual" adds its result to the frame as it was harmonized alone, and starts by adding nothing; "plain"
+            gives RGB; "fusion" mixes RGB with the composite as iSSAM does.
+    """
+
+    def __init__(self, inputs: int, width: int = 32, *, head: Head = "residual") -> None:
+        super().__init__()
+        self.kind = head
+        self.first = nn.Conv2d(inputs, width, 3, padding=1)
+        self.blocks = nn.Sequential(*(ResidualBlock(width) for _ in range(NUM_BLOCKS)))
+        self.head: nn.Module = FusionHead(width) if head == "fusion" else nn.Conv2d(width, 3, 3, padding=1)
+        if isinstance(self.head, nn.Conv2d) and head == "residual":
+            nn.init.zeros_(self.head.weight)
+            nn.init.zeros_(self.head.bias)  # type: ignore[arg-type]
+        elif head == "plain":  # another name for its numbers, which mean something else: they must not be mixed up
+            self.head = nn.Sequential(self.head)
+
+    def forward(self, features: Tensor, harmonized: Tensor, composite: Tensor) -> Tensor:
+        """Make frames.
+
+        Args:
+            features: Shape (N, inputs, H, W).
+            harmonized: frames as they were harmonized alone, normalised. Shape (N, 3, H, W).
+            composite: normalised. Shape (N, 3, H, W).
+
+        Returns:
+            Normalised RGB. Shape (N, 3, H, W).
+        """
+        hidden = self.blocks(F.leaky_relu(self.first(features), LEAK))
+        if self.kind == "fusion":
+            mixed: Tensor = self.head(hidden, composite)
+            return mixed
+        picture: Tensor = self.head(hidden)
+        return harmonized + picture if self.kind == "residual" else picture
+
+
+class TemporalNetwork(nn.Module):
+    """From features of a window's frames to frames that agree with each other.
+
+    Args:
+        propagation: what brings features from frame to frame.
+        width: channels of features.
+        head: of the decoder.
+    """
+
+    def __init__(self, propagation: Propagation, width: int, *, head: Head = "residual") -> None:
+        super().__init__()
+        self.propagation = propagation
+        self.decoder = TemporalDecoder(width * (1 + propagation.num_maps), width, head=head)
+
+    def forward(
+        self,
+        features: Sequence[Tensor],
+        masks: Sequence[Tensor],
+        flows: Mapping[Pair, Tensor],
+        pictures: Mapping[int, tuple[Tensor, Tensor]],
+        wanted: range,
+    ) -> list[Tensor]:
+        """Make the frames that are wanted.
+
+        Args:
+            features, masks, flows, wanted: as `Propagation.forward` takes them. Shape (B, ...) each.
+            pictures: for each frame that is wanted, harmonized alone and composite, both normalised.
+
+        Returns:
+            Normalised RGB. Shape (B, 3, H, W) each.
+        """
+        joined = self.propagation(features, masks, flows, wanted)
+        return [self.decoder(maps, *pictures[frame]) for maps, frame in zip(joined, wanted, strict=True)]

@@ -1,0 +1,38 @@
+"""What methods share whose network is pix2pix's U-Net: sizes, and frames laid over their background."""
+
+from torch import Tensor
+
+from chromacord.color.alpha import over
+from chromacord.errors import InputError
+from chromacord.lab.layers.pictures import from_signed
+from chromacord.lab.layers.pix2pix import MULTIPLE, Pix2PixUNet
+from chromacord.lab.methods.evidence import kept_without_evidence
+from chromacord.lab.torch_method import TensorPrediction
+
+
+def check_sizes(width: int, working_side: int) -> None:
+    """Refuse sizes that the network cannot have.
+
+    Raises:
+        InputError: names the one that is wrong.
+    """
+    if width < 1:
+        raise InputError(f"width must be 1 or more, got {width}")
+    if working_side < 1 or working_side % MULTIPLE:
+        raise InputError(f"working_side must be a multiple of {MULTIPLE}, got {working_side}")
+
+
+def harmonized_frames(network: Pix2PixUNet, composite: Tensor, mask: Tensor) -> TensorPrediction:
+    """Lay what a network makes of each frame over the frame's background.
+
+    Args:
+        network: of any norm.
+        composite: RGB in [0, 1]. Shape (B, L, 3, H, W).
+        mask: foreground weight. Shape (B, L, 1, H, W).
+
+    Raises:
+        InputError: the frames are of a size that it cannot take.
+    """
+    frames, weight = composite.flatten(0, 1), mask.flatten(0, 1)
+    harmonized = over(from_signed(network(frames, weight)), frames, weight)
+    return TensorPrediction(kept_without_evidence(harmonized, frames, weight).view_as(composite))

@@ -1,0 +1,131 @@
+"""RainNet: Ling, Xue, Song, Xie and Gu, "Region-aware Adaptive Instance Normalization for Image Harmonization", CVPR
+2021, https://arxiv.org/abs/2106.02853.
+
+DoveNet's U-Net (`chromacord.lab.layers.pix2pix`) with RAIN on the way up (`chromacord.lab.layers.rain`): it gives the
+foreground's features the background's mean and deviation, trained against DoveNet's discriminator
+(`chromacord.training.adversarial`). 54,759,043 parameters; the mask steers RAIN, and the network sees it only if it is
+to take four channels (54,760,067).
+
+Frames without background, for which RAIN has nothing to give, are left alone (`chromacord.lab.methods.evidence`). Masks
+may be soft; the authors' have one bit.
+"""
+
+from collections.abc import Mapping
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from chromacord.color.alpha import over
+from chromacord.errors import InputError
+from chromacord.lab.layers.pictures import from_signed, to_signed
+from chromacord.lab.layers.pix2pix import MULTIPLE, NUM_LEVELS, WIDTH, Pix2PixUNet
+from chromacord.lab.methods.backbone import Backbone, BackboneFrames
+from chromacord.lab.methods.generators import check_sizes, harmonized_frames
+from chromacord.lab.published import weights_of
+from chromacord.lab.torch_method import TensorPrediction
+from chromacord.lab.weights import fit, renamed
+from chromacord.methods.base import State, Window
+from chromacord.types import Size
+
+_NESTED = 4
+"""The first level of those that hold each other in the authors' code."""
+
+
+def published_key(key: str) -> str:
+    """Return what the authors' checkpoints call one of our weights."""
+    if key.startswith("out."):
+        return key.replace("out.", "model_out.1.")
+    way, number, layer, name = key.split(".")
+    level = int(number) if way == "downs" else NUM_LEVELS - 1 - int(number)
+    if level >= _NESTED:
+        holder = "unet_block" + ".submodule" * (level - _NESTED)
+        if layer == "norm":
+            return f"{holder}.upnorm.{name}"
+        if level == NUM_LEVELS - 1:
+            return f"{holder}.up.{1 if way == 'downs' else 3}.{name}"
+        return f"{holder}.{way[:-1]}.1.{name}"
+    if way == "downs":
+        return f"model_layer{level}.1.{name}" if level else f"model_layer0.{name}"
+    kinds = {"conv": ".1", "norm": "norm", "attention": "att.0"}
+    return f"model_layer{14 - level}{kinds[layer]}.{name}"
+
+
+def inputs_of(state: Mapping[str, Tensor]) -> int:
+    """Return how many channels the network takes that weights are of, whatever they call their tensors. Any shape."""
+    first = next((state[key] for key in ("downs.0.conv.weight", "model_layer0.weight") if key in state), None)
+    return 4 if first is not None and first.ndim == 4 and first.shape[1] == 4 else 3
+
+
+class RainNet(Backbone):
+    """Harmonize each frame by itself, giving foreground features the background's statistics (RainNet, Ling 2021).
+
+    Args:
+        weights: shipped weights, the path of a .safetensors file, or of a checkpoint that the authors published
+            (.pth). None: not trained.
+        inputs: channels that the network takes: 3, or 4 with the mask. None: what the weights have, and 3 without.
+        width: channels of the network's finest level; that of the weights.
+        working_side: height and width of the pictures that it looks at, a multiple of 256; weights know one size best.
+    """
+
+    network: Pix2PixUNet
+
+    def __init__(
+        self,
+        weights: str | None = "rainnet",
+        *,
+        inputs: int | None = None,
+        width: int = WIDTH,
+        working_side: int = MULTIPLE,
+    ) -> None:
+        super().__init__()
+        check_sizes(width, working_side)
+        if inputs not in (None, 3, 4):
+            raise InputError(f"inputs must be 3 or 4, got {inputs}")
+        self.window, self.working_size = Window(), Size(working_side, working_side)
+        self.num_features = 2 * width
+        state = {} if weights is None else weights_of(weights, self.from_published)
+        self.network = Pix2PixUNet(inputs=inputs or inputs_of(state), norm="rain", width=width)
+        if weights is not None:
+            fit(self.network, state, source=weights)
+
+    def forward(self, composite: Tensor, mask: Tensor, state: State = None) -> TensorPrediction:  # noqa: ARG002
+        """Harmonize every frame.
+
+        Args:
+            composite: RGB in [0, 1]. Shape (B, L, 3, H, W), L free, H and W multiples of 256.
+            mask: foreground weight. Shape (B, L, 1, H, W).
+            state: not looked at.
+
+        Raises:
+            InputError: the frames are of another size.
+        """
+        return harmonized_frames(self.network, composite, mask)
+
+    def look(self, composite: Tensor, mask: Tensor) -> BackboneFrames:
+        """Return pictures that are laid over their background, and the last layer's input at twice its size.
+
+        See `Backbone.look`; so CO2Net's authors use it. Shape (N, 3, H, W) and (N, 1, H, W).
+        """
+        made, features = self.network.look(composite, mask)
+        picture = over(made, to_signed(composite), mask)
+        return BackboneFrames(picture, F.interpolate(features, scale_factor=2, mode="bilinear", align_corners=False))
+
+    def normalized(self, picture: Tensor) -> Tensor:
+        """Bring [0, 1] to [-1, 1]. Shape (N, 3, H, W)."""
+        return to_signed(picture)
+
+    def denormalized(self, picture: Tensor) -> Tensor:
+        """Undo `normalized`. Shape (N, 3, H, W)."""
+        return from_signed(picture)
+
+    @classmethod
+    def from_published(cls, checkpoint: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Return the weights of a generator that the authors published, of 3 channels or 4. Any shape.
+
+        See `TorchMethod.from_published`.
+        """
+        with torch.device("meta"):
+            network = Pix2PixUNet(inputs=inputs_of(checkpoint), norm="rain")
+        names = {key: published_key(key) for key in network.state_dict()}
+        return renamed(checkpoint, network, names)

@@ -1,0 +1,141 @@
+"""Checkpoints that others published: files that `torch.save` wrote, of any layout."""
+
+import re
+import struct
+import warnings
+import zipfile
+from collections.abc import Callable, Mapping
+from io import BytesIO
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from chromacord.errors import InputError, UnreadableFileError
+from chromacord.lab.weights import state_dict
+from chromacord.parsing import DAMAGE, at_home, read_file, shown
+
+SUFFIXES = (".pth", ".pt", ".pytorch", ".ckpt")
+
+_WRAPPERS = ("params_ema", "params", "state_dict", "model_state_dict", "model", "network", "net", "generator")
+"""Keys that trainers put the tensors under, the better ones first."""
+
+_PARALLEL = "module."
+"""What torch's wrappers for several devices put before every key."""
+
+MAX_BYTES = 4 << 30
+
+_REFUSED: tuple[type[Exception], ...] = (
+    *DAMAGE,
+    AssertionError,
+    AttributeError,
+    ImportError,
+    OSError,
+    RuntimeError,
+    TypeError,
+    UnpicklingError,
+    struct.error,
+)
+"""What torch raises for a file that is none of its own: it depends on where the damage is."""
+
+
+def read_checkpoint(path: Path) -> dict[str, Tensor]:
+    """Read the tensors of a checkpoint. Nothing in it is executed.
+
+    Args:
+        path: of a file that `torch.save` wrote: tensors by key, or such a table under one of the usual names.
+
+    Returns:
+        Tensors by key, without the "module." of training on several devices. They are as they are stored: one may
+        repeat a few numbers many times over, so compare shapes (`renamed`) before anything is made of it.
+
+    Raises:
+        MissingFileError: there is no such file.
+        UnreadableFileError: it is damaged, asks for code to be run, or holds no table of tensors of plain numbers.
+    """
+    path = at_home(path)
+    found = load_plain(path, said="is no checkpoint of tensors, or damaged", remedy="download it anew")
+    if isinstance(found, dict):
+        wrapped = (found[key] for key in _WRAPPERS if isinstance(found.get(key), dict))
+        found = next(wrapped, found)
+    if isinstance(found, dict):
+        found = {key: value for key, value in found.items() if key != "_metadata"}  # versions of torch's own layers
+    if not isinstance(found, dict) or not found or not all(isinstance(value, Tensor) for value in found.values()):
+        raise UnreadableFileError(f"{path}: holds no table of tensors; give a file that holds only weights")
+    if odd := [shown(str(key))[1:-1] for key, value in found.items() if not _is_plain(value)]:
+        raise UnreadableFileError(f"{path}: {odd[0]} is sparse, quantized, complex or empty of values; give plain ones")
+    tensors = {str(key): value for key, value in found.items()}
+    while all(key.startswith(_PARALLEL) for key in tensors):
+        tensors = {key.removeprefix(_PARALLEL): value for key, value in tensors.items()}
+    return tensors
+
+
+def weights_of(
+    source: str | Path, from_published: Callable[[Mapping[str, Tensor]], dict[str, Tensor]]
+) -> dict[str, Tensor]:
+    """Read weights of either kind: ours, or a checkpoint that others published.
+
+    Args:
+        source: the name of shipped weights, or the path of a .safetensors file or of one that `torch.save` wrote.
+        from_published: gives a checkpoint's tensors our names. Any shape.
+
+    Returns:
+        Tensors by our keys, floats as float32. Whose they are is checked for checkpoints alone.
+
+    Raises:
+        InputError: they cannot be read, or the checkpoint is of another network.
+    """
+    if not str(source).endswith(SUFFIXES):
+        return state_dict(source)
+    checkpoint = read_checkpoint(Path(source))
+    try:
+        return from_published(checkpoint)
+    except InputError as error:
+        raise InputError(f"{source}: {error}") from error
+
+
+def _is_plain(value: Tensor) -> bool:
+    """Whether all numbers of a tensor are there, each by itself, and real."""
+    is_dense = value.layout == torch.strided and not value.is_meta
+    return is_dense and not (value.is_quantized or value.is_complex())
+
+
+def load_plain(path: Path, *, said: str, remedy: str) -> Any:
+    """Read what `torch.save` wrote, if it is made of what tensors and plain values need. Nothing in it is executed.
+
+    Args:
+        path: of the file.
+        said: what is wrong with a file that torch refuses.
+        remedy: what to do then.
+
+    Raises:
+        MissingFileError: there is no such file.
+        UnreadableFileError: it is damaged, unpacks to more than it has, or asks for code to be run.
+    """
+    content = read_file(path, limit=MAX_BYTES, missing="name a checkpoint")
+    _check_members(content, path)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of pickle's version, and of what old files lack
+            return torch.load(BytesIO(content), map_location="cpu", weights_only=True)
+    except _REFUSED as error:
+        # What torch says of it runs over many lines.
+        if asked := re.search(r"[Uu]nsupported (?:global: GLOBAL|GLOBAL|class) ([\w.]+)", str(error)):
+            raise UnreadableFileError(
+                f"{path}: asks for Python code to be run ({asked[1][:80]}), which is never done; give one of weights "
+                "alone"
+            ) from error
+        raise UnreadableFileError(f"{path}: {said}; {remedy}") from error
+
+
+def _check_members(content: bytes, path: Path) -> None:
+    """Refuse an archive with compressed members: torch writes none, and unpacks whatever size they state."""
+    try:
+        with zipfile.ZipFile(BytesIO(content)) as archive:
+            is_packed = sum(member.file_size for member in archive.infolist()) > len(content)
+    except (zipfile.BadZipFile, NotImplementedError, ValueError):
+        return  # of the old format, or damaged: torch will tell
+    if is_packed:
+        raise UnreadableFileError(f"{path}: unpacks to more than it has, which no checkpoint does; download it anew")

@@ -1,0 +1,184 @@
+"""Weights as tensors: given to modules of torch, and written as they are shipped."""
+
+import hashlib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import safetensors.torch
+import torch
+from torch import Tensor, nn
+
+from chromacord.errors import InputError, OutputError
+from chromacord.weights import SUFFIX, check_fit, damaged, first_keys, read_arrays
+
+
+def state_dict(source: str | Path) -> dict[str, Tensor]:
+    """Read weights. See `chromacord.weights.read_arrays`.
+
+    Args:
+        source: the name of shipped weights, or the path of a .safetensors file.
+
+    Returns:
+        Tensors by key: floats of any width as float32, others as they are.
+
+    Raises:
+        InputError: there are no weights of that name.
+        MissingFileError: there is no such file.
+        UnreadableFileError: the file is damaged.
+    """
+    return {key: torch.from_numpy(values) for key, values in read_arrays(source).items()}
+
+
+def load_into(module: nn.Module, source: str | Path) -> None:
+    """Give a module its weights; they must fit in every key and shape.
+
+    Args:
+        module: is changed.
+        source: the name of shipped weights, or the path of a .safetensors file.
+
+    Raises:
+        InputError: the weights cannot be read, or are those of another module; names what does not fit.
+    """
+    fit(module, state_dict(source), source=source)
+
+
+def fit(
+    module: nn.Module, state: Mapping[str, Tensor], *, source: str | Path, names: Mapping[str, str] | None = None
+) -> None:
+    """Give a module tensors that were read already; they must fit in every key and shape.
+
+    Args:
+        module: is changed.
+        state: tensors by key. Any shape.
+        source: where they come from, for the message.
+        names: the key in `state` for each key of the module, where others named them; None: they are the same.
+
+    Raises:
+        InputError: they are those of another module; names what does not fit, by the keys of `state`.
+    """
+    keys = names if names is not None else {key: key for key in module.state_dict()}
+    try:
+        module.load_state_dict(renamed(state, module, keys))
+    except InputError as error:
+        raise InputError(f"{source}: {error}") from error
+
+
+def renamed(state: Mapping[str, Tensor], module: nn.Module, names: Mapping[str, str]) -> dict[str, Tensor]:
+    """Give tensors that others named the keys of a module; they must fit in every key and shape.
+
+    Args:
+        state: tensors by their keys. Any shape.
+        module: says which keys and shapes there must be.
+        names: the key in `state` for each key of the module.
+
+    Returns:
+        Floats of any width as float32, others as they are.
+
+    Raises:
+        InputError: they are those of another module, or hold NaN or infinity; names what does not fit, by the keys of
+            `state`.
+    """
+    wanted, found = (
+        {key: tuple(tensor.shape) for key, tensor in each.items()} for each in (module.state_dict(), state)
+    )
+    check_fit(found, wanted, names, network=type(module).__name__)
+    # Not before: a file of 1 kB may hold a tensor of one number that is repeated to a thousand million.
+    return {key: _usable(names[key], state[names[key]]) for key in wanted}
+
+
+def fit_part(module: nn.Module, state: Mapping[str, Tensor], *, source: str | Path) -> None:
+    """Give a module tensors for some of its parts, each of them whole; the others stay as they are.
+
+    A part is what a module holds under one name: half of it would be another network's, and the rest never trained.
+
+    Args:
+        module: is changed.
+        state: tensors by key, of which the module has all. Any shape.
+        source: where they come from, for the message.
+
+    Raises:
+        InputError: there are none, or the module does not have one of them, or in another shape, or a part lacks some,
+            or one holds NaN or infinity; names the first.
+    """
+    whole = module.state_dict()
+    others = sorted(key for key, tensor in state.items() if key not in whole or whole[key].shape != tensor.shape)
+    parts = {_part(key) for key in state}
+    lacking = [key for key in whole if _part(key) in parts and key not in state]
+    if others or lacking or not state:
+        kind = type(module).__name__
+        what = "is empty"
+        if others:
+            what = f"has {first_keys(others)}, which it has not, or in another shape"
+        elif lacking:
+            what = f"lacks {first_keys(lacking)}"
+        raise InputError(f"{source}: is no part of {kind}: {what}; give weights that were trained for a part of it")
+    try:
+        module.load_state_dict({**whole, **{key: _usable(key, tensor) for key, tensor in state.items()}})
+    except InputError as error:
+        raise InputError(f"{source}: {error}") from error
+
+
+def save(state: Mapping[str, Tensor], path: Path) -> str:
+    """Write weights as they are shipped: floats as float16, whole or not at all.
+
+    Args:
+        state: tensors by key. Any shape.
+        path: a .safetensors file; replaced if it exists.
+
+    Returns:
+        The file's SHA-256 for the card, 64 hexadecimal digits.
+
+    Raises:
+        InputError: a tensor holds NaN, or values that float16 cannot hold; names it.
+        OutputError: the file cannot be written.
+    """
+    if path.suffix != SUFFIX:
+        raise InputError(f"{path}: weights are saved as {SUFFIX}; end the name so")
+    content = packed(state)
+    # The process's number keeps two runs apart; the name is hidden, so that nobody takes a part for the whole.
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        temporary.write_bytes(content)
+        temporary.replace(path)
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be written: {error.strerror}; nothing was kept") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+    return hashlib.sha256(content).hexdigest()
+
+
+def packed(state: Mapping[str, Tensor], *, dtype: torch.dtype = torch.float16) -> bytes:
+    """Return what a .safetensors file of weights holds; equal weights give equal bytes.
+
+    Args:
+        state: tensors by key. Any shape.
+        dtype: of its floats.
+
+    Raises:
+        InputError: a tensor holds NaN, or values that the type cannot hold; names it.
+    """
+    return safetensors.torch.save({key: _cast(key, tensor, dtype) for key, tensor in state.items()})
+
+
+def _usable(key: str, tensor: Tensor) -> Tensor:
+    """Return floats as float32, and refuse those that it cannot hold."""
+    if not tensor.is_floating_point():
+        return tensor
+    cast = tensor.float()
+    if not cast.isfinite().all():
+        raise damaged(key)
+    return cast
+
+
+def _cast(key: str, tensor: Tensor, dtype: torch.dtype) -> Tensor:
+    # A copy in any case: safetensors refuses tensors that share memory.
+    cast = tensor.detach().to("cpu", dtype if tensor.is_floating_point() else tensor.dtype, copy=True)
+    if not cast.isfinite().all():
+        name, most, largest = str(dtype).removeprefix("torch."), torch.finfo(dtype).max, tensor.abs().max().item()
+        raise InputError(f"{key}: {name} holds finite values up to {most:g}, got {largest:g}; train or scale it anew")
+    return cast.contiguous()
+
+
+def _part(key: str) -> str:
+    return key.partition(".")[0]

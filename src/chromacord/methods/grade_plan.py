@@ -1,0 +1,114 @@
+"""What ShotGrade's network is made of, for the one that trains in torch and the one that OpenCV and numpy run."""
+
+from chromacord.methods.encoder_plan import STAGES, STEM_WIDTH, WIDTHS
+
+WORKING_SIDE = 256
+"""Height and width of the pictures that the method gets."""
+
+CUBE_BINS, CURVE_BINS = 6, 16
+"""Bins a side of the colour histogram, and of each channel's own."""
+
+SEAM = 1 / 12
+"""Width of the bands along both sides of the mask's edge, of the picture's side."""
+
+SEAM_SCALES = 3
+"""Scales at which features are pooled along the seam too; the coarsest has no band."""
+
+ATTENTION_SCALE = 2
+"""Of the encoder's maps, the one whose places attend: at a 16th of the side a place is a part of a thing."""
+
+CLIP = 6.0
+"""Deviations beyond which a number counts no further."""
+
+POLYNOMIAL_DEGREE = 3
+"""Of the polynomials of colour that the basis LUTs start from."""
+
+_NUM_SIDES = 4
+"""Regions that colours are pooled over: foreground, background, and the band along the edge of each."""
+
+_NUM_MONOMIALS = (POLYNOMIAL_DEGREE + 1) * (POLYNOMIAL_DEGREE + 2) * (POLYNOMIAL_DEGREE + 3) // 6
+
+Shape = tuple[int, ...]
+
+
+def check_sizes(side: int, lut_size: int) -> None:
+    """Refuse sizes that no network has.
+
+    Args:
+        side: height and width of the pictures that it compares.
+        lut_size: nodes a side of its LUTs.
+
+    Raises:
+        ValueError: one cannot be.
+    """
+    if side < 1 or side % 32 or WORKING_SIDE % side or lut_size < 2:
+        raise ValueError(
+            f"side must be a multiple of 32 that divides {WORKING_SIDE} and lut_size be 2 or more, got {side} and "
+            f"{lut_size}"
+        )
+
+
+def input_widths(*, encoder: bool) -> dict[str, int]:
+    """Return how many numbers of each kind the network compares."""
+    widths = {"semantic": 4 * sum(WIDTHS) + 2 * sum(WIDTHS[:SEAM_SCALES])} if encoder else {}
+    histogram = 2 * (CUBE_BINS**3 + 3 * CURVE_BINS)
+    colors = _NUM_SIDES * 2 * 8 + 8 + 4
+    return {**widths, "histogram": histogram, "colors": colors}
+
+
+def weight_shapes(*, lut_size: int, hidden: int, attention: int, encoder: bool) -> dict[str, Shape]:
+    """Return the shape of each of the network's weights, by its key; those of `grade_network.GradeNetwork`.
+
+    Args:
+        lut_size: nodes a side of the basis LUTs.
+        hidden: width of the fully connected layers.
+        attention: width of the attention over the background; 0 leaves it out.
+        encoder: whether the encoder's features are used.
+    """
+    num_weights = 3 * _NUM_MONOMIALS
+    shapes: dict[str, Shape] = {"basis": (num_weights, 3, lut_size, lut_size, lut_size), "calibration": (2, 3)}
+    for name, width in input_widths(encoder=encoder).items():
+        shapes |= {f"standardized.{name}.{which}": (width,) for which in ("mean", "deviation")}
+        shapes[f"inputs.{name}.weight"] = (hidden, width)
+    shapes["inputs.colors.bias"] = (hidden,)
+    if encoder:
+        shapes |= {f"encoder.{key}": shape for key, shape in _encoder_shapes().items()}
+    if attention and encoder:
+        inputs = WIDTHS[ATTENTION_SCALE]
+        shapes |= _norm("attention.norm", inputs)
+        for name in ("query", "key", "own"):
+            shapes |= _linear(f"attention.{name}", inputs, attention)
+        shapes |= _linear("attention.mix", attention + 4 * 3 + 1, 2 * attention)
+        shapes["attended.weight"] = (hidden, 2 * attention)
+    for number in range(2):
+        shapes |= _norm(f"trunk.{number}.norm", hidden)
+        shapes |= _linear(f"trunk.{number}.first", hidden, 2 * hidden)
+        shapes |= _linear(f"trunk.{number}.second", 2 * hidden, hidden)
+    shapes |= _norm("trunk.2", hidden) | _linear("trunk.3", hidden, hidden)
+    return shapes | _linear("weights", hidden, num_weights) | _linear("log_error", hidden, 1)
+
+
+def _encoder_shapes() -> dict[str, Shape]:
+    shapes = _conv("stem", 3, STEM_WIDTH, 3)
+    inputs = STEM_WIDTH
+    for number, stage in enumerate(STAGES):
+        for block in range(stage.num_blocks):
+            name, wide = f"stages.{number}.{block}", inputs * stage.expansion
+            if stage.expansion > 1:
+                shapes |= _conv(f"{name}.expand", inputs, wide, 1)
+            shapes |= _conv(f"{name}.depthwise", 1, wide, stage.kernel)
+            shapes |= _conv(f"{name}.project", wide, stage.width, 1)
+            inputs = stage.width
+    return shapes
+
+
+def _conv(name: str, inputs: int, outputs: int, kernel: int) -> dict[str, Shape]:
+    return {f"{name}.weight": (outputs, inputs, kernel, kernel), f"{name}.bias": (outputs,)}
+
+
+def _linear(name: str, inputs: int, outputs: int) -> dict[str, Shape]:
+    return {f"{name}.weight": (outputs, inputs), f"{name}.bias": (outputs,)}
+
+
+def _norm(name: str, width: int) -> dict[str, Shape]:
+    return {f"{name}.weight": (width,), f"{name}.bias": (width,)}

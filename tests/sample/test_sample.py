@@ -1,0 +1,99 @@
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from skimage.data import astronaut, coffee
+
+from chromacord.color.spaces import code_to_rgb, rgb_to_code
+from chromacord.errors import MissingFileError
+from chromacord.sample import layers as sample
+from chromacord.sample.files import make_chord, to_planes, write_sample
+from chromacord.types import PixelFormat, Size
+from tests.clips import BT709
+
+
+@pytest.fixture(scope="module")
+def layers() -> list[sample.Layers]:
+    return list(sample.sample_layers(2))
+
+
+def test_the_sample_is_the_same_in_every_run(layers: list[sample.Layers]) -> None:
+    again = next(sample.sample_layers(2))
+    assert all(np.array_equal(one, other) for one, other in zip(layers[0], again, strict=True))
+
+
+def test_the_matte_is_soft_and_covers_the_person_alone(layers: list[sample.Layers]) -> None:
+    alpha = layers[0].alpha
+    assert alpha.shape == (720, 1280, 1)
+    assert 0.15 < alpha.mean() < 0.4
+    assert 0.002 < np.mean((alpha > 0.05) & (alpha < 0.95)) < 0.02
+    assert not alpha[:40].any()
+    assert not alpha[:, 1100:].any()
+
+
+def test_the_composite_is_the_background_with_grain_outside_the_matte(layers: list[sample.Layers]) -> None:
+    first = layers[0]
+    outside = first.alpha[..., 0] == 0
+    difference = (first.composite - first.background)[outside]
+    inner = difference[(first.background[outside] > 0.05).all(axis=1)]
+    assert abs(inner.mean()) < 1e-4
+    assert inner.std() == pytest.approx(1.5 / 255, rel=0.05)
+
+
+def test_the_person_and_the_table_both_move(layers: list[sample.Layers]) -> None:
+    first, last = layers
+    assert np.abs(first.background - last.background).mean() > 0.02
+    centers = [np.average(np.arange(1280), weights=frame.alpha[..., 0].sum(axis=0)) for frame in layers]
+    assert centers[1] - centers[0] > 50
+
+
+def test_the_mismatch_is_one_that_anyone_sees(layers: list[sample.Layers]) -> None:
+    first = layers[0]
+    weight = first.alpha[..., 0]
+    person, table = (np.average(first.composite, axis=(0, 1), weights=part) for part in (weight, 1 - weight))
+    # Bluer and brighter by far more than the 2 % that an eye tells apart.
+    assert person[2] / person[0] > 1.3 * table[2] / table[0]
+    assert person.mean() > 1.3 * table.mean()
+
+
+def test_planes_hold_the_colours_of_the_standard() -> None:
+    pixels = PixelFormat("yuv", 8, subsampling=(1, 1))
+    picture = np.full((4, 6, 3), (0.8, 0.3, 0.1), dtype=np.float32)
+    planes = to_planes(picture, rgb_to_code(BT709, Size(4, 6), pixels))
+    assert [plane.shape for plane in planes] == [(4, 6), (2, 3), (2, 3)]
+    back = code_to_rgb(BT709, Size(4, 6), pixels)
+    codes = np.array([float(plane.flat[0]) for plane in planes])
+    assert back.matrix @ codes + back.offset == pytest.approx((0.8, 0.3, 0.1), abs=0.01)
+
+
+def test_the_chord_has_the_length_of_the_clip_and_does_not_clip() -> None:
+    chord = make_chord(Fraction(1, 2))
+    assert chord.shape == (2, 24000)
+    assert 0.05 < np.abs(chord).max() < 1
+    assert np.abs(chord[0] - chord[1]).max() > 0.01
+
+
+def test_the_files_are_what_a_compositor_would_hand_over(tmp_path: Path) -> None:
+    files = write_sample(tmp_path, num_frames=3)
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(path.name for path in files)
+    for path in files:
+        with av.open(str(path)) as container:
+            stream = container.streams.video[0]
+            frames = list(container.decode(video=0))
+            assert (stream.codec_context.name, frames[0].width, frames[0].height) == ("h264", 1280, 720)
+            assert (len(frames), stream.average_rate) == (3, 25)
+            assert (frames[0].colorspace, frames[0].color_primaries, frames[0].color_range) == (1, 1, 1)
+            assert len(container.streams.audio) == (path == files.composite)
+
+
+def test_the_photographs_are_those_of_scikit_image() -> None:
+    for name, picture in ((sample.ASTRONAUT, astronaut()), (sample.COFFEE, coffee())):
+        np.testing.assert_array_equal(np.rint(sample.read_photograph(name) * 255), picture)
+
+
+def test_a_photograph_that_is_missing_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sample, "COFFEE", "nothing.webp")
+    with pytest.raises(MissingFileError, match=r"nothing.webp: is missing or damaged; install chromacord anew$"):
+        next(sample.sample_layers(2))
