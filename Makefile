@@ -69,17 +69,17 @@ bench-soak: $(VENV)/.demo
 	mkdir -p benchmarks/results
 	$(BIN)/chromacord bench soak --output benchmarks/results/soak.json
 
-bench-methods: $(VENV)/.demo
+bench-methods: $(VENV)/.dev
 	mkdir -p benchmarks/results
 	$(BIN)/chromacord bench methods --frames 8 --repeats 3 --output benchmarks/results/methods_256.json
 	$(BIN)/chromacord bench methods --table 4 --frames 7 --repeats 2 --output benchmarks/results/windows_256.json
 
-bench-flow: $(VENV)/.demo
+bench-flow: $(VENV)/.dev
 	@test -d "$(FOOTAGE)" || { echo "error: $(FOOTAGE): no such folder; name one with: make FOOTAGE=..." >&2; exit 2; }
 	mkdir -p benchmarks/results
 	$(BIN)/chromacord bench flow --data $(FOOTAGE) --output benchmarks/results/flow.json
 
-bench-gpu: $(VENV)/.demo
+bench-gpu: $(VENV)/.dev
 	mkdir -p benchmarks/results
 	$(BIN)/chromacord bench render --size 4k --device cuda --output benchmarks/results/gpu.json
 
@@ -99,7 +99,7 @@ QUALITY := davis-lut-dev davis-lut-dev-full davis-lut-dev-real davis-lut-dev-twi
 # `bench quality` makes data sets and runs that the tables of single runs share. Results are copied last: a file that
 # changes before makes the tree dirty, and so the code another one.
 # All of it goes on where it was stopped; figures of another commit are refused: remove build/*-run then.
-bench-quality: $(VENV)/.demo
+bench-quality: $(VENV)/.dev
 	@test -d "$(FOOTAGE)" || { echo "error: $(FOOTAGE): no such folder; name one with: make FOOTAGE=..." >&2; exit 2; }
 	mkdir -p build benchmarks/results
 	$(BIN)/chromacord bench quality --data $(FOOTAGE) --runs build --jobs $(WORKERS) \
@@ -128,7 +128,7 @@ $(VENV)/.python:
 	"$(PYTHON)" -m venv $(VENV)
 	@touch $@
 
-# torch first: an installed build, for the CPU or for CUDA, is then kept by what follows.
+# torch first: an installed build, for the CPU or for CUDA, is then kept by what follows. The demo needs none.
 $(VENV)/.torch: $(VENV)/.python constraints.txt
 	$(INSTALL) torch
 	@touch $@
@@ -136,8 +136,8 @@ $(VENV)/.torch: $(VENV)/.python constraints.txt
 # Whatever an installation is made of that is not read where it lies.
 INSTALLED := pyproject.toml hatch_build.py src/chromacord/pipeline/native.c
 
-$(VENV)/.demo: $(VENV)/.torch $(INSTALLED)
-	$(INSTALL) --editable ".[demo]"
+$(VENV)/.demo: $(VENV)/.python constraints.txt $(INSTALLED)
+	$(INSTALL) --editable .
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.torch $(INSTALLED)
