@@ -86,11 +86,10 @@ bench-gpu: $(VENV)/.demo
 # A folder of clips with masks and a manifest.csv, luts/dev.zip and luts/train.zip: FOOTAGE=... where it lies elsewhere.
 FOOTAGE ?= ../shared/data
 DEV := build/davis-lut
-RESEARCH := shotgrade:weights=shotgrade-research
 ALSO := hyoutube,clean,foreground
-LEARNED := shotgrade,$(RESEARCH)
+LEARNED := shotgrade,shotgrade:caution=0
 PAPER := chen2024:stage=1,chen2024
-ALL := identity,reinhard,mkl,histogram,poisson,shotgrade,shotgrade:per_frame=true,shotgrade:caution=0,$(RESEARCH),$(PAPER)
+ALL := identity,reinhard,mkl,histogram,poisson,shotgrade,shotgrade:per_frame=true,shotgrade:caution=0,$(PAPER)
 SYNTHESIZE = $(BIN)/chromacord synthesize --clips $(FOOTAGE) --use dev --seed 0 --split dev --jobs $(WORKERS) \
 	--luts $(FOOTAGE)/luts
 EVALUATE = $(BIN)/chromacord evaluate --split dev --jobs $(WORKERS)

@@ -81,6 +81,8 @@ def make_clip(
     pts: Sequence[int] | None = None,
     colorimetry: Colorimetry = BT709,
     rotation: int = 0,
+    mirrored: bool = False,
+    matrix: Sequence[int] | None = None,
     pixel_aspect: Fraction | None = None,
     options: dict[str, str] | None = None,
     audio: str | None = None,
@@ -102,6 +104,8 @@ def make_clip(
         pts: one tick count for each frame, for a variable rate; default: 0, 1, 2, ...
         colorimetry: the tags of the stream.
         rotation: degrees counter-clockwise, into the display matrix.
+        mirrored: left and right are exchanged after the turn.
+        matrix: the display matrix itself.
         pixel_aspect: width of a pixel by its height.
         options: of the encoder.
         audio: encoder of a tone of the clip's length ("aac", "pcm_s16le", "libopus"); default: no sound.
@@ -126,8 +130,10 @@ def make_clip(
         tag(stream.codec_context, colorimetry)
         if pixel_aspect:
             stream.codec_context.sample_aspect_ratio = pixel_aspect
-        if rotation:
-            stream.set_display_rotation(rotation)
+        if rotation or mirrored:
+            stream.set_display_rotation(rotation, hflip=mirrored)
+        if matrix:
+            stream.set_display_matrix(matrix)
         if timecode:
             stream.metadata["timecode"] = timecode
         sound = container.add_stream(audio, rate=48000) if audio else None

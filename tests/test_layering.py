@@ -20,7 +20,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "color": {"parsing"},
     "flow": {"weights"},
     "methods": {"parsing", "color", "flow", "layers", "weights"},
-    "io": {"color"},
+    "io": {"parsing", "color"},
     "pipeline": {"parsing", "color", "methods", "io"},
     "data": {"parsing", "color", "flow", "io"},
     "evaluation": {"parsing", "color", "flow", "methods", "io", "pipeline", "data"},

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from chromacord.errors import InputError, MissingFileError, UnreadableFileError
-from chromacord.parsing import parse_errors, parse_json, parse_toml, read_file, reason_of, shown
+from chromacord.parsing import at_home, parse_errors, parse_json, parse_toml, read_file, reason_of, shown
 
 
 def test_a_file_of_the_limit_is_read_and_a_larger_one_is_not(tmp_path: Path) -> None:
@@ -127,3 +127,9 @@ def test_a_value_is_shown_in_a_few_words() -> None:
 
 def test_a_missing_key_without_a_name_has_a_reason() -> None:
     assert reason_of(KeyError()) == "a key is missing"
+
+
+@pytest.mark.parametrize("name", ["~nobody-is-called-so/x.pth", "n" * 300 + "/~"])
+def test_a_home_that_nobody_has_is_a_name_like_others(name: str) -> None:
+    assert at_home(name) == Path(name)
+    assert at_home(Path("~") / "x") == Path.home() / "x"

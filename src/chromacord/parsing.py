@@ -1,6 +1,7 @@
 """How files are read that nobody can vouch for: how much of one, and what a parser's exceptions become."""
 
 import json
+import os
 import re
 import reprlib
 import stat
@@ -58,6 +59,11 @@ def read_file(path: Path, *, limit: int, remedy: str = CHECK, missing: str = "na
     if status.st_size > limit or len(content) > limit:
         raise UnreadableFileError(f"{path}: has more than {limit:,} bytes, the most that is read; {remedy}")
     return content
+
+
+def at_home(path: str | Path) -> Path:
+    """Return a path with "~" and "~user" replaced by the home folder, and as it is where there is no such user."""
+    return Path(os.path.expanduser(path))  # noqa: PTH111 - where Path.expanduser raises
 
 
 @contextmanager

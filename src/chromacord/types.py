@@ -122,7 +122,7 @@ class VideoInfo:
 
     path: Path
     size: Size
-    """As stored, before `rotation` is applied."""
+    """As stored, before `rotation` and `mirrored` are applied."""
 
     pixel_format: PixelFormat
     colorimetry: Colorimetry
@@ -139,10 +139,13 @@ class VideoInfo:
     """ffmpeg's name of the codec ("h264"), or the image format ("openexr")."""
 
     container: str
-    """ffmpeg's name of the demuxer ("mov,mp4,..."), or "sequence" or "still"."""
+    """ffmpeg's name of the demuxer ("mov,mp4,..."), "sequence", or "still" for a picture in any format."""
 
     rotation: int = 0
     """Degrees counter-clockwise that a player turns the picture: 0, 90, 180 or 270."""
+
+    mirrored: bool = False
+    """Whether a player exchanges left and right after the turn."""
 
     pixel_aspect: Fraction = Fraction(1)
     profile: str | None = None
@@ -157,6 +160,15 @@ class VideoInfo:
     timecode: str | None = None
     hdr_metadata: tuple[str, ...] = field(default=())
     """What the picture says of the display it was graded on: "mastering display", "content light level"."""
+
+    icc_profile: bytes | None = field(default=None, repr=False)
+    """Of a still or a sequence: what its colours mean, where that is not what they are taken for without one."""
+
+    layer: str = ""
+    """Of an EXR: which of several layers is the picture; "" for the one without a name."""
+
+    other_layers: tuple[str, ...] = field(default=())
+    """What else the picture might have been, where that is a guess."""
 
     first_number: int = 0
     """Number in the name of a sequence's first file."""

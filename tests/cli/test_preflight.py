@@ -3,7 +3,8 @@ from pathlib import Path
 import pytest
 
 from chromacord.cli.clips import Clip, Settings
-from chromacord.cli.preflight import inspect, is_done
+from chromacord.cli.existing import is_done
+from chromacord.cli.preflight import inspect
 from chromacord.errors import InputError, MissingFileError, OutputError, OutputExistsError, SequenceGapError
 
 
@@ -62,21 +63,36 @@ def test_a_method_that_does_not_exist_is_a_problem_of_all(folder: Path) -> None:
         inspect([], Settings(method="magic"))
 
 
+def test_outputs_of_two_clips_that_are_one_file_are_found(folder: Path) -> None:
+    (folder / "dot").symlink_to(".")
+    clips = [Clip("out.mp4", "a.mp4", "a.mkv"), Clip("dot/out.mp4", "there.mp4", "a.mkv")]
+    ((clip, error),) = inspect(clips, PLAIN).problems
+    assert clip == clips[1]
+    assert str(error).startswith("dot/out.mp4: would be written for a.mp4 and for there.mp4")
+
+
+def test_an_output_that_is_a_hard_link_to_an_input_is_found(folder: Path) -> None:
+    (folder / "link.mp4").hardlink_to(folder / "a.mkv")
+    clip = Clip("out.mp4", "a.mp4", "a.mkv", preview="link.mp4")
+    ((_, error),) = inspect([clip], Settings(method="identity", force=True)).problems
+    assert "also an input" in str(error) or "exists already" in str(error)
+
+
 def test_clips_are_left_out_only_when_all_of_their_outputs_are_there(folder: Path) -> None:
     clip = Clip(composite="a.mp4", mask="a.mkv", output="there.mp4")
     found = inspect([clip], Settings(method="identity", skip_existing=True))
     assert (found.problems, found.done) == ([], [clip])
-    assert is_done(Clip(composite="a.mp4", output="gap.%d.png"))
-    assert not is_done(Clip(composite="a.mp4", output="there.mp4", preview="both.png"))
-    assert not is_done(Clip(composite="a.mp4", output="frames/"))
+    assert not is_done(Clip(composite="a.mp4", output="gap.%d.png"), PLAIN)
+    assert not is_done(Clip(composite="a.mp4", output="there.mp4", preview="both.png"), PLAIN)
+    assert not is_done(Clip(composite="a.mp4", output="frames/"), PLAIN)
     for left in (".a.png.host-1.1.partial", "notes.txt"):
         (folder / "frames" / left).touch()
     luts = Clip(composite="a.mp4", output="there.mp4", lut_out="frames")
-    assert not is_done(Clip(composite="a.mp4", output="frames/"))
-    assert not is_done(luts)
-    (folder / "frames" / "a_0001.png").touch()
-    assert is_done(Clip(composite="a.mp4", output="frames/"))
-    assert not is_done(luts)
+    assert not is_done(Clip(composite="a.mp4", output="frames/"), PLAIN)
+    assert not is_done(luts, PLAIN)
+    (folder / "frames" / "frame.000000.png").touch()
+    assert is_done(Clip(composite="a.mp4", output="frames/"), PLAIN)
+    assert not is_done(luts, PLAIN)
     (folder / "frames" / "a_shot001.cube").touch()
-    assert is_done(luts)
-    assert not is_done(Clip(composite="a.mp4", output="out.%d.png"))
+    assert is_done(luts, PLAIN)
+    assert not is_done(Clip(composite="a.mp4", output="out.%d.png"), PLAIN)

@@ -21,6 +21,7 @@ from chromacord.data.clips import open_clips
 from chromacord.data.luts import read_luts
 from chromacord.evaluation.metrics import PROTOCOLS
 from chromacord.evaluation.records import Header, Record, read_records
+from chromacord.io import open_source
 from chromacord.io.patterns import find_images
 from chromacord.methods import load_method
 from chromacord.pipeline.grade import Grade, Key, Shot
@@ -34,6 +35,7 @@ from chromacord.weights import load_into, packed, renamed
 from chromacord.weights.cards import parse_card
 from chromacord.weights.published import weights_of
 from tests.hyoutube_lookalike import make_lookalike
+from tests.images import noise, write
 from tests.weights.test_weights import CARD
 
 
@@ -196,6 +198,11 @@ def _pattern(folder: Path) -> Target:
     return Target(b"f.%04d.png", read)
 
 
+def _image(folder: Path, suffix: str, dtype: str) -> Target:
+    path = write(folder / f"a{suffix}", noise(3, dtype), dtype)
+    return _of_file(path, path.read_bytes(), lambda path: list(open_source(path).frames()))
+
+
 MAKERS: dict[str, Callable[[Path], Target]] = {
     "grade file": _grade,
     ".cube file": _cube,
@@ -213,4 +220,9 @@ MAKERS: dict[str, Callable[[Path], Target]] = {
     "records.jsonl": _records,
     "method with options": _spec,
     "pattern of a sequence": _pattern,
+    "PNG": lambda folder: _image(folder, ".png", "uint16"),
+    "JPEG": lambda folder: _image(folder, ".jpg", "uint8"),
+    "TIFF": lambda folder: _image(folder, ".tif", "uint8"),
+    "DPX": lambda folder: _image(folder, ".dpx", "uint16"),
+    "OpenEXR": lambda folder: _image(folder, ".exr", "half"),
 }

@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 
 from chromacord.errors import CodecError, InputError, MissingFileError, OutputExistsError, SequenceGapError
-from chromacord.io.patterns import Pattern, find_images, output_pattern, parse_pattern, refuse_inputs, sequences_in
+from chromacord.io.patterns import Pattern, find_images, output_pattern, parse_pattern, sequences_in
+from chromacord.io.places import refuse_inputs
 from chromacord.types import PixelFormat
 from tests.images import DISPLAY, video_info
 
@@ -27,7 +28,7 @@ def test_every_way_to_write_a_pattern_names_the_same_files(written: str) -> None
     assert pattern is not None
     assert pattern.path(7) == Path("a/shot.0007.png")
     assert pattern.path(12345).name == "shot.12345.png"
-    assert pattern.label == "shot.%04d.png"
+    assert pattern.label == written
 
 
 def test_percent_signs_in_a_name_survive_the_label() -> None:
@@ -43,8 +44,28 @@ def test_a_video_or_an_existing_file_is_no_pattern(tmp_path: Path) -> None:
 
 
 def test_two_places_for_a_number_are_refused() -> None:
-    with pytest.raises(InputError, match="2 places"):
-        parse_pattern(Path("a.%d.##.png"))
+    for name in ("a.%d.%d.png", "a.##b##c.png"):
+        with pytest.raises(InputError, match="2 places"):
+            parse_pattern(Path(name))
+
+
+@pytest.mark.parametrize("name", ["take #1.png", "still@2x.png", "cam@home.png"])
+def test_a_mark_inside_a_word_is_a_letter(name: str) -> None:
+    assert parse_pattern(Path(name)) is None
+    assert output_pattern(name, VIDEO) == Pattern(Path(), name[:-4], 0, ".png")
+
+
+@pytest.mark.parametrize("name", ["cam@home.%04d.png", "cam#home.####.png", "a##b.@@@@.png"])
+def test_marks_beside_the_place_of_the_number_are_letters(name: str) -> None:
+    pattern = parse_pattern(Path(name))
+    assert pattern is not None
+    assert pattern.name(7).endswith(".0007.png")
+    assert pattern.name(7)[:4] == name[:4]
+
+
+def test_marks_are_letters_in_the_name_of_a_still() -> None:
+    still = replace(VIDEO, path=Path("a.png"), container="still")
+    assert output_pattern("out ##.png", still).path(0) == Path("out ##.png")
 
 
 def test_numbers_are_in_natural_order_and_start_anywhere(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Sequences as clips: numbering, gaps, salvage, and outputs that appear whole or not at all."""
 
+import os
 import resource
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from chromacord.errors import (
     OutputExistsError,
     SequenceGapError,
     TruncatedFileError,
+    UnreadableFileError,
 )
 from chromacord.io import Encoding, open_sink, open_source
 from chromacord.io.sequence import SequenceSink
@@ -219,8 +221,9 @@ class TestSink:
         with pytest.raises(CodecError, match=r"\.png, \.tif"):
             SequenceSink(tmp_path / "a.webp", video_info(RGB8, DISPLAY))
 
+    @pytest.mark.parametrize("limited", ["while encoding", "while writing"])
     @pytest.mark.parametrize("ending", [".png", ".tif", ".exr", ".dpx", ".jpg"])
-    def test_a_full_disk_is_an_error_that_leaves_nothing(self, tmp_path: Path, ending: str) -> None:
+    def test_a_full_disk_is_an_error_that_leaves_nothing(self, tmp_path: Path, ending: str, limited: str) -> None:
         """A limit on the size of files stands for the disk: the kernel fails the write in the same way."""
         code = (
             "import resource, signal, sys; from pathlib import Path; import numpy as np;"
@@ -230,10 +233,12 @@ class TestSink:
             "planes = tuple(np.random.default_rng(0).integers(0, 256, (200, 200)).astype(np.uint8) for _ in range(3));"
             f"sink = open_sink(Path(sys.argv[1]) / 'a{ending}', video_info(PixelFormat('rgb'), DISPLAY));"
             "import chromacord.io.image_writer as writer; encode = writer._encode\n"
+            "def limit(): resource.setrlimit(resource.RLIMIT_FSIZE, (20000, 20000))\n"
             "def limited(*arguments):\n"
             "    reason = encode(*arguments)\n"
-            "    resource.setrlimit(resource.RLIMIT_FSIZE, (20000, 20000))\n"
+            "    limit()\n"
             "    return reason\n"
+            f"if {limited == 'while encoding'}:\n    limit()\n"
             "writer._encode = limited\n"
             "try:\n"
             "    with sink: sink.write(Frame(planes, 0))\n"
@@ -243,8 +248,29 @@ class TestSink:
         done = subprocess.run(
             [sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=True, timeout=120
         )
-        assert f"a{ending}: cannot be written: File too large" in done.stdout
+        is_reported = limited == "while encoding" and ending in (".tif", ".exr", ".dpx")  # in OpenImageIO's words
+        assert f"a{ending}: cannot be written: {'' if is_reported else 'File too large'}" in done.stdout
         assert files(tmp_path) == []
+
+    def test_a_jpeg_is_the_same_where_the_size_of_files_is_limited(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        write(tmp_path / "a.png", np.random.default_rng(0).integers(0, 256, (201, 3000, 3), dtype=np.uint8))
+        source = open_source(tmp_path / "a.png")
+        copy(source, tmp_path / "b.jpg")
+        monkeypatch.setattr(resource, "getrlimit", lambda _: (1 << 30, 1 << 30))
+        copy(source, tmp_path / "c.jpg")
+        assert (tmp_path / "b.jpg").read_bytes() == (tmp_path / "c.jpg").read_bytes()
+
+    def test_a_name_that_is_no_text_is_written_and_refused_when_read(self, tmp_path: Path) -> None:
+        name = os.fsdecode(b"x\xff.png")
+        with open_sink(tmp_path / name, video_info(RGB8, DISPLAY)) as sink:
+            sink.write(Frame(tuple(np.zeros((HEIGHT, WIDTH), np.uint8) for _ in range(3)), 0))
+            sink.finish()
+            sink.commit()
+        assert files(tmp_path) == [name]
+        with pytest.raises(UnreadableFileError, match="has a name that is no UTF-8 text"):
+            open_source(tmp_path / name)
 
 
 def test_memory_does_not_grow_with_the_length(tmp_path: Path) -> None:

@@ -226,6 +226,14 @@ class TestExr:
             np.testing.assert_array_equal(stored, written)
             assert before.channelnames == after.channelnames
 
+    @pytest.mark.parametrize("compression", ["dwaa:45", "dwab", "b44", "b44a", "pxr24", "zips", "rle", "none"])
+    def test_the_background_is_never_compressed_with_loss_once_more(self, tmp_path: Path, compression: str) -> None:
+        source = open_source(write(tmp_path / "a.exr", noise(3, "float"), "float", compression=compression))
+        written = copy(source, tmp_path / "b.exr")
+        np.testing.assert_array_equal(next(written.frames()).planes, next(source.frames()).planes)
+        kept = compression if compression in ("zips", "rle", "none") else "zip"
+        assert attributes(tmp_path / "b.exr")["compression"] == kept
+
     def test_rate_timecode_and_compression_are_read_and_kept(self, tmp_path: Path) -> None:
         spec = oiio.ImageSpec(WIDTH, HEIGHT, 3, "half")
         spec.attribute("framesPerSecond", oiio.TypeDesc("rational"), (24000, 1001))

@@ -156,3 +156,11 @@ def test_text_appears_whole_or_not_at_all(tmp_path: Path) -> None:
         write_text(tmp_path / "grade.json", "\ud800", force=True)
     assert (tmp_path / "grade.json").read_text() == "{}\n"
     assert names(tmp_path) == ["grade.json"]
+
+
+def test_a_name_of_the_longest_kind_can_be_written(tmp_path: Path) -> None:
+    name = "n" * 251 + ".txt"
+    write_text(tmp_path / name, "whole")
+    assert names(tmp_path) == [name]
+    with pytest.raises(OutputError, match="File name too long"):
+        write_text(tmp_path / f"n{name}", "whole")

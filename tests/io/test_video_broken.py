@@ -199,6 +199,17 @@ def test_all_of_these_are_errors_of_input_in_one_line(tmp_path: Path) -> None:
     assert "\n" not in str(told.value)
 
 
+@pytest.mark.parametrize("stored", ["rgb4", "bgr4", "xyz12le"])
+def test_a_pixel_format_that_libav_cannot_unpack_is_refused_with_the_file(tmp_path: Path, stored: str) -> None:
+    with av.open(str(tmp_path / "raw.nut"), "w") as container:
+        stream = container.add_stream("rawvideo", rate=24)
+        stream.width, stream.height, stream.pix_fmt = 32, 16, stored
+        for packet in (*stream.encode(av.VideoFrame(32, 16, stored)), *stream.encode(None)):
+            container.mux(packet)
+    with pytest.raises(UnreadableFileError, match=rf"raw\.nut: pixel format {stored} is not supported; convert"):
+        VideoSource(tmp_path / "raw.nut")
+
+
 def test_video_of_floats_is_refused_by_name(tmp_path: Path) -> None:
     with av.open(str(tmp_path / "float.mov"), "w") as container:
         stream = container.add_stream("exr", rate=24)
@@ -209,3 +220,12 @@ def test_video_of_floats_is_refused_by_name(tmp_path: Path) -> None:
         UnreadableFileError, match=r"float\.mov: is video of floats, .* write its frames as \.exr files"
     ):
         VideoSource(tmp_path / "float.mov")
+
+
+def test_a_file_that_is_removed_while_it_is_read_is_named(tmp_path: Path) -> None:
+    source = VideoSource(cut(make_clip(tmp_path / "a.mkv"), tmp_path / "cut.mkv", part=0.9))
+    (tmp_path / "cut.mkv").unlink()
+    with pytest.raises(MissingFileError, match=r"cut.mkv: (was removed while it was read|no such file)"):
+        list(source.frames())
+    with pytest.raises(MissingFileError, match="was removed while it was read; leave it in place until the end"):
+        is_cut_off(tmp_path / "cut.mkv")

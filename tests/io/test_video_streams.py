@@ -5,7 +5,10 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
+import cv2
+import numpy as np
 import pytest
+from av.stream import Disposition
 
 from chromacord.errors import ChromacordWarning, CodecError
 from chromacord.io.base import Encoding
@@ -128,6 +131,42 @@ def test_attachments_are_copied(tmp_path: Path) -> None:
     with av.open(str(tmp_path / "out.mkv")) as container:
         (font,) = container.streams.attachments
         assert (font.name, font.mimetype, font.data) == ("font.ttf", "font/ttf", b"not really a font")
+
+
+def cover_of(path: Path) -> list[tuple[str, bytes]]:
+    """Return codec and bytes of each cover picture, and check that nothing else is taken for a picture."""
+    with av.open(str(path)) as container:
+        covers = [stream for stream in container.streams.video if stream.disposition & Disposition.attached_pic]
+        assert len(container.streams.video) == len(covers) + 1
+        return [
+            (cover.codec_context.name, b"".join(bytes(packet) for packet in container.demux(cover))) for cover in covers
+        ]
+
+
+@pytest.mark.parametrize(("suffix", "name"), [(".jpg", "mjpeg"), (".png", "png")])
+def test_a_cover_is_kept_in_matroska_and_mp4_and_said_to_be_lost_elsewhere(
+    tmp_path: Path, suffix: str, name: str
+) -> None:
+    art = cv2.imencode(suffix, np.full((8, 8, 3), 90, np.uint8))[1].tobytes()
+    film, source = make_clip(tmp_path / "film.mkv"), tmp_path / "in.mkv"
+    with av.open(str(film)) as one, av.open(str(source), "w") as target:
+        stream = target.add_stream_from_template(one.streams.video[0], opaque=True)
+        target.add_attachment(f"cover{suffix}", {".jpg": "image/jpeg", ".png": "image/png"}[suffix], art)
+        for packet in one.demux():
+            if packet.size:
+                packet.stream = stream
+                target.mux(packet)
+    assert cover_of(source) == [(name, art)]
+    for number, out in enumerate((".mp4", ".mp4", ".m4v", ".mkv", ".mkv")):
+        written = tmp_path / f"{number}{out}"
+        transcode(VideoSource(source), written)
+        assert cover_of(written) == [(name, art)]
+        assert len(list(VideoSource(written).frames())) == 8
+        source = written
+    for out in (".mov", ".avi"):
+        with pytest.warns(ChromacordWarning, match=rf"{out} cannot hold the source's cover picture {name}; it is left"):
+            transcode(VideoSource(source), tmp_path / f"lost{out}", encoding=Encoding())
+        assert cover_of(tmp_path / f"lost{out}") == []
 
 
 def test_sound_that_does_not_fit_is_refused_before_anything_is_decoded(tmp_path: Path) -> None:

@@ -90,13 +90,46 @@ def test_nothing_in_gives_nothing_out() -> None:
         (np.zeros((*SIZE, 4), np.uint8), disc(0), InputError, "shape"),
         (np.zeros((*SIZE, 3), np.int32), disc(0), InputError, "int32"),
         (np.zeros((*SIZE, 3), np.uint8), disc(0)[:-1], MismatchError, "frame 0"),
-        (np.full((*SIZE, 3), np.nan, np.float32), disc(0), NonFiniteError, "frame 0"),
+        (np.zeros((*SIZE, 3), np.uint8), np.dstack([disc(0)] * 4), InputError, "frame 0: the mask has shape .* one"),
+        (np.full((*SIZE, 3), np.nan, np.float32), disc(0), NonFiniteError, "frame 0: the composite holds NaN"),
+        (np.full((*SIZE, 3), np.inf), disc(0), NonFiniteError, "frame 0: the composite holds NaN or infinity"),
         (np.zeros((*SIZE, 3), np.uint8), np.full(SIZE, np.nan, np.float32), NonFiniteError, "frame 0: the mask"),
     ],
 )
 def test_arrays_that_cannot_be_used_are_named(composite, mask, error: type[Exception], said: str) -> None:
     with pytest.raises(error, match=said):
         list(cc.harmonize_frames([(composite, mask)], "mkl"))
+
+
+@pytest.mark.parametrize("dtype", ["int8", "int16", "int32", "int64", "uint32", "uint64", "complex64", "object"])
+@pytest.mark.parametrize("top", [1, 100])
+def test_masks_of_other_types_are_refused_with_type_and_range(dtype: str, top: int) -> None:
+    mask = ((disc(0) > 127) * top).astype(dtype)
+    said = rf"^frame 0: the mask is {dtype}.*; give bool, uint8 \(0 to 255\), uint16 \(0 to 65535\) or floats \(0 to 1"
+    with pytest.raises(InputError, match=said) as told:
+        next(cc.harmonize_frames([(pairs(1)[0][0], mask)], "mkl"))
+    assert ("int" in dtype) == (f"from 0 to {top}" in str(told.value))
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+@pytest.mark.parametrize(("low", "high"), [(0, 255), (0, 1.01), (-1, 1), (-0.01, 0.9)])
+def test_floats_outside_zero_and_one_are_refused_with_type_and_range(dtype: str, low: float, high: float) -> None:
+    composite, mask = pairs(1, dtype="float32")[0]
+    cases = {"composite": (composite, mask), "mask": (composite, mask / 255)}
+    for index, (name, pair) in enumerate(cases.items()):
+        wrong = pair[index].astype(dtype)
+        wrong.flat[0], wrong.flat[-1] = low, high
+        given = (wrong, mask) if name == "composite" else (composite, wrong)
+        with pytest.raises(
+            InputError, match=rf"^frame 0: the {name} is {dtype} from .* to .*; floats must lie in 0..1"
+        ):
+            next(cc.harmonize_frames([given], "mkl"))
+
+
+def test_floats_that_are_rounded_a_little_beyond_one_are_taken() -> None:
+    composite, mask = pairs(1, dtype="float32")[0]
+    composite[0, 0], mask = 1.0005, (mask / 255).astype(np.float16) * np.float16(1.0005)
+    assert next(cc.harmonize_frames([(composite, mask)], "mkl")).shape == composite.shape
 
 
 def test_frames_of_another_size_are_named() -> None:

@@ -2,9 +2,11 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
-from tests.images import write
-from tests.pipeline.footage import decoded, disc, make_composite, make_mask
+from tests.images import attributes, write
+from tests.io.test_icc import ADOBE, embed, profile_of
+from tests.pipeline.footage import decoded, disc, make_composite, make_mask, recoloured
 
 from chromacord.errors import OutputExistsError
 from chromacord.io import open_source
@@ -62,3 +64,12 @@ def test_names_may_hold_colons_and_percent_signs(
     footage["composite"].rename("shot:1 50%.mp4")
     harmonize_video("shot:1 50%.mp4", mask="mask.mkv", output="out:1 50%.mp4")
     assert len(decoded(tmp_path / "out:1 50%.mp4")) == 20
+
+
+def test_a_preview_of_a_still_has_its_profile(tmp_path: Path) -> None:
+    mask = write(tmp_path / "mask.png", disc(0)[..., None])
+    composite = embed(tmp_path / "comp.png", np.stack(recoloured("gbrp", 0), axis=-1), ADOBE)
+    harmonize_video(composite, mask=mask, output=tmp_path / "out.tif", method="mkl", preview=tmp_path / "both.png")
+    for name in ("out.tif", "both.png"):
+        assert profile_of(tmp_path / name) == ADOBE
+    assert "CICP" not in attributes(tmp_path / "both.png")  # a reader would take it over the profile

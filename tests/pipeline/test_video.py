@@ -5,6 +5,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
+import cv2
 import numpy as np
 import pytest
 from av.filter import Graph
@@ -325,6 +326,10 @@ def test_a_still_mask_serves_a_whole_clip(tmp_path: Path) -> None:
     for before, after in zip(decoded(composite), decoded(tmp_path / "out.mkv"), strict=True):
         np.testing.assert_array_equal(before[0][disc(0) == 0], after[0][disc(0) == 0])
         assert (before[0] != after[0]).any()
+    assert cv2.imwrite(str(tmp_path / "mask.bmp"), disc(0))
+    harmonize_video(composite, mask=tmp_path / "mask.bmp", output=tmp_path / "bmp.mkv")
+    for one, other in zip(decoded(tmp_path / "out.mkv"), decoded(tmp_path / "bmp.mkv"), strict=True):
+        np.testing.assert_array_equal(one[0], other[0])
 
 
 def test_a_single_still_is_a_clip_of_one_frame(tmp_path: Path) -> None:

@@ -11,7 +11,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from chromacord.errors import InputError, MissingFileError, OutputError, OutputExistsError, UnreadableFileError
+from chromacord.errors import (
+    ChromacordError,
+    InputError,
+    MissingFileError,
+    OutputError,
+    OutputExistsError,
+    UnreadableFileError,
+)
 from chromacord.flow.spynet import SPyNet
 from chromacord.methods import load_method
 from chromacord.methods.issam import ISSAM
@@ -208,7 +215,13 @@ def test_a_file_that_is_no_checkpoint_by_its_name_is_refused(tmp_path: Path) -> 
         import_published("issam", tmp_path / "a.bin")
 
 
+@pytest.mark.parametrize("name", ["~nobody-is-called-so/a.pth", "n" * 300 + ".pth"])
+def test_a_path_that_no_system_takes_is_refused_in_one_line(name: str) -> None:
+    with pytest.raises(ChromacordError, match=name[:20]):
+        import_published("issam", Path(name))
+
+
 def test_every_method_says_itself_whether_checkpoints_of_it_were_published() -> None:
-    assert {"issam", "iih", "dovenet", "rainnet", "huang2019", "co2net"} <= set(importable())
+    assert {"issam", "iih", "dovenet", "rainnet", "huang2019", "co2net", "shotgrade"} <= set(importable())
     assert importable()[-1] == "spynet"
-    assert not {"chen2024", "shotgrade", "mkl"} & set(importable())
+    assert not {"chen2024", "mkl"} & set(importable())

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from chromacord import weights
 from chromacord.data.augment import CompositeBatch
 from chromacord.errors import DivergedError, InputError, OutputError
-from chromacord.methods.shotgrade import GradeNetwork
+from chromacord.methods.shotgrade_network import GradeNetwork
 from chromacord.training import loop
 from chromacord.training.checkpoint import CHECKPOINT, Checkpoint, load_checkpoint
 from chromacord.training.grading import GradeObjective
@@ -78,7 +78,8 @@ def test_the_weights_are_the_running_mean_and_fit_the_network_of_that_size(data:
     checkpoint = checkpoint_of(tmp_path / "run", recipe, data)
     assert (checkpoint.stage, checkpoint.step) == (0, 12)
     for name, value in network.state_dict().items():
-        assert torch.equal(value, checkpoint.average[name].half().to(value)), name
+        if name != "calibration":  # fitted after the last step
+            assert torch.equal(value, checkpoint.average[name].half().to(value)), name
     assert any(not torch.equal(value, checkpoint.module[name]) for name, value in checkpoint.average.items())
     with pytest.raises(InputError, match="does not fit GradeNetwork"):
         weights.load_into(GradeNetwork(**{**NETWORK, "hidden": 32}), result.weights)
@@ -88,11 +89,20 @@ def test_training_lowers_the_loss_and_the_error_of_pictures_it_never_saw(data: P
     """One change for all pictures: even a tiny network learns most of it."""
     (tmp_path / "data").symlink_to(data)
     write_cube(tmp_path / "one.cube", GAIN, OFFSET)
-    stage = stage_values(steps=60, batch=8, warmup=0, cooldown=20, average=0.9, validate_every=60, save_every=60)
+    timing = {"steps": 60, "warmup": 0, "cooldown": 20, "validate_every": 60, "save_every": 60}
+    stage = stage_values(batch=8, average=0.9, options={"log_error": 0.0}, **timing)
     augmentation = {"unchanged_share": 0.0, "relit_share": 0.0, "inverted_share": 0.0}
-    recipe = write_recipe(
-        tmp_path / "r.toml", stage, data={"luts": str(tmp_path / "one.cube"), "augmentation": augmentation}
-    )
+    changes = {
+        "lut": 1.0,
+        "look": 0.0,
+        "adjustment": 0.0,
+        "transfer": 0.0,
+        "inverse_lut": 0.0,
+        "both": 0.0,
+        "neither": 0.0,
+    }
+    tables = {"luts": str(tmp_path / "one.cube"), "augmentation": augmentation, "changes": changes}
+    recipe = write_recipe(tmp_path / "r.toml", stage, data=tables)
     result = trained(recipe, data, tmp_path / "run")
     for figure in ("loss", "rmse"):
         values = [line[figure] for line in log_of(tmp_path / "run", "train")]
@@ -164,15 +174,13 @@ def test_a_second_stage_starts_from_what_the_first_one_made(
 
 
 def test_a_stage_may_draw_otherwise_than_the_recipe_says(data: Path, tmp_path: Path) -> None:
-    """The recipe leaves no foreground as it is, the stage all of them."""
-    stage = stage_values(options={"augmentation": {"unchanged_share": 1.0}})
+    """The recipe turns no mask inside out, the stage all of them."""
+    stage = stage_values(options={"augmentation": {"inverted_share": 1.0}})
     recipe = read_recipe(
-        write_recipe(tmp_path / "r.toml", stage_values(), stage, data={"augmentation": {"unchanged_share": 0.0}})
+        write_recipe(tmp_path / "r.toml", stage_values(), stage, data={"augmentation": {"inverted_share": 0.0}})
     )
-    plain, unchanged = (CompositeBatch(*build_objective(recipe, each, data).batch(8, 1)) for each in recipe.stages)
-    assert torch.equal(unchanged.changed, unchanged.real)
-    assert not any(torch.equal(changed, real) for changed, real in zip(plain.changed, plain.real, strict=True))
-    assert torch.equal(plain.mask, unchanged.mask)
+    plain, inverted = (CompositeBatch(*build_objective(recipe, each, data).batch(8, 1)) for each in recipe.stages)
+    torch.testing.assert_close(inverted.mask, 1 - plain.mask, atol=1e-5, rtol=0)
 
 
 def test_no_batch_comes_twice_in_a_stage_or_in_the_next(
@@ -289,7 +297,7 @@ def test_a_slip_in_a_later_stage_is_found_before_the_first_begins(
     ("changed", "said"),
     [
         ({"network": {"width": 3}}, r"\[network\]: width is not known; choose one of side, lut_size, hidden"),
-        ({"network": {"side": "big"}}, r"\[network\]: side must be a whole number of 1 or more, got 'big'"),
+        ({"network": {"side": "big"}}, r"\[network\]: side must be a whole number, got 'big'"),
         ({"data": {"lut": "a"}}, r"\[data\]: lut is not known; choose one of use, "),
         (
             {"data": {"augmentation": {"mixed": 1}}},

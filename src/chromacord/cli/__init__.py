@@ -9,9 +9,10 @@ from typing import Annotated
 import typer
 
 from chromacord import __version__
-from chromacord.cli import bench, compare, demo, evaluate, harmonize, info, methods, synthesize, train, weights
+from chromacord.cli import bench, compare, demo, evaluate, harmonize, info, methods, streams, synthesize, train, weights
 from chromacord.cli.display import choose_display
 from chromacord.cli.job import BAD_INPUT, OK, terminate
+from chromacord.errors import OutputError
 
 _CODES = (
     "Exit codes: 0 done; 1 a bug, with a traceback; 2 an input, an option or the output cannot be used: one line says "
@@ -57,15 +58,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
     Args:
         arguments: what follows the program's name; None: what the process was started with.
     """
+    streams.prepare()
     signal.signal(signal.SIGTERM, terminate)
+    given = sys.argv[1:] if arguments is None else arguments
+    display = choose_display(log_json="--log-json" in given, quiet=True)
     try:
         code = app(args=arguments, prog_name="chromacord", standalone_mode=False)
+        streams.check_printed()
+    except OutputError as error:
+        display.error(error, str(error))
+        sys.exit(BAD_INPUT)
     except typer.TyperException as error:
         context = getattr(error, "ctx", None)
         command = context.command_path if context else "chromacord"
         message = f"{_plain(error.format_message())}; see {command} --help"
-        given = sys.argv[1:] if arguments is None else arguments
-        choose_display(log_json="--log-json" in given, quiet=True).error(error, message)
+        display.error(error, message)
         sys.exit(BAD_INPUT)
     sys.exit(code if isinstance(code, int) else OK)
 

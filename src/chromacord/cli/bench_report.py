@@ -9,6 +9,7 @@ from pathlib import Path
 
 from chromacord.cli.display import choose_display
 from chromacord.cli.job import job
+from chromacord.cli.streams import report
 
 
 @contextmanager
@@ -28,12 +29,14 @@ def tell(line: str) -> None:
     print(line, file=sys.stderr)
 
 
-def give(report: Mapping[str, object], output: Path | None) -> None:
-    """Print a report as JSON, and write it to a file if one is named."""
+def give(figures: Mapping[str, object], output: Path | None) -> None:
+    """Print figures as JSON, and write them to a file if one is named."""
     from chromacord.io.staging import write_text
 
     command = shlex.join(["chromacord", *sys.argv[1:]])
-    text = json.dumps({"command": command, **report}, indent=2)
-    print(text)
-    if output is not None:
+    text = json.dumps({"command": command, **figures}, indent=2)
+    if output is None:
+        print(text)
+    else:
         write_text(output, text + "\n", force=True)
+        report(text)

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Literal
 
 from chromacord.errors import InputError, OutputExistsError
-from chromacord.pipeline.naming import clip_name
+from chromacord.pipeline.naming import clip_name, folder_name
 
-_PLACEHOLDER = re.compile(r"\{(name|folder)\}")
+_PLACEHOLDER = re.compile(r"\{(name|folder|parent)\}")
 StrPath = str | os.PathLike[str]
 
 _OUTPUTS = ("output", "grade_out", "lut_out", "preview")
@@ -63,6 +63,7 @@ class Settings:
     mask_fit: bool = False
     missing: Literal["error", "hold"] = "error"
     salvage: bool = False
+    layer: str | None = None
     force: bool = False
     skip_existing: bool = False
     """Leave out clips whose outputs are all there."""
@@ -79,14 +80,15 @@ def plan_clips(
         composites: one for each clip; or none, with
         foregrounds: one for each clip.
         others: the other fields of `Clip`, in which {name} stands for the name of the clip's composite or foreground
-            without folder, suffix and frame number, and {folder} for the folder that it lies in.
+            without folder, suffix and frame number, {folder} for the name of the folder that it lies in, and
+            {parent} for the path of that folder.
 
     Returns:
         One clip for each composite or foreground; a single one where there is at most one of both, whatever it lacks.
 
     Raises:
-        InputError: several clips of both kinds.
-        OutputExistsError: two of the files that would be written are the same, or one is read too.
+        InputError: several clips of both kinds, or a clip whose name cannot be part of another file's.
+        OutputExistsError: an output is the same for all clips.
     """
     if composites and foregrounds and len(composites) + len(foregrounds) > 2:
         raise InputError(f"{foregrounds[0]}: give either composites with --mask, or --foreground, not both")
@@ -97,14 +99,20 @@ def plan_clips(
     ]
     if len(clips) > 1:
         _refuse_shared(clips, others)
-        _refuse_clashes(clips)
     return clips
 
 
 def _named(source: str, others: Mapping[str, StrPath | None]) -> dict[str, str]:
-    values = {"name": clip_name(source), "folder": str(Path(source).parent)}
+    values = {"name": clip_name(source), "folder": folder_name(source), "parent": str(Path(source).parent)}
+
+    def value(found: re.Match[str]) -> str:
+        text = values[found[1]]
+        if found[1] != "parent" and text in ("", ".", ".."):
+            raise InputError(f"{source}: {found[0]} would be {text!r}, which is no name; rename the file")
+        return text
+
     given = {field: os.fspath(path) for field, path in others.items() if path is not None}
-    return {field: _PLACEHOLDER.sub(lambda found: values[found[1]], path) for field, path in given.items()}
+    return {field: _PLACEHOLDER.sub(value, path) for field, path in given.items()}
 
 
 def _refuse_shared(clips: Sequence[Clip], others: Mapping[str, StrPath | None]) -> None:
@@ -115,23 +123,3 @@ def _refuse_shared(clips: Sequence[Clip], others: Mapping[str, StrPath | None]) 
             raise OutputExistsError(
                 f"{path}: is one output for {len(clips)} clips; put {{name}} or {{folder}} in it, as in '{example}'"
             )
-
-
-def _refuse_clashes(clips: Sequence[Clip]) -> None:
-    written: dict[Path, Clip] = {}
-    for clip in clips:
-        for path in clip.outputs.values():
-            other = written.setdefault(Path(path).resolve(), clip)
-            if other is not clip:
-                raise OutputExistsError(
-                    f"{path}: would be written for {other.source} and for {clip.source}; put {{folder}} in its name, "
-                    "or rename one of them"
-                )
-    for clip in clips:
-        for path in clip.inputs.values():
-            writer = written.get(Path(path).resolve())
-            if writer is not None:
-                raise OutputExistsError(
-                    f"{path}: would be written for {writer.source}, and is read for {clip.source}; choose another "
-                    "output"
-                )

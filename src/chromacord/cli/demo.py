@@ -8,6 +8,7 @@ from typer import Option
 from chromacord.cli.display import choose_display
 from chromacord.cli.harmonize import summary_line, summary_values
 from chromacord.cli.job import job
+from chromacord.cli.streams import report
 
 DEFAULT_FOLDER = Path("demo")
 
@@ -38,7 +39,7 @@ def demo(
         )
         display.summary(summary_line(summary), summary_values(summary))
         picture = write_picture(both, output / "before_after.png")
-        print(f"result: {summary.outputs[0]}\nbefore and after: {picture}")
+        report(f"result: {summary.outputs[0]}\nbefore and after: {picture}")
 
 
 def write_picture(clip: Path, picture: Path) -> Path:

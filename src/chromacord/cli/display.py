@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Self
 
+from chromacord.cli.streams import report
 from chromacord.types import Progress
 
 Values = Mapping[str, object]
@@ -57,7 +58,7 @@ class LineDisplay(Display):
 
     def summary(self, line: str, values: Values) -> None:  # noqa: ARG002
         """Print the line."""
-        print(line)
+        report(line)
 
 
 class JsonDisplay(Display):
@@ -99,7 +100,7 @@ class JsonDisplay(Display):
         self._print("summary", values)
 
     def _print(self, event: str, values: Values) -> None:
-        print(json.dumps({"event": event, **self._label, **values}, default=str), flush=True)
+        report(json.dumps({"event": event, **self._label, **values}, default=str))
 
 
 def choose_display(*, log_json: bool = False, quiet: bool = False) -> Display:

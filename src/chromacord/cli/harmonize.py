@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 from chromacord.cli import options
 from chromacord.cli.clips import Clip, Settings, plan_clips
 from chromacord.cli.display import Display, Values, choose_display
+from chromacord.cli.existing import is_done
 from chromacord.cli.job import job
-from chromacord.cli.preflight import is_done
 from chromacord.types import Progress
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ def harmonize(
     mask_fit: options.MaskFit = False,
     missing: options.Missing = "error",
     salvage: options.Salvage = False,
+    layer: options.Layer = None,
     force: options.Force = False,
     skip_existing: options.SkipExisting = False,
     jobs: options.Jobs = 0,
@@ -47,7 +48,7 @@ def harmonize(
     """Harmonize clips: COMPOSITE with --mask, or --foreground over --background."""
     display = choose_display(log_json=log_json, quiet=quiet)
     is_batch = max(len(composite or ()), len(foreground or ())) > 1
-    with job(display, stopped="the clips that were complete are kept" if is_batch else "nothing was kept"):
+    with job(display, stopped="the clips that were complete are kept" if is_batch else None):
         settings = Settings(
             method=method,
             weights=weights,
@@ -60,6 +61,7 @@ def harmonize(
             mask_fit=mask_fit,
             missing=missing,
             salvage=salvage,
+            layer=layer,
             force=force,
             skip_existing=skip_existing,
             device=device,
@@ -76,7 +78,7 @@ def _harmonize(clips: Sequence[Clip], settings: Settings, *, jobs: int, display:
         harmonize_clips(clips, settings, jobs=jobs, display=display)
         return
     (clip,) = clips
-    if settings.skip_existing and is_done(clip):
+    if settings.skip_existing and is_done(clip, settings):
         display.summary(
             f"{clip.output}: left out, it is there", {"outputs": list(clip.outputs.values()), "left_out": True}
         )
@@ -102,6 +104,7 @@ def harmonize_clip(clip: Clip, settings: Settings, *, progress: Callable[[Progre
         mask_fit=settings.mask_fit,
         missing=settings.missing,
         salvage=settings.salvage,
+        layer=settings.layer,
         force=settings.force,
         device=settings.device,
         progress=progress,

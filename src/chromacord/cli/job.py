@@ -1,5 +1,8 @@
 """What every command does around its work: warnings and errors become lines, and the process gets its exit code."""
 
+import errno
+import os
+import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,13 +10,16 @@ from types import FrameType
 from typing import NoReturn, TextIO
 
 from chromacord.cli.display import Display
-from chromacord.errors import ChromacordError, ChromacordWarning
+from chromacord.errors import ChromacordError, ChromacordWarning, InputError
 
 OK = 0
 BUG = 1
 BAD_INPUT = 2
 INTERRUPTED = 130
 TERMINATED = 143
+
+_REFUSED = (errno.EACCES, errno.EIO, errno.ELOOP, errno.ENAMETOOLONG, errno.EPERM, errno.ESTALE)
+"""What a system says of paths on which no code of ours has an influence."""
 
 
 class Terminated(SystemExit):
@@ -26,12 +32,12 @@ def terminate(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001
 
 
 @contextmanager
-def job(display: Display, *, stopped: str = "nothing was kept") -> Iterator[None]:
+def job(display: Display, *, stopped: str | None = None) -> Iterator[None]:
     """Run a command's work: what it warns of and how it ends goes to `display`.
 
     Args:
         display: shows it.
-        stopped: what to say of the outputs when a signal ends the work.
+        stopped: what to say of the outputs when a signal ends the work; None: which of them are complete.
 
     Raises:
         SystemExit: the work ended with an error that the user can do something about, or was stopped.
@@ -39,18 +45,41 @@ def job(display: Display, *, stopped: str = "nothing was kept") -> Iterator[None
     with display, _warnings_to(display):
         try:
             yield
-        except ChromacordError as error:
-            display.error(error, str(error))
+        except (ChromacordError, OSError) as error:
+            told = as_told(error)
+            if told is None:
+                display.bug(error)
+                raise
+            display.error(told, str(told))
             raise SystemExit(BAD_INPUT) from None
         except KeyboardInterrupt as error:
-            display.error(error, f"stopped with Ctrl-C; {stopped}")
+            display.error(error, f"stopped with Ctrl-C; {stopped or _kept()}")
             raise SystemExit(INTERRUPTED) from None
         except Terminated as error:
-            display.error(error, f"stopped with SIGTERM; {stopped}")
+            display.error(error, f"stopped with SIGTERM; {stopped or _kept()}")
             raise
         except Exception as error:
             display.bug(error)
             raise
+
+
+def as_told(error: Exception) -> ChromacordError | None:
+    """Return an error as one of ours; None for a bug.
+
+    That a system refuses a path can happen to any function of any library, so it is told here, in one place.
+    """
+    if isinstance(error, ChromacordError):
+        return error
+    if isinstance(error, OSError) and error.errno in _REFUSED and error.filename is not None:
+        return InputError(f"{os.fspath(error.filename)}: {error.strerror}; check the path and its permissions")
+    return None
+
+
+def _kept() -> str:
+    """Say which outputs have their names: a signal may come after that."""
+    # What was not imported has written nothing; and this is no moment to import what is heavy.
+    completed = getattr(sys.modules.get("chromacord.io.commit"), "completed", ())
+    return f"complete, and kept: {', '.join(completed)}" if completed else "nothing was kept"
 
 
 @contextmanager

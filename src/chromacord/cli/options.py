@@ -15,7 +15,7 @@ Composite = Annotated[
         metavar="[COMPOSITE]...",
         help="Clip with the pasted foreground: a video, a still image, a folder of images, or a pattern such as "
         "shot.%04d.png or shot.####.exr. Of several, all other files are named by {name}, the clip's name without "
-        "suffix, and {folder}, where it lies.",
+        "suffix, {folder}, the name of its folder, and {parent}, the path of its folder.",
         show_default=False,
     ),
 ]
@@ -24,7 +24,10 @@ Output = Annotated[
 ]
 Mask = Annotated[
     str | None,
-    Option(help="Foreground mask (luma of any clip or image), or 'alpha' for the composite's own alpha."),
+    Option(
+        help="Foreground mask: the luma of any clip or image, or its alpha where it is a cut-out; 'alpha' for the "
+        "composite's own alpha."
+    ),
 ]
 Foreground = Annotated[
     list[str] | None, Option(help="Foreground clip; repeatable, as COMPOSITE is.", rich_help_panel=_LAYERS)
@@ -91,6 +94,10 @@ MaskFit = Annotated[
 Missing = Annotated[
     Literal["error", "hold"],
     Option(help="At a gap in an image sequence: stop, or repeat the frame before.", rich_help_panel=_RUN),
+]
+Layer = Annotated[
+    str | None,
+    Option(metavar="NAME", help="Layer of the composite's or the foreground's EXR files.", rich_help_panel=_RUN),
 ]
 Salvage = Annotated[
     bool, Option("--salvage", help="Keep what can be decoded of a file that is cut off.", rich_help_panel=_RUN)

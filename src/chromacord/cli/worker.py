@@ -12,9 +12,9 @@ from typing import NamedTuple
 
 from chromacord.cli.clips import Clip, Settings
 from chromacord.cli.display import Values
-from chromacord.cli.job import TERMINATED, Terminated, terminate
+from chromacord.cli.job import TERMINATED, Terminated, as_told, terminate
 from chromacord.cli.preflight import Findings, inspect
-from chromacord.errors import ChromacordError, ChromacordWarning
+from chromacord.errors import ChromacordWarning
 from chromacord.types import Progress
 
 
@@ -95,9 +95,10 @@ def _answer(request: Request, settings: Settings, tell: Callable[[Progress], obj
         if isinstance(request, Clip):
             return _harmonize(request, settings, tell)
         return inspect(request, settings)
-    except ChromacordError as error:
-        return Failed(error)
     except Exception as error:
+        told = as_told(error)
+        if told is not None:
+            return Failed(told)
         # What was raised may hold what cannot be sent.
         return Failed(RuntimeError(f"{type(error).__name__}: {error}"), traceback.format_exc())
 

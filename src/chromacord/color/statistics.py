@@ -45,3 +45,23 @@ def has_both_sides(mask: Tensor) -> Tensor:
         Boolean. Shape (N,).
     """
     return (mask.sum(dim=(1, 2, 3)) >= 1) & ((1 - mask).sum(dim=(1, 2, 3)) >= 1)
+
+
+def _symmetric_power(matrix: Tensor, exponent: float) -> Tensor:
+    """Raise symmetric matrices with positive eigenvalues to a power. Shape (N, 3, 3)."""
+    values, vectors = torch.linalg.eigh(matrix)
+    raised: Tensor = (vectors * values.clamp_min(1e-12)[:, None] ** exponent) @ vectors.mT
+    return raised
+
+
+def monge_kantorovich(source: Tensor, target: Tensor) -> Tensor:
+    """Return the symmetric matrix T with T source T = target that moves colours least (Pitie and Kokaram, eq. 16).
+
+    Args:
+        source, target: covariances with positive eigenvalues. Shape (N, 3, 3).
+
+    Returns:
+        Shape (N, 3, 3).
+    """
+    root, inverse = _symmetric_power(source, 0.5), _symmetric_power(source, -0.5)
+    return inverse @ _symmetric_power(root @ target @ root, 0.5) @ inverse

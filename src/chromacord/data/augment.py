@@ -5,7 +5,6 @@ changes are the two kinds that composites differ by: LUTs as graders use them, e
 and weakened; and smooth random looks. Some foregrounds are left as they are, for a method must know when to do nothing.
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import NamedTuple
@@ -21,6 +20,7 @@ from chromacord.color.cube import Cube
 from chromacord.color.enhancement import enhance
 from chromacord.color.looks import random_look
 from chromacord.color.transforms import apply_lut3d, lattice
+from chromacord.data.changes import ChangeShares, adjustments, chosen_sides, dimmed_tables, kinds, transfers
 from chromacord.data.photographs import Photographs
 from chromacord.errors import InputError
 
@@ -143,6 +143,7 @@ class CompositeMaker:
         luts: Sequence[Cube],
         augmentation: Augmentation,
         *,
+        changes: ChangeShares | None = None,
         side: int = 128,
         num_pixels: int = 1024,
         seed: int = 0,
@@ -153,11 +154,12 @@ class CompositeMaker:
             photographs: what to draw from.
             luts: may be empty.
             augmentation: how to draw.
+            changes: of many kinds and to either side, in place of recoloured foregrounds alone.
             side: height and width of the composites, S.
             num_pixels: drawn from each foreground, P.
             seed: of the random looks.
         """
-        self._photographs, self._augmentation = photographs, augmentation
+        self._photographs, self._augmentation, self._shares = photographs, augmentation, changes
         self._side, self._num_pixels = side, num_pixels
         unit = lattice(LUT_SIZE)[None]
         self._unit = unit
@@ -245,9 +247,26 @@ class CompositeMaker:
                 self._some(self._looks, int(relit.sum()), generator) - self._unit
             )
             picture[relit] = _mapped(picture[relit], mild)
-        picture = (picture.clamp(0, 1) * 255).round() / 255
-        changed = (_mapped(picture, self._changes(count, generator)).clamp(0, 1) * 255).round() / 255
-        return picture, mask, changed
+        if self._shares is None:
+            picture = _rounded(picture)
+            return picture, mask, _rounded(_mapped(picture, self._changes(count, generator)))
+        kind = kinds(count, self._shares, generator, has_luts=len(self._luts) > 0)
+        tables = self._changes(count, generator, is_lut=kind == 0)
+        tables[kind == 2] = adjustments(int((kind == 2).sum()), LUT_SIZE, generator)
+        is_transfer = kind == 3
+        if is_transfer.any():
+            first = picture[:, 0, :, ::2, ::2], mask[:, 0, :, ::2, ::2]
+            tables[is_transfer] = transfers(*first, LUT_SIZE, generator)[is_transfer]
+        sides = chosen_sides(tables, kind == 0, self._shares, generator)
+        real, changed = (self._where_changed(picture, tables) for tables in sides)
+        return _rounded(real), mask, _rounded(changed)
+
+    def _where_changed(self, picture: Tensor, tables: Tensor) -> Tensor:
+        """Map pictures, but for those whose table changes nothing: about every second one."""
+        which = (tables != self._unit).flatten(1).any(dim=1)
+        mapped = picture.clone()
+        mapped[which] = _mapped(picture[which], tables[which])
+        return mapped
 
     def _cut_out(self, chosen: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Draw parts of pictures, and masks. Shape (N, T) to (N, T, 3, S, S) and (N, T, 1, S, S)."""
@@ -292,11 +311,12 @@ class CompositeMaker:
         cut = F.grid_sample(flat, grid, mode="bilinear", padding_mode="border", align_corners=False)
         return cut.view(len(both), length, *cut.shape[1:])
 
-    def _changes(self, count: int, generator: torch.Generator) -> Tensor:
+    def _changes(self, count: int, generator: torch.Generator, *, is_lut: Tensor | None = None) -> Tensor:
         """Draw what is done to foregrounds, as tables. Shape (N, 3, D, D, D)."""
         augmentation = self._augmentation
         tables = self._some(self._looks, count, generator)
-        is_lut = self._drawn(count, augmentation.lut_share if len(self._luts) else 0.0, generator)
+        if is_lut is None:
+            is_lut = self._drawn(count, augmentation.lut_share if len(self._luts) else 0.0, generator)
         # Two looks after each other are a third one: so a few thousand of them do not run out.
         twice = self._drawn(count, 0.3, generator)
         if twice.any():
@@ -312,7 +332,7 @@ class CompositeMaker:
         tables[enhanced] = enhance(tables[enhanced])
         if augmentation.dimmed_share:
             dimmed = self._drawn(count, augmentation.dimmed_share, generator)
-            tables[dimmed] = _dimmed(tables[dimmed], generator)
+            tables[dimmed] = dimmed_tables(tables[dimmed], generator)
         tables[self._drawn(count, augmentation.unchanged_share, generator)] = self._unit
         return tables
 
@@ -349,6 +369,11 @@ def _ends(clips: Sequence[str]) -> tuple[Tensor, Tensor]:
     return first, first + lengths.repeat_interleave(lengths) - 1
 
 
+def _rounded(picture: Tensor) -> Tensor:
+    """Return a picture in whole 255ths. Any shape."""
+    return (picture.clamp(0, 1) * 255).round() / 255
+
+
 def _mapped(picture: Tensor, tables: Tensor) -> Tensor:
     """Map all frames of a clip by its table. Shape (N, T, 3, S, S) and (N, 3, D, D, D)."""
     length = picture.shape[1]
@@ -365,14 +390,3 @@ def _compressed(pictures: Tensor, quality: int) -> Tensor:
     read = np.stack([np.asarray(cv2.imdecode(file, cv2.IMREAD_COLOR)) for file in files])
     decoded = torch.from_numpy(read[..., ::-1].copy()).permute(0, 3, 1, 2)
     return (decoded.float() / 255).view_as(pictures)
-
-
-def _dimmed(tables: Tensor, generator: torch.Generator) -> Tensor:
-    """Return tables followed by a tinted gain and a power. Shape (n, 3, D, D, D)."""
-    count = len(tables)
-    low, high = math.log(0.35), math.log(1.1)
-    gain = torch.empty(count, 1, 1, 1, 1).uniform_(low, high, generator=generator)
-    tint = 0.12 * torch.randn(count, 3, 1, 1, 1, generator=generator)
-    power = 0.2 * torch.randn(count, 1, 1, 1, 1, generator=generator)
-    dimmed: Tensor = tables.clamp(0, 1) ** power.exp() * (gain + tint).exp()
-    return dimmed

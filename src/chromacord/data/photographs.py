@@ -83,6 +83,12 @@ class Photographs:
         held = torch.tensor([is_held_out(clip, share) for clip in self.clips], dtype=torch.bool)
         return self.chosen(~held), self.chosen(held)
 
+    def joined(self, others: "Photographs") -> "Photographs":
+        """Return these and others of the same size."""
+        tensors = ("pictures", "masks", "has_labels", "weights")
+        both = {name: torch.cat([getattr(self, name), getattr(others, name)]) for name in tensors}
+        return Photographs(self.names + others.names, self.clips + others.clips, **both)
+
     def chosen(self, which: Tensor) -> "Photographs":
         """Return some of the pictures.
 
@@ -173,11 +179,17 @@ def _frames(clip: ClipFiles, side: int) -> Iterator[tuple[str, Tensor, Tensor, b
         if has_labels and mask.max() > 255:
             raise InputError(f"{clip.name}: labels above 255 are not read; number them anew")
         name = f"{clip.name}/{frame.name}" if is_clip else clip.name
-        yield name, _square(to_bytes(frame.composite), side), _square(mask, side, exact=has_labels), has_labels
+        yield name, square(to_bytes(frame.composite), side), square(mask, side, exact=has_labels), has_labels
 
 
-def _square(codes: Codes, side: int, *, exact: bool = False) -> Tensor:
-    """Resize to a square. Labels keep their values, `exact`. Shape (H, W) or (H, W, 3) to (C, side, side)."""
+def square(codes: Codes, side: int, *, exact: bool = False) -> Tensor:
+    """Resize to a square. Shape (H, W) or (H, W, 3) to (C, side, side).
+
+    Args:
+        codes: 8-bit codes, or labels.
+        side: height and width.
+        exact: no value may be mixed of others, as labels must not.
+    """
     how = cv2.INTER_NEAREST if exact else cv2.INTER_AREA if min(codes.shape[:2]) > side else cv2.INTER_LINEAR
     resized = cv2.resize(codes.astype(np.uint8), (side, side), interpolation=how)
     return torch.from_numpy(np.ascontiguousarray(np.atleast_3d(resized).transpose(2, 0, 1)))

@@ -131,7 +131,7 @@ def _make(folder: Path, setting: BatchSetting, tell: Callable[[str], object]) ->
 def _run(folder: Path, setting: BatchSetting, num_clips: int, cores: list[int]) -> Times:
     """Return what a command takes that may use some cores."""
     composites = [str(folder / name / "composite.mp4") for name in ("a", "b")[:num_clips]]
-    options = ["--mask", "{folder}/mask.mp4", "--output", "{folder}/out.mp4", "--force", "--quiet", "--jobs", "2"]
+    options = ["--mask", "{parent}/mask.mp4", "--output", "{parent}/out.mp4", "--force", "--quiet", "--jobs", "2"]
     options += ["--method", setting.method, "--codec", "h264", "--crf", "23", "--preset", setting.preset]
     started, before = time.perf_counter(), _cpu_of_children()
     run_command([*_COMMAND, "harmonize", *composites, *options], f"harmonizing {num_clips} clips", cores=cores)

@@ -97,7 +97,7 @@ def measure(name: str, work: Work) -> Mapping[str, object]:
     return {
         "window": {**method.window._asdict(), "length": method.window.length},
         "size": list(size),
-        "parameters": sum(parameter.numel() for parameter in method.parameters()),
+        "parameters": sum(parameter.numel() for parameter in method.in_torch().parameters()),
         "is_untrained": is_untrained,
         "device": torch.cuda.get_device_name(device) if is_cuda else "cpu",
         "frames": len(clip.composite),
@@ -141,9 +141,17 @@ def _run(method: Method, pieces: Sequence[MadeClip], device: torch.device) -> No
 
 
 def _multiply_adds(method: Method, pieces: Sequence[MadeClip], device: torch.device) -> int:
-    """Count those of convolutions and matrix products over the clip; no others are worth counting."""
-    with FlopCounterMode(display=False) as counter:
-        _run(method, pieces, device)
+    """Count those of convolutions and matrix products over the clip; no others are worth counting.
+
+    Of a network that another library runs, once for each frame, by its twin in torch.
+    """
+    twin = method.in_torch()
+    with FlopCounterMode(display=False) as counter, torch.inference_mode():
+        if twin is method:
+            _run(method, pieces, device)
+        else:
+            for composite, mask in pieces:
+                twin(composite.flatten(0, 1), mask.flatten(0, 1))
     return int(counter.get_total_flops()) // 2
 
 

@@ -34,7 +34,6 @@ METHODS = (
     "poisson",
     "shotgrade",
     "shotgrade:caution=0",
-    "shotgrade:weights=shotgrade-research",
     "chen2024",
 )
 """The table's rows, if no others are asked for."""

@@ -182,7 +182,7 @@ def load_weights(network: SPyNet, source: str | Path) -> None:
         InputError: they cannot be read, or are those of another network; names the first keys that differ.
     """
     is_checkpoint = str(source).endswith(SUFFIXES)
-    state = read_checkpoint(Path(source).expanduser()) if is_checkpoint else state_dict(source)
+    state = read_checkpoint(Path(source)) if is_checkpoint else state_dict(source)
     fit(network, state, source=source, names=_names(network, state))
 
 

@@ -15,7 +15,8 @@ from chromacord.io.base import Encoding, FrameSink, FrameSource
 from chromacord.io.converting import open_video_sink
 from chromacord.io.image_formats import is_image_name
 from chromacord.io.layers import LayeredSource
-from chromacord.io.patterns import is_image_output, refuse_inputs
+from chromacord.io.patterns import is_folder, is_image_output
+from chromacord.io.places import check_input, check_output_path, refuse_inputs
 from chromacord.io.video import VideoSource
 from chromacord.types import Size, VideoInfo
 
@@ -30,6 +31,7 @@ def open_source(
     rate: Fraction | None = None,
     device: str = "cpu",
     keep: bool = False,
+    layer: str | None = None,
 ) -> FrameSource:
     """Open a video, an image sequence or a still.
 
@@ -40,19 +42,24 @@ def open_source(
         salvage: of a file, or a sequence, that breaks in the middle, use what comes before.
         rate: frames a second of a sequence; None: as its files state it, else 24. A video states its own.
         device: "cuda" for a GPU's decoder, where it has one for a video.
+        layer: of EXR files, by its name; None: the likeliest to be the picture.
         keep: hold a video open, its first picture decoded, for a first pass over its frames that begins soon.
 
     Raises:
         MissingFileError: there is no such file, or no image in the folder.
         SequenceGapError: a sequence lacks frames.
         UnreadableFileError: the file is no video or image that can be decoded.
-        InputError: the folder holds several sequences, or a rate is given for a video.
+        InputError: the folder holds several sequences, or none has such a layer; or a rate or a layer is given for a
+            video.
     """
+    check_input(path)
     path = Path(path)
-    if path.is_dir() or is_image_name(path.name):
+    if is_folder(path) or is_image_name(path.name):
         from chromacord.io.sequence import SequenceSource  # OpenImageIO is 30 MB that videos need not pay
 
-        return SequenceSource(path, missing=missing, salvage=salvage, rate=rate)
+        return SequenceSource(path, missing=missing, salvage=salvage, rate=rate, layer=layer)
+    if layer is not None:
+        raise InputError(f"{path}: a video has no layers; choose one only of EXR files")
     if rate is not None:
         raise InputError(f"{path}: a video has its own frame rate; give a rate only for image sequences")
     return VideoSource(path, salvage=salvage, device=device, keep=keep)
@@ -88,6 +95,7 @@ def open_sink(
         OutputError: its folder cannot be written to, or one image is to hold several frames.
         CodecError: the output cannot hold the source's alpha or depth, or its ending is unknown.
     """
+    check_output_path(path)
     refuse_inputs(path, like, inputs=inputs)
     if is_image_output(path):
         from chromacord.io.sequence import SequenceSink

@@ -7,6 +7,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from chromacord.io.staging import Staging
 from chromacord.types import Frame, VideoInfo
 
 
@@ -69,9 +70,14 @@ class FrameSink(ABC):
     def finish(self) -> None:
         """Write what is still buffered, and close. The file is complete then, but has its temporary name."""
 
+    @property
     @abstractmethod
+    def staged(self) -> Staging:
+        """What was written, to be given its final name with the other outputs of a run (`commit_all`)."""
+
     def commit(self) -> None:
-        """Move the finished file (or folder) to `path`."""
+        """Move the finished file, or files, to `path`."""
+        self.staged.commit()
 
     @abstractmethod
     def discard(self) -> None:

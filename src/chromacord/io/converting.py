@@ -9,7 +9,9 @@ from chromacord.io.base import Encoding, FrameSink
 from chromacord.io.codecs import choose
 from chromacord.io.convert import PlaneConverter, stored_colorimetry
 from chromacord.io.encoder import VideoSink
+from chromacord.io.icc import warn_of_lost_profile
 from chromacord.io.pixels import describe
+from chromacord.io.staging import Staging
 from chromacord.types import Alpha, Frame, PixelFormat, Size, VideoInfo
 
 _DEPTHS = (16, 12, 10, 8)
@@ -36,9 +38,10 @@ class ConvertingSink(FrameSink):
         """See `FrameSink.finish`."""
         self._sink.finish()
 
-    def commit(self) -> None:
-        """See `FrameSink.commit`."""
-        self._sink.commit()
+    @property
+    def staged(self) -> Staging:
+        """See `FrameSink.staged`."""
+        return self._sink.staged
 
     def discard(self) -> None:
         """See `FrameSink.discard`."""
@@ -66,6 +69,7 @@ def open_video_sink(
     Raises:
         OutputExistsError, OutputError, CodecError: as `VideoSink`.
     """
+    warn_of_lost_profile(like.icc_profile, out=path, why="video holds no ICC profile")
     stored = _stored(like, path, encoding)
     sink = VideoSink(
         path, stored, encoding=encoding, force=force, copy_streams=copy_streams, size=size, trimmed=trimmed

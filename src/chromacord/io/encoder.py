@@ -122,11 +122,12 @@ class VideoSink(FrameSink):
             if self._remuxer is not None:
                 self._remuxer.copy_until(self._end if self._trimmed else None)
             self._container.close()
-
-    def commit(self) -> None:
-        """Move the finished file to its real name."""
         self._close_source()
-        self._staged.commit()
+
+    @property
+    def staged(self) -> StagedFile:
+        """See `FrameSink.staged`."""
+        return self._staged
 
     def discard(self) -> None:
         """Remove what was written and not committed."""
@@ -164,8 +165,8 @@ class VideoSink(FrameSink):
         write_tags(context, self._tags)
         if choice.name == "hevc" and choice.muxer in ("mp4", "mov"):
             context.codec_tag = "hvc1"
-        if like.rotation:
-            stream.set_display_rotation(like.rotation)
+        if like.rotation or like.mirrored:
+            stream.set_display_rotation(like.rotation, hflip=like.mirrored)
         self._open_encoder(stream)
         assert isinstance(stream, VideoStream)
         return stream
@@ -182,7 +183,7 @@ class VideoSink(FrameSink):
     def _warn_of_drops(self) -> None:
         like = self._like
         present = {
-            "rotation": like.rotation != 0,
+            "rotation": like.rotation != 0 or like.mirrored,
             "pixel aspect": like.pixel_aspect != 1,
             "timecode": like.timecode is not None,
             "colour tags": (like.colorimetry.primaries, like.colorimetry.transfer) != (UNSPECIFIED, UNSPECIFIED),

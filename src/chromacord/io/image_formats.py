@@ -25,15 +25,18 @@ class ImageFormat:
     alphas: tuple[Alpha, ...] = (Alpha.STRAIGHT,)
     """How colours may relate to alpha; empty: the format has no alpha."""
 
+    has_icc: bool = False
+    """Whether it can embed an ICC profile."""
+
 
 IMAGE_FORMATS: dict[str, ImageFormat] = {
     image_format.name: image_format
     for image_format in (
-        ImageFormat("png", (".png",), (8, 16)),
-        ImageFormat("tiff", (".tif", ".tiff"), (8, 16), (32,), (Alpha.STRAIGHT, Alpha.PREMULTIPLIED)),
+        ImageFormat("png", (".png",), (8, 16), has_icc=True),
+        ImageFormat("tiff", (".tif", ".tiff"), (8, 16), (32,), (Alpha.STRAIGHT, Alpha.PREMULTIPLIED), has_icc=True),
         ImageFormat("openexr", (".exr",), (), (16, 32), (Alpha.PREMULTIPLIED,)),
         ImageFormat("dpx", (".dpx",), (8, 10, 12, 16)),
-        ImageFormat("jpeg", (".jpg", ".jpeg"), (8,), alphas=()),
+        ImageFormat("jpeg", (".jpg", ".jpeg"), (8,), alphas=(), has_icc=True),
     )
 }
 """Every format that can be read and written, by name."""

@@ -9,7 +9,8 @@ Traps that this file is for:
 
 import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -21,12 +22,17 @@ import OpenImageIO as oiio
 
 from chromacord.errors import (
     ChromacordWarning,
+    InputError,
     MissingFileError,
     NonFiniteError,
     TruncatedFileError,
     UnreadableFileError,
 )
-from chromacord.io.png_chunks import has_end, has_srgb
+from chromacord.io.image_layers import Layer, choose_layer, find_layers, rivals
+from chromacord.io.image_text import any_attribute, channel_names, error_reason, text_attribute
+from chromacord.io.orientation import Orientation
+from chromacord.io.png_chunks import has_end, has_srgb, is_animated
+from chromacord.parsing import parse_errors
 from chromacord.types import UNSPECIFIED, Alpha, Box, Colorimetry, PixelFormat, Plane, Size
 
 Pixels = npt.NDArray[Any]
@@ -34,8 +40,6 @@ Pixels = npt.NDArray[Any]
 
 _STRAIGHT = "oiio:UnassociatedAlpha"
 _DPX_TRANSFERS = {"ITU-R 709-4": 1, "ITU-R 601-5 system B or G": 6, "ITU-R 601-5 system M": 6}
-_ROTATIONS = {3: 180, 6: 270, 8: 90}
-"""EXIF orientation to degrees counter-clockwise that turn the stored picture upright."""
 
 _ROWS_AT_ONCE = 64
 
@@ -66,6 +70,11 @@ class ImageHeader:
 
     pixel_format: PixelFormat
     colorimetry: Colorimetry
+    layer: str
+    """Name of the layer that is the picture; "" for the one without a name."""
+
+    other_layers: tuple[str, ...]
+    """What else the picture might have been."""
 
     @property
     def covers_picture(self) -> bool:
@@ -73,9 +82,15 @@ class ImageHeader:
         return self.data_window == Box(0, 0, *self.size)
 
     @property
-    def rotation(self) -> int:
-        """Degrees counter-clockwise that turn the stored picture upright; 0 also for mirrored ones."""
-        return _ROTATIONS.get(self.spec.get_int_attribute("Orientation", 1), 0)
+    def orientation(self) -> Orientation:
+        """What brings the stored picture upright."""
+        return Orientation.from_exif(self.spec.get_int_attribute("Orientation", 1))
+
+    @property
+    def icc_profile(self) -> bytes | None:
+        """The profile that the file embeds."""
+        profile = any_attribute(self.spec, "ICCProfile")
+        return profile.tobytes() if isinstance(profile, np.ndarray) else None
 
     @property
     def pixel_aspect(self) -> Fraction:
@@ -87,7 +102,7 @@ class ImageHeader:
     def rate(self) -> Fraction | None:
         """Frames a second where EXR or DPX state it."""
         for name in ("framesPerSecond", "dpx:FrameRate", "dpx:TemporalFrameRate"):
-            rate = _as_rate(self.spec.getattribute(name))
+            rate = _as_rate(any_attribute(self.spec, name))
             if rate is not None:
                 return rate
         return None
@@ -95,7 +110,7 @@ class ImageHeader:
     @property
     def timecode(self) -> str | None:
         """SMPTE 12M time code "hh:mm:ss:ff" (";" before the frames where it drops frames) where EXR or DPX state it."""
-        code = self.spec.getattribute("smpte:TimeCode")
+        code = any_attribute(self.spec, "smpte:TimeCode")
         if not isinstance(code, tuple):
             return None
         # Binary-coded decimals, hours first; the upper bits of each byte are flags (SMPTE 12M, as OpenEXR keeps it).
@@ -116,33 +131,58 @@ def open_image(path: Path) -> oiio.ImageInput:
     """
     if not path.is_file():
         raise MissingFileError(f"{path}: no such file")
+    if any("\udc80" <= letter <= "\udcff" for letter in str(path)):  # how Python spells bytes of no UTF-8
+        raise UnreadableFileError(f"{path}: has a name that is no UTF-8 text, by which no image is read; rename it")
     config = oiio.ImageSpec()
     config[_STRAIGHT] = 1
     image = oiio.ImageInput.open(str(path), config)
     if image is None:
-        reason = _one_line(oiio.geterror())
+        reason = error_reason()
         if path.stat().st_size == 0:
             raise TruncatedFileError(f"{path}: is empty")
         raise UnreadableFileError(f"{path}: is damaged or no image ({reason})")
     return image
 
 
-def read_header(path: Path) -> ImageHeader:
-    """Read what an image file says before its pixels.
-
-    Raises:
-        MissingFileError, TruncatedFileError, UnreadableFileError: as `open_image`; also where no part of the file
-            holds colours, or they are of a type that is not supported.
-    """
+@contextmanager
+def _opened(path: Path) -> Iterator[oiio.ImageInput]:
+    """Open an image for a while. What nobody foresaw in its header is damage."""
     image = open_image(path)
     try:
-        return _header(path, image)
+        with parse_errors(path, said="is damaged", remedy="copy or render it again"):
+            yield image
     finally:
         image.close()
 
 
-def read_image(path: Path) -> tuple[ImageHeader, tuple[Plane, ...]]:
+def read_header(path: Path, *, layer: str | None = None) -> ImageHeader:
+    """Read what an image file says before its pixels.
+
+    Args:
+        path: the file.
+        layer: of an EXR; None: the likeliest to be the picture.
+
+    Raises:
+        InputError: there is no such layer.
+        MissingFileError, TruncatedFileError, UnreadableFileError: as `open_image`; also where no part of the file
+            holds colours, or they are of a type that is not supported.
+    """
+    with _opened(path) as image:
+        return _header(path, image, layer)
+
+
+def holds_more_pictures(path: Path) -> bool:
+    """Tell whether a file holds pictures besides the one that is read: pages of a TIFF, frames of a PNG."""
+    with _opened(path) as image:
+        return is_animated(path) or (image.format_name() != "openexr" and bool(image.seek_subimage(1, 0)))
+
+
+def read_image(path: Path, *, layer: str | None = None) -> tuple[ImageHeader, tuple[Plane, ...]]:
     """Read an image.
+
+    Args:
+        path: the file.
+        layer: as for `read_header`.
 
     Returns:
         Its header, and its planes: views of one interleaved array, uint8, uint16 with the file's own codes, or
@@ -155,12 +195,9 @@ def read_image(path: Path) -> tuple[ImageHeader, tuple[Plane, ...]]:
     """
     if not has_end(path):
         raise TruncatedFileError(f"{path}: is cut off before its end")
-    image = open_image(path)
-    try:
-        header = _header(path, image)
+    with _opened(path) as image:
+        header = _header(path, image, layer)
         pixels = _read_pixels(image, header)
-    finally:
-        image.close()
     planes = tuple(pixels[..., k] for k in range(pixels.shape[-1]))
     if header.pixel_format.is_float:
         _check_finite(header, planes)
@@ -180,23 +217,21 @@ def read_all_channels(header: ImageHeader, subimage: int) -> tuple[oiio.ImageSpe
     Raises:
         TruncatedFileError: the file is cut off or damaged.
     """
-    image = open_image(header.path)
-    try:
+    with _opened(header.path) as image:
         spec = image.spec(subimage)
         pixels = image.read_image(subimage, 0, 0, spec.nchannels, spec.format)
         integers = [
-            name for name, kind in zip(spec.channelnames, spec.channelformats, strict=False) if str(kind) == "uint"
+            name for name, kind in zip(channel_names(spec), spec.channelformats, strict=False) if str(kind) == "uint"
         ]
         if integers:
             message = f"integer channels beside float ones keep only their upper 24 bits: {', '.join(integers)}"
             warnings.warn(message, ChromacordWarning, stacklevel=2)
         return spec, _checked(header.path, image, pixels)
-    finally:
-        image.close()
 
 
-def _header(path: Path, image: oiio.ImageInput) -> ImageHeader:
-    spec, subimage, channels = _find_colors(path, image)
+def _header(path: Path, image: oiio.ImageInput, layer: str | None = None) -> ImageHeader:
+    spec, found, others = _find_colors(path, image, wanted=layer)
+    subimage, channels = found.subimage, found.channels
     name = image.format_name()
     is_exr = name == "openexr"
     size = Size(spec.full_height, spec.full_width) if is_exr else Size(spec.height, spec.width)
@@ -213,35 +248,34 @@ def _header(path: Path, image: oiio.ImageInput) -> ImageHeader:
         data_window=Box(top, left, top + spec.height, left + spec.width),
         pixel_format=pixel_format,
         colorimetry=_colorimetry(path, spec, pixel_format),
+        layer=found.name,
+        other_layers=others,
     )
 
 
-def _find_colors(path: Path, image: oiio.ImageInput) -> tuple[oiio.ImageSpec, int, tuple[int, ...]]:
-    """Find the first part of the file with colours: a plain RGB or grey layer, else a named one ("beauty.R")."""
-    subimage = 0
-    while image.seek_subimage(subimage, 0):
+def _find_colors(
+    path: Path, image: oiio.ImageInput, *, wanted: str | None
+) -> tuple[oiio.ImageSpec, Layer, tuple[str, ...]]:
+    """Find the layer that is the picture: its part's header, itself, and the names of what else it might have been."""
+    parts: list[tuple[str, list[str]]] = []
+    is_exr = image.format_name() == "openexr"
+    while (is_exr or not parts) and image.seek_subimage(len(parts), 0):
         spec = image.spec()
-        if spec.deep:
+        parts.append((text_attribute(spec, "oiio:subimagename"), [] if spec.deep else channel_names(spec)))
+    layers = find_layers(parts)
+    if not layers:
+        if any(not names for _, names in parts):
             raise UnreadableFileError(f"{path}: is a deep image; flatten it first")
-        channels = _color_channels(list(spec.channelnames))
-        if channels:
-            return spec, subimage, channels
-        if image.format_name() != "openexr":
-            break
-        subimage += 1
-    raise UnreadableFileError(f"{path}: has no colour channels (R, G and B, or Y); name them so when rendering")
-
-
-def _color_channels(names: Sequence[str]) -> tuple[int, ...]:
-    layers = ["", *dict.fromkeys(name.rpartition(".")[0] + "." for name in names if "." in name)]
-    for colors in (("R", "G", "B"), ("Y",)):
-        for layer in layers:
-            wanted = [layer + color for color in colors]
-            if all(name in names for name in wanted):
-                wanted += [layer + "A"] * (layer + "A" in names)
-                return tuple(names.index(name) for name in wanted)
-    # A matte may be one channel of any name.
-    return (0,) if len(names) == 1 else ()
+        held = ", ".join(name for _, names in parts for name in names[:8])
+        raise UnreadableFileError(
+            f"{path}: has no colour channels (R, G and B, or Y) but {held}; name them so when rendering"
+        )
+    try:
+        chosen = choose_layer(layers, wanted)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+    image.seek_subimage(chosen.subimage, 0)
+    return image.spec(), chosen, rivals(layers, chosen)
 
 
 def _pixel_format(path: Path, spec: oiio.ImageSpec, channels: tuple[int, ...], *, name: str) -> PixelFormat:
@@ -269,12 +303,12 @@ def _colorimetry(path: Path, spec: oiio.ImageSpec, pixel_format: PixelFormat) ->
     matrix = 0 if pixel_format.model == "rgb" else UNSPECIFIED
     if pixel_format.is_float:
         return Colorimetry(matrix=matrix, full_range=True, scene_linear=True)
-    stated = spec.getattribute("CICP")
+    stated = any_attribute(spec, "CICP")
     if isinstance(stated, tuple):
         return Colorimetry(int(stated[0]), int(stated[1]), matrix, full_range=True)
     if has_srgb(path):
         return Colorimetry(1, 13, matrix, full_range=True)
-    transfer = _DPX_TRANSFERS.get(spec.get_string_attribute("dpx:Transfer", ""), UNSPECIFIED)
+    transfer = _DPX_TRANSFERS.get(text_attribute(spec, "dpx:Transfer"), UNSPECIFIED)
     return Colorimetry(transfer, transfer, matrix, full_range=True)
 
 
@@ -311,7 +345,7 @@ def overlap(header: ImageHeader) -> tuple[tuple[slice, slice], tuple[slice, slic
 
 
 def _checked(path: Path, image: oiio.ImageInput, pixels: Pixels | None) -> Pixels:
-    reason = _one_line(image.geterror())
+    reason = error_reason(image)
     # libjpeg fills up what is missing with grey and only mentions it.
     if pixels is None or "remature end" in reason:
         raise TruncatedFileError(f"{path}: is cut off or damaged ({reason})")
@@ -325,7 +359,7 @@ def _check_finite(header: ImageHeader, planes: tuple[Plane, ...]) -> None:
     channel = next(index for index, (count, _) in enumerate(bad) if count)
     row, column = bad[channel][1]
     total = sum(count for count, _ in bad)
-    name = header.spec.channelnames[header.channels[channel]]
+    name = channel_names(header.spec)[header.channels[channel]]
     raise NonFiniteError(
         f"{header.path}: {total} samples are NaN or infinite, the first at x={column}, y={row} in channel {name}; "
         "repair or render the frame again"
@@ -355,7 +389,3 @@ def _as_rate(value: object) -> Fraction | None:
     if broadcast.denominator == 1001 and broadcast.numerator % 1000 == 0:
         return broadcast
     return Fraction(value).limit_denominator(1000)
-
-
-def _one_line(text: str) -> str:
-    return text.strip().splitlines()[0] if text.strip() else "no reason given"

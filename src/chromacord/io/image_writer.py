@@ -3,17 +3,22 @@
 Traps that this file is for:
  - OpenImageIO multiplies colours by a straight alpha unless told that they are straight.
  - It takes 10 and 12-bit samples widened to 16 bits, and marks every PNG as sRGB unless told otherwise.
- - On a full disk libjpeg ends the process, and a PNG is cut off without a word. Files are therefore encoded in memory
-   and written by Python, which reports every error.
+ - Where a file cannot grow (full disk, limit of the system) libjpeg ends the process, and a PNG is cut off without a
+   word. Files are therefore encoded in memory and written by Python, which reports every error.
 """
 
+import errno
+import fcntl
 import os
+import resource
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from io import BytesIO
 from pathlib import Path
-from typing import Any
+from threading import Thread
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -22,14 +27,20 @@ import OpenImageIO as oiio
 from chromacord.errors import OutputError
 from chromacord.io.image_formats import ImageFormat
 from chromacord.io.image_reader import ImageHeader, overlap, read_all_channels
+from chromacord.io.image_text import channel_names, error_reason, text_attribute
+from chromacord.io.png_chunks import has_end
 from chromacord.io.staging import output_errors
 from chromacord.types import Alpha, Box, Colorimetry, PixelFormat, Plane
+
+_Part = tuple[oiio.ImageSpec, npt.NDArray[Any]]
+"""Header and pixels of a part of a file."""
 
 JPEG_QUALITY = 98
 """Of 100, with chroma at full resolution: errors stay within a few codes."""
 
 _NAMES = {1: ("Y",), 2: ("Y", "A"), 3: ("R", "G", "B"), 4: ("R", "G", "B", "A")}
 _COPY_BYTES = 1 << 20
+_PIPE_BYTES = 1 << 20
 _PNG_FILTER_SUB = 0x10
 # What a reader states of the old samples and would be wrong, or lossy, for the new ones.
 _STALE = (
@@ -44,6 +55,9 @@ _STALE = (
     "openexr:levelmode",
 )
 
+_LOSSY = ("jpeg", "ccitt", "dwa", "b44", "pxr24")
+"""Beginnings of compressions that would change the background once more."""
+
 
 @dataclass(frozen=True)
 class ImageStyle:
@@ -54,6 +68,7 @@ class ImageStyle:
     colorimetry: Colorimetry
     rate: Fraction
     pixel_aspect: Fraction = Fraction(1)
+    icc_profile: bytes | None = None
 
 
 def write_image(
@@ -66,7 +81,8 @@ def write_image(
 ) -> None:
     """Write one image.
 
-    PNG and TIFF are compressed without loss, JPEG with quality 98 and 4:4:4, EXR as the source's file, else with zip.
+    PNG and TIFF are compressed without loss, JPEG with quality 98 and 4:4:4, EXR as the source's file where
+    that is without loss, else with zip.
 
     Args:
         path: the file; its ending decides nothing, `style` does.
@@ -84,22 +100,21 @@ def write_image(
         parts = [(_new_spec(pixels, style), pixels)]
     elif header.covers_picture and header.num_subimages == 1 and header.spec.nchannels == len(planes):
         spec = _prepared(header.spec, style)
-        names = [header.spec.channelnames[channel] for channel in header.channels]
+        names = [channel_names(header.spec)[channel] for channel in header.channels]
         _set_channels(spec, names, spec.format)
         parts = [(spec, pixels)]
     else:
         parts = _merged_parts(header, pixels, style)
-    with output_errors(shown or path), os.fdopen(os.memfd_create(path.name), "rb") as encoded:
-        reason = _encode(Path(f"/proc/self/fd/{encoded.fileno()}"), style, parts)
-        if reason:
-            raise OutputError(f"{shown or path}: cannot be written: {reason}; nothing was kept")
-        with path.open("wb") as file:
-            shutil.copyfileobj(encoded, file, _COPY_BYTES)
+    with output_errors(shown or path):
+        encoded, reason = _encode_in_memory(style, parts)
+        with encoded:
+            if reason:
+                raise OutputError(f"{shown or path}: cannot be written: {reason}; nothing was kept")
+            with path.open("wb") as file:
+                shutil.copyfileobj(encoded, file, _COPY_BYTES)
 
 
-def _merged_parts(
-    header: ImageHeader, pixels: npt.NDArray[Any], style: ImageStyle
-) -> list[tuple[oiio.ImageSpec, npt.NDArray[Any]]]:
+def _merged_parts(header: ImageHeader, pixels: npt.NDArray[Any], style: ImageStyle) -> list[_Part]:
     """Read the source's file again and put the picture in its place among the other channels and parts.
 
     Reading again costs time, but frames that wait in queues stay as small as their picture.
@@ -153,13 +168,13 @@ def _grown(
 def _prepared(source: oiio.ImageSpec, style: ImageStyle) -> oiio.ImageSpec:
     """Copy a source's header without what does not hold for the output."""
     spec = oiio.ImageSpec(source)
-    color_space = spec.get_string_attribute("oiio:ColorSpace", "")
+    color_space = text_attribute(spec, "oiio:ColorSpace")
     for name in _STALE:
         spec.erase_attribute(name)
     _set_storage(spec, style)
     if style.image_format.name == "png" and not color_space.startswith("srgb"):
         spec.attribute("oiio:ColorSpace", color_space)
-    if spec.get_string_attribute("compression", "").startswith(("jpeg", "ccitt")):
+    if text_attribute(spec, "compression").startswith(_LOSSY):
         spec.attribute("compression", "zip")
     return spec
 
@@ -172,6 +187,9 @@ def _new_spec(pixels: npt.NDArray[Any], style: ImageStyle) -> oiio.ImageSpec:
         spec.alpha_channel = num_channels - 1
     _set_storage(spec, style)
     spec.attribute("PixelAspectRatio", float(style.pixel_aspect))
+    if style.icc_profile is not None:
+        profile = np.frombuffer(style.icc_profile, np.uint8)
+        spec.attribute("ICCProfile", oiio.TypeDesc(f"uint8[{profile.size}]"), profile)
     if style.image_format.name == "openexr":
         rate = style.rate.limit_denominator(1 << 20)
         spec.attribute("framesPerSecond", oiio.TypeDesc("rational"), (rate.numerator, rate.denominator))
@@ -203,7 +221,8 @@ def _set_storage(spec: oiio.ImageSpec, style: ImageStyle) -> None:
         spec.attribute("png:filter", _PNG_FILTER_SUB)
         is_srgb = (colors.primaries, colors.transfer) == (1, 13)
         spec.attribute("oiio:ColorSpace", "srgb_rec709_scene" if is_srgb else "unknown")
-        if not is_srgb and 2 not in (colors.primaries, colors.transfer):
+        # A reader takes CICP over a profile (PNG, third edition, 4.3).
+        if style.icc_profile is None and not is_srgb and 2 not in (colors.primaries, colors.transfer):
             spec.attribute("CICP", oiio.TypeDesc("int[4]"), (colors.primaries, colors.transfer, 0, 1))
 
 
@@ -221,7 +240,42 @@ def _to_stored(pixels: npt.NDArray[Any], pixel_format: PixelFormat) -> npt.NDArr
     return widened
 
 
-def _encode(path: Path, style: ImageStyle, parts: Sequence[tuple[oiio.ImageSpec, npt.NDArray[Any]]]) -> str:
+def _encode_in_memory(style: ImageStyle, parts: Sequence[_Part]) -> tuple[BinaryIO, str]:
+    """Encode an image file; return it, and why it failed, or nothing."""
+    if style.image_format.name == "jpeg" and resource.getrlimit(resource.RLIMIT_FSIZE)[0] != resource.RLIM_INFINITY:
+        return _encode_through_pipe(style, parts)
+    encoded = os.fdopen(os.memfd_create("image"), "rb")
+    path = Path(f"/proc/self/fd/{encoded.fileno()}")
+    reason = _encode(path, style, parts)
+    # The system's limit of a file's size holds in memory too.
+    return encoded, reason or ("" if has_end(path) else os.strerror(errno.EFBIG))
+
+
+def _encode_through_pipe(style: ImageStyle, parts: Sequence[_Part]) -> tuple[BinaryIO, str]:
+    """Encode where the system limits the size of files, which pipes have none of: nothing can fail then."""
+    encoded = BytesIO()
+    reader, writer = os.pipe()
+    drain = Thread(target=_drain, args=(reader, encoded))
+    drain.start()
+    try:
+        # What is written at the end, without a chance for the thread, must fit into the pipe.
+        fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
+        for spec, _ in parts:
+            spec.erase_attribute("jpeg:progressive")
+        reason = _encode(Path(f"/proc/self/fd/{writer}"), style, parts)
+    finally:
+        os.close(writer)
+        drain.join()
+    encoded.seek(0)
+    return encoded, reason
+
+
+def _drain(reader: int, encoded: BinaryIO) -> None:
+    with os.fdopen(reader, "rb") as pipe:
+        shutil.copyfileobj(pipe, encoded)
+
+
+def _encode(path: Path, style: ImageStyle, parts: Sequence[_Part]) -> str:
     """Encode an image file; return why it failed, or nothing."""
     output = oiio.ImageOutput.create(style.image_format.name)
     assert output is not None, "every format of IMAGE_FORMATS is built in"
@@ -230,4 +284,4 @@ def _encode(path: Path, style: ImageStyle, parts: Sequence[tuple[oiio.ImageSpec,
     for index, (spec, samples) in enumerate(parts):
         done = done and (index == 0 or output.open(str(path), spec, "AppendSubimage")) and output.write_image(samples)
     done = output.close() and done
-    return "" if done else (output.geterror().strip().splitlines() or ["no reason given"])[0]
+    return "" if done else error_reason(output)

@@ -1,8 +1,11 @@
 """Tell from a file's own structure whether its end is missing, for containers that state the sizes of their parts."""
 
+import os
 import struct
 from pathlib import Path
 from typing import BinaryIO
+
+from chromacord.errors import MissingFileError
 
 _EBML = b"\x1a\x45\xdf\xa3"
 _SEGMENT = b"\x18\x53\x80\x67"
@@ -13,9 +16,16 @@ def is_cut_off(path: Path) -> bool:
 
     Knows MP4 and QuickTime (ISO/IEC 14496-12, boxes), Matroska and WebM (RFC 8794, elements) and AVI (RIFF). For
     other files the answer is False: there only the decoder can tell.
+
+    Raises:
+        MissingFileError: the file was removed since it was opened.
     """
-    size = path.stat().st_size
-    with path.open("rb") as file:
+    try:
+        file = path.open("rb")
+    except FileNotFoundError:
+        raise MissingFileError(f"{path}: was removed while it was read; leave it in place until the end") from None
+    with file:
+        size = os.fstat(file.fileno()).st_size
         head = file.read(12)
         file.seek(0)
         if head[4:8] in (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip"):

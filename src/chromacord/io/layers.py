@@ -5,11 +5,10 @@ from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
 from chromacord.errors import InputError, MismatchError
 from chromacord.io.base import FrameSource
-from chromacord.io.mattes import MatteReader
+from chromacord.io.mattes import MatteReader, choose_alpha
+from chromacord.io.orientation import Orientation
 from chromacord.io.overlay import Overlay
 from chromacord.types import Frame, PixelFormat, Size, VideoInfo
 
@@ -26,7 +25,8 @@ class LayeredSource(FrameSource):
         Args:
             foreground: straight or premultiplied, as its `PixelFormat.alpha` says.
             background: decides format, size, rate and times.
-            alpha: a matte, white for the foreground; its luma counts. None: the foreground's own alpha.
+            alpha: a matte, white for the foreground: its alpha where that is one, else its luma. None: the foreground's
+                own alpha.
 
         Raises:
             InputError: there is no alpha.
@@ -46,13 +46,13 @@ class LayeredSource(FrameSource):
             _check_size(layer.info, background.info)
         self._background = background
         self._foreground, self._alpha = foreground, alpha
-        self._turns = _turns(foreground.info, background.info)
+        self._orientation = _orientation(foreground.info, background.info)
         self.foreground_info = _turned(foreground.info, background.info)
         """Of the foreground frames that `layers` gives, which lie as the background's do."""
 
         matte = foreground if alpha is None else alpha
-        self._matte_turns = _turns(matte.info, background.info)
-        self._matte = MatteReader(matte.info, from_alpha=alpha is None)
+        self._matte_orientation = _orientation(matte.info, background.info)
+        self._matte = MatteReader(matte.info, from_alpha=alpha is None or choose_alpha(alpha))
         self.mask_info = _turned(self._matte.info, background.info)
         """Of the mask frames that `layers` gives: grey, full range."""
 
@@ -100,8 +100,8 @@ class LayeredSource(FrameSource):
                     raise _different_lengths(layer, count + extra, self._background, count)
 
     def _combine(self, background: Frame, foreground: Frame, matte: Frame) -> tuple[Frame, Frame, Frame]:
-        mask = np.rot90(self._matte.read(matte.planes), self._matte_turns)
-        layer = tuple(np.rot90(plane, self._turns) for plane in foreground.planes)
+        mask = self._matte_orientation.apply(self._matte.read(matte.planes))
+        layer = tuple(self._orientation.apply(plane) for plane in foreground.planes)
         planes = self._overlay.composite(layer, background.planes, mask, mask_format=self.mask_info.pixel_format)
         return (
             replace(background, planes=planes),
@@ -123,18 +123,19 @@ def _is_held(layer: FrameSource, background: FrameSource) -> bool:
     return layer.info.container == "still" and background.info.container != "still"
 
 
-def _turns(layer: VideoInfo, background: VideoInfo) -> int:
-    """Quarter turns counter-clockwise that bring a layer's stored pixels to lie as the background's."""
-    return (layer.rotation - background.rotation) // 90 % 4
+def _orientation(layer: VideoInfo, background: VideoInfo) -> Orientation:
+    """Return what brings a layer's stored pixels to lie as the background's."""
+    return Orientation.of(layer).relative_to(Orientation.of(background))
 
 
 def _turned(layer: VideoInfo, background: VideoInfo) -> VideoInfo:
-    if _turns(layer, background) % 2 == 0:
-        return replace(layer, rotation=background.rotation)
+    placed = replace(layer, rotation=background.rotation, mirrored=background.mirrored)
+    if _orientation(layer, background).rotation % 180 == 0:
+        return placed
     down, right = layer.pixel_format.subsampling
     pixel_format: PixelFormat = replace(layer.pixel_format, subsampling=(right, down))
     size = Size(layer.size.width, layer.size.height)
-    return replace(layer, rotation=background.rotation, size=size, pixel_format=pixel_format)
+    return replace(placed, size=size, pixel_format=pixel_format)
 
 
 def _check_size(layer: VideoInfo, background: VideoInfo) -> None:

@@ -1,19 +1,26 @@
 """Coverage from files: which plane holds it, and what its codes mean."""
 
+import warnings
+from contextlib import closing
 from dataclasses import replace
 
 import cv2
 import numpy as np
 
 from chromacord.color.spaces import LUMA_WEIGHTS, code_scale
+from chromacord.errors import ChromacordWarning
+from chromacord.io.base import FrameSource
 from chromacord.io.codecs import LOSSLESS
-from chromacord.types import Colorimetry, PixelFormat, Plane, VideoInfo
+from chromacord.types import Colorimetry, Frame, PixelFormat, Plane, VideoInfo
 
 CODEC_NOISE = 4 / 255
 """Lossy codecs leave a matte's black at a few codes above 0 all over the picture (up to 3 of 255 at usual
 qualities). Values this near to black or white are taken for black or white, and the ramp between is stretched."""
 
-_LOSSLESS = frozenset({*LOSSLESS, "tiff", "openexr", "dpx"})
+_LOSSLESS_STILLS = ("bmp", "gif", "pam", "pbm", "pcx", "pgm", "pgmyuv", "ppm", "qoi", "sgi", "sunrast", "targa")
+"""libav's names of them."""
+
+_LOSSLESS = frozenset({*LOSSLESS, *_LOSSLESS_STILLS, "tiff", "openexr", "dpx"})
 # Whatever it does to colours, ProRes keeps alpha to the bit.
 _LOSSLESS_ALPHA = _LOSSLESS | {"prores"}
 
@@ -52,6 +59,46 @@ class MatteReader:
         coverage = (plane.astype(np.float32) - np.float32(self._black)) * np.float32(1 / (self._white - self._black))
         codes: Plane = np.rint(np.clip(coverage, 0, 1) * gray.max_code).astype(gray.dtype)
         return codes
+
+
+def choose_alpha(source: FrameSource) -> bool:
+    """Tell whether a matte's coverage is its alpha, as in a cut-out, and not its luma.
+
+    Decided by the first frame that tells: one whose alpha is not the same everywhere has its coverage there; a grey
+    picture whose alpha is full everywhere has it in its luma.
+
+    Args:
+        source: of the matte; decoded up to that frame.
+
+    Warns:
+        ChromacordWarning: it is the alpha.
+    """
+    if not source.has_alpha:
+        return False
+    alpha, luma = MatteReader(source.info, from_alpha=True), MatteReader(source.info, from_alpha=False)
+    with closing(source.frames()) as frames:
+        for frame in frames:
+            coverage = alpha.read(frame.planes)
+            if coverage.min() < coverage.max():
+                message = "its alpha is taken for the mask, not its colours; remove the alpha if the colours are meant"
+                warnings.warn(f"{source.info.path}: {message}", ChromacordWarning, stacklevel=2)
+                return True
+            if coverage.min() and _is_grey(frame, source.info):
+                coverage = luma.read(frame.planes)
+                if coverage.min() < coverage.max():
+                    return False
+    return False
+
+
+def _is_grey(frame: Frame, info: VideoInfo) -> bool:
+    """Tell whether a picture has no colour beyond a codec's noise."""
+    pixel_format = info.pixel_format
+    noise = 2 * CODEC_NOISE * pixel_format.max_code
+    colors = [plane.astype(np.float32) for plane in frame.planes[: pixel_format.num_colors]]
+    if pixel_format.model == "yuv":
+        neutral = (pixel_format.max_code + 1) / 2
+        return all(np.abs(chroma - neutral).max() <= noise for chroma in colors[1:])
+    return all(np.abs(color - colors[0]).max() <= noise for color in colors[1:])
 
 
 def matte_plane(planes: tuple[Plane, ...], pixel_format: PixelFormat, *, from_alpha: bool) -> Plane:

@@ -1,21 +1,22 @@
 """Names of numbered images: what a pattern means, which files it stands for, and which sequences lie in a folder."""
 
 import itertools
+import os
 import re
 from collections import defaultdict
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from chromacord.errors import InputError, MissingFileError, OutputExistsError, SequenceGapError
+from chromacord.errors import InputError, MissingFileError, SequenceGapError
 from chromacord.io.image_formats import IMAGE_SUFFIXES, format_of, is_image_name
 from chromacord.types import VideoInfo
 
-_PLACEHOLDER = re.compile(r"(?<!%)(?:%%)*(?P<printf>%(?:0(?P<digits>\d+))?d)|(?P<marks>#+|@+)")
+_PRINTF = re.compile(r"(?<!%)(?:%%)*(?P<printf>%(?:0(?P<digits>\d+))?d)")
+_MARKS = re.compile(r"#+|@+")
 _LAST_NUMBER = re.compile(r"(?P<prefix>.*?)(?P<number>\d+)(?P<suffix>\D*)", re.DOTALL)
 
-
 _MAX_DIGITS = 200
+"""Of a number. A name has 255 bytes at the most."""
 
 MAX_HELD = 1000
 """Missing frames in a row that can be held: 40 seconds. A stray number would stand for millions."""
@@ -31,6 +32,8 @@ class Pattern:
     """Numbers are filled up with zeros to this many digits; 1: not filled up. 0: a still, without a number."""
 
     suffix: str
+    written: str | None = field(default=None, compare=False)
+    """The name as its user wrote it, as "shot.####.png"; None: nobody wrote one."""
 
     def __post_init__(self) -> None:
         """Refuse numbers that are longer than a file's name can be.
@@ -51,25 +54,32 @@ class Pattern:
 
     @property
     def label(self) -> str:
-        """The name with its number as in C's printf, "shot.%04d.png"; reads back with `parse_pattern`."""
+        """The name as it was written, else with its number as in C's printf; reads back with `parse_pattern`."""
         if not self.digits:
             return f"{self.prefix}{self.suffix}"
+        if self.written is not None:
+            return self.written
         number = "%d" if self.digits == 1 else f"%0{self.digits}d"
         return f"{_escape(self.prefix)}{number}{_escape(self.suffix)}"
 
     def numbers(self) -> list[int]:
         """Return the numbers of the files that exist, ascending."""
         expression = re.compile(rf"{re.escape(self.prefix)}(\d+){re.escape(self.suffix)}")
-        if not self.digits or not self.folder.is_dir():
+        if not self.digits or not is_folder(self.folder):
             return []
         found = (expression.fullmatch(entry.name) for entry in self.folder.iterdir())
         return sorted(int(match[1]) for match in found if match and self.name(int(match[1])) == match[0])
 
-    def may_name(self, path: Path) -> bool:
-        """Tell whether a file could be of this sequence, however its number is filled up."""
-        number = r"\d+" if self.digits else ""
-        expression = re.compile(re.escape(self.prefix) + number + re.escape(self.suffix))
-        return bool(expression.fullmatch(path.name)) and path.parent.resolve() == self.folder.resolve()
+    def may_share(self, other: "Pattern") -> bool:
+        """Tell whether a name could be of both, however their numbers are filled up; folders are not compared."""
+        return self.may_name(other.name(0)) or other.may_name(self.name(0))
+
+    def may_name(self, name: str) -> bool:
+        """Tell whether a name could be that of one of the files, however its number is filled up."""
+        if not self.digits:
+            return name == self.name(0)
+        number = name[len(self.prefix) : len(name) - len(self.suffix)]
+        return name.startswith(self.prefix) and name.endswith(self.suffix) and number.isdecimal()
 
 
 @dataclass(frozen=True)
@@ -87,17 +97,20 @@ class ImageFiles:
 def parse_pattern(path: Path) -> Pattern | None:
     """Read `shot.%04d.png`, `shot.%d.png`, `shot.####.exr` or `shot.@@@@.dpx` (one mark for each digit).
 
+    In a name with a place as in printf, `#` and `@` are letters. So is a single mark before a letter or a digit, as in
+    "take #2.png" and "still@2x.png". Of several runs of marks, that before the ending counts.
+
     Args:
         path: only the last part may hold the number; `%%` stands for a percent sign.
 
     Returns:
         None where the name is no pattern: it has no place for a number, its ending is not that of an image, or a
-        file of exactly this name exists (as `take#2.png` may).
+        file of exactly this name exists.
 
     Raises:
         InputError: the name has two places for a number.
     """
-    return None if not is_image_name(path.name) or path.is_file() else _parse_name(path.parent, path.name)
+    return None if not is_image_name(path.name) or is_file(path) else _parse_name(path.parent, path.name)
 
 
 def find_images(path: Path, *, hold: bool = False) -> ImageFiles:
@@ -112,60 +125,54 @@ def find_images(path: Path, *, hold: bool = False) -> ImageFiles:
         SequenceGapError: numbers are missing, with `hold` more than `MAX_HELD` in a row.
         InputError: the folder holds more than one sequence (lists them).
     """
-    if path.is_dir():
+    if is_folder(path):
         return _collect(_only_sequence(path), hold=hold)
     pattern = parse_pattern(path)
     if pattern is not None:
         return _collect(pattern, hold=hold)
-    if not path.exists():
+    if not is_file(path):
         raise MissingFileError(f"{path}: no such file or folder{_similar(path)}")
-    return ImageFiles(_as_still(path), 0, (path,))
+    return ImageFiles(still_pattern(path), 0, (path,))
 
 
 def output_pattern(path: Path | str, like: VideoInfo) -> Pattern:
-    """Tell how the images of an output are called.
+    """Tell how the images of an output are called. See `image_names`.
 
     Args:
-        path: a pattern; the name of a still; or a folder, which is what exists as one, ends with "/" or has no ending.
-            In a folder the images are called as the source's; those of a video "frame.%06d.png".
+        path: where they go.
         like: the source.
 
     Raises:
         CodecError: the ending is not that of an image.
     """
+    is_images = like.container in ("sequence", "still") and is_image_name(like.path.name)
+    source = parse_pattern(like.path) or still_pattern(like.path)
+    return image_names(path, source if is_images else None, is_still=like.container == "still")
+
+
+def image_names(path: Path | str, source: Pattern | None, *, is_still: bool) -> Pattern:
+    """Tell how the images of an output are called.
+
+    Args:
+        path: a pattern; the name of a still; or a folder, which is what exists as one, ends with "/" or has no ending.
+            In a folder the images are called as the source's; those of a video "frame.%06d.png".
+        source: the names of the source; None: it is a video.
+        is_still: one image comes, so that `#` and `@` are letters.
+
+    Raises:
+        CodecError: the ending is not that of an image.
+    """
     folder = Path(path)
-    if _is_folder(path):
-        if like.container not in ("sequence", "still"):
-            return Pattern(folder, "frame.", 6, ".png")
-        source = parse_pattern(like.path) or _as_still(like.path)
-        return replace(source, folder=folder)
+    if _means_folder(path):
+        return Pattern(folder, "frame.", 6, ".png") if source is None else replace(source, folder=folder)
     format_of(folder)
-    name = folder.name
     # A file called like the pattern itself does not make the pattern a still.
-    return _parse_name(folder.parent, name) or _as_still(folder)
+    return _parse_name(folder.parent, folder.name, marks=not is_still) or still_pattern(folder)
 
 
 def is_image_output(path: Path | str) -> bool:
     """Tell whether an output's path stands for images: a folder (see `output_pattern`), or an image's ending."""
-    return _is_folder(path) or is_image_name(Path(path).name)
-
-
-def refuse_inputs(path: Path | str, like: VideoInfo, *, inputs: Iterable[Path] = ()) -> None:
-    """Refuse an output that would be written over a file that the run reads.
-
-    Args:
-        path: the output.
-        like: the source that the output follows; itself an input.
-        inputs: further files or patterns, as `VideoInfo.path` gives them.
-
-    Raises:
-        OutputExistsError: they share a file.
-    """
-    out = output_pattern(path, like) if is_image_output(path) else _as_still(Path(path))
-    for source in (like.path, *inputs):
-        pattern = parse_pattern(source) or _as_still(source)
-        if out.may_name(pattern.path(0)) or pattern.may_name(out.path(0)):
-            raise OutputExistsError(f"{path}: is also an input; choose another output")
+    return _means_folder(path) or is_image_name(Path(path).name)
 
 
 def sequences_in(folder: Path) -> list[Pattern]:
@@ -188,25 +195,50 @@ def sequences_in(folder: Path) -> list[Pattern]:
     return sorted(patterns, key=lambda pattern: pattern.label)
 
 
-def _is_folder(path: Path | str) -> bool:
-    return Path(path).is_dir() or str(path).endswith("/") or not Path(path).suffix
+def is_folder(path: Path) -> bool:
+    """Whether there is such a folder; also of names that no file system takes, where `Path.is_dir` raises."""
+    return os.path.isdir(path)  # noqa: PTH112
 
 
-def _as_still(path: Path) -> Pattern:
+def is_file(path: Path) -> bool:
+    """Whether there is such a file. See `is_folder`."""
+    return os.path.isfile(path)  # noqa: PTH113
+
+
+def still_pattern(path: Path) -> Pattern:
+    """Return the "pattern" of a single file, whatever is in its name."""
     return Pattern(path.parent, path.stem, 0, path.suffix)
 
 
-def _parse_name(folder: Path, name: str) -> Pattern | None:
-    found = list(_PLACEHOLDER.finditer(name))
+def _means_folder(path: Path | str) -> bool:
+    return is_folder(Path(path)) or str(path).endswith("/") or not Path(path).suffix
+
+
+def _parse_name(folder: Path, name: str, *, marks: bool = True) -> Pattern | None:
+    found = list(_PRINTF.finditer(name))
+    if len(found) > 1:
+        raise _two_places(folder / name, len(found))
+    if not found:
+        return _parse_marks(folder, name) if marks else None
+    before, after = name[: found[0].start("printf")], name[found[0].end("printf") :]
+    # More digits of digits than five are too many anyhow, and could be too many for `int`.
+    digits = int((found[0]["digits"] or "1").lstrip("0")[:5] or 1)
+    return Pattern(folder, before.replace("%%", "%"), digits, after.replace("%%", "%"), written=name)
+
+
+def _parse_marks(folder: Path, name: str) -> Pattern | None:
+    found = [match for match in _MARKS.finditer(name) if len(match[0]) > 1 or not name[match.end() :][:1].isalnum()]
+    last = [match for match in found if match.end() == len(Path(name).stem)]
+    if len(found) > 1 and not last:
+        raise _two_places(folder / name, len(found))
     if not found:
         return None
-    if len(found) > 1:
-        raise InputError(f"{folder / name}: has {len(found)} places for a frame number; leave one")
-    match = found[0]
-    if match["marks"]:
-        return Pattern(folder, name[: match.start()], len(match["marks"]), name[match.end() :])
-    before, after = (part.replace("%%", "%") for part in (name[: match.start("printf")], name[match.end("printf") :]))
-    return Pattern(folder, before, int((match["digits"] or "1")[:9]), after)
+    place = (last or found)[0]
+    return Pattern(folder, name[: place.start()], len(place[0]), name[place.end() :], written=name)
+
+
+def _two_places(path: Path, count: int) -> InputError:
+    return InputError(f"{path}: has {count} places for a frame number; leave one")
 
 
 def _fillings(numbers: list[str]) -> set[int]:
@@ -261,7 +293,7 @@ def _describe_gap(pattern: Pattern, numbers: list[int], num_missing: int) -> str
 
 def _similar(path: Path) -> str:
     """Name what the folder does hold, where that may be what was meant."""
-    if not path.parent.is_dir():
+    if not is_folder(path.parent):
         return f" (there is no folder {path.parent})"
     labels = [pattern.label for pattern in sequences_in(path.parent)]
     return f"; the folder holds {', '.join(labels[:3])}" + (", ..." if len(labels) > 3 else "") if labels else ""

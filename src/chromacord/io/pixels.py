@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import cache
 from math import log2
 
 import av
+import av.error
 import numpy as np
 from av.video.plane import VideoPlane
 from av.video.reformatter import Interpolation
@@ -59,10 +61,28 @@ def describe(name: str) -> PixelFormat:
     """Return the planes in which frames of libav's pixel format `name` are handed on.
 
     Raises:
-        UnreadableFileError: the format is neither Y'CbCr, RGB nor grey (raw sensor data, CIE XYZ, GPU memory).
+        UnreadableFileError: the format is neither Y'CbCr, RGB nor grey (raw sensor data, CIE XYZ, GPU memory), or libav
+            cannot unpack it.
     """
-    if name.startswith(("bayer", "xyz")) or not av.VideoFormat(name).components:
+    if name.startswith(("bayer", "xyz")) or not av.VideoFormat(name).components or not _can_be_unpacked(name):
         raise UnreadableFileError(f"pixel format {name} is not supported; convert to RGB or Y'CbCr first")
+    return _layout(name)
+
+
+@cache
+def _can_be_unpacked(name: str) -> bool:
+    """Try it: libav knows formats that swscale does not read (rgb4, y210be), and has no list of them for PyAV."""
+    pixel_format = _layout(name)
+    if pixel_format.is_float:
+        return True  # no video of floats is read, for another reason
+    try:
+        to_planar(av.VideoFrame(16, 16, name), planar_name(pixel_format))
+    except (av.error.FFmpegError, UnreadableFileError):  # the latter: of 32-bit integers
+        return False
+    return True
+
+
+def _layout(name: str) -> PixelFormat:
     layout = av.VideoFormat(name, 64, 64)
     components = layout.components
     alpha = Alpha.STRAIGHT if any(part.is_alpha for part in components) else Alpha.NONE

@@ -31,13 +31,22 @@ def has_end(path: Path) -> bool:
 
 def has_srgb(path: Path) -> bool:
     """Tell whether a file is a PNG that states sRGB (an sRGB chunk before its pixels)."""
+    return _has_before_pixels(path, b"sRGB")
+
+
+def is_animated(path: Path) -> bool:
+    """Tell whether a file is a PNG of several frames (an acTL chunk before its pixels)."""
+    return _has_before_pixels(path, b"acTL")
+
+
+def _has_before_pixels(path: Path, wanted: bytes) -> bool:
     try:
         with path.open("rb") as file:
             if file.read(8) != _SIGNATURE:
                 return False
             for kind in _chunks(file):
-                if kind in (b"sRGB", b"IDAT"):
-                    return kind == b"sRGB"
+                if kind in (wanted, b"IDAT"):
+                    return kind == wanted
     except OSError:
         return False
     return False

@@ -12,10 +12,11 @@ import av
 import av.error
 from av.container import InputContainer, OutputContainer
 from av.packet import Packet
-from av.stream import Discard, Disposition, Stream
+from av.stream import Discard, Stream
 from av.video.stream import VideoStream
 
 from chromacord.errors import ChromacordWarning, CodecError
+from chromacord.io.covers import attach_cover, is_cover
 from chromacord.io.timecode import advance
 from chromacord.io.urls import file_url
 
@@ -30,7 +31,7 @@ which took 40 ms of CPU at 1080p and 150 ms at 4K."""
 
 def find_picture(container: InputContainer) -> VideoStream | None:
     """Return the stream that a player shows: libav's choice, which leaves cover art out."""
-    pictures = [stream for stream in container.streams.video if not stream.disposition & Disposition.attached_pic]
+    pictures = [stream for stream in container.streams.video if not is_cover(stream)]
     best = container.streams.best("video")
     chosen = next((stream for stream in pictures if best is not None and stream.index == best.index), None)
     return chosen or next(iter(pictures), None)
@@ -48,7 +49,7 @@ def describe_streams(container: InputContainer, *, picture: Stream) -> tuple[tup
 
 
 def _describe(stream: Stream) -> str:
-    words = [stream.type, _codec_name(stream)]
+    words = ["cover picture" if is_cover(stream) else stream.type, _codec_name(stream)]
     if stream.type == "audio" and stream.codec_context is not None:
         context: Any = stream.codec_context
         words = [_codec_name(stream), f"{context.sample_rate} Hz", context.layout.name]
@@ -99,7 +100,7 @@ class Remuxer:
         Warns:
             ChromacordWarning: it cannot hold another stream, which is left out.
         """
-        self._output, self._muxer, self._path = output, muxer, path
+        self._source, self._output, self._muxer, self._path = source, output, muxer, path
         self._targets: dict[int, Stream] = {}
         self._start = Fraction(0)
         self._container = av.open(file_url(source), options=NO_PROBE, metadata_errors="replace")
@@ -158,7 +159,12 @@ class Remuxer:
         return is_timecode or is_titles
 
     def _add(self, stream: Stream) -> None:
-        if not _can_hold(self._muxer, stream):
+        if is_cover(stream) and self._muxer == "matroska":
+            if not attach_cover(self._output, stream, source=self._source):
+                self._refuse(stream)
+            stream.discard = Discard.all
+            return
+        if (is_cover(stream) and self._muxer != "mp4") or not _can_hold(self._muxer, stream):
             self._refuse(stream)
             stream.discard = Discard.all
             return
@@ -181,6 +187,8 @@ class Remuxer:
         if not wanted:
             return
         for packet in self._container.demux(wanted):
+            if packet.size and is_cover(packet.stream):
+                packet.pts = packet.dts = 0  # MP4 gives covers no time, and no muxer takes a packet without one
             is_timed = packet.dts is not None or packet.pts is not None
             if packet.size and is_timed and not _is_gap(packet):
                 yield packet
@@ -191,10 +199,10 @@ class Remuxer:
         return tick * packet.time_base - self._start
 
     def _write(self, packet: "Packet[Any]") -> None:
-        is_picture = bool(packet.stream.disposition & Disposition.attached_pic)
-        if not is_picture and self._start and self._seconds(packet) < 0:
+        has_no_time = is_cover(packet.stream)
+        if not has_no_time and self._start and self._seconds(packet) < 0:
             return
-        shift = 0 if is_picture else round(self._start / packet.time_base)
+        shift = 0 if has_no_time else round(self._start / packet.time_base)
         packet.pts = None if packet.pts is None else packet.pts - shift
         packet.dts = None if packet.dts is None else packet.dts - shift
         packet.stream = self._targets[packet.stream_index]

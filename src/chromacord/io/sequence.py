@@ -1,12 +1,11 @@
 """Image sequences and stills as clips: `SequenceSource` reads them, `SequenceSink` writes them."""
 
+import os
 import warnings
 from collections.abc import Generator
 from fractions import Fraction
 from pathlib import Path
 from typing import Literal
-
-import numpy as np
 
 from chromacord.errors import (
     ChromacordWarning,
@@ -19,12 +18,16 @@ from chromacord.errors import (
 )
 from chromacord.io.base import FrameSink, FrameSource
 from chromacord.io.convert import PlaneConverter, stored_colorimetry
-from chromacord.io.image_formats import choose_pixel_format, format_of
-from chromacord.io.image_reader import ImageHeader, read_header, read_image
+from chromacord.io.icc import is_profile_of, warn_of_lost_profile
+from chromacord.io.image_formats import ImageFormat, choose_pixel_format, format_of
+from chromacord.io.image_layers import UNNAMED
+from chromacord.io.image_reader import ImageHeader, holds_more_pictures, read_header, read_image
 from chromacord.io.image_writer import ImageStyle, write_image
-from chromacord.io.patterns import ImageFiles, find_images, output_pattern
+from chromacord.io.orientation import Orientation
+from chromacord.io.patterns import ImageFiles, find_images, is_folder, output_pattern
+from chromacord.io.places import check_output_path
 from chromacord.io.staging import StagedFolder
-from chromacord.types import Alpha, Frame, PixelFormat, Plane, Size, VideoInfo
+from chromacord.types import Alpha, Frame, PixelFormat, Size, VideoInfo
 
 DEFAULT_RATE = Fraction(24)
 """Frames a second of a sequence that does not state it: the rate of film, as most compositing tools assume."""
@@ -43,6 +46,7 @@ class SequenceSource(FrameSource):
         missing: Literal["error", "hold"] = "error",
         salvage: bool = False,
         rate: Fraction | None = None,
+        layer: str | None = None,
     ) -> None:
         """Find the files and read the headers.
 
@@ -51,20 +55,29 @@ class SequenceSource(FrameSource):
             missing: "hold" repeats the frame before a gap.
             salvage: end the clip at a file that is cut off instead of raising; the first must be whole.
             rate: frames a second; None: as the first file states it (EXR, DPX), else 24.
+            layer: of EXR files; None: the likeliest to be the picture.
 
         Raises:
             MissingFileError: there is no such file, or no image in the folder.
             SequenceGapError: numbers are missing and `missing` is "error".
             MismatchError: in a folder, files differ in size or format.
-            InputError: the folder holds more than one sequence, or `rate` is not positive.
+            InputError: the folder holds more than one sequence, `rate` is not positive, or there is no such layer.
             UnreadableFileError: the first file cannot be read.
         """
         if rate is not None and rate <= 0:
             raise InputError(f"{path}: the frame rate must be above 0, not {rate}")
         self.files: ImageFiles = find_images(path, hold=missing == "hold")
         self._salvage = salvage
-        self._first = read_header(self.files.paths[0])
-        if path.is_dir():
+        self._layer = layer
+        self._first = read_header(self.files.paths[0], layer=layer)
+        if holds_more_pictures(self.files.paths[0]):
+            warnings.warn(
+                f"{self.files.paths[0]}: holds further pages or frames, which are left out; store each in a file of "
+                "its own",
+                ChromacordWarning,
+                stacklevel=2,
+            )
+        if is_folder(path):
             self._check_all()
         self.info = self._describe(rate)
 
@@ -79,7 +92,7 @@ class SequenceSource(FrameSource):
         for index in range(start, len(self.files.paths) if stop is None else min(stop, len(self.files.paths))):
             path = self.files.paths[index]
             try:
-                header, planes = read_image(path)
+                header, planes = read_image(path, layer=self._layer)
             except UnreadableFileError as error:
                 if not self._salvage or index == 0:
                     remedy = ", or keep the frames before it with --salvage (salvage=True)" if index else ""
@@ -102,9 +115,13 @@ class SequenceSource(FrameSource):
             num_frames=len(files.paths),
             codec=header.format_name,
             container="sequence" if files.pattern.digits else "still",
-            rotation=header.rotation,
+            rotation=header.orientation.rotation,
+            mirrored=header.orientation.mirrored,
             pixel_aspect=header.pixel_aspect,
             timecode=header.timecode,
+            icc_profile=header.icc_profile,
+            layer=header.layer,
+            other_layers=header.other_layers,
             first_number=files.first,
         )
 
@@ -112,13 +129,18 @@ class SequenceSource(FrameSource):
         """Compare the headers of all files with the first; a file that cannot be opened is left to `frames`."""
         for path in self.files.paths[1:]:
             try:
-                header = read_header(path)
+                header = read_header(path, layer=self._layer)
             except InputError:
                 continue
             self._check(header)
 
     def _check(self, header: ImageHeader) -> None:
         first = self._first
+        if header.layer != first.layer:
+            raise MismatchError(
+                f"{header.path}: its picture is layer {header.layer or UNNAMED}, that of {first.path.name} is "
+                f"{first.layer or UNNAMED}; all frames must be alike"
+            )
         same = (header.size, header.pixel_format, header.format_name) == (
             first.size,
             first.pixel_format,
@@ -137,8 +159,8 @@ class SequenceSink(FrameSink):
     File numbers are `Frame.index` plus the number of the source's first file (0 for a video), so a part of a clip
     keeps its frames' numbers. What the output's format can hold and the source has is kept: see
     `chromacord.io.image_formats.choose_pixel_format` and `chromacord.io.convert.PlaneConverter`; of a source of the
-    same format also attributes, further channels and windows. Pictures that a player would turn are stored upright
-    where the format cannot say so.
+    same format also attributes, further channels and windows. Pictures that a player would turn or mirror are
+    stored upright where the format cannot say so.
     """
 
     def __init__(
@@ -166,19 +188,27 @@ class SequenceSink(FrameSink):
         self._keeps_header = is_same and size in (None, like.size)
         target = like.pixel_format if is_same else choose_pixel_format(image_format, like.pixel_format, out=self.path)
         scene_linear = target.is_float
+        profile = like.icc_profile if is_same else _kept_profile(like, target, image_format, out=self.path)
         self._style = ImageStyle(
             image_format,
             target,
             like.colorimetry if is_same else stored_colorimetry(like.colorimetry, scene_linear=scene_linear),
             like.rate,
             1 / like.pixel_aspect if like.rotation % 180 and not self._keeps_header else like.pixel_aspect,
+            profile,
         )
         self._convert = PlaneConverter(like, target, scene_linear=scene_linear)
         if not self._pattern.digits and (like.num_frames or 1) > 1 and not trimmed:
             raise self._still_error()
-        self._existing = self._check_existing(force=force, trimmed=trimmed)
+        check_output_path(self._pattern.path(like.first_number))
         self._written: set[int] = set()
         self._staged = StagedFolder(self._pattern.folder, name=self._pattern.label, force=force)
+        try:
+            # After what killed runs left was undone.
+            self._existing = self._check_existing(force=force, trimmed=trimmed)
+        except OutputError:
+            self._staged.discard()
+            raise
 
     def write(self, frame: Frame) -> None:
         """Write one image under its temporary name. See `FrameSink.write`."""
@@ -189,24 +219,25 @@ class SequenceSink(FrameSink):
         header = frame.attributes if self._keeps_header and isinstance(frame.attributes, ImageHeader) else None
         planes = self._convert(frame.planes)
         if header is None:
-            planes = _upright(planes, self._like.rotation)
+            planes = tuple(Orientation.of(self._like).apply(plane) for plane in planes)
         write_image(target, planes, style=self._style, header=header, shown=self._pattern.path(number))
         self._written.add(number)
 
     def finish(self) -> None:
-        """Do nothing: each image is complete when it is written."""
-
-    def commit(self) -> None:
-        """Move the images to their folder. See `FrameSink.commit`."""
-        self._staged.commit()
+        """Say which files of an earlier sequence will stay; each image is complete when it is written."""
         stale = len(self._existing - self._written)
         if stale:
             warnings.warn(
-                f"{self.path}: {stale} files of an earlier sequence of this name were not replaced; remove them if "
+                f"{self.path}: {stale} files of an earlier sequence of this name are not replaced; remove them if "
                 "they are not wanted",
                 ChromacordWarning,
                 stacklevel=2,
             )
+
+    @property
+    def staged(self) -> StagedFolder:
+        """See `FrameSink.staged`."""
+        return self._staged
 
     def discard(self) -> None:
         """Remove what was not committed. See `FrameSink.discard`."""
@@ -216,7 +247,7 @@ class SequenceSink(FrameSink):
         pattern = self._pattern
         # Parts of one sequence may be written by several runs: then `write` refuses only what is there already.
         existing = set() if trimmed else set(pattern.numbers())
-        if not pattern.digits and pattern.path(0).exists():
+        if not pattern.digits and os.path.lexists(pattern.path(0)):
             existing = {0}
         if existing and not force:
             raise OutputExistsError(
@@ -229,8 +260,18 @@ class SequenceSink(FrameSink):
         return OutputError(f"{self.path}: one image cannot hold a clip; use {self._pattern.folder / name}")
 
 
-def _upright(planes: tuple[Plane, ...], rotation: int) -> tuple[Plane, ...]:
-    return tuple(np.rot90(plane, rotation // 90) for plane in planes) if rotation else planes
+def _kept_profile(like: VideoInfo, target: PixelFormat, image_format: ImageFormat, *, out: Path) -> bytes | None:
+    """Return the profile of a source whose colours an output holds as they are; say so where one is lost."""
+    profile = like.icc_profile
+    if profile is None or (image_format.has_icc and _is_as_coded(like, target) and is_profile_of(profile, target)):
+        return profile
+    holds = "its colours are converted" if image_format.has_icc else f"{image_format.name} holds no ICC profile"
+    warn_of_lost_profile(profile, out=out, why=holds)
+    return None
+
+
+def _is_as_coded(like: VideoInfo, target: PixelFormat) -> bool:
+    return target.is_float == like.colorimetry.scene_linear
 
 
 def _describe_header(header: ImageHeader) -> str:

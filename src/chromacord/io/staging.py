@@ -1,18 +1,13 @@
 """Outputs appear whole or not at all: they are written under a hidden temporary name and renamed when complete.
 
-The temporary name holds the final name, the writer's machine and its process id. So the next run into the same folder,
-whatever it writes, can tell what a killed run left behind (a process of this machine that is gone) from what another
-run is writing at this moment, here or on another machine that shares the folder.
+`chromacord.io.temporary` tells how the names are made, `chromacord.io.commit` how all files of a run get their final
+ones.
 """
 
-import itertools
 import os
-import platform
-import re
-import shutil
 import tempfile
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -21,10 +16,10 @@ from typing import Self
 import av.error
 
 from chromacord.errors import OutputError, OutputExistsError
-
-_serials = itertools.count()
-_MACHINE = re.sub(r"\W", "_", platform.node())
-_TEMPORARY = re.compile(rf"\..+\.{_MACHINE}-(\d+)\.\d+\.partial")
+from chromacord.io.commit import commit, recover
+from chromacord.io.journal import Move
+from chromacord.io.places import check_output_path, is_same_file
+from chromacord.io.temporary import hidden_path, remove
 
 
 def check_output(path: Path, *, force: bool = False, inputs: Iterable[Path] = ()) -> None:
@@ -39,13 +34,16 @@ def check_output(path: Path, *, force: bool = False, inputs: Iterable[Path] = ()
         OutputExistsError: the file exists, or is one of the inputs.
         OutputError: its folder does not exist or cannot be written to, or the path is a folder.
     """
+    check_output_path(path)
     check_folder(path.parent, wanted=path)
     for source in inputs:
-        if _is_same_file(path, source):
+        if is_same_file(path, source):
             raise OutputExistsError(f"{path}: is also an input; choose another output")
     if path.is_dir():
         raise OutputError(f"{path}: is a folder; name a file")
-    if not force and path.exists():
+    with output_errors(path):
+        recover(path.parent)
+    if not force and os.path.lexists(path):
         raise OutputExistsError(f"{path}: exists already; use --force to replace it, or another name")
 
 
@@ -59,7 +57,7 @@ def check_folder(folder: Path, *, wanted: Path) -> None:
     Raises:
         OutputError: the folder does not exist, is no folder, or cannot be written to.
     """
-    if not folder.exists():
+    if not os.path.exists(folder):  # noqa: PTH110 - Path.exists raises where a name is too long
         raise OutputError(f"{wanted}: the folder {folder} does not exist; make it first")
     if not folder.is_dir():
         raise OutputError(f"{wanted}: {folder} is no folder")
@@ -90,18 +88,22 @@ def output_errors(path: Path) -> Iterator[None]:
         raise OutputError(f"{path}: cannot be written: {reason}; nothing was kept") from error
 
 
-class _Staging(ABC):
+class Staging(ABC):
     """What a staged file and a staged folder share: as a context manager, they discard what was not committed."""
 
     temporary: Path
 
     @abstractmethod
+    def moves(self) -> Sequence[Move]:
+        """Return what gives the files that were written their final names."""
+
     def commit(self) -> None:
-        """Give what was written its real name."""
+        """Give what was written its final name. See `commit_all`."""
+        commit_all([self])
 
     def discard(self) -> None:
         """Remove what was written and not committed. May be called at any time, and twice."""
-        _remove(self.temporary)
+        remove(self.temporary)
 
     def __enter__(self) -> Self:
         return self
@@ -112,7 +114,7 @@ class _Staging(ABC):
         self.discard()
 
 
-class StagedFile(_Staging):
+class StagedFile(Staging):
     """One output file, written at `temporary` in the same folder."""
 
     def __init__(self, path: Path, *, force: bool = False) -> None:
@@ -128,20 +130,16 @@ class StagedFile(_Staging):
         """
         check_output(path, force=force)
         self.path = path
-        with output_errors(path):
-            self.temporary = _make_room(path.parent, path.name)
+        self._force = force
+        self.temporary = hidden_path(path.parent, path.name)
 
-    def commit(self) -> None:
-        """Rename the temporary file to `path`.
-
-        Raises:
-            OutputError: the file cannot be renamed.
-        """
-        with output_errors(self.path):
-            self.temporary.replace(self.path)
+    def moves(self) -> list[Move]:
+        """Return the move of the temporary file to `path`."""
+        backup = hidden_path(self.path.parent, self.path.name) if self._force else None
+        return [Move(self.temporary, self.path, backup)]
 
 
-class StagedFolder(_Staging):
+class StagedFolder(Staging):
     """Many output files, written in the folder `temporary` on the same file system.
 
     The target folder may exist and hold other files; it then receives the new files one by one at `commit`. A folder
@@ -166,10 +164,10 @@ class StagedFolder(_Staging):
         place = self.folder if exists else self.folder.parent
         check_folder(place, wanted=folder)
         with output_errors(folder):
-            label = name or self.folder.name
-            if exists and self.folder.parent.is_dir():
-                _remove_leftovers(self.folder.parent)
-            self.temporary = _make_room(place, label)
+            for looked_at in (self.folder, self.folder.parent):
+                if looked_at.is_dir():
+                    recover(looked_at)
+            self.temporary = hidden_path(place, name or self.folder.name)
             self.temporary.mkdir()
 
     def add(self, name: str) -> Path:
@@ -178,23 +176,31 @@ class StagedFolder(_Staging):
         Raises:
             OutputExistsError: a file of that name is there and `force` was not given.
         """
-        if not self._force and (self.folder / name).exists():
+        if not self._force and os.path.lexists(self.folder / name):
             raise OutputExistsError(f"{self.folder / name}: exists already; use --force to replace it, or another name")
         return self.temporary / name
 
-    def commit(self) -> None:
-        """Move all files into the target folder.
+    def moves(self) -> list[Move]:
+        """Return the moves of all files into the target folder, or of the whole folder where there is none."""
+        if not self.folder.exists():
+            return [Move(self.temporary, self.folder, None)]
+        files = sorted(self.temporary.iterdir())
+        return [
+            Move(file, self.folder / file.name, self.temporary / f".{number}.replaced" if self._force else None)
+            for number, file in enumerate(files)
+        ]
 
-        Raises:
-            OutputError: a file cannot be moved.
-        """
-        with output_errors(self.folder):
-            if not self.folder.exists():
-                self.temporary.rename(self.folder)
-                return
-            for file in sorted(self.temporary.iterdir()):
-                file.replace(self.folder / file.name)
-            self.temporary.rmdir()
+
+def commit_all(staged: Sequence[Staging]) -> None:
+    """Give all files of a run their final names, or none.
+
+    Raises:
+        OutputExistsError: a file has appeared that must not be replaced.
+        OutputError: a file cannot be renamed.
+    """
+    commit([move for each in staged for move in each.moves()])
+    for each in staged:
+        each.discard()
 
 
 def write_text(path: Path, text: str, *, force: bool = False) -> None:
@@ -208,43 +214,3 @@ def write_text(path: Path, text: str, *, force: bool = False) -> None:
         with output_errors(path):
             staged.temporary.write_text(text, encoding="utf-8")
         staged.commit()
-
-
-def _is_same_file(path: Path, other: Path) -> bool:
-    if path.exists() and other.exists():
-        return path.samefile(other)
-    return path.absolute() == other.absolute()
-
-
-def _make_room(folder: Path, name: str) -> Path:
-    """Return a free temporary name for `name`, after removing what dead processes left in the folder."""
-    _remove_leftovers(folder)
-    temporary = folder / f".{name}.{_MACHINE}-{os.getpid()}.{next(_serials)}.partial"
-    # The serial is unique in this process: what has this very name stems from a dead one with the same process id,
-    # as happens in containers.
-    _remove(temporary)
-    return temporary
-
-
-def _remove_leftovers(folder: Path) -> None:
-    for path in folder.iterdir():
-        found = _TEMPORARY.fullmatch(path.name)
-        if found and not _is_running(int(found[1])):
-            _remove(path)
-
-
-def _is_running(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except (PermissionError, OverflowError):
-        return True
-    return True
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir():
-        shutil.rmtree(path, ignore_errors=True)
-    else:
-        path.unlink(missing_ok=True)

@@ -1,11 +1,13 @@
 """Read the frames of a video file, as they were coded, through PyAV."""
 
 import re
+import struct
 import warnings
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from fractions import Fraction
-from itertools import chain
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -13,17 +15,20 @@ import av
 import av.error
 from av.codec.context import CodecContext
 from av.container import InputContainer
-from av.packet import Packet
 from av.sidedata.sidedata import SideDataContainer
 from av.sidedata.sidedata import Type as SideDataType
+from av.stream import Disposition
 from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
 from chromacord.errors import ChromacordWarning, MissingFileError, TruncatedFileError, UnreadableFileError
 from chromacord.io.base import FrameSource
 from chromacord.io.colorimetry import read_tags
+from chromacord.io.decoding import Reading
 from chromacord.io.hardware import accelerator
 from chromacord.io.integrity import is_cut_off
+from chromacord.io.orientation import Orientation
+from chromacord.io.palettes import has_palette_alpha, is_opaque
 from chromacord.io.pixels import describe, frame_bytes, planar_name, planes_of, to_planar
 from chromacord.io.remux import NO_PROBE, describe_streams, find_picture, find_timecode
 from chromacord.io.threads import num_cores
@@ -34,6 +39,12 @@ _HDR_METADATA = {
     SideDataType.MASTERING_DISPLAY_METADATA: "mastering display",
     SideDataType.CONTENT_LIGHT_LEVEL: "content light level",
 }
+_STILL_FORMATS = frozenset({"image2", "gif", "apng", "webp", "ico"})
+"""libav's demuxers of pictures (BMP, TGA, GIF) besides those whose names end with "_pipe"."""
+
+_STILL_BRANDS = frozenset({"avif", "mif1", "heic", "heix"})
+"""What an ISO media file calls itself that holds a picture (HEIF, ISO/IEC 23008-12)."""
+
 _MAX_THREADS = 8
 _THREADS_BYTES = 100_000_000
 """What decoding in threads may take: each holds a picture. At 4K that is 8 threads for 8 bits, 4 for more."""
@@ -61,11 +72,12 @@ class VideoSource(FrameSource):
         with ExitStack() as stack:
             container = stack.enter_context(_open(self._path))
             stream = _picture_stream(container, self._path)
+            _refuse_tiles(container, stream, self._path)
             self._probed_depth = stream.codec_context.reorder_depth
             self._has_coded_alpha = _has_coded_alpha(stream)
             if keep:
                 _use_threads(stream.codec_context, _stated_bytes(stream))
-            reading = _Reading(container, stream, stream.codec_context)
+            reading = Reading(container, stream, stream.codec_context)
             first = _first(reading, self._path)
             self._stated_end = _stated_end(stream)
             self.info = _read_info(self._path, container, stream, first, coded_alpha=self._has_coded_alpha)
@@ -80,10 +92,21 @@ class VideoSource(FrameSource):
                     stacklevel=2,
                 )
             self._hardware = None if self._has_coded_alpha else accelerator(self.info, device)
-            self._begun: list[_Reading] = []
+            self._begun: list[Reading] = []
             if keep and not self._has_coded_alpha and self._hardware is None:
                 self._begun.append(reading)
                 stack.pop_all()
+            may_be_still, num_streams = _may_be_still(container), len(container.streams.video)
+        if may_be_still and self._has_one_picture():
+            self.info = _as_still(self.info)
+            if num_streams > 1:
+                warnings.warn(
+                    f"{self._path}: holds further pictures, such as its alpha, which are left out; convert it to PNG",
+                    ChromacordWarning,
+                    stacklevel=2,
+                )
+        if has_palette_alpha(self.info.codec, first) and self._is_opaque():
+            self.info = replace(self.info, pixel_format=replace(self.info.pixel_format, alpha=Alpha.NONE))
         self._native = planar_name(self.info.pixel_format)
 
     def frames(self, start: int = 0, stop: int | None = None) -> Generator[Frame, None, None]:
@@ -100,6 +123,16 @@ class VideoSource(FrameSource):
                 return
             if index >= start:
                 yield self._to_frame(picture, index)
+
+    def _is_opaque(self) -> bool:
+        reading = self._begin()
+        with reading.container:
+            return is_opaque(reading)
+
+    def _has_one_picture(self) -> bool:
+        reading = self._begin()
+        with reading.container:
+            return sum(1 for _ in islice(reading, 2)) == 1
 
     def _open_again(self) -> InputContainer:
         """Open the file without decoding its first pictures, where that tells as much as the first time did."""
@@ -135,10 +168,10 @@ class VideoSource(FrameSource):
         if reading.broken or self._lacks_frames(count, end):
             self._report_break(count)
 
-    def _begin(self) -> "_Reading":
+    def _begin(self) -> "Reading":
         container = self._open_to_decode()
         stream = _picture_stream(container, self._path)
-        return _Reading(container, stream, self._decoder(stream))
+        return Reading(container, stream, self._decoder(stream))
 
     def _open_to_decode(self) -> InputContainer:
         if self._hardware is not None:
@@ -179,81 +212,6 @@ class VideoSource(FrameSource):
         warnings.warn(f"{message}; the {count} frames before it are kept", ChromacordWarning, stacklevel=2)
 
 
-class _Reading:
-    """One pass over the pictures of a file. What it holds ends with it: nothing in it refers to it."""
-
-    def __init__(self, container: InputContainer, stream: VideoStream, decoder: VideoCodecContext) -> None:
-        self.container = container
-        self._packets = _Packets(container, stream)
-        self._pictures: Iterator[av.VideoFrame] = _decoded(self._packets, decoder)
-
-    def __del__(self) -> None:
-        # PyAV's containers and streams hold each other, decoders and all, until they are closed.
-        self.container.close()
-
-    def __iter__(self) -> Iterator[av.VideoFrame]:
-        return self._pictures
-
-    @property
-    def broken(self) -> bool:
-        """Whether there was damage, in what has been read."""
-        return self._packets.broken
-
-    def first(self) -> av.VideoFrame | None:
-        """Return the first picture, which iterating gives again; None where there is none."""
-        first = next(self._pictures, None)
-        if first is not None:
-            self._pictures = chain([first], self._pictures)
-        return first
-
-
-def _decoded(packets: "_Packets", decoder: VideoCodecContext) -> Iterator[av.VideoFrame]:
-    """Iterate over the pictures of packets, up to the first damage, which the packets are then said to have."""
-    for packet in packets:
-        pictures, broken = _decode(decoder, packet)
-        yield from pictures
-        if broken:
-            packets.broken = True
-            return
-
-
-class _Packets:
-    """The packets of one stream; `broken` tells afterwards whether there was damage."""
-
-    def __init__(self, container: InputContainer, stream: VideoStream) -> None:
-        self.broken = False
-        self._packets = container.demux(stream)
-
-    def __iter__(self) -> "Iterator[Packet[VideoStream] | None]":
-        try:
-            for packet in self._packets:
-                if packet.is_corrupt:
-                    self.broken = True
-                    break
-                if packet.size:
-                    yield packet
-        except av.error.FFmpegError:
-            self.broken = True
-        # Once nothing more comes, None makes the decoder give what it holds back.
-        yield None
-
-
-def _decode(decoder: VideoCodecContext, packet: "Packet[VideoStream] | None") -> tuple[list[av.VideoFrame], bool]:
-    """Return the pictures that a packet completes, up to a damaged one, and whether there was damage."""
-    try:
-        pictures = decoder.decode(packet)
-    except av.error.EOFError:
-        return [], False
-    except av.error.FFmpegError:
-        return [], True
-    sound: list[av.VideoFrame] = []
-    for picture in pictures:
-        if picture.is_corrupt:
-            return sound, True
-        sound.append(picture)
-    return sound, False
-
-
 def _open(path: Path, *, probe: bool = True) -> InputContainer:
     if not path.exists():
         raise MissingFileError(f"{path}: no such file")
@@ -292,7 +250,16 @@ def _picture_stream(container: InputContainer, path: Path) -> VideoStream:
     raise UnreadableFileError(f"{path}: has no picture: {held}; name a file with video")
 
 
-def _first(reading: _Reading, path: Path) -> av.VideoFrame:
+def _refuse_tiles(container: InputContainer, stream: VideoStream, path: Path) -> None:
+    """Refuse a HEIF or AVIF picture of several tiles, which libav gives as one stream each, in no known places."""
+    if _may_be_still(container) and stream.disposition & Disposition.dependent:
+        raise UnreadableFileError(
+            f"{path}: is one picture in {len(container.streams.video)} tiles, which are not put together; convert it "
+            "to PNG or TIFF"
+        )
+
+
+def _first(reading: Reading, path: Path) -> av.VideoFrame:
     first = reading.first()
     if first is not None:
         return first
@@ -306,7 +273,10 @@ def _stated_bytes(stream: VideoStream) -> int:
     context = stream.codec_context
     if context.pix_fmt is None:
         return _THREADS_BYTES
-    return frame_bytes(Size(context.height, context.width), describe(context.pix_fmt))
+    try:
+        return frame_bytes(Size(context.height, context.width), describe(context.pix_fmt))
+    except UnreadableFileError:
+        return _THREADS_BYTES  # the decoder may give another format yet
 
 
 def _use_threads(decoder: VideoCodecContext, picture: int) -> None:
@@ -321,6 +291,22 @@ def _use_threads(decoder: VideoCodecContext, picture: int) -> None:
     decoder.thread_count = max(1, min(_MAX_THREADS, num_cores() // 2, _THREADS_BYTES // max(picture, 1)))
 
 
+def _may_be_still(container: InputContainer) -> bool:
+    """Tell whether a file is of a format for single pictures, some of which may hold several."""
+    name = container.format.name
+    return (
+        name.endswith("_pipe") or name in _STILL_FORMATS or container.metadata.get("major_brand", "") in _STILL_BRANDS
+    )
+
+
+def _as_still(info: VideoInfo) -> VideoInfo:
+    colorimetry = info.colorimetry
+    if info.pixel_format.model == "gray" and colorimetry.full_range is None:
+        # Only video has footroom and headroom.
+        colorimetry = replace(colorimetry, full_range=True)
+    return replace(info, container="still", num_frames=1, colorimetry=colorimetry)
+
+
 def _has_coded_alpha(stream: VideoStream) -> bool:
     """Whether a VP8 or VP9 stream in Matroska or WebM carries coverage beside its picture."""
     return stream.codec_context.name in ("vp8", "vp9") and stream.metadata.get("alpha_mode") == "1"
@@ -330,10 +316,11 @@ def _read_info(
     path: Path, container: InputContainer, stream: VideoStream, first: av.VideoFrame, *, coded_alpha: bool
 ) -> VideoInfo:
     context = stream.codec_context
-    pixel_format = describe(first.format.name)
+    pixel_format = _described(first, path)
     if coded_alpha:
         pixel_format = PixelFormat("yuv", pixel_format.depth, subsampling=(1, 1), alpha=Alpha.STRAIGHT)
     audio, others = describe_streams(container, picture=stream)
+    orientation = _read_orientation(path, first)
     return VideoInfo(
         path=path,
         size=Size(first.height, first.width),
@@ -344,20 +331,52 @@ def _read_info(
         num_frames=_num_frames(stream),
         codec=context.codec.canonical_name,
         container=container.format.name,
-        rotation=round(first.rotation / 90) * 90 % 360,
+        rotation=orientation.rotation,
+        mirrored=orientation.mirrored,
         pixel_aspect=stream.sample_aspect_ratio or Fraction(1),
         profile=context.profile,
         audio=audio,
         other_streams=others,
         timecode=find_timecode(container, picture=stream),
         hdr_metadata=_hdr_metadata(first),
+        icc_profile=_icc_profile(first),
     )
 
 
-def _hdr_metadata(picture: av.VideoFrame) -> tuple[str, ...]:
+def _described(picture: av.VideoFrame, path: Path) -> PixelFormat:
+    try:
+        return describe(picture.format.name)
+    except UnreadableFileError as error:
+        raise UnreadableFileError(f"{path}: {error}") from None
+
+
+def _side_data(picture: av.VideoFrame) -> Any:
     # Not `picture.side_data`: that and the picture would hold each other, and 12 MB at 4K, until garbage is collected.
     container: Any = SideDataContainer  # PyAV's stub lacks its argument, and has names for keys, which are numbers
-    side_data = container(picture)
+    return container(picture)
+
+
+def _read_orientation(path: Path, picture: av.VideoFrame) -> Orientation:
+    matrix = _side_data(picture).get(SideDataType.DISPLAYMATRIX)
+    if matrix is None:
+        return Orientation()
+    orientation, is_exact = Orientation.from_matrix(struct.unpack("=9i", bytes(matrix)))
+    if not is_exact:
+        warnings.warn(
+            f"{path}: is shown turned, scaled or sheared by more than quarter turns and mirrors, which alone are kept",
+            ChromacordWarning,
+            stacklevel=2,
+        )
+    return orientation
+
+
+def _icc_profile(picture: av.VideoFrame) -> bytes | None:
+    profile = _side_data(picture).get(SideDataType.ICC_PROFILE)
+    return None if profile is None else bytes(profile)
+
+
+def _hdr_metadata(picture: av.VideoFrame) -> tuple[str, ...]:
+    side_data = _side_data(picture)
     return tuple(name for kind, name in _HDR_METADATA.items() if side_data.get(kind) is not None)
 
 

@@ -3,12 +3,13 @@
 import inspect
 from collections.abc import Iterator, Mapping
 from importlib import import_module
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from chromacord.errors import InputError
 from chromacord.methods.base import Method
 from chromacord.methods.spec import check_options, describe_options, parse_spec
-from chromacord.parsing import reason_of, shown
+from chromacord.parsing import at_home, reason_of, shown
 from chromacord.weights import Card, card, list_weights
 
 DEFAULT_METHOD = "shotgrade"
@@ -131,6 +132,12 @@ def with_weights(name: str, weights: str) -> str:
     if ":" in weights or weights != weights.strip() or not weights:
         raise InputError(f"--weights {weights!r}: no option holds a colon, or blanks around it; rename the file")
     return f"{name}:weights={weights}"
+
+
+def weights_file(name: str) -> Path | None:
+    """Return the file that a method's name says its weights are in; None where it names none, or shipped ones."""
+    weights = parse_spec(name).options.get("weights")
+    return None if weights is None or weights in list_weights() else at_home(str(weights))
 
 
 def load_method(name: str, **options: Any) -> Method:

@@ -55,6 +55,9 @@ class Method(nn.Module, ABC):
     which takes from a method nothing but its exposure and white balance, and keeps black black; or an affine field,
     for changes that depend on the place."""
 
+    is_published_whole: bool = True
+    """Whether checkpoints that others published hold all of the weights; otherwise a part that training starts from."""
+
     @abstractmethod
     def forward(self, composite: Tensor, mask: Tensor, state: State = None) -> Prediction:
         """Harmonize the hop frames of each window.
@@ -78,6 +81,10 @@ class Method(nn.Module, ABC):
         """
         prediction: Prediction = self(composite, mask, state)
         return prediction
+
+    def in_torch(self) -> nn.Module:
+        """Return the network as torch knows it, to count its parameters and operations: mostly the method itself."""
+        return self
 
     @classmethod
     def from_published(cls, checkpoint: Mapping[str, Tensor]) -> dict[str, Tensor]:  # noqa: ARG003

@@ -10,33 +10,13 @@ map multiplies noise, and in the opposite case it flattens the foreground. Betwe
 import torch
 from torch import Tensor
 
-from chromacord.color.statistics import color_statistics, has_both_sides
+from chromacord.color.statistics import color_statistics, has_both_sides, monge_kantorovich
 from chromacord.color.transforms import AffineField
 from chromacord.errors import InputError
 from chromacord.methods.base import Method, Prediction, State
 
 # Variance added on both sides, that of a step of one 8-bit level: a flat picture has no inverse without.
 _FLOOR = (1 / 255) ** 2 / 12
-
-
-def _symmetric_power(matrix: Tensor, exponent: float) -> Tensor:
-    """Raise symmetric matrices with positive eigenvalues to a power. Shape (N, 3, 3)."""
-    values, vectors = torch.linalg.eigh(matrix)
-    raised: Tensor = (vectors * values.clamp_min(1e-12)[:, None] ** exponent) @ vectors.mT
-    return raised
-
-
-def monge_kantorovich(source: Tensor, target: Tensor) -> Tensor:
-    """Return the symmetric matrix T with T source T = target that moves colours least (Pitie and Kokaram, eq. 16).
-
-    Args:
-        source, target: covariances with positive eigenvalues. Shape (N, 3, 3).
-
-    Returns:
-        Shape (N, 3, 3).
-    """
-    root, inverse = _symmetric_power(source, 0.5), _symmetric_power(source, -0.5)
-    return inverse @ _symmetric_power(root @ target @ root, 0.5) @ inverse
 
 
 class MKL(Method):

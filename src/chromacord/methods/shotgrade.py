@@ -1,274 +1,98 @@
 """ShotGrade: one smooth colour transform for a shot, from comparing the foreground with its background.
 
-Our own method, the default. A small convolutional encoder looks at foreground and background together; what decides
-is the comparison of the two: means and deviations of features inside and outside the mask at three scales, and colour
-histograms of both. Out come weights of learned basis LUTs. Their sum is a global transform, linear in its parameters,
-so it applies at any size, exports as .cube, and can be averaged over time.
+Our own method, the default. A pretrained encoder looks at foreground and background together, and a small network
+compares the two (`shotgrade_network`). What it decides is a sum of learned basis LUTs: a global transform, linear in
+its parameters, so it applies at any size, exports as .cube, and can be averaged over time.
+
+How much of a grade is applied depends on two things that calibration weighs on held-out pictures: how far it moves the
+colours, and how far off the network expects it to be. A large change that is sure is applied whole; a small one that is
+not is left out, for most foregrounds that look nearly right are right.
 
 Ideas that it builds on: image-adaptive mixtures of basis LUTs (Zeng et al., "Learning Image-adaptive 3D Lookup Tables
 for High Performance Photo Enhancement in Real-time", TPAMI 2020), here for one region and estimated from another; one
 colour map for a whole clip (Lu et al., "Deep Video Harmonization with Color Mapping Consistency", 2022).
 """
 
-from itertools import product
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
+import numpy as np
 import torch
-import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
-from chromacord.color.statistics import has_both_sides
-from chromacord.color.transforms import Lut3d, apply_lut3d, lattice
+from chromacord import weights as shipped
+from chromacord.color.transforms import Lut3d, apply_lut3d
+from chromacord.errors import InputError
+from chromacord.layers.efficientnet import from_published
 from chromacord.methods.base import Method, Prediction, State, Window
-from chromacord.weights import load_into
+from chromacord.methods.grade_estimator import Floats, GradeEstimator
+from chromacord.methods.shotgrade_network import GradeNetwork
 
-_WORKING_SIDE = 256
-"""Height and width of the pictures that the method gets."""
-
-_WIDTHS = (24, 48, 96, 160)
-"""Channels of the encoder at a half, a quarter, an eighth and a sixteenth of its input's side."""
-
-_CUBE_BINS, _CURVE_BINS = 6, 16
-"""Bins a side of the colour histogram, and of each channel's own."""
-
-_TOGETHER = 4
-"""Pictures that pass the network at once. One by one the small ones would go through torch's slow convolutions; the
-features of a whole window would fit into no cache, and take twice the memory."""
-
-_POLYNOMIAL_DEGREE = 3
-
-_SHARPNESS = 3
-"""Of the step from grades that are left out to those that are applied. The odds themselves weaken all grades a little;
-at 3 those that are surely right stay whole."""
+_STRIDE = 2
+"""Of a window's frames every second one is looked at: neighbours in time hardly differ, and the grade is a mean."""
 
 
-class _Conv(nn.Sequential):
-    """A convolution, normalised, with a rectifier."""
+class _Look(NamedTuple):
+    """What the network said of the frames of one window, and what their foregrounds are."""
 
-    def __init__(self, inputs: int, outputs: int, stride: int = 1) -> None:
-        super().__init__(
-            nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU(inplace=True)
-        )
+    change: Floats
+    """Mean of the LUTs, less the colours of their nodes. Shape (3, D, D, D)."""
 
+    log_error: float
+    """Mean logarithm of the error that is to be expected."""
 
-class _Residual(nn.Module):
-    """Two convolutions whose result is added to what came in."""
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.first = _Conv(width, width)
-        self.second = nn.Sequential(nn.Conv2d(width, width, 3, 1, 1, bias=False), nn.BatchNorm2d(width))
-
-    def forward(self, features: Tensor) -> Tensor:
-        mixed: Tensor = F.relu(features + self.second(self.first(features)))
-        return mixed
-
-
-def _averaged(picture: Tensor, step: int) -> Tensor:
-    """Return the means of squares of `step` pixels a side. Shape (N, C, H, W) to (N, C, H / step, W / step)."""
-    while step > 1 and step % 2 == 0:  # by halves: vectors of whole rows are added, five times as fast as torch pools
-        rows = picture[..., ::2, :] + picture[..., 1::2, :]
-        picture, step = (rows[..., ::2] + rows[..., 1::2]) / 4, step // 2
-    return F.avg_pool2d(picture, step) if step > 1 else picture
-
-
-def _pooled(features: Tensor, weight: Tensor) -> Tensor:
-    """Return mean and deviation of features under a weight. Shape (N, C, H, W), (N, 1, H, W) to (N, 2C)."""
-    share = (weight / weight.sum(dim=(-2, -1), keepdim=True).clamp_min(1e-6)).flatten(2)
-    flat = features.flatten(2)
-    mean = (flat * share).sum(dim=-1)
-    variance = ((flat - mean[..., None]).square() * share).sum(dim=-1)
-    return torch.cat([mean, (variance + 1e-5).sqrt()], dim=1)
-
-
-def color_histograms(colors: Tensor, weight: Tensor) -> Tensor:
-    """Return the square roots of colour histograms of foreground and background: of the cube, and of each channel.
-
-    Each pixel is shared out to the nodes around it in proportion to its distance, so that histograms move smoothly.
-
-    Args:
-        colors: RGB in [0, 1]. Shape (N, 3, P).
-        weight: of the foreground, in [0, 1]. Shape (N, 1, P).
-
-    Returns:
-        Shape (N, 2 * (bins of the cube + bins of three channels)).
-    """
-    sides = torch.cat([weight, 1 - weight], dim=1)
-    sides = sides / sides.sum(dim=-1, keepdim=True).clamp_min(1e-6)
-    low, share = _node_shares(colors, _CUBE_BINS)
-    steps = torch.tensor([_CUBE_BINS**2, _CUBE_BINS, 1], device=low.device)
-    first = (low * steps[:, None]).sum(dim=1)
-    red, green, blue = torch.stack([1 - share, share]).unbind(dim=2)
-    cube = colors.new_zeros(len(colors), 2, _CUBE_BINS**3)
-    for i, j in product((0, 1), repeat=2):
-        edge = red[i] * green[j]
-        for k in (0, 1):
-            node = first + (i * _CUBE_BINS + j) * _CUBE_BINS + k
-            cube.scatter_add_(2, node[:, None].expand_as(sides), (edge * blue[k])[:, None] * sides)
-    low, share = _node_shares(colors, _CURVE_BINS)
-    low = low + _CURVE_BINS * torch.arange(3, device=low.device)[:, None]
-    curves = colors.new_zeros(len(colors), 2, 3 * _CURVE_BINS)
-    for side in (0, 1):
-        part = (share if side else 1 - share)[:, None] * sides[:, :, None]
-        curves.scatter_add_(2, (low + side)[:, None].expand_as(part).flatten(2), part.flatten(2))
-    return (torch.cat([cube.flatten(1), curves.flatten(1)], dim=1) + 1e-6).sqrt()
-
-
-def _node_shares(colors: Tensor, bins: int) -> tuple[Tensor, Tensor]:
-    """Return the node below each value in [0, 1], and the share of the node above it. Any shape."""
-    place = colors.clamp(0, 1) * (bins - 1)
-    low = place.long().clamp(0, bins - 2)
-    return low, place - low
-
-
-class Estimate(NamedTuple):
-    """What the network makes of N pictures."""
-
-    lut: Tensor
-    """Shape (N, 3, D, D, D)."""
-
-    confidence: Tensor
-    """The chance that the grade brings the foreground nearer to the truth, in [0, 1]. Shape (N,)."""
-
-
-def _polynomials(size: int, degree: int) -> Tensor:
-    """Return orthonormal polynomials of colour up to a degree, for each output channel. Shape (K, 3, D, D, D)."""
-    axes = 2 * lattice(size).flatten(1) - 1
-    powers = [
-        axes[0] ** i * axes[1] ** j * axes[2] ** k
-        for i in range(degree + 1)
-        for j in range(degree + 1 - i)
-        for k in range(degree + 1 - i - j)
-    ]
-    basis = torch.linalg.qr(torch.stack(powers, dim=1)).Q.mT * size**1.5
-    table = torch.zeros(3, len(basis), 3, size**3)
-    for channel in range(3):
-        table[channel, :, channel] = basis
-    return table.view(-1, 3, size, size, size)
-
-
-class GradeNetwork(nn.Module):
-    """Predicts the weights of basis LUTs for one picture.
-
-    Args:
-        side: pictures are reduced to this height and width.
-        lut_size: nodes a side of the basis LUTs.
-        hidden: width of the fully connected layers.
-    """
-
-    def __init__(self, *, side: int = 128, lut_size: int = 9, hidden: int = 256) -> None:
-        super().__init__()
-        if side < 16 or _WORKING_SIDE % side or lut_size < 2:
-            raise ValueError(f"side must divide {_WORKING_SIDE} and lut_size be 2 or more, got {side} and {lut_size}")
-        self.side = side
-        first, second, third, fourth = _WIDTHS
-        self.stem = nn.Sequential(_Conv(4, first, 2), _Conv(first, second, 2))
-        self.middle = nn.Sequential(_Conv(second, third, 2), _Residual(third))
-        self.deep = nn.Sequential(_Conv(third, fourth, 2), _Residual(fourth))
-        histogram = 2 * (_CUBE_BINS**3 + 3 * _CURVE_BINS)
-        self.histogram = nn.Linear(histogram, hidden)
-        self.features = nn.Linear(4 * (second + third + fourth) + 12, hidden)
-        self.trunk = nn.Sequential(nn.SiLU(), nn.Linear(hidden, hidden), nn.SiLU())
-        self.basis = nn.Parameter(_polynomials(lut_size, _POLYNOMIAL_DEGREE))
-        self.weights = nn.Linear(hidden, len(self.basis))
-        self.confidence = nn.Linear(hidden, 1)
-        nn.init.normal_(self.weights.weight, std=1e-3)
-        nn.init.zeros_(self.weights.bias)
-        nn.init.zeros_(self.confidence.weight)
-        nn.init.constant_(self.confidence.bias, 2.0)
-
-    def forward(self, composite: Tensor, mask: Tensor) -> Estimate:
-        """Estimate a transform for each picture.
-
-        Args:
-            composite: RGB in [0, 1]. Shape (N, 3, H, W), H and W multiples of `side`.
-            mask: foreground weight. Shape (N, 1, H, W).
-        """
-        step = composite.shape[-1] // self.side
-        composite, mask = _averaged(composite, step), _averaged(mask, step)
-        shallow = self.stem(torch.cat([2 * composite - 1, 2 * mask - 1], dim=1))
-        middle = self.middle(shallow)
-        deep = self.deep(middle)
-        parts = []
-        for features in (shallow, middle, deep):
-            weight = F.adaptive_avg_pool2d(mask, features.shape[-2:])
-            parts += [_pooled(features, weight), _pooled(features, 1 - weight)]
-        sides = [_pooled(composite, mask), _pooled(composite, 1 - mask)]
-        histogram = color_histograms(composite[..., ::2, ::2].flatten(2), mask[..., ::2, ::2].flatten(2))
-        hidden = self.trunk(self.features(torch.cat([*parts, *sides], dim=1)) + self.histogram(histogram))
-        with torch.autocast(composite.device.type, enabled=False):  # three digits are too few for colours
-            hidden = hidden.float()
-            confidence = torch.sigmoid(self.confidence(hidden)[:, 0]) * _evidence(composite, mask)
-            # A grade weighs as much as it can be trusted. The chance is learned from its own loss alone: bent to make
-            # errors small, it would be no chance any more.
-            weights = self.weights(hidden) * confidence.detach()[:, None]
-            change = torch.einsum("nk,kcxyz->ncxyz", weights, self.basis)
-            unit = lattice(self.basis.shape[-1]).to(change)
-            return Estimate(unit + change, confidence)
-
-
-def _evidence(composite: Tensor, mask: Tensor) -> Tensor:
-    """Return how much there is to go by: pixels on both sides, and colours that differ at all. Shape (N,)."""
-    foreground, background = mask.mean(dim=(1, 2, 3)), (1 - mask).mean(dim=(1, 2, 3))
-    mean = composite.mean(dim=(2, 3), keepdim=True)
-    variance = (composite - mean).square().mean(dim=(1, 2, 3))
-    seen = foreground / (foreground + 5e-4) * background / (background + 5e-3)
-    return seen * (1 - torch.exp(-variance / 4e-4)) * has_both_sides(mask)
-
-
-def _trust(confidence: Tensor, caution: float) -> Tensor:
-    """Return how much of a grade is applied, by the odds that it helps. Shape (N,)."""
-    helps, harms = confidence**_SHARPNESS, caution * (1 - confidence) ** _SHARPNESS
-    return helps / (helps + harms).clamp_min(1e-9)
-
-
-def _recolored(picture: Tensor, mask: Tensor, lut: Tensor) -> Tensor:
-    """Map the pixels of the foreground, and no others: most of a picture is background. Shape (3, H, W)."""
-    inside = (mask.flatten() > 0).nonzero()[:, 0]
-    colors = picture.flatten(1).index_select(1, inside)
-    mapped = apply_lut3d(colors[None, :, None], lut[None])[0, :, 0].clamp(0, 1)
-    return picture.flatten(1).index_copy(1, inside, mapped).view_as(picture)
+    weight: float
+    """How much the mean counts: the sum of the frames' evidence."""
 
 
 class ShotState(NamedTuple):
     """What is kept of the windows before."""
 
-    lut: Tensor
-    """Mean of the LUTs so far. Shape (B, 3, D, D, D)."""
+    change: Floats
+    """Mean of the LUTs so far, less the colours of their nodes. Shape (B, 3, D, D, D)."""
 
-    weight: Tensor
-    """How much it counts, in frames that can be trusted wholly. Shape (B,)."""
+    log_error: Floats
+    """Mean logarithm of the error that is to be expected. Shape (B,)."""
+
+    weight: Floats
+    """How much both count, in frames with plain evidence. Shape (B,)."""
+
+    applied: Floats
+    """The change that the last frame got. Shape (B, 3, D, D, D)."""
 
 
 class ShotGrade(Method):
     """One smooth colour transform for a shot, learned from comparing foreground and background.
 
-    A window's frames are estimated one by one and averaged, each by the confidence in it, together with what is
-    remembered of the windows before. The first window's frames all get the mean; from there the grade moves to each
-    following window's mean in equal steps, so nothing jumps.
+    Every second frame of a window is estimated, half of them mirrored, and the estimates are averaged, together with
+    what is remembered of the windows before. The first window's frames all get the mean; from there the grade moves to
+    each following window's mean in equal steps, so nothing jumps.
 
     Args:
-        weights: shipped weights ("shotgrade", or "shotgrade-research": trained also on pictures that may be used for
-            research only), or the path of a .safetensors file. None: not trained.
+        weights: shipped weights ("shotgrade"), or the path of a .safetensors file. None: not trained.
         memory: share of what is remembered that is kept from window to window. 0 follows a change of light within
             8 analysed frames; 1 never forgets, inside a shot.
-        caution: how much likelier than in training it is that a foreground fits already. The higher, the more a grade
-            is weakened that is not trusted; 0 applies it as the network, which has learned some care of its own, gives
-            it.
+        caution: how much likelier it is that a foreground fits already than among the pictures that calibrated the
+            strength. The higher, the more a grade is weakened that is small or unsure; 0 applies all of it. The default
+            was chosen on the dev benchmark, by the sum of its errors.
         per_frame: estimate each frame by itself, and remember nothing.
-        side, lut_size, hidden: of the network; those of the weights.
+        side, lut_size, hidden, attention, encoder: of the network; those of the weights.
     """
+
+    is_published_whole = False
 
     def __init__(
         self,
         weights: str | None = "shotgrade",
         *,
         memory: float = 0.5,
-        caution: float = 4.0,
+        caution: float = 0.1,
         per_frame: bool = False,
         side: int = 128,
         lut_size: int = 9,
-        hidden: int = 256,
+        hidden: int = 320,
+        attention: int = 48,
+        encoder: bool = True,
     ) -> None:
         super().__init__()
         if not 0 <= memory <= 1:
@@ -277,9 +101,20 @@ class ShotGrade(Method):
             raise ValueError(f"caution must be 0 or more, got {caution}")
         self.window = Window() if per_frame else Window(hop=8)
         self.memory, self.caution, self.per_frame = memory, caution, per_frame
-        self.network = GradeNetwork(side=side, lut_size=lut_size, hidden=hidden)
+        self._network: dict[str, Any] = {
+            "side": side,
+            "lut_size": lut_size,
+            "hidden": hidden,
+            "attention": attention,
+            "encoder": encoder,
+        }
+        # Shapes are enough to see whether weights fit; numbers are drawn only where there are none.
+        with torch.device("cpu" if weights is None else "meta"):
+            network = GradeNetwork(**self._network)
+        state = network.state_dict()
         if weights is not None:
-            load_into(self.network, weights)
+            state = _fitting(weights, network)
+        self.estimator = GradeEstimator({key: value.numpy() for key, value in state.items()}, side=side)
 
     def forward(self, composite: Tensor, mask: Tensor, state: State = None) -> Prediction:
         """Grade the frames of each window.
@@ -303,47 +138,140 @@ class ShotGrade(Method):
             mask: foreground weight. Shape (B, L, 1, 256, 256).
             state: a `ShotState`, or None.
         """
-        batch, length = composite.shape[:2]
-        frames = composite.flatten(0, 1), mask.flatten(0, 1)
-        estimates = map(self.network, *(each.split(_TOGETHER) for each in frames))
-        estimate = Estimate(*map(torch.cat, zip(*estimates, strict=True)))
-        trust = _trust(estimate.confidence, self.caution)
-        unit = lattice(estimate.lut.shape[-1]).to(estimate.lut)
-        lut = unit + trust[:, None, None, None, None] * (estimate.lut - unit)
-        if not self.per_frame:
-            known = state
-            weight = estimate.confidence.view(batch, length) * _is_new(composite)
-            state = self._remember(lut.unflatten(0, (batch, length)), weight, known)
-            lut = _moved(state if known is None else known, state, length)
-        return Prediction(composite, Lut3d(lut), state, estimate.confidence)
+        known: ShotState | None = None if self.per_frame else state
+        frames, weights = (each.detach().cpu().numpy() for each in (composite, mask))
+        windows = zip(frames, weights, strict=True)
+        if self.per_frame:
+            windows = zip(
+                frames.reshape(-1, 1, *frames.shape[2:]), weights.reshape(-1, 1, *weights.shape[2:]), strict=True
+            )
+        looks, occupied = [], []
+        for pictures, masks in windows:
+            chosen = _chosen(pictures)
+            looks.append(self._look(pictures[chosen], masks[chosen]))
+            occupied.append(_occupied(pictures[chosen], masks[chosen], self.estimator.unit.shape[-1]))
+        after = self._remember(looks, known)
+        strength, confidence = self._trust(after, np.stack(occupied))
+        applied = strength[:, None, None, None, None] * after.change
+        length = 1 if self.per_frame else composite.shape[1]
+        before = applied if known is None else known.applied
+        share = (np.arange(1, length + 1, dtype=np.float32) / length)[:, None, None, None, None]
+        moved = before[:, None] + share * (applied - before)[:, None]
+        lut = self.estimator.unit + moved.reshape(-1, *applied.shape[1:])
+        transform = Lut3d(torch.from_numpy(lut.astype(np.float32)).to(composite.device))
+        trust = torch.from_numpy(confidence.astype(np.float32)).repeat_interleave(length).to(composite.device)
+        return Prediction(composite, transform, None if self.per_frame else after._replace(applied=applied), trust)
 
-    def _remember(self, lut: Tensor, weight: Tensor, state: ShotState | None) -> ShotState:
-        """Join a window's estimates with what is remembered. Shape (B, L, 3, D, D, D), (B, L)."""
-        total = weight.sum(dim=1)
-        share = torch.where(total[:, None] > 0, weight / total.clamp_min(1e-6)[:, None], 1 / lut.shape[1])
-        mean = torch.einsum("bl,blcxyz->bcxyz", share, lut)
+    def in_torch(self) -> GradeNetwork:
+        """Return the network that trains, with the weights that OpenCV and numpy run: of pictures, not windows."""
+        network = GradeNetwork(**self._network)
+        network.load_state_dict({name: torch.from_numpy(value) for name, value in self.estimator.state.items()})
+        return network.eval()
+
+    @classmethod
+    def from_published(cls, checkpoint: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Return the encoder of a network, of the checkpoint that EfficientNet-Lite0 was published as.
+
+        It is a part of the weights, for `start` in a recipe. See `efficientnet.from_published`.
+
+        Args:
+            checkpoint: its tensors by key. Any shape.
+
+        Raises:
+            InputError: it is another network's.
+        """
+        try:
+            return {f"encoder.{key}": value for key, value in from_published(checkpoint).items()}
+        except KeyError as error:
+            raise InputError(f"is no EfficientNet-Lite0: {error} is missing") from error
+
+    def _look(self, pictures: Floats, masks: Floats) -> _Look:
+        """Estimate some frames, and average. Shape (L, 3, H, W), (L, 1, H, W)."""
+        evidence = _evidence(pictures, masks)
+        if len(pictures) == 1 and not self.per_frame:
+            pictures, masks, evidence = (np.concatenate([each, each]) for each in (pictures, masks, evidence))
+        pictures, masks = pictures.copy(), masks.copy()
+        for each in (pictures, masks):  # mirrored frames are second opinions that cost nothing
+            each[1::2] = each[1::2, ..., ::-1]
+        estimates = self.estimator(pictures, masks)
+        total = float(evidence.sum())
+        share = (evidence / total if total > 0 else np.full(len(evidence), 1 / len(evidence))).astype(np.float32)
+        change = np.tensordot(share, estimates.lut - self.estimator.unit, axes=1)
+        return _Look(change, float(share @ estimates.log_error), total / len(evidence))
+
+    def _remember(self, looks: list[_Look], state: ShotState | None) -> ShotState:
+        """Join what windows say with what is remembered."""
+        change, log_error, weight = (np.array(each, np.float32) for each in zip(*looks, strict=True))
         if state is None:
-            return ShotState(mean, total)
-        kept = self.memory * state.weight
-        part = (total / (total + kept).clamp_min(1e-6))[:, None, None, None, None]
-        return ShotState(state.lut + part * (mean - state.lut), total + kept)
+            return ShotState(change, log_error, weight, change)
+        kept = np.float32(self.memory) * state.weight
+        part = weight / np.maximum(weight + kept, 1e-6)
+        return ShotState(
+            state.change + part[:, None, None, None, None] * (change - state.change),
+            state.log_error + part * (log_error - state.log_error),
+            weight + kept,
+            state.applied,
+        )
+
+    def _trust(self, state: ShotState, occupied: Floats) -> tuple[Floats, Floats]:
+        """Return how much of each change is applied, and the chance that it helps. Shape (B,) each."""
+        squared = (state.change**2).mean(axis=1).reshape(len(occupied), -1)
+        moved = np.log((squared * occupied).sum(axis=-1) + 1e-6)
+        evidence = np.minimum(state.weight, 1)
+        inputs = np.stack([np.ones_like(moved), moved, state.log_error])
+        strength, chance = self.estimator.state["calibration"] @ inputs
+        if not self.caution:
+            return evidence, _logistic(chance) * evidence
+        return _logistic(strength - np.log(self.caution)) * evidence, _logistic(chance) * evidence
 
 
-def _is_new(composite: Tensor) -> Tensor:
-    """Return which frames differ from the one before: a window's repeated last frame is no evidence of its own.
+def _fitting(source: str, network: GradeNetwork) -> dict[str, Tensor]:
+    """Read weights that must be a network's in every key and shape."""
+    try:
+        return shipped.renamed(shipped.state_dict(source), network, {key: key for key in network.state_dict()})
+    except InputError as error:
+        raise InputError(f"{source}: {error}") from error
 
-    Shape (B, L, 3, H, W) to (B, L).
+
+def _chosen(pictures: Floats) -> list[int]:
+    """Return the frames of a window to look at: every second, but none that repeats the one before.
+
+    A window's repeated last frame is no evidence of its own. Shape (L, 3, H, W).
     """
-    # `equal` stops at the first pixels that differ, which most often are the first of all.
-    is_new = [
-        [number == 0 or not torch.equal(frames[number], frames[number - 1]) for number in range(len(frames))]
-        for frames in composite
-    ]
-    return torch.tensor(is_new, device=composite.device)
+    # Comparing stops at nothing, but rows of the middle of two frames of one film differ as soon as anything moves.
+    is_new = [not n or not np.array_equal(pictures[n], pictures[n - 1]) for n in range(len(pictures))]
+    new = [number for number, is_first in enumerate(is_new) if is_first]
+    return new[::_STRIDE]
 
 
-def _moved(before: ShotState, after: ShotState, length: int) -> Tensor:
-    """Return LUTs that move from one mean to the next over a window's frames. Shape (B * length, 3, D, D, D)."""
-    share = torch.arange(1, length + 1, device=after.lut.device, dtype=after.lut.dtype) / length
-    moved = before.lut[:, None] + share[:, None, None, None, None] * (after.lut - before.lut)[:, None]
-    return moved.flatten(0, 1)
+def _evidence(pictures: Floats, masks: Floats) -> Floats:
+    """Return how much there is to go by: pixels on both sides, and colours that differ at all. Shape (L,)."""
+    foreground, background = masks.mean(axis=(1, 2, 3)), (1 - masks).mean(axis=(1, 2, 3))
+    variance = pictures.var(axis=(2, 3)).mean(axis=1)
+    has_both = (masks.sum(axis=(1, 2, 3)) >= 1) & ((1 - masks).sum(axis=(1, 2, 3)) >= 1)
+    seen = foreground / (foreground + 5e-4) * background / (background + 5e-3)
+    evidence: Floats = (seen * (1 - np.exp(-variance / 4e-4)) * has_both).astype(np.float32)
+    return evidence
+
+
+def _occupied(pictures: Floats, masks: Floats, size: int) -> Floats:
+    """Return the share of the foregrounds' pixels that lie nearest to each node of a lattice. Shape (D * D * D,)."""
+    step = 4  # a grid of pixels tells as much of a distribution as all of them
+    colors, weights = pictures[..., ::step, ::step], masks[:, 0, ::step, ::step]
+    red, green, blue = np.rint(np.clip(colors, 0, 1) * (size - 1)).astype(np.int64).swapaxes(0, 1)
+    counted = np.bincount(((blue * size + green) * size + red).ravel(), weights.ravel(), size**3)
+    shares: Floats = (counted / max(counted.sum(), 1e-6)).astype(np.float32)
+    return shares
+
+
+def _logistic(numbers: Floats) -> Floats:
+    values: Floats = np.reciprocal(1 + np.exp(-numbers), dtype=np.float32)
+    return values
+
+
+def _recolored(picture: Tensor, mask: Tensor, lut: Tensor) -> Tensor:
+    """Map the pixels of the foreground, and no others: most of a picture is background. Shape (3, H, W)."""
+    inside = (mask.flatten() > 0).nonzero()[:, 0]
+    colors = picture.flatten(1).index_select(1, inside)
+    mapped = apply_lut3d(colors[None, :, None], lut[None])[0, :, 0].clamp(0, 1)
+    return picture.flatten(1).index_copy(1, inside, mapped).view_as(picture)

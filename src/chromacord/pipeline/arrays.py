@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from chromacord.errors import InputError, MismatchError, NonFiniteError
+from chromacord.errors import InputError, MismatchError
 from chromacord.methods import load_method
 from chromacord.methods.base import Method
 from chromacord.parsing import shown
@@ -20,7 +20,8 @@ from chromacord.pipeline.device import Device, find_device, open_renderer
 from chromacord.pipeline.grade import Consistency, check_consistency
 from chromacord.pipeline.look import look
 from chromacord.pipeline.lookahead import LookAhead
-from chromacord.pipeline.masks import Mask, MaskedFrame
+from chromacord.pipeline.mask_check import MaskCheck, array_mask, check_floats
+from chromacord.pipeline.masks import MaskedFrame
 from chromacord.types import Colorimetry, Frame, PixelFormat, Size, VideoInfo
 
 Array = npt.NDArray[Any]
@@ -57,8 +58,9 @@ def harmonize_frames(
         Each harmonized frame, of the composite's shape and type. Pixels with mask 0 are the composite's.
 
     Raises:
-        InputError: `method`, `strength`, `consistency`, `rate` or `device` cannot be used: at once; or an array cannot:
-            when its frame is asked for.
+        InputError: `method`, `strength`, `consistency`, `rate` or `device` cannot be used: at once; or an array cannot,
+            by its type, shape or range: when its frame is asked for.
+        NonFiniteError: an array holds NaN or infinity.
         MismatchError: a frame and its mask, or two frames, differ in size or type.
     """
     if not 0 <= strength <= 1:
@@ -88,7 +90,9 @@ def _harmonized(
     masked_frames = (
         _masked_frame(index, *pair, info) for index, pair in enumerate(_of_one_type(chain([first], source)))
     )
-    ahead, behind = tee(masked_frames)  # holds just the frames between the one analysed and the one rendered
+    ahead, behind = tee(
+        MaskCheck(None, info).watch(masked_frames)
+    )  # holds just the frames between the one analysed and the one rendered
     tally = Tally()
     seen = look(ahead, info, loaded, consistency=consistency, device=place)
     decided = decide_all(seen, loaded, tally, consistency=consistency, rate=info.rate, device=place)
@@ -116,7 +120,7 @@ def _describe(composite: Array, rate: Fraction) -> VideoInfo:
     if composite.ndim != 3 or composite.shape[2] != 3:
         raise InputError(f"a composite has shape (H, W, 3), got {composite.shape}")
     if composite.dtype not in (np.uint8, np.uint16) and not np.issubdtype(composite.dtype, np.floating):
-        raise InputError(f"a composite is uint8, uint16 or float, got {composite.dtype}")
+        raise InputError(f"a composite is uint8, uint16 or float, got {composite.dtype}; convert it")
     if not composite.size:
         raise InputError(f"frame 0: a composite of shape {composite.shape} has no pixels; give pictures")
     is_float = np.issubdtype(composite.dtype, np.floating)
@@ -135,27 +139,15 @@ def _describe(composite: Array, rate: Fraction) -> VideoInfo:
 
 
 def _masked_frame(index: int, composite: Array, mask: Array, info: VideoInfo) -> MaskedFrame:
-    original, mask = np.asarray(composite), np.asarray(mask)
-    composite = original
+    original = composite = np.asarray(composite)
     if composite.shape != (*info.size, 3):
         raise MismatchError(f"frame {index}: has shape {composite.shape}, the first frame {(*info.size, 3)}")
-    mask = mask[..., 0] if mask.ndim == 3 and mask.shape[2] else mask
-    if mask.shape != info.size:
-        raise MismatchError(f"frame {index}: the mask has shape {mask.shape}, the composite {composite.shape}")
-    if mask.dtype == bool:
-        mask = mask.astype(np.uint8) * 255
-    white = float(np.iinfo(mask.dtype).max) if np.issubdtype(mask.dtype, np.integer) else 1.0
     if info.pixel_format.is_float:
+        check_floats(composite, where=f"frame {index}: the composite")
         composite = composite.astype(np.float32, copy=False)
-        if not np.isfinite(composite).all():
-            raise NonFiniteError(f"frame {index}: holds NaN or infinity; replace them before harmonizing")
-    if white == 1.0:
-        mask = mask.astype(np.float32, copy=False)
-        if not np.isfinite(mask).all():
-            raise NonFiniteError(f"frame {index}: the mask holds NaN or infinity; replace them before harmonizing")
     planes = tuple(composite[..., channel] for channel in range(3))
     frame = Frame(planes, index, attributes=original)
-    return MaskedFrame(frame, Mask.from_plane(np.ascontiguousarray(mask), black=0.0, white=white))
+    return MaskedFrame(frame, array_mask(np.asarray(mask), info.size, index=index))
 
 
 def _as_given(rendered: Frame) -> Array:

@@ -8,6 +8,8 @@ from typing import Protocol
 
 from chromacord.errors import ChromacordWarning, InputError, MismatchError
 from chromacord.io import FrameSource, LayeredSource
+from chromacord.io.mattes import choose_alpha
+from chromacord.pipeline.mask_check import warn_of_stretching
 from chromacord.pipeline.masks import MaskedFrame, MaskReader, shown_size, without_alpha
 from chromacord.types import Frame, VideoInfo
 
@@ -23,6 +25,9 @@ class MaskedClip(Protocol):
 
     paths: tuple[Path, ...]
     """Of all inputs."""
+
+    mask_path: Path
+    """Of the input that holds the mask."""
 
     def frames(self, start: int = 0, stop: int | None = None) -> Iterator[MaskedFrame]:
         """Iterate over the frames start..stop-1 with their masks."""
@@ -47,8 +52,8 @@ class CompositeClip:
 
         Args:
             composite: the finished picture.
-            mask: its luma is the mask, white for the foreground; a single still serves for all frames. None: the
-                composite's own alpha is the mask.
+            mask: its luma is the mask, white for the foreground, or its alpha where that is one; a single still serves
+                for all frames. None: the composite's own alpha is the mask.
             mask_fit: scale a mask of another size.
             salvage: where one clip is shorter, end there with a warning.
 
@@ -57,6 +62,7 @@ class CompositeClip:
             MismatchError: the sizes differ.
         """
         self._composite, self._mask, self._salvage = composite, mask, salvage
+        self.mask_path = (mask or composite).info.path
         if mask is None:
             if not composite.has_alpha:
                 raise InputError(f"{composite.info.path}: has no alpha channel to take the mask from; give a mask file")
@@ -68,8 +74,9 @@ class CompositeClip:
                 f"{mask.info.path}: the mask is {_dimensions(mask.info)}, the composite {composite.info.path} is "
                 f"{_dimensions(composite.info)}; use --mask-fit (mask_fit=True) to scale the mask"
             )
+        warn_of_stretching(mask.info, composite.info)
         self.info, self.paths = composite.info, (composite.info.path, mask.info.path)
-        self._reader = MaskReader(mask.info, composite.info, fit=mask_fit)
+        self._reader = MaskReader(mask.info, composite.info, from_alpha=choose_alpha(mask), fit=mask_fit)
 
     def frames(self, start: int = 0, stop: int | None = None) -> Iterator[MaskedFrame]:
         """Iterate over the frames start..stop-1 with their masks.
@@ -112,13 +119,13 @@ class CompositeClip:
         warnings.warn(ChromacordWarning(f"{told}; the result ends with the shorter one"), stacklevel=2)
 
     def _mismatch(self, first: int, num_masks: int, num_frames: int) -> MismatchError:
-        mask = self.paths[-1]
         lone = f"frame {first} of the composite has no mask"
         if num_masks > num_frames:
             lone = f"frame {first} of the mask has no composite"
         return MismatchError(
-            f"{mask}: the mask has {_frames(num_masks)}, the composite {self.info.path} has {_frames(num_frames)}: "
-            f"{lone} (counted from 0); trim or extend one of them, or choose a range with --frames"
+            f"{self.mask_path}: the mask has {_frames(num_masks)}, the composite {self.info.path} has "
+            f"{_frames(num_frames)}: {lone} (counted from 0); trim or extend one of them, or choose a range with "
+            "--frames"
         )
 
 
@@ -130,7 +137,7 @@ class LayeredClip:
         self._layers = layers
         self.info = layers.info
         self.foreground: VideoInfo | None = layers.foreground_info
-        self.paths = layers.paths
+        self.paths, self.mask_path = layers.paths, layers.mask_info.path
         self._reader = MaskReader(layers.mask_info, layers.info)
 
     def frames(self, start: int = 0, stop: int | None = None) -> Iterator[MaskedFrame]:

@@ -17,8 +17,8 @@ import torch
 from chromacord.color.transforms import ColorTransform
 from chromacord.errors import ChromacordWarning, GradeFileError, InputError, NothingToDoError
 from chromacord.io import FrameSink, open_sink
-from chromacord.io.staging import StagedFile, StagedFolder
-from chromacord.methods import load_method
+from chromacord.io.staging import StagedFile, StagedFolder, commit_all
+from chromacord.methods import load_method, weights_file
 from chromacord.methods.base import Method
 from chromacord.pipeline.analyse import Tally, analyse
 from chromacord.pipeline.clip import MaskedClip
@@ -27,6 +27,7 @@ from chromacord.pipeline.grade import Consistency, Grade
 from chromacord.pipeline.grade_file import read_grade
 from chromacord.pipeline.look import look
 from chromacord.pipeline.lookahead import AnalysisAhead
+from chromacord.pipeline.mask_check import MaskCheck
 from chromacord.pipeline.masks import Mask, MaskedFrame
 from chromacord.pipeline.outputs import Outputs
 from chromacord.pipeline.prefetch import prefetch, single_threaded, write_behind
@@ -99,7 +100,7 @@ class Job:
             ChromacordError: nothing was written then.
         """
         wall, cpu = time.perf_counter(), time.process_time()
-        self.outputs.check(self._inputs())
+        self.outputs.check(self.clip.info, self._inputs())
         with single_threaded(), ExitStack() as stack:
             # Opened before the analysis, so that what the output cannot hold is said at once.
             sink = stack.enter_context(self._open_sink())
@@ -117,8 +118,7 @@ class Job:
             written: list[FrameSink] = [sink, *([preview.sink] if preview else [])]
             for each in written:
                 each.finish()
-            for complete in (*written, *staged):
-                complete.commit()
+            commit_all([*(each.staged for each in written), *staged])
         return Summary(
             outputs=(*(each.path for each in written), *names),
             method=grade.method,
@@ -133,7 +133,8 @@ class Job:
         )
 
     def _inputs(self) -> tuple[Path, ...]:
-        return (*self.clip.paths, *(() if self.grade_in is None else (self.grade_in,)))
+        weights = weights_file(self.method) if isinstance(self.method, str) else None
+        return (*self.clip.paths, *(path for path in (self.grade_in, weights) if path is not None))
 
     def _needs_whole_grade(self) -> bool:
         """Whether the first frame can be rendered only when all are analysed, or none must be."""
@@ -142,6 +143,10 @@ class Job:
     @property
     def _range(self) -> tuple[int, int | None]:
         return self.frames or (0, None)
+
+    def _checked_frames(self) -> Iterator[MaskedFrame]:
+        """Return the frames for the first pass that reads masks."""
+        return MaskCheck(self.clip.mask_path, self.clip.info).watch(self.clip.frames(*self._range))
 
     def _open_sink(self) -> FrameSink:
         return open_sink(
@@ -187,7 +192,7 @@ class Job:
         if self.grade_in is not None:
             return read_grade(self.grade_in), 0
         method, name = self._load_method()
-        with prefetch(self.clip.frames(*self._range)) as frames:
+        with prefetch(self._checked_frames()) as frames:
             grade, tally = analyse(
                 self._reported("analyse", frames, self._num_frames()),
                 self.clip.info,
@@ -209,7 +214,7 @@ class Job:
         """
         method, name = self._load_method()
         looked_at = look(
-            self.clip.frames(*self._range),
+            self._checked_frames(),
             self.clip.info,
             method,
             consistency=self.consistency,
@@ -253,7 +258,7 @@ class Job:
                 )
 
     def _check_tally(self, tally: Tally) -> None:
-        where = self.clip.paths[-1]
+        where = self.clip.mask_path
         self._check_any(tally.num_frames)
         if tally.num_empty + tally.num_full == tally.num_frames:
             what = {tally.num_empty: "empty", tally.num_full: "full"}.get(tally.num_frames, "empty or full")
@@ -292,7 +297,8 @@ class Job:
                 yield masked, None if shot is None else shot.at(index)
 
         total = self._num_frames() if self.grade_in is not None else grade.num_frames - grade.shots[0].start
-        with prefetch(self.clip.frames(*self._range)) as frames:
+        frames_again = self.clip.frames(*self._range) if self.grade_in is None else self._checked_frames()
+        with prefetch(frames_again) as frames:
             counts = self._render(graded(frames), sink, preview, total)
         self._check_any(counts.frames)
         if num_ungraded:

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from chromacord.io.mattes import matte_levels, matte_plane
+from chromacord.io.orientation import Orientation
 from chromacord.pipeline.proxy import scaled
 from chromacord.types import Alpha, Box, FloatArray, Frame, Plane, Size, VideoInfo
 
@@ -50,6 +51,11 @@ class Mask:
     def is_usable(self) -> bool:
         """Whether there is both a foreground and a background."""
         return self.box is not None and not self.is_full
+
+    @property
+    def peak(self) -> float:
+        """The largest weight of all pixels, in [0, 1]."""
+        return min(1.0, max(0.0, (float(self.plane.max()) - self.black) / (self.white - self.black)))
 
     def codes(self, box: Box) -> Plane:
         """Return a view of the codes inside a rectangle of the picture. Shape (bottom - top, right - left)."""
@@ -104,22 +110,21 @@ class MaskReader:
 
         Args:
             mask: of the clip that holds the mask.
-            composite: of the clip that the mask belongs to; where players turn the two clips differently, the mask
-                is turned to match.
+            composite: of the clip that the mask belongs to; where players turn or mirror the two clips differently,
+                the mask is made to match.
             from_alpha: take the alpha plane instead of the luma.
             fit: scale masks of another size; otherwise the sizes must agree (checked by the caller).
         """
         self._format = mask.pixel_format
         self._from_alpha = from_alpha
-        self._turns = 0 if from_alpha else (mask.rotation - composite.rotation) // 90 % 4
+        self._orientation = Orientation.of(mask).relative_to(Orientation.of(composite))
         self._size = composite.size if fit else None
         self._black, self._white = matte_levels(mask, from_alpha=from_alpha)
 
     def read(self, frame: Frame) -> Mask:
         """Return the mask that a frame holds."""
         plane = matte_plane(frame.planes, self._format, from_alpha=self._from_alpha)
-        if self._turns:
-            plane = np.ascontiguousarray(np.rot90(plane, self._turns))
+        plane = np.ascontiguousarray(self._orientation.apply(plane))
         if self._size is not None and plane.shape != self._size:
             plane = cv2.resize(plane, (self._size.width, self._size.height), interpolation=cv2.INTER_LINEAR)
         return Mask.from_plane(np.ascontiguousarray(plane), black=self._black, white=self._white)

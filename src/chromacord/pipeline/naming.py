@@ -1,4 +1,4 @@
-"""What a clip is called: {name} on the command line, and its LUTs and their titles."""
+"""What a clip is called: {name} and {folder} on the command line, and its LUTs and their titles."""
 
 import os
 import re
@@ -11,8 +11,23 @@ def clip_name(source: str | os.PathLike[str]) -> str:
     """Return a clip's name without suffix and frame number.
 
     Args:
-        source: "shot.mp4", "shot/" (a folder), "shot.%04d.exr" and "shot/%04d.exr" are all called "shot".
+        source: "shot.mp4", "shot/" (a folder), "shot.%04d.exr" and "shot/%04d.exr" are all called "shot". Of a file
+            that exists nothing is a frame number.
     """
     path = Path(source)
-    stem = path.resolve().name if path.is_dir() else path.stem
-    return _NUMBER.sub("", stem) or path.absolute().parent.name
+    if os.path.isdir(path):  # noqa: PTH112 - Path.is_dir raises where a name is too long
+        return path.resolve().name
+    if os.path.isfile(path):  # noqa: PTH113
+        return path.stem
+    return _NUMBER.sub("", path.stem) or folder_name(path)
+
+
+def folder_name(source: str | os.PathLike[str]) -> str:
+    """Return the name of the folder that a clip lies in, without what is above it."""
+    folder = Path(source).parent
+    return folder.resolve().name if folder.name in ("", "..") else folder.name
+
+
+def readable(name: str) -> str:
+    """Return a file's name as text that UTF-8 can hold: names may be any bytes."""
+    return os.fsencode(name).decode(errors="replace")

@@ -1,6 +1,7 @@
 """What a run writes, beside the clip a grade, LUTs and a preview; where to, and the texts among them."""
 
 import warnings
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,11 +10,13 @@ from chromacord.color.cube import cube_text
 from chromacord.errors import ChromacordWarning, GradeFileError, OutputExistsError
 from chromacord.io import Encoding
 from chromacord.io.image_formats import is_image_name
+from chromacord.io.patterns import Pattern, still_pattern
+from chromacord.io.places import Place, Places, check_output_path, output_place, place_of
 from chromacord.io.staging import StagedFile, StagedFolder, check_output, output_errors
 from chromacord.pipeline.grade import Grade
 from chromacord.pipeline.grade_file import grade_text
 from chromacord.pipeline.grading import LUT_SIZE
-from chromacord.pipeline.naming import clip_name
+from chromacord.pipeline.naming import clip_name, readable
 from chromacord.types import VideoInfo
 
 
@@ -32,21 +35,46 @@ class Outputs:
     encoding: Encoding = field(default_factory=Encoding)
     force: bool = False
 
-    def check(self, inputs: tuple[Path, ...]) -> None:
+    def check(self, like: VideoInfo, inputs: tuple[Path, ...]) -> None:
         """Refuse outputs that are inputs or each other, before any work is done.
+
+        Args:
+            like: of the composite.
+            inputs: what the run reads.
 
         Raises:
             OutputExistsError, OutputError: says which; also where one exists, or cannot be written.
         """
-        files = [path for path in (Path(self.clip), self.grade, self.preview) if path is not None]
-        places = [path.absolute() for path in files]
-        for number, (path, place) in enumerate(zip(files, places, strict=True)):
-            if place in places[:number]:
-                raise OutputExistsError(f"{path}: is asked for twice; give each output a name of its own")
-        # The clip's sink is opened before the analysis and checks for itself; these two come after it.
+        written: Places[Path] = Places()
+        for place in self._places(like):
+            if written.find(place) is not None:
+                raise OutputExistsError(f"{place.path}: is asked for twice; give each output a name of its own")
+            written.add(place, place.path)
+        for path in inputs:
+            clash = written.find(place_of(path))
+            if clash is not None:
+                raise OutputExistsError(f"{clash}: is also an input; choose another output")
+        # The clip's sink is opened before the analysis and checks for itself; these come after it.
         for later in (self.grade, self.preview):
             if later is not None:
-                check_output(later, force=self.force, inputs=inputs)
+                check_output(later, force=self.force)
+        if self.luts is not None:
+            self._stage_luts(like).discard()
+
+    def _places(self, like: VideoInfo) -> Iterator[Place]:
+        check_output_path(self.clip)
+        yield output_place(self.clip, like)
+        if self.preview is not None:
+            yield place_of(self.preview, still_pattern(self.preview))
+        if self.grade is not None:
+            yield place_of(self.grade, still_pattern(self.grade))
+        if self.luts is not None:
+            yield lut_place(self.luts, like.path)
+
+    def _stage_luts(self, info: VideoInfo) -> StagedFolder:
+        assert self.luts is not None
+        check_output_path(self.luts)
+        return StagedFolder(self.luts, name=f"{clip_name(info.path)}.cube", force=self.force)
 
     @property
     def need_whole_grade(self) -> bool:
@@ -83,9 +111,8 @@ class Outputs:
             staged.append(file)
             paths.append(self.grade)
         if self.luts is not None:
-            stem = clip_name(info.path)
             cubes = _cubes(grade, info, self.luts, source)
-            folder = stack.enter_context(StagedFolder(self.luts, name=f"{stem}.cube", force=self.force))
+            folder = stack.enter_context(self._stage_luts(info))
             for name, text in cubes.items():
                 with output_errors(self.luts / name):
                     folder.add(name).write_text(text, encoding="utf-8")
@@ -107,13 +134,22 @@ def _cubes(grade: Grade, info: VideoInfo, folder: Path, source: Path | None) -> 
         luts = list(grade.luts(LUT_SIZE))
     except ValueError as error:
         raise GradeFileError(f"{source}: {error}; leave out --lut-out") from error
-    stem = clip_name(info.path)
+    names, title = _lut_names(folder, info.path), readable(clip_name(info.path))
     return {
-        f"{stem}_shot{number:03d}.cube": cube_text(
-            lut, title=f"{stem} shot {number} frames {shot.start}-{shot.stop - 1} {grade.method}"
+        names.name(number): cube_text(
+            lut, title=f"{title} shot {number} frames {shot.start}-{shot.stop - 1} {grade.method}"
         )
         for number, (shot, lut) in enumerate(luts, start=1)
     }
+
+
+def lut_place(folder: Path, clip: Path | str) -> Place:
+    """Return the place of a clip's LUTs in a folder."""
+    return place_of(folder, _lut_names(folder, clip))
+
+
+def _lut_names(folder: Path, clip: Path | str) -> Pattern:
+    return Pattern(folder, f"{clip_name(clip)}_shot", 3, ".cube")
 
 
 def _warn(message: str) -> None:

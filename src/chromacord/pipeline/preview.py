@@ -9,6 +9,7 @@ import numpy as np
 
 from chromacord.io import Encoding, FrameSink, open_sink
 from chromacord.io.image_formats import is_image_name
+from chromacord.io.orientation import Orientation
 from chromacord.pipeline.masks import shown_size
 from chromacord.pipeline.proxy import proxy
 from chromacord.types import Alpha, Colorimetry, Frame, PixelFormat, Size, VideoInfo
@@ -52,10 +53,12 @@ class Preview:
             pixel_format=PixelFormat("rgb", 8, alpha=Alpha.NONE),
             colorimetry=Colorimetry(1, 1, 0, full_range=True),
             codec="rawvideo",
-            container="frames",
+            container="still" if is_picture else "frames",
             rotation=0,
+            mirrored=False,
             pixel_aspect=Fraction(1) if info.rotation % 180 else info.pixel_aspect,
             hdr_metadata=(),
+            icc_profile=None if info.colorimetry.scene_linear else info.icc_profile,
             num_frames=1 if is_picture else info.num_frames,
         )
         encoding = Encoding() if is_picture else Encoding("h264", 20, "veryfast")
@@ -71,7 +74,7 @@ class Preview:
         self.sink.write(Frame(tuple(cv2.split(halves)), before.index, before.pts, before.duration))
 
     def _upright(self, frame: Frame) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
-        turns = self._info.rotation // 90
-        size = Size(self._half.width, self._half.height) if turns % 2 else self._half
+        orientation = Orientation.of(self._info)
+        size = Size(self._half.width, self._half.height) if orientation.rotation % 180 else self._half
         codes = np.rint(proxy(frame, self._info, size) * 255).astype(np.uint8)
-        return np.ascontiguousarray(np.rot90(codes, turns))
+        return np.ascontiguousarray(orientation.apply(codes))

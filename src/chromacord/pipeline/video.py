@@ -1,13 +1,15 @@
 """The main job: paths in, files out."""
 
 import os
+import warnings
 from collections.abc import Callable
 from os import PathLike
 from pathlib import Path
 from typing import Literal
 
-from chromacord.errors import InputError
+from chromacord.errors import ChromacordWarning, InputError
 from chromacord.io import Encoding, LayeredSource, open_source
+from chromacord.io.image_layers import UNNAMED
 from chromacord.methods import DEFAULT_METHOD
 from chromacord.methods.base import Method
 from chromacord.pipeline.clip import CompositeClip, LayeredClip, MaskedClip
@@ -15,7 +17,7 @@ from chromacord.pipeline.device import Device, find_device
 from chromacord.pipeline.grade import Consistency, check_consistency
 from chromacord.pipeline.job import Job, Summary
 from chromacord.pipeline.outputs import Outputs
-from chromacord.types import Progress
+from chromacord.types import Progress, VideoInfo
 
 StrPath = str | PathLike[str]
 
@@ -40,6 +42,7 @@ def harmonize_video(
     mask_fit: bool = False,
     missing: Literal["error", "hold"] = "error",
     salvage: bool = False,
+    layer: str | None = None,
     force: bool = False,
     device: Device = "cpu",
     progress: Callable[[Progress], object] | None = None,
@@ -51,8 +54,8 @@ def harmonize_video(
     Args:
         composite: a video file, an image sequence ("shot.%04d.png", "shot.####.exr", a folder) or a still.
         output: where to write; the suffix decides the format. Sequences are named like sequences.
-        mask: white for the foreground; a clip like the composite, a still for all frames, or "alpha": the
-            composite's own alpha channel.
+        mask: white for the foreground, or opaque where it is a cut-out; a clip like the composite, a still for all
+            frames, or "alpha": the composite's own alpha channel.
         foreground: instead of a composite: the layer to paste, with `background`.
         alpha: the foreground's coverage, where it has no alpha channel of its own.
         background: the clip under the foreground; the output follows its format.
@@ -69,6 +72,7 @@ def harmonize_video(
         mask_fit: scale a mask of another size to the composite's.
         missing: for a gap in an image sequence: refuse it, or hold the frame before.
         salvage: of a file cut off in the middle, use what can be decoded.
+        layer: of the composite's, or the foreground's, EXR files; None: the likeliest to be the picture.
         force: replace existing outputs.
         device: "cuda" to analyse and grade on a GPU; a loaded method is moved there.
         progress: called a few times a second.
@@ -87,6 +91,7 @@ def harmonize_video(
         mask_fit=mask_fit,
         missing=missing,
         salvage=salvage,
+        layer=layer,
         device=place.type,
     )
     optional = _paths(grade_out=grade_out, lut_out=lut_out, preview=preview, grade_in=grade_in)
@@ -126,15 +131,30 @@ def _range(frames: tuple[int | None, int | None] | None) -> tuple[int, int | Non
 
 
 def _open_clip(
-    paths: dict[str, Path | None], *, mask_fit: bool, missing: Literal["error", "hold"], salvage: bool, device: str
+    paths: dict[str, Path | None],
+    *,
+    mask_fit: bool,
+    missing: Literal["error", "hold"],
+    salvage: bool,
+    layer: str | None,
+    device: str,
 ) -> MaskedClip:
     """Open a composite with its mask, or layers, whichever was given."""
     given = {name for name, path in paths.items() if path is not None}
     sources = {
-        name: open_source(path, missing=missing, salvage=salvage, device=device, keep=True)
+        name: open_source(
+            path,
+            missing=missing,
+            salvage=salvage,
+            layer=layer if name in _GRADED else None,
+            device=device,
+            keep=True,
+        )
         for name, path in paths.items()
         if path is not None and given in _COMBINATIONS and not (name == "mask" and str(path) == "alpha")
     }
+    for name, source in sources.items():
+        _tell_layer(source.info, is_chosen=layer is not None and name in _GRADED, can_be_chosen=name in _GRADED)
     if given == {"composite", "mask"}:
         return CompositeClip(sources["composite"], sources.get("mask"), mask_fit=mask_fit, salvage=salvage)
     if given in _COMBINATIONS:
@@ -148,6 +168,21 @@ def _open_clip(
         "and --background"
     )
 
+
+def _tell_layer(info: VideoInfo, *, is_chosen: bool, can_be_chosen: bool) -> None:
+    """Name the layer of an EXR that was taken for the picture, where others may have been meant."""
+    if not info.other_layers or is_chosen:
+        return
+    remedy = "choose with --layer NAME (layer=NAME)" if can_be_chosen else "write a file of its own if another is meant"
+    warnings.warn(
+        f"{info.path}: layer {info.layer or UNNAMED} is taken for the picture, not {', '.join(info.other_layers)}; "
+        f"{remedy}",
+        ChromacordWarning,
+        stacklevel=2,
+    )
+
+
+_GRADED = ("composite", "foreground")
 
 _COMBINATIONS = (
     {"composite", "mask"},

@@ -1,4 +1,9 @@
-"""What ShotGrade learns: to give a recoloured foreground its real colours, from composites made on the fly."""
+"""What ShotGrade learns: to give a recoloured foreground its real colours, from composites made on the fly.
+
+Two ways of drawing them. With `pool`, so many composites are drawn once and the encoder's features of them are kept:
+the encoder stands still, and a step costs a hundredth of one that looks at pictures. Without, every step has new ones,
+and the encoder learns too. At the end the strength is calibrated on pictures that were held out.
+"""
 
 import hashlib
 import inspect
@@ -8,22 +13,34 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from chromacord.color.cube import Cube
 from chromacord.color.transforms import apply_lut3d
 from chromacord.data.augment import Augmentation, CompositeBatch, CompositeMaker
+from chromacord.data.changes import ChangeShares
 from chromacord.data.luts import read_luts
 from chromacord.data.photographs import Photographs
+from chromacord.data.synthesis import derive_seed
 from chromacord.errors import InputError
-from chromacord.methods.shotgrade import GradeNetwork
-from chromacord.training.losses import confidence_loss, root_error, squared_error
+from chromacord.methods.shotgrade_network import Features, GradeNetwork
+from chromacord.training.calibration import Measured, calibrated
+from chromacord.training.losses import root_error, squared_error
 from chromacord.training.objectives import Batch
 from chromacord.training.pictures import PictureData, read_pictures
-from chromacord.training.recipe import Recipe, Stage, check_range, parse
+from chromacord.training.recipe import Recipe, Stage, check_range, in_words, parse
 from chromacord.types import Progress
 
+_STANDARD_BATCHES, _STANDARD_BATCH = 12, 64
+"""Composites that features are standardized by."""
+
+_POOL_BATCH = 32
+_LEAST_ERROR = 1e-5
+"""Squared error below which less is not told apart: two thirds of an 8-bit level."""
+
 _VALIDATION_SEED = 20
+_CALIBRATION_BATCHES = 16
 _VALIDATION_BATCHES, _VALIDATION_BATCH, _VALIDATION_LOOKS = 8, 64, 256
 
 
@@ -54,11 +71,17 @@ class GradeOptions:
     power: float = 0.5
     """Of `root_error`."""
 
-    confidence: float = 0.02
-    """Weight of `confidence_loss`."""
+    log_error: float = 0.01
+    """Weight of the loss of the error that is to be expected."""
 
-    num_pixels: int = 1024
+    num_pixels: int = 512
     """Of each foreground that the error is taken at."""
+
+    pool: int = 0
+    """Composites that are drawn once and whose features are kept; 0: each step draws new ones."""
+
+    frozen_stages: int = 0
+    """Of the encoder, from its start, that keep their weights."""
 
     augmentation: Mapping[str, Any] = field(default_factory=dict)
     """What this stage draws otherwise than [data.augmentation] says."""
@@ -71,8 +94,8 @@ class GradeOptions:
         """
         if not 0 < self.power <= 1:
             raise InputError(f"power must lie in 0..1, above 0, got {self.power}")
-        check_range("confidence", self.confidence, 0)
-        check_range("num_pixels", self.num_pixels, 1)
+        for name, least in (("log_error", 0), ("num_pixels", 1), ("pool", 0), ("frozen_stages", 0)):
+            check_range(name, getattr(self, name), least)
 
 
 class _Tables(NamedTuple):
@@ -80,6 +103,7 @@ class _Tables(NamedTuple):
 
     data: GradeData
     augmentation: Augmentation
+    changes: ChangeShares
     options: GradeOptions
 
 
@@ -100,25 +124,26 @@ class GradeObjective:
         Raises:
             InputError: the folder has no such pictures or LUTs, or none is held out.
         """
-        data, augmentation, self._options = _tables(recipe, stage, where=f"recipe {recipe.name}")
+        data, augmentation, changes, self._options = _tables(recipe, stage, where=f"recipe {recipe.name}")
         torch.manual_seed(recipe.seed)
-        network = GradeNetwork(**recipe.network)
-        self.module: nn.Module = network
+        self._network = GradeNetwork(**recipe.network)
+        self.module: nn.Module = self._network
         trained, held_out, names = read_pictures(data, folder, progress=progress)
         luts = read_luts(folder / data.luts) if data.luts is not None else {}
         self.data: Mapping[str, int] = trained.sets()
         self.fingerprint = hashlib.sha256("\n".join([*names, *luts]).encode()).hexdigest()
         tables, others = divided_luts(list(luts.values()), data.held_out_luts)
-        side = network.side
+        side, num_pixels, seed = self._network.side, self._options.num_pixels, recipe.seed
         self._maker = CompositeMaker(
-            trained,
-            tables,
-            augmentation,
-            side=side,
-            num_pixels=self._options.num_pixels,
-            seed=recipe.seed,
+            trained, tables, augmentation, changes=changes, side=side, num_pixels=num_pixels, seed=seed
         )
+        self._seed = seed
+        self._pool: _Pool | None = None
+        self._freeze()
+        if recipe.start is None:
+            self.begin()
         self._validation = _validation(held_out, others, side)
+        self._calibration = _calibration(held_out, others, changes, side)
 
     @staticmethod
     def check(recipe: Recipe, stage: Stage, *, where: str) -> None:
@@ -130,25 +155,52 @@ class GradeObjective:
         for name, value in recipe.network.items():
             if name not in known:
                 raise InputError(f"{where} [network]: {name} is not known; choose one of {', '.join(known)}")
-            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-                raise InputError(f"{where} [network]: {name} must be a whole number of 1 or more, got {value!r}")
+            kind = type(known[name].default)
+            if type(value) is not kind:
+                raise InputError(f"{where} [network]: {name} must be {in_words(kind)}, got {value!r}")
+        try:
+            with torch.device("meta"):
+                GradeNetwork(**recipe.network)
+        except (ValueError, RuntimeError) as error:
+            raise InputError(f"{where} [network]: {error}") from error
 
     def begin(self) -> None:
-        """Take everything over. See `Objective.begin`."""
+        """Measure what standardizes features, unless weights that were handed over hold it. See `Objective.begin`."""
+        if not self._network.is_standardized:
+            generator = torch.Generator().manual_seed(self._seed)
+            self._network.standardize(
+                [self._maker.draw(_STANDARD_BATCH, generator)[:2] for _ in range(_STANDARD_BATCHES)]
+            )
 
     def batch(self, count: int, seed: int) -> Batch:
-        """Return composites, masks, and the foregrounds' colours as they are and as they should be."""
-        return tuple(self._maker.draw(count, torch.Generator().manual_seed(seed)))
+        """Return composites, masks, and the foregrounds' colours as they are and as they should be.
+
+        Of a pool: features in place of composites and masks.
+        """
+        generator = torch.Generator().manual_seed(seed)
+        if not self._options.pool:
+            return tuple(self._maker.draw(count, generator))
+        if self._pool is None:
+            self._pool = _Pool(self._network, self._maker, self._options.pool, self._seed)
+        return self._pool.draw(count, generator)
 
     def loss(self, module: nn.Module, batch: Batch) -> tuple[Tensor, Mapping[str, Tensor]]:
         """Return the loss of one batch. See `Objective.loss`. Shape (N, ...)."""
-        composites = CompositeBatch(*batch)
-        estimate = module(composites.composite, composites.mask)
-        squared = squared_error(apply_lut3d(composites.changed, estimate.lut), composites.real)
-        trusted = confidence_loss(estimate.confidence, squared, squared_error(composites.changed, composites.real))
-        loss = root_error(squared, power=self._options.power) + self._options.confidence * trusted
-        figures = {"loss": loss, "rmse": 255 * squared.detach().sqrt().mean(), "confidence_loss": trusted}
+        if not self._options.pool:
+            self._freeze()
+        *seen, changed, real = batch
+        estimate = module(*seen) if len(seen) == 2 else module(features=Features(*seen))
+        squared = squared_error(apply_lut3d(changed, estimate.lut), real)
+        expected = F.smooth_l1_loss(estimate.log_error, (squared.detach() + _LEAST_ERROR).log())
+        loss = root_error(squared, power=self._options.power) + self._options.log_error * expected
+        figures = {"loss": loss, "rmse": 255 * squared.detach().sqrt().mean(), "log_error_loss": expected}
         return loss, {name: value.detach() for name, value in figures.items()}
+
+    def complete(self, module: nn.Module) -> None:
+        """Calibrate the strength on held-out pictures. See `CompletedObjective.complete`."""
+        if self._calibration and isinstance(module, GradeNetwork):
+            measured = [_measured(module, composites) for composites in self._calibration]
+            module.calibration.copy_(calibrated(Measured(*map(torch.cat, zip(*measured, strict=True)))))
 
     @torch.inference_mode()
     def validate(self, module: nn.Module) -> Mapping[str, float]:
@@ -170,18 +222,62 @@ class GradeObjective:
             "rmse": float(squared.sqrt().mean()),
         }
 
+    def _freeze(self) -> None:
+        encoder = self._network.encoder
+        if encoder is not None:
+            encoder.freeze(None if self._options.pool else self._options.frozen_stages)
+
+
+class _Pool:
+    """Composites that were drawn once: the features of each, and pixels of its foreground."""
+
+    def __init__(self, network: GradeNetwork, maker: CompositeMaker, size: int, seed: int) -> None:
+        """Draw them. Half precision holds features, and codes hold colours: a pool of 50,000 takes 1.4 GB."""
+        self._parts: list[Tensor] = []
+        for first in range(0, size, _POOL_BATCH):
+            count = min(_POOL_BATCH, size - first)
+            drawn = maker.draw(count, torch.Generator().manual_seed(derive_seed(seed, "pool", first)))
+            with torch.no_grad():
+                features = network.features(drawn.composite, drawn.mask)
+            codes = [(255 * colors).round().to(torch.uint8) for colors in (drawn.changed, drawn.real)]
+            each = [*(part.half() for part in features), *codes]
+            if not self._parts:
+                self._parts = [torch.empty((size, *part.shape[1:]), dtype=part.dtype) for part in each]
+            for whole, part in zip(self._parts, each, strict=True):
+                whole[first : first + count] = part
+
+    def draw(self, count: int, generator: torch.Generator) -> Batch:
+        """Return features and colours of some of them."""
+        chosen = torch.randint(len(self._parts[0]), (count,), generator=generator)
+        *features, changed, real = (part[chosen].float() for part in self._parts)
+        return (*features, changed / 255, real / 255)
+
+
+@torch.inference_mode()
+def _measured(network: GradeNetwork, composites: CompositeBatch) -> Measured:
+    """Return what calibration needs of composites."""
+    estimate = network(composites.composite, composites.mask)
+    change = apply_lut3d(composites.changed, estimate.lut) - composites.changed
+    wanted = composites.real - composites.changed
+    squared, product, missing = (
+        each.flatten(1).mean(dim=1) for each in (change.square(), change * wanted, wanted.square())
+    )
+    return Measured(squared, product, missing, estimate.log_error)
+
 
 def _tables(recipe: Recipe, stage: Stage, *, where: str) -> _Tables:
     values: dict[str, Any] = dict(recipe.data)
-    augmentation = values.pop("augmentation", {})
-    if not isinstance(augmentation, Mapping):
-        raise InputError(f"{where} [data]: augmentation must be a table, got {augmentation!r}")
+    tables = {name: values.pop(name, {}) for name in ("augmentation", "changes")}
+    for name, table in tables.items():
+        if not isinstance(table, Mapping):
+            raise InputError(f"{where} [data]: {name} must be a table, got {table!r}")
     options = parse(GradeOptions, stage.options, where=f"{where} [stage.options]")
-    drawn = parse(Augmentation, augmentation, where=f"{where} [data.augmentation]")
+    drawn = parse(Augmentation, tables["augmentation"], where=f"{where} [data.augmentation]")
     if options.augmentation:
-        merged = {**augmentation, **options.augmentation}
+        merged = {**tables["augmentation"], **options.augmentation}
         drawn = parse(Augmentation, merged, where=f"{where} [stage.options.augmentation]")
-    return _Tables(parse(GradeData, values, where=f"{where} [data]"), drawn, options)
+    changes = parse(ChangeShares, tables["changes"], where=f"{where} [data.changes]")
+    return _Tables(parse(GradeData, values, where=f"{where} [data]"), drawn, changes, options)
 
 
 def divided_luts(tables: list[Cube], share: float) -> tuple[list[Cube], list[Cube]]:
@@ -214,3 +310,12 @@ def plain_augmentation() -> Augmentation:
         inverted_share=0.0,
         num_looks=_VALIDATION_LOOKS,
     )
+
+
+def _calibration(held_out: Photographs, tables: list[Cube], changes: ChangeShares, side: int) -> list[CompositeBatch]:
+    """Draw composites as training does, of pictures that it never sees."""
+    if not len(held_out):
+        return []
+    maker = CompositeMaker(held_out, tables, plain_augmentation(), changes=changes, side=side, seed=_VALIDATION_SEED)
+    generator = torch.Generator().manual_seed(_VALIDATION_SEED + 1)
+    return [maker.draw(_VALIDATION_BATCH, generator) for _ in range(_CALIBRATION_BATCHES)]

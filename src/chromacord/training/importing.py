@@ -11,9 +11,10 @@ from torch import Tensor
 
 from chromacord.errors import InputError
 from chromacord.flow.spynet import SHIPPED, SPyNet
-from chromacord.io.staging import StagedFile, check_output, output_errors
+from chromacord.io.staging import StagedFile, check_output, commit_all, output_errors
 from chromacord.methods import METHODS
 from chromacord.methods.base import Method
+from chromacord.parsing import at_home
 from chromacord.weights import ImportedCard, packed
 from chromacord.weights.published import SUFFIXES, weights_of
 
@@ -47,7 +48,7 @@ def import_published(method: str, file: Path, output: Path | None = None, *, for
             network.
         OutputError: a file exists and `force` is not given, or it cannot be written.
     """
-    convert, file = _converter(method), file.expanduser()
+    convert, file = _converter(method), at_home(file)
     if not str(file).endswith(SUFFIXES):
         raise InputError(f"{file}: is no checkpoint by its name; give a file that ends in {', '.join(SUFFIXES)}")
     weights = _weights_path(file, output)
@@ -61,6 +62,8 @@ def import_published(method: str, file: Path, output: Path | None = None, *, for
         raise InputError(f"{file}: {error}") from error
     if method == SHIPPED:
         use = f'flow_weights = "{weights}" in a recipe'
+    elif not METHODS[method].is_published_whole:
+        use = f'start = "{weights}" in a recipe'
     else:
         use = f"--method {method}:weights={weights}{METHODS[method].needed_options(state)}"
     num_values = sum(value.numel() for value in state.values())
@@ -110,8 +113,7 @@ def _write(files: Mapping[Path, bytes], *, force: bool) -> None:
         for each, content in zip(staged, files.values(), strict=True):
             with output_errors(each.path):
                 each.temporary.write_bytes(content)
-        for each in staged:
-            each.commit()
+        commit_all(staged)
     finally:
         for each in staged:
             each.discard()

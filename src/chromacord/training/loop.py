@@ -21,6 +21,7 @@ from chromacord.training.log import RunLog
 from chromacord.training.objectives import (
     AdversarialObjective,
     Batch,
+    CompletedObjective,
     Objective,
     build_objective,
     check_objectives,
@@ -133,6 +134,8 @@ class _Run:
 
 def _finished(run: _Run, objective: Objective, average: nn.Module) -> Trained:
     path = run.output / f"{run.recipe.name}.safetensors"
+    if isinstance(objective, CompletedObjective):
+        objective.complete(average)
     validation = objective.validate(average)
     digest = weights.save(average.state_dict(), path)
     samples = sum(stage.steps * stage.batch for stage in run.recipe.stages)

@@ -114,6 +114,18 @@ class AdversarialObjective(Objective, Protocol):
         """
 
 
+@runtime_checkable
+class CompletedObjective(Objective, Protocol):
+    """An objective whose network holds numbers that no step trains."""
+
+    def complete(self, module: nn.Module) -> None:
+        """Set them, after the last step of the run.
+
+        Args:
+            module: the running mean of the weights, in evaluation mode; is changed.
+        """
+
+
 OBJECTIVES = {
     "grade": ("chromacord.training.grading", "GradeObjective"),
     "harmonize_frames": ("chromacord.training.harmonizing", "FramesObjective"),

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from chromacord.data.photographs import Photographs, load_photographs
+from chromacord.data.regions import load_unmasked
 from chromacord.errors import InputError
 from chromacord.training.recipe import MAX_SIDE, check_range
 from chromacord.types import Progress
@@ -21,6 +22,9 @@ class PictureData:
 
     without: tuple[str, ...] = ()
     """Sets to leave out, as "still/labelme"."""
+
+    unmasked: str | None = None
+    """Folder of photographs without masks, below the data's folder, that are trained on by their regions."""
 
     picture_side: int = 192
     """What pictures are held at."""
@@ -69,10 +73,14 @@ def read_pictures(data: PictureData, folder: Path, *, progress: Callable[[Progre
         progress=progress,
     )
     trained, held_out = photographs.split(data.held_out)
+    names = photographs.names
+    if data.unmasked is not None:
+        unmasked = load_unmasked(folder / data.unmasked, side=data.picture_side)
+        trained, names = trained.joined(unmasked), names + unmasked.names
     if not len(trained) or (data.held_out and not len(held_out)):
         raise InputError(
             f"{folder}: {len(held_out)} of {len(photographs)} pictures are held out at [data] held_out = "
             f"{data.held_out:g}; "
             f"choose a {'larger share, or 0 to validate on none' if len(trained) else 'smaller share'}"
         )
-    return Pictures(trained, held_out, photographs.names)
+    return Pictures(trained, held_out, names)

@@ -187,7 +187,7 @@ def parse(kind: type[Options], values: Mapping[str, Any], *, where: str) -> Opti
     plain = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
     for name, value in plain.items():
         if not _fits(value, known[name].type):
-            raise InputError(f"{where}: {name} must be {_in_words(known[name].type)}, got {shown(values[name])}")
+            raise InputError(f"{where}: {name} must be {in_words(known[name].type)}, got {shown(values[name])}")
         if (stray := _stray_number(value)) is not None:
             raise InputError(f"{where}: {name} must be a finite number of at most 18 digits, got {shown(stray)}")
     try:
@@ -236,15 +236,19 @@ def _fits(value: object, declared: Any) -> bool:
     return isinstance(value, int | float if declared is float else origin or declared)
 
 
-def _in_words(declared: Any) -> str:
-    """Return what a field takes, in the words of who writes TOML."""
+def in_words(declared: Any) -> str:
+    """Return what a field takes, in the words of who writes TOML.
+
+    Args:
+        declared: the field's type.
+    """
     origin, inner = get_origin(declared), get_args(declared)
     if origin in (Union, UnionType):
-        return " or ".join(_in_words(each) for each in inner if each is not NoneType)
+        return " or ".join(in_words(each) for each in inner if each is not NoneType)
     if origin is Literal:
         return f"one of {', '.join(inner)}"
     if origin is tuple:
-        item = _in_words(inner[0]).removeprefix("a ")
+        item = in_words(inner[0]).removeprefix("a ")
         return f"a list of {item}s" if inner[-1] is Ellipsis else f"a list of {len(inner)} {item}s"
     return _WORDS.get(declared, "a table")
 

@@ -17,7 +17,7 @@ from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from chromacord.errors import InputError, OutputError, UnreadableFileError
-from chromacord.parsing import parse_errors, read_file
+from chromacord.parsing import at_home, parse_errors, read_file
 from chromacord.weights.cards import Card, Figures, ImportedCard, TrainingData, parse_card
 
 __all__ = [
@@ -87,7 +87,7 @@ def state_dict(source: str | Path) -> dict[str, Tensor]:
         UnreadableFileError: the file is damaged.
     """
     is_shipped = isinstance(source, str) and source in list_weights()
-    content = _read_shipped(str(source)) if is_shipped else _read_file(Path(source).expanduser())
+    content = _read_shipped(str(source)) if is_shipped else _read_file(at_home(source))
     # RuntimeError and TypeError: of numbers that torch does not know, or in another number than the shape says.
     own = (SafetensorError, RuntimeError, TypeError)
     with parse_errors(source, *own, said="cannot be read as safetensors", remedy="copy or save it anew"):

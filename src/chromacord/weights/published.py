@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from chromacord.errors import InputError, UnreadableFileError
-from chromacord.parsing import DAMAGE, read_file, shown
+from chromacord.parsing import DAMAGE, at_home, read_file, shown
 from chromacord.weights import state_dict
 
 SUFFIXES = (".pth", ".pt", ".pytorch", ".ckpt")
@@ -55,6 +55,7 @@ def read_checkpoint(path: Path) -> dict[str, Tensor]:
         MissingFileError: there is no such file.
         UnreadableFileError: it is damaged, asks for code to be run, or holds no table of tensors of plain numbers.
     """
+    path = at_home(path)
     found = load_plain(path, said="is no checkpoint of tensors, or damaged", remedy="download it anew")
     if isinstance(found, dict):
         wrapped = (found[key] for key in _WRAPPERS if isinstance(found.get(key), dict))
@@ -88,7 +89,7 @@ def weights_of(
     """
     if not str(source).endswith(SUFFIXES):
         return state_dict(source)
-    checkpoint = read_checkpoint(Path(source).expanduser())
+    checkpoint = read_checkpoint(Path(source))
     try:
         return from_published(checkpoint)
     except InputError as error:

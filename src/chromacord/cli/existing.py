@@ -1,0 +1,81 @@
+"""Which files a clip's paths stand for, and whether all that it would write is there."""
+
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from chromacord.cli.clips import Clip, Settings
+from chromacord.errors import ChromacordError
+
+if TYPE_CHECKING:
+    from chromacord.io.patterns import ImageFiles, Pattern
+
+
+def is_done(clip: Clip, settings: Settings) -> bool:
+    """Whether all that is to be written is there, and whole as far as names tell.
+
+    What a killed run left half-way is undone first.
+    """
+    return all(_exists(field, path, clip, settings) for field, path in clip.outputs.items())
+
+
+def _exists(field: str, path: str, clip: Clip, settings: Settings) -> bool:
+    from chromacord.io.commit import recover, unfinished
+    from chromacord.io.patterns import is_folder
+
+    names = names_of(field, path, clip)
+    for folder in (names.folder, names.folder.parent):
+        if not is_folder(folder):
+            continue
+        with suppress(OSError):  # such a folder is refused when the clip is begun
+            recover(folder)
+        moving = unfinished(folder)
+        if any(map(names.may_name, moving)) if folder == names.folder else names.folder.name in moving:
+            return False
+    if not names.digits:
+        return names.path(0).is_file()
+    numbers = names.numbers()
+    return bool(numbers) and (field == "lut_out" or _are_all(numbers, clip, settings))
+
+
+def _are_all(numbers: list[int], clip: Clip, settings: Settings) -> bool:
+    """Whether these are the frames that a clip gives; of a video only gaps show without opening it."""
+    first, stop = settings.frames or (None, None)
+    files = images_of(clip.background or clip.source)
+    if files is None:
+        begin, end = first or 0, numbers[-1] + 1 if stop is None else min(stop, numbers[-1] + 1)
+    else:
+        begin, end, _ = slice(first, stop).indices(len(files.paths))
+        begin, end = files.first + begin, files.first + end
+        end = min(end, numbers[-1] + 1) if settings.salvage else end
+    return set(range(begin, end)) <= set(numbers)
+
+
+def names_of(field: str, path: str, clip: Clip) -> "Pattern":
+    """Return how the files of one of a clip's outputs are called."""
+    from chromacord.io.patterns import image_names, is_image_output, still_pattern
+    from chromacord.pipeline.outputs import lut_place
+
+    if field == "lut_out":
+        return lut_place(Path(path), clip.source).names
+    if field != "output" or not is_image_output(path):
+        return still_pattern(Path(path))
+    files = images_of(clip.background or clip.source)
+    return image_names(path, files.pattern if files else None, is_still=files is not None and not files.pattern.digits)
+
+
+def images_of(path: str) -> "ImageFiles | None":
+    """Return the images of an input; None where it is a video, or cannot be read, which is told elsewhere."""
+    from chromacord.io.patterns import find_images
+
+    with suppress(ChromacordError):
+        return find_images(Path(path), hold=True) if is_images(path) else None
+    return None
+
+
+def is_images(path: str) -> bool:
+    """Whether a path is that of images by its name, or a folder."""
+    from chromacord.io.image_formats import is_image_name
+    from chromacord.io.patterns import is_folder
+
+    return is_folder(Path(path)) or is_image_name(Path(path).name)

@@ -1,0 +1,97 @@
+"""Standard streams that are closed, full or broken off: what is told of a result never undoes it."""
+
+import errno
+import io
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+
+from chromacord.errors import OutputError
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
+
+
+class _Forgiving(io.RawIOBase):
+    """Writes to a file descriptor, and remembers errors instead of raising them."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self.error: OSError | None = None
+
+    def write(self, data: "ReadableBuffer") -> int:
+        """Write what can be written; what cannot counts as written."""
+        try:
+            return os.write(self._descriptor, data)
+        except OSError as error:
+            self.error = self.error or error
+            return memoryview(data).nbytes
+
+    def writable(self) -> bool:
+        """See `io.IOBase.writable`."""
+        return True
+
+    def fileno(self) -> int:
+        """See `io.IOBase.fileno`."""
+        return self._descriptor
+
+    def isatty(self) -> bool:
+        """See `io.IOBase.isatty`."""
+        return os.isatty(self._descriptor)
+
+
+def prepare() -> None:
+    """Make the standard streams of this process such that nothing that is printed raises.
+
+    A closed one leads nowhere, so that no output file gets its number, which libraries print to. Characters that a
+    stream's encoding does not have are escaped. Streams that a caller has put there instead are left alone.
+    """
+    for descriptor in range(3):
+        _open_closed(descriptor)
+    if sys.stdout is sys.__stdout__:
+        sys.stdout = _forgiving(1, sys.stdout)
+    if sys.stderr is sys.__stderr__:
+        sys.stderr = _forgiving(2, sys.stderr)
+
+
+def report(line: str) -> None:
+    """Print a line about a result that lies elsewhere: that it cannot be printed is no error."""
+    print(line, flush=True)
+    raw = _raw(sys.stdout)
+    if raw is not None:
+        raw.error = None
+
+
+def check_printed() -> None:
+    """Make sure that a result that was printed has arrived, or that its reader has closed the pipe.
+
+    Raises:
+        OutputError: it has not.
+    """
+    sys.stdout.flush()
+    raw = _raw(sys.stdout)
+    if raw is not None and raw.error is not None and raw.error.errno != errno.EPIPE:
+        raise OutputError(f"standard output: cannot be written: {raw.error.strerror}; send it elsewhere")
+
+
+def _open_closed(descriptor: int) -> None:
+    try:
+        os.fstat(descriptor)
+    except OSError:
+        # The lowest free number, which is this one; processes that are started inherit it.
+        os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
+
+
+def _forgiving(descriptor: int, stream: TextIO | None) -> TextIO:
+    if stream is None:
+        return Path(os.devnull).open("w", encoding="utf-8")
+    # "surrogateescape" prints names of files as the bytes that they are.
+    errors = stream.errors if stream.errors == "surrogateescape" else "backslashreplace"
+    buffered = io.BufferedWriter(_Forgiving(descriptor))
+    return io.TextIOWrapper(buffered, stream.encoding, errors, line_buffering=descriptor == 2 or buffered.isatty())
+
+
+def _raw(stream: TextIO) -> _Forgiving | None:
+    raw = getattr(getattr(stream, "buffer", None), "raw", None)
+    return raw if isinstance(raw, _Forgiving) else None

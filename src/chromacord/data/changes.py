@@ -1,0 +1,225 @@
+"""Changes of colour of many kinds, each as likely as its inverse: what foregrounds differ from their surroundings by.
+
+A composite has two sides. Its truth is the picture under one table, its foreground the picture under another. Where the
+second alone changes something, the foreground was recoloured; where the first alone does, the whole real picture was,
+and the foreground kept its colours. A network that sees as much of one as of the other cannot learn that the answer is
+always to take something out.
+"""
+
+import math
+from dataclasses import dataclass, fields
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from chromacord.color.curves import linear_to_srgb, srgb_to_linear
+from chromacord.color.opponent import lalphabeta_to_rgb, rgb_to_lalphabeta
+from chromacord.color.statistics import color_statistics, monge_kantorovich
+from chromacord.color.transforms import lattice
+from chromacord.errors import InputError
+
+_LUMA = (0.2126, 0.7152, 0.0722)
+_FLOOR = (2 / 255) ** 2
+"""Variance added to what colours are transferred between: what is flat has no contrast to multiply."""
+
+_MOST_GAIN = 3.0
+"""Of a transfer, along any direction of colour."""
+
+
+@dataclass(frozen=True)
+class ChangeShares:
+    """How often changes of each kind are drawn, relative to each other, and which side they are made to."""
+
+    lut: float = 0.34
+    """LUTs as graders use them, most of them enhanced as HYouTube's were."""
+
+    look: float = 0.12
+    """Random smooth looks."""
+
+    adjustment: float = 0.3
+    """Exposure, white balance, contrast or saturation, alone or together."""
+
+    transfer: float = 0.24
+    """The colours of another picture's foreground, as HCOCO and HFlickr were made."""
+
+    inverse: float = 0.38
+    """Changes made to the truth in place of the foreground."""
+
+    inverse_lut: float = 0.15
+    """The same of LUTs."""
+
+    both: float = 0.12
+    """Changes made to both sides: a picture in unusual colours whose foreground fits."""
+
+    neither: float = 0.12
+    """Pictures whose foreground fits as they are."""
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be drawn.
+
+        Raises:
+            InputError: names the value.
+        """
+        for each in fields(self):
+            if not 0 <= getattr(self, each.name) <= 1:
+                raise InputError(f"{each.name} must lie in 0..1, got {getattr(self, each.name)}")
+        if not self.lut + self.look + self.adjustment + self.transfer:
+            raise InputError("one of lut, look, adjustment and transfer must be above 0")
+        for name in ("inverse", "inverse_lut"):
+            if getattr(self, name) + self.both + self.neither > 1:
+                raise InputError(f"{name}, both and neither must add up to 1 at most")
+
+
+class Sides(NamedTuple):
+    """The tables of N composites."""
+
+    real: Tensor
+    """What makes the truth, of the picture as it is. Shape (N, 3, D, D, D)."""
+
+    changed: Tensor
+    """What makes the foreground. Shape (N, 3, D, D, D)."""
+
+
+def chosen_sides(tables: Tensor, is_lut: Tensor, shares: ChangeShares, generator: torch.Generator) -> Sides:
+    """Decide which side of each composite is changed.
+
+    Args:
+        tables: the changes. Shape (N, 3, D, D, D).
+        is_lut: which of them are LUTs. Shape (N,), bool.
+        shares: how to draw.
+        generator: what is drawn with.
+    """
+    place = torch.rand(len(tables), generator=generator)
+    inverse = torch.where(is_lut, shares.inverse_lut, shares.inverse)
+    is_neither = place < shares.neither
+    is_both = ~is_neither & (place < shares.neither + shares.both)
+    is_inverse = ~is_neither & ~is_both & (place < shares.neither + shares.both + inverse)
+    unit = lattice(tables.shape[-1]).expand_as(tables)
+    real = torch.where((is_both | is_inverse)[:, None, None, None, None], tables, unit)
+    changed = torch.where((is_inverse | is_neither)[:, None, None, None, None], unit, tables)
+    return Sides(real, changed)
+
+
+def adjustments(count: int, size: int, generator: torch.Generator) -> Tensor:
+    """Draw exposure, white balance, contrast and saturation: one alone in every second table, or several together.
+
+    Exposure goes up to 1.5 stops both ways, with and without clipping.
+
+    Args:
+        count: tables, N.
+        size: nodes a side, D.
+        generator: what is drawn with.
+
+    Returns:
+        RGB in [0, 1]. Shape (N, 3, D, D, D).
+    """
+
+    def uniform(low: float, high: float, *shape: int) -> Tensor:
+        return torch.empty(count, *shape).uniform_(low, high, generator=generator)
+
+    single = torch.rand(count, generator=generator) < 0.5
+    alone = torch.randint(4, (count,), generator=generator)[:, None] == torch.arange(4)
+    is_there = torch.where(single[:, None], alone, torch.rand(count, 4, generator=generator) < 0.6)
+    stops, warmth, green, contrast, saturation = (
+        value * there[:, None]
+        for value, there in (
+            (uniform(-1.5, 1.5, 1), is_there[:, 0]),
+            (uniform(-0.6, 0.6, 1), is_there[:, 1]),
+            (uniform(-0.3, 0.3, 1), is_there[:, 1]),
+            (uniform(-0.5, 0.5, 1), is_there[:, 2]),
+            (uniform(-0.8, 0.8, 1), is_there[:, 3]),
+        )
+    )
+    light = srgb_to_linear(lattice(size)).flatten(1).expand(count, -1, -1)
+    gains = 2 ** torch.cat([warmth - green / 2, green, -warmth - green / 2], dim=1)
+    light = light * gains[..., None]
+    # Half of them bend towards white, so that no highlight clips; the others multiply.
+    bent = 1 - (1 - light).clamp_min(0) ** (2 ** stops[..., None])
+    is_bent = (torch.rand(count, generator=generator) < torch.where(stops[:, 0] > 0, 0.7, 0.3))[:, None, None]
+    colors = linear_to_srgb(torch.where(is_bent, bent, light * 2 ** stops[..., None]).clamp(0, 1))
+    pivot = uniform(0.3, 0.55, 1)[..., None]
+    colors = pivot + (colors - pivot) * contrast.exp()[..., None]
+    luma = torch.einsum("c,ncp->np", colors.new_tensor(_LUMA), colors)[:, None]
+    colors = luma + (colors - luma) * saturation.exp()[..., None]
+    return colors.clamp(0, 1).view(count, 3, size, size, size)
+
+
+def transfers(picture: Tensor, mask: Tensor, size: int, generator: torch.Generator) -> Tensor:
+    """Give each picture the colours of another one's foreground: its means and deviations, or its covariance.
+
+    Done in RGB, in linear light or in l-alpha-beta, weakened at random: a third keep nine tenths or more of the change.
+
+    Args:
+        picture: RGB in [0, 1]. Shape (N, 3, H, W).
+        mask: foreground weight. Shape (N, 1, H, W).
+        size: nodes a side, D.
+        generator: what is drawn with.
+
+    Returns:
+        RGB in [0, 1]. Shape (N, 3, D, D, D).
+    """
+    count = len(picture)
+    other = (torch.arange(count) + torch.randint(1, max(count, 2), (count,), generator=generator)) % count
+    strength = 1 - 0.8 * torch.rand(count, 1, 1, 1, 1, generator=generator) ** 2
+    space = torch.randint(4, (count,), generator=generator)
+    unit = lattice(size)[None]
+    tables = unit.repeat(count, 1, 1, 1, 1)
+    for number, (there, back, is_full) in enumerate(
+        (
+            (None, None, False),
+            (None, None, True),
+            (srgb_to_linear, linear_to_srgb, True),
+            (rgb_to_lalphabeta, lalphabeta_to_rgb, False),
+        )
+    ):
+        which = (space == number).nonzero()[:, 0]
+        if not len(which):
+            continue
+        colors = picture if there is None else there(picture)
+        nodes = unit if there is None else there(unit.flatten(2)[..., None]).view_as(unit)
+        own = color_statistics(colors[which], mask[which])
+        wanted = color_statistics(colors[other[which]], mask[other[which]])
+        floor = _FLOOR * torch.eye(3)
+        if is_full:
+            matrix = monge_kantorovich(own.covariance + floor, wanted.covariance + floor)
+            gains, axes = torch.linalg.eigh(matrix)
+            matrix = (axes * gains.clamp(1 / _MOST_GAIN, _MOST_GAIN)[:, None]) @ axes.mT
+        else:
+            gains = ((wanted.deviation**2 + _FLOOR) / (own.deviation**2 + _FLOOR)).sqrt()
+            matrix = torch.diag_embed(gains.clamp(1 / _MOST_GAIN, _MOST_GAIN))
+        moved = torch.einsum("noc,ncp->nop", matrix, nodes.flatten(2) - own.mean[..., None]) + wanted.mean[..., None]
+        moved = moved.view(len(which), 3, size, size, size)
+        moved = moved if back is None else back(moved.flatten(2).clamp(-3, 3)[..., None]).view_as(moved)
+        tables[which] = moved.clamp(0, 1)
+    return unit + strength * (tables - unit)
+
+
+def dimmed_tables(tables: Tensor, generator: torch.Generator) -> Tensor:
+    """Return tables followed by a tinted gain, mostly below 1, and a power.
+
+    Args:
+        tables: Shape (N, 3, D, D, D).
+        generator: what both are drawn with.
+    """
+    count = len(tables)
+    low, high = math.log(0.35), math.log(1.1)
+    gain = torch.empty(count, 1, 1, 1, 1).uniform_(low, high, generator=generator)
+    tint = 0.12 * torch.randn(count, 3, 1, 1, 1, generator=generator)
+    power = 0.2 * torch.randn(count, 1, 1, 1, 1, generator=generator)
+    dimmed: Tensor = tables.clamp(0, 1) ** power.exp() * (gain + tint).exp()
+    return dimmed
+
+
+def kinds(count: int, shares: ChangeShares, generator: torch.Generator, *, has_luts: bool) -> Tensor:
+    """Draw the kind of each change: 0 a LUT, 1 a look, 2 an adjustment, 3 a transfer. Shape (N,).
+
+    Args:
+        count: changes, N.
+        shares: how often each is drawn.
+        generator: what is drawn with.
+        has_luts: whether there are LUTs; without them looks take their share.
+    """
+    lut, look = (shares.lut, shares.look) if has_luts else (0.0, shares.lut + shares.look)
+    weights = torch.tensor([lut, look, shares.adjustment, shares.transfer], dtype=torch.float64)
+    return torch.multinomial(weights / math.fsum(weights.tolist()), count, replacement=True, generator=generator)

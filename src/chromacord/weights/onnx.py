@@ -1,0 +1,102 @@
+"""Writing ONNX: how weights reach OpenCV, which runs networks but reads them from such a file only.
+
+The format is protocol buffers (onnx.proto3 of github.com/onnx/onnx, version 13 of the operators); of it only what
+convolutional networks need. Weights ship once, as safetensors; what is written here lives in memory.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+_IR_VERSION, _OPERATORS = 8, 13
+_VARINT, _LENGTH = 0, 2
+"""Wire types of protocol buffers."""
+
+_FLOAT32 = 1
+"""Of TensorProto.DataType."""
+
+_ATTRIBUTE_INT, _ATTRIBUTE_INTS = 2, 7
+"""Of AttributeProto.AttributeType."""
+
+Attribute = int | Sequence[int]
+
+
+class Node(NamedTuple):
+    """An operator, its inputs and its output by name."""
+
+    operator: str
+    inputs: Sequence[str]
+    output: str
+    attributes: Mapping[str, Attribute] = {}
+
+
+class Port(NamedTuple):
+    """An input or output of the network."""
+
+    name: str
+    shape: Sequence[int]
+
+
+def to_onnx(
+    nodes: Sequence[Node],
+    tensors: Mapping[str, NDArray[np.float32]],
+    *,
+    inputs: Sequence[Port],
+    outputs: Sequence[Port],
+) -> bytes:
+    """Return the bytes of an ONNX model.
+
+    Args:
+        nodes: in the order in which they run.
+        tensors: weights by the name under which nodes ask for them. Any shape.
+        inputs, outputs: of the network.
+    """
+    graph = b"".join(_message(1, _node(node)) for node in nodes) + _message(2, b"network")
+    graph += b"".join(_message(5, _tensor(name, values)) for name, values in tensors.items())
+    graph += b"".join(_message(11, _port(port)) for port in inputs)
+    graph += b"".join(_message(12, _port(port)) for port in outputs)
+    operators = _message(1, b"") + _number(2, _OPERATORS)
+    return _number(1, _IR_VERSION) + _message(7, graph) + _message(8, operators)
+
+
+def _node(node: Node) -> bytes:
+    names = b"".join(_message(1, name.encode()) for name in node.inputs)
+    attributes = b"".join(_message(5, _attribute(*each)) for each in node.attributes.items())
+    output = node.output.encode()
+    return names + _message(2, output) + _message(3, output) + _message(4, node.operator.encode()) + attributes
+
+
+def _attribute(name: str, value: Attribute) -> bytes:
+    if isinstance(value, int):
+        return _message(1, name.encode()) + _number(3, value) + _number(20, _ATTRIBUTE_INT)
+    return _message(1, name.encode()) + b"".join(_number(8, each) for each in value) + _number(20, _ATTRIBUTE_INTS)
+
+
+def _tensor(name: str, values: NDArray[np.float32]) -> bytes:
+    shape = b"".join(_number(1, length) for length in values.shape)
+    content = np.ascontiguousarray(values, dtype="<f4").tobytes()
+    return shape + _number(2, _FLOAT32) + _message(8, name.encode()) + _message(9, content)
+
+
+def _port(port: Port) -> bytes:
+    shape = b"".join(_message(1, _number(1, length)) for length in port.shape)
+    return _message(1, port.name.encode()) + _message(2, _message(1, _number(1, _FLOAT32) + _message(2, shape)))
+
+
+def _number(field: int, value: int) -> bytes:
+    return _varint(field << 3 | _VARINT) + _varint(value)
+
+
+def _message(field: int, content: bytes) -> bytes:
+    return _varint(field << 3 | _LENGTH) + _varint(len(content)) + content
+
+
+def _varint(value: int) -> bytes:
+    """Return a number that is not negative in groups of seven bits, the lowest first."""
+    groups = []
+    while value > 0x7F:
+        groups.append(value & 0x7F | 0x80)
+        value >>= 7
+    return bytes([*groups, value])

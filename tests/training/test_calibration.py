@@ -1,0 +1,39 @@
+"""Strength and confidence, fitted where the best answer is known."""
+
+import pytest
+import torch
+
+from chromacord.training.calibration import Measured, calibrated
+
+
+def measured(count: int, *, is_sure: bool, seed: int) -> Measured:
+    """Composites whose changes are right (and said to be), or pure noise (and said to be)."""
+    generator = torch.Generator().manual_seed(seed)
+    wanted = 0.02 * torch.rand(count, generator=generator) + 0.005
+    if is_sure:
+        return Measured(wanted, wanted, wanted, torch.full((count,), -9.0))
+    return Measured(wanted, torch.zeros(count), wanted, wanted.log())
+
+
+def strength(row: torch.Tensor, each: Measured) -> torch.Tensor:
+    inputs = torch.stack([torch.ones_like(each.log_error), (each.squared_change + 1e-6).log(), each.log_error])
+    return torch.sigmoid(row @ inputs)
+
+
+def test_what_is_left_is_the_squared_difference() -> None:
+    change, wanted = torch.tensor([0.3, -0.1]), torch.tensor([0.2, 0.2])
+    each = Measured(
+        *((a * b).mean()[None] for a, b in ((change, change), (change, wanted), (wanted, wanted))), change[:1]
+    )
+    left = ((wanted - 0.7 * change) ** 2).mean()
+    assert float(each.error(torch.tensor([0.7]))) == pytest.approx(float(left), rel=1e-5)
+
+
+def test_sure_changes_are_applied_whole_and_noise_is_left_out() -> None:
+    sure, noise = measured(300, is_sure=True, seed=1), measured(300, is_sure=False, seed=2)
+    table = calibrated(Measured(*map(torch.cat, zip(sure, noise, strict=True))))
+    assert table.shape == (2, 3)
+    assert strength(table[0], sure).min() > 0.9
+    assert strength(table[0], noise).max() < 0.1
+    assert strength(table[1], sure).min() > 0.9  # it helps
+    assert strength(table[1], noise).max() < 0.1
