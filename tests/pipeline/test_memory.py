@@ -77,9 +77,9 @@ def test_memory_of_a_4k_clip_does_not_grow_with_its_length(tmp_path: Path) -> No
     make_footage(tmp_path, Size(2160, 3840))
     # Analysis runs some 60 frames ahead of the render: both clips are longer.
     short, long = peak(tmp_path, 150), peak(tmp_path, 500)
-    # 350 more frames of 12 MB each; runs of one length differ by 30 MB, since threads fill their queues or do not.
-    assert long["whole"] <= short["whole"] + 60, (short, long)
-    assert long["whole"] < 900
+    # 350 more frames of 12 MB each; runs of one length differ by 80 MB, since threads fill their queues or do not.
+    assert long["whole"] <= short["whole"] + 120, (short, long)
+    assert long["whole"] < 1000, long
 
 
 @pytest.mark.slow

@@ -102,9 +102,10 @@ def write_recipe(path: Path, *stages: Mapping[str, Any], data: Mapping[str, Any]
     augmentation = {"num_looks": 8, "lut_share": 1.0, "enhanced_share": 0.0, "mixed_share": 0.0}
     lines = [f"{name} = {_toml(value)}" for name, value in values.items() if value is not None and name != "network"]
     lines += ["[network]", *(f"{key} = {_toml(value)}" for key, value in values.get("network", NETWORK).items())]
-    lines += ["[data]", *(f"{key} = {_toml(value)}" for key, value in table.items() if key != "augmentation")]
-    augmentation |= table.get("augmentation", {})
-    lines += ["[data.augmentation]", *(f"{key} = {_toml(value)}" for key, value in augmentation.items())]
+    augmentation |= table.pop("augmentation", {})
+    changes = table.pop("changes", {})
+    for name, values_of in (("data", table), ("data.augmentation", augmentation), ("data.changes", changes)):
+        lines += [f"[{name}]", *(f"{key} = {_toml(value)}" for key, value in values_of.items())]
     for stage in stages or (stage_values(),):
         options = stage.get("options", {})
         lines += ["[[stage]]", *(f"{key} = {_toml(value)}" for key, value in stage.items() if key != "options")]

@@ -89,11 +89,20 @@ def test_training_lowers_the_loss_and_the_error_of_pictures_it_never_saw(data: P
     """One change for all pictures: even a tiny network learns most of it."""
     (tmp_path / "data").symlink_to(data)
     write_cube(tmp_path / "one.cube", GAIN, OFFSET)
-    stage = stage_values(steps=60, batch=8, warmup=0, cooldown=20, average=0.9, validate_every=60, save_every=60)
+    timing = {"steps": 60, "warmup": 0, "cooldown": 20, "validate_every": 60, "save_every": 60}
+    stage = stage_values(batch=8, average=0.9, options={"log_error": 0.0}, **timing)
     augmentation = {"unchanged_share": 0.0, "relit_share": 0.0, "inverted_share": 0.0}
-    recipe = write_recipe(
-        tmp_path / "r.toml", stage, data={"luts": str(tmp_path / "one.cube"), "augmentation": augmentation}
-    )
+    changes = {
+        "lut": 1.0,
+        "look": 0.0,
+        "adjustment": 0.0,
+        "transfer": 0.0,
+        "inverse_lut": 0.0,
+        "both": 0.0,
+        "neither": 0.0,
+    }
+    tables = {"luts": str(tmp_path / "one.cube"), "augmentation": augmentation, "changes": changes}
+    recipe = write_recipe(tmp_path / "r.toml", stage, data=tables)
     result = trained(recipe, data, tmp_path / "run")
     for figure in ("loss", "rmse"):
         values = [line[figure] for line in log_of(tmp_path / "run", "train")]
