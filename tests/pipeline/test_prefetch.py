@@ -1,3 +1,4 @@
+import sys
 import threading
 import time
 import weakref
@@ -6,6 +7,7 @@ import cv2
 import pytest
 import torch
 
+from chromacord.pipeline.blas import open_blas
 from chromacord.pipeline.prefetch import prefetch, single_threaded, write_behind
 
 
@@ -95,11 +97,28 @@ def test_an_error_of_the_caller_stops_the_thread() -> None:
 
 
 def test_one_thread_is_borrowed_and_given_back() -> None:
-    before = torch.get_num_threads(), cv2.getNumThreads()
+    blas = open_blas()
+    assert blas is not None, "numpy's wheels hold OpenBLAS"
+
+    def counted() -> tuple[int, ...]:
+        return torch.get_num_threads(), cv2.getNumThreads(), blas.get_threads()
+
+    own = blas.get_threads()
+    blas.set_threads(2)
+    before = counted()
     with pytest.raises(RuntimeError), single_threaded():
-        assert (torch.get_num_threads(), cv2.getNumThreads()) == (1, 1)
+        assert counted() == (1, 1, 1)
         raise RuntimeError
-    assert (torch.get_num_threads(), cv2.getNumThreads()) == before
+    assert counted() == before
+    blas.set_threads(own)
+
+
+def test_another_library_for_matrices_keeps_its_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "numpy._core._multiarray_umath", sys)
+    assert open_blas.__wrapped__() is None
+    monkeypatch.setattr("chromacord.pipeline.prefetch.open_blas", lambda: None)
+    with single_threaded():
+        assert cv2.getNumThreads() == 1
 
 
 class Heavy:

@@ -1,5 +1,6 @@
 """The command line: one command per file. What is heavy (torch, av) is imported inside the commands only."""
 
+import os
 import re
 import signal
 import sys
@@ -58,6 +59,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     Args:
         arguments: what follows the program's name; None: what the process was started with.
     """
+    # Before anything imports numpy, whose products of matrices would start a thread for each core; see pipeline/blas.py.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     streams.prepare()
     signal.signal(signal.SIGTERM, terminate)
     given = sys.argv[1:] if arguments is None else arguments

@@ -5,10 +5,12 @@ import sys
 import time
 from collections.abc import Mapping
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from chromacord.cli.streams import report
-from chromacord.types import Progress
+
+if TYPE_CHECKING:  # it loads numpy, which a help text need not wait for
+    from chromacord.types import Progress
 
 Values = Mapping[str, object]
 
@@ -16,7 +18,7 @@ Values = Mapping[str, object]
 class Display:
     """Shows a job: nothing but warnings and errors, on stderr, unless a subclass shows more."""
 
-    def progress(self, progress: Progress) -> None:
+    def progress(self, progress: "Progress") -> None:
         """Take note of how far the job is."""
 
     def warning(self, message: str) -> None:
@@ -76,7 +78,7 @@ class JsonDisplay(Display):
         """Return what prints lines that hold the clip."""
         return JsonDisplay(source)
 
-    def progress(self, progress: Progress) -> None:
+    def progress(self, progress: "Progress") -> None:
         """Print where the job is, a few times a second at the most."""
         now = time.monotonic()
         if progress.done == progress.total or now - self._shown.get(progress.stage, 0.0) >= self.INTERVAL:

@@ -8,10 +8,10 @@ from chromacord.cli.clips import Clip, Settings, plan_clips
 from chromacord.cli.display import Display, Values, choose_display
 from chromacord.cli.existing import is_done
 from chromacord.cli.job import job
-from chromacord.types import Progress
 
 if TYPE_CHECKING:
     from chromacord.pipeline.job import Summary
+    from chromacord.types import Progress
 
 
 def harmonize(
@@ -87,7 +87,7 @@ def _harmonize(clips: Sequence[Clip], settings: Settings, *, jobs: int, display:
     display.summary(summary_line(summary), summary_values(summary))
 
 
-def harmonize_clip(clip: Clip, settings: Settings, *, progress: Callable[[Progress], object]) -> "Summary":
+def harmonize_clip(clip: Clip, settings: Settings, *, progress: Callable[["Progress"], object]) -> "Summary":
     """Harmonize one clip in this process. See `chromacord.harmonize_video`."""
     from chromacord.io.base import Encoding
     from chromacord.io.memory import share_freed_memory

@@ -3,13 +3,15 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from typer import Argument, Option
 
 from chromacord.cli.display import choose_display
 from chromacord.cli.job import job
-from chromacord.types import UNSPECIFIED, Colorimetry, PixelFormat, VideoInfo
+
+if TYPE_CHECKING:
+    from chromacord.types import Colorimetry, PixelFormat, VideoInfo
 
 PRIMARIES = {1: "BT.709", 4: "BT.470 M", 5: "BT.470 BG (625)", 6: "SMPTE 170M (525)", 7: "SMPTE 240M", 9: "BT.2020"}
 PRIMARIES |= {8: "film", 10: "XYZ", 11: "DCI-P3", 12: "Display P3", 22: "EBU 3213"}
@@ -37,7 +39,7 @@ def info(
                 print(f"{name.replace('_', ' '):<14} {_readable(value)}")
 
 
-def describe(info: VideoInfo) -> dict[str, object]:
+def describe(info: "VideoInfo") -> dict[str, object]:
     """Return everything in `info` as plain values, in the order in which people read it."""
     colors = info.colorimetry
     return {
@@ -69,19 +71,21 @@ def describe(info: VideoInfo) -> dict[str, object]:
     }
 
 
-def describe_pixels(pixels: PixelFormat) -> str:
+def describe_pixels(pixels: "PixelFormat") -> str:
     """Return the layout of a frame in words, as "4:2:0 Y'CbCr, 8 bit"."""
     chroma = {(0, 0): "4:4:4 ", (0, 1): "4:2:2 ", (1, 1): "4:2:0 ", (0, 2): "4:1:1 "}
     model = {"yuv": f"{chroma.get(pixels.subsampling, '')}Y'CbCr", "rgb": "RGB", "gray": "grey"}[pixels.model]
     return f"{model}, {pixels.depth} bit" + (" float" if pixels.is_float else "")
 
 
-def describe_range(colors: Colorimetry) -> str:
+def describe_range(colors: "Colorimetry") -> str:
     """Return the range of the samples in a word."""
     return "untagged" if colors.full_range is None else "full" if colors.full_range else "limited"
 
 
 def _named(code: int, names: Mapping[int, str]) -> str:
+    from chromacord.types import UNSPECIFIED
+
     return "untagged" if code == UNSPECIFIED else names.get(code, f"code {code}")
 
 

@@ -2,9 +2,6 @@
 
 from typing import Annotated
 
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 from typer import Option
 
 from chromacord.cli.display import choose_display
@@ -25,6 +22,10 @@ def methods(*, cards: Cards = False) -> None:
 
 
 def _print_methods() -> None:
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
     from chromacord.methods import DEFAULT_METHOD, list_methods
 
     table = Table(box=None, pad_edge=False)

@@ -45,7 +45,7 @@ class GradeEstimator:
         """
         self.state = dict(state)
         self._lock = Lock()
-        self._encoders: dict[tuple[int, int], tuple[cv2.dnn.Net, list[str]]] = {}
+        self._encoder: tuple[cv2.dnn.Net, list[str]] | None = None
         self.side = side
         self.unit = lattice(state["basis"].shape[-1])
 
@@ -85,12 +85,10 @@ class GradeEstimator:
     def _encoded(self, composite: Floats) -> list[Floats]:
         if "encoder.stem.weight" not in self.state:
             return []
-        count, side = len(composite), composite.shape[-1]
-        with self._lock:
-            if (count, side) not in self._encoders:
-                self._encoders[count, side] = encoder_network(self.state, count, side)
-        network, outputs = self._encoders[count, side]
         with self._lock:  # one loaded method serves many clips, and a network of OpenCV one thread at a time
+            if self._encoder is None:
+                self._encoder = encoder_network(self.state, self.side)
+            network, outputs = self._encoder
             network.setInput(SCALE * composite - MEAN)
             return list(network.forward(outputs))
 
@@ -151,13 +149,12 @@ class GradeEstimator:
         return normal
 
 
-def encoder_network(state: Mapping[str, Floats], count: int, side: int) -> tuple[cv2.dnn.Net, list[str]]:
-    """Return the encoder as OpenCV runs it, and the names of its outputs.
+def encoder_network(state: Mapping[str, Floats], side: int) -> tuple[cv2.dnn.Net, list[str]]:
+    """Return the encoder as OpenCV runs it, and the names of its outputs. It takes any number of pictures at once.
 
     Args:
         state: weights, of which the keys below "encoder." are read. Any shape.
-        count: pictures that it is given at once.
-        side: their height and width.
+        side: height and width of the pictures.
     """
     graph = _Graph(state)
     features = graph.conv("stem", "picture", stride=STEM_STRIDE, is_rectified=True)
@@ -172,8 +169,8 @@ def encoder_network(state: Mapping[str, Floats], count: int, side: int) -> tuple
             narrow = graph.conv(f"{name}.project", wide)
             features = graph.sum(name, features, narrow) if block else narrow
         if number in TAPS:
-            outputs.append(Port(features, (count, stage.width, side // TAPS[number], side // TAPS[number])))
-    content = to_onnx(graph.nodes, graph.tensors, inputs=[Port("picture", (count, 3, side, side))], outputs=outputs)
+            outputs.append(Port(features, (1, stage.width, side // TAPS[number], side // TAPS[number])))
+    content = to_onnx(graph.nodes, graph.tensors, inputs=[Port("picture", (1, 3, side, side))], outputs=outputs)
     network = cv2.dnn.readNetFromONNX(np.frombuffer(content, np.uint8))
     return network, [port.name for port in outputs]
 

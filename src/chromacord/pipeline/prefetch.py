@@ -2,12 +2,14 @@
 
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from queue import Empty, Full, Queue
 from threading import Event, Thread
 from typing import Any, TypeVar
 
 import cv2
+
+from chromacord.pipeline.blas import open_blas
 
 Item = TypeVar("Item")
 
@@ -19,22 +21,25 @@ _POLL_SECONDS = 0.1
 
 @contextmanager
 def single_threaded() -> Iterator[None]:
-    """Keep OpenCV, and torch where it is in use, to one thread each, and give them back what they had.
+    """Keep numpy, OpenCV, and torch where it is in use, to one thread each, and give them back what they had.
 
     Decoding, rendering and encoding overlap already. On a machine that others use too, torch with two threads was
     measured up to 20 times slower than with one.
     """
+    blas = open_blas()
     torch: Any = sys.modules.get("torch")  # is not imported here: most runs do without
-    before = cv2.getNumThreads(), None if torch is None else torch.get_num_threads()
-    cv2.setNumThreads(1)
-    if torch is not None:
-        torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        cv2.setNumThreads(before[0])
+    with ExitStack() as stack:
+        _hold(stack, cv2.getNumThreads, cv2.setNumThreads)
+        if blas is not None:
+            _hold(stack, blas.get_threads, blas.set_threads)
         if torch is not None:
-            torch.set_num_threads(before[1])
+            _hold(stack, torch.get_num_threads, torch.set_num_threads)
+        yield
+
+
+def _hold(stack: ExitStack, get: Callable[[], int], set_to: Callable[[int], object]) -> None:
+    stack.callback(set_to, get())
+    set_to(1)
 
 
 class _End:

@@ -22,6 +22,9 @@ _ATTRIBUTE_INT, _ATTRIBUTE_INTS = 2, 7
 
 Attribute = int | Sequence[int]
 
+Chunk = bytes | memoryview
+"""A piece of the file."""
+
 
 class Node(NamedTuple):
     """An operator, its inputs and its output by name."""
@@ -53,44 +56,53 @@ def to_onnx(
         tensors: weights by the name under which nodes ask for them. Any shape.
         inputs, outputs: of the network.
     """
-    graph = b"".join(_message(1, _node(node)) for node in nodes) + _message(2, b"network")
-    graph += b"".join(_message(5, _tensor(name, values)) for name, values in tensors.items())
-    graph += b"".join(_message(11, _port(port)) for port in inputs)
-    graph += b"".join(_message(12, _port(port)) for port in outputs)
-    operators = _message(1, b"") + _number(2, _OPERATORS)
-    return _number(1, _IR_VERSION) + _message(7, graph) + _message(8, operators)
+    graph = [chunk for node in nodes for chunk in _message(1, _node(node))]
+    graph += _message(2, [b"network"])
+    for name, values in tensors.items():
+        graph += _message(5, _tensor(name, values))
+    for field, ports in ((11, inputs), (12, outputs)):
+        for port in ports:
+            graph += _message(field, [_port(port)])
+    operators = _packed(1, b"") + _number(2, _OPERATORS)
+    # Joined once, at the end: each level that copied what it holds would copy all weights.
+    return b"".join([_number(1, _IR_VERSION), *_message(7, graph), *_message(8, [operators])])
 
 
-def _node(node: Node) -> bytes:
-    names = b"".join(_message(1, name.encode()) for name in node.inputs)
-    attributes = b"".join(_message(5, _attribute(*each)) for each in node.attributes.items())
+def _node(node: Node) -> list[Chunk]:
+    names = b"".join(_packed(1, name.encode()) for name in node.inputs)
+    attributes = b"".join(_packed(5, _attribute(*each)) for each in node.attributes.items())
     output = node.output.encode()
-    return names + _message(2, output) + _message(3, output) + _message(4, node.operator.encode()) + attributes
+    return [names + _packed(2, output) + _packed(3, output) + _packed(4, node.operator.encode()) + attributes]
 
 
 def _attribute(name: str, value: Attribute) -> bytes:
     if isinstance(value, int):
-        return _message(1, name.encode()) + _number(3, value) + _number(20, _ATTRIBUTE_INT)
-    return _message(1, name.encode()) + b"".join(_number(8, each) for each in value) + _number(20, _ATTRIBUTE_INTS)
+        return _packed(1, name.encode()) + _number(3, value) + _number(20, _ATTRIBUTE_INT)
+    return _packed(1, name.encode()) + b"".join(_number(8, each) for each in value) + _number(20, _ATTRIBUTE_INTS)
 
 
-def _tensor(name: str, values: NDArray[np.float32]) -> bytes:
+def _tensor(name: str, values: NDArray[np.float32]) -> list[Chunk]:
     shape = b"".join(_number(1, length) for length in values.shape)
-    content = np.ascontiguousarray(values, dtype="<f4").tobytes()
-    return shape + _number(2, _FLOAT32) + _message(8, name.encode()) + _message(9, content)
+    content = np.ascontiguousarray(values, dtype="<f4").reshape(-1).view(np.uint8).data
+    return [shape + _number(2, _FLOAT32) + _packed(8, name.encode()), *_message(9, [content])]
 
 
 def _port(port: Port) -> bytes:
-    shape = b"".join(_message(1, _number(1, length)) for length in port.shape)
-    return _message(1, port.name.encode()) + _message(2, _message(1, _number(1, _FLOAT32) + _message(2, shape)))
+    shape = b"".join(_packed(1, _number(1, length)) for length in port.shape)
+    return _packed(1, port.name.encode()) + _packed(2, _packed(1, _number(1, _FLOAT32) + _packed(2, shape)))
 
 
 def _number(field: int, value: int) -> bytes:
     return _varint(field << 3 | _VARINT) + _varint(value)
 
 
-def _message(field: int, content: bytes) -> bytes:
+def _packed(field: int, content: bytes) -> bytes:
     return _varint(field << 3 | _LENGTH) + _varint(len(content)) + content
+
+
+def _message(field: int, chunks: Sequence[Chunk]) -> list[Chunk]:
+    """Put a field's key and length before its content."""
+    return [_varint(field << 3 | _LENGTH) + _varint(sum(map(len, chunks))), *chunks]
 
 
 def _varint(value: int) -> bytes:
