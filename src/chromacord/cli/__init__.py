@@ -59,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     Args:
         arguments: what follows the program's name; None: what the process was started with.
     """
-    # Before anything imports numpy, whose products of matrices would start a thread for each core; see pipeline/blas.py.
+    # Before anything imports numpy, which would start a thread for each core: see pipeline/blas.py.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     streams.prepare()
     signal.signal(signal.SIGTERM, terminate)
