@@ -83,6 +83,32 @@ class Method(ABC):
         return self
 
 
+class TransformMethod(Method):
+    """A method that decides a global transform for each frame by itself, of any size, and so need not touch pixels."""
+
+    working_size = None
+
+    @abstractmethod
+    def transform(self, image: FloatArray, weight: FloatArray) -> ColorTransform:
+        """Return what is done to the colours of each frame; one without foreground or background is left as it is.
+
+        Args:
+            image: RGB in [0, 1]. Shape (N, 3, H, W).
+            weight: of the foreground. Shape (N, 1, H, W).
+        """
+
+    def harmonize(self, composite: FloatArray, mask: FloatArray, state: State = None) -> Prediction:
+        """Map every frame, all of its pixels. See `Method.harmonize`; L is free, and `state` is not looked at."""
+        decided = self.decide(composite, mask, state)
+        assert decided.transform is not None
+        mapped = decided.transform(as_frames(composite)).clip(0, 1)
+        return decided._replace(harmonized=mapped.reshape(composite.shape))
+
+    def decide(self, composite: FloatArray, mask: FloatArray, state: State = None) -> Prediction:  # noqa: ARG002
+        """Decide the transforms, and change no pixel. See `Method.decide`."""
+        return Prediction(composite, self.transform(as_frames(composite), as_frames(mask)))
+
+
 def as_frames(windows: FloatArray) -> FloatArray:
     """Return the frames of all windows one after another. Shape (B, L, C, H, W) to (B * L, C, H, W)."""
     return windows.reshape(-1, *windows.shape[2:])

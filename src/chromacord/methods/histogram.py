@@ -12,7 +12,7 @@ import numpy as np
 from chromacord.color.statistics import has_both_sides
 from chromacord.color.transforms import Lut3d
 from chromacord.errors import InputError
-from chromacord.methods.base import Method, Prediction, State, as_frames
+from chromacord.methods.base import TransformMethod
 from chromacord.types import FloatArray
 
 _NODES = 17
@@ -72,14 +72,12 @@ def fit_curve(source: FloatArray, target: FloatArray, *, nodes: int, max_gain: f
     return fitted
 
 
-class Histogram(Method):
+class Histogram(TransformMethod):
     """Give each channel of the foreground the background's histogram (histogram matching).
 
     Args:
         max_gain: the steepest slope of a curve.
     """
-
-    working_size = None
 
     def __init__(self, max_gain: float = 4.0) -> None:
         super().__init__()
@@ -87,15 +85,8 @@ class Histogram(Method):
             raise InputError(f"max_gain limits a gain both ways, so it must be at least 1, got {max_gain}")
         self.max_gain = max_gain
 
-    def harmonize(self, composite: FloatArray, mask: FloatArray, state: State = None) -> Prediction:  # noqa: ARG002
-        """Map every frame by its own histograms; a frame without foreground or background is left as it is.
-
-        Args:
-            composite: RGB in [0, 1]. Shape (B, L, 3, H, W), L free.
-            mask: weights of the histograms. Shape (B, L, 1, H, W).
-            state: not looked at.
-        """
-        image, weight = as_frames(composite), as_frames(mask)
+    def transform(self, image: FloatArray, weight: FloatArray) -> Lut3d:
+        """Match each frame's own histograms. See `TransformMethod.transform`."""
         foreground = quantiles(image, weight, number=_QUANTILES)
         background = quantiles(image, 1 - weight, number=_QUANTILES)
         wanted = np.where(has_both_sides(weight)[:, None, None], background, foreground)
@@ -103,5 +94,4 @@ class Histogram(Method):
         red, green, blue = curves.swapaxes(0, 1)
         shape = (len(image), _NODES, _NODES, _NODES)
         channels = [red[:, None, None, :], green[:, None, :, None], blue[:, :, None, None]]
-        transform = Lut3d(np.stack([np.broadcast_to(channel, shape) for channel in channels], axis=1))
-        return Prediction(transform(image).clip(0, 1).reshape(composite.shape), transform)
+        return Lut3d(np.stack([np.broadcast_to(channel, shape) for channel in channels], axis=1))

@@ -12,21 +12,19 @@ import numpy as np
 from chromacord.color.statistics import color_statistics, has_both_sides, monge_kantorovich
 from chromacord.color.transforms import AffineField
 from chromacord.errors import InputError
-from chromacord.methods.base import Method, Prediction, State, as_frames
+from chromacord.methods.base import TransformMethod
 from chromacord.types import FloatArray
 
 # Variance added on both sides, that of a step of one 8-bit level: a flat picture has no inverse without.
 _FLOOR = (1 / 255) ** 2 / 12
 
 
-class MKL(Method):
+class MKL(TransformMethod):
     """Give the foreground the background's mean and covariance of colour, moving colours least (Pitie 2007).
 
     Args:
         max_gain: the most that contrast along any direction of colour is multiplied, or divided, by.
     """
-
-    working_size = None
 
     def __init__(self, max_gain: float = 4.0) -> None:
         super().__init__()
@@ -34,15 +32,8 @@ class MKL(Method):
             raise InputError(f"max_gain limits a gain both ways, so it must be at least 1, got {max_gain}")
         self.max_gain = max_gain
 
-    def harmonize(self, composite: FloatArray, mask: FloatArray, state: State = None) -> Prediction:  # noqa: ARG002
-        """Map every frame by its own statistics; a frame without foreground or background is left as it is.
-
-        Args:
-            composite: RGB in [0, 1]. Shape (B, L, 3, H, W), L free.
-            mask: weights of the statistics. Shape (B, L, 1, H, W).
-            state: not looked at.
-        """
-        image, weight = as_frames(composite), as_frames(mask)
+    def transform(self, image: FloatArray, weight: FloatArray) -> AffineField:
+        """Match each frame's own statistics. See `TransformMethod.transform`."""
         foreground, background = color_statistics(image, weight), color_statistics(image, 1 - weight)
         unit = np.eye(3)
         matrix = monge_kantorovich(foreground.covariance + _FLOOR * unit, background.covariance + _FLOOR * unit)
@@ -52,5 +43,4 @@ class MKL(Method):
         matrix = np.where(usable[:, None, None], matrix, unit).astype(np.float32)
         moved = background.mean - (matrix @ foreground.mean[..., None])[..., 0]
         offset = np.where(usable[:, None], moved, 0)
-        transform = AffineField.from_matrix(matrix, offset)
-        return Prediction(transform(image).clip(0, 1).reshape(composite.shape), transform)
+        return AffineField.from_matrix(matrix, offset)

@@ -12,8 +12,9 @@ where it is steep; the fitted one is off by 0.2 levels in the mean and by some 2
 from chromacord.color.fitting import fit_lut3d
 from chromacord.color.opponent import lalphabeta_to_rgb, rgb_to_lalphabeta
 from chromacord.color.statistics import color_statistics, has_both_sides
+from chromacord.color.transforms import Lut3d
 from chromacord.errors import InputError
-from chromacord.methods.base import Method, Prediction, State, as_frames
+from chromacord.methods.base import TransformMethod
 from chromacord.types import FloatArray
 
 # Deviation, in decimal logarithms, below which a channel counts as flat.
@@ -39,14 +40,12 @@ def match_statistics(image: FloatArray, mask: FloatArray, *, max_gain: float) ->
     return lalphabeta_to_rgb(gain * centred + background.mean[..., None, None])
 
 
-class Reinhard(Method):
+class Reinhard(TransformMethod):
     """Give the foreground the background's mean and contrast in l-alpha-beta space (Reinhard 2001).
 
     Args:
         max_gain: the most that contrast along an axis of l-alpha-beta is multiplied, or divided, by.
     """
-
-    working_size = None
 
     def __init__(self, max_gain: float = 4.0) -> None:
         super().__init__()
@@ -54,16 +53,8 @@ class Reinhard(Method):
             raise InputError(f"max_gain limits a gain both ways, so it must be at least 1, got {max_gain}")
         self.max_gain = max_gain
 
-    def harmonize(self, composite: FloatArray, mask: FloatArray, state: State = None) -> Prediction:  # noqa: ARG002
-        """Map every frame by its own statistics; a frame without foreground or background is left as it is.
-
-        Args:
-            composite: RGB in [0, 1]. Shape (B, L, 3, H, W), L free.
-            mask: weights of the statistics. Shape (B, L, 1, H, W).
-            state: not looked at.
-        """
-        image, weight = as_frames(composite), as_frames(mask)
+    def transform(self, image: FloatArray, weight: FloatArray) -> Lut3d:
+        """Match each frame's own statistics. See `TransformMethod.transform`."""
         matched = match_statistics(image, weight, max_gain=self.max_gain).clip(0, 1)
         usable = has_both_sides(weight)[:, None, None, None]
-        transform = fit_lut3d(image, matched, weight * usable)
-        return Prediction(transform(image).clip(0, 1).reshape(composite.shape), transform)
+        return fit_lut3d(image, matched, weight * usable)
