@@ -108,8 +108,8 @@ class ShotGrade(Method):
             "attention": attention,
             "encoder": encoder,
         }
-        # Shapes are enough to see whether weights fit; numbers are drawn only where there are none.
-        with torch.device("cpu" if weights is None else "meta"):
+        # Its shapes tell whether weights fit. Torch's "meta" device would draw no numbers, but loads 800 modules.
+        with torch.random.fork_rng(devices=[], enabled=weights is not None):
             network = GradeNetwork(**self._network)
         state = network.state_dict()
         if weights is not None:
