@@ -1,5 +1,6 @@
 """The main job runs where torch is not installed: every import of it is refused here, as if it were not there."""
 
+import json
 import os
 import subprocess
 import sys
@@ -7,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from chromacord.methods import METHODS
+from chromacord.methods import METHODS, MethodInfo, list_methods
 from tests.pipeline.footage import make_composite, make_mask
 
 BLOCK = """
@@ -95,6 +96,14 @@ def test_methods_that_need_torch_are_listed_with_the_command_that_installs_it() 
     text = " ".join(done.stdout.split())
     assert all(name in text for name in METHODS)
     assert 'pip install "chromacord[torch]"' in text
+
+
+def test_methods_are_described_as_with_torch() -> None:
+    code = "import json\nfrom chromacord.methods import list_methods\nprint(json.dumps(list_methods()))"
+    found = [MethodInfo(*each) for each in json.loads(python(code).stdout)]
+    assert [each[:4] for each in found] == [each[:4] for each in list_methods()]
+    assert not any(each.has_weights for each in found if each.install)
+    assert {"shotgrade", "mkl"} <= {each.name for each in found if each.has_weights and not each.install}
 
 
 @pytest.mark.parametrize(
