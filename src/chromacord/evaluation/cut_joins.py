@@ -169,7 +169,8 @@ def _shot(clip: Pictures, generator: np.random.Generator) -> FloatArray:
 
 def _whole(pictures: Pictures) -> FloatArray:
     """Return pictures at half the size by leaving out pixels, as thumbnails are made."""
-    return pictures[:, ::2, ::2].astype(np.float32) / 255
+    codes: FloatArray = pictures[:, ::2, ::2].astype(np.float32)
+    return codes / np.float32(255)
 
 
 def _joined(before: FloatArray, after: FloatArray) -> Film:
@@ -190,7 +191,8 @@ def _windows(pictures: Pictures, lefts: Sequence[int], *, blur: int = 0) -> Floa
         np.mean([picture[height // 2 : height // 2 + height, _inside(left + x, width)] for x in offsets], axis=0)
         for picture, left in zip(pictures, lefts, strict=True)
     ]
-    return np.stack(seen).astype(np.float32) / 255
+    codes: FloatArray = np.stack(seen).astype(np.float32)
+    return codes / np.float32(255)
 
 
 def _inside(left: int, width: int) -> slice:
