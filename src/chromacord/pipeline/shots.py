@@ -3,10 +3,11 @@
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from chromacord.types import FloatArray
 
@@ -64,11 +65,11 @@ class _Look:
     """What is kept of a frame. Most is calculated only when it is asked for, which few frames need."""
 
     def __init__(self, thumbnail: FloatArray) -> None:
-        self.small = cv2.cvtColor(cv2.resize(thumbnail, _SMALL), cv2.COLOR_RGB2YCrCb)
+        self.small: FloatArray = cv2.cvtColor(cv2.resize(thumbnail, _SMALL), cv2.COLOR_RGB2YCrCb)
 
     def difference(self, other: "_Look") -> float:
         """Return the mean absolute difference of samples."""
-        return cv2.norm(self.small, other.small, cv2.NORM_L1) / self.small.size
+        return float(cv2.norm(self.small, other.small, cv2.NORM_L1)) / self.small.size
 
     @cached_property
     def light(self) -> tuple[float, float]:
@@ -89,12 +90,13 @@ class _Look:
     @cached_property
     def layout(self) -> FloatArray:
         """Luma of a tiny picture. Shape (10, 18)."""
-        return cv2.resize(cv2.extractChannel(self.small, 0), _LAYOUT, interpolation=cv2.INTER_AREA)
+        layout: FloatArray = cv2.resize(cv2.extractChannel(self.small, 0), _LAYOUT, interpolation=cv2.INTER_AREA)
+        return layout
 
     @cached_property
     def palette(self) -> FloatArray:
         """Number of pixels in each bin of colour. Shape (8, 8, 8)."""
-        return cv2.calcHist([self.small], [0, 1, 2], None, _BINS, _RANGES)
+        return _histogram(self.small, _RANGES)
 
     @cached_property
     def relative(self) -> FloatArray:
@@ -108,7 +110,7 @@ class _Look:
         )
         # To bytes, which ends the range above; of what lies below it, as good as nothing, the sign is lost.
         codes = cv2.convertScaleAbs(cv2.transform(self.small, stretch))
-        return cv2.calcHist([codes], [0, 1, 2], None, _BINS, _RELATIVE_RANGES)
+        return _histogram(codes, _RELATIVE_RANGES)
 
 
 class CutDetector:
@@ -195,6 +197,11 @@ def _evidence(across: _Distance, inside: _Distance) -> float:
     """Return how much speaks for a cut between frames that differ so, where neighbours inside the shots differ so."""
     values = np.array([*across, *inside, 1.0])
     return float(_FOR @ values - np.maximum(_AGAINST @ values, 0).sum())
+
+
+def _histogram(picture: npt.NDArray[Any], ranges: list[float]) -> FloatArray:
+    histogram: FloatArray = cv2.calcHist([picture], [0, 1, 2], None, _BINS, ranges)
+    return histogram
 
 
 def _distance(earlier: _Look, later: _Look) -> _Distance:

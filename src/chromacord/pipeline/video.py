@@ -103,8 +103,8 @@ def harmonize_video(
         device=place.type,
     )
     optional = _paths(grade_out=grade_out, lut_out=lut_out, preview=preview, grade_in=grade_in)
-    beside = (optional[name] for name in ("grade_out", "lut_out", "preview"))
-    outputs = Outputs(os.fspath(output), *beside, encoding or Encoding(), force)
+    grade_file, luts, both = (optional[name] for name in ("grade_out", "lut_out", "preview"))
+    outputs = Outputs(os.fspath(output), grade_file, luts, both, encoding or Encoding(), force)
     job = Job(
         clip,
         outputs,
