@@ -81,11 +81,35 @@ def test_a_change_of_exposure_is_no_cut() -> None:
     assert set(shots_of([gain * picture for gain, picture in zip(gains, scene(11, 12), strict=True)])) == {0}
 
 
-def test_a_dissolve_splits_at_most_once() -> None:
-    shares = np.linspace(0, 1, 10, dtype=np.float32)
-    before, after = scene(12, 20), scene(13, 20)
+@pytest.mark.parametrize("length", [6, 10, 16, 24, 48])
+def test_a_shot_begins_inside_a_dissolve(length: int) -> None:
+    shares = np.linspace(0, 1, length + 2, dtype=np.float32)[1:-1]
+    before, after = scene(12, 30), scene(13, 30)
     mixed = [share * after[0] + (1 - share) * before[0] for share in shares]
-    assert max(shots_of([*before, *mixed, *after])) <= 1
+    shots = shots_of([*before, *mixed, *after])
+    assert max(shots) == 1
+    assert 30 < shots.index(1) <= 30 + length
+
+
+def test_a_hard_cut_after_a_dissolve_is_found() -> None:
+    shares = np.linspace(0, 1, 14, dtype=np.float32)[1:-1]
+    before, after = scene(12, 20), scene(13, 30)
+    mixed = [share * after[0] + (1 - share) * before[0] for share in shares]
+    shots = shots_of([*before, *mixed, *after[:12], *scene(14, 12)])
+    assert shots[-13:] == [1] + [2] * 12
+
+
+@pytest.mark.parametrize("speed", [1, 2, 4, 8])
+def test_a_slow_pan_is_no_dissolve(speed: int) -> None:
+    assert set(shots_of(scene(15, 24, pan=speed))) == {0}
+
+
+def test_light_that_changes_slowly_is_no_dissolve() -> None:
+    (still,) = scene(16, 1)
+    warmer = [
+        (still * np.array([1, 1 - 0.3 * share, 1 - 0.6 * share])).astype(np.float32) for share in np.linspace(0, 1, 30)
+    ]
+    assert set(shots_of([still] * 10 + warmer + warmer[-1:] * 10)) == {0}
 
 
 def test_a_small_change_of_a_plain_picture_is_no_cut() -> None:

@@ -1,7 +1,7 @@
 """How well cuts are found: on films that are made of real clips, with precision and recall for each kind of join."""
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -63,24 +63,28 @@ class _Count:
     cuts: int = 0
     found: int = 0
     wrong: int = 0
+    seconds: float = 0.0
+    """CPU time."""
 
-    def add(self, film: Film, cuts: Iterable[int]) -> None:
+    def add(self, film: Film, cuts: Sequence[int], seconds: float) -> None:
         """Count a film. Of several cuts that are found in one transition, all but one are wrong."""
-        cuts = list(cuts)
         is_found = any(cut in film.transition for cut in cuts)
         self.films += 1
         self.frames += len(film.pictures)
         self.cuts += bool(film.transition)
         self.found += is_found
         self.wrong += len(cuts) - is_found
+        self.seconds += seconds
 
     def figures(self) -> dict[str, Any]:
         """Return counts and ratios; None where there is nothing to divide by."""
         told = self.found + self.wrong
+        counts = {name: value for name, value in vars(self).items() if name != "seconds"}
         return {
-            **vars(self),
+            **counts,
             "precision": self.found / told if self.cuts and told else None,
             "recall": self.found / self.cuts if self.cuts else None,
+            "cpu_us_per_frame": round(1e6 * self.seconds / self.frames, 1),
         }
 
 
@@ -99,7 +103,7 @@ def measure_cuts(setting: CutSetting, *, tell: Callable[[str], object] | None = 
 
     Returns:
         What `chromacord bench cuts` prints: for each use and kind how many films, frames and cuts there are, how many
-        cuts were found, how many of those that were told are none, precision and recall; and the CPU time a frame.
+        cuts were found, how many of those that were told are none, precision, recall, and the CPU time a frame.
 
     Raises:
         InputError: the data or another value of the setting cannot be used.
@@ -110,23 +114,21 @@ def measure_cuts(setting: CutSetting, *, tell: Callable[[str], object] | None = 
         raise InputError("no use is named; name those of clips in manifest.csv, as train,dev")
     tell = tell or (lambda _: None)
     clips = {use: _read_clips(setting.data, use) for use in setting.uses}
-    measured, seconds, num_frames = {}, 0.0, 0
+    measured = {}
     for use, pictures in clips.items():
         kinds = {kind: _Count() for kind in (*KINDS, ALL)}
         for kind in KINDS:
             for film in make_films(pictures, kind, per_clip=setting.per_clip, seed=setting.seed):
                 started = time.process_time()
                 cuts = find_cuts(film)
-                seconds += time.process_time() - started
-                kinds[kind].add(film, cuts)
-                kinds[ALL].add(film, cuts)
-            num_frames += kinds[kind].frames
+                seconds = time.process_time() - started
+                kinds[kind].add(film, cuts, seconds)
+                kinds[ALL].add(film, cuts, seconds)
             tell(f"use {use}: {kind}: {kinds[kind].found} of {kinds[kind].cuts} found, {kinds[kind].wrong} wrong")
         measured[use] = {"clips": len(pictures), "kinds": {kind: count.figures() for kind, count in kinds.items()}}
     return {
         "setting": {**setting._asdict(), "data": str(setting.data)},
         "uses": measured,
-        "cpu_us_per_frame": round(1e6 * seconds / num_frames, 1),
         **provenance(),
     }
 

@@ -108,6 +108,14 @@ def _pan(first: Pictures, second: Pictures, generator: np.random.Generator) -> F
     return Film(_panned(_part(first, generator), generator), NO_CUT)
 
 
+def _slow_pan(first: Pictures, second: Pictures, generator: np.random.Generator) -> Film:  # noqa: ARG001
+    """Move the camera by 1 to 8 % of its width a frame, over a whole clip or as far as its pictures go."""
+    width = first.shape[2] // 2
+    lefts = np.rint(np.arange(len(first)) * generator.uniform(0.01, 0.08) * width).astype(int)
+    reaches = lefts <= width
+    return Film(_windows(first[reaches], lefts[reaches].tolist()), NO_CUT)
+
+
 def _flash_alone(first: Pictures, second: Pictures, generator: np.random.Generator) -> Film:  # noqa: ARG001
     shot = _shot(first, generator)
     _flash(shot, int(generator.integers(3, len(shot) - 5)), generator)
@@ -149,6 +157,7 @@ KINDS: Mapping[str, Maker] = {
     "fade through black": _fade_through_black,
     "one shot": _one_shot,
     "fast pan": _pan,
+    "slow pan": _slow_pan,
     "flash": _flash_alone,
     "fade of one shot": _fade_of_one_shot,
     "repeated frames": _repeated,

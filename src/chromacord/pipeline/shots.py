@@ -2,13 +2,12 @@
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from functools import cached_property
-from typing import Any, NamedTuple, TypeVar
+from typing import TypeVar
 
-import cv2
 import numpy as np
-import numpy.typing as npt
 
+from chromacord.pipeline.dissolves import DissolveDetector
+from chromacord.pipeline.likeness import Distance, Look, distance, palette_distance
 from chromacord.types import FloatArray
 
 Item = TypeVar("Item")
@@ -20,23 +19,8 @@ _BEFORE, _AFTER = 4, 3
 """Frames on either side of a cut that are compared: a flash of two frames leaves one unflashed behind it. Those before
 the cut differ from each other, whatever lies between them."""
 
-_SMALL, _LAYOUT = (36, 20), (18, 10)
-"""Sizes (width, height) of the pictures that palettes and layouts are taken from."""
-
-_CENTRE = (slice(1, 9), slice(5, 13))
-"""Part of a layout that is looked for in another one: what a camera moves by a quarter of the width is found again."""
-
-_BINS, _RANGES, _RELATIVE_RANGES = [8, 8, 8], [0.0, 1.0, 0.25, 0.75, 0.25, 0.75], [0.0, 256.0] * 3
-"""Of palettes, for Y', Cr and Cb. Chroma beyond the ranges is rare and not counted."""
-
-_LUMA_SPREAD, _CHROMA_SPREAD = 2.6, 1.6
-"""Half the range of the relative palette, in deviations of luma; what lies beyond counts as its edge."""
-
-_PLAIN = 2 / 255
-"""Deviation of luma below which a picture shows nothing but noise."""
-
-_BLACK, _WHITE = 0.1, 0.9
-"""Mean luma of plain pictures that are taken for black, up to here, and for white, from here."""
+_DISSOLVING = 8
+"""Frames of a dissolve after it was found in which nothing is a cut."""
 
 _LEAST_DIFFERENCE = 1 / 255
 """Mean difference of frames that are not the same, shown again."""
@@ -46,71 +30,6 @@ _LEAST_CHANGE = 4 / 255
 
 _LEAST_RELATIVE, _LEAST_LAYOUT_AND_PALETTE = 0.15, 0.29
 """Distances of the two frames at a cut: they rule out nine of ten frames that move, for little."""
-
-
-class _Distance(NamedTuple):
-    """How two frames differ, from 0 to 1 (layouts: to 2)."""
-
-    layout: float
-    """One minus the best correlation of the middle of the later picture with parts of the earlier one."""
-
-    palette: float
-    """One minus the intersection of colour histograms. Motion hardly changes them."""
-
-    relative: float
-    """The same after luma's mean and deviation are made equal. Neither fades nor flashes change these."""
-
-
-class _Look:
-    """What is kept of a frame. Most is calculated only when it is asked for, which few frames need."""
-
-    def __init__(self, thumbnail: FloatArray) -> None:
-        self.small: FloatArray = cv2.cvtColor(cv2.resize(thumbnail, _SMALL), cv2.COLOR_RGB2YCrCb)
-
-    def difference(self, other: "_Look") -> float:
-        """Return the mean absolute difference of samples."""
-        return float(cv2.norm(self.small, other.small, cv2.NORM_L1)) / self.small.size
-
-    @cached_property
-    def light(self) -> tuple[float, float]:
-        """Mean and deviation of luma."""
-        mean, deviation = cv2.meanStdDev(self.small)
-        return mean.item(0), deviation.item(0)
-
-    @property
-    def is_plain(self) -> bool:
-        """Whether the picture shows nothing."""
-        return self.light[1] < _PLAIN
-
-    @property
-    def is_blank(self) -> bool:
-        """Whether the picture is black or white, as between two shots that fade."""
-        return self.is_plain and not _BLACK <= self.light[0] <= _WHITE
-
-    @cached_property
-    def layout(self) -> FloatArray:
-        """Luma of a tiny picture. Shape (10, 18)."""
-        layout: FloatArray = cv2.resize(cv2.extractChannel(self.small, 0), _LAYOUT, interpolation=cv2.INTER_AREA)
-        return layout
-
-    @cached_property
-    def palette(self) -> FloatArray:
-        """Number of pixels in each bin of colour. Shape (8, 8, 8)."""
-        return _histogram(self.small, _RANGES)
-
-    @cached_property
-    def relative(self) -> FloatArray:
-        """The same after luma's mean and deviation are made equal. Shape (8, 8, 8)."""
-        mean, deviation = self.light
-        deviation = max(deviation, _PLAIN)
-        luma, chroma = 128 / _LUMA_SPREAD / deviation, 128 / _CHROMA_SPREAD / deviation
-        middle = 128 - 0.5 * chroma
-        stretch = np.array(
-            [(luma, 0, 0, 128 - luma * mean), (0, chroma, 0, middle), (0, 0, chroma, middle)], np.float32
-        )
-        # To bytes, which ends the range above; of what lies below it, as good as nothing, the sign is lost.
-        codes = cv2.convertScaleAbs(cv2.transform(self.small, stretch))
-        return _histogram(codes, _RELATIVE_RANGES)
 
 
 class CutDetector:
@@ -127,11 +46,12 @@ class CutDetector:
 
     def __init__(self) -> None:
         """Start a clip."""
-        self._before: deque[_Look] = deque(maxlen=_BEFORE)
+        self._before: deque[Look] = deque(maxlen=_BEFORE)
         """Different frames of the shot, the last ones."""
 
-        self._coming: deque[_Look] = deque(maxlen=_AFTER)
-        self._number, self._last_cut = 0, 0
+        self._coming: deque[Look] = deque(maxlen=_AFTER)
+        self._dissolves = DissolveDetector()
+        self._number, self._next_cut = 0, MIN_SHOT_LENGTH
 
     def push(self, thumbnail: FloatArray) -> int | None:
         """Look at the next frame and return the number of a frame, counted from 0, that is found to begin a shot.
@@ -139,21 +59,28 @@ class CutDetector:
         Args:
             thumbnail: RGB in [0, 1], always of the same size. Shape (height, width, 3).
         """
-        self._coming.append(_Look(thumbnail))
+        self._coming.append(Look(thumbnail))
         candidate = self._number - self.delay
         self._number += 1
         if len(self._coming) < _AFTER:
             return None
         look = self._coming[0]
-        change = look.difference(self._before[-1]) if self._before else 255.0
+        self._dissolves.push(look)
+        change = look.difference(self._before[-1]) if self._before else 1.0
         if change < _LEAST_DIFFERENCE or look.is_blank:
             return None
-        is_cut = candidate - self._last_cut >= MIN_SHOT_LENGTH and bool(self._before) and self._is_cut(change)
-        if is_cut:
+        if candidate < self._next_cut or not self._before:
+            begins = False
+        elif self._is_cut(change):
+            begins, self._next_cut = True, candidate + MIN_SHOT_LENGTH
+        else:
+            begins = self._dissolves.is_found()
+            self._next_cut = candidate + _DISSOLVING if begins else self._next_cut
+        if begins:
             self._before.clear()
-            self._last_cut = candidate
+            self._dissolves.restart()
         self._before.append(look)
-        return candidate if is_cut else None
+        return candidate if begins else None
 
     def _is_cut(self, change: float) -> bool:
         """Whether the first of the frames that come begins a shot.
@@ -165,20 +92,20 @@ class CutDetector:
         if look.is_plain and change < _LEAST_CHANGE:
             return False
         # The closest frames differ by no more than these, which rules out most places.
-        if _palette_distance(before.relative, look.relative) < _LEAST_RELATIVE:
+        if palette_distance(before.relative, look.relative) < _LEAST_RELATIVE:
             return False
-        nearest = _distance(before, look)
+        nearest = distance(before, look)
         if nearest.layout + nearest.palette < _LEAST_LAYOUT_AND_PALETTE:
             return False
         after = [each for each in self._coming if not each.is_blank]
-        across = [_distance(one, other) for one in self._before for other in after]
-        closest = _Distance(*map(min, zip(*across, strict=True)))
-        inside = [_Distance(0.0, 0.0, 0.0)]
+        across = [distance(one, other) for one in self._before for other in after]
+        closest = Distance(*map(min, zip(*across, strict=True)))
+        inside = [Distance(0.0, 0.0, 0.0)]
         if len(self._before) > 1:
-            inside.append(_distance(self._before[-2], before))
+            inside.append(distance(self._before[-2], before))
         if not self._coming[1].is_blank:
-            inside.append(_distance(look, self._coming[1]))
-        return _evidence(closest, _Distance(*map(max, zip(*inside, strict=True)))) > 0
+            inside.append(distance(look, self._coming[1]))
+        return _evidence(closest, Distance(*map(max, zip(*inside, strict=True)))) > 0
 
 
 _FOR = np.array([-1.4, -1.1, 5.2, -1.2, -5.7, -2.0, 7.9])
@@ -193,28 +120,10 @@ _AGAINST = np.array(
 films of the training clips that `chromacord bench cuts` makes, with other seeds."""
 
 
-def _evidence(across: _Distance, inside: _Distance) -> float:
+def _evidence(across: Distance, inside: Distance) -> float:
     """Return how much speaks for a cut between frames that differ so, where neighbours inside the shots differ so."""
     values = np.array([*across, *inside, 1.0])
     return float(_FOR @ values - np.maximum(_AGAINST @ values, 0).sum())
-
-
-def _histogram(picture: npt.NDArray[Any], ranges: list[float]) -> FloatArray:
-    histogram: FloatArray = cv2.calcHist([picture], [0, 1, 2], None, _BINS, ranges)
-    return histogram
-
-
-def _distance(earlier: _Look, later: _Look) -> _Distance:
-    correlations = cv2.matchTemplate(earlier.layout, later.layout[_CENTRE], cv2.TM_CCOEFF_NORMED)
-    return _Distance(
-        1.0 - float(correlations.max()),
-        _palette_distance(earlier.palette, later.palette),
-        _palette_distance(earlier.relative, later.relative),
-    )
-
-
-def _palette_distance(first: FloatArray, second: FloatArray) -> float:
-    return 1.0 - cv2.compareHist(first, second, cv2.HISTCMP_INTERSECT) / (_SMALL[0] * _SMALL[1])
 
 
 def split_shots(items: Iterable[Item], thumbnail: Callable[[Item], FloatArray]) -> Iterator[tuple[Item, int]]:
