@@ -19,7 +19,7 @@ _BEFORE, _AFTER = 4, 3
 """Frames on either side of a cut that are compared: a flash of two frames leaves one unflashed behind it. Those before
 the cut differ from each other, whatever lies between them."""
 
-_DISSOLVING = 8
+_DISSOLVING = 12
 """Frames of a dissolve after it was found in which nothing is a cut."""
 
 _LEAST_DIFFERENCE = 1 / 255
