@@ -1,5 +1,6 @@
 """Films whose cuts are known, and the counts of what a detector makes of them."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from chromacord.evaluation.tables import markdown
 from tests.training.material import disc, picture, write_manifest, write_still
 
 LENGTH = 16
+ROOT = Path(__file__).parents[2]
 JOINED = tuple(KINDS)[:6]
 
 
@@ -119,3 +121,24 @@ def test_joins_need_two_clips_of_a_use(tmp_path: Path) -> None:
         measure_cuts(CutSetting(folder, per_clip=0))
     with pytest.raises(InputError, match="no such folder"):
         measure_cuts(CutSetting(folder / "none"))
+
+
+def test_the_readme_shows_what_was_measured() -> None:
+    report = json.loads((ROOT / "benchmarks/results/cuts.json").read_text())
+    (table,) = (table for table in cut_tables(report) if table.key == "cuts-dev")
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert (
+        markdown([table]).strip() == text.partition("<!-- cuts:start -->")[2].partition("<!-- cuts:end -->")[0].strip()
+    )
+    everything = report["uses"]["train"]["kinds"][ALL]
+    told = f"a precision of {everything['precision']:.3f} and a recall of {everything['recall']:.3f} "
+    assert told in " ".join(text.split())
+
+
+@pytest.mark.parametrize("use", ["train", "dev"])
+def test_hard_cuts_and_fades_are_found_as_they_should_be(use: str) -> None:
+    kinds = json.loads((ROOT / "benchmarks/results/cuts.json").read_text())["uses"][use]["kinds"]
+    counted = [figures for kind, figures in kinds.items() if kind not in (ALL, "dissolve")]
+    cuts, found, wrong = (sum(figures[name] for figures in counted) for name in ("cuts", "found", "wrong"))
+    assert found / cuts >= 0.99
+    assert found / (found + wrong) >= 0.99
