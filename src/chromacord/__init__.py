@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from chromacord.io import Encoding
     from chromacord.methods import list_methods, load_method
     from chromacord.pipeline.arrays import harmonize_frames
-    from chromacord.pipeline.job import Summary
+    from chromacord.pipeline.summary import Summary
     from chromacord.pipeline.video import harmonize_video
 
 __version__ = "0.1.0"
@@ -24,7 +24,7 @@ _PLACES = {
     "ChromacordError": "errors",
     "ChromacordWarning": "errors",
     "Encoding": "io",
-    "Summary": "pipeline.job",
+    "Summary": "pipeline.summary",
     "harmonize_frames": "pipeline.arrays",
     "harmonize_video": "pipeline.video",
     "list_methods": "methods",

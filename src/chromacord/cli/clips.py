@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from chromacord.errors import InputError, OutputExistsError
+from chromacord.pipeline.cuts import edl_file
 from chromacord.pipeline.naming import clip_name, folder_name
 
 _PLACEHOLDER = re.compile(r"\{(name|folder|parent)\}")
@@ -31,6 +32,8 @@ class Clip:
     grade_out: str | None = None
     lut_out: str | None = None
     preview: str | None = None
+    cuts: str | None = None
+    """Frame numbers, a word or a file: see `chromacord.pipeline.cuts`."""
 
     @property
     def source(self) -> str:
@@ -40,7 +43,8 @@ class Clip:
     @property
     def inputs(self) -> dict[str, str]:
         """The files that are read, by the names of their fields."""
-        return {name: path for name, path in vars(self).items() if path is not None and name not in _OUTPUTS}
+        named = vars(self) | {"cuts": edl_file(self.cuts)}
+        return {name: str(path) for name, path in named.items() if path is not None and name not in _OUTPUTS}
 
     @property
     def outputs(self) -> dict[str, str]:

@@ -67,6 +67,15 @@ GradeIn = Annotated[
     Path | None,
     Option(help="Render a grade written by --grade-out, edited or not; no analysis.", rich_help_panel=_GRADE),
 ]
+Cuts = Annotated[
+    str | None,
+    Option(
+        metavar="24,48|FILE.edl|none",
+        help="Where shots begin: first frames, counted from 0; an edit decision list (CMX 3600); or none for one shot. "
+        "Cuts are found where it is left out.",
+        rich_help_panel=_GRADE,
+    ),
+]
 LutOut = Annotated[Path | None, Option(help="Folder for one .cube file a shot.", rich_help_panel=_GRADE)]
 Preview = Annotated[
     Path | None,

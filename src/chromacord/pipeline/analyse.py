@@ -1,6 +1,6 @@
 """Analysis: look at a few frames a second, small, and decide the grade."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import chain, groupby, pairwise
@@ -61,6 +61,7 @@ def analyse(
     *,
     name: str,
     consistency: Consistency = "smooth",
+    cuts: Sequence[int] | None = None,
     exportable: bool = False,
     device: Device = "cpu",
 ) -> tuple[Grade, Tally]:
@@ -72,6 +73,7 @@ def analyse(
         method: decides.
         name: the method's, for the grade.
         consistency: how the grade may change inside a shot; "frame" looks at every frame.
+        cuts: first frames of all shots but the first; None: they are to be found.
         exportable: decide only what a LUT can hold, also for methods whose grade depends on the place.
         device: where proxies are made and the method runs; the grade is on the CPU.
 
@@ -79,7 +81,7 @@ def analyse(
         The grade, and what was counted.
     """
     tally = Tally()
-    seen = look(frames, info, method, consistency=consistency, device=device)
+    seen = look(frames, info, method, consistency=consistency, cuts=cuts, device=device)
     decided = decide_all(
         seen, method, tally, consistency=consistency, rate=info.rate, exportable=exportable, device=device
     )

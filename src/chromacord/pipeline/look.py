@@ -1,6 +1,6 @@
 """What analysis sees of a clip: a few frames a second, small, and where the shots begin."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import NamedTuple
@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from chromacord.methods.base import Method
+from chromacord.pipeline.cuts import split_at
 from chromacord.pipeline.grade import Consistency
 from chromacord.pipeline.masks import Mask, MaskedFrame
 from chromacord.pipeline.packed_masks import PackedMask
@@ -65,15 +66,17 @@ def look(
     method: Method,
     *,
     consistency: Consistency,
+    cuts: Sequence[int] | None = None,
     device: Device = "cpu",
 ) -> Iterator[Seen]:
-    """Find the cuts, and make what the method shall see: frames a step apart, or the next one with a usable mask.
+    """Tell shots apart, and make what the method shall see: frames a step apart, or the next one with a usable mask.
 
     Args:
         frames: all frames in order; few are held, until it is known whether a cut lies between them.
         info: of the composite.
         method: will decide.
         consistency: "frame" shows every frame to the method.
+        cuts: first frames of all shots but the first; None: they are to be found.
         device: where the proxies are made.
     """
     size = working_size(method, info)
@@ -96,7 +99,11 @@ def look(
         return Seen(frame.index, shot, mask.box is None, mask.is_full, observation, mask)
 
     # By `map`, so that a frame that was seen is not held until the next one is asked for.
-    yield from map(see, split_shots(map(wait, frames), lambda item: thumbnail(item.frame, info, width=72)))
+    waiting = map(wait, frames)
+    if cuts is not None:
+        yield from map(see, split_at(waiting, cuts, number=lambda item: item.frame.index))
+        return
+    yield from map(see, split_shots(waiting, lambda item: thumbnail(item.frame, info, width=72)))
 
 
 def _proxies(frame: Frame, mask: Mask, info: VideoInfo, size: Size, device: Device) -> tuple[FloatArray, FloatArray]:

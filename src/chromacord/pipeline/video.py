@@ -13,10 +13,13 @@ from chromacord.io.image_layers import UNNAMED
 from chromacord.methods import DEFAULT_METHOD
 from chromacord.methods.base import Method
 from chromacord.pipeline.clip import CompositeClip, LayeredClip, MaskedClip
+from chromacord.pipeline.cuts import Cuts, check_cuts
 from chromacord.pipeline.device import find_device
 from chromacord.pipeline.grade import Consistency, check_consistency
-from chromacord.pipeline.job import Job, Summary
+from chromacord.pipeline.job import Job
 from chromacord.pipeline.outputs import Outputs
+from chromacord.pipeline.summary import Summary
+from chromacord.pipeline.told_cuts import read_cuts
 from chromacord.types import Device, Progress, VideoInfo
 
 StrPath = str | PathLike[str]
@@ -37,6 +40,7 @@ def harmonize_video(
     grade_in: StrPath | None = None,
     lut_out: StrPath | None = None,
     preview: StrPath | None = None,
+    cuts: Cuts | None = None,
     frames: tuple[int | None, int | None] | None = None,
     encoding: Encoding | None = None,
     mask_fit: bool = False,
@@ -67,6 +71,9 @@ def harmonize_video(
         grade_in: render a grade file instead of analysing; `strength` then weakens it further.
         lut_out: a folder for one .cube file a shot.
         preview: write before and after side by side, to a video or a picture by the suffix.
+        cuts: where shots begin: their first frames, counted from 0 in sequences too, as numbers or as text ("24,48");
+            the file of an edit decision list (CMX 3600); or "none" for one shot. None: cuts are found. Those outside
+            `frames` are left out.
         frames: only the frames first..stop-1, counted from 0; None on either side leaves it open.
         encoding: codec, quality and speed; None keeps the source's codec, visually lossless.
         mask_fit: scale a mask of another size to the composite's.
@@ -85,6 +92,7 @@ def harmonize_video(
     check_consistency(consistency or "smooth")
     if missing not in ("error", "hold"):
         raise InputError(f"missing must be 'error' or 'hold', got {missing!r}")
+    check_cuts(cuts, grade_in=grade_in)
     place = find_device(device)
     clip = _open_clip(
         _paths(composite=composite, mask=mask, foreground=foreground, alpha=alpha, background=background),
@@ -95,14 +103,8 @@ def harmonize_video(
         device=place,
     )
     optional = _paths(grade_out=grade_out, lut_out=lut_out, preview=preview, grade_in=grade_in)
-    outputs = Outputs(
-        os.fspath(output),
-        optional["grade_out"],
-        optional["lut_out"],
-        optional["preview"],
-        encoding or Encoding(),
-        force,
-    )
+    grade_file, luts, both = (optional[name] for name in ("grade_out", "lut_out", "preview"))
+    outputs = Outputs(os.fspath(output), grade_file, luts, both, encoding or Encoding(), force)
     job = Job(
         clip,
         outputs,
@@ -110,6 +112,7 @@ def harmonize_video(
         strength=strength,
         consistency=consistency or ("shot" if lut_out is not None else "smooth"),
         grade_in=optional["grade_in"],
+        cuts=read_cuts(cuts, clip.info),
         frames=_range(frames),
         progress=progress,
         device=place,

@@ -25,7 +25,7 @@ from chromacord.data.synthesis import derive_seed
 from chromacord.errors import InputError
 from chromacord.lab.color.lut3d import apply_lut3d
 from chromacord.lab.methods.grade_network import Features, GradeNetwork
-from chromacord.training.calibration import Measured, calibrated
+from chromacord.training.calibration import Measured, calibrated, reliability
 from chromacord.training.losses import root_error, squared_error
 from chromacord.training.objectives import Batch
 from chromacord.training.pictures import PictureData, read_pictures
@@ -196,11 +196,14 @@ class GradeObjective:
         figures = {"loss": loss, "rmse": 255 * squared.detach().sqrt().mean(), "log_error_loss": expected}
         return loss, {name: value.detach() for name, value in figures.items()}
 
-    def complete(self, module: nn.Module) -> None:
+    def complete(self, module: nn.Module) -> Mapping[str, float]:
         """Calibrate the strength on held-out pictures. See `CompletedObjective.complete`."""
-        if self._calibration and isinstance(module, GradeNetwork):
-            measured = [_measured(module, composites) for composites in self._calibration]
-            module.calibration.copy_(calibrated(Measured(*map(torch.cat, zip(*measured, strict=True)))))
+        if not self._calibration or not isinstance(module, GradeNetwork):
+            return {}
+        each = [_measured(module, composites) for composites in self._calibration]
+        measured = Measured(*map(torch.cat, zip(*each, strict=True)))
+        module.calibration.copy_(calibrated(measured))
+        return reliability(measured, module.calibration)
 
     @torch.inference_mode()
     def validate(self, module: nn.Module) -> Mapping[str, float]:
