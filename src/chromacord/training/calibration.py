@@ -67,7 +67,7 @@ def reliability(measured: Measured, calibration: Tensor, *, num_groups: int = 5)
 
     Args:
         measured: of N composites.
-        calibration: what `calibrated` returns.
+        calibration: what `calibrated` returns. Shape (2, 3).
         num_groups: of equal size, by confidence.
 
     Returns:
