@@ -45,7 +45,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Import what is asked for only then: torch and the codecs cost seconds that `chromacord --help` need not pay."""
+    """Import what is asked for only then: numpy and the codecs cost time that `chromacord --help` need not pay."""
     if name not in _PLACES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f"{__name__}.{_PLACES[name]}"), name)
