@@ -10,6 +10,7 @@ from chromacord.io.base import FrameSource
 from chromacord.io.mattes import MatteReader, choose_alpha
 from chromacord.io.orientation import Orientation
 from chromacord.io.overlay import Overlay
+from chromacord.io.patterns import warn_of_numbers
 from chromacord.types import Frame, PixelFormat, Size, VideoInfo
 
 
@@ -44,6 +45,7 @@ class LayeredSource(FrameSource):
 
         for layer in layers:
             _check_size(layer.info, background.info)
+            warn_of_numbers(layer.info, background.info)
         self._background = background
         self._foreground, self._alpha = foreground, alpha
         self._orientation = _orientation(foreground.info, background.info)

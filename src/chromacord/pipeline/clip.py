@@ -9,6 +9,7 @@ from typing import Protocol
 from chromacord.errors import ChromacordWarning, InputError, MismatchError
 from chromacord.io import FrameSource, LayeredSource
 from chromacord.io.mattes import choose_alpha
+from chromacord.io.patterns import warn_of_numbers
 from chromacord.pipeline.mask_check import warn_of_stretching
 from chromacord.pipeline.masks import MaskedFrame, MaskReader, shown_size, without_alpha
 from chromacord.types import Frame, VideoInfo
@@ -75,6 +76,7 @@ class CompositeClip:
                 f"{_dimensions(composite.info)}; use --mask-fit (mask_fit=True) to scale the mask"
             )
         warn_of_stretching(mask.info, composite.info)
+        warn_of_numbers(mask.info, composite.info)
         self.info, self.paths = composite.info, (composite.info.path, mask.info.path)
         self._reader = MaskReader(mask.info, composite.info, from_alpha=choose_alpha(mask), fit=mask_fit)
 

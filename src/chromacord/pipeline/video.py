@@ -86,6 +86,7 @@ def harmonize_video(
     if missing not in ("error", "hold"):
         raise InputError(f"missing must be 'error' or 'hold', got {missing!r}")
     place = find_device(device)
+    optional = _paths(output=output, grade_out=grade_out, lut_out=lut_out, preview=preview, grade_in=grade_in)
     clip = _open_clip(
         _paths(composite=composite, mask=mask, foreground=foreground, alpha=alpha, background=background),
         mask_fit=mask_fit,
@@ -94,7 +95,6 @@ def harmonize_video(
         layer=layer,
         device=place.type,
     )
-    optional = _paths(grade_out=grade_out, lut_out=lut_out, preview=preview, grade_in=grade_in)
     outputs = Outputs(
         os.fspath(output),
         optional["grade_out"],
@@ -118,6 +118,10 @@ def harmonize_video(
 
 
 def _paths(**paths: StrPath | None) -> dict[str, Path | None]:
+    """Return paths. An empty one, as a shell makes of a variable that is not set, would be the working folder."""
+    for name, path in paths.items():
+        if path is not None and not os.fspath(path):
+            raise InputError(f"{name} is empty; name a file")
     return {name: None if path is None else Path(path) for name, path in paths.items()}
 
 
