@@ -1,6 +1,9 @@
 """Messages are one line, whatever the names in them hold."""
 
+import ast
 import pickle
+import re
+from pathlib import Path
 
 import pytest
 
@@ -18,3 +21,12 @@ def test_a_message_is_one_line(kind: type[Exception]) -> None:
 def test_text_stays_as_it_is() -> None:
     for text in ("Überfahrt 東京 \u202f👩\u200d🚀.mov", "x\udcff.mkv", "C:\\new"):
         assert one_line(text) == text
+
+
+def test_messages_speak_of_options_and_not_of_arguments_too() -> None:
+    """They are read on the command line more often; an argument is called as its option."""
+    package = Path(__file__).parent.parent / "src/chromacord"
+    both = re.compile(r"--[a-z-]+( [A-Z]+)? \([a-z_]+=")
+    for path in package.rglob("*.py"):
+        texts = (node.value for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Constant))
+        assert not [text for text in texts if isinstance(text, str) and both.search(text)], path

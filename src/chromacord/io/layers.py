@@ -35,8 +35,7 @@ class LayeredSource(FrameSource):
         """
         if alpha is None and not foreground.has_alpha:
             raise InputError(
-                f"{foreground.info.path}: has no alpha channel; give a matte with --alpha (alpha=...), or a foreground "
-                "with alpha"
+                f"{foreground.info.path}: has no alpha channel; give a matte with --alpha, or a foreground with alpha"
             )
         self.info = background.info
         layers = (foreground, background) if alpha is None else (foreground, background, alpha)

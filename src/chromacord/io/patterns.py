@@ -302,7 +302,7 @@ def _describe_gap(pattern: Pattern, numbers: list[int], num_missing: int) -> str
     several = "" if num_missing == 1 else f", the first of {num_missing} missing frames"
     return (
         f"{pattern.path(first)}: frame {first} is missing{several}; "
-        'render it, or repeat the frame before it with --missing hold (missing="hold")'
+        "render it, or repeat the frame before it with --missing hold"
     )
 
 

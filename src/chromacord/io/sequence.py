@@ -95,7 +95,7 @@ class SequenceSource(FrameSource):
                 header, planes = read_image(path, layer=self._layer)
             except UnreadableFileError as error:
                 if not self._salvage or index == 0:
-                    remedy = ", or keep the frames before it with --salvage (salvage=True)" if index else ""
+                    remedy = ", or keep the frames before it with --salvage" if index else ""
                     raise TruncatedFileError(f"{error}: frame {index} of the clip; render it again{remedy}") from error
                 warnings.warn(f"{error}; the clip ends before frame {index}", ChromacordWarning, stacklevel=2)
                 return

@@ -208,7 +208,7 @@ class VideoSource(FrameSource):
         of = "" if self.info.num_frames is None else f" of {self.info.num_frames}"
         message = f"{self._path}: breaks in the middle, at frame {count}{of}"
         if not self._salvage:
-            raise TruncatedFileError(f"{message}; use --salvage (salvage=True) to keep the {count} frames before it")
+            raise TruncatedFileError(f"{message}; use --salvage to keep the {count} frames before it")
         warnings.warn(f"{message}; the {count} frames before it are kept", ChromacordWarning, stacklevel=2)
 
 

@@ -73,7 +73,7 @@ class CompositeClip:
         if shown_size(mask.info) != shown_size(composite.info) and not mask_fit:
             raise MismatchError(
                 f"{mask.info.path}: the mask is {_dimensions(mask.info)}, the composite {composite.info.path} is "
-                f"{_dimensions(composite.info)}; use --mask-fit (mask_fit=True) to scale the mask"
+                f"{_dimensions(composite.info)}; use --mask-fit to scale the mask"
             )
         warn_of_stretching(mask.info, composite.info)
         warn_of_numbers(mask.info, composite.info)
