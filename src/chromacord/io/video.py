@@ -26,6 +26,7 @@ from chromacord.io.base import FrameSource
 from chromacord.io.colorimetry import read_tags
 from chromacord.io.decoding import Reading
 from chromacord.io.hardware import accelerator
+from chromacord.io.icc import sound_profile
 from chromacord.io.integrity import is_cut_off
 from chromacord.io.orientation import Orientation
 from chromacord.io.palettes import has_palette_alpha, is_opaque
@@ -339,7 +340,7 @@ def _read_info(
         other_streams=others,
         timecode=find_timecode(container, picture=stream),
         hdr_metadata=_hdr_metadata(first),
-        icc_profile=_icc_profile(first),
+        icc_profile=sound_profile(_icc_profile(first), path),
     )
 
 
