@@ -75,3 +75,10 @@ def _element_size(file: BinaryIO) -> int | None:
     length = 9 - first[0].bit_length()
     value = int.from_bytes(bytes([first[0] & (0xFF >> length)]) + file.read(length - 1), "big")
     return None if value == (1 << (7 * length)) - 1 else value
+
+
+def is_animated_webp(path: Path) -> bool:
+    """Whether a WebP says that it has an animation (RFC 9649, section 2.7); libav decodes none."""
+    with path.open("rb") as file:
+        header = file.read(21)
+    return header[:4] + header[8:16] == b"RIFFWEBPVP8X" and bool(header[20:] and header[20] & 2)

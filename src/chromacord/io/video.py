@@ -27,7 +27,7 @@ from chromacord.io.colorimetry import read_tags
 from chromacord.io.decoding import Reading
 from chromacord.io.hardware import accelerator
 from chromacord.io.icc import sound_profile
-from chromacord.io.integrity import is_cut_off
+from chromacord.io.integrity import is_animated_webp, is_cut_off
 from chromacord.io.orientation import Orientation
 from chromacord.io.palettes import has_palette_alpha, is_opaque
 from chromacord.io.pixels import describe, frame_bytes, planar_name, planes_of, to_planar
@@ -266,6 +266,8 @@ def _first(reading: Reading, path: Path) -> av.VideoFrame:
         return first
     if is_cut_off(path):
         raise TruncatedFileError(f"{path}: breaks before its first frame; copy it again")
+    if is_animated_webp(path):
+        raise UnreadableFileError(f"{path}: is an animated WebP, which is not read; convert it to a video or to PNGs")
     raise UnreadableFileError(f"{path}: holds no picture that can be decoded: it has no frames, or is damaged")
 
 

@@ -101,8 +101,8 @@ def look(
         if mask.is_usable and frame.index >= due:
             due = frame.index + step
             rgb, weights = _proxies(frame, mask.unpack(), info, size, device)
-            upright = (turned_upright(each, orientation).contiguous() for each in (rgb, weights))
-            observation = Observation(frame.index, shot, *upright, float(weights.mean()), orientation)
+            rgb, weights = (turned_upright(each, orientation).contiguous() for each in (rgb, weights))
+            observation = Observation(frame.index, shot, rgb, weights, float(weights.mean()), orientation)
         return Seen(frame.index, shot, mask.box is None, mask.is_full, observation, mask)
 
     # By `map`, so that a frame that was seen is not held until the next one is asked for.

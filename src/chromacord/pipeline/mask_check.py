@@ -87,9 +87,10 @@ class MaskCheck:
         scale = SMALL / max(SMALL, *self._info.size)
         size = Size(*(max(1, round(length * scale)) for length in self._info.size))
         orientation = Orientation.of(self._info)
-        weights = orientation.apply(masked.mask.scaled(size))
+        pictures = (masked.mask.scaled(size), proxy(masked.frame, self._info, size))
+        weights, picture = (np.asarray(orientation.apply(each), np.float32) for each in pictures)
         where = self._path or f"frame {masked.frame.index}"
-        if is_picture(weights, orientation.apply(proxy(masked.frame, self._info, size))):
+        if is_picture(weights, picture):
             _warn(f"{where}: the mask looks like the picture itself, so bright parts are graded most; name a mask")
         elif is_of_background(weights):
             found = f"the mask is white on {weights.mean():.0%} of the picture and most of its border"
