@@ -27,14 +27,12 @@ MORE_ADDRESSES = 4 << 30
 MORE_MEMORY_MB = 1024
 """What a small file may make the command take beyond what this process has."""
 
-_UNREADABLE = 90
-_CHANGED = 91
-_OWN = {_UNREADABLE: "unreadable output", _CHANGED: "changed background"}
+_OWN = {90: "unreadable output", 91: "changed background", 92: "concealed by libav"}
 _LIMITS = (signal.SIGXCPU, signal.SIGALRM, signal.SIGKILL)
 
+FINE = ("refused in one line", "accepted", "concealed by libav")
 OUTCOMES = (
-    "refused in one line",
-    "accepted",
+    *FINE,
     "traceback",
     "native crash",
     "hang",
@@ -80,7 +78,7 @@ def run_child(
         arguments: of the command.
         folder: with its inputs. What is there before does not count as output.
         output: what the command makes, below the folder; None: nothing.
-        check: called after exit code 0 in the child; returns "unreadable output", "changed background" or None.
+        check: called after exit code 0 in the child; returns another outcome, or None.
     """
     before = _files(folder)
     base = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -94,7 +92,7 @@ def run_child(
     left = sorted(_files(folder) - before - {".stderr", ".stdout"})
     seconds, more_mb = usage.ru_utime + usage.ru_stime, max(0, usage.ru_maxrss - base) // 1024
     outcome = _judge(code, told, left, output)
-    if outcome in OUTCOMES[:2] and more_mb > MORE_MEMORY_MB:
+    if outcome in FINE and more_mb > MORE_MEMORY_MB:
         outcome = "memory"
     if outcome == "accepted" and time.monotonic() - started > WALL_SECONDS:
         outcome = "hang"
