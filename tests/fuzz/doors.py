@@ -222,7 +222,7 @@ def _write_still(path: Path, made: np.ndarray, dtype: str) -> None:
 
 
 def _encode(path: Path, codec: str, pix_fmt: str, frames: list[np.ndarray]) -> None:
-    with av.open(str(path), "w") as container:
+    with av.open(str(path), "w", options={"fflags": "bitexact"}) as container:
         stream = container.add_stream(codec, rate=25)
         stream.width, stream.height, stream.pix_fmt, stream.thread_count = SIDE, SIDE, pix_fmt, 1
         for made in frames:
