@@ -59,7 +59,7 @@ class LineDisplay(Display):
 
     def summary(self, line: str, values: Values) -> None:  # noqa: ARG002
         """Print the line."""
-        report(one_line(line))
+        report(line)
 
 
 class JsonDisplay(Display):

@@ -8,6 +8,7 @@ from chromacord.cli.clips import Clip, Settings, plan_clips
 from chromacord.cli.display import Display, Values, choose_display
 from chromacord.cli.existing import is_done
 from chromacord.cli.job import job
+from chromacord.errors import one_line
 from chromacord.types import Progress
 
 if TYPE_CHECKING:
@@ -80,7 +81,8 @@ def _harmonize(clips: Sequence[Clip], settings: Settings, *, jobs: int, display:
     (clip,) = clips
     if settings.skip_existing and is_done(clip, settings):
         display.summary(
-            f"{clip.output}: left out, it is there", {"outputs": list(clip.outputs.values()), "left_out": True}
+            f"{one_line(clip.output)}: left out, it is there",
+            {"outputs": list(clip.outputs.values()), "left_out": True},
         )
         return
     summary = harmonize_clip(clip, settings, progress=display.progress)
@@ -121,7 +123,7 @@ def method_name(settings: Settings) -> str:
 
 def summary_line(summary: "Summary") -> str:
     """Return what a run did, as one line for people."""
-    outputs = ", ".join(str(path) for path in summary.outputs)
+    outputs = one_line(", ".join(str(path) for path in summary.outputs))
     shots = "1 shot" if summary.num_shots == 1 else f"{summary.num_shots} shots"
     rate = summary.num_frames / max(summary.seconds, 1e-9)
     line = f"{outputs}: {summary.num_frames} frames, {shots}, {summary.method}, "
