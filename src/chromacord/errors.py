@@ -4,9 +4,23 @@ Each message is one line that says what is wrong, where, and what to do. The com
 code 2; Python callers catch `ChromacordError` or one of its kinds.
 """
 
+import unicodedata
+
+_BREAKING = ("Cc", "Zl", "Zp")
+"""Unicode's categories of what breaks a line, or that a terminal obeys."""
+
+
+def one_line(text: str) -> str:
+    """Return a text with line breaks and other control characters as escapes: names of files may hold them."""
+    return "".join(ascii(each)[1:-1] if unicodedata.category(each) in _BREAKING else each for each in text)
+
 
 class ChromacordError(Exception):
     """Base of all errors that a user can do something about."""
+
+    def __str__(self) -> str:
+        """Return the message, in one line."""
+        return one_line(str(self.args[0])) if self.args else ""
 
 
 class InputError(ChromacordError, ValueError):
@@ -15,9 +29,6 @@ class InputError(ChromacordError, ValueError):
 
 class MissingFileError(InputError, FileNotFoundError):
     """A file or folder does not exist, or a folder holds no images."""
-
-    def __str__(self) -> str:
-        return str(self.args[0]) if self.args else ""
 
 
 class SequenceGapError(InputError):
@@ -63,9 +74,6 @@ class ProcessDiedError(ChromacordError):
 class OutputError(ChromacordError, OSError):
     """The output cannot be written."""
 
-    def __str__(self) -> str:
-        return str(self.args[0]) if self.args else ""
-
 
 class OutputExistsError(OutputError, FileExistsError):
     """The output exists already, or is one of the inputs."""
@@ -73,3 +81,7 @@ class OutputExistsError(OutputError, FileExistsError):
 
 class ChromacordWarning(UserWarning):
     """Something was left out or changed that the user should know of; the run goes on."""
+
+    def __str__(self) -> str:
+        """Return the message, in one line."""
+        return one_line(str(self.args[0])) if self.args else ""

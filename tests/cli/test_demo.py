@@ -45,4 +45,4 @@ def test_without_the_photographs_one_line_says_what_to_install(
     monkeypatch.setattr(sample, "find_spec", lambda _: None)
     done = run("demo", "--output", tmp_path / "demo")
     assert (done.code, done.err.count("\n")) == (2, 1)
-    assert 'pip install "chromacord[demo]"' in done.err
+    assert "pip install '.[demo]'" in done.err

@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Self
 
 from chromacord.cli.streams import report
+from chromacord.errors import one_line
 from chromacord.types import Progress
 
 Values = Mapping[str, object]
@@ -21,11 +22,11 @@ class Display:
 
     def warning(self, message: str) -> None:
         """Show a warning."""
-        print(f"warning: {message}", file=sys.stderr)
+        print(f"warning: {one_line(message)}", file=sys.stderr)
 
     def error(self, error: BaseException, message: str) -> None:  # noqa: ARG002
         """Show why the job ended early."""
-        print(f"error: {message}", file=sys.stderr)
+        print(f"error: {one_line(message)}", file=sys.stderr)
 
     def bug(self, error: Exception) -> None:
         """Take note of an error that is ours; Python prints its traceback."""

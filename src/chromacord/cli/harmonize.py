@@ -82,7 +82,8 @@ def _harmonize(clips: Sequence[Clip], settings: Settings, *, jobs: int, display:
     (clip,) = clips
     if settings.skip_existing and is_done(clip, settings):
         display.summary(
-            f"{clip.output}: left out, it is there", {"outputs": list(clip.outputs.values()), "left_out": True}
+            f"{one_line(clip.output)}: left out, it is there",
+            {"outputs": list(clip.outputs.values()), "left_out": True},
         )
         return
     summary = harmonize_clip(clip, settings, progress=display.progress)

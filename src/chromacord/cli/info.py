@@ -9,6 +9,7 @@ from typer import Argument, Option
 
 from chromacord.cli.display import choose_display
 from chromacord.cli.job import job
+from chromacord.errors import one_line
 from chromacord.types import UNSPECIFIED, Colorimetry, PixelFormat, VideoInfo
 
 PRIMARIES = {1: "BT.709", 4: "BT.470 M", 5: "BT.470 BG (625)", 6: "SMPTE 170M (525)", 7: "SMPTE 240M", 9: "BT.2020"}
@@ -87,5 +88,5 @@ def _named(code: int, names: Mapping[int, str]) -> str:
 
 def _readable(value: object) -> str:
     if isinstance(value, list):
-        return "; ".join(value) or "none"
-    return "unknown" if value is None else str(value)
+        return one_line("; ".join(value)) or "none"
+    return "unknown" if value is None else one_line(str(value))

@@ -103,7 +103,9 @@ def read_photograph(name: str) -> FloatArray:
     package = find_spec("skimage")
     folders = package.submodule_search_locations if package is not None else None
     if not folders:
-        raise MissingFileError('the sample needs photographs from scikit-image; pip install "chromacord[demo]"')
+        raise MissingFileError(
+            "the sample needs photographs from scikit-image; in a checkout of chromacord, run: pip install '.[demo]'"
+        )
     picture = cv2.imread(str(Path(folders[0]) / "data" / name), cv2.IMREAD_COLOR)
     if picture is None:
         raise MissingFileError(f"scikit-image has no photograph {name}; pip install --upgrade scikit-image")

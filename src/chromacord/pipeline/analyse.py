@@ -16,7 +16,7 @@ from chromacord.io.memory import return_freed_memory
 from chromacord.methods.base import Method, State
 from chromacord.pipeline.device import CPU, full_precision
 from chromacord.pipeline.grade import Consistency, Grade, Key, Shot, steady
-from chromacord.pipeline.look import Observation, Seen, look
+from chromacord.pipeline.look import Observation, Seen, look, turned_as_stored
 from chromacord.pipeline.masks import MaskedFrame
 from chromacord.pipeline.windows import WindowOf, windows
 from chromacord.types import VideoInfo
@@ -180,7 +180,10 @@ def _decide_window(
             transform = fit(composite[center], prediction.harmonized.flatten(0, 1), mask[center])
     keys = []
     for number, item in enumerate(window.hop):
-        one = transform.with_parameters(transform.parameters[number : number + 1].to(CPU, copy=True))
+        parameters = transform.parameters[number : number + 1].to(CPU, copy=True)
+        if not transform.is_global:
+            parameters = turned_as_stored(parameters, item.orientation).contiguous()
+        one = transform.with_parameters(parameters)
         confidence = None if prediction.confidence is None else float(prediction.confidence[number])
         try:
             keys.append(Key(item.index, item.weight * (1 if confidence is None else confidence), one, confidence))

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from chromacord.io.orientation import Orientation
 from chromacord.methods.base import Method
 from chromacord.pipeline.cuts import split_at
 from chromacord.pipeline.device import CPU
@@ -22,6 +23,8 @@ from chromacord.types import Frame, Size, VideoInfo
 ANALYSIS_RATE = 6
 """Frames a second that are looked at: the spacing of HYouTube, which methods are trained on."""
 
+UPRIGHT = Orientation()
+
 ANY_SIZE = 160
 """Longer side of the proxy for methods that take any size: statistics of colour and light need no more."""
 
@@ -33,13 +36,16 @@ class Observation:
     index: int
     shot: int
     composite: Tensor
-    """RGB in [0, 1]. Shape (3, H, W)."""
+    """RGB in [0, 1], upright. Shape (3, H, W)."""
 
     mask: Tensor
     """Shape (1, H, W)."""
 
     weight: float
     """Share of the picture that is foreground."""
+
+    orientation: Orientation = UPRIGHT
+    """Of the frame as it is stored, which a transform that depends on the place is for."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +88,7 @@ def look(
         cuts: first frames of all shots but the first; None: they are to be found.
         device: where the proxies are made.
     """
-    size = working_size(method, info)
+    size, orientation = working_size(method, info), Orientation.of(info)
     step = 1 if consistency == "frame" else step_between_keys(info.rate)
     due, last_shot = 0, -1
 
@@ -98,7 +104,8 @@ def look(
         if mask.is_usable and frame.index >= due:
             due = frame.index + step
             rgb, weights = _proxies(frame, mask.unpack(), info, size, device)
-            observation = Observation(frame.index, shot, rgb, weights, float(weights.mean()))
+            rgb, weights = (turned_upright(each, orientation).contiguous() for each in (rgb, weights))
+            observation = Observation(frame.index, shot, rgb, weights, float(weights.mean()), orientation)
         return Seen(frame.index, shot, mask.box is None, mask.is_full, observation, mask)
 
     # By `map`, so that a frame that was seen is not held until the next one is asked for.
@@ -126,9 +133,22 @@ def step_between_keys(rate: Fraction) -> int:
     return max(1, round(rate / ANALYSIS_RATE))
 
 
+def turned_upright(picture: Tensor, orientation: Orientation) -> Tensor:
+    """Return a picture as players show it. Shape (..., H, W), exchanged by a quarter turn."""
+    turned = picture.rot90(orientation.rotation // 90, (-2, -1))
+    return turned.flip(-1) if orientation.mirrored else turned
+
+
+def turned_as_stored(picture: Tensor, orientation: Orientation) -> Tensor:
+    """Undo `turned_upright`. Shape (..., H, W), exchanged by a quarter turn."""
+    unmirrored = picture.flip(-1) if orientation.mirrored else picture
+    return unmirrored.rot90(-orientation.rotation // 90, (-2, -1))
+
+
 def working_size(method: Method, info: VideoInfo) -> Size:
-    """Return the size of proxies for a method: its own, or one that keeps the picture's shape."""
+    """Return the size of proxies, before they are turned upright: the method's own, or one of the picture's shape."""
     if method.working_size is not None:
-        return method.working_size
+        own = method.working_size
+        return Size(own.width, own.height) if info.rotation % 180 else own
     scale = min(1.0, ANY_SIZE / max(info.size))
     return Size(max(1, round(info.size.height * scale)), max(1, round(info.size.width * scale)))
