@@ -19,7 +19,7 @@ WORKERS ?= 2
 help:
 	@echo "make demo           harmonize a sample clip; ends with the paths of the result and of a before/after picture"
 	@echo "make test           run all tests (make test-fast: without the slow ones)"
-	@echo "make fuzz           give every parser 500 damaged files, and count what comes of it, into benchmarks/results"
+	@echo "make fuzz           attack with 500 damaged files of each kind, and with kills, into benchmarks/results (an hour)"
 	@echo "make lint           ruff and mypy"
 	@echo "make format         let ruff format the code"
 	@echo "make bench-speed    measure CPU time and memory at 1080p and 4K, into benchmarks/results"

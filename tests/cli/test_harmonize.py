@@ -41,6 +41,15 @@ def test_all_outputs_are_written_and_named(run: Run, footage: Path, tmp_path: Pa
     assert count_frames(tmp_path / "b.mkv") == 3
 
 
+def test_names_of_two_lines_are_told_in_one(run: Run, footage: Path, tmp_path: Path) -> None:
+    out = tmp_path / "a\nb.mp4"
+    done = run("harmonize", footage / "comp.mp4", "--mask", footage / "mask.mkv", "-o", out, "--method", "mkl")
+    assert (done.code, done.out.count("\n")) == (0, 1)
+    assert done.out.startswith(f"{tmp_path}/a\\nb.mp4: 10 frames")
+    assert f"path           {tmp_path}/a\\nb.mp4\n" in run("info", out).out
+    assert run("info", tmp_path / "no\nsuch.mp4").err == f"error: {tmp_path}/no\\nsuch.mp4: no such file\n"
+
+
 def test_quiet_says_nothing(run: Run, footage: Path, tmp_path: Path) -> None:
     done = run("harmonize", footage / "comp.mp4", "--mask", footage / "mask.mkv", "-o", tmp_path / "out.mp4", "-q")
     assert done == (0, "", "")

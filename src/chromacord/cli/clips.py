@@ -91,9 +91,13 @@ def plan_clips(
         One clip for each composite or foreground; a single one where there is at most one of both, whatever it lacks.
 
     Raises:
-        InputError: several clips of both kinds, or a clip whose name cannot be part of another file's.
+        InputError: several clips of both kinds; an empty path; or a clip whose name cannot be part of another's.
         OutputExistsError: an output is the same for all clips.
     """
+    named = [("COMPOSITE", path) for path in composites] + [("--foreground", path) for path in foregrounds]
+    named += [(f"--{field.replace('_', '-')}", path) for field, path in others.items()]  # type: ignore[misc]
+    if empty := next((name for name, path in named if path is not None and not os.fspath(path)), None):
+        raise InputError(f"{empty} is empty; name a file")
     if composites and foregrounds and len(composites) + len(foregrounds) > 2:
         raise InputError(f"{foregrounds[0]}: give either composites with --mask, or --foreground, not both")
     pairs = list(zip_longest(composites, foregrounds)) or [(None, None)]

@@ -9,6 +9,7 @@ from chromacord.cli.display import Display, choose_display
 from chromacord.cli.existing import is_done
 from chromacord.cli.job import job
 from chromacord.cli.summary import summary_line, summary_values
+from chromacord.errors import one_line
 
 if TYPE_CHECKING:
     from chromacord.pipeline.summary import Summary
@@ -82,7 +83,8 @@ def _harmonize(clips: Sequence[Clip], settings: Settings, *, jobs: int, display:
     (clip,) = clips
     if settings.skip_existing and is_done(clip, settings):
         display.summary(
-            f"{clip.output}: left out, it is there", {"outputs": list(clip.outputs.values()), "left_out": True}
+            f"{one_line(clip.output)}: left out, it is there",
+            {"outputs": list(clip.outputs.values()), "left_out": True},
         )
         return
     summary = harmonize_clip(clip, settings, progress=display.progress)

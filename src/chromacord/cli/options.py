@@ -1,6 +1,5 @@
 """The options of `chromacord harmonize` and of the commands that share some of them."""
 
-from pathlib import Path
 from typing import Annotated, Literal
 
 from typer import Argument, Option
@@ -62,9 +61,9 @@ Consistency = Annotated[
         rich_help_panel=_GRADE,
     ),
 ]
-GradeOut = Annotated[Path | None, Option(help="Write the grade as JSON.", rich_help_panel=_GRADE)]
+GradeOut = Annotated[str | None, Option(help="Write the grade as JSON.", rich_help_panel=_GRADE)]
 GradeIn = Annotated[
-    Path | None,
+    str | None,
     Option(help="Render a grade written by --grade-out, edited or not; no analysis.", rich_help_panel=_GRADE),
 ]
 Cuts = Annotated[
@@ -76,9 +75,9 @@ Cuts = Annotated[
         rich_help_panel=_GRADE,
     ),
 ]
-LutOut = Annotated[Path | None, Option(help="Folder for one .cube file a shot.", rich_help_panel=_GRADE)]
+LutOut = Annotated[str | None, Option(help="Folder for one .cube file a shot.", rich_help_panel=_GRADE)]
 Preview = Annotated[
-    Path | None,
+    str | None,
     Option(help="Write before and after side by side: a video or a PNG, by its ending.", rich_help_panel=_RUN),
 ]
 Frames = Annotated[

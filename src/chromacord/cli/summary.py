@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from chromacord.cli.display import Values
+from chromacord.errors import one_line
 
 if TYPE_CHECKING:
     from chromacord.pipeline.cuts import Cut
@@ -14,7 +15,7 @@ _NAMED = 5
 
 def summary_line(summary: "Summary") -> str:
     """Return what a run did, as one line for people."""
-    outputs = ", ".join(str(path) for path in summary.outputs)
+    outputs = one_line(", ".join(str(path) for path in summary.outputs))
     shots = "1 shot" if summary.num_shots == 1 else f"{summary.num_shots} shots"
     rate = summary.num_frames / max(summary.seconds, 1e-9)
     line = f"{outputs}: {summary.num_frames} frames, {shots}, {summary.method}, "

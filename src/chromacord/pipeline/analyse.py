@@ -14,7 +14,7 @@ from chromacord.errors import NonFiniteError
 from chromacord.io.memory import return_freed_memory
 from chromacord.methods.base import Method, State, as_frames
 from chromacord.pipeline.grade import Consistency, Grade, Key, Shot, steady
-from chromacord.pipeline.look import Observation, Seen, look
+from chromacord.pipeline.look import Observation, Seen, look, turned_as_stored
 from chromacord.pipeline.masks import MaskedFrame
 from chromacord.pipeline.windows import WindowOf, windows
 from chromacord.types import Device, FloatArray, VideoInfo
@@ -176,7 +176,10 @@ def _decide_window(
         transform = fit(composite[center], as_frames(prediction.harmonized), mask[center])
     keys = []
     for number, item in enumerate(window.hop):
-        one = transform.with_parameters(transform.parameters[number : number + 1].copy())
+        parameters = transform.parameters[number : number + 1]
+        if not transform.is_global:
+            parameters = turned_as_stored(parameters, item.orientation)
+        one = transform.with_parameters(parameters.copy())
         confidence = None if prediction.confidence is None else float(prediction.confidence[number])
         try:
             keys.append(Key(item.index, item.weight * (1 if confidence is None else confidence), one, confidence))

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from chromacord.errors import InputError, MismatchError
 from chromacord.methods import load_method
 from chromacord.methods.base import Method
-from chromacord.parsing import shown
+from chromacord.parsing import reason_of, shown
 from chromacord.pipeline.analyse import Tally, decide_all
 from chromacord.pipeline.cuts import given_numbers
 from chromacord.pipeline.device import find_device, open_renderer
@@ -87,12 +87,13 @@ def _harmonized(
     consistency: Consistency,
     cuts: Sequence[int] | None,
 ) -> Iterator[Array]:
-    first = next(source, None)
+    pairs = _as_arrays(source)
+    first = next(pairs, None)
     if first is None:
         return
-    info = _describe(np.asarray(first[0]), rate)
+    info = _describe(first[0], rate)
     masked_frames = (
-        _masked_frame(index, *pair, info) for index, pair in enumerate(_of_one_type(chain([first], source)))
+        _masked_frame(index, *pair, info) for index, pair in enumerate(_of_one_type(chain([first], pairs)))
     )
     ahead, behind = tee(
         MaskCheck(None, info).watch(masked_frames)
@@ -108,11 +109,27 @@ def _harmonized(
         yield _as_given(rendered) if rendered is not masked.frame else np.array(rendered.attributes)
 
 
+def _as_arrays(pairs: Iterator[Any]) -> Iterator[tuple[Array, Array]]:
+    """Read what a caller gives for pairs of arrays.
+
+    Raises:
+        InputError: it is no pair, or one of the two is no array.
+    """
+    for index, pair in enumerate(pairs):
+        if not isinstance(pair, list | tuple) or len(pair) != 2:
+            raise InputError(f"frame {index}: is no pair; give (composite, mask), two arrays")
+        try:
+            composite, mask = np.asarray(pair[0]), np.asarray(pair[1])
+        except (TypeError, ValueError) as error:
+            raise InputError(f"frame {index}: is not made of arrays: {reason_of(error)}; give two") from error
+        yield composite, mask
+
+
 def _of_one_type(pairs: Iterable[tuple[Array, Array]]) -> Iterator[tuple[Array, Array]]:
     """Refuse a composite of another type than the first: its numbers would be taken for others."""
     first: np.dtype[Any] | None = None
     for index, (composite, mask) in enumerate(pairs):
-        found = np.asarray(composite).dtype
+        found = composite.dtype
         first = first or found
         if found != first:
             raise MismatchError(f"frame {index}: is of type {found}, the first frame of {first}; convert one of them")

@@ -94,6 +94,7 @@ def harmonize_video(
         raise InputError(f"missing must be 'error' or 'hold', got {missing!r}")
     check_cuts(cuts, grade_in=grade_in)
     place = find_device(device)
+    optional = _paths(output=output, grade_out=grade_out, lut_out=lut_out, preview=preview, grade_in=grade_in)
     clip = _open_clip(
         _paths(composite=composite, mask=mask, foreground=foreground, alpha=alpha, background=background),
         mask_fit=mask_fit,
@@ -102,7 +103,6 @@ def harmonize_video(
         layer=layer,
         device=place,
     )
-    optional = _paths(grade_out=grade_out, lut_out=lut_out, preview=preview, grade_in=grade_in)
     grade_file, luts, both = (optional[name] for name in ("grade_out", "lut_out", "preview"))
     outputs = Outputs(os.fspath(output), grade_file, luts, both, encoding or Encoding(), force)
     job = Job(
@@ -121,6 +121,10 @@ def harmonize_video(
 
 
 def _paths(**paths: StrPath | None) -> dict[str, Path | None]:
+    """Return paths. An empty one, as a shell makes of a variable that is not set, would be the working folder."""
+    for name, path in paths.items():
+        if path is not None and not os.fspath(path):
+            raise InputError(f"{name} is empty; name a file")
     return {name: None if path is None else Path(path) for name, path in paths.items()}
 
 
@@ -176,7 +180,7 @@ def _tell_layer(info: VideoInfo, *, is_chosen: bool, can_be_chosen: bool) -> Non
     """Name the layer of an EXR that was taken for the picture, where others may have been meant."""
     if not info.other_layers or is_chosen:
         return
-    remedy = "choose with --layer NAME (layer=NAME)" if can_be_chosen else "write a file of its own if another is meant"
+    remedy = "choose with --layer NAME" if can_be_chosen else "write a file of its own if another is meant"
     warnings.warn(
         f"{info.path}: layer {info.layer or UNNAMED} is taken for the picture, not {', '.join(info.other_layers)}; "
         f"{remedy}",

@@ -51,9 +51,10 @@ def calibrated(measured: Measured) -> Tensor:
     inputs = torch.stack([torch.ones_like(moved), moved, measured.log_error])
 
     def error(row: Tensor) -> Tensor:
-        return (measured.error(torch.sigmoid(row @ inputs)).clamp_min(0) + _LEAST_ERROR).sqrt().mean()
+        return 255 * (measured.error(torch.sigmoid(row @ inputs)).clamp_min(0) + _LEAST_ERROR).sqrt().mean()
 
-    strength = _minimized(error, torch.tensor([5.0, 0.5, -0.5]))
+    # From far below 1: where the logistic function is flat, there is no slope to follow.
+    strength = _minimized(error, torch.tensor([1.0, 0.3, -0.3]))
     helped = (measured.error(torch.sigmoid(strength @ inputs)) < measured.squared_wanted).to(moved)
 
     def surprise(row: Tensor) -> Tensor:

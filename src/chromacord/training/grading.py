@@ -19,7 +19,6 @@ from torch import Tensor, nn
 from chromacord.color.cube import Cube
 from chromacord.data.augment import Augmentation, CompositeBatch, CompositeMaker
 from chromacord.data.changes import ChangeShares
-from chromacord.data.luts import read_luts
 from chromacord.data.photographs import Photographs
 from chromacord.data.synthesis import derive_seed
 from chromacord.errors import InputError
@@ -28,7 +27,7 @@ from chromacord.lab.methods.grade_network import Features, GradeNetwork
 from chromacord.training.calibration import Measured, calibrated, reliability
 from chromacord.training.losses import root_error, squared_error
 from chromacord.training.objectives import Batch
-from chromacord.training.pictures import PictureData, read_pictures
+from chromacord.training.pictures import PictureData, read_named_luts, read_pictures
 from chromacord.training.recipe import Recipe, Stage, check_range, in_words, parse
 from chromacord.types import Progress
 
@@ -129,7 +128,7 @@ class GradeObjective:
         self._network = GradeNetwork(**recipe.network)
         self.module: nn.Module = self._network
         trained, held_out, names = read_pictures(data, folder, progress=progress)
-        luts = read_luts(folder / data.luts) if data.luts is not None else {}
+        luts = read_named_luts(data.luts, folder)
         self.data: Mapping[str, int] = trained.sets()
         self.fingerprint = hashlib.sha256("\n".join([*names, *luts]).encode()).hexdigest()
         tables, others = divided_luts(list(luts.values()), data.held_out_luts)
