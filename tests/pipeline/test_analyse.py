@@ -151,6 +151,7 @@ def test_methods_see_clips_upright_and_their_grades_are_for_the_pixels_as_stored
     assert shown[0, -1] == pytest.approx(0.2)
 
 
+@pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("offset", [float("nan"), float("inf"), 1e30])
 @pytest.mark.parametrize("fitted", [True, False])
 def test_a_grade_that_is_no_number_is_refused_with_its_frame(offset: float, fitted: bool) -> None:

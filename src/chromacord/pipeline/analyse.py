@@ -168,12 +168,13 @@ def _decide_window(
     composite = np.stack([item.composite for item in window.items])
     mask = np.stack([item.mask for item in window.items])
     past, hop = method.window.past, method.window.hop
-    prediction = method.decide(composite[None], mask[None], state)
-    transform = prediction.transform
-    if transform is None or (exportable and not transform.is_global):
-        fit = FITS["lut3d" if exportable and method.fitted == "field" else method.fitted]
-        center = slice(past, past + hop)
-        transform = fit(composite[center], as_frames(prediction.harmonized), mask[center])
+    with np.errstate(all="ignore"):  # what is not finite is refused below, in one line
+        prediction = method.decide(composite[None], mask[None], state)
+        transform = prediction.transform
+        if transform is None or (exportable and not transform.is_global):
+            fit = FITS["lut3d" if exportable and method.fitted == "field" else method.fitted]
+            center = slice(past, past + hop)
+            transform = fit(composite[center], as_frames(prediction.harmonized), mask[center])
     keys = []
     for number, item in enumerate(window.hop):
         parameters = transform.parameters[number : number + 1]
