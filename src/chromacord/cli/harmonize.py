@@ -9,6 +9,7 @@ from chromacord.cli.display import Display, choose_display
 from chromacord.cli.existing import is_done
 from chromacord.cli.job import job
 from chromacord.cli.summary import summary_line, summary_values
+from chromacord.errors import one_line
 from chromacord.types import Progress
 
 if TYPE_CHECKING:
