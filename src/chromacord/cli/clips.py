@@ -21,7 +21,9 @@ _OUTPUTS = ("output", "grade_out", "lut_out", "preview")
 class Clip:
     """One clip, and where everything of it lies. Fields are called as the arguments of `harmonize_video`."""
 
-    output: str
+    output: str | None = None
+    """None: only a grade is decided."""
+
     composite: str | None = None
     mask: str | None = None
     foreground: str | None = None
@@ -36,6 +38,11 @@ class Clip:
     def source(self) -> str:
         """The file that the clip is called by."""
         return self.composite or self.foreground or ""
+
+    @property
+    def written(self) -> str:
+        """The first of its outputs."""
+        return next(iter(self.outputs.values()))
 
     @property
     def inputs(self) -> dict[str, str]:

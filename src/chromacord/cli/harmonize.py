@@ -47,8 +47,7 @@ def harmonize(
 ) -> None:
     """Harmonize clips: COMPOSITE with --mask, or --foreground over --background."""
     display = choose_display(log_json=log_json, quiet=quiet)
-    is_batch = max(len(composite or ()), len(foreground or ())) > 1
-    with job(display, stopped="the clips that were complete are kept" if is_batch else None):
+    with job(display, stopped=kept_after_stop(composite, foreground)):
         settings = Settings(
             method=method,
             weights=weights,
@@ -68,10 +67,17 @@ def harmonize(
         )
         others = {"output": output, "mask": mask, "alpha": alpha, "background": background, "grade_in": grade_in}
         others |= {"grade_out": grade_out, "lut_out": lut_out, "preview": preview}
-        _harmonize(plan_clips(composite or (), foreground or (), others), settings, jobs=jobs, display=display)
+        harmonize_all(plan_clips(composite or (), foreground or (), others), settings, jobs=jobs, display=display)
 
 
-def _harmonize(clips: Sequence[Clip], settings: Settings, *, jobs: int, display: Display) -> None:
+def kept_after_stop(composite: Sequence[str] | None, foreground: Sequence[str] | None) -> str | None:
+    """Return what a run that is stopped keeps, in words."""
+    is_batch = max(len(composite or ()), len(foreground or ())) > 1
+    return "the clips that were complete are kept" if is_batch else None
+
+
+def harmonize_all(clips: Sequence[Clip], settings: Settings, *, jobs: int, display: Display) -> None:
+    """Harmonize clips, or decide their grades: one in this process, several in processes of their own."""
     if len(clips) > 1:
         from chromacord.cli.batch import harmonize_clips
 
@@ -80,7 +86,7 @@ def _harmonize(clips: Sequence[Clip], settings: Settings, *, jobs: int, display:
     (clip,) = clips
     if settings.skip_existing and is_done(clip, settings):
         display.summary(
-            f"{clip.output}: left out, it is there", {"outputs": list(clip.outputs.values()), "left_out": True}
+            f"{clip.written}: left out, it is there", {"outputs": list(clip.outputs.values()), "left_out": True}
         )
         return
     summary = harmonize_clip(clip, settings, progress=display.progress)
@@ -128,6 +134,9 @@ def summary_line(summary: "Summary") -> str:
     line += f"{summary.seconds:.1f} s ({rate:.1f} frames a second)"
     if summary.confidence is not None:
         line += f", confidence {summary.confidence:.2f}"
+    if summary.cdl_residual is not None:
+        change, left = summary.cdl_residual
+        line += f", the CDL leaves {left:.1f} of {change:.1f} codes of change"
     if summary.num_empty or summary.num_full:
         line += f"; passed through: {summary.num_empty} with an empty mask, {summary.num_full} with a full one"
     return line
@@ -135,6 +144,7 @@ def summary_line(summary: "Summary") -> str:
 
 def summary_values(summary: "Summary") -> Values:
     """Return what a run did, for JSON."""
+    left = summary.cdl_residual
     return {
         "outputs": [str(path) for path in summary.outputs],
         "frames": summary.num_frames,
@@ -144,6 +154,7 @@ def summary_values(summary: "Summary") -> Values:
         "frames_analysed": summary.num_analysed,
         "method": summary.method,
         "confidence": None if summary.confidence is None else round(summary.confidence, 4),
+        "cdl_residual": left and {name: round(value, 4) for name, value in left._asdict().items()},
         "seconds": round(summary.seconds, 3),
         "cpu_seconds": round(summary.cpu_seconds, 3),
     }

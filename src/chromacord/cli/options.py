@@ -67,7 +67,26 @@ GradeIn = Annotated[
     Path | None,
     Option(help="Render a grade written by --grade-out, edited or not; no analysis.", rich_help_panel=_GRADE),
 ]
-LutOut = Annotated[Path | None, Option(help="Folder for one .cube file a shot.", rich_help_panel=_GRADE)]
+LutOut = Annotated[
+    Path | None,
+    Option(
+        help="A LUT or a CDL for each shot: a .cube, .clf, .ctf, .3dl, .csp, .cc, .ccc or .cdl file, or a folder for "
+        ".cube files.",
+        rich_help_panel=_GRADE,
+    ),
+]
+GradeAlone = Annotated[
+    Path,
+    Option(
+        "--output",
+        "-o",
+        help="What to write; the ending decides: .json for the grade, or a LUT or a CDL for each shot (.cube, .clf, "
+        ".ctf, .3dl, .csp, .cc, .ccc, .cdl).",
+    ),
+]
+GradeFile = Annotated[
+    Path, Argument(metavar="GRADE", help="Grade that `chromacord grade` or --grade-out wrote, edited or not.")
+]
 Preview = Annotated[
     Path | None,
     Option(help="Write before and after side by side: a video or a PNG, by its ending.", rich_help_panel=_RUN),

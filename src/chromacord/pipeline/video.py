@@ -25,7 +25,7 @@ StrPath = str | PathLike[str]
 def harmonize_video(
     composite: StrPath | None = None,
     *,
-    output: StrPath,
+    output: StrPath | None = None,
     mask: StrPath | None = None,
     foreground: StrPath | None = None,
     alpha: StrPath | None = None,
@@ -53,7 +53,8 @@ def harmonize_video(
 
     Args:
         composite: a video file, an image sequence ("shot.%04d.png", "shot.####.exr", a folder) or a still.
-        output: where to write; the suffix decides the format. Sequences are named like sequences.
+        output: where to write; the suffix decides the format. Sequences are named like sequences. None: only decide
+            the grade, and write what else was asked for.
         mask: white for the foreground, or opaque where it is a cut-out; a clip like the composite, a still for all
             frames, or "alpha": the composite's own alpha channel.
         foreground: instead of a composite: the layer to paste, with `background`.
@@ -65,7 +66,7 @@ def harmonize_video(
             "smooth", or "shot" when LUTs are written, since a LUT cannot move.
         grade_out: write what was decided, as JSON.
         grade_in: render a grade file instead of analysing; `strength` then weakens it further.
-        lut_out: a folder for one .cube file a shot.
+        lut_out: a LUT or a CDL for each shot: a file whose suffix is in `EXPORT_FORMATS`, or a folder for .cube files.
         preview: write before and after side by side, to a video or a picture by the suffix.
         frames: only the frames first..stop-1, counted from 0; None on either side leaves it open.
         encoding: codec, quality and speed; None keeps the source's codec, visually lossless.
@@ -85,6 +86,7 @@ def harmonize_video(
     check_consistency(consistency or "smooth")
     if missing not in ("error", "hold"):
         raise InputError(f"missing must be 'error' or 'hold', got {missing!r}")
+    _check_asked(output, grade_out or lut_out, preview=preview, grade_in=grade_in)
     place = find_device(device)
     clip = _open_clip(
         _paths(composite=composite, mask=mask, foreground=foreground, alpha=alpha, background=background),
@@ -95,14 +97,9 @@ def harmonize_video(
         device=place,
     )
     optional = _paths(grade_out=grade_out, lut_out=lut_out, preview=preview, grade_in=grade_in)
-    outputs = Outputs(
-        os.fspath(output),
-        optional["grade_out"],
-        optional["lut_out"],
-        optional["preview"],
-        encoding or Encoding(),
-        force,
-    )
+    clip_out = None if output is None else os.fspath(output)
+    others = optional["grade_out"], optional["lut_out"], optional["preview"]
+    outputs = Outputs(clip_out, *others, encoding or Encoding(), force)
     job = Job(
         clip,
         outputs,
@@ -119,6 +116,19 @@ def harmonize_video(
 
 def _paths(**paths: StrPath | None) -> dict[str, Path | None]:
     return {name: None if path is None else Path(path) for name, path in paths.items()}
+
+
+def _check_asked(
+    output: StrPath | None, other: StrPath | None, *, preview: StrPath | None, grade_in: StrPath | None
+) -> None:
+    """Refuse to write nothing, and what needs a render where none is asked for."""
+    if output is not None:
+        return
+    if other is None:
+        raise InputError("nothing is to be written; give an output, or where the grade or its LUTs shall go")
+    for path in (preview, grade_in):
+        if path is not None:
+            raise InputError(f"{os.fspath(path)}: is of use only where a clip is rendered; give an output")
 
 
 def _range(frames: tuple[int | None, int | None] | None) -> tuple[int, int | None] | None:
