@@ -2,11 +2,12 @@ import json
 from pathlib import Path
 
 import numpy as np
+import PyOpenColorIO
 import pytest
 
 from chromacord.pipeline.exports import EXPORT_FORMATS
 from tests.cli.conftest import Run
-from tests.pipeline.footage import decoded
+from tests.pipeline.footage import decoded, disc, make_composite, make_mask, recoloured
 
 
 @pytest.mark.parametrize("suffix", [".json", *EXPORT_FORMATS])
@@ -83,6 +84,23 @@ def test_grades_of_several_clips_are_named_after_them(run: Run, footage: Path, t
     again = run("grade", *clips, "-o", tmp_path / "{name}.cc", "--jobs", "1", "--skip-existing")
     assert again.code == 0
     assert "0 of 2 clips graded, 2 left out" in again.out
+
+
+def test_with_a_cut_each_shot_has_the_cdl_that_it_has_alone(run: Run, tmp_path: Path) -> None:
+    first = [recoloured("yuv420p", index) for index in range(12)]
+    second = [[255 - plane[::-1] for plane in recoloured("yuv420p", index)] for index in range(12)]
+    composite = make_composite(tmp_path / "comp.mkv", codec="ffv1", frames=first + second)
+    mask = make_mask(tmp_path / "mask.mkv", frames=2 * [[disc(index)] for index in range(12)])
+    options = (composite, "--mask", mask, "--method", "mkl", "--quiet")
+    assert run("grade", *options, "-o", tmp_path / "both.cc").code == 0
+    for number, frames in enumerate(("0:12", "12:24"), start=1):
+        assert run("grade", *options, "-o", tmp_path / f"{number}.cc", "--frames", frames).code == 0
+        alone, cut = (
+            PyOpenColorIO.CDLTransform.CreateFromFile(str(tmp_path / name), "")
+            for name in (f"{number}.cc", f"both_shot00{number}.cc")
+        )
+        assert cut.getSOP() == pytest.approx(alone.getSOP(), abs=1e-4)
+        assert cut.getSat() == pytest.approx(alone.getSat(), abs=1e-4)
 
 
 def test_a_grade_that_is_there_is_left_out(run: Run, footage: Path, tmp_path: Path) -> None:

@@ -210,6 +210,12 @@ def test_a_3dl_of_a_dark_grade_is_refused(tmp_path: Path) -> None:
     np.testing.assert_allclose(read_back(tmp_path / "look.3dl", nodes()), graded(fits, nodes()), atol=1 / 4095)
 
 
+def test_a_foreground_too_small_for_any_colour_gives_a_cdl_all_the_same(tmp_path: Path) -> None:
+    """A mask of few pixels may be all black in the small pictures of the analysis."""
+    export(grade_of(EXPOSURE), tmp_path / "look.cc", colors=[ColorDistribution()])
+    np.testing.assert_allclose(read_back(tmp_path / "look.cc", nodes()), graded(EXPOSURE, nodes()), atol=1e-4)
+
+
 def test_files_that_exist_are_refused_before_the_analysis(tmp_path: Path) -> None:
     composite, mask = make_composite(tmp_path / "comp.mkv", codec="ffv1"), make_mask(tmp_path / "mask.mkv")
     (tmp_path / "look.cdl").touch()

@@ -29,6 +29,11 @@ class ColorDistribution:
         for total, values in zip(self._sums, [*(colors * weights), weights], strict=True):
             total += np.bincount(cell, values, total.size)
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing of any weight was added."""
+        return not self._sums[3].any()
+
     def colors(self) -> tuple[FloatArray, FloatArray]:
         """Return the colours, shape (P, 3), and their weights, shape (P,)."""
         sums = self._sums[:, self._sums[3] > 0]

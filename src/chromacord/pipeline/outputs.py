@@ -224,15 +224,16 @@ def _exported_shots(
         mean, number = shot.mean(), len(found) + 1
         if mean is not None:
             told = f"{title} shot {number} frames {shot.start}-{shot.stop - 1} {grade.method}"
-            found.append(ExportedShot(told, f"{stem}_shot{number:03d}", mean, colors[place] if colors else None))
+            known = colors[place] if colors and not colors[place].is_empty else None
+            found.append(ExportedShot(told, f"{stem}_shot{number:03d}", mean, known))
     return found
 
 
 def _tell_residuals(asked: Path, residuals: Sequence[Residual], *, is_known: bool) -> None:
     if not is_known:
         _warn(
-            f"{asked}: fitted over all colours alike, since a grade file does not hold the foreground's; "
-            "`chromacord grade` fits a CDL to those"
+            f"{asked}: fitted over all colours alike, since the foreground's are not known: a grade file does not hold "
+            "them; `chromacord grade` fits a CDL to those of the clip"
         )
     for number, residual in enumerate(residuals, start=1):
         if residual.left > LARGEST_RESIDUAL:
