@@ -21,7 +21,7 @@ from chromacord.pipeline.naming import clip_name, readable
 from chromacord.types import VideoInfo
 
 LARGEST_RESIDUAL = 2.0
-"""Codes of 8 bits that a CDL may leave of a grade without a warning: about what the eye tells side by side."""
+"""Codes of 8 bits that a CDL may leave of a grade, in the mean, without a warning."""
 
 
 class StagedTexts(NamedTuple):
