@@ -14,12 +14,12 @@ export OMP_NUM_THREADS ?= 1
 WORKERS ?= 2
 
 .PHONY: help demo test test-fast fuzz lint format bench-speed check-speed bench-batch bench-soak bench-methods bench-flow \
-	bench-gpu bench-quality clean
+	bench-cuts bench-gpu bench-quality clean
 
 help:
 	@echo "make demo           harmonize a sample clip; ends with the paths of the result and of a before/after picture"
 	@echo "make test           run all tests (make test-fast: without the slow ones)"
-	@echo "make fuzz           give every parser 500 damaged files, and count what comes of it, into benchmarks/results"
+	@echo "make fuzz           attack with 500 damaged files of each kind, and with kills, into benchmarks/results (an hour)"
 	@echo "make lint           ruff and mypy"
 	@echo "make format         let ruff format the code"
 	@echo "make bench-speed    measure CPU time and memory at 1080p and 4K, into benchmarks/results"
@@ -28,6 +28,7 @@ help:
 	@echo "make bench-soak     harmonize 10,000 frames and many short clips; fail if memory, files or threads leak (minutes)"
 	@echo "make bench-methods  measure CPU time and memory of each method at 256x256, into benchmarks/results (minutes)"
 	@echo "make bench-flow     measure sources of optical flow on made pairs and on FOOTAGE, into benchmarks/results"
+	@echo "make bench-cuts     measure how cuts are found in films made of FOOTAGE, into benchmarks/results"
 	@echo "make bench-gpu      measure transform and blend of 4K frames on a GPU, into benchmarks/results"
 	@echo "make bench-quality  measure all methods on mismatches of several kinds, of FOOTAGE, into benchmarks/results (hours)"
 	@echo "make clean          remove the virtual environment and the sample"
@@ -78,6 +79,11 @@ bench-flow: $(VENV)/.dev
 	@test -d "$(FOOTAGE)" || { echo "error: $(FOOTAGE): no such folder; name one with: make FOOTAGE=..." >&2; exit 2; }
 	mkdir -p benchmarks/results
 	$(BIN)/chromacord bench flow --data $(FOOTAGE) --output benchmarks/results/flow.json
+
+bench-cuts: $(VENV)/.dev
+	@test -d "$(FOOTAGE)" || { echo "error: $(FOOTAGE): no such folder; name one with: make FOOTAGE=..." >&2; exit 2; }
+	mkdir -p benchmarks/results
+	$(BIN)/chromacord bench cuts --data $(FOOTAGE) --output benchmarks/results/cuts.json
 
 bench-gpu: $(VENV)/.dev
 	mkdir -p benchmarks/results

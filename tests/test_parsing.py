@@ -18,6 +18,13 @@ def test_a_file_of_the_limit_is_read_and_a_larger_one_is_not(tmp_path: Path) -> 
         read_file(path, limit=4)
 
 
+def test_a_small_file_takes_little_memory_whatever_the_limit(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(b"12345")
+    assert read_file(path, limit=1 << 60) == b"12345"
+    assert read_file(Path("/proc/self/stat"), limit=1 << 60).startswith(f"{os.getpid()} ".encode())
+
+
 def test_a_pipe_is_read_to_its_end_or_to_the_limit(tmp_path: Path) -> None:
     path = tmp_path / "pipe"
     os.mkfifo(path)

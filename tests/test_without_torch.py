@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from chromacord.errors import INSTALL_TORCH
 from chromacord.methods import METHODS, MethodInfo, list_methods
 from tests.pipeline.footage import make_composite, make_mask
 
@@ -96,7 +97,7 @@ def test_methods_that_need_torch_are_listed_with_the_command_that_installs_it() 
     assert done.returncode == 0, done.stderr
     text = " ".join(done.stdout.split())
     assert all(name in text for name in METHODS)
-    assert 'pip install "chromacord[torch]"' in text
+    assert INSTALL_TORCH in text
 
 
 def test_methods_are_described_as_with_torch() -> None:
@@ -121,7 +122,7 @@ def test_what_needs_torch_is_one_line_that_says_what_to_install(tmp_path: Path, 
     assert done.returncode == 2
     (line,) = done.stderr.splitlines()
     assert what in line
-    assert 'pip install "chromacord[torch]"' in line
+    assert INSTALL_TORCH in line
     assert not (tmp_path / "out.mp4").exists()
 
 
@@ -134,7 +135,7 @@ def test_commands_that_need_torch_say_so(command: list[str], tmp_path: Path) -> 
     assert done.returncode == 2, done.stderr
     (line,) = done.stderr.splitlines()
     assert "needs torch" in line
-    assert 'pip install "chromacord[torch]"' in line
+    assert INSTALL_TORCH in line
 
 
 def test_the_photographs_of_the_demo_need_neither_torch_nor_scikit_image() -> None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from chromacord.io import Encoding
     from chromacord.methods import list_methods, load_method
     from chromacord.pipeline.arrays import harmonize_frames
-    from chromacord.pipeline.job import Summary
+    from chromacord.pipeline.summary import Summary
     from chromacord.pipeline.video import harmonize_video
 
 __version__ = "0.1.0"
@@ -24,7 +24,7 @@ _PLACES = {
     "ChromacordError": "errors",
     "ChromacordWarning": "errors",
     "Encoding": "io",
-    "Summary": "pipeline.job",
+    "Summary": "pipeline.summary",
     "harmonize_frames": "pipeline.arrays",
     "harmonize_video": "pipeline.video",
     "list_methods": "methods",
@@ -45,7 +45,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Import what is asked for only then: torch and the codecs cost seconds that `chromacord --help` need not pay."""
+    """Import what is asked for only then: numpy and the codecs cost time that `chromacord --help` need not pay."""
     if name not in _PLACES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f"{__name__}.{_PLACES[name]}"), name)

@@ -4,11 +4,25 @@ Each message is one line that says what is wrong, where, and what to do. The com
 code 2; Python callers catch `ChromacordError` or one of its kinds.
 """
 
-INSTALL_TORCH = 'pip install "chromacord[torch]"'
+import unicodedata
+
+INSTALL_TORCH = "in a checkout of chromacord, run: pip install '.[torch]'"
+
+_BREAKING = ("Cc", "Zl", "Zp")
+"""Unicode's categories of what breaks a line, or that a terminal obeys."""
+
+
+def one_line(text: str) -> str:
+    """Return a text with line breaks and other control characters as escapes: names of files may hold them."""
+    return "".join(ascii(each)[1:-1] if unicodedata.category(each) in _BREAKING else each for each in text)
 
 
 class ChromacordError(Exception):
     """Base of all errors that a user can do something about."""
+
+    def __str__(self) -> str:
+        """Return the message, in one line."""
+        return one_line(str(self.args[0])) if self.args else ""
 
 
 class InputError(ChromacordError, ValueError):
@@ -24,9 +38,6 @@ class MissingTorchError(InputError):
 
 class MissingFileError(InputError, FileNotFoundError):
     """A file or folder does not exist, or a folder holds no images."""
-
-    def __str__(self) -> str:
-        return str(self.args[0]) if self.args else ""
 
 
 class SequenceGapError(InputError):
@@ -72,9 +83,6 @@ class ProcessDiedError(ChromacordError):
 class OutputError(ChromacordError, OSError):
     """The output cannot be written."""
 
-    def __str__(self) -> str:
-        return str(self.args[0]) if self.args else ""
-
 
 class OutputExistsError(OutputError, FileExistsError):
     """The output exists already, or is one of the inputs."""
@@ -82,3 +90,7 @@ class OutputExistsError(OutputError, FileExistsError):
 
 class ChromacordWarning(UserWarning):
     """Something was left out or changed that the user should know of; the run goes on."""
+
+    def __str__(self) -> str:
+        """Return the message, in one line."""
+        return one_line(str(self.args[0])) if self.args else ""

@@ -9,7 +9,7 @@ import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from chromacord.errors import ChromacordError, InputError, MissingFileError, UnreadableFileError
 
@@ -18,6 +18,7 @@ Kind = type[InputError]
 CHECK = "check the file"
 
 _LONGEST_REASON = 200
+_PART = 1 << 20
 _DEEP_KEY = re.compile(rb"""(?<![\w-])(?:(?:[\w-]+|"[^"\n]*"|'[^'\n]*')[ \t]*\.[ \t]*){50}""")
 """A dotted TOML key of more than 50 parts. `tomllib` takes time in the square of their number: 30,000 take minutes."""
 
@@ -46,19 +47,33 @@ def read_file(path: Path, *, limit: int, remedy: str = CHECK, missing: str = "na
             status = path.stat()
             if stat.S_ISCHR(status.st_mode) or stat.S_ISBLK(status.st_mode):
                 raise UnreadableFileError(f"{path}: is a device, which may never end; name a file")
-            content = b"" if status.st_size > limit else file.read(limit + 1)
+            content = b"" if status.st_size > limit else _read(file, status.st_size, limit)
     except FileNotFoundError:
         raise MissingFileError(f"{path}: no such file; {missing}") from None
     except IsADirectoryError:
         raise UnreadableFileError(f"{path}: is a folder; name a file") from None
     except ChromacordError:
         raise
-    except (OSError, ValueError) as error:  # ValueError: a path that holds a null byte
-        reason = getattr(error, "strerror", None) or str(error)
+    except (OSError, ValueError, MemoryError) as error:  # ValueError: a path that holds a null byte
+        reason = getattr(error, "strerror", None) or reason_of(error)
         raise UnreadableFileError(f"{path}: cannot be read: {reason}; {remedy}") from error
     if status.st_size > limit or len(content) > limit:
         raise UnreadableFileError(f"{path}: has more than {limit:,} bytes, the most that is read; {remedy}")
     return content
+
+
+def _read(file: BinaryIO, size: int, limit: int) -> bytes:
+    """Return what a file holds, or more than the limit of it.
+
+    Args:
+        file: of any kind.
+        size: what the system says of it; of a pipe that is nothing.
+        limit: of bytes. To ask for so many at once would take the memory for them.
+    """
+    parts = [file.read(size + 1)]
+    while parts[-1] and sum(map(len, parts)) <= limit:
+        parts.append(file.read(_PART))
+    return parts[0] if len(parts) <= 2 and not parts[-1] else b"".join(parts)
 
 
 def at_home(path: str | Path) -> Path:

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -69,6 +70,28 @@ def test_all_that_is_missing_is_said_before_anything_is_done(run: Run, shots: Pa
         "error: shots/c.mp4: out/c.json: exists already; use --force to replace it, or another name",
     ]
     assert [path.name for path in (shots / "out").iterdir()] == ["c.json"]
+
+
+def test_cuts_are_read_for_each_clip_or_refused_before_anything_is_done(run: Run, shots: Path) -> None:
+    clips = ("shots/a.mp4", "shots/c.mp4", *NAMED, *FAST, "--jobs", 1, "--log-json")
+    done = run("harmonize", *clips, "--cuts", "{name}.edl")
+    assert done.code == 2
+    assert done.out.count("edl: no such file") == 2
+    assert not list((shots / "out").iterdir())
+    for name, start in (("a", 2), ("c", 4)):
+        times = ("00:00:00:00", f"00:00:00:{start:02}", "00:00:00:06")
+        lines = [f"001 AX V C 00:00:00:00 00:00:01:00 {begin} {stop}" for begin, stop in pairwise(times)]
+        (shots / f"{name}.edl").write_text("\n".join(lines))
+    done = run("harmonize", *clips, "--cuts", "{name}.edl")
+    assert done.code == 0, done.out
+    summaries = [event for event in map(json.loads, done.out.splitlines()) if "cuts_are" in event]
+    assert {event["clip"]: [cut["frame"] for cut in event["cuts"]] for event in summaries} == {
+        "shots/a.mp4": [2],
+        "shots/c.mp4": [4],
+    }
+    assert {event["cuts_are"] for event in summaries} == {"given"}
+    done = run("harmonize", *clips, "--cuts", "4,2", "--force")
+    assert (done.code, done.out.count("2 comes after 4")) == (2, 2)
 
 
 def test_one_output_for_all_is_refused(run: Run, shots: Path) -> None:

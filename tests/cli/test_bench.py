@@ -97,6 +97,21 @@ def test_sources_of_flow_are_printed_as_json_and_as_a_table_beside_it(run: Run, 
     assert "| zero |" in done.err
 
 
+def test_cuts_are_printed_as_json_and_as_a_table_beside_it(run: Run, tmp_path: Path) -> None:
+    for name in ("walk", "run"):
+        for index in range(12):
+            write_still(tmp_path / "video" / name, f"{index:05d}", picture(len(name)), disc(index))
+    write_manifest(tmp_path, [f"video/{name},video,binary,dev,CC0" for name in ("walk", "run")])
+    done = run("bench", "cuts", "--data", tmp_path, "--use", "dev", "--per-clip", 1, "-o", tmp_path / "cuts.json")
+    report = json.loads(done.out)
+    assert done.code == 0, done.err
+    assert json.loads((tmp_path / "cuts.json").read_text()) == report
+    assert list(report["uses"]) == ["dev"]
+    assert report["uses"]["dev"]["kinds"]["cut"]["cuts"] == 2
+    assert {"machine", "versions", "commit", "command"} <= set(report)
+    assert "| fade through black | 2 | 2 |" in done.err
+
+
 def test_the_render_is_printed_as_json_and_as_a_table_beside_it(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -61,3 +61,17 @@ def test_a_folder_is_named_alone_or_with_its_path() -> None:
 def test_a_clip_whose_name_would_be_a_folder_is_refused(source: str) -> None:
     with pytest.raises(InputError, match="which is no name"):
         plan_clips([source], [], {"output": "out/{name}/"})
+
+
+@pytest.mark.parametrize(
+    ("composites", "others", "told"),
+    [
+        ([""], {"output": "o.mp4"}, "COMPOSITE is empty"),
+        (["a.mp4"], {"output": ""}, "--output is empty"),
+        (["a.mp4", "b.mp4"], {"output": "{name}/", "grade_out": ""}, "--grade-out is empty"),
+    ],
+)
+def test_an_empty_path_is_not_the_working_folder(composites: list[str], others: dict[str, str], told: str) -> None:
+    """A shell makes one of a variable that is not set."""
+    with pytest.raises(InputError, match=f"^{told}; name a file$"):
+        plan_clips(composites, [], others)

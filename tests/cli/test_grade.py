@@ -62,6 +62,44 @@ def test_outputs_that_cannot_be_are_one_line(
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("cuts", ["3,7", "cuts.edl"])
+def test_a_grade_begins_shots_where_it_is_told(run: Run, footage: Path, tmp_path: Path, cuts: str) -> None:
+    (tmp_path / "cuts.edl").write_text(
+        "001 A V C 00:00:00:00 00:00:00:03 01:00:00:00 01:00:00:03\n"
+        "002 A V C 00:00:00:00 00:00:00:04 01:00:00:03 01:00:00:07\n"
+        "003 A V C 00:00:00:00 00:00:00:03 01:00:00:07 01:00:00:10\n"
+    )
+    told = str(tmp_path / cuts) if cuts.endswith(".edl") else cuts
+    clip = (footage / "comp.mp4", "--mask", footage / "mask.mkv", "--cuts", told, "--method", "poisson")
+    whole = run("grade", *clip, "-o", tmp_path / "g.json")
+    assert (whole.code, whole.err) == (0, "")
+    assert ": 10 frames, 3 shots, poisson, " in whole.out
+    assert "; 2 cuts given: 3 (" in whole.out
+    assert [shot["start"] for shot in json.loads((tmp_path / "g.json").read_text())["shots"]] == [0, 3, 7]
+    alone = run("grade", *clip, "-o", tmp_path / "look.cc")
+    assert (alone.code, alone.err) == (0, "")
+    assert len(list(tmp_path.glob("look_shot00[123].cc"))) == 3
+    applied = run("apply", tmp_path / "g.json", *clip[:3], "-o", tmp_path / "out.mkv")
+    assert applied.code == 0
+    assert "; 2 cuts of the grade file: 3 (" in applied.out
+
+
+@pytest.mark.parametrize(
+    ("command", "told"),
+    [
+        (("grade", "comp.mp4", "-o", ""), "--output is empty"),
+        (("grade", "", "-o", "g.json"), "COMPOSITE is empty"),
+        (("grade", "comp.mp4", "-o", "g.json", "--cuts", ""), "--cuts is empty"),
+        (("apply", "", "comp.mp4", "-o", "out.mp4"), "GRADE is empty"),
+        (("apply", "g.json", "comp.mp4", "-o", ""), "--output is empty"),
+    ],
+)
+def test_empty_paths_are_called_what_the_command_calls_them(run: Run, command: tuple[str, ...], told: str) -> None:
+    done = run(*command)
+    assert (done.code, done.out, done.err.count("\n")) == (2, "", 1)
+    assert told in done.err
+
+
 def test_apply_names_a_grade_that_it_cannot_read(run: Run, footage: Path, tmp_path: Path) -> None:
     clip = (footage / "comp.mp4", "--mask", footage / "mask.mkv", "-o", tmp_path / "out.mp4")
     done = run("apply", tmp_path / "nowhere.json", *clip)

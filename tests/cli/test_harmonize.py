@@ -5,9 +5,10 @@ from pathlib import Path
 import av
 import pytest
 
-from chromacord.cli.harmonize import summary_line
+from chromacord.cli.summary import summary_line, summary_values
 from chromacord.methods import DEFAULT_METHOD
-from chromacord.pipeline.job import Summary
+from chromacord.pipeline.cuts import Cut
+from chromacord.pipeline.summary import Summary
 from tests.cli.conftest import Run
 
 
@@ -38,6 +39,15 @@ def test_all_outputs_are_written_and_named(run: Run, footage: Path, tmp_path: Pa
     again = ("--grade-in", grade, "--strength", "0.5", "--codec", "ffv1", "--frames", "2:5", "-o", tmp_path / "b.mkv")
     assert run("harmonize", footage / "comp.mp4", "--mask", footage / "mask.mkv", *again).code == 0
     assert count_frames(tmp_path / "b.mkv") == 3
+
+
+def test_names_of_two_lines_are_told_in_one(run: Run, footage: Path, tmp_path: Path) -> None:
+    out = tmp_path / "a\nb.mp4"
+    done = run("harmonize", footage / "comp.mp4", "--mask", footage / "mask.mkv", "-o", out, "--method", "mkl")
+    assert (done.code, done.out.count("\n")) == (0, 1)
+    assert done.out.startswith(f"{tmp_path}/a\\nb.mp4: 10 frames")
+    assert f"path           {tmp_path}/a\\nb.mp4\n" in run("info", out).out
+    assert run("info", tmp_path / "no\nsuch.mp4").err == f"error: {tmp_path}/no\\nsuch.mp4: no such file\n"
 
 
 def test_quiet_says_nothing(run: Run, footage: Path, tmp_path: Path) -> None:
@@ -101,6 +111,10 @@ BAD = {
     "unknown codec": (("--codec", "divx"), ["divx", "h264"]),
     "no such mask": (("--mask", "nowhere.mp4"), ["nowhere.mp4", "no such file"]),
     "short mask": (("--mask", "{footage}/short.mkv"), ["short.mkv", "9 frames", "10 frames"]),
+    "no cuts": (("--cuts", "a range:b"), ["a range:b", "no such file"]),
+    "cuts that fall": (("--cuts", "4,2"), ["cuts", "2 comes after 4"]),
+    "a cut behind the end": (("--cuts", "10"), ["comp.mp4", "frame 10", "10 frames"]),
+    "cuts beside a grade": (("--cuts", "4", "--grade-in", "{footage}/mask.mkv"), ["mask.mkv", "--cuts"]),
     "no such grade": (("--grade-in", "nowhere.json"), ["nowhere.json"]),
     "frames behind the end": (("--frames", "50:"), ["comp.mp4", "10 frames"]),
     "output is an input": (("-o", "{footage}/comp.mp4", "--force"), ["comp.mp4", "input"]),
@@ -144,7 +158,21 @@ def test_the_summary_counts_what_passed_through() -> None:
         seconds=4.0,
         cpu_seconds=3.0,
     )
-    line = "a.mp4: 20 frames, 2 shots, mkl, 4.0 s (5.0 frames a second); "
-    assert summary_line(summary) == line + "passed through: 3 with an empty mask, 1 with a full one"
-    trusted = summary_line(replace(summary, confidence=0.756, num_empty=0, num_full=0))
-    assert trusted == "a.mp4: 20 frames, 2 shots, mkl, 4.0 s (5.0 frames a second), confidence 0.76"
+    line = "a.mp4: 20 frames, 2 shots, mkl, 4.0 s (5.0 frames a second)"
+    passed = "; passed through: 3 with an empty mask, 1 with a full one"
+    assert summary_line(summary) == f"{line}{passed}; no cut found"
+    trusted = replace(summary, confidence=0.756, num_empty=0, num_full=0)
+    assert summary_line(trusted) == f"{line}, confidence 0.76; no cut found"
+    cut = Cut(24, "00:00:01:00")
+    for told, cuts, words in (
+        ("found", [cut], "1 cut found: 24 (00:00:01:00)"),
+        ("given", [cut, Cut(48, "00:00:02:00", 1049)], "2 cuts given: 24 (00:00:01:00), 48 (00:00:02:00, file 1049)"),
+        ("given", [], "no cut given"),
+        ("grade", [cut], "1 cut of the grade file: 24 (00:00:01:00)"),
+        ("none", [], "one shot, as told"),
+        ("found", [cut] * 7, f"7 cuts found: {', '.join(5 * ['24 (00:00:01:00)'])} and 2 more"),
+    ):
+        assert summary_line(replace(trusted, cuts=tuple(cuts), cuts_are=told)).endswith(f"; {words}")
+    values = summary_values(replace(trusted, cuts=(cut,) * 7))
+    assert values["cuts"] == [{"frame": 24, "timecode": "00:00:01:00", "file_number": None}] * 7
+    assert values["cuts_are"] == "found"

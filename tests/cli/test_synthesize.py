@@ -57,7 +57,7 @@ def test_random_looks_need_no_files_and_are_not_enhanced(run: Run, folder: Path)
         ({"--luts": "clips"}, "holds no .cube files"),
         ({"--per-clip": "3"}, "3 LUTs a clip are asked for and there are 2"),
         ({"-o": "luts"}, "holds no synthesized data set"),
-        ({"--use": "test"}, "holds no clips of use test"),
+        ({"--use": "test"}, "and none the use test"),
     ],
 )
 def test_what_cannot_be_used_is_one_line(

@@ -60,7 +60,7 @@ def test_a_run_that_validates_on_nothing_says_so(run: Run, data: Path, tmp_path:
         ({"stpes": 3}, {}, {}, "r.toml stage 1: stpes is not known"),
         ({"steps": "3"}, {}, {}, "r.toml stage 1: steps must be a whole number, got '3'"),
         ({"objective": "sing"}, {}, {}, "recipe tiny, stage 1: there is no objective 'sing'"),
-        ({}, {"data": {"licences": ["GPL"]}}, {}, "holds no clips of use train in manifest.csv of the licences GPL"),
+        ({}, {"data": {"licences": ["GPL"]}}, {}, "are none that the recipe takes ('GPL'); name others"),
         ({}, {"data": {"held_out": 1e-6}}, {}, "0 of 18 pictures are held out"),
     ],
 )

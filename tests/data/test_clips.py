@@ -68,7 +68,7 @@ def test_a_tree_is_searched_and_the_manifest_says_what_is_what(tmp_path: Path) -
     )
     assert open_clips(tmp_path, use="dev").names == ("video/cat",)
     assert open_clips(tmp_path / "video", use="dev").names == ("cat",)
-    with pytest.raises(MissingFileError, match=r"no clips of use test in manifest.csv"):
+    with pytest.raises(MissingFileError, match=r"use 'dev', 'train', and none the use test"):
         open_clips(tmp_path, use="test")
 
 
@@ -231,7 +231,20 @@ def test_a_manifest_that_cannot_be_read_is_named(tmp_path: Path, place: str, con
 
 def test_a_folder_without_a_manifest_is_told_to_write_one(tmp_path: Path) -> None:
     make_frames(tmp_path / "set/c")
-    with pytest.raises(
-        MissingFileError, match=r"no clips of use train in manifest.csv, and there is no manifest.csv: write"
-    ):
+    told = f"set: no manifest.csv says what its 1 clips are for; write {tmp_path}/set/manifest.csv: the line path,use"
+    with pytest.raises(MissingFileError, match=f"{told}, and a line for each clip, as c,train$"):
         open_clips(tmp_path / "set", use="train")
+    told += ",licence, and a line for each clip, as c,train,LICENCE; its licence is one of the recipe's, or any in"
+    with pytest.raises(MissingFileError, match=told):
+        open_clips(tmp_path / "set", use="train", licences=["CC0"])
+    (tmp_path / "set/manifest.csv").write_text("path,use,licence\nc,train,CC0\n")
+    assert open_clips(tmp_path / "set", use="train", licences=["CC0"]).clips
+
+
+def test_of_clips_that_are_for_something_else_it_is_told_what_for(tmp_path: Path) -> None:
+    make_frames(tmp_path / "set/c")
+    (tmp_path / "set/manifest.csv").write_text("path,use,licence\nc,dev,own\n")
+    with pytest.raises(MissingFileError, match=r"gives its clips the use 'dev', and none the use train"):
+        open_clips(tmp_path / "set", use="train")
+    with pytest.raises(MissingFileError, match=r"clips in manifest.csv \('own'\) are none .* takes \('CC0'\)"):
+        open_clips(tmp_path / "set", licences=["CC0"])

@@ -106,7 +106,7 @@ def test_what_cannot_be_measured_is_refused_in_one_line(footage: Path) -> None:
         ),
         ({"sources": ()}, "no source is named"),
         ({"num_pairs": 0}, "pairs must be 1 or more, got 0"),
-        ({"use": "test"}, "holds no clips of use test"),
+        ({"use": "test"}, "and none the use test"),
     ):
         with pytest.raises(InputError, match=said) as caught:
             measure_flow(FlowSetting(footage)._replace(**changed))  # type: ignore[arg-type]

@@ -12,7 +12,7 @@ from chromacord.evaluation import soak_worker
 from chromacord.evaluation.soak import SoakSetting, judge, make_loop, measure_soak
 from chromacord.evaluation.soak_worker import Held, Record, Work, look, rest, run_short
 from chromacord.evaluation.speed import run_command
-from chromacord.pipeline.job import Summary
+from chromacord.pipeline.summary import Summary
 
 MB = 1_000_000
 

@@ -93,8 +93,18 @@ def _nested(content: bytes, chance: Random) -> bytes:
     return content[:place] + chance.choice((b"[", b'{"a":', b"a.", b"((")) * chance.choice((20, 5000)) + content[place:]
 
 
+def _field(content: bytes, chance: Random) -> bytes:
+    """Overwrite a number of a binary header: sizes, counts and offsets are what decoders trust."""
+    width = chance.choice((1, 2, 4, 8))
+    value = chance.choice((0, 1, 0x7F, 0xFF, 1 << (8 * width - 1), (1 << (8 * width - 1)) - 1, (1 << (8 * width)) - 1))
+    place = chance.randint(0, min(len(content), chance.choice((64, 1024, len(content)))))
+    number = (value % (1 << (8 * width))).to_bytes(width, chance.choice(("little", "big")))
+    return content[:place] + number + content[place + width :]
+
+
 _CHANGES: tuple[Callable[[bytes, Random], bytes], ...] = (
     _flipped,
+    _field,
     _cut,
     _spliced,
     _line_twice,

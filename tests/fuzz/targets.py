@@ -4,7 +4,7 @@ import io
 import json
 import zipfile
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import NamedTuple
@@ -26,16 +26,20 @@ from chromacord.io.patterns import find_images
 from chromacord.lab.published import weights_of
 from chromacord.lab.weights import load_into, packed, renamed
 from chromacord.methods import load_method
+from chromacord.pipeline.cuts import given_numbers
 from chromacord.pipeline.grade import Grade, Key, Shot
 from chromacord.pipeline.grade_file import grade_text, read_grade
+from chromacord.pipeline.told_cuts import read_cuts
 from chromacord.training.checkpoint import CHECKPOINT, Checkpoint, load_checkpoint, restore, save_checkpoint
 from chromacord.training.log import LOG, RunLog
 from chromacord.training.objectives import check_objectives
 from chromacord.training.optimization import averaged, build_optimizer
 from chromacord.training.recipe import Recipe, Stage, as_values, read_recipe
+from chromacord.types import PixelFormat
 from chromacord.weights.cards import parse_card
 from tests.hyoutube_lookalike import make_lookalike
 from tests.images import noise, write
+from tests.pipeline.scenes import describe
 from tests.weights.test_weights import CARD
 
 
@@ -204,6 +208,24 @@ def _image(folder: Path, suffix: str, dtype: str) -> Target:
     return _of_file(path, path.read_bytes(), lambda path: list(open_source(path).frames()))
 
 
+def _edl(folder: Path) -> Target:
+    content = b"""TITLE: REEL 1
+FCM: DROP FRAME
+001  A001  V  C        00:00:10:00 00:00:12:00 01:00:00:00 01:00:02:00
+* FROM CLIP NAME: BEACH
+002  A001  V  C        00:00:12:00 00:00:12:00 01:00:02:00 01:00:02:00
+002  B007  V  D    024 00:01:00:00 00:01:04:00 01:00:02:00 01:00:06:00
+M2   B007       012.0                00:01:00:00
+003  B007  AA/V C      00:01:00:00 00:02:04:00 01:00:06:00 01:01:06:02
+"""
+    info = replace(describe(PixelFormat("rgb")), rate=Fraction(30000, 1001), num_frames=5000)
+    return _of_file(folder / "cut.edl", content, lambda path: read_cuts(path, info))
+
+
+def _cuts(folder: Path) -> Target:
+    return Target(b"0,24,48, 1000", lambda changed: given_numbers(changed.decode("latin-1")))
+
+
 MAKERS: dict[str, Callable[[Path], Target]] = {
     "grade file": _grade,
     ".cube file": _cube,
@@ -221,6 +243,8 @@ MAKERS: dict[str, Callable[[Path], Target]] = {
     "records.jsonl": _records,
     "method with options": _spec,
     "pattern of a sequence": _pattern,
+    "edit decision list": _edl,
+    "numbers of cuts": _cuts,
     "PNG": lambda folder: _image(folder, ".png", "uint16"),
     "JPEG": lambda folder: _image(folder, ".jpg", "uint8"),
     "TIFF": lambda folder: _image(folder, ".tif", "uint8"),

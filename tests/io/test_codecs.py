@@ -247,3 +247,13 @@ def test_an_unknown_preset_is_answered_with_the_names(codec: str, preset: str) -
             size=source.size,
             pixel_format=source.pixel_format,
         )
+
+
+@pytest.mark.parametrize(("codec", "top"), [("h264", 51), ("hevc", 51), ("av1", 63), ("vp9", 63)])
+@pytest.mark.parametrize("crf", [-1.0, 64.0, 1e9, float("nan"), float("inf")])
+def test_a_quality_that_the_codec_does_not_have_is_refused(codec: str, top: int, crf: float) -> None:
+    """The encoders clamp it in silence, or name no cause."""
+    source = info("h264", "yuv420p")
+    choice = choose(source, Path("out.mkv"), codec)
+    with pytest.raises(CodecError, match=rf"^{codec}: crf must lie in 0..{top}, got "):
+        encoder_options(choice, Encoding(crf=crf), size=source.size, pixel_format=source.pixel_format)

@@ -97,3 +97,30 @@ def test_a_damaged_profile_is_unnamed() -> None:
     for end in range(len(ADOBE)):
         assert "\n" not in profile_name(ADOBE[:end])
     assert profile_name(b"") == profile_name(bytes(200)) == profile_name(b"\xff" * 300) == "unnamed"
+
+
+DAMAGE = {
+    "cut": ADOBE[:-9],
+    "no header": ADOBE[:90],
+    "length": bytes(4) + ADOBE[4:],
+    "mark": ADOBE[:36] + b"acsq" + ADOBE[40:],
+    "target": ADOBE[:20] + b"XYY " + ADOBE[24:],
+    "intent": ADOBE[:64] + b"\1" + ADOBE[65:],
+    "count": ADOBE[:128] + b"\xff" * 4 + ADOBE[132:],
+    "tag": ADOBE[:140] + b"\xff" * 4 + ADOBE[144:],
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+@pytest.mark.parametrize(("kind", "out"), [("jpg", "png"), ("tif", "png"), ("tif", "tif"), ("jpg", "jpg")])
+def test_a_picture_is_not_lost_with_its_profile(
+    tmp_path: Path, kind: str, out: str, damage: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """libpng writes no picture with a profile that it finds damaged."""
+    source_path = embed(tmp_path / f"a.{kind}", noise(3), DAMAGE[damage])
+    capfd.readouterr()
+    with pytest.warns(ChromacordWarning, match=rf"a\.{kind}: its ICC profile is damaged, and is left out"):
+        copy(open_source(source_path), tmp_path / f"b.{out}")
+
+    assert capfd.readouterr().err == ""
+    assert parts(tmp_path / f"b.{out}")

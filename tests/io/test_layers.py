@@ -1,5 +1,6 @@
 """Foreground over background: what is covered, what is not, and soft edges without fringes."""
 
+import warnings
 from dataclasses import replace
 
 import numpy as np
@@ -240,3 +241,18 @@ class TestMattes:
         reader = MatteReader(replace(info(light, SCENE_LINEAR), codec="openexr"), from_alpha=True)
         plane = np.array([[-0.5, 0, 0.5, 1, 2]], np.float32)
         assert reader.read((plane,))[0].tolist() == [0, 0, 32768, 65535, 65535]
+
+
+@pytest.mark.parametrize(("kinds", "is_said"), [(("sequence", "sequence"), True), (("sequence", "mov"), False)])
+def test_sequences_that_are_numbered_from_different_frames_are_named(kinds: tuple[str, str], is_said: bool) -> None:
+    """They are paired by order all the same: one may count from 0 and the other from 1001."""
+    one, other = (
+        MemorySource(replace(info(pixels), container=kind, first_number=number), [textured(pixels)])
+        for pixels, kind, number in zip((RGBA8, RGB8), kinds, (0, 1001), strict=True)
+    )
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        LayeredSource(one, other)
+    assert [str(each.message).partition(";")[0] for each in told] == (
+        [f"{one.info.path}: begins with frame 0 and {other.info.path} with frame 1001"] if is_said else []
+    )

@@ -38,6 +38,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("-", r"^-: standard input cannot be read, since a clip is read twice; save it to a file first$"),
         ("https://example.org/a.mp4", r"^https://example.org/a.mp4: is a URL; download the file first"),
         (Path("https://example.org/a.mp4"), r"^https://example.org/a.mp4: is a URL"),
+        ("file:///no/a.mp4", r"^file:///no/a.mp4: is a URL"),
         (PIPE, "is a pipe, which cannot be read twice"),
         (SOCKET, "is a socket; name a file"),
         ("/dev/zero", "is a device; name a file"),

@@ -229,3 +229,11 @@ def test_a_file_that_is_removed_while_it_is_read_is_named(tmp_path: Path) -> Non
         list(source.frames())
     with pytest.raises(MissingFileError, match="was removed while it was read; leave it in place until the end"):
         is_cut_off(tmp_path / "cut.mkv")
+
+
+def test_a_header_that_states_more_than_any_file_holds_is_cut_off(tmp_path: Path) -> None:
+    path = tmp_path / "a.webm"
+    path.write_bytes(b"\x1a\x45\xdf\xa3" + b"\x01" + b"\xff" * 6 + b"\xfe" + bytes(40))
+    assert is_cut_off(path)
+    with pytest.raises(UnreadableFileError):
+        VideoSource(path)

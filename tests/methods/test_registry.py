@@ -1,5 +1,6 @@
 """How methods are found and built."""
 
+import inspect
 import subprocess
 import sys
 from collections.abc import Callable
@@ -10,9 +11,10 @@ import pytest
 
 from chromacord.errors import InputError
 from chromacord.lab.torch_method import TorchMethod
-from chromacord.methods import METHODS, load_method, methods_with_weights
+from chromacord.methods import METHODS, list_methods, load_method, methods_with_weights
 from chromacord.methods.identity import Identity
 from chromacord.methods.spec import base_name, check_options, parse_spec
+from chromacord.weights import list_weights
 
 
 def test_a_loaded_method_is_in_evaluation_mode() -> None:
@@ -128,6 +130,16 @@ def test_what_a_constructor_says_of_a_value_is_shown_with_the_options(monkeypatc
         InputError, match="'picky:hidden=7' cannot be built: hidden must be even; its options are weights"
     ):
         load_method("picky:hidden=7")
+
+
+def test_methods_are_described_as_their_classes_say() -> None:
+    for info in list_methods():
+        method = METHODS[info.name]
+        weights = inspect.signature(method).parameters.get("weights")
+        assert info.description == (method.__doc__ or "").strip().splitlines()[0].rstrip(".")
+        assert (info.is_global, info.is_learned) == (method.fitted != "field", weights is not None)
+        assert info.has_weights == (weights is None or weights.default in list_weights())
+        assert info.install == ""
 
 
 def test_listing_names_imports_no_method() -> None:

@@ -115,6 +115,43 @@ def test_methods_of_any_size_get_the_pictures_shape() -> None:
     assert working_size(method, replace(INFO, size=Size(1080, 1920))) == (90, 160)
 
 
+class Corner(Method):
+    """Brightens the upper right of the picture that it sees, and keeps that picture."""
+
+    working_size = Size(24, 32)
+
+    def harmonize(self, composite: FloatArray, mask: FloatArray, state: State = None) -> Prediction:
+        self.seen = composite[0, 0], mask[0, 0]
+        field = np.tile(np.eye(3, 4, dtype=np.float32)[None, :, :, None, None], (1, 1, 1, 2, 3))
+        field[:, :, 3, 0, 2] = 0.2
+        return Prediction(composite, AffineField(field))
+
+
+@pytest.mark.parametrize("mirrored", [False, True])
+@pytest.mark.parametrize("rotation", [0, 90, 180, 270])
+def test_methods_see_clips_upright_and_their_grades_are_for_the_pixels_as_stored(rotation: int, mirrored: bool) -> None:
+    upright = [np.random.default_rng(seed).integers(0, 256, INFO.size, np.uint8) for seed in range(3)]
+    weights = np.zeros(INFO.size, np.float32)
+    weights[3:20, 7:30] = 1
+
+    def stored(plane: np.ndarray) -> np.ndarray:
+        return np.ascontiguousarray(np.rot90(plane[:, ::-1] if mirrored else plane, -rotation // 90))
+
+    planes = tuple(map(stored, upright))
+    info = replace(INFO, size=Size(*planes[0].shape), rotation=rotation, mirrored=mirrored)
+    frame = MaskedFrame(Frame(planes, 0), as_mask(stored(weights)))
+    method, expected = Corner(), Corner()
+    grade, _ = analyse(iter([frame]), info, method, name="c")
+    plain, _ = analyse(iter([MaskedFrame(Frame(tuple(upright), 0), as_mask(weights))]), INFO, expected, name="c")
+    for seen, wanted in zip(method.seen, expected.seen, strict=True):
+        np.testing.assert_allclose(seen, wanted, atol=1e-5)
+    made = grade.keys[0].transform(np.zeros((1, 3, *info.size), np.float32))[0, 0]
+    shown = plain.keys[0].transform(np.zeros((1, 3, *INFO.size), np.float32))[0, 0]
+    np.testing.assert_allclose(made, stored(shown), atol=1e-6)
+    assert shown[0, -1] == pytest.approx(0.2)
+
+
+@pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("offset", [float("nan"), float("inf"), 1e30])
 @pytest.mark.parametrize("fitted", [True, False])
 def test_a_grade_that_is_no_number_is_refused_with_its_frame(offset: float, fitted: bool) -> None:

@@ -165,6 +165,13 @@ def test_frames_of_another_type_than_the_first_are_refused(other: str) -> None:
         list(cc.harmonize_frames([pairs(1)[0], pairs(1, dtype=other)[0]], "mkl"))
 
 
+@pytest.mark.parametrize("pair", [5, np.zeros((8, 8, 3)), (), (1,), (1, 2, 3), ([[1], [2, 3]], [[0]])])
+def test_what_is_no_pair_of_arrays_is_refused(pair: object) -> None:
+    told = r"^frame 1: is (no pair; give \(composite, mask\)|not made of arrays: .*; give)"
+    with pytest.raises(InputError, match=told):
+        list(cc.harmonize_frames([*pairs(1), pair], "identity"))
+
+
 @pytest.mark.parametrize("shape", [(0, 0), (0, 8), (8, 0)])
 def test_pictures_without_pixels_are_refused(shape: tuple[int, int]) -> None:
     pair = np.zeros((*shape, 3), np.uint8), np.zeros(shape, np.uint8)

@@ -16,7 +16,7 @@ from tests.pipeline.scenes import Shade
 from chromacord.errors import ChromacordError, MismatchError
 from chromacord.io import open_source
 from chromacord.io.video import VideoSource
-from chromacord.pipeline.job import Summary
+from chromacord.pipeline.summary import Summary
 from chromacord.pipeline.video import harmonize_video
 from chromacord.types import Frame, Progress, Size
 

@@ -367,3 +367,22 @@ def test_progress_is_told_as_readable_lines(tmp_path: Path) -> None:
     assert {progress.stage for progress in told} == {"render"}
     assert (told[0].done, told[1].done, told[-1].done) == (0, 1, 8)
     assert str(told[-1]).startswith("render 8/8 frames")
+
+
+def test_frames_of_a_mask_that_is_numbered_otherwise_are_paired_by_order_and_that_is_said(tmp_path: Path) -> None:
+    for kind, first in (("comp", 1), ("mask", 1001)):
+        (tmp_path / kind).mkdir()
+        for number in range(2):
+            picture = np.zeros((8, 8, 3), np.uint8)
+            picture[2:5, 2 + number : 5 + number] = 255 if kind == "mask" else 90
+            cv2.imwrite(str(tmp_path / kind / f"{kind}.{first + number}.png"), picture)
+    told = r"mask.%04d.png: begins with frame 1001 and .*comp.%d.png with frame 1; their frames are paired by order"
+    with pytest.warns(cc.ChromacordWarning, match=told):
+        harmonize_video(tmp_path / "comp", mask=tmp_path / "mask", output=tmp_path / "out.mkv", method="identity")
+
+
+@pytest.mark.parametrize("name", ["composite", "mask", "output", "grade_out", "lut_out", "preview", "grade_in"])
+def test_an_empty_path_is_not_the_working_folder(tmp_path: Path, name: str) -> None:
+    paths = {"composite": "c.mp4", "mask": "m.mkv", "output": str(tmp_path / "o.mp4"), name: ""}
+    with pytest.raises(cc.ChromacordError, match=f"^{name} is empty; name a file$"):
+        harmonize_video(**paths)  # type: ignore[arg-type]

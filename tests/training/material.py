@@ -105,6 +105,8 @@ def write_recipe(path: Path, *stages: Mapping[str, Any], data: Mapping[str, Any]
     augmentation |= table.pop("augmentation", {})
     changes = table.pop("changes", {})
     for name, values_of in (("data", table), ("data.augmentation", augmentation), ("data.changes", changes)):
+        if not values_of:  # recipes of other layouts have no such table
+            continue
         lines += [f"[{name}]", *(f"{key} = {_toml(value)}" for key, value in values_of.items())]
     for stage in stages or (stage_values(),):
         options = stage.get("options", {})

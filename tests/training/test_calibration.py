@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from chromacord.training.calibration import Measured, calibrated
+from chromacord.training.calibration import Measured, calibrated, reliability
 
 
 def measured(count: int, *, is_sure: bool, seed: int) -> Measured:
@@ -37,3 +37,27 @@ def test_sure_changes_are_applied_whole_and_noise_is_left_out() -> None:
     assert strength(table[0], noise).max() < 0.1
     assert strength(table[1], sure).min() > 0.9  # it helps
     assert strength(table[1], noise).max() < 0.1
+
+
+def test_a_reliability_curve_tells_how_often_grades_of_like_confidence_helped() -> None:
+    sure, noise = measured(300, is_sure=True, seed=1), measured(300, is_sure=False, seed=2)
+    both = Measured(*map(torch.cat, zip(sure, noise, strict=True)))
+    curve = reliability(both, calibrated(both), num_groups=2)
+    assert list(curve) == ["confidence_1", "helped_1", "confidence_2", "helped_2"]
+    assert curve["confidence_1"] < 0.1
+    assert curve["helped_1"] == 0
+    assert curve["confidence_2"] > 0.9
+    assert curve["helped_2"] == 1
+
+
+@pytest.mark.parametrize("num_right", [600, 990])
+def test_few_wrong_changes_are_told_apart_by_a_hair(num_right: int) -> None:
+    """The search may neither start where the logistic function is flat nor see slopes too small to follow."""
+    generator = torch.Generator().manual_seed(3)
+    wanted, moved = (0.02 * torch.rand(1000, generator=generator) + 0.002 for _ in range(2))
+    is_wrong = torch.arange(1000) >= num_right
+    product = torch.where(is_wrong, 0, 0.9 * (wanted * moved).sqrt())
+    each = Measured(moved, product, torch.where(is_wrong, 0.001 * wanted, wanted), torch.where(is_wrong, -5.0, -6.0))
+    applied = strength(calibrated(each)[0], each)
+    assert applied[~is_wrong].mean() > 0.75
+    assert applied[is_wrong].mean() < 0.1

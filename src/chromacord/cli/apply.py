@@ -1,14 +1,22 @@
 """`chromacord apply`: renders a grade that was written before, as `harmonize --grade-in` does."""
 
+from typing import Annotated
+
+from typer import Argument
+
 from chromacord.cli import options
-from chromacord.cli.clips import Settings, plan_clips
+from chromacord.cli.clips import Settings, plan_clips, refuse_empty
 from chromacord.cli.display import choose_display
 from chromacord.cli.harmonize import harmonize_all, kept_after_stop
 from chromacord.cli.job import job
 
+GradeFile = Annotated[
+    str, Argument(metavar="GRADE", help="Grade that `chromacord grade` or --grade-out wrote, edited or not.")
+]
+
 
 def apply(
-    grade: options.GradeFile,
+    grade: GradeFile,
     composite: options.Composite = None,
     *,
     output: options.Output,
@@ -36,6 +44,7 @@ def apply(
     """Render GRADE on clips: the same as `chromacord harmonize --grade-in GRADE`."""
     display = choose_display(log_json=log_json, quiet=quiet)
     with job(display, stopped=kept_after_stop(composite, foreground)):
+        refuse_empty([("GRADE", grade)])
         settings = Settings(
             strength=strength,
             frames=options.parse_frames(frames),

@@ -9,6 +9,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, Tim
 from rich.progress import Progress as Bars
 
 from chromacord.cli.display import Display, LineDisplay, Values
+from chromacord.errors import one_line
 from chromacord.types import Progress
 
 
@@ -44,7 +45,8 @@ class BarDisplay(LineDisplay):
 
     def warning(self, message: str) -> None:
         """Show a warning above the bars."""
-        self._bars.console.print(f"[yellow]warning:[/yellow] {escape(message)}", soft_wrap=True, highlight=False)
+        told = f"[yellow]warning:[/yellow] {escape(one_line(message))}"
+        self._bars.console.print(told, soft_wrap=True, highlight=False)
 
     def error(self, error: BaseException, message: str) -> None:
         """Take the bars away and show why the job ended early."""

@@ -11,6 +11,7 @@ from chromacord.cli.display import Display
 from chromacord.cli.job import BAD_INPUT, BUG
 from chromacord.cli.worker import Done, Failed
 from chromacord.cli.workers import Workers
+from chromacord.errors import one_line
 from chromacord.types import Progress
 
 
@@ -115,7 +116,7 @@ class _Tally:
 def _show_failure(display: Display, clip: Clip, failure: Failed) -> None:
     message = str(failure.error)
     # Most errors begin with the file; of a mask it is not told whose it is.
-    if not message.startswith(clip.source):
+    if not message.startswith(one_line(clip.source)):
         message = f"{clip.source}: {message}"
     if failure.trace is not None:
         print(failure.trace, file=sys.stderr)

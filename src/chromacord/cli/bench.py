@@ -7,7 +7,7 @@ import typer
 from typer import Option
 
 from chromacord.cli import bench_options
-from chromacord.cli.bench_parts import flow, methods, quality, render
+from chromacord.cli.bench_parts import cuts, flow, methods, quality, render
 from chromacord.cli.bench_processes import batch, soak
 from chromacord.cli.bench_report import give, measurement, tell
 
@@ -61,6 +61,6 @@ def speed(
         give(measure_rows(DEFAULT_METHOD, repeats=repeats, tell=tell), output)
 
 
-_PARTS = (methods, render, flow, quality, batch, soak)
+_PARTS = (methods, render, flow, cuts, quality, batch, soak)
 for part in _PARTS:
     app.command(part.__name__)(part)

@@ -1,4 +1,4 @@
-"""The parts of `chromacord bench` that measure one thing by itself: methods, the render, flow, quality."""
+"""The parts of `chromacord bench` that measure one thing by itself: methods, the render, flow, cuts, quality."""
 
 import os
 import shlex
@@ -88,6 +88,25 @@ def flow(
         with single_threaded():
             report = measure_flow(setting, tell=tell)
         tell(markdown([flow_table(report)]).rstrip())
+        give(report, output)
+
+
+def cuts(
+    *,
+    data: Annotated[Path, Option(help="Folder of clips with masks, with its manifest.csv.")],
+    use: Annotated[
+        str, Option(metavar="A,B,C", help="Of the clips in manifest.csv; each has figures of its own.")
+    ] = "train,dev",
+    per_clip: Annotated[int, Option(help="Films of each kind that begin with each clip.")] = 9,
+    output: bench_options.Output = None,
+) -> None:
+    """Measure how cuts are found, in films made of the clips: hard cuts, dissolves, fades, flashes, repeated frames."""
+    with measurement(output):
+        from chromacord.evaluation.cut_detection import CutSetting, cut_tables, measure_cuts
+        from chromacord.evaluation.tables import markdown
+
+        report = measure_cuts(CutSetting(data, options.parse_names(use), per_clip), tell=tell)
+        tell(markdown(cut_tables(report)).rstrip())
         give(report, output)
 
 

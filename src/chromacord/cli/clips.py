@@ -2,13 +2,14 @@
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
 from typing import Literal
 
 from chromacord.errors import InputError, OutputExistsError
+from chromacord.pipeline.cuts import edl_file
 from chromacord.pipeline.naming import clip_name, folder_name
 
 _PLACEHOLDER = re.compile(r"\{(name|folder|parent)\}")
@@ -33,6 +34,8 @@ class Clip:
     grade_out: str | None = None
     lut_out: str | None = None
     preview: str | None = None
+    cuts: str | None = None
+    """Frame numbers, a word or a file: see `chromacord.pipeline.cuts`."""
 
     @property
     def source(self) -> str:
@@ -47,7 +50,8 @@ class Clip:
     @property
     def inputs(self) -> dict[str, str]:
         """The files that are read, by the names of their fields."""
-        return {name: path for name, path in vars(self).items() if path is not None and name not in _OUTPUTS}
+        named = vars(self) | {"cuts": edl_file(self.cuts)}
+        return {name: str(path) for name, path in named.items() if path is not None and name not in _OUTPUTS}
 
     @property
     def outputs(self) -> dict[str, str]:
@@ -94,9 +98,12 @@ def plan_clips(
         One clip for each composite or foreground; a single one where there is at most one of both, whatever it lacks.
 
     Raises:
-        InputError: several clips of both kinds, or a clip whose name cannot be part of another file's.
+        InputError: several clips of both kinds; an empty path; or a clip whose name cannot be part of another's.
         OutputExistsError: an output is the same for all clips.
     """
+    named = [("COMPOSITE", path) for path in composites] + [("--foreground", path) for path in foregrounds]
+    named += [(f"--{field.replace('_', '-')}", path) for field, path in others.items()]  # type: ignore[misc]
+    refuse_empty(named)
     if composites and foregrounds and len(composites) + len(foregrounds) > 2:
         raise InputError(f"{foregrounds[0]}: give either composites with --mask, or --foreground, not both")
     pairs = list(zip_longest(composites, foregrounds)) or [(None, None)]
@@ -107,6 +114,19 @@ def plan_clips(
     if len(clips) > 1:
         _refuse_shared(clips, others)
     return clips
+
+
+def refuse_empty(named: Iterable[tuple[str, StrPath | None]]) -> None:
+    """Refuse empty paths, as a shell makes of a variable that is not set.
+
+    Args:
+        named: each with the name of its option or argument.
+
+    Raises:
+        InputError: says which.
+    """
+    if empty := next((name for name, path in named if path is not None and not os.fspath(path)), None):
+        raise InputError(f"{empty} is empty; name a file")
 
 
 def _named(source: str, others: Mapping[str, StrPath | None]) -> dict[str, str]:

@@ -6,9 +6,9 @@ from typing import Annotated
 from typer import Option
 
 from chromacord.cli.display import choose_display
-from chromacord.cli.harmonize import summary_line, summary_values
 from chromacord.cli.job import job
 from chromacord.cli.streams import report
+from chromacord.cli.summary import summary_line, summary_values
 
 DEFAULT_FOLDER = Path("demo")
 

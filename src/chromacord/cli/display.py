@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from chromacord.cli.streams import report
+from chromacord.errors import one_line
 
 if TYPE_CHECKING:  # it loads numpy, which a help text need not wait for
     from chromacord.types import Progress
@@ -23,11 +24,11 @@ class Display:
 
     def warning(self, message: str) -> None:
         """Show a warning."""
-        print(f"warning: {message}", file=sys.stderr)
+        print(f"warning: {one_line(message)}", file=sys.stderr)
 
     def error(self, error: BaseException, message: str) -> None:  # noqa: ARG002
         """Show why the job ended early."""
-        print(f"error: {message}", file=sys.stderr)
+        print(f"error: {one_line(message)}", file=sys.stderr)
 
     def bug(self, error: Exception) -> None:
         """Take note of an error that is ours; Python prints its traceback."""

@@ -5,12 +5,14 @@ from typing import TYPE_CHECKING
 
 from chromacord.cli import options
 from chromacord.cli.clips import Clip, Settings, plan_clips
-from chromacord.cli.display import Display, Values, choose_display
+from chromacord.cli.display import Display, choose_display
 from chromacord.cli.existing import is_done
 from chromacord.cli.job import job
+from chromacord.cli.summary import summary_line, summary_values
+from chromacord.errors import one_line
 
 if TYPE_CHECKING:
-    from chromacord.pipeline.job import Summary
+    from chromacord.pipeline.summary import Summary
     from chromacord.types import Progress
 
 
@@ -29,6 +31,7 @@ def harmonize(
     grade_out: options.GradeOut = None,
     grade_in: options.GradeIn = None,
     lut_out: options.LutOut = None,
+    cuts: options.Cuts = None,
     codec: options.Codec = None,
     crf: options.Crf = None,
     preset: options.Preset = None,
@@ -66,7 +69,7 @@ def harmonize(
             device=device,
         )
         others = {"output": output, "mask": mask, "alpha": alpha, "background": background, "grade_in": grade_in}
-        others |= {"grade_out": grade_out, "lut_out": lut_out, "preview": preview}
+        others |= {"grade_out": grade_out, "lut_out": lut_out, "preview": preview, "cuts": cuts}
         harmonize_all(plan_clips(composite or (), foreground or (), others), settings, jobs=jobs, display=display)
 
 
@@ -86,7 +89,8 @@ def harmonize_all(clips: Sequence[Clip], settings: Settings, *, jobs: int, displ
     (clip,) = clips
     if settings.skip_existing and is_done(clip, settings):
         display.summary(
-            f"{clip.written}: left out, it is there", {"outputs": list(clip.outputs.values()), "left_out": True}
+            f"{one_line(clip.written)}: left out, it is there",
+            {"outputs": list(clip.outputs.values()), "left_out": True},
         )
         return
     summary = harmonize_clip(clip, settings, progress=display.progress)
@@ -123,38 +127,3 @@ def method_name(settings: Settings) -> str:
 
     named = settings.method or DEFAULT_METHOD
     return named if settings.weights is None else with_weights(named, settings.weights)
-
-
-def summary_line(summary: "Summary") -> str:
-    """Return what a run did, as one line for people."""
-    outputs = ", ".join(str(path) for path in summary.outputs)
-    shots = "1 shot" if summary.num_shots == 1 else f"{summary.num_shots} shots"
-    rate = summary.num_frames / max(summary.seconds, 1e-9)
-    line = f"{outputs}: {summary.num_frames} frames, {shots}, {summary.method}, "
-    line += f"{summary.seconds:.1f} s ({rate:.1f} frames a second)"
-    if summary.confidence is not None:
-        line += f", confidence {summary.confidence:.2f}"
-    if summary.cdl_residual is not None:
-        change, left = summary.cdl_residual
-        line += f", the CDL leaves {left:.1f} of {change:.1f} codes of change"
-    if summary.num_empty or summary.num_full:
-        line += f"; passed through: {summary.num_empty} with an empty mask, {summary.num_full} with a full one"
-    return line
-
-
-def summary_values(summary: "Summary") -> Values:
-    """Return what a run did, for JSON."""
-    left = summary.cdl_residual
-    return {
-        "outputs": [str(path) for path in summary.outputs],
-        "frames": summary.num_frames,
-        "frames_with_empty_mask": summary.num_empty,
-        "frames_with_full_mask": summary.num_full,
-        "shots": summary.num_shots,
-        "frames_analysed": summary.num_analysed,
-        "method": summary.method,
-        "confidence": None if summary.confidence is None else round(summary.confidence, 4),
-        "cdl_residual": left and {name: round(value, 4) for name, value in left._asdict().items()},
-        "seconds": round(summary.seconds, 3),
-        "cpu_seconds": round(summary.cpu_seconds, 3),
-    }

@@ -9,6 +9,7 @@ from typer import Argument, Option
 
 from chromacord.cli.display import choose_display
 from chromacord.cli.job import job
+from chromacord.errors import one_line
 
 if TYPE_CHECKING:
     from chromacord.types import Colorimetry, PixelFormat, VideoInfo
@@ -91,5 +92,5 @@ def _named(code: int, names: Mapping[int, str]) -> str:
 
 def _readable(value: object) -> str:
     if isinstance(value, list):
-        return "; ".join(value) or "none"
-    return "unknown" if value is None else str(value)
+        return one_line("; ".join(value)) or "none"
+    return "unknown" if value is None else one_line(str(value))

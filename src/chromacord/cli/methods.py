@@ -31,10 +31,11 @@ def _print_methods() -> None:
     table = Table(box=None, pad_edge=False)
     for heading in ("name", "kind", "what it does"):
         table.add_column(heading, no_wrap=heading != "what it does")
-    for method in list_methods():
+    infos = list_methods()
+    for method in infos:
         note = " (the default)" if method.name == DEFAULT_METHOD else ""
         if method.install:
-            note = f"; needs torch: {method.install}"
+            note = "; needs torch"
         elif not method.has_weights:
             note = f"; without weights: train some, and give {method.name}:weights=PATH"
         table.add_row(
@@ -44,6 +45,8 @@ def _print_methods() -> None:
         )
     Console().print(table)
     Console().print("\nAny grade can be written as a LUT with --lut-out.")
+    for command in sorted({method.install for method in infos if method.install}):
+        print(f"To install what the others need: {command}")
 
 
 def _print_cards() -> None:

@@ -1,6 +1,5 @@
 """The options of `chromacord harmonize` and of the commands that share some of them."""
 
-from pathlib import Path
 from typing import Annotated, Literal
 
 from typer import Argument, Option
@@ -62,33 +61,30 @@ Consistency = Annotated[
         rich_help_panel=_GRADE,
     ),
 ]
-GradeOut = Annotated[Path | None, Option(help="Write the grade as JSON.", rich_help_panel=_GRADE)]
+GradeOut = Annotated[str | None, Option(help="Write the grade as JSON.", rich_help_panel=_GRADE)]
 GradeIn = Annotated[
-    Path | None,
+    str | None,
     Option(help="Render a grade written by --grade-out, edited or not; no analysis.", rich_help_panel=_GRADE),
 ]
+Cuts = Annotated[
+    str | None,
+    Option(
+        metavar="24,48|FILE.edl|none",
+        help="Where shots begin: first frames, counted from 0; an edit decision list (CMX 3600); or none for one shot. "
+        "Cuts are found where it is left out.",
+        rich_help_panel=_GRADE,
+    ),
+]
 LutOut = Annotated[
-    Path | None,
+    str | None,
     Option(
         help="A LUT or a CDL for each shot: a .cube, .clf, .ctf, .3dl, .csp, .cc, .ccc or .cdl file, or a folder for "
         ".cube files.",
         rich_help_panel=_GRADE,
     ),
 ]
-GradeAlone = Annotated[
-    Path,
-    Option(
-        "--output",
-        "-o",
-        help="What to write; the ending decides: .json for the grade, or a LUT or a CDL for each shot (.cube, .clf, "
-        ".ctf, .3dl, .csp, .cc, .ccc, .cdl).",
-    ),
-]
-GradeFile = Annotated[
-    Path, Argument(metavar="GRADE", help="Grade that `chromacord grade` or --grade-out wrote, edited or not.")
-]
 Preview = Annotated[
-    Path | None,
+    str | None,
     Option(help="Write before and after side by side: a video or a PNG, by its ending.", rich_help_panel=_RUN),
 ]
 Frames = Annotated[

@@ -106,8 +106,10 @@ def _check(clip: Clip, settings: Settings) -> None:
     from chromacord.io.patterns import find_images, is_image_output
     from chromacord.io.places import check_input, check_output_path
     from chromacord.io.staging import check_folder, check_output
+    from chromacord.pipeline.cuts import check_cuts
     from chromacord.pipeline.exports import ExportNames
 
+    check_cuts(clip.cuts, grade_in=clip.grade_in)
     for path in _input_files(clip).values():
         check_input(path)
         if is_images(path):

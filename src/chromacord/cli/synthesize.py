@@ -8,6 +8,7 @@ from typer import Option
 from chromacord.cli.display import choose_display
 from chromacord.cli.job import job
 from chromacord.cli.options import LogJson, Quiet
+from chromacord.errors import one_line
 
 _DRAWN = "random"
 
@@ -50,8 +51,10 @@ def synthesize(
         summary = run(dataset, tables, output, recipe=recipe, split=split, jobs=jobs, progress=display.progress)
         kept = f", {summary.num_kept} of them from a run before" if summary.num_kept else ""
         display.summary(
-            f"{summary.folder}: {summary.num_pairs} composite clips{kept}, {summary.num_frames} frames "
-            f"in {summary.seconds:.1f} s",
+            one_line(
+                f"{summary.folder}: {summary.num_pairs} composite clips{kept}, {summary.num_frames} frames "
+                f"in {summary.seconds:.1f} s"
+            ),
             {
                 "folder": summary.folder,
                 "pairs": summary.num_pairs,

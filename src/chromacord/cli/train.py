@@ -10,7 +10,7 @@ from typer import Argument, Option
 from chromacord.cli import options
 from chromacord.cli.display import Display, choose_display
 from chromacord.cli.job import job
-from chromacord.errors import InputError
+from chromacord.errors import InputError, one_line
 
 if TYPE_CHECKING:
     from chromacord.training.paper_tables import TableRun
@@ -86,7 +86,9 @@ def _train_recipe(recipe: Path, data: Path, output: Path, start: Path | None, de
         return
     figures = ", ".join(f"{name} {value:.4g}" for name, value in trained.validation.items())
     display.summary(
-        f"{trained.weights}: {trained.steps} steps, {trained.samples} samples; validation: {figures or 'none'}",
+        one_line(
+            f"{trained.weights}: {trained.steps} steps, {trained.samples} samples; validation: {figures or 'none'}"
+        ),
         {
             "weights": str(trained.weights),
             "sha256": trained.sha256,

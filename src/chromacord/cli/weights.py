@@ -9,6 +9,7 @@ from typer import Argument, Option
 from chromacord.cli.display import choose_display
 from chromacord.cli.job import job
 from chromacord.cli.options import Force, LogJson, Quiet
+from chromacord.errors import one_line
 
 app = typer.Typer(help="Files of weights for learned methods.")
 
@@ -40,6 +41,6 @@ def import_checkpoint(
 
         made = import_published(method, file, output, force=force)
         display.summary(
-            f"{made.weights}: {made.num_values:,} numbers, card {made.card.name}; use: {made.use}",
+            one_line(f"{made.weights}: {made.num_values:,} numbers, card {made.card.name}; use: {made.use}"),
             {"weights": made.weights, "card": made.card, "use": made.use, "numbers": made.num_values},
         )

@@ -102,7 +102,8 @@ def _answer(request: Request, settings: Settings, tell: Callable[[Progress], obj
 
 
 def _harmonize(clip: Clip, settings: Settings, tell: Callable[[Progress], object]) -> Done:
-    from chromacord.cli.harmonize import harmonize_clip, summary_line, summary_values
+    from chromacord.cli.harmonize import harmonize_clip
+    from chromacord.cli.summary import summary_line, summary_values
 
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("default", ChromacordWarning)

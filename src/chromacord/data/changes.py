@@ -125,7 +125,7 @@ def adjustments(count: int, size: int, generator: torch.Generator) -> Tensor:
         value * there[:, None]
         for value, there in (
             (uniform(-1.5, 1.5, 1), is_there[:, 0]),
-            (uniform(-0.6, 0.6, 1), is_there[:, 1]),
+            (uniform(-1.0, 1.0, 1), is_there[:, 1]),  # stops: daylight under a lamp's white balance is 0.8
             (uniform(-0.3, 0.3, 1), is_there[:, 1]),
             (uniform(-0.5, 0.5, 1), is_there[:, 2]),
             (uniform(-0.8, 0.8, 1), is_there[:, 3]),

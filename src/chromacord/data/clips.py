@@ -10,7 +10,7 @@ it is for; a folder that it does not name is a video, unless it holds video file
 
 import csv
 import io
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -67,23 +67,60 @@ def open_clips(
     entries = _read_manifests(folder)
     chosen = frozenset(labels)
     clips: list[ClipFiles] = []
-    for place in find_clips(folder):
+    places = find_clips(folder)
+    for place in places:
         entry = entries.get(place.absolute(), Entry())
         entry = replace(entry, is_still=entry.is_still or stills)
         if (use is None or entry.use == use) and (licences is None or entry.licence in licences):
             clips += _clips_in(place, folder, entry, chosen, max_frames)
     if not clips:
-        what = f" of use {use} in {MANIFEST}" if use is not None else ""
-        what += f" of the licences {', '.join(sorted(licences))}" if licences is not None else ""
-        if what and not entries:
-            what += f", and there is no {MANIFEST}: write one, with the columns path, use and licence"
-        raise MissingFileError(f"{folder}: holds no clips{what}: folders with images/ and masks/ are expected")
+        raise MissingFileError(f"{folder}: {_why_none(places, folder, entries, use=use, licences=licences)}")
     return FileDataset(folder.absolute().name, clips, size=size)
 
 
 def find_clips(folder: Path) -> list[Path]:
     """Return the folders, sorted, that hold `images` and `masks`: `folder` itself or what lies below it."""
     return sorted(_search(folder, _MAX_DEPTH))
+
+
+def _why_none(
+    places: list[Path],
+    folder: Path,
+    entries: Mapping[Path, Entry],
+    *,
+    use: str | None,
+    licences: Collection[str] | None,
+) -> str:
+    """Return why no clip of these folders is taken, and what to do about it."""
+    if not places:
+        return "holds no clips: folders with images/ and masks/ are expected"
+    found = [entries[place.absolute()] for place in places if place.absolute() in entries]
+    if use is None and licences is None:
+        return "holds no clips: there is no video or picture in images/"
+    if not found:
+        columns, line = "path,use", f"{_name(places[0], folder) if places[0] != folder else '.'},{use or 'train'}"
+        told = ""
+        if licences is not None:
+            columns, line = f"{columns},licence", f"{line},LICENCE"
+            told = "; its licence is one of the recipe's, or any in a copy of the recipe without licences"
+        return (
+            f"no {MANIFEST} says what its {len(places)} clips are for; write {folder / MANIFEST}: the line {columns}, "
+            f"and a line for each clip, as {line}{told}"
+        )
+    if licences is not None and (uses := [entry for entry in found if use in (None, entry.use)]):
+        return (
+            f"the licences of its clips in {MANIFEST} ({_listed(entry.licence for entry in uses)}) are none that the "
+            f"recipe takes ({_listed(licences)}); name others in a copy of the recipe, or take its licences out"
+        )
+    return (
+        f"{MANIFEST} gives its clips the use {_listed(entry.use for entry in found)}, and none the use {use}; "
+        f"write {use} in the column use, for the clips that are meant"
+    )
+
+
+def _listed(values: Iterable[str]) -> str:
+    """Return different values, as a message names them."""
+    return ", ".join(shown(value) for value in sorted(set(values)))
 
 
 def _search(folder: Path, depth: int) -> Iterator[Path]:
@@ -131,7 +168,7 @@ def _read_manifest(path: Path) -> dict[Path, Entry]:
 def _clips_in(
     place: Path, folder: Path, entry: Entry, labels: frozenset[int], max_frames: int | None
 ) -> Iterator[ClipFiles]:
-    name = place.relative_to(folder).as_posix() if place != folder else folder.absolute().name
+    name = _name(place, folder)
     videos, pictures, masks, reals = (
         _by_stem(place / "images", VIDEO_SUFFIXES),
         _by_stem(place / "images", _PICTURE_SUFFIXES),
@@ -151,6 +188,11 @@ def _clips_in(
             reals=tuple(_partner(reals, stem, pictures[stem]) for stem in frames) if reals else None,
             labels=labels if entry.has_labels else None,
         )
+
+
+def _name(place: Path, folder: Path) -> str:
+    """Return what a clip is called: its path below the data's folder."""
+    return place.relative_to(folder).as_posix() if place != folder else folder.absolute().name
 
 
 def _by_stem(folder: Path, suffixes: tuple[str, ...]) -> dict[str, Path]:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from chromacord.errors import MismatchError
 from chromacord.io import Encoding
 from chromacord.io.memory import return_freed_memory
-from chromacord.pipeline.job import Summary
+from chromacord.pipeline.summary import Summary
 from chromacord.pipeline.video import harmonize_video
 from chromacord.types import Progress
 

@@ -32,6 +32,45 @@ def warn_of_lost_profile(profile: bytes | None, *, out: Path, why: str) -> None:
     )
 
 
+def sound_profile(profile: bytes | None, path: Path) -> bytes | None:
+    """Return a source's profile, or None where it is damaged: no two programs read such a one alike.
+
+    Args:
+        profile: as the file embeds it.
+        path: of the file.
+
+    Warns:
+        ChromacordWarning: it is damaged.
+    """
+    if profile is None or is_sound(profile):
+        return profile
+    warnings.warn(f"{path}: its ICC profile is damaged, and is left out", ChromacordWarning, stacklevel=2)
+    return None
+
+
+def is_sound(profile: bytes) -> bool:
+    """Tell whether a profile's header and table of tags agree with what follows them.
+
+    What writers of PNG demand (libpng, `png_icc_check_header`) is part of it: they refuse the whole picture otherwise.
+    """
+    if len(profile) < _HEADER + 4:
+        return False
+    length, version, kind, space = struct.unpack_from(">I4xB3x4s4s", profile)
+    (intent,), (count,) = struct.unpack_from(">I", profile, 64), struct.unpack_from(">I", profile, _HEADER)
+    is_header = (
+        (length, profile[36:40]) == (len(profile), b"acsp")
+        and (version < 4 or length % 4 == 0)
+        and kind not in (b"abst", b"link", b"nmcl")
+        and space != bytes(4)
+        and profile[20:24] in (b"XYZ ", b"Lab ")
+        and intent < 1 << 16
+    )
+    if not is_header or count > (length - _HEADER - 4) // 12:
+        return False
+    tags = struct.iter_unpack(">4x2I", profile[_HEADER + 4 : _HEADER + 4 + 12 * count])
+    return all(start <= length and size <= length - start for start, size in tags)
+
+
 def is_profile_of(profile: bytes, pixel_format: PixelFormat) -> bool:
     """Tell whether a profile is for pictures of this colour model: one of CMYK may have outlived a conversion."""
     return profile[16:20] == (b"GRAY" if pixel_format.model == "gray" else b"RGB ")

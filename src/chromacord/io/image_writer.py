@@ -25,9 +25,10 @@ import numpy.typing as npt
 import OpenImageIO as oiio
 
 from chromacord.errors import OutputError
+from chromacord.io.icc import is_profile_of, is_sound
 from chromacord.io.image_formats import ImageFormat
 from chromacord.io.image_reader import ImageHeader, overlap, read_all_channels
-from chromacord.io.image_text import channel_names, error_reason, text_attribute
+from chromacord.io.image_text import any_attribute, channel_names, error_reason, text_attribute
 from chromacord.io.png_chunks import has_end
 from chromacord.io.staging import output_errors
 from chromacord.types import Alpha, Box, Colorimetry, PixelFormat, Plane
@@ -171,6 +172,9 @@ def _prepared(source: oiio.ImageSpec, style: ImageStyle) -> oiio.ImageSpec:
     color_space = text_attribute(spec, "oiio:ColorSpace")
     for name in _STALE:
         spec.erase_attribute(name)
+    profile = any_attribute(spec, "ICCProfile")
+    if isinstance(profile, np.ndarray) and not is_sound(profile.tobytes()):
+        spec.erase_attribute("ICCProfile")
     _set_storage(spec, style)
     if style.image_format.name == "png" and not color_space.startswith("srgb"):
         spec.attribute("oiio:ColorSpace", color_space)
@@ -187,7 +191,7 @@ def _new_spec(pixels: npt.NDArray[Any], style: ImageStyle) -> oiio.ImageSpec:
         spec.alpha_channel = num_channels - 1
     _set_storage(spec, style)
     spec.attribute("PixelAspectRatio", float(style.pixel_aspect))
-    if style.icc_profile is not None:
+    if style.icc_profile is not None and is_profile_of(style.icc_profile, style.pixel_format):
         profile = np.frombuffer(style.icc_profile, np.uint8)
         spec.attribute("ICCProfile", oiio.TypeDesc(f"uint8[{profile.size}]"), profile)
     if style.image_format.name == "openexr":

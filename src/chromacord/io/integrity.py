@@ -60,6 +60,8 @@ def _lacks_segment(file: BinaryIO, size: int) -> bool:
     header = _element_size(file)
     if header is None:
         return False
+    if header > size:  # and further than any file can be read
+        return True
     file.seek(header, 1)
     if file.read(4) != _SEGMENT:
         return False
@@ -75,3 +77,10 @@ def _element_size(file: BinaryIO) -> int | None:
     length = 9 - first[0].bit_length()
     value = int.from_bytes(bytes([first[0] & (0xFF >> length)]) + file.read(length - 1), "big")
     return None if value == (1 << (7 * length)) - 1 else value
+
+
+def is_animated_webp(path: Path) -> bool:
+    """Whether a WebP says that it has an animation (RFC 9649, section 2.7); libav decodes none."""
+    with path.open("rb") as file:
+        header = file.read(21)
+    return header[:4] + header[8:16] == b"RIFFWEBPVP8X" and bool(header[20:] and header[20] & 2)

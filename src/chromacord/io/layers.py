@@ -10,6 +10,7 @@ from chromacord.io.base import FrameSource
 from chromacord.io.mattes import MatteReader, choose_alpha
 from chromacord.io.orientation import Orientation
 from chromacord.io.overlay import Overlay
+from chromacord.io.patterns import warn_of_numbers
 from chromacord.types import Frame, PixelFormat, Size, VideoInfo
 
 
@@ -34,8 +35,7 @@ class LayeredSource(FrameSource):
         """
         if alpha is None and not foreground.has_alpha:
             raise InputError(
-                f"{foreground.info.path}: has no alpha channel; give a matte with --alpha (alpha=...), or a foreground "
-                "with alpha"
+                f"{foreground.info.path}: has no alpha channel; give a matte with --alpha, or a foreground with alpha"
             )
         self.info = background.info
         layers = (foreground, background) if alpha is None else (foreground, background, alpha)
@@ -44,6 +44,7 @@ class LayeredSource(FrameSource):
 
         for layer in layers:
             _check_size(layer.info, background.info)
+            warn_of_numbers(layer.info, background.info)
         self._background = background
         self._foreground, self._alpha = foreground, alpha
         self._orientation = _orientation(foreground.info, background.info)

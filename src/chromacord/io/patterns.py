@@ -3,11 +3,12 @@
 import itertools
 import os
 import re
+import warnings
 from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from chromacord.errors import InputError, MissingFileError, SequenceGapError
+from chromacord.errors import ChromacordWarning, InputError, MissingFileError, SequenceGapError
 from chromacord.io.image_formats import IMAGE_SUFFIXES, format_of, is_image_name
 from chromacord.types import VideoInfo
 
@@ -133,6 +134,20 @@ def find_images(path: Path, *, hold: bool = False) -> ImageFiles:
     if not is_file(path):
         raise MissingFileError(f"{path}: no such file or folder{_similar(path)}")
     return ImageFiles(still_pattern(path), 0, (path,))
+
+
+def warn_of_numbers(layer: VideoInfo, other: VideoInfo) -> None:
+    """Say where two sequences that belong together are numbered from different frames.
+
+    Warns:
+        ChromacordWarning: they are. Frames are paired by order, which is wrong if one of them begins later.
+    """
+    if layer.container == other.container == "sequence" and layer.first_number != other.first_number:
+        message = (
+            f"{layer.path}: begins with frame {layer.first_number} and {other.path} with frame {other.first_number}; "
+            "their frames are paired by order, the first with the first: check that they belong together"
+        )
+        warnings.warn(ChromacordWarning(message), stacklevel=3)
 
 
 def output_pattern(path: Path | str, like: VideoInfo) -> Pattern:
@@ -287,7 +302,7 @@ def _describe_gap(pattern: Pattern, numbers: list[int], num_missing: int) -> str
     several = "" if num_missing == 1 else f", the first of {num_missing} missing frames"
     return (
         f"{pattern.path(first)}: frame {first} is missing{several}; "
-        'render it, or repeat the frame before it with --missing hold (missing="hold")'
+        "render it, or repeat the frame before it with --missing hold"
     )
 
 

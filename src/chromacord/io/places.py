@@ -179,8 +179,8 @@ class Places(Generic[Owner]):
 
 
 def _as_url(text: str) -> str:
-    """Return a URL as it was given: a `Path` leaves one slash of two."""
-    return re.sub(":/+", "://", text, count=1)
+    """Return a URL as it was given: a `Path` leaves one slash of two, or of three where there is no host."""
+    return re.sub(":/+", ":///" if text.lower().startswith("file:") else "://", text, count=1)
 
 
 def _reason(error: Exception) -> str:

@@ -18,7 +18,7 @@ from chromacord.errors import (
 )
 from chromacord.io.base import FrameSink, FrameSource
 from chromacord.io.convert import PlaneConverter, stored_colorimetry
-from chromacord.io.icc import is_profile_of, warn_of_lost_profile
+from chromacord.io.icc import is_profile_of, sound_profile, warn_of_lost_profile
 from chromacord.io.image_formats import ImageFormat, choose_pixel_format, format_of
 from chromacord.io.image_layers import UNNAMED
 from chromacord.io.image_reader import ImageHeader, holds_more_pictures, read_header, read_image
@@ -95,7 +95,7 @@ class SequenceSource(FrameSource):
                 header, planes = read_image(path, layer=self._layer)
             except UnreadableFileError as error:
                 if not self._salvage or index == 0:
-                    remedy = ", or keep the frames before it with --salvage (salvage=True)" if index else ""
+                    remedy = ", or keep the frames before it with --salvage" if index else ""
                     raise TruncatedFileError(f"{error}: frame {index} of the clip; render it again{remedy}") from error
                 warnings.warn(f"{error}; the clip ends before frame {index}", ChromacordWarning, stacklevel=2)
                 return
@@ -119,7 +119,7 @@ class SequenceSource(FrameSource):
             mirrored=header.orientation.mirrored,
             pixel_aspect=header.pixel_aspect,
             timecode=header.timecode,
-            icc_profile=header.icc_profile,
+            icc_profile=sound_profile(header.icc_profile, header.path),
             layer=header.layer,
             other_layers=header.other_layers,
             first_number=files.first,

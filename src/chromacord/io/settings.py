@@ -32,6 +32,9 @@ _LOOKAHEAD_BYTES = 250_000_000
 _BYTES_PER_BYTE = {"h264": 2, "hevc": 5}
 """Memory that an encoder takes for a frame that it looks ahead, by the frame's own size; measured at 4K."""
 
+_HIGHEST_CRF = {"h264": 51, "hevc": 51, "av1": 63, "vp9": 63}
+"""The worst quality on each codec's scale. The encoders take what lies beyond in silence."""
+
 _LARGE_FRAME = 8_000_000
 """Bytes of a frame from which SVT-AV1 and libvpx, which count in pictures, not bytes, are cut: 8 bit 2880x1800."""
 
@@ -46,15 +49,15 @@ def encoder_options(choice: Choice, encoding: Encoding, *, size: Size, pixel_for
         pixel_format: that the encoder is given.
 
     Raises:
-        CodecError: the codec has no preset of that name.
+        CodecError: the codec has no preset of that name, or its quality no such value.
 
     Warns:
         ChromacordWarning: the user named a quality or a speed, and the codec has no such setting.
     """
     codec = choice.codec
     options = dict(codec.options)
-    crf = codec.crf if encoding.crf is None else encoding.crf
     if codec.crf is not None:
+        crf = codec.crf if encoding.crf is None else _checked_crf(choice.name, encoding.crf)
         options["crf"] = f"{crf:g}"
     if codec.has_preset and encoding.preset is not None:
         options["preset"] = _checked_preset(choice.name, encoding.preset)
@@ -70,6 +73,13 @@ def silence(name: str) -> None:
     """Keep SVT-AV1 from printing its settings: it writes to the terminal past libav, and only listens to this."""
     if name == "av1":
         os.environ.setdefault("SVT_LOG", "1")
+
+
+def _checked_crf(name: str, crf: float) -> float:
+    top = _HIGHEST_CRF[name]
+    if not 0 <= crf <= top:
+        raise CodecError(f"{name}: crf must lie in 0..{top}, got {crf:g}; lower is better")
+    return crf
 
 
 def _checked_preset(name: str, preset: str) -> str:

@@ -1,17 +1,65 @@
-"""SMPTE timecode, as far as a trimmed clip needs it."""
+"""SMPTE timecode (ST 12-1), as far as trimmed clips and edit decision lists need it."""
 
 import re
 from fractions import Fraction
 
-_PATTERN = re.compile(r"(\d{2}):(\d{2}):(\d{2})([:;.])(\d{2})")
+_PATTERN = re.compile(r"(\d{2}):(\d{2}):(\d{2})([:;.,])(\d{2})")
+
+
+def base_of(rate: Fraction) -> int:
+    """Return how many frames timecode counts to the second: 30 at 30000/1001."""
+    return max(1, round(rate))
+
+
+def can_drop(rate: Fraction) -> bool:
+    """Whether drop-frame timecode is defined for a rate: for 30000/1001, 60000/1001 and their like."""
+    return base_of(rate) % 30 == 0 and rate != base_of(rate)
+
+
+def is_drop(timecode: str) -> bool:
+    """Whether a timecode says by its last mark that it counts drop-frame."""
+    found = _PATTERN.fullmatch(timecode)
+    return found is not None and found[4] != ":"
+
+
+def is_timecode(text: str) -> bool:
+    """Whether a text is written like a timecode."""
+    return _PATTERN.fullmatch(text) is not None
+
+
+def frame_of(timecode: str, *, rate: Fraction, drop: bool) -> int:
+    """Return the number of frames from midnight to a timecode.
+
+    Args:
+        timecode: "hh:mm:ss:ff"; the last mark may also be a semicolon, a full stop or a comma.
+        rate: frames a second; 30000/1001 counts 30 to the second.
+        drop: whether it counts drop-frame, whatever its mark is.
+
+    Raises:
+        ValueError: it is no timecode, or none of this rate; says why.
+    """
+    found = _PATTERN.fullmatch(timecode)
+    if found is None:
+        raise ValueError(f"{timecode} is no timecode hh:mm:ss:ff")
+    hours, minutes, seconds, frames = (int(found[group]) for group in (1, 2, 3, 5))
+    base = base_of(rate)
+    if hours > 23 or minutes > 59 or seconds > 59:
+        raise ValueError(f"{timecode} is no time of a day")
+    if frames >= base:
+        raise ValueError(f"{timecode} counts more than the {base} frames that a second of the clip has")
+    dropped = _dropped(base) if drop else 0
+    if seconds == 0 and minutes % 10 and frames < dropped:
+        raise ValueError(f"{timecode} is a number that drop-frame timecode leaves out")
+    minute = 60 * hours + minutes
+    return (60 * minute + seconds) * base + frames - dropped * (minute - minute // 10)
 
 
 def advance(timecode: str, num_frames: int, *, rate: Fraction) -> str:
-    """Return the timecode of the frame `num_frames` after the one that has `timecode` (SMPTE ST 12-1).
+    """Return the timecode of the frame `num_frames` after the one that has `timecode`.
 
     Args:
-        timecode: "hh:mm:ss:ff"; "hh:mm:ss;ff" (or with a full stop) counts drop-frame. Any other text comes back as
-            it is.
+        timecode: "hh:mm:ss:ff"; "hh:mm:ss;ff" (or with a full stop or a comma) counts drop-frame. Any other text comes
+            back as it is.
         num_frames: 0 or more.
         rate: frames a second; 30000/1001 counts 30 to the second.
     """
@@ -19,9 +67,8 @@ def advance(timecode: str, num_frames: int, *, rate: Fraction) -> str:
     if found is None or not num_frames:
         return timecode
     hours, minutes, seconds, frames = (int(found[group]) for group in (1, 2, 3, 5))
-    base = round(rate)
-    # Drop-frame skips the first 2 (of 60 a second: 4) numbers of each minute that is no multiple of ten.
-    dropped = base // 15 if found[4] != ":" else 0
+    base = base_of(rate)
+    dropped = _dropped(base) if found[4] != ":" else 0
     minute = 60 * hours + minutes
     count = (60 * minute + seconds) * base + frames - dropped * (minute - minute // 10) + num_frames
     ten_minutes, rest = divmod(count, 600 * base - 9 * dropped)
@@ -32,3 +79,8 @@ def advance(timecode: str, num_frames: int, *, rate: Fraction) -> str:
     seconds, frames = divmod(count, base)
     hours, minutes, seconds = seconds // 3600 % 24, seconds // 60 % 60, seconds % 60
     return f"{hours:02}:{minutes:02}:{seconds:02}{found[4]}{frames:02}"
+
+
+def _dropped(base: int) -> int:
+    """Return how many numbers drop-frame skips in each minute that is no multiple of ten: 2, or 4 of 60 a second."""
+    return base // 15

@@ -26,7 +26,8 @@ from chromacord.io.base import FrameSource
 from chromacord.io.colorimetry import read_tags
 from chromacord.io.decoding import Reading
 from chromacord.io.hardware import accelerator
-from chromacord.io.integrity import is_cut_off
+from chromacord.io.icc import sound_profile
+from chromacord.io.integrity import is_animated_webp, is_cut_off
 from chromacord.io.orientation import Orientation
 from chromacord.io.palettes import has_palette_alpha, is_opaque
 from chromacord.io.pixels import describe, frame_bytes, planar_name, planes_of, to_planar
@@ -208,7 +209,7 @@ class VideoSource(FrameSource):
         of = "" if self.info.num_frames is None else f" of {self.info.num_frames}"
         message = f"{self._path}: breaks in the middle, at frame {count}{of}"
         if not self._salvage:
-            raise TruncatedFileError(f"{message}; use --salvage (salvage=True) to keep the {count} frames before it")
+            raise TruncatedFileError(f"{message}; use --salvage to keep the {count} frames before it")
         warnings.warn(f"{message}; the {count} frames before it are kept", ChromacordWarning, stacklevel=2)
 
 
@@ -265,6 +266,8 @@ def _first(reading: Reading, path: Path) -> av.VideoFrame:
         return first
     if is_cut_off(path):
         raise TruncatedFileError(f"{path}: breaks before its first frame; copy it again")
+    if is_animated_webp(path):
+        raise UnreadableFileError(f"{path}: is an animated WebP, which is not read; convert it to a video or to PNGs")
     raise UnreadableFileError(f"{path}: holds no picture that can be decoded: it has no frames, or is damaged")
 
 
@@ -339,7 +342,7 @@ def _read_info(
         other_streams=others,
         timecode=find_timecode(container, picture=stream),
         hdr_metadata=_hdr_metadata(first),
-        icc_profile=_icc_profile(first),
+        icc_profile=sound_profile(_icc_profile(first), path),
     )
 
 

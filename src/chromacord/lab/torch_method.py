@@ -44,7 +44,9 @@ class TorchMethod(nn.Module, Method):
         first = next(self.parameters(), None)
         device = torch.device("cpu") if first is None else first.device
         with torch.inference_mode(), full_precision():
-            tensors = (torch.from_numpy(np.require(each, np.float32, "CW")).to(device) for each in (composite, mask))
+            tensors = (
+                torch.from_numpy(np.require(each, np.float32, ["C", "W"])).to(device) for each in (composite, mask)
+            )
             found: TensorPrediction = self(*tensors, state)
             return Prediction(found.harmonized.cpu().numpy(), state=found.state)
 

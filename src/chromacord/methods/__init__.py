@@ -60,7 +60,11 @@ def lacks_torch(name: str) -> bool:
     Args:
         name: a key of `METHODS`.
     """
-    return _CLASSES[name].startswith("chromacord.lab.") and find_spec("torch") is None
+    return _is_of_torch(name) and find_spec("torch") is None
+
+
+def _is_of_torch(name: str) -> bool:
+    return _CLASSES[name].startswith("chromacord.lab.")
 
 
 METHODS: Mapping[str, type[Method]] = _Methods()
@@ -87,7 +91,7 @@ class MethodInfo(NamedTuple):
 
 def list_methods() -> tuple[MethodInfo, ...]:
     """Describe every method, in the order of `METHODS`."""
-    return tuple(_describe_unread(name) if lacks_torch(name) else _describe(name, METHODS[name]) for name in METHODS)
+    return tuple(_describe_unread(name) if _is_of_torch(name) else _describe(name, METHODS[name]) for name in METHODS)
 
 
 def _describe(name: str, method: type[Method]) -> MethodInfo:
@@ -98,14 +102,19 @@ def _describe(name: str, method: type[Method]) -> MethodInfo:
 
 
 def _describe_unread(name: str) -> MethodInfo:
-    """Describe a method whose module cannot be imported. All of torch's are learned, and load weights of their name."""
+    """Describe a method of torch without an import: it may not be there, and takes 2 s.
+
+    All of them are learned, load weights of their own name, and have a global grade fitted to their pixels.
+    """
     module, _, kind = _CLASSES[name].rpartition(".")
     found = find_spec(module)
     assert found is not None
     assert found.origin is not None
     body = ast.parse(Path(found.origin).read_bytes()).body
     text = next(ast.get_docstring(each) for each in body if isinstance(each, ast.ClassDef) and each.name == kind)
-    return MethodInfo(name, _first_line(text), True, True, False, INSTALL_TORCH)
+    is_missing = lacks_torch(name)
+    has_weights = name in list_weights() and not is_missing
+    return MethodInfo(name, _first_line(text), True, True, has_weights, INSTALL_TORCH if is_missing else "")
 
 
 def _first_line(text: str | None) -> str:

@@ -1,6 +1,6 @@
 """Analysis: look at a few frames a second, small, and decide the grade."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import chain, groupby, pairwise
@@ -15,7 +15,7 @@ from chromacord.errors import NonFiniteError
 from chromacord.io.memory import return_freed_memory
 from chromacord.methods.base import Method, State, as_frames
 from chromacord.pipeline.grade import Consistency, Grade, Key, Shot, steady
-from chromacord.pipeline.look import Observation, Seen, look
+from chromacord.pipeline.look import Observation, Seen, look, turned_as_stored
 from chromacord.pipeline.masks import MaskedFrame
 from chromacord.pipeline.windows import WindowOf, windows
 from chromacord.types import Device, FloatArray, VideoInfo
@@ -68,6 +68,7 @@ def analyse(
     *,
     name: str,
     consistency: Consistency = "smooth",
+    cuts: Sequence[int] | None = None,
     exportable: bool = False,
     keep_colors: bool = False,
     device: Device = "cpu",
@@ -80,6 +81,7 @@ def analyse(
         method: decides.
         name: the method's, for the grade.
         consistency: how the grade may change inside a shot; "frame" looks at every frame.
+        cuts: first frames of all shots but the first; None: they are to be found.
         exportable: decide only what a LUT can hold, also for methods whose grade depends on the place.
         keep_colors: count the foreground's colours too.
         device: where proxies are made and the method runs; the grade is on the CPU.
@@ -88,7 +90,7 @@ def analyse(
         The grade, and what was counted.
     """
     tally = Tally(colors=[] if keep_colors else None)
-    seen = look(frames, info, method, consistency=consistency, device=device)
+    seen = look(frames, info, method, consistency=consistency, cuts=cuts, device=device)
     decided = decide_all(
         seen, method, tally, consistency=consistency, rate=info.rate, exportable=exportable, device=device
     )
@@ -175,15 +177,19 @@ def _decide_window(
     composite = np.stack([item.composite for item in window.items])
     mask = np.stack([item.mask for item in window.items])
     past, hop = method.window.past, method.window.hop
-    prediction = method.decide(composite[None], mask[None], state)
-    transform = prediction.transform
-    if transform is None or (exportable and not transform.is_global):
-        fit = FITS["lut3d" if exportable and method.fitted == "field" else method.fitted]
-        center = slice(past, past + hop)
-        transform = fit(composite[center], as_frames(prediction.harmonized), mask[center])
+    with np.errstate(all="ignore"):  # what is not finite is refused below, in one line
+        prediction = method.decide(composite[None], mask[None], state)
+        transform = prediction.transform
+        if transform is None or (exportable and not transform.is_global):
+            fit = FITS["lut3d" if exportable and method.fitted == "field" else method.fitted]
+            center = slice(past, past + hop)
+            transform = fit(composite[center], as_frames(prediction.harmonized), mask[center])
     keys = []
     for number, item in enumerate(window.hop):
-        one = transform.with_parameters(transform.parameters[number : number + 1].copy())
+        parameters = transform.parameters[number : number + 1]
+        if not transform.is_global:
+            parameters = turned_as_stored(parameters, item.orientation)
+        one = transform.with_parameters(parameters.copy())
         confidence = None if prediction.confidence is None else float(prediction.confidence[number])
         try:
             keys.append(Key(item.index, item.weight * (1 if confidence is None else confidence), one, confidence))

@@ -1,11 +1,11 @@
 """The same for pictures that are already in memory: arrays in, arrays out, from any source."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 from itertools import chain, tee
 from numbers import Rational, Real
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -13,8 +13,9 @@ import numpy.typing as npt
 from chromacord.errors import InputError, MismatchError
 from chromacord.methods import load_method
 from chromacord.methods.base import Method
-from chromacord.parsing import shown
+from chromacord.parsing import reason_of, shown
 from chromacord.pipeline.analyse import Tally, decide_all
+from chromacord.pipeline.cuts import given_numbers
 from chromacord.pipeline.device import find_device, open_renderer
 from chromacord.pipeline.grade import Consistency, check_consistency
 from chromacord.pipeline.look import look
@@ -35,6 +36,7 @@ def harmonize_frames(
     *,
     strength: float = 1.0,
     consistency: Consistency = "smooth",
+    cuts: Sequence[int] | Literal["none"] | None = None,
     rate: Fraction | float = 25,
     device: Device = "cpu",
 ) -> Iterator[Array]:
@@ -50,6 +52,7 @@ def harmonize_frames(
         method: a name of `list_methods()`, with options if wanted ("mkl:max_gain=2"), or a loaded method.
         strength: 0 returns the source, 1 is the full grade.
         consistency: "shot" for one grade a shot, "smooth" for a slowly moving one, "frame" for one a frame.
+        cuts: first frames of shots, counted from 0; "none" for one shot; None: cuts are found.
         rate: frames a second; decides how many frames are looked at, and how fast the grade may move.
         device: "cuda" for a GPU; a loaded method is moved there.
 
@@ -57,8 +60,8 @@ def harmonize_frames(
         Each harmonized frame, of the composite's shape and type. Pixels with mask 0 are the composite's.
 
     Raises:
-        InputError: `method`, `strength`, `consistency`, `rate` or `device` cannot be used: at once; or an array cannot,
-            by its type, shape or range: when its frame is asked for.
+        InputError: `method`, `strength`, `consistency`, `cuts`, `rate` or `device` cannot be used: at once; or an array
+            cannot, by its type, shape or range: when its frame is asked for.
         NonFiniteError: an array holds NaN or infinity.
         MismatchError: a frame and its mask, or two frames, differ in size or type.
     """
@@ -67,10 +70,11 @@ def harmonize_frames(
     check_consistency(consistency)
     if isinstance(rate, bool) or not isinstance(rate, Real) or not _RATES[0] <= rate <= _RATES[1]:
         raise InputError(f"rate must lie in {_RATES[0]}..{_RATES[1]} frames a second, got {shown(rate)}")
+    starts = given_numbers(cuts)
     place = find_device(device)
     loaded = load_method(method) if isinstance(method, str) else method
     exact = Fraction(rate if isinstance(rate, Rational) else float(rate)).limit_denominator(1001)
-    return _harmonized(iter(pairs), loaded, exact, place, strength=strength, consistency=consistency)
+    return _harmonized(iter(pairs), loaded, exact, place, strength=strength, consistency=consistency, cuts=starts)
 
 
 def _harmonized(
@@ -81,19 +85,21 @@ def _harmonized(
     *,
     strength: float,
     consistency: Consistency,
+    cuts: Sequence[int] | None,
 ) -> Iterator[Array]:
-    first = next(source, None)
+    pairs = _as_arrays(source)
+    first = next(pairs, None)
     if first is None:
         return
-    info = _describe(np.asarray(first[0]), rate)
+    info = _describe(first[0], rate)
     masked_frames = (
-        _masked_frame(index, *pair, info) for index, pair in enumerate(_of_one_type(chain([first], source)))
+        _masked_frame(index, *pair, info) for index, pair in enumerate(_of_one_type(chain([first], pairs)))
     )
     ahead, behind = tee(
         MaskCheck(None, info).watch(masked_frames)
     )  # holds just the frames between the one analysed and the one rendered
     tally = Tally()
-    seen = look(ahead, info, loaded, consistency=consistency, device=place)
+    seen = look(ahead, info, loaded, consistency=consistency, cuts=cuts, device=place)
     decided = decide_all(seen, loaded, tally, consistency=consistency, rate=info.rate, device=place)
     grade = LookAhead(decided, tally, consistency=consistency, strength=strength)
     renderer = open_renderer(info, device=place)
@@ -103,11 +109,27 @@ def _harmonized(
         yield _as_given(rendered) if rendered is not masked.frame else np.array(rendered.attributes)
 
 
+def _as_arrays(pairs: Iterator[Any]) -> Iterator[tuple[Array, Array]]:
+    """Read what a caller gives for pairs of arrays.
+
+    Raises:
+        InputError: it is no pair, or one of the two is no array.
+    """
+    for index, pair in enumerate(pairs):
+        if not isinstance(pair, list | tuple) or len(pair) != 2:
+            raise InputError(f"frame {index}: is no pair; give (composite, mask), two arrays")
+        try:
+            composite, mask = np.asarray(pair[0]), np.asarray(pair[1])
+        except (TypeError, ValueError) as error:
+            raise InputError(f"frame {index}: is not made of arrays: {reason_of(error)}; give two") from error
+        yield composite, mask
+
+
 def _of_one_type(pairs: Iterable[tuple[Array, Array]]) -> Iterator[tuple[Array, Array]]:
     """Refuse a composite of another type than the first: its numbers would be taken for others."""
     first: np.dtype[Any] | None = None
     for index, (composite, mask) in enumerate(pairs):
-        found = np.asarray(composite).dtype
+        found = composite.dtype
         first = first or found
         if found != first:
             raise MismatchError(f"frame {index}: is of type {found}, the first frame of {first}; convert one of them")

@@ -9,6 +9,7 @@ from typing import Protocol
 from chromacord.errors import ChromacordWarning, InputError, MismatchError
 from chromacord.io import FrameSource, LayeredSource
 from chromacord.io.mattes import choose_alpha
+from chromacord.io.patterns import warn_of_numbers
 from chromacord.pipeline.mask_check import warn_of_stretching
 from chromacord.pipeline.masks import MaskedFrame, MaskReader, shown_size, without_alpha
 from chromacord.types import Frame, VideoInfo
@@ -72,9 +73,10 @@ class CompositeClip:
         if shown_size(mask.info) != shown_size(composite.info) and not mask_fit:
             raise MismatchError(
                 f"{mask.info.path}: the mask is {_dimensions(mask.info)}, the composite {composite.info.path} is "
-                f"{_dimensions(composite.info)}; use --mask-fit (mask_fit=True) to scale the mask"
+                f"{_dimensions(composite.info)}; use --mask-fit to scale the mask"
             )
         warn_of_stretching(mask.info, composite.info)
+        warn_of_numbers(mask.info, composite.info)
         self.info, self.paths = composite.info, (composite.info.path, mask.info.path)
         self._reader = MaskReader(mask.info, composite.info, from_alpha=choose_alpha(mask), fit=mask_fit)
 

@@ -20,8 +20,8 @@ from chromacord.methods import load_method, weights_file
 from chromacord.methods.base import Method
 from chromacord.pipeline.analyse import Tally, analyse
 from chromacord.pipeline.clip import MaskedClip
+from chromacord.pipeline.cuts import CutSource, ToldCuts
 from chromacord.pipeline.device import open_renderer
-from chromacord.pipeline.exports import Residual
 from chromacord.pipeline.grade import Consistency, Grade
 from chromacord.pipeline.grade_file import read_grade
 from chromacord.pipeline.look import look
@@ -31,6 +31,8 @@ from chromacord.pipeline.masks import Mask, MaskedFrame
 from chromacord.pipeline.outputs import Outputs, StagedTexts
 from chromacord.pipeline.prefetch import prefetch, single_threaded, write_behind
 from chromacord.pipeline.preview import Preview
+from chromacord.pipeline.summary import Summary
+from chromacord.pipeline.told_cuts import named_cuts
 from chromacord.types import Device, Frame, Progress
 
 Item = TypeVar("Item")
@@ -40,36 +42,6 @@ REPORT_SECONDS = 0.2
 
 DOUBTFUL = 0.4
 """Confidence below which a shot's grade deserves a look by its user."""
-
-
-@dataclass(frozen=True)
-class Summary:
-    """What a run did."""
-
-    outputs: tuple[Path, ...]
-    """The clip first, if one was written."""
-
-    method: str
-    num_frames: int
-    num_empty: int
-    """Frames that passed through because the mask had no foreground."""
-
-    num_full: int
-    """Frames that passed through because the mask left no background."""
-
-    num_shots: int
-    num_analysed: int
-    """Frames that decided the grade."""
-
-    confidence: float | None
-    """How far the method trusts its grade of the shot that it trusts least, in [0, 1]; None: it cannot tell."""
-
-    seconds: float
-    cpu_seconds: float
-    """Of all threads of the process, during the run."""
-
-    cdl_residual: Residual | None = None
-    """What a CDL leaves, of the shot of which it leaves most; None: no CDL was written."""
 
 
 @dataclass
@@ -91,6 +63,9 @@ class Job:
     strength: float = 1.0
     consistency: Consistency = "smooth"
     grade_in: Path | None = None
+    cuts: ToldCuts | None = None
+    """None: they are found, or the grade that is read says where they are."""
+
     frames: tuple[int, int | None] | None = None
     progress: Callable[[Progress], object] | None = None
     device: Device = "cpu"
@@ -134,6 +109,8 @@ class Job:
             num_empty=counts.empty,
             num_full=counts.full,
             num_shots=len(grade.shots),
+            cuts=named_cuts(self.clip.info, [shot.start for shot in grade.shots[1:]]),
+            cuts_are=self._who_says_cuts(),
             num_analysed=tally.num_analysed,
             confidence=min((shot.confidence for shot in grade.shots if shot.confidence is not None), default=None),
             seconds=time.perf_counter() - wall,
@@ -143,11 +120,21 @@ class Job:
 
     def _inputs(self) -> tuple[Path, ...]:
         weights = weights_file(self.method) if isinstance(self.method, str) else None
-        return (*self.clip.paths, *(path for path in (self.grade_in, weights) if path is not None))
+        others = (self.grade_in, weights, None if self.cuts is None else self.cuts.file)
+        return (*self.clip.paths, *(path for path in others if path is not None))
 
     def _needs_whole_grade(self) -> bool:
         """Whether the first frame can be rendered only when all are analysed."""
         return self.consistency == "shot" or self.outputs.need_whole_grade
+
+    def _who_says_cuts(self) -> CutSource:
+        if self.cuts is not None:
+            return self.cuts.source
+        return "found" if self.grade_in is None else "grade"
+
+    @property
+    def _cuts(self) -> tuple[int, ...] | None:
+        return None if self.cuts is None else self.cuts.between(*self._range)
 
     @property
     def _range(self) -> tuple[int, int | None]:
@@ -211,11 +198,13 @@ class Job:
                 method,
                 name=self._name,
                 consistency=self.consistency,
+                cuts=self._cuts,
                 exportable=self.outputs.luts is not None and not has_cdl,
                 keep_colors=has_cdl,
                 device=self.device,
             )
         self._check_tally(tally)
+        self._check_cuts(tally)
         self._warn_of_doubts(grade)
         return grade, tally
 
@@ -232,6 +221,7 @@ class Job:
             self.clip.info,
             method,
             consistency=self.consistency,
+            cuts=self._cuts,
             device=self.device,
         )
         with prefetch(looked_at) as seen, prefetch(self.clip.pictures(*self._range)) as pictures:
@@ -251,6 +241,7 @@ class Job:
                 f"{self.clip.info.path}: gave {analysis.tally.num_frames} frames when it was read first, then "
                 f"{counts.frames}; was it changed meanwhile? Try again"
             )
+        self._check_cuts(analysis.tally)
         self._warn_of_doubts(grade)
         return grade, analysis.tally, counts
 
@@ -280,6 +271,11 @@ class Job:
                 f"{where}: the mask is {what} in all {tally.num_frames} frames, so there is nothing to harmonize; "
                 "it should be white where the foreground is and black elsewhere"
             )
+
+    def _check_cuts(self, tally: Tally) -> None:
+        """Refuse cuts behind the end of a clip that did not say before where that is."""
+        if self.cuts is not None and self.clip.info.num_frames is None and self._range[1] is None:
+            self.cuts.check_end(tally.first + tally.num_frames, self.clip.info.path)
 
     def _check_any(self, num_frames: int) -> None:
         if not num_frames:

@@ -1,13 +1,15 @@
 """What analysis sees of a clip: a few frames a second, small, and where the shots begin."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import NamedTuple
 
 import numpy as np
 
+from chromacord.io.orientation import Orientation
 from chromacord.methods.base import Method
+from chromacord.pipeline.cuts import split_at
 from chromacord.pipeline.grade import Consistency
 from chromacord.pipeline.masks import Mask, MaskedFrame
 from chromacord.pipeline.packed_masks import PackedMask
@@ -17,6 +19,8 @@ from chromacord.types import Device, FloatArray, Frame, Size, VideoInfo
 
 ANALYSIS_RATE = 6
 """Frames a second that are looked at: the spacing of HYouTube, which methods are trained on."""
+
+UPRIGHT = Orientation()
 
 ANY_SIZE = 160
 """Longer side of the proxy for methods that take any size: statistics of colour and light need no more."""
@@ -29,13 +33,16 @@ class Observation:
     index: int
     shot: int
     composite: FloatArray
-    """RGB in [0, 1]. Shape (3, H, W)."""
+    """RGB in [0, 1], upright. Shape (3, H, W)."""
 
     mask: FloatArray
     """Shape (1, H, W)."""
 
     weight: float
     """Share of the picture that is foreground."""
+
+    orientation: Orientation = UPRIGHT
+    """Of the frame as it is stored, which a transform that depends on the place is for."""
 
 
 @dataclass(frozen=True)
@@ -65,18 +72,20 @@ def look(
     method: Method,
     *,
     consistency: Consistency,
+    cuts: Sequence[int] | None = None,
     device: Device = "cpu",
 ) -> Iterator[Seen]:
-    """Find the cuts, and make what the method shall see: frames a step apart, or the next one with a usable mask.
+    """Tell shots apart, and make what the method shall see: frames a step apart, or the next one with a usable mask.
 
     Args:
         frames: all frames in order; few are held, until it is known whether a cut lies between them.
         info: of the composite.
         method: will decide.
         consistency: "frame" shows every frame to the method.
+        cuts: first frames of all shots but the first; None: they are to be found.
         device: where the proxies are made.
     """
-    size = working_size(method, info)
+    size, orientation = working_size(method, info), Orientation.of(info)
     step = 1 if consistency == "frame" else step_between_keys(info.rate)
     due, last_shot = 0, -1
 
@@ -92,11 +101,16 @@ def look(
         if mask.is_usable and frame.index >= due:
             due = frame.index + step
             rgb, weights = _proxies(frame, mask.unpack(), info, size, device)
-            observation = Observation(frame.index, shot, rgb, weights, float(weights.mean()))
+            rgb, weights = (np.ascontiguousarray(turned_upright(each, orientation)) for each in (rgb, weights))
+            observation = Observation(frame.index, shot, rgb, weights, float(weights.mean()), orientation)
         return Seen(frame.index, shot, mask.box is None, mask.is_full, observation, mask)
 
     # By `map`, so that a frame that was seen is not held until the next one is asked for.
-    yield from map(see, split_shots(map(wait, frames), lambda item: thumbnail(item.frame, info, width=72)))
+    waiting = map(wait, frames)
+    if cuts is not None:
+        yield from map(see, split_at(waiting, cuts, number=lambda item: item.frame.index))
+        return
+    yield from map(see, split_shots(waiting, lambda item: thumbnail(item.frame, info, width=72)))
 
 
 def _proxies(frame: Frame, mask: Mask, info: VideoInfo, size: Size, device: Device) -> tuple[FloatArray, FloatArray]:
@@ -117,9 +131,22 @@ def step_between_keys(rate: Fraction) -> int:
     return max(1, round(rate / ANALYSIS_RATE))
 
 
+def turned_upright(picture: FloatArray, orientation: Orientation) -> FloatArray:
+    """Return a picture as players show it. Shape (..., H, W), exchanged by a quarter turn."""
+    turned = np.rot90(picture, orientation.rotation // 90, (-2, -1))
+    return turned[..., ::-1] if orientation.mirrored else turned
+
+
+def turned_as_stored(picture: FloatArray, orientation: Orientation) -> FloatArray:
+    """Undo `turned_upright`. Shape (..., H, W), exchanged by a quarter turn."""
+    unmirrored = picture[..., ::-1] if orientation.mirrored else picture
+    return np.rot90(unmirrored, -orientation.rotation // 90, (-2, -1))
+
+
 def working_size(method: Method, info: VideoInfo) -> Size:
-    """Return the size of proxies for a method: its own, or one that keeps the picture's shape."""
+    """Return the size of proxies, before they are turned upright: the method's own, or one of the picture's shape."""
     if method.working_size is not None:
-        return method.working_size
+        own = method.working_size
+        return Size(own.width, own.height) if info.rotation % 180 else own
     scale = min(1.0, ANY_SIZE / max(info.size))
     return Size(max(1, round(info.size.height * scale)), max(1, round(info.size.width * scale)))

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from chromacord.color.spaces import LUMA_WEIGHTS
 from chromacord.errors import ChromacordWarning, InputError, MismatchError, NonFiniteError
+from chromacord.io.orientation import Orientation
 from chromacord.pipeline.masks import Mask, MaskedFrame, shown_size
 from chromacord.pipeline.proxy import proxy
 from chromacord.types import FloatArray, Size, VideoInfo
@@ -85,9 +86,11 @@ class MaskCheck:
     def _look_at(self, masked: MaskedFrame) -> None:
         scale = SMALL / max(SMALL, *self._info.size)
         size = Size(*(max(1, round(length * scale)) for length in self._info.size))
-        weights = masked.mask.scaled(size)
+        orientation = Orientation.of(self._info)
+        pictures = (masked.mask.scaled(size), proxy(masked.frame, self._info, size))
+        weights, picture = (np.asarray(orientation.apply(each), np.float32) for each in pictures)
         where = self._path or f"frame {masked.frame.index}"
-        if is_picture(weights, proxy(masked.frame, self._info, size)):
+        if is_picture(weights, picture):
             _warn(f"{where}: the mask looks like the picture itself, so bright parts are graded most; name a mask")
         elif is_of_background(weights):
             found = f"the mask is white on {weights.mean():.0%} of the picture and most of its border"

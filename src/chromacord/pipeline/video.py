@@ -13,10 +13,13 @@ from chromacord.io.image_layers import UNNAMED
 from chromacord.methods import DEFAULT_METHOD
 from chromacord.methods.base import Method
 from chromacord.pipeline.clip import CompositeClip, LayeredClip, MaskedClip
+from chromacord.pipeline.cuts import Cuts, check_cuts
 from chromacord.pipeline.device import find_device
 from chromacord.pipeline.grade import Consistency, check_consistency
-from chromacord.pipeline.job import Job, Summary
+from chromacord.pipeline.job import Job
 from chromacord.pipeline.outputs import Outputs
+from chromacord.pipeline.summary import Summary
+from chromacord.pipeline.told_cuts import read_cuts
 from chromacord.types import Device, Progress, VideoInfo
 
 StrPath = str | PathLike[str]
@@ -37,6 +40,7 @@ def harmonize_video(
     grade_in: StrPath | None = None,
     lut_out: StrPath | None = None,
     preview: StrPath | None = None,
+    cuts: Cuts | None = None,
     frames: tuple[int | None, int | None] | None = None,
     encoding: Encoding | None = None,
     mask_fit: bool = False,
@@ -68,6 +72,9 @@ def harmonize_video(
         grade_in: render a grade file instead of analysing; `strength` then weakens it further.
         lut_out: a LUT or a CDL for each shot: a file whose suffix is in `EXPORT_FORMATS`, or a folder for .cube files.
         preview: write before and after side by side, to a video or a picture by the suffix.
+        cuts: where shots begin: their first frames, counted from 0 in sequences too, as numbers or as text ("24,48");
+            the file of an edit decision list (CMX 3600); or "none" for one shot. None: cuts are found. Those outside
+            `frames` are left out.
         frames: only the frames first..stop-1, counted from 0; None on either side leaves it open.
         encoding: codec, quality and speed; None keeps the source's codec, visually lossless.
         mask_fit: scale a mask of another size to the composite's.
@@ -86,8 +93,10 @@ def harmonize_video(
     check_consistency(consistency or "smooth")
     if missing not in ("error", "hold"):
         raise InputError(f"missing must be 'error' or 'hold', got {missing!r}")
-    _check_asked(output, grade_out or lut_out, preview=preview, grade_in=grade_in)
+    check_cuts(cuts, grade_in=grade_in)
     place = find_device(device)
+    optional = _paths(output=output, grade_out=grade_out, lut_out=lut_out, preview=preview, grade_in=grade_in)
+    _check_asked(optional)
     clip = _open_clip(
         _paths(composite=composite, mask=mask, foreground=foreground, alpha=alpha, background=background),
         mask_fit=mask_fit,
@@ -96,7 +105,6 @@ def harmonize_video(
         layer=layer,
         device=place,
     )
-    optional = _paths(grade_out=grade_out, lut_out=lut_out, preview=preview, grade_in=grade_in)
     clip_out = None if output is None else os.fspath(output)
     others = optional["grade_out"], optional["lut_out"], optional["preview"]
     outputs = Outputs(clip_out, *others, encoding or Encoding(), force)
@@ -107,6 +115,7 @@ def harmonize_video(
         strength=strength,
         consistency=consistency or ("shot" if lut_out is not None else "smooth"),
         grade_in=optional["grade_in"],
+        cuts=read_cuts(cuts, clip.info),
         frames=_range(frames),
         progress=progress,
         device=place,
@@ -115,20 +124,22 @@ def harmonize_video(
 
 
 def _paths(**paths: StrPath | None) -> dict[str, Path | None]:
+    """Return paths. An empty one, as a shell makes of a variable that is not set, would be the working folder."""
+    for name, path in paths.items():
+        if path is not None and not os.fspath(path):
+            raise InputError(f"{name} is empty; name a file")
     return {name: None if path is None else Path(path) for name, path in paths.items()}
 
 
-def _check_asked(
-    output: StrPath | None, other: StrPath | None, *, preview: StrPath | None, grade_in: StrPath | None
-) -> None:
+def _check_asked(paths: dict[str, Path | None]) -> None:
     """Refuse to write nothing, and what needs a render where none is asked for."""
-    if output is not None:
+    if paths["output"] is not None:
         return
-    if other is None:
+    if paths["grade_out"] is None and paths["lut_out"] is None:
         raise InputError("nothing is to be written; give an output, or where the grade or its LUTs shall go")
-    for path in (preview, grade_in):
+    for path in (paths["preview"], paths["grade_in"]):
         if path is not None:
-            raise InputError(f"{os.fspath(path)}: is of use only where a clip is rendered; give an output")
+            raise InputError(f"{path}: is of use only where a clip is rendered; give an output")
 
 
 def _range(frames: tuple[int | None, int | None] | None) -> tuple[int, int | None] | None:
@@ -183,7 +194,7 @@ def _tell_layer(info: VideoInfo, *, is_chosen: bool, can_be_chosen: bool) -> Non
     """Name the layer of an EXR that was taken for the picture, where others may have been meant."""
     if not info.other_layers or is_chosen:
         return
-    remedy = "choose with --layer NAME (layer=NAME)" if can_be_chosen else "write a file of its own if another is meant"
+    remedy = "choose with --layer NAME" if can_be_chosen else "write a file of its own if another is meant"
     warnings.warn(
         f"{info.path}: layer {info.layer or UNNAMED} is taken for the picture, not {', '.join(info.other_layers)}; "
         f"{remedy}",

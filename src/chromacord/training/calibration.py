@@ -51,15 +51,39 @@ def calibrated(measured: Measured) -> Tensor:
     inputs = torch.stack([torch.ones_like(moved), moved, measured.log_error])
 
     def error(row: Tensor) -> Tensor:
-        return (measured.error(torch.sigmoid(row @ inputs)).clamp_min(0) + _LEAST_ERROR).sqrt().mean()
+        return 255 * (measured.error(torch.sigmoid(row @ inputs)).clamp_min(0) + _LEAST_ERROR).sqrt().mean()
 
-    strength = _minimized(error, torch.tensor([5.0, 0.5, -0.5]))
+    # From far below 1: where the logistic function is flat, there is no slope to follow.
+    strength = _minimized(error, torch.tensor([1.0, 0.3, -0.3]))
     helped = (measured.error(torch.sigmoid(strength @ inputs)) < measured.squared_wanted).to(moved)
 
     def surprise(row: Tensor) -> Tensor:
         return F.binary_cross_entropy_with_logits(row @ inputs, helped)
 
     return torch.stack([strength, _minimized(surprise, torch.tensor([2.0, 0.1, -0.1]))])
+
+
+def reliability(measured: Measured, calibration: Tensor, *, num_groups: int = 5) -> dict[str, float]:
+    """Tell how often grades helped among those of like confidence: a reliability curve (Guo et al. 2017, figure 1).
+
+    Args:
+        measured: of N composites.
+        calibration: what `calibrated` returns. Shape (2, 3).
+        num_groups: of equal size, by confidence.
+
+    Returns:
+        For each group its mean confidence and the share that was brought nearer to the truth, as "confidence_1",
+        "helped_1" and so on from the least confident.
+    """
+    moved = (measured.squared_change + _LEAST_MOVED).log()
+    strength, chance = torch.sigmoid(calibration @ torch.stack([torch.ones_like(moved), moved, measured.log_error]))
+    helped = (measured.error(strength) < measured.squared_wanted).to(chance)
+    groups = torch.tensor_split(chance.argsort(), num_groups)
+    curve = {}
+    for number, group in enumerate(groups, 1):
+        curve[f"confidence_{number}"] = float(chance[group].mean())
+        curve[f"helped_{number}"] = float(helped[group].mean())
+    return curve
 
 
 def _minimized(loss: Callable[[Tensor], Tensor], start: Tensor) -> Tensor:

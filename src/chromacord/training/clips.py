@@ -12,11 +12,10 @@ from chromacord.data import FileDataset
 from chromacord.data.augment import Augmentation, ClipBatch, CompositeMaker
 from chromacord.data.hyoutube import open_hyoutube
 from chromacord.data.iharmony4 import open_iharmony4
-from chromacord.data.luts import read_luts
 from chromacord.data.recorded import RecordedClips, divided_clips
 from chromacord.errors import InputError
 from chromacord.training.grading import GradeData, divided_luts, plain_augmentation
-from chromacord.training.pictures import read_pictures
+from chromacord.training.pictures import read_named_luts, read_pictures
 from chromacord.training.recipe import MAX_SIDE, Recipe, Stage, check_range, parse
 from chromacord.types import Progress, Size
 
@@ -152,7 +151,7 @@ def _made(
     progress: Callable[[Progress], object] | None,
 ) -> Sources:
     trained, held_out, names = read_pictures(data, folder, progress=progress)
-    luts = read_luts(folder / data.luts) if data.luts is not None else {}
+    luts = read_named_luts(data.luts, folder)
     tables, others = divided_luts(list(luts.values()), data.held_out_luts)
     maker = CompositeMaker(trained, tables, augmentation, side=data.side, seed=seed)
     plain = replace(plain_augmentation(), spacing=augmentation.spacing)

@@ -19,16 +19,15 @@ from torch import Tensor, nn
 from chromacord.color.cube import Cube
 from chromacord.data.augment import Augmentation, CompositeBatch, CompositeMaker
 from chromacord.data.changes import ChangeShares
-from chromacord.data.luts import read_luts
 from chromacord.data.photographs import Photographs
 from chromacord.data.synthesis import derive_seed
 from chromacord.errors import InputError
 from chromacord.lab.color.lut3d import apply_lut3d
 from chromacord.lab.methods.grade_network import Features, GradeNetwork
-from chromacord.training.calibration import Measured, calibrated
+from chromacord.training.calibration import Measured, calibrated, reliability
 from chromacord.training.losses import root_error, squared_error
 from chromacord.training.objectives import Batch
-from chromacord.training.pictures import PictureData, read_pictures
+from chromacord.training.pictures import PictureData, read_named_luts, read_pictures
 from chromacord.training.recipe import Recipe, Stage, check_range, in_words, parse
 from chromacord.types import Progress
 
@@ -129,7 +128,7 @@ class GradeObjective:
         self._network = GradeNetwork(**recipe.network)
         self.module: nn.Module = self._network
         trained, held_out, names = read_pictures(data, folder, progress=progress)
-        luts = read_luts(folder / data.luts) if data.luts is not None else {}
+        luts = read_named_luts(data.luts, folder)
         self.data: Mapping[str, int] = trained.sets()
         self.fingerprint = hashlib.sha256("\n".join([*names, *luts]).encode()).hexdigest()
         tables, others = divided_luts(list(luts.values()), data.held_out_luts)
@@ -196,11 +195,14 @@ class GradeObjective:
         figures = {"loss": loss, "rmse": 255 * squared.detach().sqrt().mean(), "log_error_loss": expected}
         return loss, {name: value.detach() for name, value in figures.items()}
 
-    def complete(self, module: nn.Module) -> None:
+    def complete(self, module: nn.Module) -> Mapping[str, float]:
         """Calibrate the strength on held-out pictures. See `CompletedObjective.complete`."""
-        if self._calibration and isinstance(module, GradeNetwork):
-            measured = [_measured(module, composites) for composites in self._calibration]
-            module.calibration.copy_(calibrated(Measured(*map(torch.cat, zip(*measured, strict=True)))))
+        if not self._calibration or not isinstance(module, GradeNetwork):
+            return {}
+        each = [_measured(module, composites) for composites in self._calibration]
+        measured = Measured(*map(torch.cat, zip(*each, strict=True)))
+        module.calibration.copy_(calibrated(measured))
+        return reliability(measured, module.calibration)
 
     @torch.inference_mode()
     def validate(self, module: nn.Module) -> Mapping[str, float]:

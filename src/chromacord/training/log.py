@@ -44,7 +44,7 @@ class RunLog:
         """Add a line.
 
         Args:
-            kind: "train" or "validate".
+            kind: "train", "validate" or "calibrate".
             step: of all stages, counted from 1.
             values: by name.
         """

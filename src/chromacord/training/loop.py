@@ -135,7 +135,9 @@ class _Run:
 def _finished(run: _Run, objective: Objective, average: nn.Module) -> Trained:
     path = run.output / f"{run.recipe.name}.safetensors"
     if isinstance(objective, CompletedObjective):
-        objective.complete(average)
+        curve, step = objective.complete(average), run.recipe.num_steps
+        if curve and run.log is not None and all(entry["step"] != step for entry in run.log.entries("calibrate")):
+            run.log.write("calibrate", step, curve)
     validation = objective.validate(average)
     digest = weights.save(average.state_dict(), path)
     samples = sum(stage.steps * stage.batch for stage in run.recipe.stages)

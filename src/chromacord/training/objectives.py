@@ -118,11 +118,14 @@ class AdversarialObjective(Objective, Protocol):
 class CompletedObjective(Objective, Protocol):
     """An objective whose network holds numbers that no step trains."""
 
-    def complete(self, module: nn.Module) -> None:
+    def complete(self, module: nn.Module) -> Mapping[str, float]:
         """Set them, after the last step of the run.
 
         Args:
             module: the running mean of the weights, in evaluation mode; is changed.
+
+        Returns:
+            How good they are, by name; empty where there is nothing to measure it by.
         """
 
 

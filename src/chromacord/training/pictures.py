@@ -1,13 +1,16 @@
 """Pictures to train on, and pictures held out."""
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from chromacord.color.cube import Cube
+from chromacord.data.luts import read_luts
 from chromacord.data.photographs import Photographs, load_photographs
 from chromacord.data.regions import load_unmasked
-from chromacord.errors import InputError
+from chromacord.errors import InputError, MissingFileError
 from chromacord.training.recipe import MAX_SIDE, check_range
 from chromacord.types import Progress
 
@@ -75,6 +78,7 @@ def read_pictures(data: PictureData, folder: Path, *, progress: Callable[[Progre
     trained, held_out = photographs.split(data.held_out)
     names = photographs.names
     if data.unmasked is not None:
+        check_named("unmasked", folder / data.unmasked)
         unmasked = load_unmasked(folder / data.unmasked, side=data.picture_side)
         trained, names = trained.joined(unmasked), names + unmasked.names
     if not len(trained) or (data.held_out and not len(held_out)):
@@ -84,3 +88,27 @@ def read_pictures(data: PictureData, folder: Path, *, progress: Callable[[Progre
             f"choose a {'larger share, or 0 to validate on none' if len(trained) else 'smaller share'}"
         )
     return Pictures(trained, held_out, names)
+
+
+def read_named_luts(luts: str | None, folder: Path) -> dict[str, Cube]:
+    """Read the LUTs that a table names, by name; none where it names none.
+
+    Raises:
+        InputError: they are not there, or cannot be read.
+    """
+    if luts is None:
+        return {}
+    check_named("luts", folder / luts)
+    return read_luts(folder / luts)
+
+
+def check_named(key: str, path: Path) -> None:
+    """Make sure that something exists that a recipe names, and that a folder of one's own need not hold.
+
+    Raises:
+        MissingFileError: it does not.
+    """
+    if not os.path.lexists(path):
+        raise MissingFileError(
+            f"{path}: is not there, and the recipe's [data] {key} names it; change it, or leave it out"
+        )

@@ -1,0 +1,158 @@
+"""Edit decision lists (CMX 3600): where the shots of a clip begin.
+
+    TITLE: REEL 1
+    FCM: NON-DROP FRAME
+    001  A001  V  C        00:00:10:00 00:00:12:00 01:00:00:00 01:00:02:00
+    002  A001  V  C        00:00:12:00 00:00:12:00 01:00:02:00 01:00:02:00
+    002  B007  V  D    024 00:01:00:00 00:01:04:00 01:00:02:00 01:00:06:00
+
+An event's last two times are those of the record, which the clip is; its source times are not looked at.
+"""
+
+import re
+from fractions import Fraction
+from pathlib import Path
+from typing import NamedTuple
+
+from chromacord.errors import InputError, UnreadableFileError
+from chromacord.io.timecode import can_drop, frame_of, is_drop
+from chromacord.parsing import parse_errors, read_file, shown
+
+_MAX_BYTES = 16 << 20
+_REMEDY = "export it again as CMX 3600"
+
+_TIME = r"\d{2}:\d{2}:\d{2}[:;.,]\d{2}"
+_EVENT = re.compile(rf"\s*(\d\S*)\s+(\S.*?)\s+({_TIME})\s+({_TIME})\s+({_TIME})\s+({_TIME})(?:\s.*)?")
+_TIMES = re.compile(rf"(?<!\S){_TIME}(?!\S)")
+_COMMENT = re.compile(r"\s*(?:\*|>|M2\b|TITLE\b|FCM\b|SPLIT\b|AUD\b|FINAL\b|$)", re.IGNORECASE)
+_FCM = re.compile(r"\s*FCM\s*:\s*(NON[\s-]*)?DROP[\s-]*FRAME\s*", re.IGNORECASE)
+_TRANSITION = re.compile(r"(?P<kind>C|D|W\d{1,3}|K\s*[BO]?)(?:\s+(?P<length>\d{1,6}))?", re.IGNORECASE)
+_CHANNELS = re.compile(r"(?:A\d*|AA|B|V\d?|NONE)(?:/(?:A\d*|AA|V\d?))*", re.IGNORECASE)
+_PICTURE = ("B", "V", "V1")
+"""What stands for the picture in an event's channels; "B" is sound and picture."""
+
+
+class Edl(NamedTuple):
+    """What a list says of the picture."""
+
+    shots: tuple[tuple[int, int], ...]
+    """First frame of each shot, counted from midnight of the record's timecode, and its line, from 1; rising."""
+
+    start: int
+    """First frame of the first event."""
+
+    stop: int
+    """The frame after the last one of the last event."""
+
+
+class _Event(NamedTuple):
+    line: int
+    start: int
+    begin: int
+    """First frame of the shot: in the middle of a dissolve or a wipe, which begins at `start`."""
+
+    stop: int
+
+
+def read_edl(path: Path, *, rate: Fraction) -> Edl:
+    """Read where shots begin in the record.
+
+    A cut begins a shot at its record time, a dissolve or a wipe in its middle. Events of sound alone, of further video
+    tracks (V2) and keys, which lay one picture over another, begin none.
+
+    Args:
+        path: of the list.
+        rate: frames a second of the clip, which the timecode must be of. It counts drop-frame after "FCM: DROP FRAME",
+            or where the mark before its frames is no colon.
+
+    Raises:
+        MissingFileError: there is no such file.
+        UnreadableFileError: it is no list that can be read; names the line.
+        InputError: its timecode cannot be that of the clip, or record times do not rise; names the line.
+    """
+    content = read_file(path, limit=_MAX_BYTES, remedy=_REMEDY)
+    with parse_errors(path, remedy=_REMEDY):
+        text = content.decode("utf-8-sig", errors="replace")  # names of clips may be in any encoding
+    events: list[_Event] = []
+    drop = False
+    for number, line in enumerate(text.splitlines(), start=1):
+        where = f"{path} line {number}"
+        if fcm := _FCM.fullmatch(line):
+            drop = fcm[1] is None
+            if drop:
+                _check_drop(rate, where)
+        elif not _COMMENT.match(line) and (event := _read_event(line, number, where, rate, drop=drop)) is not None:
+            if events and event.begin <= events[-1].begin:
+                raise InputError(
+                    f"{where}: its shot does not begin after that of line {events[-1].line}; sort the list by record "
+                    "time, with one video track (A-mode)"
+                )
+            events.append(event)
+    if not events:
+        raise UnreadableFileError(f"{path}: holds no event of the video track; {_REMEDY}")
+    shots = tuple((event.begin, event.line) for event in events)
+    return Edl(shots, events[0].start, max(event.stop for event in events))
+
+
+def _read_event(line: str, number: int, where: str, rate: Fraction, *, drop: bool) -> _Event | None:
+    """Return an event of the video track; None for another one, and for a line of words."""
+    found = _EVENT.fullmatch(line)
+    if found is None:
+        if line.lstrip()[0].isdigit() or len(_TIMES.findall(line)) > 1:
+            raise UnreadableFileError(f"{where}: is no event: {shown(line.strip())}; {_REMEDY}")
+        return None
+    channels, kind, length = _read_edit(found[2], where)
+    if kind == "K" or not {part.upper() for part in channels.split("/")} & set(_PICTURE):
+        return None
+    start, stop = (_frame(found[group], where, rate, drop=drop) for group in (5, 6))
+    if stop < start:
+        raise InputError(f"{where}: the record ends at {found[6]}, before it begins at {found[5]}; {_REMEDY}")
+    if stop == start:
+        return None  # the picture that a dissolve comes from: the next line has the dissolve
+    if length > stop - start:
+        raise InputError(f"{where}: the transition takes {length} frames, its event {stop - start}; {_REMEDY}")
+    return _Event(number, start, start + length // 2, stop)
+
+
+def _read_edit(text: str, where: str) -> tuple[str, str, int]:
+    """Return the channels, the kind of edit by its first letter, and the frames of its transition.
+
+    Args:
+        text: from the reel, which may hold spaces, to the edit.
+        where: names the line.
+    """
+    words = text.split()
+    for count in (1, 2, 3):
+        if len(words) <= count:
+            break
+        channels, edit = words[-count - 1], _TRANSITION.fullmatch(" ".join(words[-count:]))
+        if edit is None or not _CHANNELS.fullmatch(channels):
+            continue
+        kind = edit["kind"][0].upper()
+        if (kind in "DW") != (edit["length"] is not None) and kind != "K":
+            raise UnreadableFileError(f"{where}: a dissolve or wipe has a number of frames, a cut has none; {_REMEDY}")
+        return channels, kind, int(edit["length"] or 0)
+    raise UnreadableFileError(f"{where}: has no track and edit such as 'V C' or 'V D 024' before its times; {_REMEDY}")
+
+
+def _frame(timecode: str, where: str, rate: Fraction, *, drop: bool) -> int:
+    if is_drop(timecode):
+        _check_drop(rate, where)
+    try:
+        return frame_of(timecode, rate=rate, drop=drop or is_drop(timecode))
+    except ValueError as error:
+        raise InputError(
+            f"{where}: {error}; export the list at the clip's rate, {_told(rate)} frames a second"
+        ) from None
+
+
+def _check_drop(rate: Fraction, where: str) -> None:
+    if not can_drop(rate):
+        raise InputError(
+            f"{where}: counts drop-frame, which 29.97 and 59.94 frames a second do, the clip has {_told(rate)}; export "
+            "the list at the clip's rate"
+        )
+
+
+def _told(rate: Fraction) -> str:
+    return f"{float(rate):.5g}"

@@ -1,0 +1,124 @@
+"""How alike two frames are, whatever moves in them: what cuts are found by."""
+
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from chromacord.types import FloatArray
+
+_SMALL, _LAYOUT, _COLORS = (36, 20), (18, 10), (9, 5)
+"""Sizes (width, height) of small pictures."""
+
+_CENTRE = (slice(1, 9), slice(5, 13))
+"""Part of a layout that is looked for in another one: what a camera moves by a quarter of the width is found again."""
+
+_BINS, _RANGES, _RELATIVE_RANGES = [8, 8, 8], [0.0, 1.0, 0.25, 0.75, 0.25, 0.75], [0.0, 256.0] * 3
+"""Of palettes, for Y', Cr and Cb. Chroma beyond the ranges is rare and not counted."""
+
+_LUMA_SPREAD, _CHROMA_SPREAD = 2.6, 1.6
+"""Half the range of the relative palette, in deviations of luma; what lies beyond counts as its edge."""
+
+_PLAIN = 2 / 255
+"""Deviation of luma below which a picture shows nothing but noise."""
+
+_BLACK, _WHITE = 0.1, 0.9
+"""Mean luma of plain pictures that are taken for black, up to here, and for white, from here."""
+
+
+class Distance(NamedTuple):
+    """How two frames differ, from 0 to 1 (layouts: to 2)."""
+
+    layout: float
+    """One minus the best correlation of the middle of the later picture with parts of the earlier one."""
+
+    palette: float
+    """One minus the intersection of colour histograms. Motion hardly changes them."""
+
+    relative: float
+    """The same after luma's mean and deviation are made equal. Neither fades nor flashes change these."""
+
+
+class Look:
+    """What is kept of a frame. Most is calculated only when it is asked for, which few frames need."""
+
+    def __init__(self, thumbnail: FloatArray) -> None:
+        """Keep a frame.
+
+        Args:
+            thumbnail: RGB in [0, 1]. Shape (height, width, 3).
+        """
+        self.small: FloatArray = cv2.cvtColor(cv2.resize(thumbnail, _SMALL), cv2.COLOR_RGB2YCrCb)
+
+    def difference(self, other: "Look") -> float:
+        """Return the mean absolute difference of samples."""
+        return float(cv2.norm(self.small, other.small, cv2.NORM_L1)) / self.small.size
+
+    @cached_property
+    def light(self) -> tuple[float, float]:
+        """Mean and deviation of luma."""
+        mean, deviation = cv2.meanStdDev(self.small)
+        return mean.item(0), deviation.item(0)
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the picture shows nothing."""
+        return self.light[1] < _PLAIN
+
+    @property
+    def is_blank(self) -> bool:
+        """Whether the picture is black or white, as between two shots that fade."""
+        return self.is_plain and not _BLACK <= self.light[0] <= _WHITE
+
+    @cached_property
+    def layout(self) -> FloatArray:
+        """Luma of a tiny picture. Shape (10, 18)."""
+        layout: FloatArray = cv2.resize(cv2.extractChannel(self.small, 0), _LAYOUT, interpolation=cv2.INTER_AREA)
+        return layout
+
+    @cached_property
+    def colors(self) -> FloatArray:
+        """Y'CrCb of a still smaller picture. Shape (135,)."""
+        colors: FloatArray = cv2.resize(self.small, _COLORS, interpolation=cv2.INTER_AREA).ravel()
+        return colors
+
+    @cached_property
+    def palette(self) -> FloatArray:
+        """Number of pixels in each bin of colour. Shape (8, 8, 8)."""
+        return _histogram(self.small, _RANGES)
+
+    @cached_property
+    def relative(self) -> FloatArray:
+        """The same after luma's mean and deviation are made equal. Shape (8, 8, 8)."""
+        mean, deviation = self.light
+        deviation = max(deviation, _PLAIN)
+        luma, chroma = 128 / _LUMA_SPREAD / deviation, 128 / _CHROMA_SPREAD / deviation
+        middle = 128 - 0.5 * chroma
+        stretch = np.array(
+            [(luma, 0, 0, 128 - luma * mean), (0, chroma, 0, middle), (0, 0, chroma, middle)], np.float32
+        )
+        # To bytes, which ends the range above; of what lies below it, as good as nothing, the sign is lost.
+        codes = cv2.convertScaleAbs(cv2.transform(self.small, stretch))
+        return _histogram(codes, _RELATIVE_RANGES)
+
+
+def _histogram(picture: npt.NDArray[Any], ranges: list[float]) -> FloatArray:
+    histogram: FloatArray = cv2.calcHist([picture], [0, 1, 2], None, _BINS, ranges)
+    return histogram
+
+
+def distance(earlier: Look, later: Look) -> Distance:
+    """Return how two frames differ."""
+    correlations = cv2.matchTemplate(earlier.layout, later.layout[_CENTRE], cv2.TM_CCOEFF_NORMED)
+    return Distance(
+        1.0 - float(correlations.max()),
+        palette_distance(earlier.palette, later.palette),
+        palette_distance(earlier.relative, later.relative),
+    )
+
+
+def palette_distance(first: FloatArray, second: FloatArray) -> float:
+    """Return one minus the intersection of two palettes of `Look`."""
+    return 1.0 - cv2.compareHist(first, second, cv2.HISTCMP_INTERSECT) / (_SMALL[0] * _SMALL[1])
