@@ -14,16 +14,16 @@ import av
 import cv2
 import numpy as np
 import torch
-from chromacord.methods.issam import issam_network
 
 from chromacord.color.cube import cube_text
 from chromacord.color.transforms import Lut3d, lattice
 from chromacord.errors import ChromacordError
 from chromacord.io import open_source
-from chromacord.weights import packed
+from chromacord.lab.methods.issam import issam_network
+from chromacord.lab.weights import packed
 from tests.fuzz.mutation import mutated
 from tests.images import write
-from tests.methods import published_issam
+from tests.lab.methods import published_issam
 
 SIDE = 48
 GRADE = """{"format": "chromacord grade", "version": 1, "method": "mkl", "consistency": "smooth", "rate": "25",
