@@ -79,7 +79,9 @@ def test_the_readme_shows_commands_and_options_that_exist(line: str) -> None:
         assert re.search(rf"(?<![\w-]){option}(?![\w-])", known), option
 
 
-@pytest.mark.parametrize("command", ["harmonize", "synthesize", "evaluate", "compare", "train", "weights import"])
+@pytest.mark.parametrize(
+    "command", ["harmonize", "grade", "apply", "synthesize", "evaluate", "compare", "train", "weights import"]
+)
 def test_the_readme_lists_every_option(command: str) -> None:
     options = set(re.findall(r"(?<![\w-])--[a-z-]+", help_of(command))) - {"--help"}
     assert options <= set(re.findall(r"--[a-z-]+", README))

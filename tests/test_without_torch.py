@@ -48,7 +48,7 @@ def test_the_package_and_all_that_it_shows_are_imported() -> None:
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("command", [[], ["harmonize"], ["info"], ["methods"], ["bench"]])
+@pytest.mark.parametrize("command", [[], ["harmonize"], ["grade"], ["apply"], ["info"], ["methods"], ["bench"]])
 def test_help_is_shown(command: list[str]) -> None:
     done = python(MAIN, *command, "--help")
     assert done.returncode == 0, done.stderr
@@ -61,6 +61,7 @@ def test_help_is_shown(command: list[str]) -> None:
         [],
         ["--method", "reinhard"],
         ["--method", "mkl", "--lut-out", "luts"],
+        ["--method", "mkl", "--lut-out", "look.cc"],
         ["--method", "histogram", "--consistency", "frame"],
         ["--method", "poisson:mixed=true", "--grade-out", "grade.json"],
         ["--method", "identity", "--preview", "both.mp4"],

@@ -78,7 +78,8 @@ def _grade(folder: Path) -> Target:
 
     def parse(path: Path) -> object:
         grade = read_grade(path)
-        return [shot.at(index) for index in range(20) if (shot := grade.shot_at(index))], list(grade.luts(3))
+        means = [mean.to_lut(3) for shot in grade.shots if (mean := shot.mean()) is not None]
+        return [shot.at(index) for index in range(20) if (shot := grade.shot_at(index))], means
 
     return _of_file(folder / "grade.json", text.encode(), parse)
 

@@ -162,6 +162,16 @@ def test_shots_begin_where_they_are_told_to(tmp_path: Path, consistency: Any) ->
     assert (again.cuts, again.cuts_are) == (summary.cuts, "grade")
 
 
+def test_a_grade_that_is_written_alone_begins_shots_where_it_is_told_to(tmp_path: Path) -> None:
+    clip, grade = make_clip(tmp_path, ending=".mkv"), tmp_path / "grade.json"
+    summary = harmonize_video(**clip, method="mkl", cuts=[5, 12], grade_out=grade)
+    assert (starts(grade), summary.outputs) == ([0, 5, 12], (grade,))
+    assert ([cut.frame for cut in summary.cuts], summary.cuts_are) == ([5, 12], "given")
+    with pytest.raises(InputError, match="there is no frame 20 for a cut, the clip has 20 frames"):
+        harmonize_video(**clip, method="mkl", cuts=[20], grade_out=tmp_path / "other.json")
+    assert not (tmp_path / "other.json").exists()
+
+
 def test_none_is_one_shot_whatever_the_pictures_are(tmp_path: Path) -> None:
     clip, grade = make_clip(tmp_path), tmp_path / "grade.json"
     found = harmonize_video(**clip, output=tmp_path / "a.mkv", method="mkl")

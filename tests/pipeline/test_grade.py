@@ -111,17 +111,16 @@ def test_smoothing_in_turn_is_that_of_all_keys_at_once() -> None:
         assert value_of(smooth.transform) == pytest.approx(mean, abs=1e-6)
 
 
-def test_luts_are_the_shots_means_with_their_strength() -> None:
-    shots = (Shot(0, 5, keys_of({0: 0.1, 4: 0.3}), strength=0.5), Shot(5, 9, ()))
-    ((shot, lut),) = Grade(shots, "mkl", "smooth", RATE, 9).luts(5)
-    assert shot.start == 0
-    np.testing.assert_allclose(lut.parameters, lattice(5)[None] + 0.1, rtol=1e-6, atol=1e-6)
+def test_a_shots_mean_has_its_strength() -> None:
+    mean = Shot(0, 5, keys_of({0: 0.1, 4: 0.3}), strength=0.5).mean()
+    assert mean is not None
+    np.testing.assert_allclose(mean.to_lut(5).parameters, lattice(5)[None] + 0.1, rtol=1e-6, atol=1e-6)
+    assert Shot(5, 9, ()).mean() is None
 
 
 def test_local_grades_have_no_lut() -> None:
-    field = AffineField(np.zeros((1, 3, 4, 2, 2), np.float32))
     with pytest.raises(ValueError, match="place"):
-        list(Grade((Shot(0, 5, (Key(0, 1, field),)),), "poisson", "shot", RATE, 5).luts(33))
+        AffineField(np.zeros((1, 3, 4, 2, 2), np.float32)).to_lut(33)
 
 
 def test_luts_of_one_size_interpolate_too() -> None:

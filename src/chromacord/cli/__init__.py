@@ -10,7 +10,21 @@ from typing import Annotated
 import typer
 
 from chromacord import __version__
-from chromacord.cli import bench, compare, demo, evaluate, harmonize, info, methods, streams, synthesize, train, weights
+from chromacord.cli import (
+    apply,
+    bench,
+    compare,
+    demo,
+    evaluate,
+    grade,
+    harmonize,
+    info,
+    methods,
+    streams,
+    synthesize,
+    train,
+    weights,
+)
 from chromacord.cli.display import choose_display
 from chromacord.cli.job import BAD_INPUT, OK, terminate
 from chromacord.errors import OutputError
@@ -29,7 +43,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-app.command("harmonize", epilog=f"{EPILOG[:-1]} but, of several clips, those that are complete.")(harmonize.harmonize)
+for name, command in (("harmonize", harmonize.harmonize), ("grade", grade.grade), ("apply", apply.apply)):
+    app.command(name, epilog=f"{EPILOG[:-1]} but, of several clips, those that are complete.")(command)
 app.command("methods")(methods.methods)
 app.command("info")(info.info)
 app.command("demo")(demo.demo)

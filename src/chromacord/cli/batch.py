@@ -35,7 +35,7 @@ def harmonize_clips(clips: Sequence[Clip], settings: Settings, *, jobs: int, dis
         if found.problems:
             raise SystemExit(BAD_INPUT)
         wanted = [clip for clip in clips if clip not in found.done]
-        tally = _Tally(len(wanted), len(found.done), display)
+        tally = _Tally(len(wanted), len(found.done), "harmonized" if clips[0].output is not None else "graded", display)
         views = {clip: display.of_clip(clip.source) for clip in wanted}
         for clip, told in workers.run(wanted):
             tally.take(clip, told, views[clip])
@@ -50,6 +50,9 @@ class _Tally:
     """Those that are to be done."""
 
     num_skipped: int
+    verb: str
+    """What becomes of clips, for people."""
+
     display: Display
     num_done: int = 0
     num_frames: int = 0
@@ -63,7 +66,7 @@ class _Tally:
         """Show what was told of a clip, and how far all of them are."""
         if isinstance(told, Progress):
             view.progress(told)
-            if told.stage == "render":
+            if told.stage == ("render" if clip.output is not None else "analyse"):
                 self.rendering[clip] = told
         else:
             rendered = self.rendering.pop(clip, None)
@@ -87,7 +90,7 @@ class _Tally:
             SystemExit: something failed.
         """
         seconds, num_all = self._seconds(), self.num_clips + self.num_skipped
-        line = f"{self.num_done} of {num_all} clips harmonized, "
+        line = f"{self.num_done} of {num_all} clips {self.verb}, "
         line += f"{self.num_skipped} left out whose outputs are there, " if self.num_skipped else ""
         line += f"{len(self.failures)} failed, " if self.failures else ""
         line += f"{self.num_frames} frames, {seconds:.1f} s ({self.num_frames / seconds:.1f} frames a second)"

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
@@ -22,7 +22,9 @@ _OUTPUTS = ("output", "grade_out", "lut_out", "preview")
 class Clip:
     """One clip, and where everything of it lies. Fields are called as the arguments of `harmonize_video`."""
 
-    output: str
+    output: str | None = None
+    """None: only a grade is decided."""
+
     composite: str | None = None
     mask: str | None = None
     foreground: str | None = None
@@ -39,6 +41,11 @@ class Clip:
     def source(self) -> str:
         """The file that the clip is called by."""
         return self.composite or self.foreground or ""
+
+    @property
+    def written(self) -> str:
+        """The first of its outputs."""
+        return next(iter(self.outputs.values()))
 
     @property
     def inputs(self) -> dict[str, str]:
@@ -96,8 +103,7 @@ def plan_clips(
     """
     named = [("COMPOSITE", path) for path in composites] + [("--foreground", path) for path in foregrounds]
     named += [(f"--{field.replace('_', '-')}", path) for field, path in others.items()]  # type: ignore[misc]
-    if empty := next((name for name, path in named if path is not None and not os.fspath(path)), None):
-        raise InputError(f"{empty} is empty; name a file")
+    refuse_empty(named)
     if composites and foregrounds and len(composites) + len(foregrounds) > 2:
         raise InputError(f"{foregrounds[0]}: give either composites with --mask, or --foreground, not both")
     pairs = list(zip_longest(composites, foregrounds)) or [(None, None)]
@@ -108,6 +114,19 @@ def plan_clips(
     if len(clips) > 1:
         _refuse_shared(clips, others)
     return clips
+
+
+def refuse_empty(named: Iterable[tuple[str, StrPath | None]]) -> None:
+    """Refuse empty paths, as a shell makes of a variable that is not set.
+
+    Args:
+        named: each with the name of its option or argument.
+
+    Raises:
+        InputError: says which.
+    """
+    if empty := next((name for name, path in named if path is not None and not os.fspath(path)), None):
+        raise InputError(f"{empty} is empty; name a file")
 
 
 def _named(source: str, others: Mapping[str, StrPath | None]) -> dict[str, str]:

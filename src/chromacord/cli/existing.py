@@ -16,14 +16,16 @@ def is_done(clip: Clip, settings: Settings) -> bool:
 
     What a killed run left half-way is undone first.
     """
-    return all(_exists(field, path, clip, settings) for field, path in clip.outputs.items())
+    return all(
+        any(_exists(field, names, clip, settings) for names in names_of(field, path, clip))
+        for field, path in clip.outputs.items()
+    )
 
 
-def _exists(field: str, path: str, clip: Clip, settings: Settings) -> bool:
+def _exists(field: str, names: "Pattern", clip: Clip, settings: Settings) -> bool:
     from chromacord.io.commit import recover, unfinished
     from chromacord.io.patterns import is_folder
 
-    names = names_of(field, path, clip)
     for folder in (names.folder, names.folder.parent):
         if not is_folder(folder):
             continue
@@ -51,17 +53,18 @@ def _are_all(numbers: list[int], clip: Clip, settings: Settings) -> bool:
     return set(range(begin, end)) <= set(numbers)
 
 
-def names_of(field: str, path: str, clip: Clip) -> "Pattern":
-    """Return how the files of one of a clip's outputs are called."""
+def names_of(field: str, path: str, clip: Clip) -> "tuple[Pattern, ...]":
+    """Return how the files of one of a clip's outputs are called: in one of these ways."""
     from chromacord.io.patterns import image_names, is_image_output, still_pattern
-    from chromacord.pipeline.outputs import lut_place
+    from chromacord.pipeline.exports import ExportNames
 
     if field == "lut_out":
-        return lut_place(Path(path), clip.source).names
+        return ExportNames.of(Path(path), clip.source).patterns
     if field != "output" or not is_image_output(path):
-        return still_pattern(Path(path))
+        return (still_pattern(Path(path)),)
     files = images_of(clip.background or clip.source)
-    return image_names(path, files.pattern if files else None, is_still=files is not None and not files.pattern.digits)
+    is_still = files is not None and not files.pattern.digits
+    return (image_names(path, files.pattern if files else None, is_still=is_still),)
 
 
 def images_of(path: str) -> "ImageFiles | None":

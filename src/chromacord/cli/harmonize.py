@@ -50,8 +50,7 @@ def harmonize(
 ) -> None:
     """Harmonize clips: COMPOSITE with --mask, or --foreground over --background."""
     display = choose_display(log_json=log_json, quiet=quiet)
-    is_batch = max(len(composite or ()), len(foreground or ())) > 1
-    with job(display, stopped="the clips that were complete are kept" if is_batch else None):
+    with job(display, stopped=kept_after_stop(composite, foreground)):
         settings = Settings(
             method=method,
             weights=weights,
@@ -71,10 +70,17 @@ def harmonize(
         )
         others = {"output": output, "mask": mask, "alpha": alpha, "background": background, "grade_in": grade_in}
         others |= {"grade_out": grade_out, "lut_out": lut_out, "preview": preview, "cuts": cuts}
-        _harmonize(plan_clips(composite or (), foreground or (), others), settings, jobs=jobs, display=display)
+        harmonize_all(plan_clips(composite or (), foreground or (), others), settings, jobs=jobs, display=display)
 
 
-def _harmonize(clips: Sequence[Clip], settings: Settings, *, jobs: int, display: Display) -> None:
+def kept_after_stop(composite: Sequence[str] | None, foreground: Sequence[str] | None) -> str | None:
+    """Return what a run that is stopped keeps, in words."""
+    is_batch = max(len(composite or ()), len(foreground or ())) > 1
+    return "the clips that were complete are kept" if is_batch else None
+
+
+def harmonize_all(clips: Sequence[Clip], settings: Settings, *, jobs: int, display: Display) -> None:
+    """Harmonize clips, or decide their grades: one in this process, several in processes of their own."""
     if len(clips) > 1:
         from chromacord.cli.batch import harmonize_clips
 
@@ -83,7 +89,7 @@ def _harmonize(clips: Sequence[Clip], settings: Settings, *, jobs: int, display:
     (clip,) = clips
     if settings.skip_existing and is_done(clip, settings):
         display.summary(
-            f"{one_line(clip.output)}: left out, it is there",
+            f"{one_line(clip.written)}: left out, it is there",
             {"outputs": list(clip.outputs.values()), "left_out": True},
         )
         return

@@ -75,7 +75,14 @@ Cuts = Annotated[
         rich_help_panel=_GRADE,
     ),
 ]
-LutOut = Annotated[str | None, Option(help="Folder for one .cube file a shot.", rich_help_panel=_GRADE)]
+LutOut = Annotated[
+    str | None,
+    Option(
+        help="A LUT or a CDL for each shot: a .cube, .clf, .ctf, .3dl, .csp, .cc, .ccc or .cdl file, or a folder for "
+        ".cube files.",
+        rich_help_panel=_GRADE,
+    ),
+]
 Preview = Annotated[
     str | None,
     Option(help="Write before and after side by side: a video or a PNG, by its ending.", rich_help_panel=_RUN),

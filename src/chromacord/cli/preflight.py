@@ -86,7 +86,8 @@ def _outputs(clip: Clip) -> "Iterator[Place]":
     from chromacord.io.places import place_of
 
     for field, path in clip.outputs.items():
-        yield place_of(Path(path), names_of(field, path, clip))
+        for names in names_of(field, path, clip):
+            yield place_of(Path(path), names)
 
 
 def _inputs(clip: Clip) -> "Iterator[Place]":
@@ -106,6 +107,7 @@ def _check(clip: Clip, settings: Settings) -> None:
     from chromacord.io.places import check_input, check_output_path
     from chromacord.io.staging import check_folder, check_output
     from chromacord.pipeline.cuts import check_cuts
+    from chromacord.pipeline.exports import ExportNames
 
     check_cuts(clip.cuts, grade_in=clip.grade_in)
     for path in _input_files(clip).values():
@@ -117,7 +119,10 @@ def _check(clip: Clip, settings: Settings) -> None:
     for field, path in clip.outputs.items():
         check_output_path(path)
         # Which images come, and whether one of them exists, is known when the clip is opened; a preview is one.
-        if field == "lut_out" or (is_image_output(path) and field != "preview"):
+        is_numbered = is_image_output(path) and field != "preview"
+        if field == "lut_out":
+            is_numbered = ExportNames.of(Path(path), clip.source).file is None
+        if is_numbered:
             folder = Path(path) if Path(path).is_dir() else Path(path).parent
             check_folder(folder, wanted=Path(path))
         else:

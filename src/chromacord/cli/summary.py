@@ -1,4 +1,4 @@
-"""What `chromacord harmonize` says when a clip is done."""
+"""What the commands that harmonize or grade clips say when one is done."""
 
 from typing import TYPE_CHECKING
 
@@ -22,6 +22,9 @@ def summary_line(summary: "Summary") -> str:
     line += f"{summary.seconds:.1f} s ({rate:.1f} frames a second)"
     if summary.confidence is not None:
         line += f", confidence {summary.confidence:.2f}"
+    if summary.cdl_residual is not None:
+        change, left = summary.cdl_residual
+        line += f", the CDL leaves {left:.1f} of {change:.1f} codes of change"
     if summary.num_empty or summary.num_full:
         line += f"; passed through: {summary.num_empty} with an empty mask, {summary.num_full} with a full one"
     return f"{line}; {_cuts_line(summary)}"
@@ -46,6 +49,7 @@ def _named(cut: "Cut") -> str:
 
 def summary_values(summary: "Summary") -> Values:
     """Return what a run did, for JSON."""
+    left = summary.cdl_residual
     return {
         "outputs": [str(path) for path in summary.outputs],
         "frames": summary.num_frames,
@@ -57,6 +61,7 @@ def summary_values(summary: "Summary") -> Values:
         "frames_analysed": summary.num_analysed,
         "method": summary.method,
         "confidence": None if summary.confidence is None else round(summary.confidence, 4),
+        "cdl_residual": left and {name: round(value, 4) for name, value in left._asdict().items()},
         "seconds": round(summary.seconds, 3),
         "cpu_seconds": round(summary.cpu_seconds, 3),
     }

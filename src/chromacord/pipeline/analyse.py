@@ -8,6 +8,7 @@ from operator import itemgetter
 
 import numpy as np
 
+from chromacord.color.distribution import ColorDistribution
 from chromacord.color.fitting import fit_affine_field, fit_gains, fit_lut3d
 from chromacord.color.transforms import ColorTransform
 from chromacord.errors import NonFiniteError
@@ -41,6 +42,8 @@ class Tally:
     num_empty: int = 0
     num_full: int = 0
     num_analysed: int = 0
+    colors: list[ColorDistribution] | None = None
+    """Of each shot's foreground, in the frames that are analysed; None: not kept."""
 
     def count(self, seen: Seen) -> None:
         """Count the next frame."""
@@ -48,10 +51,14 @@ class Tally:
             self.first = seen.index
         if seen.shot == len(self.starts):
             self.starts.append(seen.index)
+            if self.colors is not None:
+                self.colors.append(ColorDistribution())
         self.num_frames += 1
         self.num_empty += seen.is_empty
         self.num_full += seen.is_full
         self.num_analysed += seen.observation is not None
+        if self.colors is not None and seen.observation is not None:
+            self.colors[seen.shot].add(seen.observation.composite, seen.observation.mask)
 
 
 def analyse(
@@ -63,6 +70,7 @@ def analyse(
     consistency: Consistency = "smooth",
     cuts: Sequence[int] | None = None,
     exportable: bool = False,
+    keep_colors: bool = False,
     device: Device = "cpu",
 ) -> tuple[Grade, Tally]:
     """Decide the grade of a clip.
@@ -75,12 +83,13 @@ def analyse(
         consistency: how the grade may change inside a shot; "frame" looks at every frame.
         cuts: first frames of all shots but the first; None: they are to be found.
         exportable: decide only what a LUT can hold, also for methods whose grade depends on the place.
+        keep_colors: count the foreground's colours too.
         device: where proxies are made and the method runs; the grade is on the CPU.
 
     Returns:
         The grade, and what was counted.
     """
-    tally = Tally()
+    tally = Tally(colors=[] if keep_colors else None)
     seen = look(frames, info, method, consistency=consistency, cuts=cuts, device=device)
     decided = decide_all(
         seen, method, tally, consistency=consistency, rate=info.rate, exportable=exportable, device=device

@@ -10,7 +10,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from chromacord.color.transforms import LARGEST, ColorTransform, Lut3d, blend, weighted_mean
+from chromacord.color.transforms import LARGEST, ColorTransform, blend, weighted_mean
 from chromacord.errors import InputError, NonFiniteError
 
 Consistency = Literal["shot", "smooth", "frame"]
@@ -133,17 +133,6 @@ class Grade:
     def scaled(self, strength: float) -> "Grade":
         """Return the grade with every shot's strength multiplied."""
         return replace(self, shots=tuple(replace(shot, strength=shot.strength * strength) for shot in self.shots))
-
-    def luts(self, size: int) -> Iterator[tuple[Shot, Lut3d]]:
-        """Iterate over the shots that have keys, each with the LUT of its mean.
-
-        Raises:
-            ValueError: the method's grade depends on the place in the picture.
-        """
-        for shot in self.shots:
-            mean = shot.mean()
-            if mean is not None:
-                yield shot, mean.to_lut(size)
 
 
 def check_consistency(consistency: str) -> None:

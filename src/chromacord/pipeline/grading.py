@@ -126,7 +126,8 @@ class _GlobalAffine:
 
 
 @cache
-def _config() -> Any:
+def raw_config() -> Any:
+    """Return OpenColorIO's configuration without colour spaces."""
     # Loaded when first needed: it takes 10 MB and 30 ms.
     import PyOpenColorIO as ocio
 
@@ -142,18 +143,25 @@ class _Lut:
     def __init__(self, lut: Lut3d) -> None:
         import PyOpenColorIO as ocio
 
-        step = ocio.Lut3DTransform(LUT_SIZE)
-        step.setInterpolation(ocio.INTERP_TETRAHEDRAL)
-        step.setData(lut_table(lut, LUT_SIZE).ravel())
         self._processor = (
-            _config()
-            .getProcessor(step)
+            raw_config()
+            .getProcessor(lut_step(lut))
             .getOptimizedCPUProcessor(ocio.BIT_DEPTH_F32, ocio.BIT_DEPTH_F32, ocio.OPTIMIZATION_LOSSLESS)
         )
 
     def __call__(self, rgb: FloatArray, box: Box) -> FloatArray:  # noqa: ARG002
         self._processor.applyRGBA(rgb)
         return rgb
+
+
+def lut_step(lut: Lut3d) -> Any:
+    """Return OpenColorIO's transform of a LUT, on the lattice of the render."""
+    import PyOpenColorIO as ocio
+
+    step = ocio.Lut3DTransform(LUT_SIZE)
+    step.setInterpolation(ocio.INTERP_TETRAHEDRAL)
+    step.setData(lut_table(lut, LUT_SIZE).ravel())
+    return step
 
 
 def lut_table(lut: Lut3d, size: int) -> FloatArray:

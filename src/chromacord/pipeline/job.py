@@ -15,7 +15,7 @@ from typing import TypeVar
 from chromacord.color.transforms import ColorTransform
 from chromacord.errors import ChromacordWarning, GradeFileError, InputError, NothingToDoError
 from chromacord.io import FrameSink, open_sink
-from chromacord.io.staging import StagedFile, StagedFolder, commit_all
+from chromacord.io.staging import commit_all
 from chromacord.methods import load_method, weights_file
 from chromacord.methods.base import Method
 from chromacord.pipeline.analyse import Tally, analyse
@@ -28,7 +28,7 @@ from chromacord.pipeline.look import look
 from chromacord.pipeline.lookahead import AnalysisAhead
 from chromacord.pipeline.mask_check import MaskCheck
 from chromacord.pipeline.masks import Mask, MaskedFrame
-from chromacord.pipeline.outputs import Outputs
+from chromacord.pipeline.outputs import Outputs, StagedTexts
 from chromacord.pipeline.prefetch import prefetch, single_threaded, write_behind
 from chromacord.pipeline.preview import Preview
 from chromacord.pipeline.summary import Summary
@@ -71,7 +71,7 @@ class Job:
     device: Device = "cpu"
 
     def run(self) -> Summary:
-        """Do it.
+        """Analyse, render, then commit all outputs.
 
         Raises:
             ChromacordError: nothing was written then.
@@ -82,24 +82,28 @@ class Job:
         method = None if self.grade_in is not None else self._load_method()
         with single_threaded(), ExitStack() as stack:
             # Opened before the analysis, so that what the output cannot hold is said at once.
-            sink = stack.enter_context(self._open_sink())
-            if method is None or self._needs_whole_grade():
-                grade, num_analysed = self._grade(method)
+            sink = None if self.outputs.clip is None else stack.enter_context(self._open_sink(self.outputs.clip))
+            preview = None
+            if method is None or sink is None or self._needs_whole_grade():
+                grade, tally = self._grade(method)
                 grade = grade.scaled(self.strength)
-                preview = self._open_preview(stack, picture_of=self._telling_frame(grade))
-                staged, names = self._stage_texts(grade, stack)
-                counts = self._render_grade(grade, sink, preview)
+                texts = self._stage_texts(grade, tally, stack)
+                if sink is None:
+                    counts = Counts(tally.num_frames, tally.num_empty, tally.num_full)
+                else:
+                    preview = self._open_preview(stack, picture_of=self._telling_frame(grade))
+                    counts = self._render_grade(grade, sink, preview)
             else:
                 preview = self._open_preview(stack)
-                grade, num_analysed, counts = self._analyse_and_render(method, sink, preview)
+                grade, tally, counts = self._analyse_and_render(method, sink, preview)
                 grade = grade.scaled(self.strength)
-                staged, names = self._stage_texts(grade, stack)
-            written: list[FrameSink] = [sink, *([preview.sink] if preview else [])]
+                texts = self._stage_texts(grade, tally, stack)
+            written = [each for each in (sink, preview.sink if preview else None) if each is not None]
             for each in written:
                 each.finish()
-            commit_all([*(each.staged for each in written), *staged])
+            commit_all([*(each.staged for each in written), *texts.staged])
         return Summary(
-            outputs=(*(each.path for each in written), *names),
+            outputs=(*(each.path for each in written), *texts.paths),
             method=grade.method,
             num_frames=counts.frames,
             num_empty=counts.empty,
@@ -107,10 +111,11 @@ class Job:
             num_shots=len(grade.shots),
             cuts=named_cuts(self.clip.info, [shot.start for shot in grade.shots[1:]]),
             cuts_are=self._who_says_cuts(),
-            num_analysed=num_analysed,
+            num_analysed=tally.num_analysed,
             confidence=min((shot.confidence for shot in grade.shots if shot.confidence is not None), default=None),
             seconds=time.perf_counter() - wall,
             cpu_seconds=time.process_time() - cpu,
+            cdl_residual=texts.residual,
         )
 
     def _inputs(self) -> tuple[Path, ...]:
@@ -139,9 +144,9 @@ class Job:
         """Return the frames for the first pass that reads masks."""
         return MaskCheck(self.clip.mask_path, self.clip.info).watch(self.clip.frames(*self._range))
 
-    def _open_sink(self) -> FrameSink:
+    def _open_sink(self, path: str) -> FrameSink:
         return open_sink(
-            self.outputs.clip,
+            path,
             self.clip.info,
             encoding=self.outputs.encoding,
             force=self.outputs.force,
@@ -169,8 +174,8 @@ class Job:
         keys = [key for key in grade.keys if start <= key.index < (grade.num_frames if stop is None else stop)]
         return max(keys, key=lambda key: key.weight).index if keys else start
 
-    def _stage_texts(self, grade: Grade, stack: ExitStack) -> tuple[list[StagedFile | StagedFolder], list[Path]]:
-        return self.outputs.stage_texts(grade, self.clip.info, stack, source=self.grade_in)
+    def _stage_texts(self, grade: Grade, tally: Tally, stack: ExitStack) -> StagedTexts:
+        return self.outputs.stage_texts(grade, self.clip.info, stack, source=self.grade_in, colors=tally.colors)
 
     def _load_method(self) -> Method:
         return load_method(self.method) if isinstance(self.method, str) else self.method
@@ -180,11 +185,12 @@ class Job:
         """The method's, for the grade."""
         return self.method if isinstance(self.method, str) else type(self.method).__name__.lower()
 
-    def _grade(self, method: Method | None) -> tuple[Grade, int]:
-        """Return the grade, by a method or from a file, and the number of frames that it was decided from."""
+    def _grade(self, method: Method | None) -> tuple[Grade, Tally]:
+        """Return the grade, by a method or from a file, and what was counted while it was decided."""
         if method is None:
             assert self.grade_in is not None
-            return read_grade(self.grade_in), 0
+            return read_grade(self.grade_in), Tally()
+        has_cdl = self.outputs.has_cdl(self.clip.info)
         with prefetch(self._checked_frames()) as frames:
             grade, tally = analyse(
                 self._reported("analyse", frames, self._num_frames()),
@@ -193,21 +199,22 @@ class Job:
                 name=self._name,
                 consistency=self.consistency,
                 cuts=self._cuts,
-                exportable=self.outputs.luts is not None,
+                exportable=self.outputs.luts is not None and not has_cdl,
+                keep_colors=has_cdl,
                 device=self.device,
             )
         self._check_tally(tally)
         self._check_cuts(tally)
         self._warn_of_doubts(grade)
-        return grade, tally.num_analysed
+        return grade, tally
 
     def _analyse_and_render(
         self, method: Method, sink: FrameSink, preview: Preview | None
-    ) -> tuple[Grade, int, Counts]:
+    ) -> tuple[Grade, Tally, Counts]:
         """Render each frame as soon as its grade is known.
 
         Returns:
-            The grade at full strength, the number of frames that it was decided from, and what was rendered.
+            The grade at full strength, what was counted while it was decided, and what was rendered.
         """
         looked_at = look(
             self._checked_frames(),
@@ -236,7 +243,7 @@ class Job:
             )
         self._check_cuts(analysis.tally)
         self._warn_of_doubts(grade)
-        return grade, analysis.tally.num_analysed, counts
+        return grade, analysis.tally, counts
 
     def _graded_ahead(
         self, pictures: Iterator[tuple[Frame, Frame | None]], analysis: AnalysisAhead

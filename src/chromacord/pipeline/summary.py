@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from chromacord.pipeline.cuts import Cut, CutSource
+from chromacord.pipeline.exports import Residual
 
 
 @dataclass(frozen=True)
@@ -11,7 +12,7 @@ class Summary:
     """What a run did."""
 
     outputs: tuple[Path, ...]
-    """The clip first."""
+    """The clip first, if one was written."""
 
     method: str
     num_frames: int
@@ -37,3 +38,6 @@ class Summary:
 
     cuts_are: CutSource = "found"
     """Who says so."""
+
+    cdl_residual: Residual | None = None
+    """What a CDL leaves, of the shot of which it leaves most; None: no CDL was written."""

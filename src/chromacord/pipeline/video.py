@@ -28,7 +28,7 @@ StrPath = str | PathLike[str]
 def harmonize_video(
     composite: StrPath | None = None,
     *,
-    output: StrPath,
+    output: StrPath | None = None,
     mask: StrPath | None = None,
     foreground: StrPath | None = None,
     alpha: StrPath | None = None,
@@ -57,7 +57,8 @@ def harmonize_video(
 
     Args:
         composite: a video file, an image sequence ("shot.%04d.png", "shot.####.exr", a folder) or a still.
-        output: where to write; the suffix decides the format. Sequences are named like sequences.
+        output: where to write; the suffix decides the format. Sequences are named like sequences. None: only decide
+            the grade, and write what else was asked for.
         mask: white for the foreground, or opaque where it is a cut-out; a clip like the composite, a still for all
             frames, or "alpha": the composite's own alpha channel.
         foreground: instead of a composite: the layer to paste, with `background`.
@@ -69,7 +70,7 @@ def harmonize_video(
             "smooth", or "shot" when LUTs are written, since a LUT cannot move.
         grade_out: write what was decided, as JSON.
         grade_in: render a grade file instead of analysing; `strength` then weakens it further.
-        lut_out: a folder for one .cube file a shot.
+        lut_out: a LUT or a CDL for each shot: a file whose suffix is in `EXPORT_FORMATS`, or a folder for .cube files.
         preview: write before and after side by side, to a video or a picture by the suffix.
         cuts: where shots begin: their first frames, counted from 0 in sequences too, as numbers or as text ("24,48");
             the file of an edit decision list (CMX 3600); or "none" for one shot. None: cuts are found. Those outside
@@ -95,6 +96,7 @@ def harmonize_video(
     check_cuts(cuts, grade_in=grade_in)
     place = find_device(device)
     optional = _paths(output=output, grade_out=grade_out, lut_out=lut_out, preview=preview, grade_in=grade_in)
+    _check_asked(optional)
     clip = _open_clip(
         _paths(composite=composite, mask=mask, foreground=foreground, alpha=alpha, background=background),
         mask_fit=mask_fit,
@@ -103,8 +105,9 @@ def harmonize_video(
         layer=layer,
         device=place,
     )
-    grade_file, luts, both = (optional[name] for name in ("grade_out", "lut_out", "preview"))
-    outputs = Outputs(os.fspath(output), grade_file, luts, both, encoding or Encoding(), force)
+    clip_out = None if output is None else os.fspath(output)
+    others = optional["grade_out"], optional["lut_out"], optional["preview"]
+    outputs = Outputs(clip_out, *others, encoding or Encoding(), force)
     job = Job(
         clip,
         outputs,
@@ -126,6 +129,17 @@ def _paths(**paths: StrPath | None) -> dict[str, Path | None]:
         if path is not None and not os.fspath(path):
             raise InputError(f"{name} is empty; name a file")
     return {name: None if path is None else Path(path) for name, path in paths.items()}
+
+
+def _check_asked(paths: dict[str, Path | None]) -> None:
+    """Refuse to write nothing, and what needs a render where none is asked for."""
+    if paths["output"] is not None:
+        return
+    if paths["grade_out"] is None and paths["lut_out"] is None:
+        raise InputError("nothing is to be written; give an output, or where the grade or its LUTs shall go")
+    for path in (paths["preview"], paths["grade_in"]):
+        if path is not None:
+            raise InputError(f"{path}: is of use only where a clip is rendered; give an output")
 
 
 def _range(frames: tuple[int | None, int | None] | None) -> tuple[int, int | None] | None:

@@ -1,0 +1,94 @@
+"""The ASC CDL: ten numbers that grading tools exchange in place of a LUT ("ASC Color Decision List (ASC CDL) Transfer
+Functions and Interchange Syntax", version 1.2, 2009).
+"""
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chromacord.types import FloatArray
+
+Doubles = NDArray[np.float64]
+
+_LUMA = np.array([0.2126, 0.7152, 0.0722])
+"""The standard's weights, whatever the picture's primaries."""
+
+_IDENTITY = np.array([1, 1, 1, 0, 0, 0, 1, 1, 1, 1], np.float64)
+_LOWEST = np.array([0, 0, 0, *[-np.inf] * 3, 0.01, 0.01, 0.01, 0])
+"""Slopes and saturation may be 0; powers must be above it."""
+
+_PULL = 1e-6
+"""Towards the identity, against a data term of weight 1 in all: holds what the colours say nothing of."""
+
+_STEPS = 60
+_DIFFERENCE = 1e-6
+_DIGITS = 6
+
+
+@dataclass(frozen=True)
+class Cdl:
+    """One colour decision: slope, offset and power of red, green and blue, then saturation."""
+
+    slope: tuple[float, float, float]
+    offset: tuple[float, float, float]
+    power: tuple[float, float, float]
+    saturation: float
+
+    @classmethod
+    def _from_numbers(cls, numbers: Doubles) -> Self:
+        a, b, c, d, e, f, g, h, i, saturation = map(float, numbers)
+        return cls((a, b, c), (d, e, f), (g, h, i), saturation)
+
+    def __call__(self, colors: FloatArray) -> FloatArray:
+        """Map colours as the standard says, which clamps to [0, 1] before the power and at the end.
+
+        Args:
+            colors: RGB. Shape (P, 3).
+
+        Returns:
+            RGB in [0, 1]. Shape (P, 3).
+        """
+        numbers = np.array([*self.slope, *self.offset, *self.power, self.saturation])
+        return _apply(numbers, colors.astype(np.float64)).astype(np.float32)
+
+
+def fit_cdl(colors: FloatArray, wanted: FloatArray, weights: FloatArray) -> Cdl:
+    """Fit a CDL by weighted least squares (Levenberg and Marquardt's steps, cut off at the standard's limits).
+
+    Args:
+        colors: RGB in [0, 1]. Shape (P, 3).
+        wanted: what they shall become, in [0, 1]. Shape (P, 3).
+        weights: how much each counts; not negative, at least one above 0. Shape (P,).
+    """
+    own, target = colors.astype(np.float64), wanted.astype(np.float64)
+    scale = np.sqrt(weights.astype(np.float64) / (3 * weights.sum(dtype=np.float64)))[:, None]
+
+    def errors(numbers: Doubles) -> Doubles:
+        left = (_apply(numbers, own) - target) * scale
+        return np.concatenate([left.ravel(), np.sqrt(_PULL) * (numbers - _IDENTITY)])
+
+    numbers, damping = _IDENTITY, 1e-3
+    left = errors(numbers)
+    for _ in range(_STEPS):
+        moved = numbers + _DIFFERENCE * np.eye(len(numbers))
+        slopes = np.stack([(errors(each) - left) / _DIFFERENCE for each in moved], axis=1)
+        normal = slopes.T @ slopes
+        step = np.linalg.solve(normal + damping * np.diag(np.diag(normal)), -slopes.T @ left)
+        tried = np.maximum(numbers + step, _LOWEST)
+        left_then = errors(tried)
+        if left_then @ left_then < left @ left:
+            numbers, left, damping = tried, left_then, damping / 3
+        else:
+            damping *= 4
+    return Cdl._from_numbers(numbers.round(_DIGITS))
+
+
+def _apply(numbers: Doubles, colors: Doubles) -> Doubles:
+    """Map colours. Shape (10,), (P, 3) to (P, 3)."""
+    slope, offset, power = numbers[:9].reshape(3, 3)
+    graded = np.clip(colors * slope + offset, 0, 1) ** power
+    luma = (graded @ _LUMA)[:, None]
+    result: Doubles = np.clip(luma + numbers[9] * (graded - luma), 0, 1)
+    return result

@@ -1,0 +1,40 @@
+"""Which colours pictures hold, and how much of each."""
+
+import numpy as np
+
+from chromacord.types import FloatArray
+
+_CELLS = 16
+"""Of the colour cube, along each side. Each cell's colour is the mean of what lies in it."""
+
+
+class ColorDistribution:
+    """Weighted colours of any number of pictures, in memory that does not grow with them."""
+
+    def __init__(self) -> None:
+        self._sums = np.zeros((4, _CELLS**3))
+        """Of red, green and blue times weight, and of weight, in each cell."""
+
+    def add(self, picture: FloatArray, mask: FloatArray) -> None:
+        """Add the colours of a picture.
+
+        Args:
+            picture: RGB in [0, 1]. Shape (3, H, W).
+            mask: weight of each pixel. Shape (1, H, W).
+        """
+        there = mask[0] > 0
+        colors, weights = picture[:, there], mask[0][there]
+        red, green, blue = np.clip(colors * _CELLS, 0, _CELLS - 1).astype(np.int64)
+        cell = (red * _CELLS + green) * _CELLS + blue
+        for total, values in zip(self._sums, [*(colors * weights), weights], strict=True):
+            total += np.bincount(cell, values, total.size)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing of any weight was added."""
+        return not self._sums[3].any()
+
+    def colors(self) -> tuple[FloatArray, FloatArray]:
+        """Return the colours, shape (P, 3), and their weights, shape (P,)."""
+        sums = self._sums[:, self._sums[3] > 0]
+        return (sums[:3] / sums[3]).T.astype(np.float32), sums[3].astype(np.float32)
