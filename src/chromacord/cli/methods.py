@@ -35,9 +35,9 @@ def _print_methods() -> None:
     for method in infos:
         note = " (the default)" if method.name == DEFAULT_METHOD else ""
         if method.install:
-            note = "; needs torch"
-        elif not method.has_weights:
-            note = f"; without weights: train some, and give {method.name}:weights=PATH"
+            note += "; needs torch"
+        if not method.has_weights:
+            note += f"; without weights: train some, and give {method.name}:weights=PATH"
         table.add_row(
             method.name,
             "learned" if method.is_learned else "classical",

@@ -113,7 +113,7 @@ def _describe_unread(name: str) -> MethodInfo:
     body = ast.parse(Path(found.origin).read_bytes()).body
     text = next(ast.get_docstring(each) for each in body if isinstance(each, ast.ClassDef) and each.name == kind)
     is_missing = lacks_torch(name)
-    has_weights = name in list_weights() and not is_missing
+    has_weights = name in list_weights()
     return MethodInfo(name, _first_line(text), True, True, has_weights, INSTALL_TORCH if is_missing else "")
 
 
@@ -123,7 +123,7 @@ def _first_line(text: str | None) -> str:
 
 def methods_with_weights() -> tuple[str, ...]:
     """Return the names of the methods that can be used as they are, in the order of `METHODS`."""
-    return tuple(info.name for info in list_methods() if info.has_weights)
+    return tuple(info.name for info in list_methods() if info.has_weights and not info.install)
 
 
 def _default_weights(method: type[Method]) -> str | None:
