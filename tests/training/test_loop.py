@@ -149,6 +149,16 @@ def test_another_recipe_or_other_data_does_not_go_on_in_the_folder_of_a_run(data
         trained(tmp_path / "r.toml", others, tmp_path / "run")
 
 
+def test_a_run_that_is_refused_leaves_no_folder(tmp_path: Path) -> None:
+    with pytest.raises(InputError):
+        trained(write_recipe(tmp_path / "r.toml"), tmp_path / "nothing", tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+    (tmp_path / "mine").mkdir()
+    with pytest.raises(InputError):
+        trained(tmp_path / "r.toml", tmp_path / "nothing", tmp_path / "mine")
+    assert (tmp_path / "mine").exists()
+
+
 def test_a_second_stage_starts_from_what_the_first_one_made(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

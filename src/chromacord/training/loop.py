@@ -2,8 +2,8 @@
 
 import math
 import time
-from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -82,12 +82,15 @@ def train(
     accelerator = _accelerator(recipe, device)
     if not accelerator.is_main_process:
         progress = None
-    check_folder(output if output.exists() else output.absolute().parent, wanted=output)
+    is_new = not output.exists()
+    check_folder(output.absolute().parent if is_new else output, wanted=output)
     with output_errors(output):
         output.mkdir(exist_ok=True)
     with ExitStack() as stack:
         if accelerator.is_main_process:
             stack.enter_context(only_run(output))
+            if is_new:
+                stack.enter_context(_removed_if_empty(output))
         objective = build_objective(recipe, recipe.stages[0], data, progress=progress)
         processes = accelerator.num_processes
         checkpoint = load_checkpoint(output, recipe, objective.fingerprint, num_processes=processes)
@@ -109,6 +112,16 @@ def train(
             average = _StageRun(run, number, objective).run(checkpoint)
             checkpoint = None
         return _finished(run, objective, average) if log is not None else None
+
+
+@contextmanager
+def _removed_if_empty(folder: Path) -> Iterator[None]:
+    """Remove a folder that was made for a run that is refused, before another run may lock it."""
+    try:
+        yield
+    finally:
+        with suppress(OSError):  # what holds something stays
+            folder.rmdir()
 
 
 def end_processes() -> None:
