@@ -136,6 +136,7 @@ def _check_members(content: bytes, path: Path) -> None:
         with zipfile.ZipFile(BytesIO(content)) as archive:
             is_packed = sum(member.file_size for member in archive.infolist()) > len(content)
     except (zipfile.BadZipFile, NotImplementedError, ValueError):
-        return  # of the old format, or damaged: torch will tell
+        # Of the old format, damaged, or of a version that zipfile does not know (its NotImplementedError): torch tells.
+        return
     if is_packed:
         raise UnreadableFileError(f"{path}: unpacks to more than it has, which no checkpoint does; download it anew")
