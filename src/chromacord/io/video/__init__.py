@@ -1,0 +1,1 @@
+"""Files that libav reads and writes."""
