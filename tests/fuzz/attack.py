@@ -19,6 +19,7 @@ from random import Random
 from typing import NamedTuple
 
 from chromacord.errors import ChromacordError
+from chromacord.evaluation.provenance import commit
 from tests.fuzz.children import FINE, OUTCOMES, load_all, run_child
 from tests.fuzz.doors import Door, check, make_doors, make_seeds, prepare
 from tests.fuzz.kills import ENDS, count_kills
@@ -129,7 +130,7 @@ def table(rows: list[Row]) -> list[str]:
     return lines + [f"| {' | '.join(str(row[name]) for name in names)} |" for row in rows]
 
 
-def markdown(parts: dict[str, list[Row]], command: str) -> str:
+def markdown(parts: dict[str, list[Row]], command: str, measured: str) -> str:
     """Return the counts as tables."""
     lines = [
         "# Under attack",
@@ -139,7 +140,7 @@ def markdown(parts: dict[str, list[Row]], command: str) -> str:
     ]
     for part, rows in parts.items():
         lines += ["", f"## {part.capitalize()}", "", _ABOUT[part], "", *table(rows)]
-    return "\n".join([*lines, "", f"    {command}", ""])
+    return "\n".join([*lines, "", f"Measured at commit {measured}:", "", f"    {command}", ""])
 
 
 def _attack_files(folder: Path, chosen: argparse.Namespace) -> list[Row]:
@@ -190,8 +191,9 @@ def main() -> int:
                 parts[part] = _attack_parsers(folder, chosen.examples)
     command = f"python -m tests.fuzz.attack --examples {chosen.examples}"
     if chosen.output is not None:
-        chosen.output.write_text(json.dumps({"command": command, **parts}, indent=1) + "\n")
-        chosen.output.with_suffix(".md").write_text(markdown(parts, command))
+        measured = commit() or "unknown"
+        chosen.output.write_text(json.dumps({"command": command, "commit": measured, **parts}, indent=1) + "\n")
+        chosen.output.with_suffix(".md").write_text(markdown(parts, command, measured))
     return int(any(is_bad(part, row) for part, rows in parts.items() for row in rows))
 
 

@@ -23,8 +23,8 @@ from chromacord.io.remux import find_picture
 
 _LOGGER = logging.getLogger("libav")
 _CERTAIN = ("ffv1",)
-"""Decoders whose errors are due to damage alone. FFV1 has check sums (RFC 9043, section 4.9.3), and pictures whose sums are
-wrong are filled with what libav's memory holds: each pass over the file gives others."""
+"""Decoders whose errors are due to damage alone. FFV1 has check sums (RFC 9043, section 4.9.3), and where one is wrong
+libav fills the picture with what its memory holds: each pass over the file gives another."""
 
 
 class Damage(NamedTuple):
