@@ -13,7 +13,7 @@ PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
 export OMP_NUM_THREADS ?= 1
 WORKERS ?= 2
 
-.PHONY: help demo test test-fast fuzz lint format bench-speed check-speed bench-batch bench-soak bench-methods bench-flow \
+.PHONY: help demo test test-fast fuzz lint format docs bench-speed check-speed bench-batch bench-soak bench-methods bench-flow \
 	bench-cuts bench-quality clean
 
 help:
@@ -22,6 +22,7 @@ help:
 	@echo "make fuzz           attack with 500 damaged files of each kind, and with kills, into benchmarks/results (an hour)"
 	@echo "make lint           ruff and mypy"
 	@echo "make format         let ruff format the code"
+	@echo "make docs           build the documentation as a site in site/"
 	@echo "make bench-speed    measure CPU time and memory at 1080p and 4K, into benchmarks/results"
 	@echo "make check-speed    fail if harmonizing costs half as much again as what is committed there"
 	@echo "make bench-batch    measure two clips on two cores against one on one, into benchmarks/results"
@@ -53,6 +54,10 @@ lint: $(VENV)/.dev
 
 format: $(VENV)/.dev
 	$(BIN)/ruff format src tests benchmarks hatch_build.py
+
+docs: $(VENV)/.docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+	@echo site/index.html
 
 bench-speed: $(VENV)/.demo
 	mkdir -p benchmarks/results
@@ -120,7 +125,7 @@ bench-quality: $(VENV)/.dev
 	done
 
 clean:
-	rm -rf $(VENV) demo
+	rm -rf $(VENV) demo site
 
 $(VENV)/.python:
 	@if ! "$(PYTHON)" -c '$(USABLE)' >/dev/null 2>&1; then \
@@ -139,6 +144,10 @@ INSTALLED := pyproject.toml hatch_build.py src/chromacord/render/native.c
 
 $(VENV)/.demo: $(VENV)/.python constraints.txt $(INSTALLED)
 	$(INSTALL) --editable .
+	@touch $@
+
+$(VENV)/.docs: $(VENV)/.demo
+	$(INSTALL) --editable ".[docs]"
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.torch $(INSTALLED)

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from chromacord.color.alpha import unpremultiply
-from chromacord.color.shaper import linear_to_display
+from chromacord.color.management.shaper import linear_to_display
 from chromacord.color.spaces import code_to_rgb
 from chromacord.masks.area import area_average
 from chromacord.types import Alpha, Colorimetry, FloatArray, Frame, PixelFormat, Plane, Size, VideoInfo

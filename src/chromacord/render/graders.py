@@ -10,7 +10,7 @@ from typing import Protocol
 import cv2
 import numpy as np
 
-from chromacord.color.shaper import display_to_linear, linear_to_display, shape, unshape
+from chromacord.color.management.shaper import display_to_linear, linear_to_display, shape, unshape
 from chromacord.color.spaces import AffineMap, code_to_rgb, rgb_to_code
 from chromacord.color.transforms import AffineField, ColorTransform, Identity, Lut3d, stretch_weights
 from chromacord.grade.lattice import LUT_SIZE, lut_step, raw_config

@@ -12,6 +12,7 @@ from chromacord.lab.bench.cut_detection import ALL, CutSetting, cut_tables, meas
 from chromacord.lab.bench.cut_joins import KINDS, Film, make_films
 from chromacord.lab.reporting.tables import markdown
 from tests.lab.training.material import disc, picture, write_manifest, write_still
+from tests.pages import prose, shown
 
 LENGTH = 16
 ROOT = Path(__file__).parents[3]
@@ -123,16 +124,13 @@ def test_joins_need_two_clips_of_a_use(tmp_path: Path) -> None:
         measure_cuts(CutSetting(folder / "none"))
 
 
-def test_the_readme_shows_what_was_measured() -> None:
+def test_the_page_shows_what_was_measured() -> None:
     report = json.loads((ROOT / "benchmarks/results/cuts.json").read_text())
     (table,) = (table for table in cut_tables(report) if table.key == "cuts-dev")
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert (
-        markdown([table]).strip() == text.partition("<!-- cuts:start -->")[2].partition("<!-- cuts:end -->")[0].strip()
-    )
+    assert shown("cuts") == markdown([table]).strip()
     everything = report["uses"]["train"]["kinds"][ALL]
     told = f"a precision of {everything['precision']:.3f} and a recall of {everything['recall']:.3f} "
-    assert told in " ".join(text.split())
+    assert told in prose()
 
 
 @pytest.mark.parametrize("use", ["train", "dev"])

@@ -1,7 +1,6 @@
-"""The README's tables of speed have the figures that were measured."""
+"""The pages' tables of speed have the figures that were measured."""
 
 import json
-from pathlib import Path
 
 import pytest
 
@@ -9,8 +8,8 @@ from chromacord.lab.bench.method_speed import window_table
 from chromacord.lab.reporting.literature import paper_tables
 from chromacord.lab.reporting.tables import markdown
 from chromacord.methods import METHODS
+from tests.pages import ROOT, shown
 
-ROOT = Path(__file__).parents[3]
 MEASURED = {
     name: measured
     for file in ("methods_256", "methods_256_shotgrade")  # its network came later, and was measured by itself
@@ -24,9 +23,7 @@ SPEED = json.loads((ROOT / "benchmarks/results/speed.json").read_text(encoding="
 
 
 def rows(table: str = "systems") -> dict[str, list[str]]:
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    lines = text.partition(f"<!-- {table}:start -->")[2].partition(f"<!-- {table}:end -->")[0].strip().splitlines()
-    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in shown(table).splitlines()[2:]]
     return {line[0].strip("`"): line for line in cells}
 
 
@@ -49,16 +46,13 @@ def test_a_row_has_the_parameters_and_the_time_that_were_measured(name: str) -> 
     assert memory == f"{found['peak_memory_mb']['without_imports']:.0f}"
 
 
-def test_the_readme_shows_the_windows_that_were_measured() -> None:
+def test_the_page_shows_the_windows_that_were_measured() -> None:
     report = json.loads((ROOT / "benchmarks/results/windows_256.json").read_text(encoding="utf-8"))
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    shown = text.partition("<!-- windows:start -->")[2].partition("<!-- windows:end -->")[0]
-    assert shown.strip() == markdown([window_table(report)]).strip()
+    assert shown("windows") == markdown([window_table(report)]).strip()
 
 
-def test_the_readme_shows_the_speed_that_was_measured() -> None:
-    shown = rows("speed")
-    for (name, *cells), measured in zip(shown.values(), SPEED.values(), strict=True):
+def test_the_page_shows_the_speed_that_was_measured() -> None:
+    for (name, *cells), measured in zip(rows("speed").values(), SPEED.values(), strict=True):
         setting = measured["setting"]
         assert name.lower() == f"{setting['size']}, preset {setting['preset']}"
         figures = (

@@ -1,7 +1,6 @@
-"""What is committed of the dev benchmark, and shown in the README, is one measurement."""
+"""What is committed of the dev benchmark, and shown on a page, is one measurement."""
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,8 +8,8 @@ import pytest
 from chromacord.lab.reporting.tables import Column, Row, Table, markdown
 from chromacord.methods import DEFAULT_METHOD, METHODS
 from chromacord.methods.spec import base_name
+from tests.pages import ROOT, shown
 
-ROOT = Path(__file__).parents[3]
 RESULTS = ROOT / "benchmarks" / "results"
 MARKERS = {
     "davis-lut-dev": "bench-quality",
@@ -18,7 +17,7 @@ MARKERS = {
     "davis-lut-dev-real": "bench-quality-real",
     "davis-lut-drift-dev-full": "bench-quality-drift",
 }
-"""Where the README shows a run's first table."""
+"""Between which markers a page shows a run's first table."""
 
 RUNS: dict[str, dict[str, Any]] = {
     name: json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
@@ -48,10 +47,8 @@ def test_the_markdown_has_the_figures_of_the_json(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", MARKERS)
-def test_the_readme_shows_the_tables_that_were_measured(name: str) -> None:
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    shown = readme.partition(f"<!-- {MARKERS[name]}:start -->")[2].partition(f"<!-- {MARKERS[name]}:end -->")[0]
-    assert shown.strip() == markdown(TABLES[name][:1]).strip()
+def test_the_page_shows_the_tables_that_were_measured(name: str) -> None:
+    assert shown(MARKERS[name]) == markdown(TABLES[name][:1]).strip()
 
 
 @pytest.mark.parametrize(("name", "size"), [("davis-lut-dev", [256, 256]), ("davis-lut-dev-full", None)])

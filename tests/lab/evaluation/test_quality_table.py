@@ -1,16 +1,15 @@
-"""The table of quality that is committed, and shown in the README, is one measurement of every set."""
+"""The table of quality that is committed, and shown on a page, is one measurement of every set."""
 
 import json
 from dataclasses import replace
 from itertools import product
-from pathlib import Path
 
 from chromacord.lab.evaluation.quality import METHODS, SETS
 from chromacord.lab.reporting.tables import Table, markdown
 from chromacord.methods import DEFAULT_METHOD
 from tests.lab.evaluation.test_dev_benchmark import table_of
+from tests.pages import ROOT, shown
 
-ROOT = Path(__file__).parents[3]
 REPORT = json.loads((ROOT / "benchmarks" / "results" / "quality.json").read_text(encoding="utf-8"))
 
 
@@ -25,10 +24,8 @@ def test_the_markdown_has_the_figures_of_the_json() -> None:
     assert text == markdown(tables())
 
 
-def test_the_readme_shows_the_table_that_was_measured() -> None:
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    shown = readme.partition("<!-- quality:start -->")[2].partition("<!-- quality:end -->")[0]
-    assert shown.strip() == markdown(tables()[:1]).strip()
+def test_the_page_shows_the_table_that_was_measured() -> None:
+    assert shown("quality") == markdown(tables()[:1]).strip()
 
 
 def test_every_set_has_every_method_and_says_what_was_measured() -> None:

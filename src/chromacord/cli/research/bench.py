@@ -115,7 +115,7 @@ def quality(
         str | None, Option(metavar="A,B,C", help="Data sets, as pairs-dev,adjust-dev; all, if not given.")
     ] = None,
     method: Annotated[
-        str | None, Option(metavar="A,B,C", help="See `chromacord methods`; those of the README, if not given.")
+        str | None, Option(metavar="A,B,C", help="See `chromacord methods`; all of the dev benchmark, if not given.")
     ] = None,
     jobs: Annotated[int, Option(min=0, help="Processes; 0: one a core.")] = 0,
     output: Annotated[

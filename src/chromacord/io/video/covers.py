@@ -10,7 +10,7 @@ import av
 from av.container import OutputContainer
 from av.stream import Disposition, Stream
 
-from chromacord.io.video.urls import file_url
+from chromacord.io.video import file_url
 
 _TYPES = {"mjpeg": ("cover.jpg", "image/jpeg"), "png": ("cover.png", "image/png")}
 

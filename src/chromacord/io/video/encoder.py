@@ -17,10 +17,10 @@ from chromacord.errors import ChromacordWarning, CodecError, InputError, OutputE
 from chromacord.io.colorimetry import Converter, output_tags, write_tags
 from chromacord.io.interfaces import Encoding, FrameSink
 from chromacord.io.pixels import describe, picture_of, planar_name
+from chromacord.io.video import file_url
 from chromacord.io.video.codecs import choose
 from chromacord.io.video.remux import Remuxer, audio_rates
 from chromacord.io.video.settings import encoder_options, silence
-from chromacord.io.video.urls import file_url
 from chromacord.io.writing.staging import StagedFile, output_errors
 from chromacord.types import UNSPECIFIED, Frame, Size, VideoInfo
 

@@ -17,8 +17,8 @@ from av.video.stream import VideoStream
 
 from chromacord.errors import ChromacordWarning, CodecError
 from chromacord.io.timecode import advance
+from chromacord.io.video import file_url
 from chromacord.io.video.covers import attach_cover, is_cover
-from chromacord.io.video.urls import file_url
 
 _OF_THE_FILE = ("MAJOR_BRAND", "MINOR_VERSION", "COMPATIBLE_BRANDS", "ENCODER", "DURATION", "ALPHA_MODE", "VENDOR_ID")
 _STATISTICS = ("BPS", "NUMBER_OF_", "_STATISTICS", "ROTATE")

@@ -6,7 +6,7 @@ from pathlib import Path
 import av
 import numpy as np
 
-from chromacord.io.video.urls import file_url
+from chromacord.io.video import file_url
 from chromacord.io.writing.staging import StagedFile, output_errors
 from chromacord.types import FloatArray
 
