@@ -12,8 +12,8 @@ import pytest
 
 from chromacord.errors import ChromacordWarning, TruncatedFileError
 from chromacord.io.video import video_source
-from chromacord.io.video.video_source import VideoSource
 from chromacord.io.video.damage import Listener
+from chromacord.io.video.video_source import VideoSource
 from chromacord.types import Size
 from tests.clips import SMALL, make_clip
 
@@ -42,7 +42,7 @@ def damaged(path: Path, frame: int) -> Path:
 
 @pytest.fixture(params=[1, 4])
 def threads(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
-    monkeypatch.setattr(video, "num_cores", lambda: 2 * request.param)
+    monkeypatch.setattr(video_source, "num_cores", lambda: 2 * request.param)
     return int(request.param)
 
 
