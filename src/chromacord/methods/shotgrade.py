@@ -21,12 +21,16 @@ import numpy as np
 from chromacord.color.transforms import Lut3d, apply_lut3d
 from chromacord.errors import InputError
 from chromacord.methods.base import Method, Prediction, State, Window, as_frames
+from chromacord.methods.close_up import close_up
 from chromacord.methods.grade_estimator import Floats, GradeEstimator
 from chromacord.methods.grade_plan import check_sizes, weight_shapes
 from chromacord.weights import check_fit, damaged, read_arrays
 
 _STRIDE = 2
 """Of a window's frames every second one is looked at: neighbours in time hardly differ, and the grade is a mean."""
+
+_SCALES = 2.2, 1.6
+"""Sides of what is looked at, of the foreground's box: foregrounds that are small fill the network's picture too."""
 
 
 class _Look(NamedTuple):
@@ -61,8 +65,8 @@ class ShotState(NamedTuple):
 class ShotGrade(Method):
     """One smooth colour transform for a shot, learned from comparing foreground and background.
 
-    Every second frame of a window is estimated, half of them mirrored, and the estimates are averaged, together with
-    what is remembered of the windows before. The first window's frames all get the mean; from there the grade moves to
+    Of every second frame of a window the foreground and its surroundings are looked at, half of them mirrored and closer,
+    and the estimates are averaged, together with what is remembered of the windows before. The first window's frames all get the mean; from there the grade moves to
     each following window's mean in equal steps, so nothing jumps.
 
     Args:
@@ -146,12 +150,10 @@ class ShotGrade(Method):
     def _look(self, pictures: Floats, masks: Floats) -> _Look:
         """Estimate some frames, and average. Shape (L, 3, H, W), (L, 1, H, W)."""
         evidence = _evidence(pictures, masks)
-        if len(pictures) == 1 and not self.per_frame:
+        if len(pictures) == 1:
             pictures, masks, evidence = (np.concatenate([each, each]) for each in (pictures, masks, evidence))
-        pictures, masks = pictures.copy(), masks.copy()
-        for each in (pictures, masks):  # mirrored frames are second opinions that cost nothing
-            each[1::2] = each[1::2, ..., ::-1]
-        estimates = self.estimator(pictures, masks)
+        views = [_view(*frame, number, self.estimator.side) for number, frame in enumerate(zip(pictures, masks, strict=True))]
+        estimates = self.estimator(*(np.stack(part) for part in zip(*views, strict=True)))
         total = float(evidence.sum())
         share = (evidence / total if total > 0 else np.full(len(evidence), 1 / len(evidence))).astype(np.float32)
         change = np.tensordot(share, estimates.lut - self.estimator.unit, axes=1)
@@ -220,6 +222,21 @@ def _evidence(pictures: Floats, masks: Floats) -> Floats:
     seen = foreground / (foreground + 5e-4) * background / (background + 5e-3)
     evidence: Floats = (seen * (1 - np.exp(-variance / 4e-4)) * has_both).astype(np.float32)
     return evidence
+
+
+def _view(picture: Floats, mask: Floats, number: int, side: int) -> tuple[Floats, Floats]:
+    """Return what is looked at of a frame: more of its surroundings and less in turn, which gives a second opinion.
+
+    Args:
+        picture: Shape (3, H, W).
+        mask: Shape (1, H, W).
+        number: of the frame; those of odd number are mirrored and closer.
+        side: height and width of the result.
+    """
+    is_second = number % 2
+    if is_second:
+        picture, mask = picture[..., ::-1], mask[..., ::-1]
+    return close_up(picture, mask, side=side, scale=_SCALES[is_second])
 
 
 def _occupied(pictures: Floats, masks: Floats, size: int) -> Floats:
