@@ -65,9 +65,9 @@ class ShotState(NamedTuple):
 class ShotGrade(Method):
     """One smooth colour transform for a shot, learned from comparing foreground and background.
 
-    Of every second frame of a window the foreground and its surroundings are looked at, half of them mirrored and closer,
-    and the estimates are averaged, together with what is remembered of the windows before. The first window's frames all get the mean; from there the grade moves to
-    each following window's mean in equal steps, so nothing jumps.
+    The foreground and its surroundings are cut out of every second frame of a window, half of them mirrored and closer.
+    Their estimates are averaged, together with what is remembered of the windows before. The first window's frames all
+    get the mean; from there the grade moves to each following window's mean in equal steps, so nothing jumps.
 
     Args:
         weights: shipped weights ("shotgrade"), or the path of a .safetensors file.
@@ -150,9 +150,10 @@ class ShotGrade(Method):
     def _look(self, pictures: Floats, masks: Floats) -> _Look:
         """Estimate some frames, and average. Shape (L, 3, H, W), (L, 1, H, W)."""
         evidence = _evidence(pictures, masks)
-        if len(pictures) == 1:
+        if len(pictures) == 1 and not self.per_frame:
             pictures, masks, evidence = (np.concatenate([each, each]) for each in (pictures, masks, evidence))
-        views = [_view(*frame, number, self.estimator.side) for number, frame in enumerate(zip(pictures, masks, strict=True))]
+        frames = zip(pictures, masks, strict=True)
+        views = [_view(*frame, number, self.estimator.side) for number, frame in enumerate(frames)]
         estimates = self.estimator(*(np.stack(part) for part in zip(*views, strict=True)))
         total = float(evidence.sum())
         share = (evidence / total if total > 0 else np.full(len(evidence), 1 / len(evidence))).astype(np.float32)

@@ -299,6 +299,27 @@ def test_a_crop_shows_a_part_of_the_picture_enlarged(dim: list[Cube]) -> None:
     assert float(parts.max()) > 1.5 * float(whole[0])
 
 
+def test_a_close_part_lies_around_the_foreground(dim: list[Cube]) -> None:
+    corner = np.zeros((SIDE, SIDE), np.uint8)
+    corner[2:10, 20:28] = 255
+    source = photographs([corner] * 3)
+    close = draw(source, dim, replaced(close_share=1.0), count=48).mask
+    share = close.mean(dim=(1, 2, 3))
+    # The box is 8 of 32 pixels: 1.4 to 3.5 times of it, each way.
+    assert float(share.max()) == pytest.approx(1 / 1.4**2, rel=0.15)
+    assert float(share.min()) == pytest.approx(1 / 3.5**2, rel=0.25)
+    assert bool((close.amax(dim=(2, 3)) > 0.9).all())
+    with pytest.raises(InputError, match="close_share must lie in"):
+        replaced(close_share=1.5)
+
+
+def test_a_share_of_no_close_parts_draws_what_was_drawn_before(dim: list[Cube]) -> None:
+    source = photographs()
+    plain, close = (draw(source, dim, replaced(smallest_crop=0.5, close_share=share)) for share in (0.0, 1.0))
+    assert not torch.equal(plain.mask, close.mask)
+    assert torch.equal(plain.mask, draw(source, dim, replaced(smallest_crop=0.5)).mask)
+
+
 def test_of_labels_the_foreground_is_a_union() -> None:
     labels = np.zeros((SIDE, SIDE), np.uint8)
     quarters = {3: (0, 0), 7: (0, 16), 90: (16, 0), 255: (16, 16)}
