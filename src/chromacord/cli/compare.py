@@ -10,7 +10,7 @@ from typer import Option
 from chromacord.cli.display import choose_display
 from chromacord.cli.job import job
 from chromacord.cli.options import Force, LogJson, Quiet, parse_names
-from chromacord.errors import one_line
+from chromacord.errors import counted, one_line
 
 
 def compare(
@@ -51,6 +51,6 @@ def compare(
             count = run(comparison, output, force=force, progress=display.progress)
         also = f"; judge {output}/{BLIND_PAGE}, then open {output}/{KEY}" if comparison.blind else ""
         display.summary(
-            one_line(f"{output}/{PAGE}: {count} composites{also}"),
+            one_line(f"{output}/{PAGE}: {counted(count, 'composite')}{also}"),
             {"output": output, "composites": count, "page": output / PAGE},
         )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from chromacord.cli import evaluate_options, options
 from chromacord.cli.display import Values, choose_display
 from chromacord.cli.job import job
-from chromacord.errors import ChromacordWarning, InputError
+from chromacord.errors import ChromacordWarning, InputError, counted
 
 if TYPE_CHECKING:
     from chromacord.evaluation.summary import Summary
@@ -117,7 +117,8 @@ def _text(summary: "Summary | None", output: Path | None, *, paper_tables: bool)
         tables = compare(tables, is_hyoutube=is_hyoutube)
     text = markdown(tables)
     if summary is not None and output is not None:
-        text += f"\n{output}: {summary.header.num_clips} clips, {summary.num_frames} frames; see {output}/report.html"
+        clips, frames = counted(summary.header.num_clips, "clip"), counted(summary.num_frames, "frame")
+        text += f"\n{output}: {clips}, {frames}; see {output}/report.html"
     return text
 
 

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from chromacord.data.clip import Clip
 from chromacord.data.tensors import mask_tensor, picture_tensor
-from chromacord.errors import ChromacordWarning, InputError, MismatchError, MissingFileError
+from chromacord.errors import ChromacordWarning, InputError, MismatchError, MissingFileError, counted
 from chromacord.io import FrameSource, open_source
 from chromacord.io.mattes import MatteReader
 from chromacord.io.stills import Codes, RgbReader, read_matte, read_rgb
@@ -328,7 +328,9 @@ def check_files(clips: Sequence[ClipFiles], *, where: str) -> None:
                 missing.append(f"{path} ({origin})" if origin else str(path))
     if missing:
         more = f", and {len(missing) - LISTED} more" if len(missing) > LISTED else ""
-        raise MissingFileError(f"{where}: {len(missing)} files do not exist: {', '.join(missing[:LISTED])}{more}")
+        raise MissingFileError(
+            f"{where}: {counted(len(missing), 'file', ('does', 'do'))} not exist: {', '.join(missing[:LISTED])}{more}"
+        )
 
 
 def stack_pictures(

@@ -10,7 +10,7 @@ from pathlib import Path
 from chromacord.data.clip import frame_keys
 from chromacord.data.files import FileDataset, PictureFiles
 from chromacord.data.pool import run_all
-from chromacord.errors import InputError
+from chromacord.errors import InputError, counted
 from chromacord.evaluation.feeding import change_by_pass, row_name, tables_of
 from chromacord.evaluation.measuring import COMPOSITE, INPUTS, Measurer, Plan, Task, measure
 from chromacord.evaluation.metrics import PROTOCOLS
@@ -179,7 +179,7 @@ def _write(summary: Summary, strips: Iterator[Strip], output: Path, command: str
     tables = tables_of(summary)
     header = summary.header
     facts = [
-        f"{header.num_clips} clips, {summary.num_frames} frames of {summary.where}; "
+        f"{counted(header.num_clips, 'clip')}, {counted(summary.num_frames, 'frame')} of {summary.where}; "
         f"data set {header.fingerprint[:12]}, chromacord {header.version}.",
         *([f"Made by: {command}"] if command else []),
     ]

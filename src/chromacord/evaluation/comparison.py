@@ -17,7 +17,7 @@ import numpy as np
 
 from chromacord.data.pasting import Pasted, Placement, paste, read_placements
 from chromacord.data.synthesis import Bytes
-from chromacord.errors import InputError
+from chromacord.errors import InputError, counted
 from chromacord.evaluation.provenance import code_version
 from chromacord.io.staging import StagedFolder, output_errors
 from chromacord.io.stills import write_png
@@ -159,9 +159,9 @@ def _blind_name(number: int) -> str:
 def _texts(comparison: Comparison, placements: Sequence[Placement], orders: Sequence[Sequence[str]]) -> dict[str, str]:
     """Return the pages and the key by their names."""
     facts = [
-        f"{len(placements)} composites of {comparison.placements.name}, by chromacord {code_version()}, each through "
-        "the whole pipeline at its own size. Nobody knows how these foregrounds would have been photographed there: "
-        "judge by eye. The training data may hold these photographs, though no composite of them.",
+        f"{counted(len(placements), 'composite')} of {comparison.placements.name}, by chromacord {code_version()}, "
+        "each through the whole pipeline at its own size. Nobody knows how these foregrounds would have been "
+        "photographed there: judge by eye. The training data may hold these photographs, though no composite of them.",
         *([f"Made by: {comparison.command}"] if comparison.command else []),
     ]
     numbered = list(enumerate(placements, start=1))

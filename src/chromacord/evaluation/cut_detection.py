@@ -12,7 +12,7 @@ import numpy as np
 
 from chromacord.data.clips import open_clips
 from chromacord.data.files import ClipFiles
-from chromacord.errors import InputError
+from chromacord.errors import InputError, counted
 from chromacord.evaluation.cut_joins import KINDS, SHORTEST_CLIP, Film, Pictures, make_films
 from chromacord.evaluation.provenance import provenance
 from chromacord.evaluation.tables import Column, Row, Table
@@ -163,7 +163,8 @@ def _read_clips(folder: Path, use: str) -> list[Pictures]:
     clips = [pictures for pictures in read if len(pictures) >= SHORTEST_CLIP]
     if len(clips) < 2:
         raise InputError(
-            f"{folder}: has {len(clips)} clips of use {use} with {SHORTEST_CLIP} frames or more; joins need two"
+            f"{folder}: has {counted(len(clips), 'clip')} of use {use} with {SHORTEST_CLIP} frames or more; "
+            "joins need two"
         )
     return clips
 

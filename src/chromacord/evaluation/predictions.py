@@ -10,7 +10,7 @@ from torch import Tensor
 
 from chromacord.data.clip import Clip
 from chromacord.data.tensors import picture_tensor
-from chromacord.errors import InputError, MismatchError, MissingFileError
+from chromacord.errors import InputError, MismatchError, MissingFileError, counted
 from chromacord.io.stills import read_rgb
 from chromacord.types import Size
 
@@ -45,7 +45,8 @@ class Predictions:
         if missing:
             more = f", and {len(missing) - LISTED} more" if len(missing) > LISTED else ""
             raise MissingFileError(
-                f"{self.folder}: has no prediction for {len(missing)} frames: {', '.join(missing[:LISTED])}{more}; "
+                f"{self.folder}: has no prediction for {counted(len(missing), 'frame')}: "
+                f"{', '.join(missing[:LISTED])}{more}; "
                 f"frames are named as in the data set, and end in {', '.join(SUFFIXES)}"
             )
 

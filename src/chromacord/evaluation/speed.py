@@ -10,7 +10,7 @@ from statistics import median
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
-from chromacord.errors import ChromacordError, InputError
+from chromacord.errors import ChromacordError, InputError, counted
 from chromacord.evaluation.provenance import provenance
 from chromacord.evaluation.speed_clips import SIZES, make_clips
 
@@ -141,8 +141,7 @@ def check_setting(size: str, foreground: float, *, num_frames: int, repeats: int
     if not 0 < foreground <= 0.5:
         raise InputError(f"foreground must lie above 0 and be at most 0.5, got {foreground}")
     if num_frames < fewest_frames or repeats < 1:
-        frames = "1 frame" if fewest_frames == 1 else f"{fewest_frames} frames"
-        raise InputError(f"a measurement needs at least {frames} and 1 repeat")
+        raise InputError(f"a measurement needs at least {counted(fewest_frames, 'frame')} and 1 repeat")
 
 
 def spread(values: Sequence[float]) -> dict[str, float]:
