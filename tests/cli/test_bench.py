@@ -4,9 +4,11 @@ from pathlib import Path
 import pytest
 import torch
 
+from chromacord.cli.bench_report import measurement
 from chromacord.evaluation import speed_table
 from chromacord.evaluation.speed import Setting
 from chromacord.evaluation.speed_clips import SIZES
+from chromacord.io import commit
 from chromacord.types import Size
 from tests.cli.conftest import Run
 from tests.evaluation.scored_set import make_quality_footage
@@ -159,3 +161,14 @@ def test_bench_alone_shows_what_can_be_measured(run: Run) -> None:
     assert "video" in done.out
     assert "methods" in done.out
     assert "flow" in done.out
+
+
+def test_a_measurement_that_is_stopped_speaks_of_no_clips_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """They lie in a temporary folder, which is gone."""
+    monkeypatch.setattr(commit, "completed", ["/tmp/chromacord-bench/a/out.mp4"])
+    with pytest.raises(SystemExit) as left, measurement(tmp_path / "a.json"):
+        raise KeyboardInterrupt
+    assert left.value.code == 130
+    assert capsys.readouterr().err == "error: stopped with Ctrl-C; a report is written at the end alone\n"

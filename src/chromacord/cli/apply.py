@@ -11,7 +11,12 @@ from chromacord.cli.harmonize import harmonize_all, kept_after_stop
 from chromacord.cli.job import job
 
 GradeFile = Annotated[
-    str, Argument(metavar="GRADE", help="Grade that `chromacord grade` or --grade-out wrote, edited or not.")
+    str,
+    Argument(
+        metavar="GRADE",
+        help="Grade that `chromacord grade` or --grade-out wrote, edited or not; or a LUT or a CDL of any tool (.cube, "
+        ".clf, .ctf, .3dl, .csp, .cc, .ccc, .cdl).",
+    ),
 ]
 
 

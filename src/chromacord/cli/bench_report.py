@@ -15,7 +15,7 @@ from chromacord.cli.streams import report
 @contextmanager
 def measurement(output: Path | None) -> Iterator[None]:
     """Measure as every command does its work; where the report cannot be written, say so before hours of measuring."""
-    with job(choose_display(quiet=True)):
+    with job(choose_display(quiet=True), stopped="a report is written at the end alone"):
         from chromacord.io.staging import check_output
 
         if output is not None:

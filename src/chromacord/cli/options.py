@@ -64,7 +64,11 @@ Consistency = Annotated[
 GradeOut = Annotated[str | None, Option(help="Write the grade as JSON.", rich_help_panel=_GRADE)]
 GradeIn = Annotated[
     str | None,
-    Option(help="Render a grade written by --grade-out, edited or not; no analysis.", rich_help_panel=_GRADE),
+    Option(
+        help="Render a grade that was written by --grade-out, edited or not, or a LUT or a CDL (.cube, .clf, .cdl); no "
+        "analysis.",
+        rich_help_panel=_GRADE,
+    ),
 ]
 Cuts = Annotated[
     str | None,

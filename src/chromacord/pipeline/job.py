@@ -22,8 +22,9 @@ from chromacord.pipeline.analyse import Tally, analyse
 from chromacord.pipeline.clip import MaskedClip
 from chromacord.pipeline.cuts import CutSource, ToldCuts
 from chromacord.pipeline.device import open_renderer
-from chromacord.pipeline.grade import Consistency, Grade
+from chromacord.pipeline.grade import ANY_LENGTH, Consistency, Grade
 from chromacord.pipeline.grade_file import read_grade
+from chromacord.pipeline.imports import is_import, read_import
 from chromacord.pipeline.look import look
 from chromacord.pipeline.lookahead import AnalysisAhead
 from chromacord.pipeline.mask_check import MaskCheck
@@ -189,7 +190,8 @@ class Job:
         """Return the grade, by a method or from a file, and what was counted while it was decided."""
         if method is None:
             assert self.grade_in is not None
-            return read_grade(self.grade_in), Tally()
+            read = read_import if is_import(self.grade_in) else read_grade
+            return read(self.grade_in), Tally()
         has_cdl = self.outputs.has_cdl(self.clip.info)
         with prefetch(self._checked_frames()) as frames:
             grade, tally = analyse(
@@ -317,7 +319,8 @@ class Job:
                 f"{self.grade_in}: has no shot or key for {counted(num_ungraded, 'frame')} of foreground, which "
                 "passed through"
             )
-        if self.grade_in is not None and self.frames is None and counts.frames < grade.num_frames:
+        is_whole = self.frames is None and grade.num_frames != ANY_LENGTH
+        if self.grade_in is not None and is_whole and counts.frames < grade.num_frames:
             raise GradeFileError(
                 f"{self.grade_in}: was made for {counted(grade.num_frames, 'frame')}, the clip has {counts.frames}; "
                 'set "frames" in it to that number if this is meant'
