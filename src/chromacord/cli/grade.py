@@ -10,7 +10,7 @@ from chromacord.cli.clips import Settings, plan_clips, refuse_empty
 from chromacord.cli.display import choose_display
 from chromacord.cli.harmonize import harmonize_all, kept_after_stop
 from chromacord.cli.job import job
-from chromacord.errors import InputError
+from chromacord.errors import InputError, one_of
 
 _GRADE_SUFFIX = ".json"
 
@@ -83,6 +83,6 @@ def _field(output: str) -> str:
     refuse_empty([("--output", output)])
     suffix = Path(output).suffix.lower()
     if suffix != _GRADE_SUFFIX and suffix not in EXPORT_FORMATS:
-        known = ", ".join((_GRADE_SUFFIX, *EXPORT_FORMATS))
-        raise InputError(f"{output}: a grade is written as {known}; choose one of these endings")
+        known = one_of(suffix, (_GRADE_SUFFIX, *EXPORT_FORMATS))
+        raise InputError(f"{output}: no grade format has the extension {suffix!r}; {known}")
     return "grade_out" if suffix == _GRADE_SUFFIX else "lut_out"

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from chromacord.errors import ChromacordWarning, CodecError
+from chromacord.errors import ChromacordWarning, CodecError, one_of
 from chromacord.io.pixels import describe
 from chromacord.types import Alpha, PixelFormat, Size, VideoInfo
 
@@ -221,7 +221,7 @@ def choose(source: VideoInfo, out: Path, codec: str | None = None) -> Choice:
     """
     suffix = out.suffix.lower()
     if suffix not in CONTAINERS:
-        raise CodecError(f"{out}: unknown kind of video file {suffix!r}; use one of {', '.join(CONTAINERS)}")
+        raise CodecError(f"{out}: unknown kind of video file {suffix!r}; {one_of(suffix, CONTAINERS)}")
     if codec is not None:
         return _users_choice(source, out, codec)
     candidates = _candidates(source, suffix)
@@ -248,7 +248,7 @@ def codec_named(text: str) -> str:
     plain = "".join(letter for letter in text.casefold() if letter.isalnum())
     name = _ALIASES.get(plain, plain)
     if name not in CODECS:
-        raise CodecError(f"unknown codec {text!r}; use one of {', '.join(CODECS)}")
+        raise CodecError(f"unknown codec {text!r}; {one_of(plain, CODECS)}")
     return name
 
 
