@@ -64,6 +64,18 @@ class Colorimetry:
 
 
 @dataclass(frozen=True)
+class ColorSpace:
+    """A colour space of an OpenColorIO configuration."""
+
+    name: str
+    config: str
+    """A file, or "ocio://..." for one that OpenColorIO brings along."""
+
+    encoding: str = ""
+    """What the configuration says of its numbers: "scene-linear", "log", "sdr-video", "hdr-video", ...; "": nothing."""
+
+
+@dataclass(frozen=True)
 class PixelFormat:
     """The layout of a frame's planes. Planes are always separate and in the order Y U V [A], R G B [A] or Y [A]."""
 
@@ -166,6 +178,13 @@ class VideoInfo:
 
     icc_profile: bytes | None = field(default=None, repr=False)
     """Of a still or a sequence: what its colours mean, where that is not what they are taken for without one."""
+
+    stated_spaces: tuple[str, ...] = field(default=())
+    """Names of colour spaces that the file states besides the tags: by an attribute, by primaries or by its profile."""
+
+    space: ColorSpace | None = None
+    """The colour space that the picture is seen and graded in. None: it is taken for SDR video, or for light with the
+    primaries of SDR video, and its numbers are graded as they are."""
 
     layer: str = ""
     """Of an EXR: which of several layers is the picture; "" for the one without a name."""

@@ -10,6 +10,8 @@ from av.packet import Packet
 from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
+from chromacord.io.damage import Damage, DamageCheck
+
 
 class Reading:
     """One pass over the pictures of a file. What it holds ends with it: nothing in it refers to it."""
@@ -23,10 +25,13 @@ class Reading:
             decoder: of the stream.
         """
         self.container = container
+        self._decoder = decoder
         self._packets = _Packets(container, stream)
         self._pictures: Iterator[av.VideoFrame] = _decoded(self._packets, decoder)
 
     def __del__(self) -> None:
+        self._packets.check.close()
+        self._decoder.flush_buffers()  # see `damage`: none of its threads may write to the log when it is freed
         # PyAV's containers and streams hold each other, decoders and all, until they are closed.
         self.container.close()
 
@@ -38,6 +43,11 @@ class Reading:
         """Whether there was damage, in what has been read."""
         return self._packets.broken
 
+    @property
+    def damage(self) -> Damage | None:
+        """What libav logged first of what has been read, where it may be harmless."""
+        return self._packets.damage
+
     def first(self) -> av.VideoFrame | None:
         """Return the first picture, which iterating gives again; None where there is none."""
         first = next(self._pictures, None)
@@ -48,9 +58,19 @@ class Reading:
 
 def _decoded(packets: "_Packets", decoder: VideoCodecContext) -> Iterator[av.VideoFrame]:
     """Iterate over the pictures of packets, up to the first damage, which the packets are then said to have."""
+    count = 0
+    stop: int | None = None  # with threads, libav logs of pictures that are given later
     for packet in packets:
         pictures, broken = _decode(decoder, packet)
+        damage = packets.check.look(packets.count, at_end=packet is None)
+        if damage is not None and damage.is_certain:
+            stop = damage.frame
+        elif damage is not None:
+            packets.damage = packets.damage or damage
+        if stop is not None and count + len(pictures) > stop:
+            pictures, broken = pictures[: max(stop - count, 0)], True
         yield from pictures
+        count += len(pictures)
         if broken:
             packets.broken = True
             return
@@ -61,6 +81,9 @@ class _Packets:
 
     def __init__(self, container: InputContainer, stream: VideoStream) -> None:
         self.broken = False
+        self.damage: Damage | None = None
+        self.count = 0
+        self.check = DamageCheck(container, stream)
         self._packets = container.demux(stream)
 
     def __iter__(self) -> "Iterator[Packet[VideoStream] | None]":
@@ -70,6 +93,7 @@ class _Packets:
                     self.broken = True
                     break
                 if packet.size:
+                    self.count += 1
                     yield packet
         except av.error.FFmpegError:
             self.broken = True

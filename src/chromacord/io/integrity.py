@@ -1,9 +1,13 @@
-"""Tell from a file's own structure whether its end is missing, for containers that state the sizes of their parts."""
+"""How long a file should be: whether its end is missing, by its own structure, and what it states of its pictures."""
 
 import os
+import re
 import struct
+from fractions import Fraction
 from pathlib import Path
 from typing import BinaryIO
+
+from av.video.stream import VideoStream
 
 from chromacord.errors import MissingFileError
 
@@ -84,3 +88,19 @@ def is_animated_webp(path: Path) -> bool:
     with path.open("rb") as file:
         header = file.read(21)
     return header[:4] + header[8:16] == b"RIFFWEBPVP8X" and bool(header[20:] and header[20] & 2)
+
+
+def stated_num_frames(stream: VideoStream) -> int | None:
+    """Return the container's count, less what its edit list hides."""
+    stated = stream.frames
+    for name, value in stream.metadata.items():
+        if name.upper().startswith("NUMBER_OF_FRAMES") and value.isdigit():
+            stated = stated or int(value)
+    hidden = sum(entry.is_discard for entry in stream.index_entries) if stream.frames else 0
+    return stated - hidden if stated else None
+
+
+def stated_end(stream: VideoStream) -> Fraction | None:
+    """Return the length in seconds that Matroska states for a stream ("00:00:01.200000000")."""
+    found = re.fullmatch(r"(\d+):(\d+):(\d+\.?\d*)", stream.metadata.get("DURATION", "").strip("\0 "))
+    return None if found is None else 3600 * int(found[1]) + 60 * int(found[2]) + Fraction(found[3])

@@ -22,6 +22,7 @@ from chromacord.io.icc import is_profile_of, sound_profile, warn_of_lost_profile
 from chromacord.io.image_formats import ImageFormat, choose_pixel_format, format_of
 from chromacord.io.image_layers import UNNAMED
 from chromacord.io.image_reader import ImageHeader, holds_more_pictures, read_header, read_image
+from chromacord.io.image_spaces import stated_spaces
 from chromacord.io.image_writer import ImageStyle, write_image
 from chromacord.io.orientation import Orientation
 from chromacord.io.patterns import ImageFiles, find_images, is_folder, output_pattern
@@ -120,6 +121,7 @@ class SequenceSource(FrameSource):
             pixel_aspect=header.pixel_aspect,
             timecode=header.timecode,
             icc_profile=sound_profile(header.icc_profile, header.path),
+            stated_spaces=stated_spaces(header.spec, is_float=header.pixel_format.is_float),
             layer=header.layer,
             other_layers=header.other_layers,
             first_number=files.first,

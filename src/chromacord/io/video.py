@@ -1,6 +1,5 @@
 """Read the frames of a video file, as they were coded, through PyAV."""
 
-import re
 import struct
 import warnings
 from collections.abc import Generator, Iterator
@@ -24,10 +23,11 @@ from av.video.stream import VideoStream
 from chromacord.errors import ChromacordWarning, MissingFileError, TruncatedFileError, UnreadableFileError
 from chromacord.io.base import FrameSource
 from chromacord.io.colorimetry import read_tags
+from chromacord.io.damage import Damage
 from chromacord.io.decoding import Reading
 from chromacord.io.hardware import accelerator
 from chromacord.io.icc import sound_profile
-from chromacord.io.integrity import is_animated_webp, is_cut_off
+from chromacord.io.integrity import is_animated_webp, is_cut_off, stated_end, stated_num_frames
 from chromacord.io.orientation import Orientation
 from chromacord.io.palettes import has_palette_alpha, is_opaque
 from chromacord.io.pixels import describe, frame_bytes, planar_name, planes_of, to_planar
@@ -80,7 +80,7 @@ class VideoSource(FrameSource):
                 _use_threads(stream.codec_context, _stated_bytes(stream))
             reading = Reading(container, stream, stream.codec_context)
             first = _first(reading, self._path)
-            self._stated_end = _stated_end(stream)
+            self._stated_end = stated_end(stream)
             self.info = _read_info(self._path, container, stream, first, coded_alpha=self._has_coded_alpha)
             if self.info.pixel_format.is_float:
                 raise UnreadableFileError(
@@ -92,6 +92,7 @@ class VideoSource(FrameSource):
                     ChromacordWarning,
                     stacklevel=2,
                 )
+            self._is_damage_told = False
             self._hardware = None if self._has_coded_alpha else accelerator(self.info, device)
             self._begun: list[Reading] = []
             if keep and not self._has_coded_alpha and self._hardware is None:
@@ -164,6 +165,8 @@ class VideoSource(FrameSource):
             for picture in reading:
                 self._give_time(picture, end)
                 end = ((picture.pts or 0) + picture.duration) * self.info.time_base
+                if reading.damage is not None:
+                    self._report_damage(reading.damage)
                 yield picture
                 count += 1
         if reading.broken or self._lacks_frames(count, end):
@@ -204,6 +207,17 @@ class VideoSource(FrameSource):
             return True
         # Half a second, since some writers count from the first frame and some from 0.
         return self._stated_end is not None and end + Fraction(1, 2) < self._stated_end
+
+    def _report_damage(self, damage: Damage) -> None:
+        """Warn, once, of what may be damage."""
+        if not self._is_damage_told:
+            self._is_damage_told = True
+            warnings.warn(
+                f"{self._path}: may be damaged near frame {damage.frame} (decoder: {damage.message}); look at the "
+                "result there",
+                ChromacordWarning,
+                stacklevel=2,
+            )
 
     def _report_break(self, count: int) -> None:
         of = "" if self.info.num_frames is None else f" of {self.info.num_frames}"
@@ -331,7 +345,7 @@ def _read_info(
         colorimetry=read_tags(first, context, pixel_format),
         rate=stream.average_rate or stream.guessed_rate or Fraction(25),
         time_base=stream.time_base or Fraction(1, 25),
-        num_frames=_num_frames(stream),
+        num_frames=stated_num_frames(stream),
         codec=context.codec.canonical_name,
         container=container.format.name,
         rotation=orientation.rotation,
@@ -381,19 +395,3 @@ def _icc_profile(picture: av.VideoFrame) -> bytes | None:
 def _hdr_metadata(picture: av.VideoFrame) -> tuple[str, ...]:
     side_data = _side_data(picture)
     return tuple(name for kind, name in _HDR_METADATA.items() if side_data.get(kind) is not None)
-
-
-def _num_frames(stream: VideoStream) -> int | None:
-    """Return the container's count, less what its edit list hides."""
-    stated = stream.frames
-    for name, value in stream.metadata.items():
-        if name.upper().startswith("NUMBER_OF_FRAMES") and value.isdigit():
-            stated = stated or int(value)
-    hidden = sum(entry.is_discard for entry in stream.index_entries) if stream.frames else 0
-    return stated - hidden if stated else None
-
-
-def _stated_end(stream: VideoStream) -> Fraction | None:
-    """Return the length in seconds that Matroska states for a stream ("00:00:01.200000000")."""
-    found = re.fullmatch(r"(\d+):(\d+):(\d+\.?\d*)", stream.metadata.get("DURATION", "").strip("\0 "))
-    return None if found is None else 3600 * int(found[1]) + 60 * int(found[2]) + Fraction(found[3])
