@@ -8,10 +8,16 @@ from chromacord.cli import options
 from chromacord.cli.clips import Settings, plan_clips, refuse_empty
 from chromacord.cli.display import choose_display
 from chromacord.cli.harmonize import harmonize_all, kept_after_stop
+from chromacord.cli.help import INPUT
 from chromacord.cli.job import job
 
 GradeFile = Annotated[
-    str, Argument(metavar="GRADE", help="Grade that `chromacord grade` or --grade-out wrote, edited or not.")
+    str,
+    Argument(
+        metavar="GRADE",
+        help="Grade written by `chromacord grade` or --grade-out, edited or not.",
+        rich_help_panel=INPUT,
+    ),
 ]
 
 

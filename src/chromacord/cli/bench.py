@@ -10,8 +10,11 @@ from chromacord.cli import bench_options
 from chromacord.cli.bench_parts import cuts, flow, methods, quality, render
 from chromacord.cli.bench_processes import batch, soak
 from chromacord.cli.bench_report import give, measurement, tell
+from chromacord.cli.help import Group, GroupedCommand
 
-app = typer.Typer(help="Measure, and print JSON with the command, the commit and the machine.")
+app = typer.Typer(
+    help="Measure, and print JSON with the command, the commit and the machine.", cls=Group, rich_markup_mode=None
+)
 
 
 @app.callback(invoke_without_command=True)
@@ -63,4 +66,4 @@ def speed(
 
 _PARTS = (methods, render, flow, cuts, quality, batch, soak)
 for part in _PARTS:
-    app.command(part.__name__)(part)
+    app.command(part.__name__, cls=GroupedCommand)(part)

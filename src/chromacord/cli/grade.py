@@ -9,6 +9,7 @@ from chromacord.cli import options
 from chromacord.cli.clips import Settings, plan_clips, refuse_empty
 from chromacord.cli.display import choose_display
 from chromacord.cli.harmonize import harmonize_all, kept_after_stop
+from chromacord.cli.help import OUTPUT
 from chromacord.cli.job import job
 from chromacord.errors import InputError, one_of
 
@@ -19,8 +20,10 @@ Output = Annotated[
     Option(
         "--output",
         "-o",
-        help="What to write; the ending decides: .json for the grade, or a LUT or a CDL for each shot (.cube, .clf, "
-        ".ctf, .3dl, .csp, .cc, .ccc, .cdl).",
+        metavar="FILE",
+        help="Grade to write; the extension sets the format: .json, or a LUT or CDL for each shot (.cube, .clf, .ctf, "
+        ".3dl, .csp, .cc, .ccc, .cdl).",
+        rich_help_panel=OUTPUT,
     ),
 ]
 
