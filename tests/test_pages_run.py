@@ -16,10 +16,10 @@ import chromacord.weights
 from chromacord.cli import app
 from chromacord.cli.help import EXAMPLES
 from tests.clips import make_clip
+from tests.footage import SIZE, disc, make_composite, recoloured
 from tests.hyoutube_lookalike import LookAlike
 from tests.images import write
 from tests.pages import PAGES, blocks, command_lines
-from tests.pipeline.footage import SIZE, disc, make_composite, recoloured
 
 NUM_FRAMES = 52
 COMPOSITE = "comp.mp4 --mask mask.mp4"

@@ -19,7 +19,7 @@ from random import Random
 from typing import NamedTuple
 
 from chromacord.errors import ChromacordError
-from chromacord.evaluation.provenance import commit
+from chromacord.lab.bench.provenance import commit
 from tests.fuzz.children import FINE, OUTCOMES, load_all, run_child
 from tests.fuzz.doors import Door, check, make_doors, make_seeds, prepare
 from tests.fuzz.kills import ENDS, count_kills

@@ -20,7 +20,7 @@ from chromacord.color.transforms import Lut3d, lattice
 from chromacord.errors import ChromacordError
 from chromacord.io import open_source
 from chromacord.lab.methods.issam import issam_network
-from chromacord.lab.weights import packed
+from chromacord.lab.weight_files import packed
 from tests.fuzz.mutation import mutated
 from tests.images import write
 from tests.lab.methods import published_issam

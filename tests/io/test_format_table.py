@@ -11,9 +11,9 @@ import pytest
 
 from chromacord.errors import ChromacordWarning
 from chromacord.io import Encoding, FrameSource, open_sink, open_source
-from chromacord.io.codecs import CODECS
-from chromacord.io.image_formats import IMAGE_FORMATS
 from chromacord.io.pixels import describe
+from chromacord.io.stills.image_formats import IMAGE_FORMATS
+from chromacord.io.video.codecs import CODECS
 from chromacord.types import Alpha, Colorimetry, Frame, PixelFormat, Size, VideoInfo
 from tests.clips import BT601, BT709, BT2020, DNXHR_SMALLEST, SMALL, make_clip, picture
 from tests.pages import shown

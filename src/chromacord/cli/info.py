@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from typer import Argument, Option
 
-from chromacord.cli.display import choose_display
-from chromacord.cli.job import job
+from chromacord.cli.screen.display import choose_display
+from chromacord.cli.screen.exits import job
 from chromacord.errors import one_line
 
 if TYPE_CHECKING:
