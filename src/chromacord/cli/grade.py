@@ -5,7 +5,7 @@ from typing import Annotated
 
 from typer import Option
 
-from chromacord.cli import options
+from chromacord.cli import options, output_options, values
 from chromacord.cli.batch.clips import Settings, plan_clips, refuse_empty
 from chromacord.cli.harmonize import harmonize_all, kept_after_stop
 from chromacord.cli.help import OUTPUT
@@ -46,12 +46,12 @@ def grade(
     missing: options.Missing = "error",
     salvage: options.Salvage = False,
     layer: options.Layer = None,
-    force: options.Force = False,
-    skip_existing: options.SkipExisting = False,
-    jobs: options.Jobs = 0,
-    device: options.Device = "cpu",
-    log_json: options.LogJson = False,
-    quiet: options.Quiet = False,
+    force: output_options.Force = False,
+    skip_existing: output_options.SkipExisting = False,
+    jobs: output_options.Jobs = 0,
+    device: output_options.Device = "cpu",
+    log_json: output_options.LogJson = False,
+    quiet: output_options.Quiet = False,
 ) -> None:
     """Decide the grade of clips and write it, as JSON, LUTs or CDLs, without rendering."""
     display = choose_display(log_json=log_json, quiet=quiet)
@@ -61,7 +61,7 @@ def grade(
             weights=weights,
             strength=strength,
             consistency=consistency,
-            frames=options.parse_frames(frames),
+            frames=values.parse_frames(frames),
             mask_fit=mask_fit,
             missing=missing,
             salvage=salvage,

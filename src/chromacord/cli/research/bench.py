@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import typer
 from typer import Option
 
-from chromacord.cli import options
+from chromacord.cli import values
 from chromacord.cli.help import Group, GroupedCommand
 from chromacord.cli.research.bench_report import Output, give, measurement, tell
 from chromacord.errors import InputError
@@ -54,7 +54,7 @@ def methods(
 
         if table is not None and method is not None:
             raise InputError("--table measures methods of its own; leave out --method")
-        names = options.parse_names(method) if method is not None else tuple(METHODS)
+        names = values.parse_names(method) if method is not None else tuple(METHODS)
         chosen = names if table is None else TABLE_4_METHODS
         report = measure_methods(MethodSetting(chosen, frames, repeats, threads, device), tell=tell)
         tell(markdown([speed_table(report) if table is None else window_table(report)]).rstrip())
@@ -80,7 +80,7 @@ def flow(
 
         setting = FlowSetting(data, use, num_pairs=pairs)
         if source is not None:
-            setting = setting._replace(sources=options.parse_names(source))
+            setting = setting._replace(sources=values.parse_names(source))
         with single_threaded():
             report = measure_flow(setting, tell=tell)
         tell(markdown([flow_table(report)]).rstrip())
@@ -102,7 +102,7 @@ def cuts(
         from chromacord.lab.bench.cut_detection import CutSetting, cut_tables, measure_cuts
         from chromacord.lab.reporting.tables import markdown
 
-        report = measure_cuts(CutSetting(data, options.parse_names(use), per_clip), tell=tell)
+        report = measure_cuts(CutSetting(data, values.parse_names(use), per_clip), tell=tell)
         tell(markdown(cut_tables(report)).rstrip())
         give(report, output)
 
@@ -135,8 +135,8 @@ def quality(
         setting = Setting(
             data,
             runs,
-            options.parse_names(method) if method is not None else METHODS,
-            options.parse_names(sets or ""),
+            values.parse_names(method) if method is not None else METHODS,
+            values.parse_names(sets or ""),
             jobs=jobs or len(os.sched_getaffinity(0)),
             command=shlex.join(["chromacord", *sys.argv[1:]]),
         )
