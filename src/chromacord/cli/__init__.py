@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from chromacord import __version__
-from chromacord.cli import apply, demo, grade, harmonize, info, methods
+from chromacord.cli import apply, demo, doctor, grade, harmonize, info, methods
 from chromacord.cli.help import WIDTH, Group, GroupedCommand, help_of
 from chromacord.cli.research import bench, compare, evaluate, synthesize, train, weights
 from chromacord.cli.screen import streams
@@ -41,6 +41,7 @@ for name, command in (("harmonize", harmonize.harmonize), ("grade", grade.grade)
 app.command("methods", cls=GroupedCommand)(methods.methods)
 app.command("info", cls=GroupedCommand)(info.info)
 app.command("demo", cls=GroupedCommand)(demo.demo)
+app.command("doctor", cls=GroupedCommand)(doctor.doctor)
 app.command("evaluate", cls=GroupedCommand, epilog=RESUMABLE_EPILOG)(evaluate.evaluate)
 app.command("compare", cls=GroupedCommand)(compare.compare)
 app.command("synthesize", cls=GroupedCommand, epilog=RESUMABLE_EPILOG)(synthesize.synthesize)

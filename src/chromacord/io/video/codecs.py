@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
+import av
+
 from chromacord.errors import ChromacordWarning, CodecError, one_of
 from chromacord.io.pixels import describe
 from chromacord.types import Alpha, PixelFormat, Size, VideoInfo
@@ -250,6 +252,11 @@ def codec_named(text: str) -> str:
     if name not in CODECS:
         raise CodecError(f"unknown codec {text!r}; {one_of(plain, CODECS)}")
     return name
+
+
+def missing_encoders() -> tuple[str, ...]:
+    """Return the names in `CODECS` that this build of libav cannot write."""
+    return tuple(name for name, codec in CODECS.items() if codec.encoder not in av.codecs_available)
 
 
 _ALIASES = {"avc": "h264", "h265": "hevc", "prores422": "prores", "motionjpeg": "mjpeg"}
