@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from typer import Argument, Option
 
-from chromacord.cli import options
+from chromacord.cli import output_options
 from chromacord.cli.screen.display import Display, choose_display
 from chromacord.cli.screen.exits import job
-from chromacord.errors import InputError, one_line
+from chromacord.errors import InputError, counted, one_line
 
 if TYPE_CHECKING:
     from chromacord.lab.training.paper_tables import TableRun
@@ -43,8 +43,8 @@ def train(
     next_frames: Annotated[Path | None, Option(help="With --table: HYouTube's set for TL.")] = None,
     jobs: Annotated[int, Option(min=0, help="With --table: processes that measure; 0: one a core.")] = 1,
     device: Annotated[Device, Option(help="cuda: one GPU, or several under `accelerate launch`.")] = "cpu",
-    log_json: options.LogJson = False,
-    quiet: options.Quiet = False,
+    log_json: output_options.LogJson = False,
+    quiet: output_options.Quiet = False,
 ) -> None:
     """Train what a recipe says. Run again with the same -o to go on where a run was stopped: the result is the same."""
     display = choose_display(log_json=log_json, quiet=quiet)
@@ -87,7 +87,8 @@ def _train_recipe(recipe: Path, data: Path, output: Path, start: Path | None, de
     figures = ", ".join(f"{name} {value:.4g}" for name, value in trained.validation.items())
     display.summary(
         one_line(
-            f"{trained.weights}: {trained.steps} steps, {trained.samples} samples; validation: {figures or 'none'}"
+            f"{trained.weights}: {counted(trained.steps, 'step')}, {counted(trained.samples, 'sample')}; "
+            f"validation: {figures or 'none'}"
         ),
         {
             "weights": str(trained.weights),
