@@ -13,7 +13,7 @@ from chromacord import __version__
 from chromacord.cli import apply, demo, grade, harmonize, info, methods
 from chromacord.cli.research import bench, compare, evaluate, synthesize, train, weights
 from chromacord.cli.screen import streams
-from chromacord.cli.screen.display import choose_display
+from chromacord.cli.screen.choice import choose_display
 from chromacord.cli.screen.exits import BAD_INPUT, OK, terminate
 from chromacord.errors import OutputError
 

@@ -122,7 +122,7 @@ SkipExisting = Annotated[
     bool, Option("--skip-existing", help="Leave out clips whose outputs are all there.", rich_help_panel=_RUN)
 ]
 Force = Annotated[bool, Option("--force", help="Replace outputs that exist.", rich_help_panel=_RUN)]
-Device = Annotated[Literal["cpu", "cuda"], Option(help="cuda: analyse and grade on a GPU.", rich_help_panel=_RUN)]
+Device = Annotated[Literal["cpu", "cuda"], Option(help="cuda: run networks on a GPU.", rich_help_panel=_RUN)]
 LogJson = Annotated[
     bool,
     Option("--log-json", help="JSON lines on stdout: progress, warnings, the summary, errors.", rich_help_panel=_RUN),

@@ -8,7 +8,7 @@ from typing import Annotated
 from typer import Option
 
 from chromacord.cli.options import Force, LogJson, Quiet, parse_names
-from chromacord.cli.screen.display import choose_display
+from chromacord.cli.screen.choice import choose_display
 from chromacord.cli.screen.exits import job
 from chromacord.errors import one_line
 
