@@ -55,7 +55,8 @@ def harmonize_video(
         alpha: the foreground's coverage, where it has no alpha channel of its own.
         background: the clip under the foreground; the output follows its format.
         grade_out: write what was decided, as JSON.
-        grade_in: render a grade file instead of analysing; `strength` then weakens it further.
+        grade_in: render a grade file instead of analysing, or a LUT or a CDL with a suffix of `EXPORT_FORMATS`;
+            `strength` then weakens it further.
         lut_out: a LUT or a CDL for each shot: a file whose suffix is in `EXPORT_FORMATS`, or a folder for .cube files.
         preview: write before and after side by side, to a video or a picture by the suffix.
         cuts: where shots begin: their first frames, counted from 0 in sequences too, as numbers or as text ("24,48");

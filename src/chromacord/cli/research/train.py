@@ -11,7 +11,7 @@ from chromacord.cli import output_options
 from chromacord.cli.screen.choice import choose_display
 from chromacord.cli.screen.display import Display
 from chromacord.cli.screen.exits import job
-from chromacord.errors import InputError, one_line
+from chromacord.errors import InputError, counted, one_line
 
 if TYPE_CHECKING:
     from chromacord.lab.training.paper_tables import TableRun
@@ -88,7 +88,8 @@ def _train_recipe(recipe: Path, data: Path, output: Path, start: Path | None, de
     figures = ", ".join(f"{name} {value:.4g}" for name, value in trained.validation.items())
     display.summary(
         one_line(
-            f"{trained.weights}: {trained.steps} steps, {trained.samples} samples; validation: {figures or 'none'}"
+            f"{trained.weights}: {counted(trained.steps, 'step')}, {counted(trained.samples, 'sample')}; "
+            f"validation: {figures or 'none'}"
         ),
         {
             "weights": str(trained.weights),
