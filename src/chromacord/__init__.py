@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from chromacord.job.summary import Summary
     from chromacord.methods import list_methods, load_method
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _PLACES = {
     "ChromacordError": "errors",
