@@ -1,4 +1,4 @@
-"""How files are read that nobody can vouch for: how much of one, and what a parser's exceptions become."""
+"""Read untrusted files: size limits, and parser exceptions turned into errors."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Analysis: look at a few frames a second, small, and decide the grade."""
+"""Pass 1: sample a few small frames a second and decide the grade."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field

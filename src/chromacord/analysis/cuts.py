@@ -1,4 +1,4 @@
-"""Where shots begin, as users tell it: frame numbers, the name of an edit decision list, or a word.
+"""Parse user-given cuts: frame numbers, an edit decision list, or "none".
 
 The command line reads its options with this: it loads no codec.
 """

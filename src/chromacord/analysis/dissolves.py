@@ -1,4 +1,4 @@
-"""Dissolves: one shot becomes another in many small steps, each of them a mixture of both.
+"""Detect dissolves: gradual transitions in which each frame mixes two shots.
 
 Nothing else does so for long: what moves, or is seen by a camera that moves, is on its way in other places than at the
 ends, and what grows lighter or darker keeps its layout.

@@ -1,4 +1,4 @@
-"""How alike two frames are, whatever moves in them: what cuts are found by."""
+"""Frame similarity for cut detection, insensitive to motion."""
 
 from functools import cached_property
 from typing import Any, NamedTuple

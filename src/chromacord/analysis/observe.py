@@ -1,4 +1,4 @@
-"""What analysis sees of a clip: a few frames a second, small, and where the shots begin."""
+"""Sample a clip for analysis: a few small frames a second, and shot boundaries."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Cuts: grades are smoothed inside a shot, never across."""
+"""Cut detection. Grades are smoothed inside a shot, never across a cut."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator

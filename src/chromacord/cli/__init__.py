@@ -1,4 +1,4 @@
-"""The command line: one command per file. What is heavy (torch, av) is imported inside the commands only."""
+"""The command line, one command per file. Heavy modules (torch, av) are imported inside commands only."""
 
 import os
 import re

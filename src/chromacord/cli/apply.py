@@ -1,4 +1,4 @@
-"""`chromacord apply`: renders a grade that was written before, as `harmonize --grade-in` does."""
+"""`chromacord apply`: render an existing grade, like `harmonize --grade-in`."""
 
 from typing import Annotated
 

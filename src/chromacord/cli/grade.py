@@ -1,4 +1,4 @@
-"""`chromacord grade`: decides what `harmonize` would render, and writes that alone."""
+"""`chromacord grade`: write the grade that `harmonize` would render, without rendering."""
 
 from pathlib import Path
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""`chromacord harmonize`: a composite and a mask, or layers, go in; a harmonized clip comes out."""
+"""`chromacord harmonize`: harmonize a composite with a mask, or layers."""
 
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING

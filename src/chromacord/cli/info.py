@@ -1,4 +1,4 @@
-"""`chromacord info`: what is known of a file before its frames are read."""
+"""`chromacord info`: show a file's properties without reading its frames."""
 
 import json
 from collections.abc import Mapping

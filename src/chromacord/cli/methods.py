@@ -1,4 +1,4 @@
-"""`chromacord methods`: what there is to choose from."""
+"""`chromacord methods`: list the methods and their weights."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""Values of options: read from text, and completed by a shell."""
+"""Parse and complete option values."""
 
 from chromacord.errors import InputError
 

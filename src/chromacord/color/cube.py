@@ -1,4 +1,4 @@
-"""The text of .cube files: 3D LUTs as grading tools exchange them (Adobe, "Cube LUT Specification 1.0", 2013).
+"""Read and write .cube files: 3D LUTs as grading tools exchange them (Adobe, "Cube LUT Specification 1.0", 2013).
 
 Text in, text out; reading and writing files is the caller's. The table's order, red fastest, is that of `Lut3d`.
 """

@@ -1,4 +1,4 @@
-"""Means and covariances of colours under a weight: what the statistical methods are made of. For arrays and tensors."""
+"""Weighted means and covariances of colours, for arrays and tensors."""
 
 from typing import Any, Generic, NamedTuple
 

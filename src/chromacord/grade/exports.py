@@ -1,4 +1,4 @@
-"""Grades in the files of other tools: LUTs and CDLs, all but .cube written by OpenColorIO.
+"""Export grades as LUTs and CDLs; OpenColorIO writes all formats but .cube.
 
 A LUT holds a shot's grade on one lattice, the render's own. A CDL holds ten numbers, fitted to the grade over the
 foreground's colours; how much of the change it leaves is measured over the same colours.

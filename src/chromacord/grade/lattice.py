@@ -1,4 +1,4 @@
-"""The lattice of LUTs that are rendered and written, and OpenColorIO's form of them."""
+"""The LUT size for rendering and export, and its OpenColorIO processor."""
 
 from functools import cache, lru_cache
 from typing import Any

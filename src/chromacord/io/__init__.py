@@ -1,4 +1,4 @@
-"""Bytes to frames and back: the only package that knows video and image files.
+"""Read and write video and image files. No other package imports av or OpenImageIO.
 
 `open_source` and `open_sink` choose by the path what reads or writes it.
 """

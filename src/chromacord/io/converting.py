@@ -1,4 +1,4 @@
-"""Video outputs for image sources: pictures are brought to integer, straight, display-referred planes first."""
+"""Video sinks for image sources: convert pictures to integer, straight, display-referred planes first."""
 
 import warnings
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Between libav's pixel formats and our planes, without changing a sample."""
+"""Map libav's pixel formats to planes without changing a sample."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace

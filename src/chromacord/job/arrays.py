@@ -1,4 +1,4 @@
-"""The same for pictures that are already in memory: arrays in, arrays out, from any source."""
+"""Harmonize in-memory frames: NumPy arrays in, NumPy arrays out."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction

@@ -1,4 +1,4 @@
-"""The threads of numpy's products of matrices, which OpenBLAS runs: numpy has no function for them.
+"""Limit OpenBLAS threads, for which NumPy has no function.
 
 Ours are small. With as many threads as cores, a job at 1080p was measured to take twice the CPU time and twice as long:
 the threads wait for each other in a loop, on cores that decoders and encoders need.

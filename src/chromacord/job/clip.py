@@ -1,4 +1,4 @@
-"""A composite with its mask, from whatever files they come, that can be read from the start as often as needed."""
+"""A composite with its mask, from any kind of file, that can be read repeatedly."""
 
 import warnings
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""One run: analysis and render of a clip, and its outputs, which appear together or not at all.
+"""Run one job: analyse and render a clip, then commit its outputs together.
 
 Both run side by side, analysis a second or two ahead. Where the whole grade must be known before the first frame is
 rendered, or is read from a file, one comes after the other; the result is the same.

@@ -1,4 +1,4 @@
-"""What is looked at before a mask is believed, for files and for arrays alike.
+"""Check masks, in files and arrays, before using them.
 
 A mask that is read in the wrong way makes no error: it grades nothing, or the background, or every pixel a little. So
 types and ranges of arrays are checked strictly, and masks that can hardly be meant are refused or named.

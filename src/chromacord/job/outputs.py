@@ -1,4 +1,4 @@
-"""What a run writes, beside the clip a grade, LUTs and a preview; where to, and the texts among them."""
+"""A job's outputs: the clip, its grade, LUTs and preview."""
 
 import warnings
 from collections.abc import Iterator, Sequence

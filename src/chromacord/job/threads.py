@@ -1,4 +1,4 @@
-"""Bounded threads for decoding and encoding: libav and OpenColorIO release the interpreter's lock, so they overlap."""
+"""Bounded threads for decoding and encoding: libav and OpenColorIO release the GIL, so they overlap."""
 
 import sys
 from collections.abc import Callable, Iterable, Iterator

@@ -1,4 +1,4 @@
-"""Checkpoints that others published: files that `torch.save` wrote, of any layout."""
+"""Read published checkpoints: `torch.save` files of any layout."""
 
 import re
 import struct

@@ -1,4 +1,4 @@
-"""Weights as tensors: given to modules of torch, and written as they are shipped."""
+"""Load weights into torch modules, and write them as they ship."""
 
 import hashlib
 import os

@@ -1,4 +1,4 @@
-"""Masks in a fraction of their bytes, for those that wait between analysis and render.
+"""Compress masks that wait between analysis and rendering.
 
 A mask is mostly runs of black and of white. Its box is stored as runs of eight bytes at once: that is eight times as
 fast as byte by byte, and edges cost little more. What has no runs, such as a wide soft gradient, is stored as it is.

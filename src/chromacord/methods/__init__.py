@@ -1,4 +1,4 @@
-"""Harmonization methods, by the name that users give."""
+"""Harmonization methods by name."""
 
 import ast
 import inspect

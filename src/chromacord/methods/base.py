@@ -1,4 +1,4 @@
-"""The one interface: every method, image or video, learned or not, is a `Method`."""
+"""The method interface: every method, image or video, learned or not, is a `Method`."""
 
 from abc import ABC, abstractmethod
 from importlib.util import find_spec

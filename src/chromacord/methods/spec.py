@@ -1,4 +1,4 @@
-"""What users write for a method: its name, and options of its constructor, as in `mkl:max_gain=2`."""
+"""Parse method names with options, such as `mkl:max_gain=2`."""
 
 import inspect
 import math

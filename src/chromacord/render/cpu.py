@@ -1,4 +1,4 @@
-"""Pass 2: grade the foreground of a full-size frame, in the planes it was decoded to.
+"""Pass 2: grade the foreground of a full-size frame in its decoded planes.
 
 Only the box of the mask is touched. A sample is changed by the mask's weight times what the grade changes, so every
 sample whose weight is 0 keeps its bits, whatever the method, the format and the strength.

@@ -1,4 +1,4 @@
-"""One grade, ready to run on a file's own codes.
+"""One grade, ready to apply to a file's code values.
 
 Codes become R'G'B', are graded, and become codes again, in float32. The affine steps run in OpenCV and the 3D LUTs in
 OpenColorIO's CPU processor, which is what measured fastest for each (a LUT on RGBA; on RGB it is four times slower).

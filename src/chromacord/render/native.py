@@ -1,4 +1,4 @@
-"""The render of common pictures by compiled code (native.c), where it was built: in a third of the time of render.py.
+"""Render common formats with compiled code (native.c), in a third of the time of cpu.py.
 
 It makes what render.py makes but for roundings: samples may differ by one code. Whatever it cannot do, render.py does.
 """

@@ -1,4 +1,4 @@
-"""The card of weights: what they are, who may use them, what they were trained on and how well they do.
+"""Weight cards: origin, licence, training data and figures.
 
 A card is a TOML file beside the weights, `<name>.toml` beside `<name>.safetensors`:
 

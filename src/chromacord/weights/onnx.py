@@ -1,4 +1,4 @@
-"""Writing ONNX: how weights reach OpenCV, which runs networks but reads them from such a file only.
+"""Write ONNX, the only format from which OpenCV loads networks.
 
 The format is protocol buffers (onnx.proto3 of github.com/onnx/onnx, version 13 of the operators); of it only what
 convolutional networks need. Weights ship once, as safetensors; what is written here lives in memory.

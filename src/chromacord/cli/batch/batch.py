@@ -1,4 +1,4 @@
-"""Many clips with one command: who does them, what is shown of each, and how it ends."""
+"""Run many clips with one command: scheduling, progress and failures."""
 
 import os
 import sys

@@ -1,4 +1,4 @@
-"""Which clips a command harmonizes: their files, named by what is asked for, and clashes between them."""
+"""Expand a command's paths into clips and their outputs, and detect clashes."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""Which files a clip's paths stand for, and whether all that it would write is there."""
+"""Resolve a clip's paths to files, and check whether all its outputs exist."""
 
 from contextlib import suppress
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What is looked at before any clip of several is begun: inputs that are missing, outputs that exist or clash."""
+"""Checks before a batch starts: missing inputs, existing outputs, clashing outputs."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path

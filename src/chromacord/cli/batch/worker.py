@@ -1,4 +1,4 @@
-"""A process that harmonizes one clip after another for `chromacord harmonize`, and tells how each goes."""
+"""Worker process: harmonize one clip after another and report each result."""
 
 import signal
 import threading

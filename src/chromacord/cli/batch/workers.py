@@ -1,4 +1,4 @@
-"""Processes that share a command's clips. None outlives the command, and one that dies takes only its clip with it."""
+"""Worker processes for a batch. All end with the command; a crash loses only the worker's clip."""
 
 import multiprocessing
 import os

@@ -1,4 +1,4 @@
-"""`chromacord bench`: measurements of methods and of parts, as JSON with the command, the commit and the machine."""
+"""`chromacord bench`: measure methods and components, as JSON with the command, commit and machine."""
 
 import os
 import shlex

@@ -1,4 +1,4 @@
-"""`chromacord compare`: pictures of methods side by side on true composites, and blind sheets of two of them."""
+"""`chromacord compare`: methods side by side on true composites, and blind sheets of two of them."""
 
 import shlex
 import sys

@@ -1,4 +1,4 @@
-"""`chromacord evaluate`: how near methods, and predictions of others, come to real clips."""
+"""`chromacord evaluate`: score methods, and predictions from elsewhere, against real clips."""
 
 import os
 import shlex

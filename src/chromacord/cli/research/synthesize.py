@@ -1,4 +1,4 @@
-"""`chromacord synthesize`: a data set in HYouTube's layout from any clips with masks."""
+"""`chromacord synthesize`: make a data set in HYouTube's layout from clips with masks."""
 
 from pathlib import Path
 from typing import Annotated

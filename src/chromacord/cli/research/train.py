@@ -1,4 +1,4 @@
-"""`chromacord train`: run a recipe, or the recipes of a table of the paper, or go on with what was stopped."""
+"""`chromacord train`: run or resume a recipe, or all recipes of one of the paper's tables."""
 
 import os
 from dataclasses import replace

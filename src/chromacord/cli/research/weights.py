@@ -1,4 +1,4 @@
-"""`chromacord weights`: files of weights for learned methods."""
+"""`chromacord weights`: manage weights of learned methods."""
 
 from pathlib import Path
 from typing import Annotated

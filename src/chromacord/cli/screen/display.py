@@ -1,4 +1,4 @@
-"""How a job shows what it does: bars on a terminal, one line elsewhere, JSON lines for other programs."""
+"""Report progress and results: bars on a terminal, one line elsewhere, JSON lines for programs."""
 
 import json
 import sys

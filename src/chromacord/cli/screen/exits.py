@@ -1,4 +1,4 @@
-"""What every command does around its work: warnings and errors become lines, and the process gets its exit code."""
+"""Run a command's work: turn warnings and errors into lines and exit codes."""
 
 import errno
 import os

@@ -1,4 +1,4 @@
-"""What the commands that harmonize or grade clips say when one is done."""
+"""The summary line of `harmonize`, `grade` and `apply`."""
 
 from typing import TYPE_CHECKING
 

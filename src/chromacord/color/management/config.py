@@ -1,4 +1,4 @@
-"""Colour spaces by name, from OpenColorIO configurations, and how numbers of one become numbers of another.
+"""Colour spaces by name, from OpenColorIO configurations, and conversions between them.
 
 The common ground is display light: linear, BT.709 primaries, 1 is the white of an SDR display. Every space reaches it:
 

@@ -1,4 +1,4 @@
-"""Grades of pictures in any colour space: seen as SDR video, decided there, and applied without losing what it clips.
+"""Grade pictures in any colour space: decide as SDR video, apply without clipping.
 
 A grade is a map of display-referred R'G'B' in [0, 1]. Light below 0 and above 1 is taken off first and put back:
 

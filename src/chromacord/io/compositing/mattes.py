@@ -1,4 +1,4 @@
-"""Coverage from files: which plane holds it, and what its codes mean."""
+"""Read coverage from files: which plane holds it, and what its codes mean."""
 
 import warnings
 from contextlib import closing

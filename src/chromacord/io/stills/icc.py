@@ -1,4 +1,4 @@
-"""ICC profiles of stills, as far as it takes to keep one, or to say which is lost (ICC.1:2022, clauses 7 and 10)."""
+"""ICC profiles of stills: enough to keep one, or to name the one that is lost (ICC.1:2022, clauses 7 and 10)."""
 
 import struct
 import warnings

@@ -1,4 +1,4 @@
-"""Which layer of an EXR is the picture: renderers put depth, normals and parts of the light beside it.
+"""Choose the picture among an EXR's layers: renderers add depth, normals and light passes.
 
 A layer is what channels have in common before the last dot ("beauty.R"), in a part of the file, which may have a name
 too. Layers of the same part without a dot have no name.

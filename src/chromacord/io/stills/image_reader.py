@@ -1,4 +1,4 @@
-"""One image file to planes, through OpenImageIO.
+"""Read one image file to planes, through OpenImageIO.
 
 Traps that this file is for:
  - OpenImageIO multiplies PNG and TIFF colours by a straight alpha when it reads, unless told not to.

@@ -1,4 +1,4 @@
-"""Planes to one image file, through OpenImageIO, with everything that the source's file kept.
+"""Write planes to one image file through OpenImageIO, with the source's metadata.
 
 Traps that this file is for:
  - OpenImageIO multiplies colours by a straight alpha unless told that they are straight.

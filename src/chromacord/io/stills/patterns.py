@@ -1,4 +1,4 @@
-"""Names of numbered images: what a pattern means, which files it stands for, and which sequences lie in a folder."""
+"""Patterns of numbered images: parse them, list their files, and find the sequences of a folder."""
 
 import itertools
 import os

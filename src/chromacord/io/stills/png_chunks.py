@@ -1,4 +1,4 @@
-"""What OpenImageIO does not tell of a PNG: whether it states sRGB, and whether it ends where it should.
+"""PNG facts that OpenImageIO does not report: the sRGB chunk, and whether the file is complete.
 
 libpng prints to standard error when a file is cut off; looking first keeps the command line's one clear line.
 Source: W3C, "Portable Network Graphics (PNG) Specification", third edition, section 5.

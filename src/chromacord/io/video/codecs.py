@@ -1,4 +1,4 @@
-"""Which codecs a video can be written in, what each can hold, and the choice of one for an output."""
+"""Output codecs: what each can hold, and which one fits an output."""
 
 import warnings
 from dataclasses import dataclass, field

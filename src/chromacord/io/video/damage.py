@@ -1,4 +1,4 @@
-"""Damage that libav fills in: it writes so to its log, and tells no caller.
+"""Detect damage that libav conceals and reports in its log only.
 
 The log is libav's own, of all its contexts and threads together, and names no file. So it is only listened to, for
 errors of a decoder or demuxer of the same name, and a file that may be meant is decoded once more, in one thread, whose

@@ -1,4 +1,4 @@
-"""One pass over the pictures of a file, up to its end or the first damage."""
+"""Decode a file's pictures once, up to its end or the first damage."""
 
 from collections.abc import Iterator
 from itertools import chain

@@ -1,4 +1,4 @@
-"""Write frames as a video file, with everything else that the source file holds, through PyAV."""
+"""Encode frames as a video file through PyAV, with the source's other streams."""
 
 import contextlib
 import math

@@ -1,4 +1,4 @@
-"""How long a file should be: whether its end is missing, by its own structure, and what it states of its pictures."""
+"""Detect truncated files from their structure and stated picture counts."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""Carry over what is not the picture: sound, subtitles, data, attachments, chapters, tags and timecode."""
+"""Copy all but the picture: sound, subtitles, data, attachments, chapters, tags and timecode."""
 
 import contextlib
 import io

@@ -1,4 +1,4 @@
-"""The options that each encoder is opened with."""
+"""Encoder options."""
 
 import os
 import warnings

@@ -1,4 +1,4 @@
-"""Read the frames of a video file, as they were coded, through PyAV."""
+"""Read the frames of a video file, as coded, through PyAV."""
 
 import struct
 import warnings

@@ -1,4 +1,4 @@
-"""Give outputs their final names: all of a run's or none of them, whatever ends the run.
+"""Rename a run's outputs to their final names, all or none, however the run ends.
 
 Before the first file moves, a journal lists all moves; while it is there, the outputs are not complete. A failure or a
 signal moves the files back at once. After a kill the next run that looks into one of the folders does (`recover`).

@@ -1,4 +1,4 @@
-"""The list of all moves of a run: it lies in each folder that files move to, so that any later run can undo them."""
+"""Journal of a run's renames, kept in each target folder so that any later run can undo them."""
 
 import contextlib
 import errno

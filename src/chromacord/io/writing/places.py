@@ -1,4 +1,4 @@
-"""What a path leads to: whether that can be read or written here, and whether two paths share a file.
+"""What a path refers to: whether it can be read or written, and whether two paths share a file.
 
 Files are compared, not names. Two names lead to one file by symbolic links, hard links, "..", or in a folder that is
 itself reached in two ways.

@@ -1,4 +1,4 @@
-"""How well cuts are found: on films that are made of real clips, with precision and recall for each kind of join."""
+"""Measure cut detection on films made of real clips: precision and recall for each kind of join."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence

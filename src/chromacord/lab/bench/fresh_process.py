@@ -1,4 +1,4 @@
-"""Processes of their own, for what is measured: a fresh one has a peak memory, a CPU time and threads of its own."""
+"""Run measurements in fresh processes, whose peak memory, CPU time and threads are their own."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""What each method costs by itself: CPU time, wall time and memory, each method in a fresh process."""
+"""Measure each method in a fresh process: CPU time, wall time and memory."""
 
 from collections.abc import Callable, Mapping, Sequence
 from statistics import median

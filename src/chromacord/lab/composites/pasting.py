@@ -1,4 +1,4 @@
-"""True composites: a foreground cut out of one photograph and pasted into another, as a list says.
+"""True composites: a foreground cut out of one photograph and pasted into another, from a list.
 
 A list is a CSV file with one composite a line; pictures are named relative to a folder, so that a list can be given to
 others without any picture:

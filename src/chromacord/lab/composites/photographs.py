@@ -1,4 +1,4 @@
-"""Photographs and frames with masks, held in memory: what training draws from."""
+"""Photographs and frames with masks, held in memory for training."""
 
 import hashlib
 import time

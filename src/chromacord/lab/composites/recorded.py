@@ -1,4 +1,4 @@
-"""Windows of composites that lie on a disk, read when they are drawn: HYouTube and iHarmony4 are too large to hold."""
+"""Windows of HYouTube and iHarmony4, read on demand because the sets do not fit in memory."""
 
 from collections import Counter
 from collections.abc import Sequence

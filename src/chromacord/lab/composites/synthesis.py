@@ -1,4 +1,4 @@
-"""How composites are made from real clips: the foreground gets another colour, as HYouTube's did.
+"""Make composites from real clips by recolouring the foreground, like HYouTube.
 
 HYouTube's procedure (the authors' sample script): one LUT for all frames of a clip, its table enhanced
 (`chromacord.lab.color.enhancement`), applied to 8-bit codes trilinearly and clipped; wherever the mask is not 0 the

@@ -1,4 +1,4 @@
-"""Make a data set in HYouTube's layout from clips with masks: many at once, and a stopped run goes on."""
+"""Make a data set in HYouTube's layout from clips with masks: in parallel, and resumable."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""Clips to work with: samples that are made, and data sets.
+"""Data sets of clips.
 
 `open_dataset` recognises a data set by its folders.
 """

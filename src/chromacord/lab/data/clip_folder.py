@@ -1,4 +1,4 @@
-"""Clips of one's own: folders with `images` and `masks`, and with `real` where the truth is known.
+"""Folders of clips: `images` and `masks`, and `real` where the truth is known.
 
     <clip>/images/00000.jpg ...     <clip>/masks/00000.png ...          frames in order, same stems
     <set>/images/<name>.mp4         <set>/masks/<name>.mp4 or .png      one clip for each video

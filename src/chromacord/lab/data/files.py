@@ -1,4 +1,4 @@
-"""Data sets whose clips lie in files: each clip is a list of pictures, or a few video files."""
+"""Data sets of files: each clip is a list of pictures, or a few video files."""
 
 import hashlib
 import json

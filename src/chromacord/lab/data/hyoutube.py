@@ -1,4 +1,4 @@
-"""HYouTube as it lies on a disk (Lu et al., "Deep Video Harmonization with Color Mapping Consistency", IJCAI 2022).
+"""HYouTube's file layout (Lu et al., "Deep Video Harmonization with Color Mapping Consistency", IJCAI 2022).
 
     real_videos/<video>/<frame>.jpg                                 (or Ground-truth/...)
     foreground_mask/<video>/object_<k>/<frame>.png                  (or Mask/...)

@@ -1,4 +1,4 @@
-"""What every data set gives: clips of named tensors, in an order that does not change."""
+"""The interface of data sets: clips of named tensors, in a fixed order."""
 
 from dataclasses import dataclass
 from typing import Protocol

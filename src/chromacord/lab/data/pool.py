@@ -1,4 +1,4 @@
-"""Many clips at once: processes of one thread each."""
+"""Process many clips in parallel, in processes of one thread."""
 
 import multiprocessing
 import os

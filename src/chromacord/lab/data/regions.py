@@ -1,4 +1,4 @@
-"""Photographs without masks: regions of like colour stand in for objects.
+"""Photographs without masks: regions of similar colour serve as objects.
 
 What a network learns from a recoloured region is how colours go together in one picture, which needs no object.
 """

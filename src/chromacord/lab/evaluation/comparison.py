@@ -1,4 +1,4 @@
-"""Pictures of what methods make of true composites, where no truth exists and only eyes can judge.
+"""Strips and blind sheets of methods on true composites, which have no known truth.
 
 Each composite gives a strip of all methods, and a blind sheet of two of them in random order, whose key is in a file of
 its own. The training data may hold these photographs: a method can have seen them, but no composite of them.

@@ -1,4 +1,4 @@
-"""The work of one process: read a clip, harmonize it by every method that is asked for, and score the results."""
+"""Measure one clip in one process: read it, harmonize it with every method, and score the results."""
 
 import time
 from collections.abc import Mapping, Sequence

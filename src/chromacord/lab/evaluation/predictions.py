@@ -1,4 +1,4 @@
-"""Frames that others' methods have made of a data set's clips, so that they are scored without their code."""
+"""Score frames that were harmonized elsewhere."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""`records.jsonl`: what has been measured, a line for each clip and method, so that a killed run can go on.
+"""`records.jsonl`: one line for each clip and method, so that a stopped run can resume.
 
 The first line says of what: data set, protocols, size. Whoever adds lines must agree with it in everything.
 """

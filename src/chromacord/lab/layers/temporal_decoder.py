@@ -1,4 +1,4 @@
-"""The temporal part of Chen et al. 2024 (sections 3.1 and 4.2): propagation, aggregation, and what makes frames."""
+"""The temporal part of Chen et al. 2024 (sections 3.1 and 4.2): propagation, aggregation and the frame decoder."""
 
 from collections.abc import Mapping, Sequence
 from typing import Literal

@@ -1,4 +1,4 @@
-"""How near a harmonized clip is to the real one, frame by frame, under two protocols that are never mixed.
+"""Accuracy frame by frame, under protocols that are never mixed.
 
 `hyoutube` follows the evaluation of the HYouTube data set (Lu et al., "Deep Video Harmonization with Color Mapping
 Consistency", 2022) with all its peculiarities, since only so are figures comparable with the literature's. `clean` has

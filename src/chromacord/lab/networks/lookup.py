@@ -1,4 +1,4 @@
-"""ShotGrade's weights between its two networks: the one that runs without torch, and the one that trains."""
+"""Convert ShotGrade's weights between its training network and its torch-free network."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""How much of a grade to apply: fitted on pictures that were held out, since networks are surer than they should be."""
+"""Calibrate grade strength on held-out pictures, because networks are overconfident."""
 
 from collections.abc import Callable
 from typing import NamedTuple

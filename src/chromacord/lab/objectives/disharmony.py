@@ -1,4 +1,4 @@
-"""What the method of Huang et al. learns against a discriminator that sees, pixel by pixel, what does not belong.
+"""The adversarial objective of Huang et al., with a pixel-wise disharmony discriminator.
 
 Huang et al., "Temporally Coherent Video Harmonization Using Adversarial Networks", IEEE TIP 29, 2020. The discriminator
 looks at harmonized frames, without their masks, and tells the mask; of real frames it tells that nothing was changed.

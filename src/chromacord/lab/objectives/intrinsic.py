@@ -1,4 +1,4 @@
-"""What IIH learns: composites taken apart into reflectance and illumination, without a truth for either.
+"""The objective of IIH: decompose composites into reflectance and illumination, without ground truth for either.
 
 Guo et al., "Intrinsic Image Harmonization", CVPR 2021; terms and weights are those of their code at its tag v1.0.
 """

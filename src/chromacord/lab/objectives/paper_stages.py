@@ -1,4 +1,4 @@
-"""What iSSAM and the paper's network learn: frames one by one (stage 1), and windows of frames (stage 2).
+"""The objectives of iSSAM and the paper's network: single frames (stage 1) and windows of frames (stage 2).
 
 Chen et al. 2024, section 4.2: stage 1 by the foreground-normalised squared error of Sofiiuk et al. 2021, stage 2 by the
 absolute error.

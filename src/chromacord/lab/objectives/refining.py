@@ -1,4 +1,4 @@
-"""What CO2Net's refinement learns (Lu et al. 2022, stage 2): its backbone is trained already, and stays as it is."""
+"""The objective of CO2Net's refinement (Lu et al. 2022, stage 2), with a frozen, pretrained backbone."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Records to tables: the mean over all frames, and what of each clip the charts show."""
+"""Aggregate records into tables and charts."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence

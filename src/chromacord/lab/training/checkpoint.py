@@ -1,4 +1,4 @@
-"""Checkpoints: everything that a run needs to go on as if it had not been stopped."""
+"""Checkpoints: everything that a run needs to resume as if it had not been stopped."""
 
 import fcntl
 import os

@@ -1,4 +1,4 @@
-"""Checkpoints that others published become weights of ours: a .safetensors file in full precision, and its card."""
+"""Convert published checkpoints to a .safetensors file in full precision, with a card."""
 
 import os
 from collections.abc import Callable, Mapping

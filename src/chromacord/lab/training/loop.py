@@ -1,4 +1,4 @@
-"""The loop: any recipe, on one processor or on several devices, with checkpoints that a killed run goes on from."""
+"""The training loop: any recipe, on a CPU or on several GPUs, resumable from checkpoints."""
 
 import math
 import time

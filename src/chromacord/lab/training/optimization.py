@@ -1,4 +1,4 @@
-"""Optimizers, learning rates over time, and the running mean of weights."""
+"""Optimizers, learning-rate schedules and weight EMA."""
 
 import copy
 import math

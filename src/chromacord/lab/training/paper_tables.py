@@ -1,4 +1,4 @@
-"""The tables of Chen et al. 2024 anew: every row is trained from a recipe of its own, and measured."""
+"""Reproduce the tables of Chen et al. 2024: train a recipe for every row and measure it."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace

@@ -1,4 +1,4 @@
-"""Pictures to train on, and pictures held out."""
+"""Split pictures into training and held-out sets."""
 
 import os
 from collections.abc import Callable
