@@ -135,10 +135,10 @@ def _check_asked(paths: dict[str, Path | None]) -> None:
     if paths["output"] is not None:
         return
     if paths["grade_out"] is None and paths["lut_out"] is None:
-        raise InputError("nothing is to be written; give an output, or where the grade or its LUTs shall go")
+        raise InputError("there is nothing to write; give an output, or a file for the grade or its LUTs")
     for path in (paths["preview"], paths["grade_in"]):
         if path is not None:
-            raise InputError(f"{path}: is of use only where a clip is rendered; give an output")
+            raise InputError(f"{path}: needs a rendered clip; give an output")
 
 
 def _range(frames: tuple[int | None, int | None] | None) -> tuple[int, int | None] | None:
@@ -146,7 +146,9 @@ def _range(frames: tuple[int | None, int | None] | None) -> tuple[int, int | Non
         return None
     start, stop = frames[0] or 0, frames[1]
     if start < 0 or (stop is not None and stop <= start):
-        raise InputError(f"frames {start}:{'' if stop is None else stop} is no range; give first:stop, counted from 0")
+        raise InputError(
+            f"frames {start}:{'' if stop is None else stop} is not a range; give first:stop, counted from 0"
+        )
     return start, stop
 
 

@@ -230,7 +230,7 @@ def test_files_that_exist_are_refused_before_the_analysis(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("asked", "said"),
     [
-        ({}, "nothing is to be written"),
+        ({}, "there is nothing to write"),
         ({"grade_out": ""}, "grade_out is empty"),
         ({"grade_out": "g.json", "preview": "both.png"}, "both.png: is of use only where a clip is rendered"),
         ({"lut_out": "g.cc", "grade_in": "g.json"}, "g.json: is of use only where a clip is rendered"),

@@ -62,7 +62,7 @@ def test_affine_matrices_stand_as_three_rows_of_gains_and_an_offset() -> None:
         (lambda data: data.update(consistency="often"), "shot, smooth, frame"),
         (lambda data: data["shots"][1].update(start=9), "shot 2"),
         (lambda data: data["shots"][2].update(strength=1.5), "strength must lie in 0..1"),
-        (lambda data: data["shots"][0]["keys"][1].update(frame=0), "must rise"),
+        (lambda data: data["shots"][0]["keys"][1].update(frame=0), "must increase"),
         (lambda data: data["shots"][0]["keys"][1]["transform"].update(kind="cdl"), "kind 'cdl' is not known"),
         (lambda data: data["shots"][3]["keys"][0]["transform"]["values"].pop(), "64 x 3"),
         (lambda data: data["shots"][3]["keys"][0]["transform"]["values"][5].__setitem__(0, float("nan")), "finite"),

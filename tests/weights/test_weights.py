@@ -244,7 +244,7 @@ def test_damaged_or_missing_shipped_weights_are_refused(shipped: Path) -> None:
     content = bytearray(file.read_bytes())
     content[-1] ^= 1
     file.write_bytes(content)
-    with pytest.raises(UnreadableFileError, match=r"small.safetensors: is damaged, .*; install chromacord anew"):
+    with pytest.raises(UnreadableFileError, match=r"small.safetensors: is damaged, .*; reinstall chromacord"):
         state_dict("small")
     file.unlink()
     with pytest.raises(UnreadableFileError, match="is missing or empty"):

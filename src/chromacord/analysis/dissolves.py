@@ -68,7 +68,7 @@ class DissolveDetector:
     def is_found(self) -> bool:
         """Whether the last frame belongs to the second of two shots that dissolve, so far as can be told by then.
 
-        Of each dissolve this is told once, of the frame after which `restart` is to be called.
+        Each dissolve is reported once, at the frame after which `restart` is to be called.
         """
         # One span a frame: a dissolve lasts, and looking at all of them would cost as much as all the rest.
         span = _SPANS[self._number % len(_SPANS)]

@@ -38,7 +38,7 @@ class CutDetector:
     At a cut even the closest frames across it differ, which a flash does not do, and they differ by more than
     neighbours inside the shots do, which a moving camera does not do. Frames that are shown again count once, so that
     they hide no motion, and black or white ones not at all: shots that fade through them are compared with each other,
-    and the second begins where it can be seen. A dissolve is told once, somewhere in it: see `DissolveDetector`.
+    and the second begins where it can be seen. A dissolve is reported once, inside it: see `DissolveDetector`.
     """
 
     delay = _AFTER - 1

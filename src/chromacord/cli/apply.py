@@ -47,7 +47,7 @@ def apply(
     log_json: output_options.LogJson = False,
     quiet: output_options.Quiet = False,
 ) -> None:
-    """Render GRADE on clips: the same as `chromacord harmonize --grade-in GRADE`."""
+    """Render GRADE on clips, like `chromacord harmonize --grade-in GRADE`."""
     display = choose_display(log_json=log_json, quiet=quiet)
     with job(display, stopped=kept_after_stop(composite, foreground)):
         refuse_empty([("GRADE", grade)])

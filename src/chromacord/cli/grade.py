@@ -53,7 +53,7 @@ def grade(
     log_json: output_options.LogJson = False,
     quiet: output_options.Quiet = False,
 ) -> None:
-    """Decide the grade of clips and write it, as JSON, LUTs or CDLs, without rendering."""
+    """Write the grade of clips as JSON, LUTs or CDLs, without rendering."""
     display = choose_display(log_json=log_json, quiet=quiet)
     with job(display, stopped=kept_after_stop(composite, foreground)):
         settings = Settings(

@@ -59,7 +59,7 @@ def open_source(
 
         return SequenceSource(path, missing=missing, salvage=salvage, rate=rate, layer=layer)
     if layer is not None:
-        raise InputError(f"{path}: a video has no layers; choose one only of EXR files")
+        raise InputError(f"{path}: a video has no layers; --layer is for EXR files")
     if rate is not None:
         raise InputError(f"{path}: a video has its own frame rate; give a rate only for image sequences")
     return VideoSource(path, salvage=salvage, device=device, keep=keep)

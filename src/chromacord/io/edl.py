@@ -99,7 +99,7 @@ def _read_event(line: str, number: int, where: str, rate: Fraction, *, drop: boo
     found = _EVENT.fullmatch(line)
     if found is None:
         if line.lstrip()[0].isdigit() or len(_TIMES.findall(line)) > 1:
-            raise UnreadableFileError(f"{where}: is no event: {shown(line.strip())}; {_REMEDY}")
+            raise UnreadableFileError(f"{where}: is not an event: {shown(line.strip())}; {_REMEDY}")
         return None
     channels, kind, length = _read_edit(found[2], where)
     if kind == "K" or not {part.upper() for part in channels.split("/")} & set(_PICTURE):

@@ -238,7 +238,7 @@ class Job:
         if counts.frames < analysis.tally.num_frames:
             raise InputError(
                 f"{self.clip.info.path}: gave {analysis.tally.num_frames} frames when it was read first, then "
-                f"{counts.frames}; was it changed meanwhile? Try again"
+                f"{counts.frames}; did it change in the meantime? Try again"
             )
         self._check_cuts(analysis.tally)
         self._warn_of_doubts(grade)
@@ -257,7 +257,7 @@ class Job:
             if shot.confidence is not None and shot.confidence < DOUBTFUL:
                 _warn(
                     f"{self.clip.info.path}: shot {number} (frames {shot.start} to {shot.stop - 1}): {grade.method} "
-                    f"is not sure that its grade helps (confidence {shot.confidence:.2f}); look at the result, and if "
+                    f"is not confident that its grade helps (confidence {shot.confidence:.2f}); look at the result; if "
                     "the foreground does not match, try another --strength or --method (see `chromacord methods`)"
                 )
 
@@ -315,7 +315,7 @@ class Job:
         if self.grade_in is not None and self.frames is None and counts.frames < grade.num_frames:
             raise GradeFileError(
                 f"{self.grade_in}: was made for {grade.num_frames} frames, the clip has {counts.frames}; "
-                'set "frames" in it to that number if this is meant'
+                'set "frames" in it to that number if that is intended'
             )
         return counts
 
@@ -342,7 +342,7 @@ class Job:
                 counts.full += masked.mask.is_full
                 before = None if preview is None else masked.frame
                 after = renderer.render(masked, transform)
-                # What nobody will look at again must not wait for the encoder, nor for the next frame.
+                # Drop our reference so that the frame can be freed while encoding, and before the next frame is read.
                 del masked
                 put((before, after))
                 del before, after
@@ -352,7 +352,7 @@ class Job:
         if index >= grade.num_frames:
             raise GradeFileError(
                 f"{self.grade_in}: was made for {grade.num_frames} frames, the clip has more; "
-                'raise "frames" and the last shot\'s "stop" in it if this is meant'
+                'raise "frames" and the last shot\'s "stop" in it if that is intended'
             )
 
     def _reported(self, stage: str, items: Iterator[Item], total: int | None) -> Iterator[Item]:

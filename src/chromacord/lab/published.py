@@ -65,7 +65,9 @@ def read_checkpoint(path: Path) -> dict[str, Tensor]:
     if not isinstance(found, dict) or not found or not all(isinstance(value, Tensor) for value in found.values()):
         raise UnreadableFileError(f"{path}: holds no table of tensors; give a file that holds only weights")
     if odd := [shown(str(key))[1:-1] for key, value in found.items() if not _is_plain(value)]:
-        raise UnreadableFileError(f"{path}: {odd[0]} is sparse, quantized, complex or empty of values; give plain ones")
+        raise UnreadableFileError(
+            f"{path}: {odd[0]} is sparse, quantized, complex or has no values; give dense real tensors"
+        )
     tensors = {str(key): value for key, value in found.items()}
     while all(key.startswith(_PARALLEL) for key in tensors):
         tensors = {key.removeprefix(_PARALLEL): value for key, value in tensors.items()}
@@ -124,8 +126,7 @@ def load_plain(path: Path, *, said: str, remedy: str) -> Any:
         # What torch says of it runs over many lines.
         if asked := re.search(r"[Uu]nsupported (?:global: GLOBAL|GLOBAL|class) ([\w.]+)", str(error)):
             raise UnreadableFileError(
-                f"{path}: asks for Python code to be run ({asked[1][:80]}), which is never done; give one of weights "
-                "alone"
+                f"{path}: would run Python code ({asked[1][:80]}), which is refused; give a file of weights alone"
             ) from error
         raise UnreadableFileError(f"{path}: {said}; {remedy}") from error
 
@@ -139,4 +140,6 @@ def _check_members(content: bytes, path: Path) -> None:
         # Of the old format, damaged, or of a version that zipfile does not know (its NotImplementedError): torch tells.
         return
     if is_packed:
-        raise UnreadableFileError(f"{path}: unpacks to more than it has, which no checkpoint does; download it anew")
+        raise UnreadableFileError(
+            f"{path}: unpacks to more than its size, so it is not a checkpoint; download it again"
+        )

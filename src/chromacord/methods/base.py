@@ -64,7 +64,7 @@ class Method(ABC):
         """
 
     def decide(self, composite: FloatArray, mask: FloatArray, state: State = None) -> Prediction:
-        """Do what the pipeline needs of `harmonize`: where there is a global transform, nobody looks at the pixels.
+        """Do what the pipeline needs of `harmonize`: a global transform makes the pixels unnecessary.
 
         Args:
             composite: as for `harmonize`. Shape (B, L, 3, H, W).

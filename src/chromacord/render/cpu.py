@@ -152,7 +152,7 @@ def alpha_of(frame: Frame, info: VideoInfo, part: Box) -> FloatArray | None:
 
 
 def unpack(planes: tuple[Plane, ...], info: VideoInfo, part: Box) -> FloatArray:
-    """Return the three colour codes of every pixel of a rectangle, and a fourth of no meaning.
+    """Return the three colour codes of every pixel of a rectangle, and a padding channel.
 
     Subsampled chroma is repeated: each sample is then graded with exactly its own colour, and the mean change of the
     pixels that it covers, added back to it, loses nothing of its detail. Grey is repeated for all three.

@@ -24,12 +24,12 @@ class Grading(Protocol):
         """Grade a rectangle of a picture.
 
         Args:
-            codes: of the three colours, and a fourth of no meaning: OpenColorIO is fastest with four. Not changed.
+            codes: of the three colours, and a padding channel: OpenColorIO is fastest on RGBA. Not changed.
                 Shape (height, width, 4), C-contiguous.
             box: where in the picture the rectangle lies.
 
         Returns:
-            Graded codes, not rounded, and a fourth of no meaning. Shape (height, width, 4), C-contiguous.
+            Graded codes, not rounded, and a padding channel. Shape (height, width, 4), C-contiguous.
         """
 
 

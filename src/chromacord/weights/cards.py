@@ -215,7 +215,7 @@ def _figures(table: "_Table") -> Figures:
 
 
 class _Table:
-    """A table of a TOML file that says which key is wrong, and knows which keys nobody has asked for."""
+    """A table of a TOML file that says which key is wrong, and tracks which keys were not read."""
 
     def __init__(self, values: Mapping[str, Any], where: str, prefix: str = "") -> None:
         self._values, self._where, self._prefix = values, where, prefix

@@ -269,7 +269,7 @@ class TestSink:
             sink.finish()
             sink.commit()
         assert files(tmp_path) == [name]
-        with pytest.raises(UnreadableFileError, match="has a name that is no UTF-8 text"):
+        with pytest.raises(UnreadableFileError, match="its name is not valid UTF-8"):
             open_source(tmp_path / name)
 
 

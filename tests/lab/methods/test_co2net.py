@@ -214,7 +214,7 @@ def test_a_refinement_of_another_backbone_is_refused(tmp_path: Path) -> None:
     [
         (
             {"backbone_weights": None},
-            r"refine.pth: holds a refinement alone; give backbone_weights too, those of issam",
+            r"refine.pth: holds only a refinement; give backbone_weights too, those of issam",
         ),
         ({"weights": "issam.pth"}, r"issam.pth: does not fit Refinement \(missing: refine_block\.0\.weight"),
         ({"backbone_weights": "refine.pth"}, r"refine.pth: does not fit HarmonizationNetwork"),

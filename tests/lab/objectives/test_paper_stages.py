@@ -388,7 +388,7 @@ def test_a_batch_depends_on_its_seed_alone(data: Path, hyoutube: Path, tmp_path:
         (FRAMES, {"data": {"layout": "davis"}}, r"layout must be one of photographs, hyoutube, iharmony4"),
         ({**FRAMES, "options": {"least_area": 0}}, {}, r"least_area must be above 0"),
         ({**FRAMES, "options": {"train_image": True}}, {}, r"train_image is not known"),
-        (CLIPS, {}, r"stage 1: builds on frames that are harmonized already; give the weights .* with --start"),
+        (CLIPS, {}, r"stage 1: needs a network trained on single frames; give the weights .* with --start"),
         (
             {**CLIPS, "options": {"flow_weights": "a.pth", "train_image": True}},
             {},

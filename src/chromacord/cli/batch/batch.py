@@ -63,7 +63,7 @@ class _Tally:
     started: float = field(default_factory=time.perf_counter)
 
     def take(self, clip: Clip, told: object, view: Display) -> None:
-        """Show what was told of a clip, and how far all of them are."""
+        """Show a message about a clip, and the progress of all clips."""
         if isinstance(told, Progress):
             view.progress(told)
             if told.stage == ("render" if clip.output is not None else "analyse"):

@@ -68,7 +68,7 @@ def names_of(field: str, path: str, clip: Clip) -> "tuple[Pattern, ...]":
 
 
 def images_of(path: str) -> "ImageFiles | None":
-    """Return the images of an input; None where it is a video, or cannot be read, which is told elsewhere."""
+    """Return the images of an input; None where it is a video, or cannot be read, which is reported elsewhere."""
     from chromacord.io.stills.patterns import find_images
 
     with suppress(ChromacordError):

@@ -60,7 +60,7 @@ def _claim_outputs(clip: Clip, written: "Places[tuple[Clip, Path]]") -> None:
     for place in _outputs(clip):
         clash = written.find(place)
         if clash is not None and clash[0] is clip:
-            raise OutputExistsError(f"{place.path}: is asked for twice; give each output a name of its own")
+            raise OutputExistsError(f"{place.path}: is requested twice; give each output its own name")
         if clash is not None:
             raise OutputExistsError(
                 f"{place.path}: would be written for {clash[0].source} and for {clip.source}; put {{folder}} in its "

@@ -37,7 +37,7 @@ class _Worker:
             self.process.join()
             return Failed(
                 ProcessDiedError(
-                    f"its process was ended from outside (exit code {self.process.exitcode}), perhaps for want of "
+                    f"its process was killed (exit code {self.process.exitcode}), perhaps for want of "
                     "memory; run it again with fewer --jobs"
                 )
             )
@@ -72,7 +72,7 @@ class Workers:
         return told
 
     def run(self, clips: Sequence[Clip]) -> Iterator[tuple[Clip, Progress | Answer]]:
-        """Harmonize clips in their order, several at a time, and yield what is told of each; an answer is the last."""
+        """Harmonize clips in their order, several at a time, and yield messages of each; its result comes last."""
         waiting = list(reversed(clips))
         while waiting or self._busy:
             while waiting and self._idle:

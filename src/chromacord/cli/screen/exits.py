@@ -66,7 +66,7 @@ def job(display: Display, *, stopped: str | None = None) -> Iterator[None]:
 def as_told(error: Exception) -> ChromacordError | None:
     """Return an error as one of ours; None for a bug.
 
-    That a system refuses a path can happen to any function of any library, so it is told here, in one place.
+    That a system refuses a path can happen to any function of any library, so it is reported here, in one place.
     """
     if isinstance(error, ChromacordError):
         return error

@@ -104,7 +104,7 @@ def open_config(config: str) -> Any:
         return ocio.Config.CreateFromFile(config)
     except ocio.Exception as error:
         raise InputError(
-            f"{config}: is no configuration that OpenColorIO can read ({reason_of(error)}); give --config (or $OCIO) "
+            f"{config}: cannot be read by OpenColorIO ({reason_of(error)}); give --config (or $OCIO) "
             f"another file or {BUILT_IN}"
         ) from error
 

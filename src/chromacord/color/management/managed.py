@@ -26,7 +26,7 @@ _DIM = np.float32(1e-3)
 """Light below which the largest component says little of how much a grade brightens."""
 
 Grade = Callable[[FloatArray], FloatArray]
-"""Maps display-referred R'G'B' in [0, 1] and a fourth channel of no meaning; not clamped. Shape (..., 4)."""
+"""Maps display-referred R'G'B' in [0, 1] and a padding channel; not clamped. Shape (..., 4)."""
 
 
 def light_to_display(light: FloatArray) -> FloatArray:

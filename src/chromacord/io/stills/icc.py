@@ -44,7 +44,7 @@ def sound_profile(profile: bytes | None, path: Path) -> bytes | None:
     """
     if profile is None or is_sound(profile):
         return profile
-    warnings.warn(f"{path}: its ICC profile is damaged, and is left out", ChromacordWarning, stacklevel=2)
+    warnings.warn(f"{path}: its ICC profile is damaged and was dropped", ChromacordWarning, stacklevel=2)
     return None
 
 

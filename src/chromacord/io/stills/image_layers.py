@@ -109,7 +109,7 @@ def choose_layer(layers: Sequence[Layer], wanted: str | None = None) -> Layer:
     found = found or [layer for layer in layers if layer.title.lower().rpartition(".")[2] == name]
     if len(found) == 1:
         return found[0]
-    several = "stands for several layers" if found else "is no layer"
+    several = "stands for several layers" if found else "is not a layer"
     raise InputError(f"{wanted!r} {several}; {one_of(wanted, [layer.title for layer in layers])}")
 
 

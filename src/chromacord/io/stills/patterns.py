@@ -17,7 +17,7 @@ _MARKS = re.compile(r"#+|@+")
 _LAST_NUMBER = re.compile(r"(?P<prefix>.*?)(?P<number>\d+)(?P<suffix>\D*)", re.DOTALL)
 
 _MAX_DIGITS = 200
-"""Of a number. A name has 255 bytes at the most."""
+"""Of a number. A name has 255 bytes at most."""
 
 MAX_HELD = 1000
 """Missing frames in a row that can be held: 40 seconds. A stray number would stand for millions."""
@@ -34,7 +34,7 @@ class Pattern:
 
     suffix: str
     written: str | None = field(default=None, compare=False)
-    """The name as its user wrote it, as "shot.####.png"; None: nobody wrote one."""
+    """The name as the user wrote it, such as "shot.####.png"; None: not given."""
 
     def __post_init__(self) -> None:
         """Refuse numbers that are longer than a file's name can be.
@@ -43,7 +43,7 @@ class Pattern:
             InputError: says so.
         """
         if self.digits > _MAX_DIGITS:
-            raise InputError(f"{self.folder}: a frame number has {_MAX_DIGITS} digits at the most; write fewer")
+            raise InputError(f"{self.folder}: a frame number has at most {_MAX_DIGITS} digits; write fewer")
 
     def name(self, number: int) -> str:
         """Return the file name of a frame."""

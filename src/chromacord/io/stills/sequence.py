@@ -73,7 +73,7 @@ class SequenceSource(FrameSource):
         self._first = read_header(self.files.paths[0], layer=layer)
         if holds_more_pictures(self.files.paths[0]):
             warnings.warn(
-                f"{self.files.paths[0]}: holds further pages or frames, which are left out; store each in a file of "
+                f"{self.files.paths[0]}: holds more pages or frames, which are ignored; store each in a file of "
                 "its own",
                 ChromacordWarning,
                 stacklevel=2,
@@ -86,7 +86,7 @@ class SequenceSource(FrameSource):
         """Read the images start..stop-1. See `FrameSource.frames`.
 
         Raises:
-            TruncatedFileError: an image is cut off or damaged, unless the source was opened to salvage.
+            TruncatedFileError: an image is truncated or damaged, unless the source was opened to salvage.
             MismatchError: an image differs from the first in size or format.
             NonFiniteError: a float image holds NaN or infinity.
         """
@@ -230,7 +230,7 @@ class SequenceSink(FrameSink):
         stale = len(self._existing - self._written)
         if stale:
             warnings.warn(
-                f"{self.path}: {stale} files of an earlier sequence of this name are not replaced; remove them if "
+                f"{self.path}: {stale} files of an earlier sequence with this name are not replaced; remove them if "
                 "they are not wanted",
                 ChromacordWarning,
                 stacklevel=2,

@@ -121,7 +121,7 @@ class DamageCheck:
 
         Args:
             num_packets: that were handed to the decoder. Where others' damage was heard, the next look is put off until
-                there are twice as many, so that all looks together cost two passes at the most.
+                there are twice as many, so that all looks together cost two passes at most.
             at_end: nothing is put off.
         """
         if not self._listener.has_heard or (num_packets < self._next and not at_end):
@@ -158,5 +158,5 @@ def find_damage(location: str, names: tuple[str, ...], num_packets: int) -> Dama
                 logs.clear()
                 count += len(pictures)
     except av.error.FFmpegError:
-        pass  # what callers are told is not looked for here
+        pass  # errors raised to callers are not looked for here
     return None

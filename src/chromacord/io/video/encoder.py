@@ -116,7 +116,7 @@ class VideoSink(FrameSink):
             OutputError: the disk is full, or no frame was written.
         """
         if self._count == 0:
-            raise OutputError(f"{self.path}: no frame was written, so there is no video")
+            raise OutputError(f"{self.path}: no frame was written")
         with output_errors(self.path):
             self._mux(None)
             if self._remuxer is not None:

@@ -176,7 +176,7 @@ class Remuxer:
     def _refuse(self, stream: Stream) -> None:
         what = f"{self._path}: {self._path.suffix} cannot hold the source's {_describe(stream)}"
         if stream.type != "audio":
-            warnings.warn(f"{what}; it is left out", ChromacordWarning, stacklevel=2)
+            warnings.warn(f"{what}; it is dropped", ChromacordWarning, stacklevel=2)
             return
         able = [suffix for suffix, muxer in _AUDIO_CONTAINERS.items() if _can_hold(muxer, stream)]
         remedy = f"write {' or '.join(able)}" if able else "convert the sound first"

@@ -84,7 +84,7 @@ class VideoSource(FrameSource):
             self.info = _read_info(self._path, container, stream, first, coded_alpha=self._has_coded_alpha)
             if self.info.pixel_format.is_float:
                 raise UnreadableFileError(
-                    f"{self._path}: is video of floats, which is not read; write its frames as .exr files"
+                    f"{self._path}: is floating-point video, which is not supported; write its frames as .exr files"
                 )
             if first.interlaced_frame:
                 warnings.warn(
@@ -103,7 +103,7 @@ class VideoSource(FrameSource):
             self.info = _as_still(self.info)
             if num_streams > 1:
                 warnings.warn(
-                    f"{self._path}: holds further pictures, such as its alpha, which are left out; convert it to PNG",
+                    f"{self._path}: holds more pictures, such as its alpha, which are ignored; convert it to PNG",
                     ChromacordWarning,
                     stacklevel=2,
                 )
@@ -240,12 +240,12 @@ def _open(path: Path, *, probe: bool = True) -> InputContainer:
     except (av.error.FFmpegError, OSError) as error:
         if is_cut_off(path):
             raise TruncatedFileError(
-                f"{path}: breaks before its first frame: the file was cut off and lacks its index; copy it again"
+                f"{path}: ends before its first frame: the file is truncated and has no index; copy it again"
             ) from error
         if isinstance(error, av.error.EOFError):
             raise UnreadableFileError(f"{path}: holds no frames; check the file with a player") from error
         raise UnreadableFileError(
-            f"{path}: is no video that can be read: {error.strerror or error}; check the file with a player"
+            f"{path}: cannot be read as a video: {error.strerror or error}; check the file with a player"
         ) from error
     if container.format.name == "tty":
         container.close()
@@ -269,7 +269,7 @@ def _refuse_tiles(container: InputContainer, stream: VideoStream, path: Path) ->
     """Refuse a HEIF or AVIF picture of several tiles, which libav gives as one stream each, in no known places."""
     if _may_be_still(container) and stream.disposition & Disposition.dependent:
         raise UnreadableFileError(
-            f"{path}: is one picture in {len(container.streams.video)} tiles, which are not put together; convert it "
+            f"{path}: is one picture in {len(container.streams.video)} tiles, which are not supported; convert it "
             "to PNG or TIFF"
         )
 
@@ -279,9 +279,11 @@ def _first(reading: Reading, path: Path) -> av.VideoFrame:
     if first is not None:
         return first
     if is_cut_off(path):
-        raise TruncatedFileError(f"{path}: breaks before its first frame; copy it again")
+        raise TruncatedFileError(f"{path}: ends before its first frame; copy it again")
     if is_animated_webp(path):
-        raise UnreadableFileError(f"{path}: is an animated WebP, which is not read; convert it to a video or to PNGs")
+        raise UnreadableFileError(
+            f"{path}: is an animated WebP, which is not supported; convert it to a video or to PNGs"
+        )
     raise UnreadableFileError(f"{path}: holds no picture that can be decoded: it has no frames, or is damaged")
 
 
@@ -380,7 +382,7 @@ def _read_orientation(path: Path, picture: av.VideoFrame) -> Orientation:
     orientation, is_exact = Orientation.from_matrix(struct.unpack("=9i", bytes(matrix)))
     if not is_exact:
         warnings.warn(
-            f"{path}: is shown turned, scaled or sheared by more than quarter turns and mirrors, which alone are kept",
+            f"{path}: is displayed with a rotation, scale or shear; only quarter turns and mirrors are kept",
             ChromacordWarning,
             stacklevel=2,
         )

@@ -106,7 +106,7 @@ def _moving_errors(path: Path) -> Iterator[None]:
         yield
     except FileExistsError as error:
         raise OutputExistsError(
-            f"{path}: appeared while this run was under way and was not replaced; nothing of this run was kept; "
+            f"{path}: appeared while this run was under way and was not replaced; no output of this run was kept; "
             "use --force to replace it, or another name"
         ) from error
     except OSError as error:

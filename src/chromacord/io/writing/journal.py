@@ -71,7 +71,7 @@ class Entry:
         self.source.replace(self.target)
 
     def undo(self) -> None:
-        """Bring back what was there before, if nobody else has written to that name since."""
+        """Restore the previous file, unless another process has written to that name since."""
         now = _mark(self.target)
         # Another process may be at it too: what it has done already need not be done.
         with contextlib.suppress(FileNotFoundError):

@@ -82,7 +82,7 @@ def check_output_path(path: Path | str) -> None:
     """
     text = os.fspath(path)
     if text == "-":
-        raise OutputError("-: standard output cannot take an output, which is written as a whole; name a file")
+        raise OutputError("-: standard output cannot be an output, because outputs are written whole; name a file")
     try:
         mode = Path(path).stat().st_mode
     except (FileNotFoundError, NotADirectoryError):

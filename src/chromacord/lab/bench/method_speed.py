@@ -165,7 +165,7 @@ def _values(found: Mapping[str, Any]) -> tuple[float | str, ...]:
 
 def _check(setting: MethodSetting) -> None:
     if not setting.methods:
-        raise InputError("no method is named; `chromacord methods` lists them")
+        raise InputError("no method is given; `chromacord methods` lists them")
     for name, value in (("frames", setting.num_frames), ("repeats", setting.repeats), ("threads", setting.threads)):
         if value < 1:
             raise InputError(f"{name} must be 1 or more, got {value}")

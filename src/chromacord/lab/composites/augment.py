@@ -82,7 +82,7 @@ class Augmentation:
     """Of clips, frames of the video from one frame to the next; fewer where a video is too short for it."""
 
     camera: float = 0.08
-    """How far the camera moves over a still at the most, from one frame to the next, in halves of the picture."""
+    """How far the camera moves over a still at most, from one frame to the next, in halves of the picture."""
 
     num_looks: int = 3000
     """Random looks that are made once and then drawn from, alone and one after another."""
@@ -337,7 +337,7 @@ class CompositeMaker:
         return tables
 
     def _weak_looks(self, count: int, generator: torch.Generator) -> Tensor:
-        """Draw random looks, each weakened to a half at the most. Shape (count, 3, D, D, D)."""
+        """Draw random looks, each weakened to a half at most. Shape (count, 3, D, D, D)."""
         strength = 0.5 * torch.rand(count, 1, 1, 1, 1, generator=generator)
         return self._unit + strength * (self._some(self._looks, count, generator) - self._unit)
 
@@ -385,7 +385,7 @@ def _compressed(pictures: Tensor, quality: int) -> Tensor:
     flat = pictures.reshape(-1, *pictures.shape[-3:])
     codes = (flat * 255).round().to(torch.uint8).permute(0, 2, 3, 1).contiguous().numpy()
     options = [cv2.IMWRITE_JPEG_QUALITY, quality]
-    # JPEG's channels are told apart by their order, which is blue first for OpenCV: chroma is coarser than luma.
+    # JPEG's channels are distinguished by their order, which is blue first for OpenCV: chroma is coarser than luma.
     files = [cv2.imencode(".jpg", each[..., ::-1], options)[1] for each in codes]
     read = np.stack([np.asarray(cv2.imdecode(file, cv2.IMREAD_COLOR)) for file in files])
     decoded = torch.from_numpy(read[..., ::-1].copy()).permute(0, 3, 1, 2)

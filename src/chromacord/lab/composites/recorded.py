@@ -23,7 +23,7 @@ class RecordedClips:
         mirrored_share: chance that a window is mirrored left to right.
 
     Raises:
-        InputError: there is no clip, or nobody knows its real frames.
+        InputError: there is no clip, or its real frames are unknown.
     """
 
     def __init__(

@@ -43,7 +43,7 @@ class Recipe:
     """How a data set is synthesized."""
 
     per_clip: int = 1
-    """Composites of each clip, each with another LUT."""
+    """Number of composites of each clip, each with a different LUT."""
 
     seed: int = 0
     enhance: bool = True
@@ -116,7 +116,7 @@ def draw_luts(names: Sequence[str], *, count: int, seed: int, clip: str) -> list
         InputError: there are fewer LUTs than are to be drawn.
     """
     if count > len(names):
-        raise InputError(f"{count} LUTs a clip are asked for and there are {len(names)}; lower --per-clip")
+        raise InputError(f"{count} LUTs a clip are requested, but there are only {len(names)}; lower --per-clip")
     return sorted(names, key=lambda name: hashlib.sha256(f"{seed}/{clip}/{name}".encode()).digest())[:count]
 
 

@@ -32,7 +32,7 @@ def run_all(function: Callable[[Task], Result], tasks: Sequence[Task], *, jobs: 
         Results, as they come.
 
     Raises:
-        ProcessDiedError: a process was ended from outside.
+        ProcessDiedError: a process was killed.
         Exception: what the function raised first; no further tasks are begun then.
 
     Warns:
@@ -55,8 +55,7 @@ def run_all(function: Callable[[Task], Result], tasks: Sequence[Task], *, jobs: 
             yield result
     except BrokenProcessPool as error:
         raise ProcessDiedError(
-            "a process was ended from outside, perhaps for want of memory; run the command again to go on, with fewer "
-            "--jobs"
+            "a process was killed, probably out of memory; run the command again to go on, with fewer --jobs"
         ) from error
     except BaseException:
         # Else a stopped run would wait for the tasks that were begun, and for the ones that were handed out.

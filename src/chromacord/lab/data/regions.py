@@ -70,7 +70,7 @@ def load_unmasked(folder: Path, *, side: int) -> Photographs:
     for path in files:
         codes = cv2.imread(str(path), cv2.IMREAD_COLOR)
         if codes is None:
-            raise UnreadableFileError(f"{path}: cannot be read as a picture; take it out or copy it anew")
+            raise UnreadableFileError(f"{path}: cannot be read as a picture; remove it or copy it again")
         picture = square(codes[..., ::-1], side)
         seed = int.from_bytes(hashlib.sha256(path.relative_to(folder).as_posix().encode()).digest()[:3], "big")
         pictures.append(picture)

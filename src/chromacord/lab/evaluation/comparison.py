@@ -42,7 +42,7 @@ class Comparison:
     """List of composites: see `chromacord.lab.composites.pasting`."""
 
     pictures: Path
-    """Folder that the list's paths begin in."""
+    """Folder that the list's paths are relative to."""
 
     methods: tuple[str, ...]
     """Of the strips, as `chromacord.methods.load_method` takes them."""

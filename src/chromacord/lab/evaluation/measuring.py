@@ -49,7 +49,7 @@ class Plan:
     """Of a folder of clips, only those whose `use` in its manifest this is."""
 
     stills: bool = False
-    """Take each picture of a folder of clips for a clip of its own."""
+    """Treat each picture of a folder of clips as a clip."""
 
     num_frames: int | None = None
     """So many frames of each clip, evenly spaced; None: all."""

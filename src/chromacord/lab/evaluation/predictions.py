@@ -100,5 +100,5 @@ def name_predictions(folders: Iterable[Path]) -> tuple[Predictions, ...]:
     names = [each.name for each in found]
     for name in names:
         if names.count(name) > 1:
-            raise InputError(f"two folders of predictions are called {name}; rename one, since it names a row")
+            raise InputError(f"two folders of predictions are called {name}; rename one, because it names a row")
     return tuple(found)

@@ -52,7 +52,7 @@ class Setting:
     """Clips with masks and a manifest, luts/dev.zip and pairs_dev."""
 
     runs: Path
-    """Folder for the data sets that are made and for the records of each set; a stopped run goes on there."""
+    """Folder for the data sets that are made and for the records of each set; a stopped run continues there."""
 
     methods: tuple[str, ...] = METHODS
     sets: tuple[str, ...] = ()

@@ -45,7 +45,7 @@ class SPyNet(nn.Module):
 
     Args:
         levels: networks that are used, from the coarsest: a frame is halved one time less than that. "auto": halved
-            until both sides are 32 at the most, as the paper's code does: 256 x 256 uses four.
+            until both sides are 32 at most, as the paper's code does: 256 x 256 uses four.
         weights: "spynet", the path of a .safetensors file, or of a published checkpoint of either layout; None: they
             are drawn at random, so that the flow is nearly 0. The published ones are for non-commercial research.
 

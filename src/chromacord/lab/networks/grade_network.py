@@ -223,7 +223,7 @@ class GradeNetwork(nn.Module):
 
     `calibration` is not trained with the rest but fitted afterwards, on pictures that were held out: two rows of
     numbers for 1, the logarithm of the mean squared change and `log_error`. The logistic function of the first row is
-    the share of the change that leaves the least error; that of the second is the chance that this brings the
+    the share of the change that leaves the least error; that of the second is the probability that this brings the
     foreground nearer to the truth.
 
     Args:

@@ -312,7 +312,7 @@ class IIHNetwork(nn.Module):
         """
         if composite.shape[-2:] != (SIDE, SIDE):
             height, width = composite.shape[-2:]
-            raise InputError(f"IIH knows pictures of {SIDE} x {SIDE} alone, got {width} x {height}; resize them")
+            raise InputError(f"IIH accepts only {SIDE} x {SIDE} pictures, got {width} x {height}; resize them")
         picture = torch.cat([composite, mask], dim=1)
         at_features, at_guide = (F.interpolate(mask, (side, side)) for side in (_FEATURE_SIDE, _GUIDE_SIDE))
         foreground, background = self.light(picture, at_features)

@@ -33,7 +33,7 @@ class DisharmonyOptions(PairsOptions):
     """The options of a stage that learns pairs against a discriminator."""
 
     adversarial: float = 0.01
-    """Weight of what the discriminator tells of the results."""
+    """Weight of the discriminator's verdict on the results."""
 
     def __post_init__(self) -> None:
         """Refuse values that make no loss.

@@ -30,7 +30,7 @@ def root_error(squared: Tensor, *, power: float = 0.5) -> Tensor:
 
 
 def confidence_loss(confidence: Tensor, after: Tensor, before: Tensor) -> Tensor:
-    """Return the cross-entropy of the chance that a grade helps, and of whether it did.
+    """Return the cross-entropy of the probability that a grade helps, and of whether it did.
 
     No gradient reaches the errors.
 

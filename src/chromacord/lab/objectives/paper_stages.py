@@ -113,7 +113,7 @@ class FramesObjective:
                 f"{where}: the objective {stage.objective!r} trains {' or '.join(cls.trains)}, not {recipe.method!r}"
             )
         if fixed := [name for name in ("weights", "working_side", "hop") if name in recipe.network]:
-            raise InputError(f"{where} [network]: {fixed[0]} is no matter of training; leave it out")
+            raise InputError(f"{where} [network]: {fixed[0]} does not affect training; remove it")
         try:
             check_options(recipe.method, METHODS[recipe.method], recipe.network)
             _network(recipe)
@@ -205,7 +205,7 @@ class ClipsObjective(FramesObjective):
         """Refuse tables of a recipe that cannot be used. See `Objective.check`."""
         super().check(recipe, stage, where=where)
         if recipe.method != _VIDEO or recipe.network.get("stage", 2) != 2:
-            raise InputError(f"{where}: windows are learned by {_VIDEO} with stage 2 alone; set method and [network]")
+            raise InputError(f"{where}: only {_VIDEO} with stage 2 learns windows; set method and [network]")
         options = read_tables(recipe, stage, cls.options_class, where=where).options
         assert isinstance(options, ClipsOptions)
         if options.flow_weights != SHIPPED and _flow_weights(recipe, stage) is None:
@@ -223,7 +223,7 @@ class ClipsObjective(FramesObjective):
         is_first = stage == recipe.stages[0]
         if is_first and recipe.start is None and not options.train_image:
             raise InputError(
-                f"{where}: builds on frames that are harmonized already; give the weights of such a run with --start, "
+                f"{where}: needs a network trained on single frames; give the weights of such a run with --start, "
                 "or put a stage harmonize_frames before it"
             )
 

@@ -94,7 +94,7 @@ class RefinementObjective:
             raise InputError(f"{where} [network]: {error}") from error
         if options.backbone_weights is None and recipe.start is None:
             raise InputError(
-                f"{where} [stage.options]: builds on a backbone that is trained; name its weights as backbone_weights, "
+                f"{where} [stage.options]: needs a trained backbone; name its weights as backbone_weights, "
                 "or give those of such a run with --start"
             )
 

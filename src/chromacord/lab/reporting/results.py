@@ -21,7 +21,7 @@ SHOWN = "fmse"
 """The figure of charts and of captions."""
 
 _UNCHANGED = (COMPOSITE, "identity")
-"""Rows that nobody has harmonized: they are never the best."""
+"""Rows without harmonization: they are never marked best."""
 
 
 @dataclass(frozen=True)

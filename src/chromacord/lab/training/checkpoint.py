@@ -61,7 +61,7 @@ class Checkpoint:
 
         Raises:
             TypeError: a value is of another type.
-            ValueError: a number counts nothing.
+            ValueError: a number is not a count.
         """
         states = (self.recipe, self.module, self.average, self.optimizer, self.scaler or {}, self.adversary or {})
         counts = (self.stage, self.step, self.num_processes)

@@ -323,11 +323,11 @@ def _accelerator(recipe: Recipe, device: Device) -> "Accelerator":
         accelerator = Accelerator(mixed_precision=precision, cpu=device == "cpu")
     except ValueError as error:
         # One process has one precision and one device, and some devices lack a precision.
-        raise InputError(f"recipe {recipe.name}: {device} with {recipe.precision} is refused: {error}") from error
+        raise InputError(f"recipe {recipe.name}: {device} with {recipe.precision} failed: {error}") from error
     for number, stage in enumerate(recipe.stages, 1):
         if stage.batch % accelerator.num_processes:
             raise InputError(
-                f"recipe {recipe.name}, stage {number}: a batch of {stage.batch} cannot be shared by "
-                f"{accelerator.num_processes} processes; start another number of them"
+                f"recipe {recipe.name}, stage {number}: a batch of {stage.batch} cannot be divided among "
+                f"{accelerator.num_processes} processes; change their number"
             )
     return accelerator

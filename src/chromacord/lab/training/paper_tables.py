@@ -146,7 +146,9 @@ def _folder(run: TableRun) -> Path:
     if run.number == 1:
         return RECIPES / "small" if run.budget == "small" else RECIPES
     if run.budget == "small":
-        raise InputError(f"a small budget is for table 1; table {run.number} has recipes of the paper's settings alone")
+        raise InputError(
+            f"a small budget is for table 1; table {run.number} only has recipes with the paper's settings"
+        )
     return RECIPES / "ablations"
 
 
@@ -197,8 +199,7 @@ def _checked_plan(run: TableRun, recipes: list[Recipe]) -> Plan:
         method = method_of(recipe, weights)
         if ":" in str(weights) or parse_spec(method).options["weights"] != str(weights):
             raise InputError(
-                f"{run.output}: a method's options cannot name files there, for a colon or spaces at the ends; choose "
-                "another folder with -o"
+                f"{run.output}: paths of options cannot contain a colon or end in spaces; choose another folder with -o"
             )
         load_method(recipe.method, **{**parse_spec(method).options, "weights": None})
         methods.append(method)

@@ -109,6 +109,4 @@ def check_named(key: str, path: Path) -> None:
         MissingFileError: it does not.
     """
     if not os.path.lexists(path):
-        raise MissingFileError(
-            f"{path}: is not there, and the recipe's [data] {key} names it; change it, or leave it out"
-        )
+        raise MissingFileError(f"{path}: is missing, but the recipe's [data] {key} names it; correct or remove the key")
