@@ -12,6 +12,7 @@ A transform is one of
 * `{"kind": "lut3d", "size": 17, "values": [[r, g, b], ...]}`: red fastest, as in a .cube file
 
 A key may have a `confidence` in 0 to 1: how far the method trusted it. It is not needed to render.
+"frames" of 2147483647 stand for a clip of any length.
 
 Colours are display-referred R'G'B' in [0, 1]. Between two keys the render blends them; `strength` weakens a shot.
 """
@@ -42,7 +43,7 @@ _END = 2**31
 """Numbers of frames lie below."""
 
 _RATE = re.compile(r"\d{1,12}(\.\d{1,18}|/0*[1-9]\d{0,11})?", re.ASCII)
-_REMEDY = "write one with --grade-out"
+_REMEDY = "write one with --grade-out, or name a LUT or a CDL (.cube, .clf, .cdl)"
 
 
 def grade_text(grade: Grade) -> str:

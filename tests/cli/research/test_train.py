@@ -56,7 +56,7 @@ def test_a_run_that_validates_on_nothing_says_so(run: Run, data: Path, tmp_path:
         ({}, {}, {"--data": "none"}, "none: no such folder"),
         ({}, {}, {"-o": "none/run"}, "none/run: the folder"),
         ({}, {}, {"--device": "cuda"}, "there is no CUDA device here; train with --device cpu"),
-        ({}, {}, {"--device": "tpu"}, "'tpu' is not one of"),
+        ({}, {}, {"--device": "tpu"}, "'tpu'; choose one of cpu, cuda"),
         ({"stpes": 3}, {}, {}, "r.toml stage 1: stpes is not known"),
         ({"steps": "3"}, {}, {}, "r.toml stage 1: steps must be a whole number, got '3'"),
         ({"objective": "sing"}, {}, {}, "recipe tiny, stage 1: there is no objective 'sing'"),
