@@ -14,7 +14,7 @@ def test_a_file_of_the_limit_is_read_and_a_larger_one_is_not(tmp_path: Path) -> 
     path = tmp_path / "a"
     path.write_bytes(b"12345")
     assert read_file(path, limit=5) == b"12345"
-    with pytest.raises(UnreadableFileError, match=r"a: has more than 4 bytes, the most that is read; check the file$"):
+    with pytest.raises(UnreadableFileError, match=r"a: is larger than the limit of 4 bytes; check the file$"):
         read_file(path, limit=4)
 
 

@@ -72,7 +72,7 @@ class ShotGrade(Method):
         weights: shipped weights ("shotgrade"), or the path of a .safetensors file.
         memory: share of what is remembered that is kept from window to window. 0 follows a change of light within
             8 analysed frames; 1 never forgets, inside a shot.
-        caution: prior odds that no change is needed, relative to the pictures that calibrated the strength, 0..1000. The
+        caution: prior odds that no change is needed, relative to the calibration pictures, in 0..1000. The
             higher, the more a small or uncertain grade is weakened; 0 applies all of it. The default was chosen on the
             dev benchmark, by the sum of its errors.
         per_frame: estimate each frame by itself, and remember nothing.

@@ -137,7 +137,7 @@ def test_further_pictures_of_a_still_are_said_to_be_left_out(tmp_path: Path) -> 
     rgba = np.full((64, 64, 4), 90, np.uint8)
     rgba[8:20, 8:20, 3] = 255
     cv2.imwrite(str(tmp_path / "alpha.avif"), rgba)
-    with pytest.warns(ChromacordWarning, match=r"alpha\.avif: holds further pictures, such as its alpha, which are"):
+    with pytest.warns(ChromacordWarning, match=r"alpha\.avif: holds more pictures, such as its alpha, which are"):
         open_source(tmp_path / "alpha.avif")
     spec = oiio.ImageSpec(18, 12, 3, "uint8")
     write_parts(tmp_path / "pages.tif", [(spec, noise(3)), (spec, noise(3, seed=1))])

@@ -217,7 +217,7 @@ def test_video_of_floats_is_refused_by_name(tmp_path: Path) -> None:
         for packet in (*stream.encode(av.VideoFrame(32, 16, "gbrpf32le")), *stream.encode(None)):
             container.mux(packet)
     with pytest.raises(
-        UnreadableFileError, match=r"float\.mov: is video of floats, .* write its frames as \.exr files"
+        UnreadableFileError, match=r"float\.mov: is floating-point video, .* write its frames as \.exr files"
     ):
         VideoSource(tmp_path / "float.mov")
 

@@ -192,7 +192,7 @@ def test_weights_of_our_own_training_hold_the_backbone_too(tmp_path: Path) -> No
     path = tmp_path / "own.safetensors"
     weight_files.save(CO2Net(None).network.state_dict(), path)
     load_method("co2net", weights=str(path))
-    with pytest.raises(InputError, match=r"own.safetensors: holds its backbone's weights already; leave backbone_w"):
+    with pytest.raises(InputError, match=r"own.safetensors: already holds its backbone's weights; omit backbone_w"):
         load_method("co2net", weights=str(path), backbone_weights=files(tmp_path)["backbone_weights"])
 
 

@@ -324,8 +324,8 @@ def test_a_slip_in_the_tables_is_named_with_its_table(tmp_path: Path, changed: d
 def test_data_that_cannot_be_used_is_one_line(data: Path, tmp_path: Path) -> None:
     for folder, changed, said in (
         (tmp_path / "nothing", {}, "nothing: no such folder"),
-        (data, {"luts": "none"}, r"none: is not there, and the recipe's \[data\] luts names it; change it, or leave"),
-        (data, {"unmasked": "none"}, r"none: is not there, and the recipe's \[data\] unmasked names it"),
+        (data, {"luts": "none"}, r"none: is missing, but the recipe's \[data\] luts names it; correct or remove"),
+        (data, {"unmasked": "none"}, r"none: is missing, but the recipe's \[data\] unmasked names it"),
         (data, {"licences": ["GPL"]}, r"are none that the recipe takes \('GPL'\); name others in a copy of the recipe"),
         (data, {"held_out": 1e-6}, r"0 of 18 pictures are held out at \[data\] held_out = 1e-06; choose a larger"),
         (data, {"held_out": 0.999999}, "18 of 18 pictures are held out at .*; choose a smaller share"),

@@ -85,7 +85,7 @@ class RefinementObjective:
             raise InputError(f"{where}: the objective {stage.objective!r} trains {_METHOD}, not {recipe.method!r}")
         fixed = [name for name in ("weights", "backbone_weights", "working_side", "hop") if name in recipe.network]
         if fixed:
-            what = "stands in [stage.options]" if fixed[0] == "backbone_weights" else "is no matter of training"
+            what = "stands in [stage.options]" if fixed[0] == "backbone_weights" else "does not affect training"
             raise InputError(f"{where} [network]: {fixed[0]} {what}; leave it out")
         try:
             check_options(_METHOD, METHODS[_METHOD], recipe.network)
