@@ -34,7 +34,7 @@ def test_a_pipe_is_read_to_its_end_or_to_the_limit(tmp_path: Path) -> None:
         if limit == 5:
             assert read_file(path, limit=limit) == b"12345"
         else:
-            with pytest.raises(UnreadableFileError, match="has more than 4 bytes"):
+            with pytest.raises(UnreadableFileError, match="is larger than the limit of 4 bytes"):
                 read_file(path, limit=limit)
         writer.join()
 

@@ -128,7 +128,7 @@ def split_at(
     def numbered(item: Item) -> tuple[Item, int]:
         return item, bisect_right(cuts, number(item))
 
-    # By `map`, so that an item that was given is not held until the next one is read.
+    # `map` keeps no reference to an item while the next one is read.
     return map(numbered, items)
 
 

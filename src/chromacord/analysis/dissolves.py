@@ -70,7 +70,7 @@ class DissolveDetector:
 
         Each dissolve is reported once, at the frame after which `restart` is to be called.
         """
-        # One span a frame: a dissolve lasts, and looking at all of them would cost as much as all the rest.
+        # Test one span a frame: dissolves last, and testing all spans would double the cost.
         span = _SPANS[self._number % len(_SPANS)]
         if span >= len(self._past) or not self._is_dissolve(span):
             return False

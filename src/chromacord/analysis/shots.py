@@ -91,7 +91,7 @@ class CutDetector:
         look, before = self._coming[0], self._before[-1]
         if look.is_plain and change < _LEAST_CHANGE:
             return False
-        # The closest frames differ by no more than these, which rules out most places.
+        # A lower bound on the difference, which rules out most positions.
         if palette_distance(before.relative, look.relative) < _LEAST_RELATIVE:
             return False
         nearest = distance(before, look)
@@ -153,7 +153,7 @@ def split_shots(items: Iterable[Item], thumbnail: Callable[[Item], FloatArray]) 
         num_given += 1
         return held.popleft(), shot
 
-    # By `map`, so that an item that was given is not held until the next one is read.
+    # `map` keeps no reference to an item while the next one is read.
     for _ in map(hold, items):
         if len(held) > detector.delay:
             yield give()

@@ -25,7 +25,7 @@ _HLG_A = 0.17883277
 _HLG_B = 1 - 4 * _HLG_A
 _HLG_C = 0.5 - _HLG_A * math.log(4 * _HLG_A)
 
-# Roots have an infinite slope at 0; below this much light they are held.
+# Roots have an infinite slope at 0; below this light level the slope is held constant.
 _DARKEST = 1e-16
 
 

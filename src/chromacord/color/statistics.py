@@ -33,7 +33,7 @@ def color_statistics(image: Values, weight: Values) -> ColorStatistics[Values]:
     colors, share = (each.reshape(*each.shape[:2], -1) for each in (image, weight))
     share = share / share.sum(-1)[..., None].clip(_tiny(image))
     mean = (colors * share).sum(-1)
-    centred = colors - mean[..., None]  # first the mean, then the squares: the difference of sums would cancel
+    centred = colors - mean[..., None]  # subtract the mean first: the difference of sums would cancel
     return ColorStatistics(mean, (centred * share) @ centred.mT)
 
 

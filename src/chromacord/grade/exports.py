@@ -51,7 +51,7 @@ EXPORT_FORMATS = {
     ".cube": ExportFormat(""),
     ".clf": ExportFormat("Academy/ASC Common LUT Format"),
     ".ctf": ExportFormat("Color Transform Format"),
-    # Whole numbers of 12 bits without saying so: readers take values up to half of them for those of fewer bits.
+    # 12-bit integers without a header: readers guess fewer bits if all values are below half.
     ".3dl": ExportFormat("flame", is_baked=True, lowest_peak=2048 / 4095),
     ".csp": ExportFormat("cinespace", is_baked=True),
     ".cc": ExportFormat("ColorCorrection", is_cdl=True),

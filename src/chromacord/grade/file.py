@@ -193,7 +193,7 @@ def _numbers(values: object, shape: tuple[int, ...]) -> FloatArray:
         raise ValueError(f"expected {wanted} numbers, got {' x '.join(map(str, numbers.shape))}")
     if numbers.dtype.kind not in "biuf":  # text, null, or whole numbers without end
         raise ValueError(f"expected {wanted} numbers, got something else")
-    with np.errstate(over="ignore"):  # infinity is refused by the key
+    with np.errstate(over="ignore"):  # `Key` refuses infinity
         return numbers.astype(np.float32)
 
 

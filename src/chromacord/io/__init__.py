@@ -55,7 +55,7 @@ def open_source(
     check_input(path)
     path = Path(path)
     if is_folder(path) or is_image_name(path.name):
-        from chromacord.io.stills.sequence import SequenceSource  # OpenImageIO is 30 MB that videos need not pay
+        from chromacord.io.stills.sequence import SequenceSource  # OpenImageIO takes 30 MB, which videos do not need
 
         return SequenceSource(path, missing=missing, salvage=salvage, rate=rate, layer=layer)
     if layer is not None:

@@ -109,7 +109,7 @@ def _read_event(line: str, number: int, where: str, rate: Fraction, *, drop: boo
     if stop < start:
         raise InputError(f"{where}: the record ends at {found[6]}, before it begins at {found[5]}; {_REMEDY}")
     if stop == start:
-        return None  # the picture that a dissolve comes from: the next line has the dissolve
+        return None  # the outgoing clip of a dissolve; the next line has the dissolve
     if length > stop - start:
         raise InputError(f"{where}: the transition takes {length} frames, its event {stop - start}; {_REMEDY}")
     return _Event(number, start, start + length // 2, stop)

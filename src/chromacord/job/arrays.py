@@ -97,7 +97,7 @@ def _harmonized(
     )
     ahead, behind = tee(
         MaskCheck(None, info).watch(masked_frames)
-    )  # holds just the frames between the one analysed and the one rendered
+    )  # buffers only the frames between analysis and rendering
     tally = Tally()
     seen = look(ahead, info, loaded, consistency=consistency, cuts=cuts)
     decided = decide_all(seen, loaded, tally, consistency=consistency, rate=info.rate, device=place)

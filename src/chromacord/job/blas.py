@@ -26,7 +26,7 @@ def open_blas() -> Blas | None:
     file = getattr(sys.modules.get("numpy._core._multiarray_umath"), "__file__", None)
     if file is None:
         return None
-    library = ctypes.CDLL(file)  # symbols are looked for in the libraries that it needs, too
+    library = ctypes.CDLL(file)  # also finds symbols of the libraries it links to
     for spelling in _SPELLINGS:
         try:
             return Blas(getattr(library, spelling.format("get")), getattr(library, spelling.format("set")))

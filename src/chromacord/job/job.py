@@ -79,10 +79,10 @@ class Job:
         """
         wall, cpu = time.perf_counter(), time.process_time()
         self.outputs.check(self.clip.info, self._inputs())
-        # Loaded first: only then it is known whether torch is in use, whose threads are held too.
+        # Load the method first: it decides whether torch is in use, whose threads are limited too.
         method = None if self.grade_in is not None else self._load_method()
         with single_threaded(), ExitStack() as stack:
-            # Opened before the analysis, so that what the output cannot hold is said at once.
+            # Open the output before the analysis, so that unsupported formats fail at once.
             sink = None if self.outputs.clip is None else stack.enter_context(self._open_sink(self.outputs.clip))
             preview = None
             if method is None or sink is None or self._needs_whole_grade():
@@ -251,7 +251,7 @@ class Job:
     ) -> Iterator[tuple[MaskedFrame, ColorTransform | None]]:
         if not analysis.begin():
             self._check_tally(analysis.tally)
-        # Ends with the shorter: there are more pictures than masks where a clip is salvaged.
+        # End with the shorter one: a salvaged clip has more pictures than masks.
         yield from map(_joined, analysis, pictures)
 
     def _warn_of_doubts(self, grade: Grade) -> None:
@@ -372,7 +372,7 @@ class Job:
         done = 0
         while True:
             try:
-                yield next(items)  # in no variable, which would hold it while the next one is waited for
+                yield next(items)  # no variable, which would keep it alive while waiting for the next one
             except StopIteration:
                 break
             done += 1

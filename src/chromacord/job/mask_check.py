@@ -64,7 +64,7 @@ class MaskCheck:
         Raises:
             InputError: the mask holds labels; after `NUM_FRAMES` with foreground, or at the end.
         """
-        yield from map(self._seen, frames)  # by `map`, so that no frame is held until the next one comes
+        yield from map(self._seen, frames)  # `map` keeps no reference to a frame while the next one is read
         if self._num_seen and self._peak <= WEAK:
             self._refuse_labels()
             message = f"{self._found()}, so the grade is hardly seen; if these are labels, make the foreground's "

@@ -69,7 +69,7 @@ class Outputs:
             clash = written.find(place_of(path))
             if clash is not None:
                 raise OutputExistsError(f"{clash}: is also an input; choose another output")
-        # The clip's sink is opened before the analysis and checks for itself; these come after it.
+        # The clip's sink is opened before the analysis and checks itself; the other outputs come later.
         for later in (self.grade, self.preview):
             if later is not None:
                 check_output(later, force=self.force)

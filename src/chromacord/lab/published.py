@@ -123,7 +123,7 @@ def load_plain(path: Path, *, said: str, remedy: str) -> Any:
             warnings.simplefilter("ignore")  # of pickle's version, and of what old files lack
             return torch.load(BytesIO(content), map_location="cpu", weights_only=True)
     except _REFUSED as error:
-        # What torch says of it runs over many lines.
+        # torch's message has many lines.
         if asked := re.search(r"[Uu]nsupported (?:global: GLOBAL|GLOBAL|class) ([\w.]+)", str(error)):
             raise UnreadableFileError(
                 f"{path}: would run Python code ({asked[1][:80]}), which is refused; give a file of weights alone"
@@ -137,7 +137,7 @@ def _check_members(content: bytes, path: Path) -> None:
         with zipfile.ZipFile(BytesIO(content)) as archive:
             is_packed = sum(member.file_size for member in archive.infolist()) > len(content)
     except (zipfile.BadZipFile, NotImplementedError, ValueError):
-        # Of the old format, damaged, or of a version that zipfile does not know (its NotImplementedError): torch tells.
+        # Old format, damaged, or a version unknown to zipfile (NotImplementedError): torch decides.
         return
     if is_packed:
         raise UnreadableFileError(

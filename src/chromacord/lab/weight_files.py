@@ -83,7 +83,7 @@ def renamed(state: Mapping[str, Tensor], module: nn.Module, names: Mapping[str, 
         {key: tuple(tensor.shape) for key, tensor in each.items()} for each in (module.state_dict(), state)
     )
     check_fit(found, wanted, names, network=type(module).__name__)
-    # Not before: a file of 1 kB may hold a tensor of one number that is repeated to a thousand million.
+    # Not earlier: a file of 1 kB may hold one number expanded to a tensor of a thousand million.
     return {key: _usable(names[key], state[names[key]]) for key in wanted}
 
 
@@ -173,7 +173,7 @@ def _usable(key: str, tensor: Tensor) -> Tensor:
 
 
 def _cast(key: str, tensor: Tensor, dtype: torch.dtype) -> Tensor:
-    # A copy in any case: safetensors refuses tensors that share memory.
+    # Always copy: safetensors refuses tensors that share memory.
     cast = tensor.detach().to("cpu", dtype if tensor.is_floating_point() else tensor.dtype, copy=True)
     if not cast.isfinite().all():
         name, most, largest = str(dtype).removeprefix("torch."), torch.finfo(dtype).max, tensor.abs().max().item()

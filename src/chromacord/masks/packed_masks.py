@@ -81,7 +81,7 @@ def _leveled(mask: Mask, box: Box) -> Plane:
     part = mask.codes(box)
     if part.dtype.kind == "f":
         return part
-    # One above white: white itself may come out a rounding error below 1.
+    # One above white, because white itself may round to just below 1.
     highest = min(math.floor(mask.white) + 1, 256**part.itemsize - 1)
     leveled: Plane = np.clip(part, math.floor(mask.black), highest)
     return leveled

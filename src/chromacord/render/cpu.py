@@ -38,7 +38,7 @@ class Renderer:
         self._foreground = foreground
         layers = (info,) if foreground is None else (info, foreground)
         self._grid = chroma_grid(layers)
-        # A grade gives codes that the format holds, up to a rounding; sums of several may lie beyond.
+        # One grade gives codes within the format, up to rounding; sums of several may exceed it.
         premultiplied = info.pixel_format.alpha is Alpha.PREMULTIPLIED
         self._adds_up = (foreground is not None or premultiplied) and not info.pixel_format.is_float
         self._last: tuple[ColorTransform, NativeGrading | tuple[Grading, Grading | None]] | None = None

@@ -99,7 +99,7 @@ def read_arrays(source: str | Path) -> dict[str, npt.NDArray[Any]]:
     """
     is_shipped = isinstance(source, str) and source in list_weights()
     content = _read_shipped(str(source)) if is_shipped else _read_file(at_home(source))
-    # Of numbers that are not known, or in another number than the shape says.
+    # Unknown number types, or a count that differs from the shape.
     own = (SafetensorError, LookupError, TypeError, ValueError)
     with parse_errors(source, *own, said="cannot be read as safetensors", remedy="copy or save it anew"):
         return {key: _array(**stored) for key, stored in deserialize(content)}  # type: ignore[no-untyped-call]

@@ -78,7 +78,7 @@ class _Tally:
             view.summary(told.line, told.values)
         elif isinstance(told, Failed):
             self.failures[clip] = told
-        # Of a clip that does not state its length nothing is known to be done before its end.
+        # Without a known length, a clip counts as unfinished until its end.
         parts = sum(progress.done / progress.total for progress in self.rendering.values() if progress.total)
         frames = self.num_frames + sum(progress.done for progress in self.rendering.values())
         self.display.clips(self.num_done + len(self.failures) + parts, self.num_clips, frames / self._seconds())
@@ -117,7 +117,7 @@ class _Tally:
 
 def _show_failure(display: Display, clip: Clip, failure: Failed) -> None:
     message = str(failure.error)
-    # Most errors begin with the file; of a mask it is not told whose it is.
+    # Most errors begin with the file, but a mask's name does not identify its clip.
     if not message.startswith(one_line(clip.source)):
         message = f"{clip.source}: {message}"
     if failure.trace is not None:

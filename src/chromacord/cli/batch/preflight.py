@@ -119,7 +119,7 @@ def _check(clip: Clip, settings: Settings) -> None:
             raise MissingFileError(f"{path}: no such file" + (f"; {MISSING}" if field == "cuts" else ""))
     for field, path in clip.outputs.items():
         check_output_path(path)
-        # Which images come, and whether one of them exists, is known when the clip is opened; a preview is one.
+        # The images of a sequence, and whether any exists, are known only when the clip is opened.
         is_numbered = is_image_output(path) and field != "preview"
         if field == "lut_out":
             is_numbered = ExportNames.of(Path(path), clip.source).file is None

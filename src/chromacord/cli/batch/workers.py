@@ -106,7 +106,7 @@ class Workers:
             for worker in workers:
                 worker.process.join()
         except BaseException:
-            # Stopped once more: what they have half written stays, and goes with the next run.
+            # Stopped a second time: unfinished files stay until the next run removes them.
             for worker in workers:
                 worker.process.kill()
             raise
@@ -116,13 +116,13 @@ def _send(worker: _Worker, request: Request) -> None:
     try:
         worker.connection.send(request)
     except OSError:
-        return  # it has died: that is what will be received
+        return  # the worker has died, which the receiver will notice
 
 
 @contextmanager
 def _quiet_start() -> Iterator[None]:
     """Let processes begin deaf to Ctrl-C, which reaches all of a terminal, and with one thread for linear algebra."""
-    # This begins a process of its own with the first of ours, and lets Ctrl-C through again.
+    # The first worker starts this process, which must not ignore Ctrl-C.
     resource_tracker.ensure_running()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     threads = os.environ.get("OMP_NUM_THREADS")

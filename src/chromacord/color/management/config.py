@@ -95,7 +95,7 @@ def open_config(config: str) -> Any:
     # Loaded when first needed: it takes 10 MB and 30 ms.
     import PyOpenColorIO as ocio
 
-    ocio.SetLoggingLevel(ocio.LOGGING_LEVEL_NONE)  # what it has to say comes as errors
+    ocio.SetLoggingLevel(ocio.LOGGING_LEVEL_NONE)  # problems are raised as errors
     if not config.startswith("ocio://") and not Path(config).is_file():
         raise MissingFileError(
             f"{config}: no such OpenColorIO configuration; give --config (or $OCIO) a file or {BUILT_IN}"

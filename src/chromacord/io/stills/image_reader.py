@@ -131,7 +131,7 @@ def open_image(path: Path) -> oiio.ImageInput:
     """
     if not path.is_file():
         raise MissingFileError(f"{path}: no such file")
-    if any("\udc80" <= letter <= "\udcff" for letter in str(path)):  # how Python spells bytes of no UTF-8
+    if any("\udc80" <= letter <= "\udcff" for letter in str(path)):  # surrogates stand for bytes that are not UTF-8
         raise UnreadableFileError(f"{path}: its name is not valid UTF-8, so it cannot be read as an image; rename it")
     config = oiio.ImageSpec()
     config[_STRAIGHT] = 1
@@ -346,7 +346,7 @@ def overlap(header: ImageHeader) -> tuple[tuple[slice, slice], tuple[slice, slic
 
 def _checked(path: Path, image: oiio.ImageInput, pixels: Pixels | None) -> Pixels:
     reason = error_reason(image)
-    # libjpeg fills up what is missing with grey and only mentions it.
+    # libjpeg fills missing data with grey and only warns.
     if pixels is None or "remature end" in reason:
         raise TruncatedFileError(f"{path}: is truncated or damaged ({reason})")
     return pixels
@@ -385,7 +385,7 @@ def _as_rate(value: object) -> Fraction | None:
     if not isinstance(value, float | int) or not math.isfinite(value) or not 0 < value < 1e6:
         return None
     broadcast = Fraction(round(value * 1001), 1001)
-    # 23.976, 29.97 and the like stand for multiples of 1000/1001.
+    # 23.976, 29.97 etc. stand for multiples of 1000/1001.
     if broadcast.denominator == 1001 and broadcast.numerator % 1000 == 0:
         return broadcast
     return Fraction(value).limit_denominator(1000)

@@ -236,7 +236,7 @@ def _parse_name(folder: Path, name: str, *, marks: bool = True) -> Pattern | Non
     if not found:
         return _parse_marks(folder, name) if marks else None
     before, after = name[: found[0].start("printf")], name[found[0].end("printf") :]
-    # More digits of digits than five are too many anyhow, and could be too many for `int`.
+    # More than five digits is too many anyway, and might exceed `int`'s limit.
     digits = int((found[0]["digits"] or "1").lstrip("0")[:5] or 1)
     return Pattern(folder, before.replace("%%", "%"), digits, after.replace("%%", "%"), written=name)
 

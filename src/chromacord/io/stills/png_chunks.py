@@ -23,7 +23,7 @@ def has_end(path: Path) -> bool:
                 file.seek(-12, 2)
                 if file.read(12) == _END:
                     return True
-            # Something may follow the end; only then the chunks are walked.
+            # Data may follow the end; only then walk the chunks.
             return any(kind == b"IEND" for kind in _chunks(file))
     except OSError:
         return True

@@ -132,7 +132,7 @@ class VideoSink(FrameSink):
     def discard(self) -> None:
         """Remove what was written and not committed."""
         self._close_source()
-        # A full disk shows again when the rest is flushed; the file is going to be removed.
+        # A full disk fails again while flushing; the file will be removed.
         with contextlib.suppress(av.error.FFmpegError, OSError):
             self._container.close()
         self._staged.discard()
@@ -224,7 +224,7 @@ class VideoSink(FrameSink):
 
     def _mux(self, picture: av.VideoFrame | None) -> None:
         for packet in self._stream.encode(picture):
-            # Not every encoder hands the durations on, and the last one cannot be told from the next time.
+            # Not every encoder passes durations on, and the last one has no next timestamp.
             if packet.pts is not None and packet.pts in self._durations:
                 packet.duration = self._durations.pop(packet.pts)
             if picture is None and self._choice.name == "hevc" and self._count <= _X265_DELAY:

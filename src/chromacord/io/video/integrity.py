@@ -64,7 +64,7 @@ def _lacks_segment(file: BinaryIO, size: int) -> bool:
     header = _element_size(file)
     if header is None:
         return False
-    if header > size:  # and further than any file can be read
+    if header > size:  # beyond any readable file
         return True
     file.seek(header, 1)
     if file.read(4) != _SEGMENT:

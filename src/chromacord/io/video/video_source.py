@@ -141,7 +141,7 @@ class VideoSource(FrameSource):
         container = _open(self._path, probe=self.info.codec != "h264")
         if _picture_stream(container, self._path).codec_context.reorder_depth == self._probed_depth:
             return container
-        # How many pictures the decoder must hold back is not in the stream's header, but was found in the pictures.
+        # The reorder depth is not in the stream's header; it was found while decoding.
         container.close()
         return _open(self._path)
 
@@ -158,7 +158,7 @@ class VideoSource(FrameSource):
         """Decode all pictures; at a break, the sound ones before it, then an error or (to salvage) a warning."""
         count, end = 0, Fraction(0)
         try:
-            reading = self._begun.pop()  # one step, since analysis and render begin side by side
+            reading = self._begun.pop()  # atomic, because analysis and rendering start concurrently
         except IndexError:
             reading = self._begin()
         with reading.container:
@@ -182,7 +182,7 @@ class VideoSource(FrameSource):
             try:
                 return av.open(file_url(self._path), hwaccel=self._hardware, metadata_errors="replace")
             except (av.error.FFmpegError, OSError, RuntimeError):
-                self._hardware = None  # there is a device, but no driver or no decoder of this kind
+                self._hardware = None  # a device without a driver or without this decoder
         return self._open_again()
 
     def _decoder(self, stream: VideoStream) -> VideoCodecContext:
@@ -205,7 +205,7 @@ class VideoSource(FrameSource):
         stated = self.info.num_frames
         if (stated is None or count < stated) and is_cut_off(self._path):
             return True
-        # Half a second, since some writers count from the first frame and some from 0.
+        # Half a second, because writers differ in counting from the first frame or from 0.
         return self._stated_end is not None and end + Fraction(1, 2) < self._stated_end
 
     def _report_damage(self, damage: Damage) -> None:
@@ -295,7 +295,7 @@ def _stated_bytes(stream: VideoStream) -> int:
     try:
         return frame_bytes(Size(context.height, context.width), describe(context.pix_fmt))
     except UnreadableFileError:
-        return _THREADS_BYTES  # the decoder may give another format yet
+        return _THREADS_BYTES  # the decoder may still return another format
 
 
 def _use_threads(decoder: VideoCodecContext, picture: int) -> None:
@@ -306,7 +306,7 @@ def _use_threads(decoder: VideoCodecContext, picture: int) -> None:
         picture: bytes that each thread holds.
     """
     decoder.thread_type = "AUTO"
-    # Composite and mask are decoded side by side, and others need cores too: more threads only hand over more.
+    # Composite and mask are decoded concurrently; more threads only add hand-overs.
     decoder.thread_count = max(1, min(_MAX_THREADS, num_cores() // 2, _THREADS_BYTES // max(picture, 1)))
 
 
@@ -370,8 +370,8 @@ def _described(picture: av.VideoFrame, path: Path) -> PixelFormat:
 
 
 def _side_data(picture: av.VideoFrame) -> Any:
-    # Not `picture.side_data`: that and the picture would hold each other, and 12 MB at 4K, until garbage is collected.
-    container: Any = SideDataContainer  # PyAV's stub lacks its argument, and has names for keys, which are numbers
+    # Not `picture.side_data`: a reference cycle would keep 12 MB at 4K until garbage collection.
+    container: Any = SideDataContainer  # PyAV's stub lacks the argument, and types numeric keys as names
     return container(picture)
 
 

@@ -53,7 +53,7 @@ def recover(folder: Path) -> None:
             continue
         journal = Journal.read(path)
         if journal is None:
-            path.unlink(missing_ok=True)  # killed while it was written, so nothing was moved
+            path.unlink(missing_ok=True)  # the run was killed while writing it, so nothing was moved
         elif journal.is_moving:
             journal.undo()
         else:

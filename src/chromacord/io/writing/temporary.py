@@ -76,7 +76,7 @@ def remove_leftovers(folder: Path) -> None:
     """Remove what dead processes were writing in a folder."""
     for path in folder.iterdir():
         if is_hidden(path, PARTIAL) and is_abandoned(path):
-            with suppress(PermissionError):  # of another user, in a folder that many share
+            with suppress(PermissionError):  # another user's, in a shared folder
                 remove(path)
 
 

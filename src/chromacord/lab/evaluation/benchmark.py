@@ -203,7 +203,7 @@ def _write(summary: Summary, strips: Iterator[Strip], output: Path, command: str
         f"Harmonization of {header.dataset}",
         facts,
         tables=tables,
-        # Of real frames there is no error to compare a method's with.
+        # Real frames have no error to compare with.
         scatters=summary.scatters() if header.input == COMPOSITE else (),
         strips=list(strips),
         figure=f"fMSE ({header.protocols[0]})",

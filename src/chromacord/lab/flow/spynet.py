@@ -167,7 +167,7 @@ class SPyNetFlow:
             Displacement from first to second in pixels, channels (x right, y down). Shape (N, 2, H, W).
         """
         flow = first.new_zeros(len(first), 2, *first.shape[-2:])
-        for index in range(len(first)):  # a clip at once would hold 64 channels of each frame
+        for index in range(len(first)):  # frame by frame: a whole clip would keep 64 channels of each frame
             flow[index] = self._network(first[index : index + 1], second[index : index + 1])[0]
         return flow
 
@@ -211,7 +211,7 @@ def _level() -> nn.Sequential:
         nn.init.kaiming_normal_(convolution.weight, nonlinearity="relu")
         nn.init.zeros_(convolution.bias)  # type: ignore[arg-type]
         layers += [convolution, nn.ReLU()]
-    # A network that has learned nothing should leave the flow of the level before it alone.
+    # An untrained level must leave the flow of the previous level unchanged.
     nn.init.normal_(convolution.weight, std=1e-3)
     return nn.Sequential(*layers[:-1])
 

@@ -148,7 +148,7 @@ class Propagation(nn.Module):
         if there is None:
             return here
         if pair in flows:
-            with torch.autocast(here.device.type, enabled=False):  # places of pixels need more than half precision
+            with torch.autocast(here.device.type, enabled=False):  # pixel positions exceed half precision
                 there = warp(there.float(), flows[pair].float())[0].to(here.dtype)
         if self.aggregator is None:
             return there

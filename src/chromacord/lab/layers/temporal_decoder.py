@@ -34,7 +34,7 @@ class TemporalDecoder(nn.Module):
         if isinstance(self.head, nn.Conv2d) and head == "residual":
             nn.init.zeros_(self.head.weight)
             nn.init.zeros_(self.head.bias)  # type: ignore[arg-type]
-        elif head == "plain":  # another name for its numbers, which mean something else: they must not be mixed up
+        elif head == "plain":  # a different key, because these weights have a different meaning
             self.head = nn.Sequential(self.head)
 
     def forward(self, features: Tensor, harmonized: Tensor, composite: Tensor) -> Tensor:

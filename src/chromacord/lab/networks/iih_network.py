@@ -325,7 +325,7 @@ class IIHNetwork(nn.Module):
         for block in self.lighting:
             illumination = block(illumination, foreground, background, at_features)
         for block in self.illumination_rebuilding:
-            # As published: what is learned of matter comes from the reflectance alone.
+            # As published: material features come from the reflectance only.
             illumination = block(illumination, attention.detach())
         reflectance, illumination = (
             decoder(features) / 2 + 0.5

@@ -53,7 +53,7 @@ def calibrated(measured: Measured) -> Tensor:
     def error(row: Tensor) -> Tensor:
         return 255 * (measured.error(torch.sigmoid(row @ inputs)).clamp_min(0) + _LEAST_ERROR).sqrt().mean()
 
-    # From far below 1: where the logistic function is flat, there is no slope to follow.
+    # Start far below 1: the logistic function has no gradient where it is flat.
     strength = _minimized(error, torch.tensor([1.0, 0.3, -0.3]))
     helped = (measured.error(torch.sigmoid(strength @ inputs)) < measured.squared_wanted).to(moved)
 

@@ -69,7 +69,7 @@ class DisharmonyDiscriminator(nn.Module):
         picture = padded(picture, MULTIPLE)
         features, *skipped = self.encoder(picture)
         for block, finer in zip(self.decoder, skipped, strict=True):
-            features = block(features, finer, picture[:, :1])  # in place of a mask, which no block here looks at
+            features = block(features, finer, picture[:, :1])  # instead of a mask, which no block here uses
         told: Tensor = self.head(features)
         return told[..., :height, :width]
 

@@ -96,7 +96,7 @@ class FramesObjective:
         self._is_video = recipe.method == _VIDEO
         torch.manual_seed(recipe.seed)
         module = _network(recipe)
-        # Convolutions in half precision are a tenth faster so, also on a CPU.
+        # Half-precision convolutions are 10 % faster this way, also on a CPU.
         self.module: nn.Module = module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._freeze(tables.options)
         sources = open_sources(tables.data, tables.augmentation, folder, seed=recipe.seed, progress=progress)
@@ -213,7 +213,7 @@ class ClipsObjective(FramesObjective):
                 f"{where} [stage.options]: flow_weights are for flow = {SHIPPED!r} in [network]; set it, or leave them "
                 "out"
             )
-        # Parts of the network would have nothing to do, and several processes wait for gradients of all that trains.
+        # Unused parts would get no gradient, for which several processes would wait forever.
         fewest = 3 if recipe.network.get("output") == "centre" else 2
         if num_frames(recipe) < fewest:
             raise InputError(
@@ -258,9 +258,9 @@ class ClipsObjective(FramesObjective):
                 part.requires_grad_(requires_grad=is_trained)
         if options.train_flow and isinstance(self.module, Chen2024Network) and isinstance(self.module.flow, SPyNet):
             side, flow = max(1, round(self._data.side / self.module.flow_reduction)), self.module.flow
-            # Frames of this size give the finest networks no gradient, and several processes would wait for it.
+            # At this size the finest networks get no gradient, for which several processes would wait forever.
             flow.levels[flow.num_levels(side, side) :].requires_grad_(requires_grad=False)
-        if self._head != "residual":  # other heads do not look at what stage 1 makes, so nothing reaches its own
+        if self._head != "residual":  # other heads do not use stage 1's output, so its own head gets no gradient
             head: nn.Module = self.module.image.head  # type: ignore[union-attr, assignment]
             head.requires_grad_(requires_grad=False)
 

@@ -126,7 +126,7 @@ def _removed_if_empty(folder: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        with suppress(OSError):  # what holds something stays
+        with suppress(OSError):  # folders that are not empty stay
             folder.rmdir()
 
 
@@ -307,7 +307,7 @@ class _StageRun:
 
 def _accelerator(recipe: Recipe, device: Device) -> "Accelerator":
     try:
-        # The log needs it, after all pictures are read: that would be late to say so.
+        # The log needs it only after all pictures are read, which would be late to fail.
         import torch.utils.tensorboard
         from accelerate import Accelerator
     except ImportError as error:

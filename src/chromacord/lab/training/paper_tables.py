@@ -120,7 +120,7 @@ def train_table(run: TableRun, *, progress: Callable[[Progress], object] | None 
     known, folder = {row.recipe: row for row in rows}, _folder(run)
     recipes = {name: _recipe(run, folder, known.get(name, PaperRow(name))) for name in names}
     measured = [recipes[row.recipe] for row in rows]
-    for recipe in recipes.values():  # a slip in the last row must not cost the days of those before it
+    for recipe in recipes.values():  # check all rows first: an error in the last one must not waste days of training
         check_objectives(recipe)
         check_flow_weights(recipe)
     plan = _checked_plan(run, measured)
@@ -134,7 +134,7 @@ def train_table(run: TableRun, *, progress: Callable[[Progress], object] | None 
     if None in done:
         return None
     table = _measured(run, plan, measured, progress)
-    # Figures of other data than HYouTube's say nothing beside the literature's.
+    # Figures on other data than HYouTube cannot be compared with the literature's.
     text = markdown([table, *([paper_tables()[run.number - 1]] if run.test is None else [])])
     write_text(run.output / f"table{run.number}.md", text, force=True)
     return text
