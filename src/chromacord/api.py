@@ -3,23 +3,23 @@
 import os
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from os import PathLike
 from pathlib import Path
-from typing import Literal
+from typing import Any
 
 from chromacord.analysis.cuts import Cuts, check_cuts
 from chromacord.analysis.told_cuts import read_cuts
 from chromacord.errors import ChromacordWarning, InputError
-from chromacord.grade.keys import Consistency, check_consistency
-from chromacord.io import Encoding, LayeredSource, open_source
+from chromacord.io import LayeredSource, open_source
 from chromacord.io.stills.image_layers import UNNAMED
 from chromacord.job.clip import CompositeClip, LayeredClip, MaskedClip
 from chromacord.job.job import Job
+from chromacord.job.options import Options
 from chromacord.job.outputs import Outputs
 from chromacord.job.summary import Summary
-from chromacord.methods import DEFAULT_METHOD
-from chromacord.methods.base import Method, find_device
-from chromacord.types import Device, Progress, VideoInfo
+from chromacord.methods.base import find_device
+from chromacord.types import Encoding, Progress, VideoInfo
 
 StrPath = str | PathLike[str]
 
@@ -32,23 +32,14 @@ def harmonize_video(
     foreground: StrPath | None = None,
     alpha: StrPath | None = None,
     background: StrPath | None = None,
-    method: str | Method = DEFAULT_METHOD,
-    strength: float = 1.0,
-    consistency: Consistency | None = None,
     grade_out: StrPath | None = None,
     grade_in: StrPath | None = None,
     lut_out: StrPath | None = None,
     preview: StrPath | None = None,
     cuts: Cuts | None = None,
-    frames: tuple[int | None, int | None] | None = None,
-    encoding: Encoding | None = None,
-    mask_fit: bool = False,
-    missing: Literal["error", "hold"] = "error",
-    salvage: bool = False,
-    layer: str | None = None,
-    force: bool = False,
-    device: Device = "cpu",
     progress: Callable[[Progress], object] | None = None,
+    options: Options | None = None,
+    **changes: Any,
 ) -> Summary:
     """Harmonize a clip: a composite and its mask, or a foreground with alpha over a background.
 
@@ -63,10 +54,6 @@ def harmonize_video(
         foreground: instead of a composite: the layer to paste, with `background`.
         alpha: the foreground's coverage, where it has no alpha channel of its own.
         background: the clip under the foreground; the output follows its format.
-        method: a name of `list_methods()`, with options if wanted ("mkl:max_gain=2"), or a loaded method.
-        strength: 0 returns the source, 1 is the full grade.
-        consistency: "shot" for one grade a shot, "smooth" for a slowly moving one, "frame" for one a frame. None:
-            "smooth", or "shot" when LUTs are written, since a LUT cannot move.
         grade_out: write what was decided, as JSON.
         grade_in: render a grade file instead of analysing, or a LUT or a CDL with a suffix of `EXPORT_FORMATS`;
             `strength` then weakens it further.
@@ -75,51 +62,26 @@ def harmonize_video(
         cuts: where shots begin: their first frames, counted from 0 in sequences too, as numbers or as text ("24,48");
             the file of an edit decision list (CMX 3600); or "none" for one shot. None: cuts are found. Those outside
             `frames` are left out.
-        frames: only the frames first..stop-1, counted from 0; None on either side leaves it open.
-        encoding: codec, quality and speed; None keeps the source's codec, visually lossless.
-        mask_fit: scale a mask of another size to the composite's.
-        missing: for a gap in an image sequence: refuse it, or hold the frame before.
-        salvage: of a file cut off in the middle, use what can be decoded.
-        layer: of the composite's, or the foreground's, EXR files; None: the likeliest to be the picture.
-        force: replace existing outputs.
-        device: "cuda" to run the method on a GPU; a loaded one is moved there.
         progress: called a few times a second.
+        options: how it is done; see `chromacord.Options`.
+        changes: single options, in place of those of `options`: `method="mkl", strength=0.5`.
 
     Raises:
         ChromacordError: an input, an option or an output cannot be used; says which, where and what to do.
+        TypeError: there is no such option.
     """
-    if not 0 <= strength <= 1:
-        raise InputError(f"strength must lie in 0..1, got {strength}")
-    check_consistency(consistency or "smooth")
-    if missing not in ("error", "hold"):
-        raise InputError(f"missing must be 'error' or 'hold', got {missing!r}")
+    how = replace(options or Options(), **changes)
     check_cuts(cuts, grade_in=grade_in)
-    place = find_device(device)
+    find_device(how.device)
     optional = _paths(output=output, grade_out=grade_out, lut_out=lut_out, preview=preview, grade_in=grade_in)
     _check_asked(optional)
     clip = _open_clip(
-        _paths(composite=composite, mask=mask, foreground=foreground, alpha=alpha, background=background),
-        mask_fit=mask_fit,
-        missing=missing,
-        salvage=salvage,
-        layer=layer,
-        device=place,
+        _paths(composite=composite, mask=mask, foreground=foreground, alpha=alpha, background=background), how
     )
     clip_out = None if output is None else os.fspath(output)
     others = optional["grade_out"], optional["lut_out"], optional["preview"]
-    outputs = Outputs(clip_out, *others, encoding or Encoding(), force)
-    job = Job(
-        clip,
-        outputs,
-        method=method,
-        strength=strength,
-        consistency=consistency or ("shot" if lut_out is not None else "smooth"),
-        grade_in=optional["grade_in"],
-        cuts=read_cuts(cuts, clip.info),
-        frames=_range(frames),
-        progress=progress,
-        device=place,
-    )
+    outputs = Outputs(clip_out, *others, how.encoding or Encoding(), how.force)
+    job = Job(clip, outputs, how, grade_in=optional["grade_in"], cuts=read_cuts(cuts, clip.info), progress=progress)
     return job.run()
 
 
@@ -142,44 +104,27 @@ def _check_asked(paths: dict[str, Path | None]) -> None:
             raise InputError(f"{path}: needs a rendered clip; give an output")
 
 
-def _range(frames: tuple[int | None, int | None] | None) -> tuple[int, int | None] | None:
-    if frames is None:
-        return None
-    start, stop = frames[0] or 0, frames[1]
-    if start < 0 or (stop is not None and stop <= start):
-        raise InputError(
-            f"frames {start}:{'' if stop is None else stop} is not a range; give first:stop, counted from 0"
-        )
-    return start, stop
-
-
-def _open_clip(
-    paths: dict[str, Path | None],
-    *,
-    mask_fit: bool,
-    missing: Literal["error", "hold"],
-    salvage: bool,
-    layer: str | None,
-    device: str,
-) -> MaskedClip:
+def _open_clip(paths: dict[str, Path | None], options: Options) -> MaskedClip:
     """Open a composite with its mask, or layers, whichever was given."""
     given = {name for name, path in paths.items() if path is not None}
     sources = {
         name: open_source(
             path,
-            missing=missing,
-            salvage=salvage,
-            layer=layer if name in _GRADED else None,
-            device=device,
+            missing=options.missing,
+            salvage=options.salvage,
+            layer=options.layer if name in _GRADED else None,
+            device=options.device,
             keep=True,
         )
         for name, path in paths.items()
         if path is not None and given in _COMBINATIONS and not (name == "mask" and str(path) == "alpha")
     }
     for name, source in sources.items():
-        _tell_layer(source.info, is_chosen=layer is not None and name in _GRADED, can_be_chosen=name in _GRADED)
+        _tell_layer(source.info, is_chosen=options.layer is not None and name in _GRADED, can_be_chosen=name in _GRADED)
     if given == {"composite", "mask"}:
-        return CompositeClip(sources["composite"], sources.get("mask"), mask_fit=mask_fit, salvage=salvage)
+        return CompositeClip(
+            sources["composite"], sources.get("mask"), mask_fit=options.mask_fit, salvage=options.salvage
+        )
     if given in _COMBINATIONS:
         return LayeredClip(LayeredSource(sources["foreground"], sources["background"], sources.get("alpha")))
     if given == {"composite"}:
