@@ -68,7 +68,7 @@ def describe(info: "VideoInfo") -> dict[str, object]:
         "audio": list(info.audio),
         "other_streams": list(info.other_streams),
         "timecode": info.timecode,
-        "hdr_metadata": list(info.hdr_metadata),
+        "hdr_metadata": list(info.hdr_metadata.described),
     }
 
 

@@ -26,6 +26,7 @@ from chromacord.io.base import FrameSource
 from chromacord.io.colorimetry import read_tags
 from chromacord.io.decoding import Reading
 from chromacord.io.hardware import accelerator
+from chromacord.io.hdr import read_hdr
 from chromacord.io.icc import sound_profile
 from chromacord.io.integrity import is_animated_webp, is_cut_off
 from chromacord.io.orientation import Orientation
@@ -36,10 +37,6 @@ from chromacord.io.threads import num_cores
 from chromacord.io.urls import file_url
 from chromacord.types import Alpha, Frame, PixelFormat, Size, VideoInfo
 
-_HDR_METADATA = {
-    SideDataType.MASTERING_DISPLAY_METADATA: "mastering display",
-    SideDataType.CONTENT_LIGHT_LEVEL: "content light level",
-}
 _STILL_FORMATS = frozenset({"image2", "gif", "apng", "webp", "ico"})
 """libav's demuxers of pictures (BMP, TGA, GIF) besides those whose names end with "_pipe"."""
 
@@ -341,7 +338,7 @@ def _read_info(
         audio=audio,
         other_streams=others,
         timecode=find_timecode(container, picture=stream),
-        hdr_metadata=_hdr_metadata(first),
+        hdr_metadata=read_hdr(_side_data(first)),
         icc_profile=sound_profile(_icc_profile(first), path),
     )
 
@@ -376,11 +373,6 @@ def _read_orientation(path: Path, picture: av.VideoFrame) -> Orientation:
 def _icc_profile(picture: av.VideoFrame) -> bytes | None:
     profile = _side_data(picture).get(SideDataType.ICC_PROFILE)
     return None if profile is None else bytes(profile)
-
-
-def _hdr_metadata(picture: av.VideoFrame) -> tuple[str, ...]:
-    side_data = _side_data(picture)
-    return tuple(name for kind, name in _HDR_METADATA.items() if side_data.get(kind) is not None)
 
 
 def _num_frames(stream: VideoStream) -> int | None:
