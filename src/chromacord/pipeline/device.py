@@ -43,7 +43,7 @@ def open_renderer(info: VideoInfo, foreground: VideoInfo | None = None, *, devic
         foreground: of the foreground's own clip, where it came as a layer.
         device: the CPU has code of its own, which is faster there.
     """
-    if device == "cpu":
+    if device == "cpu" or info.space is not None:  # OpenColorIO's processors run there
         return Renderer(info, foreground)
     import torch
 

@@ -4,7 +4,7 @@ A LUT holds a shot's grade on one lattice, the render's own. A CDL holds ten num
 foreground's colours; how much of the change it leaves is measured over the same colours.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,13 +12,16 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from chromacord.color.cdl import Cdl, fit_cdl
+from chromacord.color.config import REC709, find_space
 from chromacord.color.cube import cube_text
 from chromacord.color.distribution import ColorDistribution
+from chromacord.color.managed import ManagedSpace
 from chromacord.color.transforms import ColorTransform, Lut3d, lattice
 from chromacord.errors import InputError
 from chromacord.io.patterns import Pattern, is_folder, still_pattern
-from chromacord.pipeline.grading import LUT_SIZE, lut_step, raw_config
+from chromacord.pipeline.grading import LUT_SIZE, graded_in, lut_in, lut_step, raw_config
 from chromacord.pipeline.naming import clip_name
+from chromacord.types import ColorSpace, FloatArray
 
 _EVEN = 9
 """Nodes a side of the even colours that a CDL is fitted over where the foreground's are not known."""
@@ -108,7 +111,15 @@ class ExportedShot(NamedTuple):
     id: str
     transform: ColorTransform
     colors: ColorDistribution | None
-    """Of the foreground; None: not known."""
+    """Of the foreground, display-referred; None: not known."""
+
+    working: ColorSpace | None = None
+    """Where the export lives; None: in the picture's own numbers, display-referred."""
+
+    @property
+    def lut(self) -> Lut3d:
+        """The grade where the export lives, on the lattice of the render, or a finer one."""
+        return self.transform.to_lut(LUT_SIZE) if self.working is None else lut_in(self.transform, self.working)
 
 
 class Residual(NamedTuple):
@@ -135,13 +146,27 @@ def cdl_of(shot: ExportedShot) -> FittedCdl:
     else:
         colors = lattice(_EVEN).reshape(3, -1).T
         weights = np.ones(len(colors), np.float32)
-    pixels = np.ascontiguousarray(colors.T)[None, :, None]  # a picture of one row
-    wanted = shot.transform(pixels).clip(0, 1)[0, :, 0].T
-    cdl = fit_cdl(colors, wanted, weights)
-    means = [
-        float(np.average(np.abs(one - wanted).mean(axis=1), weights=weights)) * 255 for one in (colors, cdl(colors))
-    ]
-    return FittedCdl(cdl, Residual(*means))
+    if shot.working is None:
+        pixels = np.ascontiguousarray(colors.T)[None, :, None]  # a picture of one row
+        wanted = shot.transform(pixels).clip(0, 1)[0, :, 0].T
+        shown: Callable[[FloatArray], FloatArray] = _as_they_are
+    else:
+        colors, shown = _in_space(colors, shot.working)
+        wanted = graded_in(shot.transform, shot.working, colors)
+    cdl = fit_cdl(colors, wanted.clip(0, 1), weights)
+    left = [np.abs(shown(one) - shown(wanted)).mean(axis=1) for one in (colors, cdl(colors))]
+    return FittedCdl(cdl, Residual(*(float(np.average(each, weights=weights)) * 255 for each in left)))
+
+
+def _as_they_are(numbers: FloatArray) -> FloatArray:
+    return numbers
+
+
+def _in_space(colors: FloatArray, space: ColorSpace) -> tuple[FloatArray, Callable[[FloatArray], FloatArray]]:
+    """Return display-referred colours in another space, and what shows such as SDR video. Shape (P, 3)."""
+    managed = ManagedSpace.of(space)
+    there = ManagedSpace.of(find_space(REC709)).converted(np.append(colors, colors[:, :1], axis=1), managed)[:, :3]
+    return there, lambda numbers: managed.display(np.append(numbers, numbers[:, :1], axis=1))
 
 
 def lut_text(shot: ExportedShot, path: Path) -> str:
@@ -154,7 +179,7 @@ def lut_text(shot: ExportedShot, path: Path) -> str:
     Raises:
         InputError: the format cannot hold a grade that is so dark.
     """
-    kind, lut = EXPORT_FORMATS[path.suffix.lower()], shot.transform.to_lut(LUT_SIZE)
+    kind, lut = EXPORT_FORMATS[path.suffix.lower()], shot.lut
     if kind.lowest_peak is not None and lut.parameters.max() <= kind.lowest_peak:
         raise InputError(
             f"{path}: the grade makes white darker than half, which readers of {path.suffix} files take for another "
@@ -162,7 +187,7 @@ def lut_text(shot: ExportedShot, path: Path) -> str:
         )
     if not kind.name:
         return cube_text(lut, title=shot.title)
-    return _baked(lut, kind.name) if kind.is_baked else _written([lut_step(lut)], kind.name, shot.title)
+    return _baked(lut, kind.name) if kind.is_baked else _written([lut_step(lut)], kind.name, shot)
 
 
 def cdl_text(shots: Sequence[tuple[ExportedShot, Cdl]], path: Path) -> str:
@@ -172,7 +197,7 @@ def cdl_text(shots: Sequence[tuple[ExportedShot, Cdl]], path: Path) -> str:
         shots: the CDLs.
         path: of the file; its suffix decides.
     """
-    return _written([_cdl_step(*each) for each in shots], EXPORT_FORMATS[path.suffix.lower()].name, "")
+    return _written([_cdl_step(*each) for each in shots], EXPORT_FORMATS[path.suffix.lower()].name)
 
 
 def _cdl_step(shot: ExportedShot, cdl: Cdl) -> Any:
@@ -188,12 +213,16 @@ def _cdl_step(shot: ExportedShot, cdl: Cdl) -> Any:
     return step
 
 
-def _written(steps: Sequence[Any], name: str, title: str) -> str:
+def _written(steps: Sequence[Any], name: str, shot: ExportedShot | None = None) -> str:
     import PyOpenColorIO as ocio
 
     group = ocio.GroupTransform()
-    if title:
-        group.getFormatMetadata().setName(_plain(title))
+    if shot is not None:
+        told = group.getFormatMetadata()
+        told.setName(_plain(shot.title))
+        if shot.working is not None:
+            for end in ("InputDescriptor", "OutputDescriptor"):
+                told.addChildElement(end, shot.working.name)
     for step in steps:
         group.appendTransform(step)
     return str(group.write(name, raw_config()))
@@ -213,7 +242,7 @@ def _baked(lut: Lut3d, name: str) -> str:
     baker.setFormat(name)
     baker.setInputSpace("source")
     baker.setTargetSpace("graded")
-    baker.setCubeSize(LUT_SIZE)
+    baker.setCubeSize(max(lut.size, LUT_SIZE))
     return str(baker.bake())
 
 

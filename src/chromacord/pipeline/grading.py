@@ -11,13 +11,17 @@ from typing import Any, Protocol
 import cv2
 import numpy as np
 
+from chromacord.color.managed import ManagedSpace
 from chromacord.color.spaces import AffineMap, code_to_rgb, rgb_to_code
-from chromacord.color.transforms import AffineField, ColorTransform, Identity, Lut3d, stretch, stretch_weights
+from chromacord.color.transforms import AffineField, ColorTransform, Identity, Lut3d, lattice, stretch, stretch_weights
 from chromacord.pipeline.shaper import display_to_linear, linear_to_display, shape, unshape
-from chromacord.types import Box, FloatArray, Size, VideoInfo
+from chromacord.types import Box, ColorSpace, FloatArray, Size, VideoInfo
 
 LUT_SIZE = 33
 """Nodes a side of LUTs that are rendered and exported: one lattice for both, so that they agree."""
+
+SPACE_LUT_SIZE = 65
+"""Nodes a side of LUTs that are exported for another colour space, where a grade is less even than it was decided."""
 
 
 class Grading(Protocol):
@@ -47,9 +51,39 @@ def grading(transform: ColorTransform, source: VideoInfo, target: VideoInfo) -> 
     decode = code_to_rgb(source.colorimetry, source.size, source.pixel_format)
     encode = rgb_to_code(target.colorimetry, target.size, target.pixel_format)
     curve = _curve(transform, source.size)
+    if source.space is not None and target.space is not None:
+        return ManagedGrading(curve, source, target, decode, encode)
     if source.colorimetry.scene_linear or target.colorimetry.scene_linear:
         return _LinearGrading(curve, source, target, decode, encode)
     return _DisplayGrading(curve, decode, encode)
+
+
+def lut_in(transform: ColorTransform, space: ColorSpace) -> Lut3d:
+    """Return the LUT that grades pictures of a colour space.
+
+    Args:
+        transform: for one picture, global.
+        space: where the LUT lives, over the numbers 0 to 1.
+    """
+    nodes = lattice(SPACE_LUT_SIZE).reshape(3, -1).T
+    graded = graded_in(transform, space, nodes)
+    return Lut3d(np.ascontiguousarray(graded.T).reshape(1, 3, *3 * (SPACE_LUT_SIZE,)))
+
+
+def graded_in(transform: ColorTransform, space: ColorSpace, colors: FloatArray) -> FloatArray:
+    """Return colours of a colour space, graded.
+
+    Args:
+        transform: for one picture, global.
+        space: of the colours.
+        colors: Shape (P, 3).
+
+    Returns:
+        Shape (P, 3).
+    """
+    curve, whole = _curve(transform, Size(1, 1)), Box(0, 0, 1, 1)
+    row = np.ascontiguousarray(_with_fourth(colors)[None])
+    return ManagedSpace.of(space).graded(row, lambda display: curve(display, whole))[0, :, :3]
 
 
 class _Curve(Protocol):
@@ -73,6 +107,46 @@ class _DisplayGrading:
         rgb = self._curve(cv2.transform(codes, self._decode), box)
         graded: FloatArray = cv2.transform(rgb.clip(0, 1, out=rgb), self._encode)
         return graded
+
+
+class ManagedGrading:
+    """A grade of pictures in a colour space of their own: see `chromacord.color.managed`."""
+
+    def __init__(
+        self, curve: _Curve, source: VideoInfo, target: VideoInfo, decode: AffineMap, encode: AffineMap
+    ) -> None:
+        assert source.space is not None
+        assert target.space is not None
+        self._curve = curve
+        self._decode, self._encode = _matrix(decode), _matrix(encode)
+        self._source, self._target = ManagedSpace.of(source.space), ManagedSpace.of(target.space)
+        self._decode_target = _matrix(encode.inverse())
+        self._holds_all = target.pixel_format.is_float
+
+    def __call__(self, codes: FloatArray, box: Box) -> FloatArray:
+        """Grade a rectangle of a picture. See `Grading`."""
+        rgb = self._source.converted(cv2.transform(codes, self._decode), self._target)
+        rgb = self._target.graded(rgb, lambda display: self._curve(display, box))
+        return self._encoded(rgb)
+
+    def lay_over(self, graded: FloatArray, codes: FloatArray, weight: FloatArray) -> None:
+        """Blend graded codes with those before in SDR video, as pictures that are stored so are blended.
+
+        Then a soft edge looks alike in all spaces; halfway between two codes is elsewhere in each.
+
+        Args:
+            graded: overwritten with the result. Shape (..., 4).
+            codes: before the grade, of the target. Shape (..., 4).
+            weight: of the graded ones, in [0, 1]. Shape (...).
+        """
+        before, after = (cv2.transform(np.ascontiguousarray(each), self._decode_target) for each in (codes, graded))
+        graded[...] = self._encoded(self._target.mixed(before, after, weight))
+
+    def _encoded(self, rgb: FloatArray) -> FloatArray:
+        if not self._holds_all:
+            rgb.clip(0, 1, out=rgb)
+        encoded: FloatArray = cv2.transform(rgb, self._encode)
+        return encoded
 
 
 class _LinearGrading:
@@ -155,12 +229,13 @@ class _Lut:
 
 
 def lut_step(lut: Lut3d) -> Any:
-    """Return OpenColorIO's transform of a LUT, on the lattice of the render."""
+    """Return OpenColorIO's transform of a LUT, on the lattice of the render, or its own if that is finer."""
     import PyOpenColorIO as ocio
 
-    step = ocio.Lut3DTransform(LUT_SIZE)
+    size = max(lut.size, LUT_SIZE)
+    step = ocio.Lut3DTransform(size)
     step.setInterpolation(ocio.INTERP_TETRAHEDRAL)
-    step.setData(lut_table(lut, LUT_SIZE).ravel())
+    step.setData(lut_table(lut, size).ravel())
     return step
 
 

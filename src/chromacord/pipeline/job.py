@@ -31,9 +31,10 @@ from chromacord.pipeline.masks import Mask, MaskedFrame
 from chromacord.pipeline.outputs import Outputs, StagedTexts
 from chromacord.pipeline.prefetch import prefetch, single_threaded, write_behind
 from chromacord.pipeline.preview import Preview
+from chromacord.pipeline.spaces import SpaceOfClip
 from chromacord.pipeline.summary import Summary
 from chromacord.pipeline.told_cuts import named_cuts
-from chromacord.types import Device, Frame, Progress
+from chromacord.types import ColorSpace, Device, Frame, Progress
 
 Item = TypeVar("Item")
 
@@ -69,6 +70,11 @@ class Job:
     frames: tuple[int, int | None] | None = None
     progress: Callable[[Progress], object] | None = None
     device: Device = "cpu"
+    space: SpaceOfClip | None = None
+    """Of the output, for the summary."""
+
+    working: ColorSpace | None = None
+    """Where LUTs and CDLs live; None: in the picture's own numbers, display-referred."""
 
     def run(self) -> Summary:
         """Analyse, render, then commit all outputs.
@@ -116,6 +122,7 @@ class Job:
             seconds=time.perf_counter() - wall,
             cpu_seconds=time.process_time() - cpu,
             cdl_residual=texts.residual,
+            color_space=self.space,
         )
 
     def _inputs(self) -> tuple[Path, ...]:
@@ -175,7 +182,9 @@ class Job:
         return max(keys, key=lambda key: key.weight).index if keys else start
 
     def _stage_texts(self, grade: Grade, tally: Tally, stack: ExitStack) -> StagedTexts:
-        return self.outputs.stage_texts(grade, self.clip.info, stack, source=self.grade_in, colors=tally.colors)
+        return self.outputs.stage_texts(
+            grade, self.clip.info, stack, source=self.grade_in, colors=tally.colors, working=self.working
+        )
 
     def _load_method(self) -> Method:
         return load_method(self.method) if isinstance(self.method, str) else self.method

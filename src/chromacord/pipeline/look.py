@@ -115,7 +115,7 @@ def look(
 
 def _proxies(frame: Frame, mask: Mask, info: VideoInfo, size: Size, device: Device) -> tuple[FloatArray, FloatArray]:
     """Return a frame and its mask, small. Shape (3, H, W), (1, H, W)."""
-    if device != "cpu":
+    if device != "cpu" and info.space is None:
         from chromacord.pipeline.device_proxy import device_proxies
 
         return device_proxies(frame, mask, info, size, device)

@@ -18,7 +18,7 @@ from chromacord.pipeline.exports import ExportedShot, ExportNames, Residual, cdl
 from chromacord.pipeline.grade import Grade
 from chromacord.pipeline.grade_file import grade_text
 from chromacord.pipeline.naming import clip_name, readable
-from chromacord.types import VideoInfo
+from chromacord.types import ColorSpace, VideoInfo
 
 LARGEST_RESIDUAL = 2.0
 """Codes of 8 bits that a CDL may leave of a grade, in the mean, without a warning."""
@@ -125,6 +125,7 @@ class Outputs:
         *,
         source: Path | None,
         colors: Sequence[ColorDistribution] | None = None,
+        working: ColorSpace | None = None,
     ) -> StagedTexts:
         """Write grade, LUTs and CDLs under temporary names.
 
@@ -134,6 +135,7 @@ class Outputs:
             stack: discards them at its end.
             source: the file that the grade was read from.
             colors: of each shot's foreground; None: not known.
+            working: where LUTs and CDLs live; None: in the picture's own numbers, display-referred.
 
         Raises:
             InputError: a LUT or a CDL cannot hold the grade.
@@ -147,9 +149,9 @@ class Outputs:
             paths.append(self.grade)
         if self.luts is not None:
             names = self._lut_names(info)
-            shots = _exported_shots(grade, info, names, colors)
+            shots = _exported_shots(grade, info, names, colors, working)
             _check_global(shots, names, self.luts, source=source)
-            _tell_limits(grade, info, names, self.luts)
+            _tell_limits(grade, info, names, self.luts, working)
             texts, residual = _export_texts(shots, names, self.luts)
             if names.file is not None:
                 staged += [self._staged(path, text, stack) for path, text in texts.items()]
@@ -202,19 +204,27 @@ def _check_global(shots: Sequence[ExportedShot], names: ExportNames, asked: Path
         )
 
 
-def _tell_limits(grade: Grade, info: VideoInfo, names: ExportNames, asked: Path) -> None:
+def _tell_limits(grade: Grade, info: VideoInfo, names: ExportNames, asked: Path, working: ColorSpace | None) -> None:
     what = names.format.kind
     if any(len(shot.keys) > 1 for shot in grade.shots):
         _warn(
             f"{asked}: the grade moves inside a shot and a {what} cannot, so each {what} is its shot's mean; "
             f"use --consistency shot for a clip that equals its {what}"
         )
-    if info.colorimetry.scene_linear:
+    if working is not None and working != info.space:
+        _warn(
+            f"{asked}: each {what} lives in {working.name}: bring the picture there before applying it, and back after"
+        )
+    elif info.colorimetry.scene_linear and working is None:
         _warn(f"{asked}: each {what} is for sRGB-encoded pictures; encode the scene-linear clip before applying it")
 
 
 def _exported_shots(
-    grade: Grade, info: VideoInfo, names: ExportNames, colors: Sequence[ColorDistribution] | None
+    grade: Grade,
+    info: VideoInfo,
+    names: ExportNames,
+    colors: Sequence[ColorDistribution] | None,
+    working: ColorSpace | None,
 ) -> list[ExportedShot]:
     """Return the shots that have a grade, each under its number among them."""
     title = readable(clip_name(info.path))
@@ -224,8 +234,9 @@ def _exported_shots(
         mean, number = shot.mean(), len(found) + 1
         if mean is not None:
             told = f"{title} shot {number} frames {shot.start}-{shot.stop - 1} {grade.method}"
+            told += "" if working is None else f" in {working.name}"
             known = colors[place] if colors and not colors[place].is_empty else None
-            found.append(ExportedShot(told, f"{stem}_shot{number:03d}", mean, known))
+            found.append(ExportedShot(told, f"{stem}_shot{number:03d}", mean, known, working))
     return found
 
 

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 
 from chromacord.color.alpha import unpremultiply
+from chromacord.color.managed import ManagedSpace
 from chromacord.color.spaces import code_to_rgb
 from chromacord.pipeline.area import area_average
 from chromacord.pipeline.shaper import linear_to_display
@@ -15,7 +16,8 @@ from chromacord.types import Alpha, Colorimetry, FloatArray, Frame, PixelFormat,
 def proxy(frame: Frame, info: VideoInfo, size: Size) -> FloatArray:
     """Return a frame at another size as display-referred R'G'B', area-averaged in the file's own codes.
 
-    Scene-linear pictures are averaged in light and then encoded with the sRGB curve, clipped at white. Colours
+    Pictures of a known colour space are then brought to SDR video. Scene-linear ones of none are averaged in light and
+    encoded with the sRGB curve, clipped at white. Colours
     multiplied by an alpha are divided by it.
 
     Args:
@@ -33,6 +35,8 @@ def proxy(frame: Frame, info: VideoInfo, size: Size) -> FloatArray:
     if info.pixel_format.alpha is Alpha.PREMULTIPLIED:
         codes = unpremultiply(codes, planes[-1][..., None] / np.float32(info.pixel_format.max_code))
     rgb: FloatArray = cv2.transform(codes, _decoding(info.colorimetry, info.size, info.pixel_format))
+    if info.space is not None:
+        return ManagedSpace.of(info.space).display(np.concatenate([rgb, rgb[..., :1]], axis=-1))
     if info.colorimetry.scene_linear:
         rgb = linear_to_display(np.maximum(rgb, 0))
     return np.clip(rgb, 0, 1, out=rgb)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from chromacord.pipeline.cuts import Cut, CutSource
 from chromacord.pipeline.exports import Residual
+from chromacord.pipeline.spaces import SpaceOfClip
 
 
 @dataclass(frozen=True)
@@ -41,3 +42,6 @@ class Summary:
 
     cdl_residual: Residual | None = None
     """What a CDL leaves, of the shot of which it leaves most; None: no CDL was written."""
+
+    color_space: SpaceOfClip | None = None
+    """What the picture's colours were taken for."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from chromacord.errors import ChromacordWarning, InputError
-from chromacord.io import Encoding, LayeredSource, open_source
+from chromacord.io import Encoding, FrameSource, LayeredSource, open_source
 from chromacord.io.image_layers import UNNAMED
 from chromacord.methods import DEFAULT_METHOD
 from chromacord.methods.base import Method
@@ -18,6 +18,7 @@ from chromacord.pipeline.device import find_device
 from chromacord.pipeline.grade import Consistency, check_consistency
 from chromacord.pipeline.job import Job
 from chromacord.pipeline.outputs import Outputs
+from chromacord.pipeline.spaces import SpaceOfClip, Spaces, explicit, settle, working_space_of
 from chromacord.pipeline.summary import Summary
 from chromacord.pipeline.told_cuts import read_cuts
 from chromacord.types import Device, Progress, VideoInfo
@@ -49,6 +50,7 @@ def harmonize_video(
     layer: str | None = None,
     force: bool = False,
     device: Device = "cpu",
+    spaces: Spaces | None = None,
     progress: Callable[[Progress], object] | None = None,
 ) -> Summary:
     """Harmonize a clip: a composite and its mask, or a foreground with alpha over a background.
@@ -83,6 +85,8 @@ def harmonize_video(
         layer: of the composite's, or the foreground's, EXR files; None: the likeliest to be the picture.
         force: replace existing outputs.
         device: "cuda" to analyse and grade on a GPU; a loaded method is moved there.
+        spaces: colour spaces by name, in an OpenColorIO configuration; None: what the files say, else SDR video with
+            BT.709's primaries, or light with these.
         progress: called a few times a second.
 
     Raises:
@@ -94,15 +98,16 @@ def harmonize_video(
     if missing not in ("error", "hold"):
         raise InputError(f"missing must be 'error' or 'hold', got {missing!r}")
     check_cuts(cuts, grade_in=grade_in)
-    place = find_device(device)
+    place, named = find_device(device), spaces or Spaces()
     optional = _paths(output=output, grade_out=grade_out, lut_out=lut_out, preview=preview, grade_in=grade_in)
     _check_asked(optional)
-    clip = _open_clip(
+    clip, space = _open_clip(
         _paths(composite=composite, mask=mask, foreground=foreground, alpha=alpha, background=background),
         mask_fit=mask_fit,
         missing=missing,
         salvage=salvage,
         layer=layer,
+        spaces=named,
         device=place,
     )
     clip_out = None if output is None else os.fspath(output)
@@ -119,6 +124,8 @@ def harmonize_video(
         frames=_range(frames),
         progress=progress,
         device=place,
+        space=space,
+        working=working_space_of(clip.info, named.working, named.config),
     )
     return job.run()
 
@@ -158,9 +165,10 @@ def _open_clip(
     missing: Literal["error", "hold"],
     salvage: bool,
     layer: str | None,
+    spaces: Spaces,
     device: str,
-) -> MaskedClip:
-    """Open a composite with its mask, or layers, whichever was given."""
+) -> tuple[MaskedClip, SpaceOfClip]:
+    """Open a composite with its mask, or layers, whichever was given; the colour space is that of the output."""
     given = {name for name, path in paths.items() if path is not None}
     sources = {
         name: open_source(
@@ -176,10 +184,12 @@ def _open_clip(
     }
     for name, source in sources.items():
         _tell_layer(source.info, is_chosen=layer is not None and name in _GRADED, can_be_chosen=name in _GRADED)
-    if given == {"composite", "mask"}:
-        return CompositeClip(sources["composite"], sources.get("mask"), mask_fit=mask_fit, salvage=salvage)
-    if given in _COMBINATIONS:
-        return LayeredClip(LayeredSource(sources["foreground"], sources["background"], sources.get("alpha")))
+    space = _settle_spaces(sources, spaces)
+    if given == {"composite", "mask"} and space is not None:
+        return CompositeClip(sources["composite"], sources.get("mask"), mask_fit=mask_fit, salvage=salvage), space
+    if given in _COMBINATIONS and space is not None:
+        layers = LayeredSource(sources["foreground"], sources["background"], sources.get("alpha"))
+        return LayeredClip(layers), space
     if given == {"composite"}:
         raise InputError(f"{paths['composite']}: needs a mask; give --mask FILE, or --mask alpha for its own alpha")
     wanted = {"foreground", "background"} if given & {"foreground", "alpha", "background"} else {"composite", "mask"}
@@ -188,6 +198,18 @@ def _open_clip(
         f"needs {absent}: give a composite with --mask, or --foreground (with --alpha, if it has no alpha of its own) "
         "and --background"
     )
+
+
+def _settle_spaces(sources: dict[str, FrameSource], spaces: Spaces) -> SpaceOfClip | None:
+    """Give the sources of pictures their colour spaces; return that of the output, None where there is no picture."""
+    found: dict[str, SpaceOfClip] = {}
+    for name in _PICTURES:
+        if name in sources:
+            sources[name].info, found[name] = settle(sources[name].info, spaces, name)
+    if len(found) > 1 and any(each.space is not None for each in found.values()):
+        for name in found:
+            sources[name].info = explicit(sources[name].info)
+    return found.get("composite") or found.get("background")
 
 
 def _tell_layer(info: VideoInfo, *, is_chosen: bool, can_be_chosen: bool) -> None:
@@ -204,6 +226,7 @@ def _tell_layer(info: VideoInfo, *, is_chosen: bool, can_be_chosen: bool) -> Non
 
 
 _GRADED = ("composite", "foreground")
+_PICTURES = ("composite", "foreground", "background")
 
 _COMBINATIONS = (
     {"composite", "mask"},
