@@ -13,8 +13,8 @@ PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
 export OMP_NUM_THREADS ?= 1
 WORKERS ?= 2
 
-.PHONY: help demo test test-fast fuzz lint format bench-speed check-speed bench-batch bench-soak bench-methods bench-flow \
-	bench-cuts bench-gpu bench-quality clean
+.PHONY: help demo test test-fast fuzz lint format docs bench-speed check-speed bench-batch bench-soak bench-methods bench-flow \
+	bench-cuts bench-quality clean
 
 help:
 	@echo "make demo           harmonize a sample clip; ends with the paths of the result and of a before/after picture"
@@ -22,6 +22,7 @@ help:
 	@echo "make fuzz           attack with 500 damaged files of each kind, and with kills, into benchmarks/results (an hour)"
 	@echo "make lint           ruff and mypy"
 	@echo "make format         let ruff format the code"
+	@echo "make docs           build the documentation as a site in site/"
 	@echo "make bench-speed    measure CPU time and memory at 1080p and 4K, into benchmarks/results"
 	@echo "make check-speed    fail if harmonizing costs half as much again as what is committed there"
 	@echo "make bench-batch    measure two clips on two cores against one on one, into benchmarks/results"
@@ -29,7 +30,6 @@ help:
 	@echo "make bench-methods  measure CPU time and memory of each method at 256x256, into benchmarks/results (minutes)"
 	@echo "make bench-flow     measure sources of optical flow on made pairs and on FOOTAGE, into benchmarks/results"
 	@echo "make bench-cuts     measure how cuts are found in films made of FOOTAGE, into benchmarks/results"
-	@echo "make bench-gpu      measure transform and blend of 4K frames on a GPU, into benchmarks/results"
 	@echo "make bench-quality  measure all methods on mismatches of several kinds, of FOOTAGE, into benchmarks/results (hours)"
 	@echo "make clean          remove the virtual environment and the sample"
 
@@ -48,27 +48,31 @@ fuzz: $(VENV)/.dev
 	$(BIN)/python -m tests.fuzz.attack --examples 500 --output benchmarks/results/robustness.json
 
 lint: $(VENV)/.dev
-	$(BIN)/ruff check src tests hatch_build.py
-	$(BIN)/ruff format --check src tests hatch_build.py
+	$(BIN)/ruff check src tests benchmarks hatch_build.py
+	$(BIN)/ruff format --check src tests benchmarks hatch_build.py
 	$(BIN)/mypy
 
 format: $(VENV)/.dev
-	$(BIN)/ruff format src tests hatch_build.py
+	$(BIN)/ruff format src tests benchmarks hatch_build.py
+
+docs: $(VENV)/.docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+	@echo site/index.html
 
 bench-speed: $(VENV)/.demo
 	mkdir -p benchmarks/results
-	$(BIN)/chromacord bench speed --repeats 7 --output benchmarks/results/speed.json
+	$(BIN)/python -m benchmarks speed --repeats 7 --output benchmarks/results/speed.json
 
 check-speed: $(VENV)/.demo
-	$(BIN)/chromacord bench speed --repeats 7 --check benchmarks/results/speed.json
+	$(BIN)/python -m benchmarks speed --repeats 7 --check benchmarks/results/speed.json
 
 bench-batch: $(VENV)/.demo
 	mkdir -p benchmarks/results
-	$(BIN)/chromacord bench batch --output benchmarks/results/batch.json
+	$(BIN)/python -m benchmarks batch --output benchmarks/results/batch.json
 
 bench-soak: $(VENV)/.demo
 	mkdir -p benchmarks/results
-	$(BIN)/chromacord bench soak --output benchmarks/results/soak.json
+	$(BIN)/python -m benchmarks soak --output benchmarks/results/soak.json
 
 bench-methods: $(VENV)/.dev
 	mkdir -p benchmarks/results
@@ -84,10 +88,6 @@ bench-cuts: $(VENV)/.dev
 	@test -d "$(FOOTAGE)" || { echo "error: $(FOOTAGE): no such folder; name one with: make FOOTAGE=..." >&2; exit 2; }
 	mkdir -p benchmarks/results
 	$(BIN)/chromacord bench cuts --data $(FOOTAGE) --output benchmarks/results/cuts.json
-
-bench-gpu: $(VENV)/.dev
-	mkdir -p benchmarks/results
-	$(BIN)/chromacord bench render --size 4k --device cuda --output benchmarks/results/gpu.json
 
 # A folder of clips with masks and a manifest.csv, luts/dev.zip and luts/train.zip: FOOTAGE=... where it lies elsewhere.
 FOOTAGE ?= ../shared/data
@@ -125,7 +125,7 @@ bench-quality: $(VENV)/.dev
 	done
 
 clean:
-	rm -rf $(VENV) demo
+	rm -rf $(VENV) demo site
 
 $(VENV)/.python:
 	@if ! "$(PYTHON)" -c '$(USABLE)' >/dev/null 2>&1; then \
@@ -140,10 +140,14 @@ $(VENV)/.torch: $(VENV)/.python constraints.txt
 	@touch $@
 
 # Whatever an installation is made of that is not read where it lies.
-INSTALLED := pyproject.toml hatch_build.py src/chromacord/pipeline/native.c
+INSTALLED := pyproject.toml hatch_build.py src/chromacord/render/native.c
 
 $(VENV)/.demo: $(VENV)/.python constraints.txt $(INSTALLED)
 	$(INSTALL) --editable .
+	@touch $@
+
+$(VENV)/.docs: $(VENV)/.demo
+	$(INSTALL) --editable ".[docs]"
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.torch $(INSTALLED)

@@ -13,7 +13,7 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-SOURCE = Path("src/chromacord/pipeline/native.c")
+SOURCE = Path("src/chromacord/render/native.c")
 BINARY = SOURCE.with_name("_native.so")
 
 # No sum is contracted, so that all machines agree. Pictures and grades hold neither NaN nor infinity, and nobody asks

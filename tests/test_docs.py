@@ -1,20 +1,20 @@
 """What is written about the code is there, and true."""
 
 import ast
+import json
 import re
 from collections.abc import Iterator
-from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
 from chromacord.cli import app
+from chromacord.methods import METHODS
+from tests.pages import DOCUMENTS, PAGES, ROOT, prose, shown
 
-ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "src" / "chromacord"
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-ARCHITECTURE = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
-CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+README = PAGES["README.md"]
 
 Documented = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
@@ -57,65 +57,115 @@ def _is_overload(node: Documented) -> bool:
     return any(ast.unparse(decorator).endswith("overload") for decorator in node.decorator_list)
 
 
-def command_lines() -> list[str]:
-    """Return the commands that the README shows, with continued lines joined."""
-    blocks = re.findall(r"^```(?:sh|console)\n(.*?)^```", README, flags=re.MULTILINE | re.DOTALL)
-    joined = "\n".join(blocks).replace("\\\n", " ")
-    return [line for line in joined.splitlines() if line.startswith("chromacord ")]
-
-
 def help_of(command: str) -> str:
     result = CliRunner().invoke(app, [*command.split(), "--help"], env={"COLUMNS": "200", "TERM": "dumb"})
     assert result.exit_code == 0, result.output
     return result.output
 
 
-@pytest.mark.parametrize("line", command_lines())
-def test_the_readme_shows_commands_and_options_that_exist(line: str) -> None:
-    words = line.split("#")[0].split()[1:]
-    command = " ".join(words[:2]) if words[0] in ("bench", "weights") else words[0]
-    known = help_of("" if command.startswith("-") else command)
-    for option in re.findall(r"(?<!\S)--?[a-z][a-z-]*", line):
-        assert re.search(rf"(?<![\w-]){option}(?![\w-])", known), option
-
-
 @pytest.mark.parametrize(
     "command", ["harmonize", "grade", "apply", "synthesize", "evaluate", "compare", "train", "weights import"]
 )
-def test_the_readme_lists_every_option(command: str) -> None:
+def test_the_pages_list_every_option(command: str) -> None:
     options = set(re.findall(r"(?<![\w-])--[a-z-]+", help_of(command))) - {"--help"}
-    assert options <= set(re.findall(r"--[a-z-]+", README))
+    assert options <= set(re.findall(r"--[a-z-]+", prose()))
 
 
-def test_the_readme_starts_with_the_two_commands() -> None:
-    targets = re.findall(r"^make (\w+)", README, flags=re.MULTILINE)
-    assert targets[:2] == ["demo", "test"]
+def test_the_readme_is_short_and_starts_with_the_two_commands() -> None:
+    assert len(README.splitlines()) <= 130
+    assert re.findall(r"^make (\w+)", README, flags=re.MULTILINE) == ["demo", "test"]
+
+
+@pytest.mark.parametrize("page", DOCUMENTS)
+def test_the_targets_of_make_exist(page: str) -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    for target in re.findall(r"(?:`|^)make ([a-z-]+)", README, flags=re.MULTILINE):
+    for target in re.findall(r"(?:`|^)make ([a-z-]+)", DOCUMENTS[page], flags=re.MULTILINE):
         assert re.search(rf"^{target}:", makefile, flags=re.MULTILINE), target
 
 
-def test_the_map_names_existing_paths_and_all_packages() -> None:
-    code_map = README.partition("## Map of the code")[2].partition("\n## ")[0]
-    named = re.findall(r"^\| `([^`]+)`", code_map, flags=re.MULTILINE)
-    assert not [path for path in named if not (ROOT / path).exists()]
+def test_the_map_names_all_packages() -> None:
     packages = {f"src/chromacord/{path.parent.name}/" for path in PACKAGE.glob("*/__init__.py")}
-    assert packages <= set(named)
+    assert packages <= set(re.findall(r"^\| `([^`]+)`", PAGES["docs/architecture.md"], flags=re.MULTILINE))
 
 
-@pytest.mark.parametrize("text", [README, ARCHITECTURE], ids=["README", "ARCHITECTURE"])
-def test_links_inside_the_project_lead_somewhere(text: str) -> None:
-    targets = re.findall(r"\]\((?!https?:|#)([^)#]+)", text)
-    assert not [target for target in targets if not (ROOT / target).exists()]
+@pytest.mark.parametrize("page", DOCUMENTS)
+def test_the_paths_that_are_named_exist(page: str) -> None:
+    """Paths of the repository, and of the package where they end in .py."""
+    text = re.sub(r"^```.*?^```", "", DOCUMENTS[page], flags=re.MULTILINE | re.DOTALL)
+    named = re.findall(r"`((?:src|tests|recipes|benchmarks)/[\w./-]*\w/?|[a-z_]+(?:/[\w-]+)+\.py)`", text)
+    assert not [path for path in named if not (ROOT / path).exists() and not (PACKAGE / path).exists()]
 
 
-def test_the_files_that_contributors_are_sent_to_exist() -> None:
-    named = re.findall(r"`((?:src|tests|recipes)/[\w./-]+)`", CONTRIBUTING)
-    assert named
-    assert not [path for path in named if not (ROOT / path).exists()]
+@pytest.mark.parametrize("page", DOCUMENTS)
+def test_links_inside_the_project_lead_somewhere(page: str) -> None:
+    folder = (ROOT / page).parent
+    for target, _, anchor in re.findall(r"\]\((?!https?:)([^)#]*)(#?)([^)]*)\)", DOCUMENTS[page]):
+        path = (folder / target).resolve() if target else ROOT / page
+        assert path.exists(), target
+        if anchor:
+            assert anchor in anchors(path.read_text(encoding="utf-8")), f"{target}#{anchor}"
 
 
-def test_the_exit_codes_of_the_help_are_those_of_the_readme() -> None:
+def anchors(text: str) -> set[str]:
+    """Return what links may name of a page: its headings, as GitHub and MkDocs both spell them."""
+    headings = re.findall(r"^#+ (.+)$", text, flags=re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_the_exit_codes_of_the_help_are_those_of_the_page() -> None:
     codes = re.findall(r"\b(\d+) (?:done|a bug|an input|stopped)", " ".join(help_of("harmonize").split()))
-    section = README.partition("## Exit codes")[2].partition("\n## ")[0]
+    section = PAGES["docs/command-line.md"].partition("## Exit codes")[2].partition("\n## ")[0]
     assert codes == re.findall(r"^\| (\d+) \|", section, flags=re.MULTILINE)
+
+
+def result(name: str) -> Any:
+    return json.loads((ROOT / "benchmarks" / "results" / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def quality() -> dict[tuple[str, str], dict[str, Any]]:
+    """Return what was measured, by data set and method."""
+    return {(row["label"], row["method"]): row for row in result("quality")["tables"][0]["rows"]}
+
+
+def test_the_readme_shows_the_results_that_were_measured() -> None:
+    measured = quality()
+    lines = ["| method | recoloured clips | real pairs | single adjustments | change to matching clips |"]
+    lines.append("|---|---:|---:|---:|---:|")
+    for method in ("identity", "histogram", "reinhard", "mkl", "poisson", "shotgrade"):
+        ratios = [measured[name, method]["ratio"] for name in ("davis-lut-dev", "pairs-dev", "adjust-dev")]
+        cells = [*(f"{ratio:.2f}" for ratio in ratios), f"{measured['real-dev', method]['result']:.1f}"]
+        name = "untouched composite" if method == "identity" else f"`{method}`"
+        lines.append(f"| {' | '.join([name, *cells])} |")
+    expected = "\n".join(lines)
+    assert shown("results") == expected, f"put this into README.md:\n{expected}"
+
+
+def test_the_sentences_of_the_readme_have_the_figures_that_were_measured() -> None:
+    measured, text = quality(), " ".join(README.split())
+    largest = result("speed")["rows"]["4k ultrafast"]
+    more, memory = largest["overhead_cpu_ms_per_frame"]["min"], largest["peak_memory_mb"]["job"]
+    assert f"costs {more:.1f} ms of CPU time a frame beyond decoding and encoding" in text
+    assert f"and {memory:.0f} MB of memory" in text
+    left = [measured[name, "shotgrade"]["ratio"] for name in ("davis-lut-dev", "pairs-dev")]
+    assert f"leaves {left[0]:.2f} of the error on recoloured clips and {left[1]:.2f} on real pairs" in text
+    harm, classical = (measured["real-dev", name]["result"] for name in ("shotgrade", "poisson"))
+    assert f"by a squared error of {harm:.1f}; the safest classical method changes it by {classical:.1f}." in text
+    assert f"{len(shown('formats').splitlines()) - 2} formats from H.264 to half-float EXR" in text
+
+
+def test_the_page_of_methods_has_the_calibration_of_the_card() -> None:
+    (limit,) = re.findall(
+        r"in fifths of like confidence.*?: ([\d., ]+); observed: ([\d., ]+)\.\"",
+        (PACKAGE / "weights" / "shotgrade.toml").read_text(encoding="utf-8"),
+    )
+    expected, observed = ([*map(str.strip, values.split(","))] for values in limit)
+    assert f"mean confidence {', '.join(expected[:-1])} and {expected[-1]}" in prose()
+    assert f"brought {', '.join(observed[:-1])} and {observed[-1]} of the composites" in prose()
+
+
+def test_the_pages_count_what_there_is() -> None:
+    words = {3: "Three", 13: "thirteen"}
+    assert f"{words[len(METHODS)]} methods behind one interface" in prose()
+    weights = [*(PACKAGE / "weights").glob("*.safetensors")]
+    assert f"{words[len(weights)]} sets of weights ship" in prose()
+    assert max(path.stat().st_size for path in weights) <= 12_000_000

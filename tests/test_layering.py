@@ -1,6 +1,7 @@
 """The structure of ARCHITECTURE.md, checked on every import, those inside functions too."""
 
 import ast
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -15,30 +16,30 @@ MAY_IMPORT: dict[str, set[str]] = {
     "types": set(),
     "errors": set(),
     "parsing": set(),
-    "weights": {"parsing"},
     "color": {"parsing"},
-    "methods": {"parsing", "color", "weights"},
-    "lab": {"parsing", "color", "weights", "methods"},
+    "weights": {"parsing"},
     "io": {"parsing", "color"},
-    "pipeline": {"parsing", "color", "methods", "io"},
+    "methods": {"parsing", "color", "weights"},
+    "masks": {"color", "io"},
+    "grade": {"parsing", "color", "io"},
+    "analysis": {"parsing", "color", "io", "methods", "masks", "grade"},
+    "render": {"color", "io", "masks", "grade"},
+    "job": {"parsing", "color", "io", "methods", "masks", "grade", "analysis", "render"},
+    "api": {"io", "methods", "grade", "analysis", "job"},
     "sample": {"color", "io"},
-    "data": {"parsing", "color", "lab", "io"},
-    "evaluation": {"parsing", "color", "lab", "methods", "io", "pipeline", "data"},
-    "training": {"parsing", "color", "lab", "methods", "io", "data", "evaluation", "weights"},
-    "cli": {"color", "lab", "methods", "io", "pipeline", "sample", "data", "evaluation", "training"},
+    "lab": {"parsing", "color", "weights", "io", "methods", "masks", "grade", "analysis", "render", "job", "api"},
+    "cli": {"color", "io", "methods", "grade", "analysis", "job", "api", "sample", "lab"},
 }
 """What each package may import besides itself and `types` and `errors`."""
 
 OUTSIDE_ONLY_IN = {"av": "io", "OpenImageIO": "io", "typer": "cli", "rich": "cli"}
 """Libraries that one package alone knows."""
 
-NEED_TORCH = ("lab", "data", "evaluation", "training")
-"""Packages whose modules may import torch."""
-
-OF_GPUS = ("device_blend", "device_grading", "device_proxy", "device_render", "staging_buffers")
-"""Modules of the pipeline that run on a GPU alone, and are imported only for one."""
+NEED_TORCH = "lab"
+"""The package whose modules may import torch; nothing below it imports it."""
 
 MAX_FILE_LINES = 400
+MAX_FOLDER_FILES = 13
 MAX_FUNCTION_LINES = 60
 
 
@@ -61,7 +62,7 @@ def module_of(path: Path) -> str:
 
 
 def package_of(module: str) -> str:
-    """Return the part that the table names: "io" for chromacord.io.video, "" for chromacord itself."""
+    """Return the part that the table names: "io" for chromacord.io.video.video_source, "" for chromacord itself."""
     return [*module.split("."), ""][1]
 
 
@@ -116,19 +117,15 @@ def test_a_library_of_one_package_is_not_imported_by_another(path: Path) -> None
     assert not wrong
 
 
-@parametrize([path for path in files() if package_of(module_of(path)) not in NEED_TORCH])
-def test_the_main_job_imports_torch_only_for_a_gpu(path: Path) -> None:
-    if path.stem in OF_GPUS:
-        return
+@parametrize([path for path in files() if package_of(module_of(path)) != NEED_TORCH])
+def test_torch_is_imported_late_outside_the_lab(path: Path) -> None:
     wrong = [f"line {found.line}: {found.module}" for found in imports(path) if found.at_load and _is_of_torch(found)]
     assert not wrong
 
 
 def _is_of_torch(found: Import) -> bool:
     parts = found.module.split(".")
-    return (
-        parts[0] == "torch" or (parts[0] == "chromacord" and parts[1] in NEED_TORCH) or "".join(parts[2:3]) in OF_GPUS
-    )
+    return parts[0] == "torch" or parts[:2] == ["chromacord", NEED_TORCH]
 
 
 def test_modules_do_not_import_each_other_in_circles() -> None:
@@ -167,9 +164,24 @@ def _code_lines(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
     return lines
 
 
-@parametrize([path for path in files() if path.parent == PACKAGE / "cli"])
+@parametrize([path for path in files() if package_of(module_of(path)) == "cli"])
 def test_a_file_of_the_command_line_stays_very_small(path: Path) -> None:
     assert len(path.read_text(encoding="utf-8").splitlines()) <= 160
+
+
+def test_a_folder_holds_what_one_look_takes_in() -> None:
+    folders = Counter(path.parent.relative_to(PACKAGE).as_posix() for path in files())
+    assert not {name: count for name, count in folders.items() if count > MAX_FOLDER_FILES}
+
+
+def test_a_name_means_one_module() -> None:
+    """Commands are called as their users call them, and rooms as what is in them."""
+    names = Counter(path.stem for path in files() if path.stem != "__init__" and not _is_command(path))
+    assert not [name for name, count in names.items() if count > 1]
+
+
+def _is_command(path: Path) -> bool:
+    return path.parent in (PACKAGE / "cli", PACKAGE / "cli/research")
 
 
 def test_there_are_no_drawers_for_leftovers() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from chromacord.errors import INSTALL_TORCH
 from chromacord.methods import METHODS, MethodInfo, list_methods
-from tests.pipeline.footage import make_composite, make_mask
+from tests.footage import make_composite, make_mask
 
 BLOCK = """
 import importlib.util, sys
@@ -141,7 +141,7 @@ def test_commands_that_need_torch_say_so(command: list[str], tmp_path: Path) -> 
 def test_the_photographs_of_the_demo_need_neither_torch_nor_scikit_image() -> None:
     code = """
 sys.modules["skimage"] = sys.modules["scipy"] = None
-from chromacord.sample.layers import ASTRONAUT, COFFEE, read_photograph
+from chromacord.sample.scene import ASTRONAUT, COFFEE, read_photograph
 assert read_photograph(ASTRONAUT).shape == (512, 512, 3)
 assert read_photograph(COFFEE).shape == (400, 600, 3)
 """

@@ -11,12 +11,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from chromacord.api import harmonize_video
     from chromacord.errors import ChromacordError, ChromacordWarning
     from chromacord.io import Encoding
+    from chromacord.job.arrays import harmonize_frames
+    from chromacord.job.summary import Summary
     from chromacord.methods import list_methods, load_method
-    from chromacord.pipeline.arrays import harmonize_frames
-    from chromacord.pipeline.summary import Summary
-    from chromacord.pipeline.video import harmonize_video
 
 __version__ = "0.1.0"
 
@@ -24,9 +24,9 @@ _PLACES = {
     "ChromacordError": "errors",
     "ChromacordWarning": "errors",
     "Encoding": "io",
-    "Summary": "pipeline.summary",
-    "harmonize_frames": "pipeline.arrays",
-    "harmonize_video": "pipeline.video",
+    "Summary": "job.summary",
+    "harmonize_frames": "job.arrays",
+    "harmonize_video": "api",
     "list_methods": "methods",
     "load_method": "methods",
 }

@@ -2,13 +2,14 @@
 
 import signal
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 
 from chromacord.cli import main
-from tests.pipeline.footage import make_composite, make_mask
+from tests.footage import make_composite, make_mask
 
 
 class Done(NamedTuple):
@@ -25,11 +26,18 @@ Run = Callable[..., Done]
 @pytest.fixture
 def run(capsys: pytest.CaptureFixture[str]) -> Iterator[Run]:
     """Return a function that runs `chromacord` with arguments."""
+    with running(capsys) as command:
+        yield command
+
+
+@contextmanager
+def running(capsys: pytest.CaptureFixture[str], **program: Any) -> Iterator[Run]:
+    """Give a function that runs a command line, and put back what it changes in this process."""
     before = signal.getsignal(signal.SIGTERM)
 
     def command(*arguments: object) -> Done:
         with pytest.raises(SystemExit) as left:
-            main([str(argument) for argument in arguments])
+            main([str(argument) for argument in arguments], **program)
         return Done(int(left.value.code or 0), *capsys.readouterr())
 
     yield command

@@ -5,14 +5,14 @@ import cv2
 import numpy as np
 import pytest
 
-from chromacord.sample import files, layers
+from chromacord.sample import sample_files, scene
 from tests.cli.conftest import Run
 
 
 @pytest.fixture
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make the sample short; it is the same otherwise."""
-    monkeypatch.setattr(files, "write_sample", partial(files.write_sample, num_frames=3))
+    monkeypatch.setattr(sample_files, "write_sample", partial(sample_files.write_sample, num_frames=3))
 
 
 @pytest.mark.usefixtures("short")
@@ -42,7 +42,7 @@ def test_a_folder_that_cannot_be_made_is_one_line(run: Run, tmp_path: Path) -> N
 def test_without_the_photographs_one_line_says_what_to_do(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(layers, "ASTRONAUT", "nobody.webp")
+    monkeypatch.setattr(scene, "ASTRONAUT", "nobody.webp")
     done = run("demo", "--output", tmp_path / "demo")
     assert (done.code, done.err.count("\n")) == (2, 1)
     assert "nobody.webp: is missing or damaged; install chromacord anew" in done.err

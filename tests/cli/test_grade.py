@@ -5,9 +5,9 @@ import numpy as np
 import PyOpenColorIO
 import pytest
 
-from chromacord.pipeline.exports import EXPORT_FORMATS
+from chromacord.grade.exports import EXPORT_FORMATS
 from tests.cli.conftest import Run
-from tests.pipeline.footage import decoded, disc, make_composite, make_mask, recoloured
+from tests.footage import decoded, disc, make_composite, make_mask, recoloured
 
 
 @pytest.mark.parametrize("suffix", [".json", *EXPORT_FORMATS])

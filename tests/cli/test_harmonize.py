@@ -5,10 +5,10 @@ from pathlib import Path
 import av
 import pytest
 
-from chromacord.cli.summary import summary_line, summary_values
+from chromacord.analysis.cuts import Cut
+from chromacord.cli.screen.summary_text import summary_line, summary_values
+from chromacord.job.summary import Summary
 from chromacord.methods import DEFAULT_METHOD
-from chromacord.pipeline.cuts import Cut
-from chromacord.pipeline.summary import Summary
 from tests.cli.conftest import Run
 
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from chromacord import weights
-from chromacord.lab.weights import save
+from chromacord.lab.weight_files import save
 from chromacord.methods import METHODS, list_methods
 from tests.cli.conftest import Run
 from tests.weights.test_weights import CARD

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from chromacord.types import Size
-from tests.pipeline.footage import disc, make_composite, make_mask, recoloured
+from tests.footage import disc, make_composite, make_mask, recoloured
 
 COMMAND = [sys.executable, "-c", "from chromacord.cli import main; main()"]
 
@@ -86,7 +86,7 @@ def test_a_signal_leaves_nothing_behind_and_its_own_code(
 
 def test_a_bug_shows_its_traceback_and_leaves_with_1(tmp_path: Path) -> None:
     script = """
-import chromacord.pipeline.video as video
+import chromacord.api as video
 from chromacord.cli import main
 def broken(*arguments, **options):
     raise ZeroDivisionError("ours")

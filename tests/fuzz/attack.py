@@ -19,6 +19,7 @@ from random import Random
 from typing import NamedTuple
 
 from chromacord.errors import ChromacordError
+from chromacord.lab.bench.provenance import commit
 from tests.fuzz.children import FINE, OUTCOMES, load_all, run_child
 from tests.fuzz.doors import Door, check, make_doors, make_seeds, prepare
 from tests.fuzz.kills import ENDS, count_kills
@@ -40,9 +41,8 @@ Damaged files of each kind, handed to the command (tests/fuzz/doors.py): picture
 to `info`, the others as LUTs, grade, recipe, manifest or weights. Each run is a child process with 20 s of CPU time
 and 4 GB of address space beyond what it starts with. Refused in one line: exit code 2, one line of error, nothing is
 left behind. Accepted: exit code 0, and the output can be read; of composites in PNG, TIFF, OpenEXR and FFV1 the
-background is that of the damaged file to the bit. Concealed by libav: accepted, but two passes
-over the file give different pictures; libav logs damage (of a slice of FFV1), fills it with what its memory holds, and
-tells no caller. Native crash: a library ended the process. Memory: more than a gigabyte beyond the start.""",
+background is that of the damaged file to the bit. Native crash: a library ended the process. Memory: more than a
+gigabyte beyond the start.""",
     "kills": """\
 A run that replaces files of a sequence, makes a folder and writes a file beside them, stopped before each of its file
 operations (renames, links, unlinks, opens), and what is then under final names (tests/io/test_commit_kills.py).""",
@@ -109,7 +109,7 @@ def count_files(kind: str, doors: list[Door], folder: Path, examples: int, *, ke
         child = run_child(door.arguments, folder / "run", output=door.output, check=check(door))
         counts[child.outcome] += 1
         longest, most = max(longest, child.seconds), max(most, child.more_mb)
-        if child.outcome not in FINE[:2]:
+        if child.outcome not in FINE:
             print(f"{kind}, file {number}, {' '.join(door.arguments)}: {child.outcome}: {child.told}", file=sys.stderr)
             if keep is not None:
                 keep.mkdir(parents=True, exist_ok=True)
@@ -130,7 +130,7 @@ def table(rows: list[Row]) -> list[str]:
     return lines + [f"| {' | '.join(str(row[name]) for name in names)} |" for row in rows]
 
 
-def markdown(parts: dict[str, list[Row]], command: str) -> str:
+def markdown(parts: dict[str, list[Row]], command: str, measured: str) -> str:
     """Return the counts as tables."""
     lines = [
         "# Under attack",
@@ -140,7 +140,7 @@ def markdown(parts: dict[str, list[Row]], command: str) -> str:
     ]
     for part, rows in parts.items():
         lines += ["", f"## {part.capitalize()}", "", _ABOUT[part], "", *table(rows)]
-    return "\n".join([*lines, "", f"    {command}", ""])
+    return "\n".join([*lines, "", f"Measured at commit {measured}:", "", f"    {command}", ""])
 
 
 def _attack_files(folder: Path, chosen: argparse.Namespace) -> list[Row]:
@@ -191,8 +191,9 @@ def main() -> int:
                 parts[part] = _attack_parsers(folder, chosen.examples)
     command = f"python -m tests.fuzz.attack --examples {chosen.examples}"
     if chosen.output is not None:
-        chosen.output.write_text(json.dumps({"command": command, **parts}, indent=1) + "\n")
-        chosen.output.with_suffix(".md").write_text(markdown(parts, command))
+        measured = commit() or "unknown"
+        chosen.output.write_text(json.dumps({"command": command, "commit": measured, **parts}, indent=1) + "\n")
+        chosen.output.with_suffix(".md").write_text(markdown(parts, command, measured))
     return int(any(is_bad(part, row) for part, rows in parts.items() for row in rows))
 
 

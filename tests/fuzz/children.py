@@ -27,10 +27,10 @@ MORE_ADDRESSES = 4 << 30
 MORE_MEMORY_MB = 1024
 """What a small file may make the command take beyond what this process has."""
 
-_OWN = {90: "unreadable output", 91: "changed background", 92: "concealed by libav"}
+_OWN = {90: "unreadable output", 91: "changed background"}
 _LIMITS = (signal.SIGXCPU, signal.SIGALRM, signal.SIGKILL)
 
-FINE = ("refused in one line", "accepted", "concealed by libav")
+FINE = ("refused in one line", "accepted")
 OUTCOMES = (
     *FINE,
     "traceback",

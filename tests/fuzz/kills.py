@@ -3,7 +3,7 @@
 import signal
 from pathlib import Path
 
-from tests.io.test_commit_kills import NEW, STOPS, clean_up, found, prepared, run, stopped_at
+from tests.io.writing.test_commit_kills import NEW, STOPS, clean_up, found, prepared, run, stopped_at
 
 ENDS = ("all of the run", "nothing of the run", "a part of it")
 

@@ -14,32 +14,32 @@ import numpy as np
 import torch
 from torch import nn
 
+from chromacord.analysis.cuts import given_numbers
+from chromacord.analysis.told_cuts import read_cuts
 from chromacord.color.cube import cube_text
 from chromacord.color.transforms import AffineField, Lut3d, lattice
-from chromacord.data import open_dataset
-from chromacord.data.clips import open_clips
-from chromacord.data.luts import read_luts
-from chromacord.evaluation.metrics import PROTOCOLS
-from chromacord.evaluation.records import Header, Record, read_records
+from chromacord.grade.file import grade_text, read_grade
+from chromacord.grade.keys import Grade, Key, Shot
 from chromacord.io import open_source
-from chromacord.io.patterns import find_images
+from chromacord.io.stills.patterns import find_images
+from chromacord.lab.data import open_dataset
+from chromacord.lab.data.clip_folder import open_clips
+from chromacord.lab.data.luts import read_luts
+from chromacord.lab.evaluation.records import Header, Record, read_records
+from chromacord.lab.metrics.protocols import PROTOCOLS
+from chromacord.lab.objectives.protocol import check_objectives
 from chromacord.lab.published import weights_of
-from chromacord.lab.weights import load_into, packed, renamed
+from chromacord.lab.training.checkpoint import CHECKPOINT, Checkpoint, load_checkpoint, restore, save_checkpoint
+from chromacord.lab.training.log import LOG, RunLog
+from chromacord.lab.training.optimization import averaged, build_optimizer
+from chromacord.lab.training.recipe import Recipe, Stage, as_values, read_recipe
+from chromacord.lab.weight_files import load_into, packed, renamed
 from chromacord.methods import load_method
-from chromacord.pipeline.cuts import given_numbers
-from chromacord.pipeline.grade import Grade, Key, Shot
-from chromacord.pipeline.grade_file import grade_text, read_grade
-from chromacord.pipeline.told_cuts import read_cuts
-from chromacord.training.checkpoint import CHECKPOINT, Checkpoint, load_checkpoint, restore, save_checkpoint
-from chromacord.training.log import LOG, RunLog
-from chromacord.training.objectives import check_objectives
-from chromacord.training.optimization import averaged, build_optimizer
-from chromacord.training.recipe import Recipe, Stage, as_values, read_recipe
 from chromacord.types import PixelFormat
 from chromacord.weights.cards import parse_card
 from tests.hyoutube_lookalike import make_lookalike
 from tests.images import noise, write
-from tests.pipeline.scenes import describe
+from tests.scenes import describe
 from tests.weights.test_weights import CARD
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from chromacord.io.icc import is_sound
+from chromacord.io.stills.icc import is_sound
 from tests.fuzz.attack import is_bad
 from tests.fuzz.doors import CLIPS, STILLS, icc_profile
 

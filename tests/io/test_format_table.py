@@ -1,4 +1,4 @@
-"""The README's table of formats, measured: each cell is what came back from files that this test wrote and read."""
+"""The table of docs/formats.md, measured: each cell is what came back from files that this test wrote and read."""
 
 import warnings
 from collections.abc import Iterable
@@ -11,14 +11,12 @@ import pytest
 
 from chromacord.errors import ChromacordWarning
 from chromacord.io import Encoding, FrameSource, open_sink, open_source
-from chromacord.io.codecs import CODECS
-from chromacord.io.image_formats import IMAGE_FORMATS
 from chromacord.io.pixels import describe
+from chromacord.io.stills.image_formats import IMAGE_FORMATS
+from chromacord.io.video.codecs import CODECS
 from chromacord.types import Alpha, Colorimetry, Frame, PixelFormat, Size, VideoInfo
 from tests.clips import BT601, BT709, BT2020, DNXHR_SMALLEST, SMALL, make_clip, picture
-
-README = Path(__file__).parents[2] / "README.md"
-START, END = "<!-- formats:start -->", "<!-- formats:end -->"
+from tests.pages import shown
 
 HEADER = (
     "| format | files | bits | chroma | alpha | range | matrices | read | written |",
@@ -215,17 +213,13 @@ def _table(folder: Path) -> str:
     return "\n".join([*HEADER, *rows])
 
 
-def test_the_readme_states_what_is_measured(
+def test_the_page_states_what_is_measured(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    text = README.read_text(encoding="utf-8")
-    if START not in text:
-        pytest.skip("README.md has no table of formats yet")
     monkeypatch.setenv("SVT_LOG", "1")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ChromacordWarning)
         measured = _table(tmp_path)
     with capsys.disabled():
         print(f"\n{measured}")
-    stated = text.partition(START)[2].partition(END)[0].strip()
-    assert stated == measured, "put the table that is printed above between the markers in README.md"
+    assert shown("formats") == measured, "put the table that is printed above between the markers in docs/formats.md"

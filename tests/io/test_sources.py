@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from chromacord.io import FrameSource, LayeredSource, open_source
-from chromacord.io.sequence import SequenceSource
-from chromacord.io.video import VideoSource
+from chromacord.io.stills.sequence import SequenceSource
+from chromacord.io.video.video_source import VideoSource
 from chromacord.types import Alpha, Frame
 from tests.clips import make_clip
 from tests.images import noise, write

@@ -13,7 +13,7 @@ from torch import nn
 
 from chromacord.errors import InputError, MissingFileError, UnreadableFileError
 from chromacord.lab.published import read_checkpoint, weights_of
-from chromacord.lab.weights import renamed
+from chromacord.lab.weight_files import renamed
 
 STATE = {"weight": torch.tensor([1.0, 2.0], dtype=torch.float16), "steps": torch.tensor(3)}
 

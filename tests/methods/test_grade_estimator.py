@@ -7,9 +7,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from chromacord.lab.methods.grade_network import GradeNetwork
-from chromacord.lab.methods.grade_network import color_histograms as trained_histograms
-from chromacord.lab.weights import state_dict
+from chromacord.lab.networks.grade_network import GradeNetwork
+from chromacord.lab.networks.grade_network import color_histograms as trained_histograms
+from chromacord.lab.weight_files import state_dict
 from chromacord.methods.grade_estimator import GradeEstimator, averaged, color_histograms
 from chromacord.methods.grade_plan import weight_shapes
 from chromacord.weights import list_weights

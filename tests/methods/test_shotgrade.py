@@ -11,12 +11,12 @@ from chromacord import weights
 from chromacord.color.alpha import over
 from chromacord.color.transforms import lattice
 from chromacord.errors import InputError
-from chromacord.lab.methods.grade_network import GradeNetwork
-from chromacord.lab.weights import save
+from chromacord.lab.networks.grade_network import GradeNetwork
+from chromacord.lab.weight_files import save
 from chromacord.methods import load_method
 from chromacord.methods.grade_estimator import GradeEstimator
 from chromacord.methods.shotgrade import ShotGrade, ShotState, _evidence
-from chromacord.sample.layers import ASTRONAUT, cut_out, read_photograph
+from chromacord.sample.scene import ASTRONAUT, cut_out, read_photograph
 from chromacord.types import FloatArray
 
 

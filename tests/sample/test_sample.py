@@ -8,8 +8,8 @@ from skimage.data import astronaut, coffee
 
 from chromacord.color.spaces import code_to_rgb, rgb_to_code
 from chromacord.errors import MissingFileError
-from chromacord.sample import layers as sample
-from chromacord.sample.files import make_chord, to_planes, write_sample
+from chromacord.sample import scene as sample
+from chromacord.sample.sample_files import make_chord, to_planes, write_sample
 from chromacord.types import PixelFormat, Size
 from tests.clips import BT709
 

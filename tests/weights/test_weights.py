@@ -14,10 +14,10 @@ from torch import Tensor, nn
 from chromacord import weights
 from chromacord.errors import InputError, MissingFileError, OutputError, UnreadableFileError
 from chromacord.lab.flow.spynet import SHIPPED, SPyNet
-from chromacord.lab.networks import network_of
-from chromacord.lab.weights import fit_part, load_into, packed, save, state_dict
+from chromacord.lab.networks.lookup import network_of
+from chromacord.lab.training.recipe import read_recipe
+from chromacord.lab.weight_files import fit_part, load_into, packed, save, state_dict
 from chromacord.methods import DEFAULT_METHOD, METHODS, list_cards, load_method
-from chromacord.training.recipe import read_recipe
 from chromacord.weights import Card, card, list_weights
 from chromacord.weights.cards import parse_card
 

@@ -10,23 +10,11 @@ from typing import Annotated
 import typer
 
 from chromacord import __version__
-from chromacord.cli import (
-    apply,
-    bench,
-    compare,
-    demo,
-    evaluate,
-    grade,
-    harmonize,
-    info,
-    methods,
-    streams,
-    synthesize,
-    train,
-    weights,
-)
-from chromacord.cli.display import choose_display
-from chromacord.cli.job import BAD_INPUT, OK, terminate
+from chromacord.cli import apply, demo, grade, harmonize, info, methods
+from chromacord.cli.research import bench, compare, evaluate, synthesize, train, weights
+from chromacord.cli.screen import streams
+from chromacord.cli.screen.display import choose_display
+from chromacord.cli.screen.exits import BAD_INPUT, OK, terminate
 from chromacord.errors import OutputError
 
 _CODES = (
@@ -68,27 +56,29 @@ def start(
         print(context.get_help())
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
+def main(arguments: Sequence[str] | None = None, *, app: typer.Typer = app, name: str = "chromacord") -> None:
     """Run the command line and leave the process with its exit code.
 
     Args:
         arguments: what follows the program's name; None: what the process was started with.
+        app: the commands.
+        name: the program's.
     """
-    # Before anything imports numpy, which would start a thread for each core: see pipeline/blas.py.
+    # Before anything imports numpy, which would start a thread for each core: see job/blas.py.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     streams.prepare()
     signal.signal(signal.SIGTERM, terminate)
     given = sys.argv[1:] if arguments is None else arguments
     display = choose_display(log_json="--log-json" in given, quiet=True)
     try:
-        code = app(args=arguments, prog_name="chromacord", standalone_mode=False)
+        code = app(args=arguments, prog_name=name, standalone_mode=False)
         streams.check_printed()
     except OutputError as error:
         display.error(error, str(error))
         sys.exit(BAD_INPUT)
     except typer.TyperException as error:
         context = getattr(error, "ctx", None)
-        command = context.command_path if context else "chromacord"
+        command = context.command_path if context else name
         message = f"{_plain(error.format_message())}; see {command} --help"
         display.error(error, message)
         sys.exit(BAD_INPUT)

@@ -5,10 +5,10 @@ from typing import Annotated
 from typer import Argument
 
 from chromacord.cli import options
-from chromacord.cli.clips import Settings, plan_clips, refuse_empty
-from chromacord.cli.display import choose_display
+from chromacord.cli.batch.clips import Settings, plan_clips, refuse_empty
 from chromacord.cli.harmonize import harmonize_all, kept_after_stop
-from chromacord.cli.job import job
+from chromacord.cli.screen.display import choose_display
+from chromacord.cli.screen.exits import job
 
 GradeFile = Annotated[
     str, Argument(metavar="GRADE", help="Grade that `chromacord grade` or --grade-out wrote, edited or not.")

@@ -5,10 +5,10 @@ from typing import Annotated
 
 from typer import Option
 
-from chromacord.cli.display import choose_display
-from chromacord.cli.job import job
-from chromacord.cli.streams import report
-from chromacord.cli.summary import summary_line, summary_values
+from chromacord.cli.screen.display import choose_display
+from chromacord.cli.screen.exits import job
+from chromacord.cli.screen.streams import report
+from chromacord.cli.screen.summary_text import summary_line, summary_values
 
 DEFAULT_FOLDER = Path("demo")
 
@@ -19,9 +19,9 @@ def demo(
     """Build a sample clip from free photographs, harmonize it, and print where before and after lie."""
     display = choose_display()
     with job(display):
-        from chromacord.io.staging import check_folder
-        from chromacord.pipeline.video import harmonize_video
-        from chromacord.sample.files import write_sample
+        from chromacord.api import harmonize_video
+        from chromacord.io.writing.staging import check_folder
+        from chromacord.sample.sample_files import write_sample
 
         check_folder(output.absolute().parent, wanted=output)
         output.mkdir(exist_ok=True)

@@ -6,10 +6,10 @@ from typing import Annotated
 from typer import Option
 
 from chromacord.cli import options
-from chromacord.cli.clips import Settings, plan_clips, refuse_empty
-from chromacord.cli.display import choose_display
+from chromacord.cli.batch.clips import Settings, plan_clips, refuse_empty
 from chromacord.cli.harmonize import harmonize_all, kept_after_stop
-from chromacord.cli.job import job
+from chromacord.cli.screen.display import choose_display
+from chromacord.cli.screen.exits import job
 from chromacord.errors import InputError
 
 _GRADE_SUFFIX = ".json"
@@ -78,7 +78,7 @@ def _field(output: str) -> str:
     Raises:
         InputError: it is empty, or its ending is not known.
     """
-    from chromacord.pipeline.exports import EXPORT_FORMATS
+    from chromacord.grade.exports import EXPORT_FORMATS
 
     refuse_empty([("--output", output)])
     suffix = Path(output).suffix.lower()

@@ -4,15 +4,15 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from chromacord.cli import options
-from chromacord.cli.clips import Clip, Settings, plan_clips
-from chromacord.cli.display import Display, choose_display
-from chromacord.cli.existing import is_done
-from chromacord.cli.job import job
-from chromacord.cli.summary import summary_line, summary_values
+from chromacord.cli.batch.clips import Clip, Settings, plan_clips
+from chromacord.cli.batch.existing import is_done
+from chromacord.cli.screen.display import Display, choose_display
+from chromacord.cli.screen.exits import job
+from chromacord.cli.screen.summary_text import summary_line, summary_values
 from chromacord.errors import one_line
 
 if TYPE_CHECKING:
-    from chromacord.pipeline.summary import Summary
+    from chromacord.job.summary import Summary
     from chromacord.types import Progress
 
 
@@ -82,7 +82,7 @@ def kept_after_stop(composite: Sequence[str] | None, foreground: Sequence[str] |
 def harmonize_all(clips: Sequence[Clip], settings: Settings, *, jobs: int, display: Display) -> None:
     """Harmonize clips, or decide their grades: one in this process, several in processes of their own."""
     if len(clips) > 1:
-        from chromacord.cli.batch import harmonize_clips
+        from chromacord.cli.batch.batch import harmonize_clips
 
         harmonize_clips(clips, settings, jobs=jobs, display=display)
         return
@@ -99,9 +99,9 @@ def harmonize_all(clips: Sequence[Clip], settings: Settings, *, jobs: int, displ
 
 def harmonize_clip(clip: Clip, settings: Settings, *, progress: Callable[["Progress"], object]) -> "Summary":
     """Harmonize one clip in this process. See `chromacord.harmonize_video`."""
-    from chromacord.io.base import Encoding
+    from chromacord.api import harmonize_video
+    from chromacord.io.interfaces import Encoding
     from chromacord.io.memory import share_freed_memory
-    from chromacord.pipeline.video import harmonize_video
 
     share_freed_memory()
     return harmonize_video(

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from typer import Argument, Option
 
-from chromacord.cli.display import choose_display
-from chromacord.cli.job import job
+from chromacord.cli.screen.display import choose_display
+from chromacord.cli.screen.exits import job
 from chromacord.errors import InputError, one_line
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def describe_pixels(pixels: "PixelFormat") -> str:
 
 def describe_space(info: "VideoInfo") -> str:
     """Return what a file's colours are taken for, and why."""
-    from chromacord.pipeline.spaces import space_of_clip
+    from chromacord.job.spaces import space_of_clip
 
     try:
         space = space_of_clip(info)

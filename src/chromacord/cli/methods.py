@@ -4,8 +4,8 @@ from typing import Annotated
 
 from typer import Option
 
-from chromacord.cli.display import choose_display
-from chromacord.cli.job import job
+from chromacord.cli.screen.display import choose_display
+from chromacord.cli.screen.exits import job
 
 Cards = Annotated[
     bool, Option("--cards", help="Show the weights of learned methods: licence, training data, figures, limits.")

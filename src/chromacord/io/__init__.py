@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Literal
 
 from chromacord.errors import ChromacordWarning, InputError
-from chromacord.io.base import Encoding, FrameSink, FrameSource
+from chromacord.io.compositing.layers import LayeredSource
 from chromacord.io.converting import open_video_sink
-from chromacord.io.image_formats import is_image_name
-from chromacord.io.layers import LayeredSource
-from chromacord.io.patterns import is_folder, is_image_output
-from chromacord.io.places import check_input, check_output_path, refuse_inputs
-from chromacord.io.video import VideoSource
+from chromacord.io.interfaces import Encoding, FrameSink, FrameSource
+from chromacord.io.stills.image_formats import is_image_name
+from chromacord.io.stills.patterns import is_folder, is_image_output
+from chromacord.io.video.video_source import VideoSource
+from chromacord.io.writing.places import check_input, check_output_path, refuse_inputs
 from chromacord.types import Size, VideoInfo
 
 __all__ = ["Encoding", "FrameSink", "FrameSource", "LayeredSource", "open_sink", "open_source"]
@@ -55,7 +55,7 @@ def open_source(
     check_input(path)
     path = Path(path)
     if is_folder(path) or is_image_name(path.name):
-        from chromacord.io.sequence import SequenceSource  # OpenImageIO is 30 MB that videos need not pay
+        from chromacord.io.stills.sequence import SequenceSource  # OpenImageIO is 30 MB that videos need not pay
 
         return SequenceSource(path, missing=missing, salvage=salvage, rate=rate, layer=layer)
     if layer is not None:
@@ -98,7 +98,7 @@ def open_sink(
     check_output_path(path)
     refuse_inputs(path, like, inputs=inputs)
     if is_image_output(path):
-        from chromacord.io.sequence import SequenceSink
+        from chromacord.io.stills.sequence import SequenceSink
 
         _warn_of_unused(encoding)
         return SequenceSink(path, like, force=force, size=size, trimmed=trimmed)

@@ -5,13 +5,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from chromacord.errors import CodecError
-from chromacord.io.base import Encoding, FrameSink
-from chromacord.io.codecs import choose
 from chromacord.io.convert import PlaneConverter, stored_colorimetry
-from chromacord.io.encoder import VideoSink
-from chromacord.io.icc import warn_of_lost_profile
+from chromacord.io.interfaces import Encoding, FrameSink
 from chromacord.io.pixels import describe
-from chromacord.io.staging import Staging
+from chromacord.io.stills.icc import warn_of_lost_profile
+from chromacord.io.video.codecs import choose
+from chromacord.io.video.encoder import VideoSink
+from chromacord.io.writing.staging import Staging
 from chromacord.types import Alpha, Frame, PixelFormat, Size, VideoInfo
 
 _DEPTHS = (16, 12, 10, 8)

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from chromacord.errors import InputError, UnreadableFileError
-from chromacord.lab.weights import state_dict
+from chromacord.lab.weight_files import state_dict
 from chromacord.parsing import DAMAGE, at_home, read_file, shown
 
 SUFFIXES = (".pth", ".pt", ".pytorch", ".ckpt")

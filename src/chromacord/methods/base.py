@@ -1,9 +1,11 @@
 """The one interface: every method, image or video, learned or not, is a `Method`."""
 
 from abc import ABC, abstractmethod
-from typing import Any, Literal, NamedTuple, Self
+from importlib.util import find_spec
+from typing import Any, Literal, NamedTuple, Self, cast, get_args
 
 from chromacord.color.transforms import ColorTransform
+from chromacord.errors import InputError, MissingTorchError
 from chromacord.types import Device, FloatArray, Size
 
 State = Any
@@ -112,3 +114,21 @@ class TransformMethod(Method):
 def as_frames(windows: FloatArray) -> FloatArray:
     """Return the frames of all windows one after another. Shape (B, L, C, H, W) to (B * L, C, H, W)."""
     return windows.reshape(-1, *windows.shape[2:])
+
+
+def find_device(name: str) -> Device:
+    """Return the device of this name, where a method can run. Nothing is imported for the CPU.
+
+    Raises:
+        InputError: there is no such device here.
+    """
+    if name not in get_args(Device):
+        raise InputError(f"there is no device {name!r}; choose one of {', '.join(get_args(Device))}")
+    if name == "cuda":
+        if find_spec("torch") is None:
+            raise MissingTorchError("device cuda")
+        import torch
+
+        if not torch.cuda.is_available():
+            raise InputError("device cuda: torch finds none on this machine; use cpu, or install torch for CUDA")
+    return cast(Device, name)

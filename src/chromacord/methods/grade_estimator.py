@@ -1,6 +1,6 @@
 """ShotGrade's network as it runs: OpenCV for the encoder's convolutions, numpy for all that follows.
 
-`chromacord.lab.methods.grade_network` holds the same network for training; a test compares the two.
+`chromacord.lab.networks.grade_network` holds the same network for training; a test compares the two.
 """
 
 from collections.abc import Mapping

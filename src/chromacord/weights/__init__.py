@@ -2,7 +2,7 @@
 
 Weights that are shipped lie in this package; those of a user's own training, and those imported from checkpoints that
 others published (float32: they must give what their authors' code gives), may lie anywhere. Read here into arrays;
-`chromacord.lab.weights` gives them to modules of torch, and writes them.
+`chromacord.lab.weight_files` gives them to modules of torch, and writes them.
 """
 
 import hashlib

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from chromacord.errors import InputError, MismatchError
-from chromacord.lab import weights
+from chromacord.lab import weight_files
 from chromacord.lab.flow.spynet import NUM_LEVELS, SPyNet, SPyNetFlow
 from chromacord.lab.flow.warp import warp
 
@@ -244,14 +244,14 @@ def test_another_network_is_refused_with_the_first_keys_that_differ_as_its_file_
 
 
 def test_our_own_weights_come_back_from_a_file(tmp_path: Path) -> None:
-    weights.save(network().state_dict(), tmp_path / "own.safetensors")
+    weight_files.save(network().state_dict(), tmp_path / "own.safetensors")
     found = SPyNet(weights=tmp_path / "own.safetensors")
     for name, value in network().state_dict().items():
         assert torch.equal(found.state_dict()[name], value.half().float()), name
 
 
 def test_a_source_of_flow_gives_what_its_network_gives(tmp_path: Path) -> None:
-    weights.save(network().state_dict(), tmp_path / "own.safetensors")
+    weight_files.save(network().state_dict(), tmp_path / "own.safetensors")
     first, second = picture(37, 50, count=2), picture(37, 50, seed=1, count=2)
     source = SPyNetFlow(tmp_path / "own.safetensors")
     flow = source(first, second)

@@ -7,14 +7,14 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from chromacord.analysis.windows import windows
 from chromacord.color.alpha import over
 from chromacord.errors import InputError
-from chromacord.lab import weights
+from chromacord.lab import weight_files
 from chromacord.lab.layers.pictures import denormalize, normalize
 from chromacord.lab.methods.chen2024 import Chen2024
-from chromacord.lab.methods.chen2024_network import Chen2024Network, build_network
+from chromacord.lab.networks.chen2024_network import Chen2024Network, build_network
 from chromacord.methods import load_method
-from chromacord.pipeline.windows import windows
 
 SIDE = 32
 
@@ -159,7 +159,7 @@ def test_weights_of_one_head_are_not_taken_for_another() -> None:
     state = network().state_dict()
     for head in ("plain", "fusion"):
         with pytest.raises(InputError, match=r"missing: temporal\.decoder\.head\."):
-            weights.fit(network(head=head), state, source="residual")
+            weight_files.fit(network(head=head), state, source="residual")
 
 
 def test_frames_are_reduced_for_flow_as_for_the_weights_that_ship_and_not_for_others() -> None:
@@ -372,7 +372,7 @@ def test_sizes_that_are_no_multiples_of_32_come_out_as_they_went_in(size: tuple[
 
 def test_stage_one_takes_its_part_of_the_whole_networks_weights(tmp_path: Path) -> None:
     whole = build_network(flow=None)
-    weights.save(whole.state_dict(), tmp_path / "whole.safetensors")
+    weight_files.save(whole.state_dict(), tmp_path / "whole.safetensors")
     path = str(tmp_path / "whole.safetensors")
     one = Chen2024(path, stage=1)
     assert torch.equal(one.network.image.head.color.weight, whole.image.head.color.weight.half().float())
@@ -382,11 +382,11 @@ def test_stage_one_takes_its_part_of_the_whole_networks_weights(tmp_path: Path) 
 def test_weights_without_flow_take_the_spynet_that_is_shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = build_network().state_dict()
     flow = {key.removeprefix("flow."): value.half().float() for key, value in whole.items() if key.startswith("flow.")}
-    weights.save(
+    weight_files.save(
         {key: value for key, value in whole.items() if not key.startswith("flow.")}, tmp_path / "a.safetensors"
     )
-    weights.save(whole, tmp_path / "b.safetensors")
-    read = weights.state_dict
+    weight_files.save(whole, tmp_path / "b.safetensors")
+    read = weight_files.state_dict
     shipped = {key: value + 1 for key, value in flow.items()}
     monkeypatch.setattr(
         "chromacord.lab.methods.chen2024.state_dict", lambda source: shipped if source == "spynet" else read(source)
@@ -398,13 +398,13 @@ def test_weights_without_flow_take_the_spynet_that_is_shipped(tmp_path: Path, mo
 
 
 def test_flow_that_is_to_be_trained_anew_is_not_taken_from_what_ships(tmp_path: Path) -> None:
-    weights.save(build_network(flow=None).state_dict(), tmp_path / "a.safetensors")
+    weight_files.save(build_network(flow=None).state_dict(), tmp_path / "a.safetensors")
     with pytest.raises(InputError, match=r"a\.safetensors: does not fit .* \(missing: flow\.levels\.0"):
         Chen2024(str(tmp_path / "a.safetensors"), flow="spynet-random")
 
 
 def test_weights_that_do_not_fit_are_refused_and_the_first_keys_named(tmp_path: Path) -> None:
-    weights.save(build_network(stage=1).state_dict(), tmp_path / "one.safetensors")
+    weight_files.save(build_network(stage=1).state_dict(), tmp_path / "one.safetensors")
     with pytest.raises(
         InputError, match=r"one\.safetensors: does not fit Chen2024Network \(missing: temporal\."
     ) as caught:

@@ -7,16 +7,16 @@ import pytest
 import torch
 from torch import Tensor
 
+from chromacord.analysis.windows import windows
 from chromacord.errors import InputError
-from chromacord.lab import weights
+from chromacord.lab import weight_files
 from chromacord.lab.methods.backbone import BackboneFrames
 from chromacord.lab.methods.co2net import CO2Net
-from chromacord.lab.methods.co2net_network import Refinement
 from chromacord.lab.methods.issam import ISSAM
+from chromacord.lab.networks.co2net_network import Refinement
+from chromacord.lab.training.importing import import_published
 from chromacord.methods import load_method
 from chromacord.methods.base import Method
-from chromacord.pipeline.windows import windows
-from chromacord.training.importing import import_published
 from tests.lab.methods import published_issam, published_pix2pix
 from tests.lab.methods.published_co2net import Published, refinement
 
@@ -190,7 +190,7 @@ def test_an_import_says_with_which_options_the_weights_are_used(
 
 def test_weights_of_our_own_training_hold_the_backbone_too(tmp_path: Path) -> None:
     path = tmp_path / "own.safetensors"
-    weights.save(CO2Net(None).network.state_dict(), path)
+    weight_files.save(CO2Net(None).network.state_dict(), path)
     load_method("co2net", weights=str(path))
     with pytest.raises(InputError, match=r"own.safetensors: holds its backbone's weights already; leave backbone_w"):
         load_method("co2net", weights=str(path), backbone_weights=files(tmp_path)["backbone_weights"])
@@ -229,7 +229,7 @@ def test_a_refinement_of_another_backbone_is_refused(tmp_path: Path) -> None:
 )
 def test_what_does_not_belong_together_is_one_line(tmp_path: Path, options: dict[str, Any], said: str) -> None:
     given: dict[str, Any] = {**files(tmp_path), **options}
-    weights.save({"stem": torch.zeros(1)}, tmp_path / "own.safetensors")
+    weight_files.save({"stem": torch.zeros(1)}, tmp_path / "own.safetensors")
     for name in ("weights", "backbone_weights"):
         given[name] = given[name] and str(tmp_path / Path(given[name]).name)
     with pytest.raises(InputError, match=said) as refused:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from chromacord.errors import InputError
-from chromacord.lab import weights
+from chromacord.lab import weight_files
 from chromacord.lab.layers.pix2pix import Norm, Pix2PixUNet
 from chromacord.lab.methods.dovenet import DoveNet, published_key
 from chromacord.methods import load_method
@@ -54,7 +54,7 @@ def test_weights_of_our_own_say_which_norm_they_have(tmp_path: Path) -> None:
     norms: tuple[Norm, ...] = ("instance", "batch")
     for norm in norms:
         network = Pix2PixUNet(inputs=4, norm=norm, width=2)
-        weights.save(network.state_dict(), tmp_path / f"{norm}.safetensors")
+        weight_files.save(network.state_dict(), tmp_path / f"{norm}.safetensors")
         loaded = DoveNet(str(tmp_path / f"{norm}.safetensors"), width=2)
         kinds = {type(layer) for layer in loaded.modules()} & {nn.BatchNorm2d, nn.InstanceNorm2d}
         assert kinds == {nn.BatchNorm2d if norm == "batch" else nn.InstanceNorm2d}

@@ -10,9 +10,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from chromacord.errors import InputError, UnreadableFileError
-from chromacord.lab import weights
+from chromacord.lab import weight_files
 from chromacord.lab.methods.iih import IIH, load_weights, published_key
-from chromacord.lab.methods.iih_network import IIHNetwork, LayerNorm, cell_attention, rebuilt
+from chromacord.lab.networks.iih_network import IIHNetwork, LayerNorm, cell_attention, rebuilt
 from chromacord.methods import load_method
 from tests.lab.methods import published_iih
 
@@ -150,7 +150,7 @@ def test_weights_of_another_network_are_refused_and_the_first_keys_named(tmp_pat
     with pytest.raises(InputError, match=r"of another shape: ifm\.model\.0\.conv\.weight") as caught:
         load_method("iih", weights=path, width=WIDTH)
     assert "\n" not in str(caught.value)
-    weights.save({"stem.weight": torch.zeros(2)}, tmp_path / "other.safetensors")
+    weight_files.save({"stem.weight": torch.zeros(2)}, tmp_path / "other.safetensors")
     with pytest.raises(InputError, match=r"missing: reflectance_encoder\.0\.conv\.weight.*unexpected: stem\.weight"):
         load_method("iih", weights=str(tmp_path / "other.safetensors"), width=WIDTH)
     (tmp_path / "broken.pth").write_bytes(b"nothing")

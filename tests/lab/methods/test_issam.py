@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from chromacord.errors import InputError, UnreadableFileError
-from chromacord.lab import weights
+from chromacord.lab import weight_files
 from chromacord.lab.layers.pictures import denormalize
 from chromacord.lab.methods.issam import ISSAM, issam_network, load_weights, published_key
 from chromacord.methods import load_method
@@ -129,7 +129,7 @@ def test_a_checkpoint_of_another_network_is_refused_and_the_first_keys_named(tmp
     ) as caught:
         load_method("issam", weights=path)
     assert "\n" not in str(caught.value)
-    weights.save({"stem.weight": torch.zeros(2)}, tmp_path / "other.safetensors")
+    weight_files.save({"stem.weight": torch.zeros(2)}, tmp_path / "other.safetensors")
     with pytest.raises(InputError, match=r"missing: encoder\.blocks\.0\.0\.conv\.weight.*unexpected: stem\.weight"):
         load_method("issam", weights=str(tmp_path / "other.safetensors"))
 

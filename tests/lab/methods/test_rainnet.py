@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from chromacord.errors import InputError
-from chromacord.lab import weights
+from chromacord.lab import weight_files
 from chromacord.lab.layers.pix2pix import Pix2PixUNet
 from chromacord.lab.layers.rain import RAIN
 from chromacord.lab.methods.rainnet import RainNet, published_key
@@ -85,7 +85,7 @@ def test_a_frame_without_foreground_or_without_background_is_left_alone_beside_a
 def test_weights_of_our_own_say_how_many_channels_they_take(tmp_path: Path) -> None:
     for inputs in (3, 4):
         network = Pix2PixUNet(inputs=inputs, norm="rain", width=2)
-        weights.save(network.state_dict(), tmp_path / f"{inputs}.safetensors")
+        weight_files.save(network.state_dict(), tmp_path / f"{inputs}.safetensors")
         loaded = RainNet(str(tmp_path / f"{inputs}.safetensors"), width=2)
         assert loaded.network.downs[0].conv.in_channels == inputs
     with pytest.raises(InputError, match=r"of another shape: downs\.0\.conv\.weight"):

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from chromacord.errors import InputError, MismatchError
 from chromacord.lab.flow.warp import warp
 from chromacord.lab.published import SUFFIXES, read_checkpoint
-from chromacord.lab.weights import fit, renamed, state_dict
+from chromacord.lab.weight_files import fit, renamed, state_dict
 
 NUM_LEVELS = 6
 SHIPPED = "spynet"

@@ -52,12 +52,12 @@ from chromacord.errors import InputError
 from chromacord.lab.flow.spynet import NUM_LEVELS, SHIPPED, SPyNet
 from chromacord.lab.layers.pictures import denormalize
 from chromacord.lab.layers.propagation import Directions, Kind
-from chromacord.lab.layers.temporal import Head
+from chromacord.lab.layers.temporal_decoder import Head
 from chromacord.lab.layers.unet import WIDTH
-from chromacord.lab.methods.chen2024_network import Chen2024Network, FlowName, Output, Position, build_network
 from chromacord.lab.methods.evidence import kept_without_evidence
+from chromacord.lab.networks.chen2024_network import Chen2024Network, FlowName, Output, Position, build_network
 from chromacord.lab.torch_method import TensorPrediction, TorchMethod
-from chromacord.lab.weights import fit, state_dict
+from chromacord.lab.weight_files import fit, state_dict
 from chromacord.methods.base import State, Window
 from chromacord.types import Size
 
@@ -151,7 +151,7 @@ class Chen2024(TorchMethod):
             if composite.shape[1] != self.window.length:
                 raise InputError(
                     f"a window of chen2024 has {self.window.length} frames, got {composite.shape[1]}; repeat the first "
-                    "and the last frame of a shorter clip, as chromacord.pipeline.windows does"
+                    "and the last frame of a shorter clip, as chromacord.analysis.windows does"
                 )
             wanted = range(self.window.past, self.window.past + self.window.hop)
             made, memory = self.network.window(composite, mask, wanted, state)

@@ -5,7 +5,7 @@ the colours of the 8 frames before and of the 8 after is a colour mapping (`chro
 of two convolutions joins what it says of a frame with what the backbone made of it. The backbone is trained first and
 stays as it is.
 
-The ends of a video are as published, which is what `chromacord.pipeline.windows` gives: the first or the last frame
+The ends of a video are as published, which is what `chromacord.analysis.windows` gives: the first or the last frame
 stands in for those that are missing. A frame is its own neighbour nowhere else.
 
 The authors' head mixes the composite as it is, in [0, 1], with a picture that is normalised, and takes the result for
@@ -23,13 +23,13 @@ from torch import Tensor
 
 from chromacord.errors import InputError
 from chromacord.lab.methods.backbone import Backbone
-from chromacord.lab.methods.co2net_network import FUTURE, NUM_COLORS, PAST, CO2NetNetwork, Refinement
 from chromacord.lab.methods.evidence import kept_without_evidence
 from chromacord.lab.methods.issam import ISSAM
 from chromacord.lab.methods.rainnet import RainNet
+from chromacord.lab.networks.co2net_network import FUTURE, NUM_COLORS, PAST, CO2NetNetwork, Refinement
 from chromacord.lab.published import weights_of
 from chromacord.lab.torch_method import TensorPrediction, TorchMethod
-from chromacord.lab.weights import fit, renamed
+from chromacord.lab.weight_files import fit, renamed
 from chromacord.methods.base import State, Window
 from chromacord.types import Size
 
@@ -99,7 +99,7 @@ class CO2Net(TorchMethod):
         if composite.shape[1] != self.window.length:
             raise InputError(
                 f"a window of co2net has {self.window.length} frames, got {composite.shape[1]}; repeat the first and "
-                "the last frame of a shorter clip, as chromacord.pipeline.windows does"
+                "the last frame of a shorter clip, as chromacord.analysis.windows does"
             )
         made, memory = self.network.window(composite, mask, state)
         places = slice(PAST, PAST + self.window.hop)

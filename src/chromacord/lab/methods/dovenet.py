@@ -3,8 +3,8 @@
 
 pix2pix's U-Net with attention (`chromacord.lab.layers.pix2pix`), trained against a discriminator that also verifies
 whether foreground and background belong to one domain (`chromacord.lab.layers.verification`,
-`chromacord.training.adversarial`). 54,755,587 parameters with instance norm, as the authors' script trains it; the
-model that they published has batch norm and 54,759,939.
+`chromacord.lab.objectives.adversarial`). 54,755,587 parameters with instance norm, as the authors' script trains it;
+the model that they published has batch norm and 54,759,939.
 
 Differs from the authors' code in two places: pictures are laid over their background, and dropout and batch norm are in
 evaluation mode, where their test script leaves both as in training.
@@ -20,7 +20,7 @@ from chromacord.lab.layers.pix2pix import MULTIPLE, NUM_LEVELS, WIDTH, Pix2PixUN
 from chromacord.lab.methods.generators import check_sizes, harmonized_frames
 from chromacord.lab.published import weights_of
 from chromacord.lab.torch_method import TensorPrediction, TorchMethod
-from chromacord.lab.weights import fit, renamed
+from chromacord.lab.weight_files import fit, renamed
 from chromacord.methods.base import State, Window
 from chromacord.types import Size
 

@@ -3,8 +3,8 @@
 https://arxiv.org/abs/1809.01372. What sets it apart is how it is trained: each frame is also to look like the one
 before it, seen along the motion; when it is used, the network looks at single frames. In the tables of CO2Net and of
 Chen et al. 2024, "Huang et al." is iSSAM trained so, a "simple version" without an adversary by CO2Net's authors: the
-same network, of 2,185,340 parameters, and the same keys in checkpoints. `chromacord.training.pairs` trains that one,
-`chromacord.training.disharmony` one against a discriminator, as the original is.
+same network, of 2,185,340 parameters, and the same keys in checkpoints. `chromacord.lab.objectives.pairs` trains that
+one, `chromacord.lab.objectives.disharmony` one against a discriminator, as the original is.
 
 Differs from the original: that has a network of its own, which need not be told where the foreground is. The paper's
 text was not at hand; what is known of it is its abstract.

@@ -6,7 +6,7 @@ The background's light is put on the foreground's illumination, and both are rep
 the picture on the same matter. Their product is the harmonized picture.
 
 Differs from the authors' code in no number but by rounding. Its attention is multiplied with cells of 2 x 2 pixels in
-place of patches of 4 x 4, which is a quarter of the work (`chromacord.lab.methods.iih_network.cell_attention`).
+place of patches of 4 x 4, which is a quarter of the work (`chromacord.lab.networks.iih_network.cell_attention`).
 """
 
 import re
@@ -17,10 +17,10 @@ from torch import Tensor
 
 from chromacord.color.alpha import over
 from chromacord.lab.methods.evidence import kept_without_evidence
-from chromacord.lab.methods.iih_network import SIDE, WIDTH, IIHNetwork
+from chromacord.lab.networks.iih_network import SIDE, WIDTH, IIHNetwork
 from chromacord.lab.published import weights_of
 from chromacord.lab.torch_method import TensorPrediction, TorchMethod
-from chromacord.lab.weights import fit, renamed
+from chromacord.lab.weight_files import fit, renamed
 from chromacord.methods.base import State, Window
 from chromacord.types import Size
 

@@ -25,7 +25,7 @@ from chromacord.lab.methods.backbone import Backbone, BackboneFrames
 from chromacord.lab.methods.evidence import kept_without_evidence
 from chromacord.lab.published import weights_of
 from chromacord.lab.torch_method import TensorPrediction
-from chromacord.lab.weights import fit, renamed
+from chromacord.lab.weight_files import fit, renamed
 from chromacord.methods.base import State, Window
 from chromacord.types import Size
 

@@ -3,8 +3,8 @@
 
 DoveNet's U-Net (`chromacord.lab.layers.pix2pix`) with RAIN on the way up (`chromacord.lab.layers.rain`): it gives the
 foreground's features the background's mean and deviation, trained against DoveNet's discriminator
-(`chromacord.training.adversarial`). 54,759,043 parameters; the mask steers RAIN, and the network sees it only if it is
-to take four channels (54,760,067).
+(`chromacord.lab.objectives.adversarial`). 54,759,043 parameters; the mask steers RAIN, and the network sees it only if
+it is to take four channels (54,760,067).
 
 Frames without background, for which RAIN has nothing to give, are left alone (`chromacord.lab.methods.evidence`). Masks
 may be soft; the authors' have one bit.
@@ -24,7 +24,7 @@ from chromacord.lab.methods.backbone import Backbone, BackboneFrames
 from chromacord.lab.methods.generators import check_sizes, harmonized_frames
 from chromacord.lab.published import weights_of
 from chromacord.lab.torch_method import TensorPrediction
-from chromacord.lab.weights import fit, renamed
+from chromacord.lab.weight_files import fit, renamed
 from chromacord.methods.base import State, Window
 from chromacord.types import Size
 

@@ -1,0 +1,118 @@
+"""`python -m benchmarks`: measurements of chromacord itself, as JSON with the command, the commit and the machine."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+from typer import Option
+
+from chromacord.cli import main
+from chromacord.cli.research import bench_report
+from chromacord.cli.research.bench_report import Output, measurement, tell
+
+PROGRAM = "python -m benchmarks"
+
+Size = Annotated[Literal["1080p", "4k"], Option(help="Of the clips that are made.")]
+Preset = Annotated[str, Option(help="Of x264.")]
+Foreground = Annotated[float, Option(help="Share of the frame that the mask covers, up to 0.5.")]
+Repeats = Annotated[int, Option(help="How often everything is run.")]
+Method = Annotated[str | None, Option(help="See `chromacord methods`.")]
+
+app = typer.Typer(
+    help="Measure chromacord itself, and print JSON with the command, the commit and the machine.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+def give(measured: Mapping[str, object], output: Path | None) -> None:
+    """Print what was measured, and write it to a file if one is named."""
+    bench_report.give(measured, output, program=PROGRAM)
+
+
+@app.command("video")
+def video(
+    *,
+    size: Size = "1080p",
+    preset: Preset = "ultrafast",
+    foreground: Foreground = 0.25,
+    frames: Annotated[int, Option(help="Length of the clips.")] = 150,
+    repeats: Repeats = 3,
+    method: Method = None,
+    output: Output = None,
+) -> None:
+    """Measure harmonization against a plain transcode: CPU time of each stage, overhead and peak memory."""
+    with measurement(output):
+        from benchmarks.speed import Setting, measure_video
+        from chromacord.methods import DEFAULT_METHOD
+
+        setting = Setting(size, preset, foreground, frames, method or DEFAULT_METHOD, repeats=repeats)
+        give(measure_video(setting, tell=tell), output)
+
+
+@app.command("speed")
+def speed(
+    *,
+    repeats: Repeats = 3,
+    check: Annotated[
+        Path | None, Option(help="Instead: fail if overhead has grown by half over the first row of this file.")
+    ] = None,
+    output: Output = None,
+) -> None:
+    """Measure the default method as `bench video` does, at 1080p with two presets, and at 4K."""
+    with measurement(output):
+        from benchmarks.speed_table import check_speed, measure_rows
+        from chromacord.methods import DEFAULT_METHOD
+
+        if check is not None:
+            tell(check_speed(check, repeats=repeats, tell=tell))
+            return
+        give(measure_rows(DEFAULT_METHOD, repeats=repeats, tell=tell), output)
+
+
+@app.command()
+def batch(
+    *,
+    size: Size = "1080p",
+    preset: Preset = "veryfast",
+    frames: Annotated[int, Option(help="Length of each clip.")] = 150,
+    repeats: Repeats = 3,
+    method: Method = None,
+    output: Output = None,
+) -> None:
+    """Measure two clips in two processes on two cores against one clip on one core: wall time of whole commands."""
+    with measurement(output):
+        from benchmarks.batch_speed import BatchSetting, batch_line, measure_batch
+        from chromacord.methods import DEFAULT_METHOD
+
+        setting = BatchSetting(size, preset, frames, method or DEFAULT_METHOD, repeats=repeats)
+        report = measure_batch(setting, tell=tell)
+        tell(batch_line(report))
+        give(report, output)
+
+
+@app.command()
+def soak(
+    *,
+    frames: Annotated[int, Option(help="Length of the long clip, of 320x180 pixels.")] = 10_000,
+    clips: Annotated[int, Option(help="How many short clips are harmonized.")] = 50,
+    method: Method = None,
+    output: Output = None,
+) -> None:
+    """Harmonize a very long clip and many short ones, and fail if memory, open files or threads grow."""
+    with measurement(output):
+        from benchmarks.soak import LeakError, SoakSetting, measure_soak
+        from chromacord.methods import DEFAULT_METHOD
+
+        report = measure_soak(SoakSetting(frames, clips, method or DEFAULT_METHOD), tell=tell)
+        give(report, output)
+        leaks = report["leaks"]
+        assert isinstance(leaks, list)
+        if leaks:
+            raise LeakError(f"{'; '.join(leaks)}: look for what is not closed, or kept for each frame")
+
+
+if __name__ == "__main__":
+    main(app=app, name=PROGRAM)

@@ -1,0 +1,118 @@
+"""Dissolves: one shot becomes another in many small steps, each of them a mixture of both.
+
+Nothing else does so for long: what moves, or is seen by a camera that moves, is on its way in other places than at the
+ends, and what grows lighter or darker keeps its layout.
+"""
+
+from collections import deque
+
+import numpy as np
+import numpy.typing as npt
+
+from chromacord.analysis.likeness import Look, distance, palette_distance
+
+_SPANS = (6, 10, 16, 22)
+"""Frames between the ends that are compared; longer dissolves are seen by a part of them."""
+
+_QUARTERS = (0.25, 0.5, 0.75)
+
+_PAUSE = 24
+"""Frames after a part of a dissolve in which another part is taken for the same dissolve's."""
+
+_LEAST_CHANGE, _LEAST_RELATIVE, _LEAST_PALETTE, _MOST_STRAYED = 8 / 255, 0.3, 0.32, 0.25
+"""Mean difference of the ends, distances of their palettes, and how far the middle may be off the way between them,
+squared and by the way's length: they rule out nearly all spans, for little."""
+
+_LEAST_LAYOUT = 0.08
+"""Distance of the ends' layouts: light that changes its colour in a shot leaves them alone."""
+
+_LEAST_CONTRAST = 0.3
+"""Of the darker end, by the other's: what comes out of black is on its way from there."""
+
+_FOR = np.array(
+    [
+        [-1.0, -32.25, 21.39, -19.41, -3.73, 4.28, 18.71, 7.61, -24.31, 35.62],
+    ]
+)
+_AGAINST = np.array(
+    [
+        [-0.93, -28.93, 20.13, 2.57, 3.57, 7.54, 5.83, 8.12, 18.93, -12.28],
+        [1.97, 27.48, -12.52, 18.99, -13.35, -9.62, 69.22, -0.74, 40.79, -77.71],
+        [-1.7, -28.73, 16.28, -14.62, 12.79, 10.22, 10.34, 2.35, -43.05, 31.06],
+        [-5.5, -4.97, -11.92, -12.43, -0.53, -5.84, 7.73, -2.68, -0.16, 14.57],
+    ]
+)
+_THRESHOLD = 7.5
+"""Weights of the hidden units of a logistic regression, on the values of a span, and 1. Made as those of `shots.py`."""
+
+
+class DissolveDetector:
+    """Finds dissolves that have gone far enough by the frame that was seen last."""
+
+    def __init__(self) -> None:
+        """Start a clip."""
+        self._past: deque[Look] = deque(maxlen=max(_SPANS) + 1)
+        self._number, self._pause_end = 0, 0
+
+    def push(self, look: Look) -> None:
+        """Take note of the next frame."""
+        self._past.append(look)
+        self._number += 1
+
+    def restart(self) -> None:
+        """Forget what was before the last frame, which begins a shot."""
+        last = self._past[-1]
+        self._past.clear()
+        self._past.append(last)
+
+    def is_found(self) -> bool:
+        """Whether the last frame belongs to the second of two shots that dissolve, so far as can be told by then.
+
+        Of each dissolve this is told once, of the frame after which `restart` is to be called.
+        """
+        # One span a frame: a dissolve lasts, and looking at all of them would cost as much as all the rest.
+        span = _SPANS[self._number % len(_SPANS)]
+        if span >= len(self._past) or not self._is_dissolve(span):
+            return False
+        goes_on = self._number < self._pause_end
+        self._pause_end = self._number + _PAUSE
+        if goes_on:
+            self.restart()
+        return not goes_on
+
+    def _is_dissolve(self, span: int) -> bool:
+        begin = len(self._past) - 1 - span
+        first, last = self._past[begin], self._past[-1]
+        if last.difference(first) < _LEAST_CHANGE:
+            return False
+        if not _LEAST_CONTRAST * first.light[1] < last.light[1] < first.light[1] / _LEAST_CONTRAST:
+            return False
+        if palette_distance(first.relative, last.relative) < _LEAST_RELATIVE:
+            return False
+        if palette_distance(first.palette, last.palette) < _LEAST_PALETTE:
+            return False
+        start, way = first.colors, last.colors - first.colors
+        length = float(way @ way)
+
+        def share_and_rest(quarter: float) -> tuple[float, float]:
+            step = self._past[begin + round(quarter * span)].colors - start
+            share = float(step @ way) / length
+            return share, float(step @ step) / length - share * share
+
+        middle = share_and_rest(0.5)
+        if middle[1] > _MOST_STRAYED:
+            return False
+        differing = distance(first, last)
+        if differing.layout < _LEAST_LAYOUT:
+            return False
+        done = share_and_rest(0.25), middle, share_and_rest(0.75)
+        uneven = max(abs(share - quarter) for (share, _), quarter in zip(done, _QUARTERS, strict=True))
+        strayed = max(0.0, *(rest for _, rest in done)) ** 0.5
+        strength = 5 * (length / way.size) ** 0.5
+        shares = done[0][0], done[2][0]
+        values = [*differing, uneven, strayed, strength, _SPANS.index(span) / 3, *shares, 1.0]
+        return _evidence(np.array(values)) > _THRESHOLD
+
+
+def _evidence(values: npt.NDArray[np.float64]) -> float:
+    return float(np.maximum(_FOR @ values, 0).sum() - np.maximum(_AGAINST @ values, 0).sum())

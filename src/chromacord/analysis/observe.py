@@ -1,0 +1,146 @@
+"""What analysis sees of a clip: a few frames a second, small, and where the shots begin."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import NamedTuple
+
+import numpy as np
+
+from chromacord.analysis.cuts import split_at
+from chromacord.analysis.shots import split_shots
+from chromacord.grade.keys import Consistency
+from chromacord.io.orientation import Orientation
+from chromacord.masks.masks import Mask, MaskedFrame
+from chromacord.masks.packed_masks import PackedMask
+from chromacord.masks.proxy import proxy, thumbnail
+from chromacord.methods.base import Method
+from chromacord.types import FloatArray, Frame, Size, VideoInfo
+
+ANALYSIS_RATE = 6
+"""Frames a second that are looked at: the spacing of HYouTube, which methods are trained on."""
+
+UPRIGHT = Orientation()
+
+ANY_SIZE = 160
+"""Longer side of the proxy for methods that take any size: statistics of colour and light need no more."""
+
+
+@dataclass(frozen=True)
+class Observation:
+    """What a method sees of one frame."""
+
+    index: int
+    shot: int
+    composite: FloatArray
+    """RGB in [0, 1], upright. Shape (3, H, W)."""
+
+    mask: FloatArray
+    """Shape (1, H, W)."""
+
+    weight: float
+    """Share of the picture that is foreground."""
+
+    orientation: Orientation = UPRIGHT
+    """Of the frame as it is stored, which a transform that depends on the place is for."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What analysis keeps of one frame: little, so that many can wait."""
+
+    index: int
+    shot: int
+    is_empty: bool
+    is_full: bool
+    observation: Observation | None
+    """None: the method need not see this frame."""
+
+    mask: PackedMask
+
+
+class _Waiting(NamedTuple):
+    """A frame of which it is not known yet whether it begins a shot. What else came with it is not held."""
+
+    frame: Frame
+    mask: PackedMask
+
+
+def look(
+    frames: Iterable[MaskedFrame],
+    info: VideoInfo,
+    method: Method,
+    *,
+    consistency: Consistency,
+    cuts: Sequence[int] | None = None,
+) -> Iterator[Seen]:
+    """Tell shots apart, and make what the method shall see: frames a step apart, or the next one with a usable mask.
+
+    Args:
+        frames: all frames in order; few are held, until it is known whether a cut lies between them.
+        info: of the composite.
+        method: will decide.
+        consistency: "frame" shows every frame to the method.
+        cuts: first frames of all shots but the first; None: they are to be found.
+    """
+    size, orientation = working_size(method, info), Orientation.of(info)
+    step = 1 if consistency == "frame" else step_between_keys(info.rate)
+    due, last_shot = 0, -1
+
+    def wait(masked: MaskedFrame) -> _Waiting:
+        return _Waiting(masked.frame, PackedMask.pack(masked.mask))
+
+    def see(item: tuple[_Waiting, int]) -> Seen:
+        nonlocal due, last_shot
+        (frame, mask), shot = item
+        if shot != last_shot:
+            due, last_shot = frame.index, shot
+        observation = None
+        if mask.is_usable and frame.index >= due:
+            due = frame.index + step
+            rgb, weights = _proxies(frame, mask.unpack(), info, size)
+            rgb, weights = (np.ascontiguousarray(turned_upright(each, orientation)) for each in (rgb, weights))
+            observation = Observation(frame.index, shot, rgb, weights, float(weights.mean()), orientation)
+        return Seen(frame.index, shot, mask.box is None, mask.is_full, observation, mask)
+
+    # By `map`, so that a frame that was seen is not held until the next one is asked for.
+    waiting = map(wait, frames)
+    if cuts is not None:
+        yield from map(see, split_at(waiting, cuts, number=lambda item: item.frame.index))
+        return
+    yield from map(see, split_shots(waiting, lambda item: thumbnail(item.frame, info, width=72)))
+
+
+def _proxies(frame: Frame, mask: Mask, info: VideoInfo, size: Size) -> tuple[FloatArray, FloatArray]:
+    """Return a frame and its mask, small. Shape (3, H, W), (1, H, W)."""
+    return np.ascontiguousarray(proxy(frame, info, size).transpose(2, 0, 1)), mask.scaled(size)[None]
+
+
+def step_between_keys(rate: Fraction) -> int:
+    """Return how many frames lie between two that are looked at.
+
+    Args:
+        rate: frames a second.
+    """
+    return max(1, round(rate / ANALYSIS_RATE))
+
+
+def turned_upright(picture: FloatArray, orientation: Orientation) -> FloatArray:
+    """Return a picture as players show it. Shape (..., H, W), exchanged by a quarter turn."""
+    turned = np.rot90(picture, orientation.rotation // 90, (-2, -1))
+    return turned[..., ::-1] if orientation.mirrored else turned
+
+
+def turned_as_stored(picture: FloatArray, orientation: Orientation) -> FloatArray:
+    """Undo `turned_upright`. Shape (..., H, W), exchanged by a quarter turn."""
+    unmirrored = picture[..., ::-1] if orientation.mirrored else picture
+    return np.rot90(unmirrored, -orientation.rotation // 90, (-2, -1))
+
+
+def working_size(method: Method, info: VideoInfo) -> Size:
+    """Return the size of proxies, before they are turned upright: the method's own, or one of the picture's shape."""
+    if method.working_size is not None:
+        own = method.working_size
+        return Size(own.width, own.height) if info.rotation % 180 else own
+    scale = min(1.0, ANY_SIZE / max(info.size))
+    return Size(max(1, round(info.size.height * scale)), max(1, round(info.size.width * scale)))

@@ -1,0 +1,232 @@
+"""The main job: paths in, files out."""
+
+import os
+import warnings
+from collections.abc import Callable
+from os import PathLike
+from pathlib import Path
+from typing import Literal
+
+from chromacord.analysis.cuts import Cuts, check_cuts
+from chromacord.analysis.told_cuts import read_cuts
+from chromacord.errors import ChromacordWarning, InputError
+from chromacord.grade.keys import Consistency, check_consistency
+from chromacord.io import Encoding, FrameSource, LayeredSource, open_source
+from chromacord.io.stills.image_layers import UNNAMED
+from chromacord.job.clip import CompositeClip, LayeredClip, MaskedClip
+from chromacord.job.job import Job
+from chromacord.job.outputs import Outputs
+from chromacord.job.spaces import SpaceOfClip, Spaces, explicit, settle, working_space_of
+from chromacord.job.summary import Summary
+from chromacord.methods import DEFAULT_METHOD
+from chromacord.methods.base import Method, find_device
+from chromacord.types import Device, Progress, VideoInfo
+
+StrPath = str | PathLike[str]
+
+
+def harmonize_video(
+    composite: StrPath | None = None,
+    *,
+    output: StrPath | None = None,
+    mask: StrPath | None = None,
+    foreground: StrPath | None = None,
+    alpha: StrPath | None = None,
+    background: StrPath | None = None,
+    method: str | Method = DEFAULT_METHOD,
+    strength: float = 1.0,
+    consistency: Consistency | None = None,
+    grade_out: StrPath | None = None,
+    grade_in: StrPath | None = None,
+    lut_out: StrPath | None = None,
+    preview: StrPath | None = None,
+    cuts: Cuts | None = None,
+    frames: tuple[int | None, int | None] | None = None,
+    encoding: Encoding | None = None,
+    mask_fit: bool = False,
+    missing: Literal["error", "hold"] = "error",
+    salvage: bool = False,
+    layer: str | None = None,
+    force: bool = False,
+    device: Device = "cpu",
+    spaces: Spaces | None = None,
+    progress: Callable[[Progress], object] | None = None,
+) -> Summary:
+    """Harmonize a clip: a composite and its mask, or a foreground with alpha over a background.
+
+    All outputs appear whole when everything has succeeded, or not at all.
+
+    Args:
+        composite: a video file, an image sequence ("shot.%04d.png", "shot.####.exr", a folder) or a still.
+        output: where to write; the suffix decides the format. Sequences are named like sequences. None: only decide
+            the grade, and write what else was asked for.
+        mask: white for the foreground, or opaque where it is a cut-out; a clip like the composite, a still for all
+            frames, or "alpha": the composite's own alpha channel.
+        foreground: instead of a composite: the layer to paste, with `background`.
+        alpha: the foreground's coverage, where it has no alpha channel of its own.
+        background: the clip under the foreground; the output follows its format.
+        method: a name of `list_methods()`, with options if wanted ("mkl:max_gain=2"), or a loaded method.
+        strength: 0 returns the source, 1 is the full grade.
+        consistency: "shot" for one grade a shot, "smooth" for a slowly moving one, "frame" for one a frame. None:
+            "smooth", or "shot" when LUTs are written, since a LUT cannot move.
+        grade_out: write what was decided, as JSON.
+        grade_in: render a grade file instead of analysing; `strength` then weakens it further.
+        lut_out: a LUT or a CDL for each shot: a file whose suffix is in `EXPORT_FORMATS`, or a folder for .cube files.
+        preview: write before and after side by side, to a video or a picture by the suffix.
+        cuts: where shots begin: their first frames, counted from 0 in sequences too, as numbers or as text ("24,48");
+            the file of an edit decision list (CMX 3600); or "none" for one shot. None: cuts are found. Those outside
+            `frames` are left out.
+        frames: only the frames first..stop-1, counted from 0; None on either side leaves it open.
+        encoding: codec, quality and speed; None keeps the source's codec, visually lossless.
+        mask_fit: scale a mask of another size to the composite's.
+        missing: for a gap in an image sequence: refuse it, or hold the frame before.
+        salvage: of a file cut off in the middle, use what can be decoded.
+        layer: of the composite's, or the foreground's, EXR files; None: the likeliest to be the picture.
+        force: replace existing outputs.
+        device: "cuda" to run the method on a GPU; a loaded one is moved there.
+        progress: called a few times a second.
+
+    Raises:
+        ChromacordError: an input, an option or an output cannot be used; says which, where and what to do.
+    """
+    if not 0 <= strength <= 1:
+        raise InputError(f"strength must lie in 0..1, got {strength}")
+    check_consistency(consistency or "smooth")
+    if missing not in ("error", "hold"):
+        raise InputError(f"missing must be 'error' or 'hold', got {missing!r}")
+    check_cuts(cuts, grade_in=grade_in)
+    place, named = find_device(device), spaces or Spaces()
+    optional = _paths(output=output, grade_out=grade_out, lut_out=lut_out, preview=preview, grade_in=grade_in)
+    _check_asked(optional)
+    clip, space = _open_clip(
+        _paths(composite=composite, mask=mask, foreground=foreground, alpha=alpha, background=background),
+        mask_fit=mask_fit,
+        missing=missing,
+        salvage=salvage,
+        layer=layer,
+        spaces=named,
+        device=place,
+    )
+    clip_out = None if output is None else os.fspath(output)
+    others = optional["grade_out"], optional["lut_out"], optional["preview"]
+    outputs = Outputs(clip_out, *others, encoding or Encoding(), force)
+    job = Job(
+        clip,
+        outputs,
+        method=method,
+        strength=strength,
+        consistency=consistency or ("shot" if lut_out is not None else "smooth"),
+        grade_in=optional["grade_in"],
+        cuts=read_cuts(cuts, clip.info),
+        frames=_range(frames),
+        progress=progress,
+        device=place,
+        space=space,
+        working=working_space_of(clip.info, named.working, named.config),
+    )
+    return job.run()
+
+
+def _paths(**paths: StrPath | None) -> dict[str, Path | None]:
+    """Return paths. An empty one, as a shell makes of a variable that is not set, would be the working folder."""
+    for name, path in paths.items():
+        if path is not None and not os.fspath(path):
+            raise InputError(f"{name} is empty; name a file")
+    return {name: None if path is None else Path(path) for name, path in paths.items()}
+
+
+def _check_asked(paths: dict[str, Path | None]) -> None:
+    """Refuse to write nothing, and what needs a render where none is asked for."""
+    if paths["output"] is not None:
+        return
+    if paths["grade_out"] is None and paths["lut_out"] is None:
+        raise InputError("nothing is to be written; give an output, or where the grade or its LUTs shall go")
+    for path in (paths["preview"], paths["grade_in"]):
+        if path is not None:
+            raise InputError(f"{path}: is of use only where a clip is rendered; give an output")
+
+
+def _range(frames: tuple[int | None, int | None] | None) -> tuple[int, int | None] | None:
+    if frames is None:
+        return None
+    start, stop = frames[0] or 0, frames[1]
+    if start < 0 or (stop is not None and stop <= start):
+        raise InputError(f"frames {start}:{'' if stop is None else stop} is no range; give first:stop, counted from 0")
+    return start, stop
+
+
+def _open_clip(
+    paths: dict[str, Path | None],
+    *,
+    mask_fit: bool,
+    missing: Literal["error", "hold"],
+    salvage: bool,
+    layer: str | None,
+    spaces: Spaces,
+    device: str,
+) -> tuple[MaskedClip, SpaceOfClip]:
+    """Open a composite with its mask, or layers, whichever was given; the colour space is that of the output."""
+    given = {name for name, path in paths.items() if path is not None}
+    sources = {
+        name: open_source(
+            path,
+            missing=missing,
+            salvage=salvage,
+            layer=layer if name in _GRADED else None,
+            device=device,
+            keep=True,
+        )
+        for name, path in paths.items()
+        if path is not None and given in _COMBINATIONS and not (name == "mask" and str(path) == "alpha")
+    }
+    for name, source in sources.items():
+        _tell_layer(source.info, is_chosen=layer is not None and name in _GRADED, can_be_chosen=name in _GRADED)
+    space = _settle_spaces(sources, spaces)
+    if given == {"composite", "mask"} and space is not None:
+        return CompositeClip(sources["composite"], sources.get("mask"), mask_fit=mask_fit, salvage=salvage), space
+    if given in _COMBINATIONS and space is not None:
+        layers = LayeredSource(sources["foreground"], sources["background"], sources.get("alpha"))
+        return LayeredClip(layers), space
+    if given == {"composite"}:
+        raise InputError(f"{paths['composite']}: needs a mask; give --mask FILE, or --mask alpha for its own alpha")
+    wanted = {"foreground", "background"} if given & {"foreground", "alpha", "background"} else {"composite", "mask"}
+    absent = " and ".join(sorted(wanted - given)) or "either a composite with a mask, or layers, not both"
+    raise InputError(
+        f"needs {absent}: give a composite with --mask, or --foreground (with --alpha, if it has no alpha of its own) "
+        "and --background"
+    )
+
+
+def _settle_spaces(sources: dict[str, FrameSource], spaces: Spaces) -> SpaceOfClip | None:
+    """Give the sources of pictures their colour spaces; return that of the output, None where there is no picture."""
+    found: dict[str, SpaceOfClip] = {}
+    for name in _PICTURES:
+        if name in sources:
+            sources[name].info, found[name] = settle(sources[name].info, spaces, name)
+    if len(found) > 1 and any(each.space is not None for each in found.values()):
+        for name in found:
+            sources[name].info = explicit(sources[name].info)
+    return found.get("composite") or found.get("background")
+
+
+def _tell_layer(info: VideoInfo, *, is_chosen: bool, can_be_chosen: bool) -> None:
+    """Name the layer of an EXR that was taken for the picture, where others may have been meant."""
+    if not info.other_layers or is_chosen:
+        return
+    remedy = "choose with --layer NAME" if can_be_chosen else "write a file of its own if another is meant"
+    warnings.warn(
+        f"{info.path}: layer {info.layer or UNNAMED} is taken for the picture, not {', '.join(info.other_layers)}; "
+        f"{remedy}",
+        ChromacordWarning,
+        stacklevel=2,
+    )
+
+
+_GRADED = ("composite", "foreground")
+_PICTURES = ("composite", "foreground", "background")
+
+_COMBINATIONS = (
+    {"composite", "mask"},
+    {"foreground", "background"},
+    {"foreground", "alpha", "background"},
+)

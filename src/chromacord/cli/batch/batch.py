@@ -1,0 +1,123 @@
+"""Many clips with one command: who does them, what is shown of each, and how it ends."""
+
+import os
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from chromacord.cli.batch.clips import Clip, Settings
+from chromacord.cli.batch.worker import Done, Failed
+from chromacord.cli.batch.workers import Workers
+from chromacord.cli.screen.display import Display
+from chromacord.cli.screen.exits import BAD_INPUT, BUG
+from chromacord.errors import one_line
+from chromacord.types import Progress
+
+
+def harmonize_clips(clips: Sequence[Clip], settings: Settings, *, jobs: int, display: Display) -> None:
+    """Harmonize clips in processes; what can be known to fail is said before any clip is begun.
+
+    Args:
+        clips: what to do.
+        settings: what is done with every clip.
+        jobs: number of processes; 0: one a core.
+        display: shows it.
+
+    Raises:
+        SystemExit: clips cannot be done, and none was begun; or clips failed, and the others are done.
+    """
+    jobs = min(jobs or len(os.sched_getaffinity(0)), len(clips))
+    with Workers(jobs, settings) as workers:
+        found = workers.inspect(clips)
+        for clip, error in found.problems:
+            _show_failure(display, clip, Failed(error))
+        if found.problems:
+            raise SystemExit(BAD_INPUT)
+        wanted = [clip for clip in clips if clip not in found.done]
+        tally = _Tally(len(wanted), len(found.done), "harmonized" if clips[0].output is not None else "graded", display)
+        views = {clip: display.of_clip(clip.source) for clip in wanted}
+        for clip, told in workers.run(wanted):
+            tally.take(clip, told, views[clip])
+    tally.finish(jobs)
+
+
+@dataclass
+class _Tally:
+    """What has become of the clips so far."""
+
+    num_clips: int
+    """Those that are to be done."""
+
+    num_skipped: int
+    verb: str
+    """What becomes of clips, for people."""
+
+    display: Display
+    num_done: int = 0
+    num_frames: int = 0
+    """Of the clips that are done."""
+
+    failures: dict[Clip, Failed] = field(default_factory=dict)
+    rendering: dict[Clip, Progress] = field(default_factory=dict)
+    started: float = field(default_factory=time.perf_counter)
+
+    def take(self, clip: Clip, told: object, view: Display) -> None:
+        """Show what was told of a clip, and how far all of them are."""
+        if isinstance(told, Progress):
+            view.progress(told)
+            if told.stage == ("render" if clip.output is not None else "analyse"):
+                self.rendering[clip] = told
+        else:
+            rendered = self.rendering.pop(clip, None)
+        if isinstance(told, Done):
+            self.num_done += 1
+            self.num_frames += rendered.done if rendered is not None else 0
+            for message in told.messages:
+                view.warning(message)
+            view.summary(told.line, told.values)
+        elif isinstance(told, Failed):
+            self.failures[clip] = told
+        # Of a clip that does not state its length nothing is known to be done before its end.
+        parts = sum(progress.done / progress.total for progress in self.rendering.values() if progress.total)
+        frames = self.num_frames + sum(progress.done for progress in self.rendering.values())
+        self.display.clips(self.num_done + len(self.failures) + parts, self.num_clips, frames / self._seconds())
+
+    def finish(self, jobs: int) -> None:
+        """Show the result, and last what failed.
+
+        Raises:
+            SystemExit: something failed.
+        """
+        seconds, num_all = self._seconds(), self.num_clips + self.num_skipped
+        line = f"{self.num_done} of {num_all} clips {self.verb}, "
+        line += f"{self.num_skipped} left out whose outputs are there, " if self.num_skipped else ""
+        line += f"{len(self.failures)} failed, " if self.failures else ""
+        line += f"{self.num_frames} frames, {seconds:.1f} s ({self.num_frames / seconds:.1f} frames a second)"
+        values = {
+            "clips": num_all,
+            "harmonized": self.num_done,
+            "left_out": self.num_skipped,
+            "failed": len(self.failures),
+            "frames": self.num_frames,
+            "seconds": round(seconds, 3),
+            "jobs": jobs,
+        }
+        self.display.summary(line, values)
+        for clip, failure in self.failures.items():
+            _show_failure(self.display, clip, failure)
+        if self.failures:
+            raise SystemExit(BUG if any(failure.trace for failure in self.failures.values()) else BAD_INPUT)
+
+    def _seconds(self) -> float:
+        return max(time.perf_counter() - self.started, 1e-9)
+
+
+def _show_failure(display: Display, clip: Clip, failure: Failed) -> None:
+    message = str(failure.error)
+    # Most errors begin with the file; of a mask it is not told whose it is.
+    if not message.startswith(one_line(clip.source)):
+        message = f"{clip.source}: {message}"
+    if failure.trace is not None:
+        print(failure.trace, file=sys.stderr)
+    display.of_clip(clip.source).error(failure.error, message)

@@ -1,0 +1,84 @@
+"""Which files a clip's paths stand for, and whether all that it would write is there."""
+
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from chromacord.cli.batch.clips import Clip, Settings
+from chromacord.errors import ChromacordError
+
+if TYPE_CHECKING:
+    from chromacord.io.stills.patterns import ImageFiles, Pattern
+
+
+def is_done(clip: Clip, settings: Settings) -> bool:
+    """Whether all that is to be written is there, and whole as far as names tell.
+
+    What a killed run left half-way is undone first.
+    """
+    return all(
+        any(_exists(field, names, clip, settings) for names in names_of(field, path, clip))
+        for field, path in clip.outputs.items()
+    )
+
+
+def _exists(field: str, names: "Pattern", clip: Clip, settings: Settings) -> bool:
+    from chromacord.io.stills.patterns import is_folder
+    from chromacord.io.writing.commit import recover, unfinished
+
+    for folder in (names.folder, names.folder.parent):
+        if not is_folder(folder):
+            continue
+        with suppress(OSError):  # such a folder is refused when the clip is begun
+            recover(folder)
+        moving = unfinished(folder)
+        if any(map(names.may_name, moving)) if folder == names.folder else names.folder.name in moving:
+            return False
+    if not names.digits:
+        return names.path(0).is_file()
+    numbers = names.numbers()
+    return bool(numbers) and (field == "lut_out" or _are_all(numbers, clip, settings))
+
+
+def _are_all(numbers: list[int], clip: Clip, settings: Settings) -> bool:
+    """Whether these are the frames that a clip gives; of a video only gaps show without opening it."""
+    first, stop = settings.frames or (None, None)
+    files = images_of(clip.background or clip.source)
+    if files is None:
+        begin, end = first or 0, numbers[-1] + 1 if stop is None else min(stop, numbers[-1] + 1)
+    else:
+        begin, end, _ = slice(first, stop).indices(len(files.paths))
+        begin, end = files.first + begin, files.first + end
+        end = min(end, numbers[-1] + 1) if settings.salvage else end
+    return set(range(begin, end)) <= set(numbers)
+
+
+def names_of(field: str, path: str, clip: Clip) -> "tuple[Pattern, ...]":
+    """Return how the files of one of a clip's outputs are called: in one of these ways."""
+    from chromacord.grade.exports import ExportNames
+    from chromacord.io.stills.patterns import image_names, is_image_output, still_pattern
+
+    if field == "lut_out":
+        return ExportNames.of(Path(path), clip.source).patterns
+    if field != "output" or not is_image_output(path):
+        return (still_pattern(Path(path)),)
+    files = images_of(clip.background or clip.source)
+    is_still = files is not None and not files.pattern.digits
+    return (image_names(path, files.pattern if files else None, is_still=is_still),)
+
+
+def images_of(path: str) -> "ImageFiles | None":
+    """Return the images of an input; None where it is a video, or cannot be read, which is told elsewhere."""
+    from chromacord.io.stills.patterns import find_images
+
+    with suppress(ChromacordError):
+        return find_images(Path(path), hold=True) if is_images(path) else None
+    return None
+
+
+def is_images(path: str) -> bool:
+    """Whether a path is that of images by its name, or a folder."""
+    from chromacord.io.stills.image_formats import is_image_name
+    from chromacord.io.stills.patterns import is_folder
+
+    return is_folder(Path(path)) or is_image_name(Path(path).name)

@@ -1,0 +1,129 @@
+"""What is looked at before any clip of several is begun: inputs that are missing, outputs that exist or clash."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from chromacord.cli.batch.clips import Clip, Settings
+from chromacord.cli.batch.existing import images_of, is_done, is_images, names_of
+from chromacord.errors import ChromacordError, MissingFileError, OutputExistsError
+
+if TYPE_CHECKING:
+    from chromacord.io.writing.places import Place, Places
+
+
+class Findings(NamedTuple):
+    """What was found of some clips."""
+
+    problems: list[tuple[Clip, ChromacordError]]
+    """Clips that cannot be done, with the first reason of each."""
+
+    done: list[Clip]
+    """Clips to leave out, since all their outputs are there."""
+
+
+def inspect(clips: Sequence[Clip], settings: Settings) -> Findings:
+    """Look at the files of clips, without opening them.
+
+    Raises:
+        ChromacordError: the method or the device cannot be used, for any clip.
+    """
+    from chromacord.cli.harmonize import method_name
+    from chromacord.io.writing.places import Places
+    from chromacord.methods import load_method
+    from chromacord.methods.base import find_device
+
+    find_device(settings.device)
+    load_method(method_name(settings))
+    found = Findings([], [])
+    written: Places[tuple[Clip, Path]] = Places()
+    for clip in clips:
+        try:
+            _claim_outputs(clip, written)
+            if settings.skip_existing and is_done(clip, settings):
+                found.done.append(clip)
+            else:
+                _check(clip, settings)
+        except ChromacordError as error:
+            found.problems.append((clip, error))
+    stopped = [clip for clip, _ in found.problems]
+    for clip in clips:
+        try:
+            _check_inputs_kept(clip, written)
+        except ChromacordError as error:
+            found.problems.extend([(clip, error)] if clip not in stopped else [])
+    return found
+
+
+def _claim_outputs(clip: Clip, written: "Places[tuple[Clip, Path]]") -> None:
+    """Note where a clip's outputs go, and refuse those that go to a file of another clip, or of its own."""
+    for place in _outputs(clip):
+        clash = written.find(place)
+        if clash is not None and clash[0] is clip:
+            raise OutputExistsError(f"{place.path}: is asked for twice; give each output a name of its own")
+        if clash is not None:
+            raise OutputExistsError(
+                f"{place.path}: would be written for {clash[0].source} and for {clip.source}; put {{folder}} in its "
+                "name, or rename one of them"
+            )
+        written.add(place, (clip, place.path))
+
+
+def _check_inputs_kept(clip: Clip, written: "Places[tuple[Clip, Path]]") -> None:
+    """Refuse to read what is written for another clip, or for this one."""
+    for place in _inputs(clip):
+        clash = written.find(place)
+        if clash is not None and clash[0] is clip:
+            raise OutputExistsError(f"{clash[1]}: is also an input; choose another output")
+        if clash is not None:
+            raise OutputExistsError(
+                f"{clash[1]}: would be written for {clash[0].source}, and is read for {clip.source}; choose another "
+                "output"
+            )
+
+
+def _outputs(clip: Clip) -> "Iterator[Place]":
+    from chromacord.io.writing.places import place_of
+
+    for field, path in clip.outputs.items():
+        for names in names_of(field, path, clip):
+            yield place_of(Path(path), names)
+
+
+def _inputs(clip: Clip) -> "Iterator[Place]":
+    from chromacord.io.writing.places import place_of
+
+    for path in _input_files(clip).values():
+        files = images_of(path)
+        yield place_of(Path(path), files.pattern if files else None)
+
+
+def _input_files(clip: Clip) -> dict[str, str]:
+    return {field: path for field, path in clip.inputs.items() if (field, path) != ("mask", "alpha")}
+
+
+def _check(clip: Clip, settings: Settings) -> None:
+    from chromacord.analysis.cuts import check_cuts
+    from chromacord.grade.exports import ExportNames
+    from chromacord.io.stills.patterns import find_images, is_image_output
+    from chromacord.io.writing.places import check_input, check_output_path
+    from chromacord.io.writing.staging import check_folder, check_output
+
+    check_cuts(clip.cuts, grade_in=clip.grade_in)
+    for path in _input_files(clip).values():
+        check_input(path)
+        if is_images(path):
+            find_images(Path(path), hold=settings.missing == "hold")
+        elif not Path(path).exists():
+            raise MissingFileError(f"{path}: no such file")
+    for field, path in clip.outputs.items():
+        check_output_path(path)
+        # Which images come, and whether one of them exists, is known when the clip is opened; a preview is one.
+        is_numbered = is_image_output(path) and field != "preview"
+        if field == "lut_out":
+            is_numbered = ExportNames.of(Path(path), clip.source).file is None
+        if is_numbered:
+            folder = Path(path) if Path(path).is_dir() else Path(path).parent
+            check_folder(folder, wanted=Path(path))
+        else:
+            check_output(Path(path), force=settings.force)

@@ -1,0 +1,112 @@
+"""A process that harmonizes one clip after another for `chromacord harmonize`, and tells how each goes."""
+
+import signal
+import threading
+import traceback
+import warnings
+from collections.abc import Callable
+from contextlib import suppress
+from multiprocessing.connection import Connection
+from queue import SimpleQueue
+from typing import NamedTuple
+
+from chromacord.cli.batch.clips import Clip, Settings
+from chromacord.cli.batch.preflight import Findings, inspect
+from chromacord.cli.screen.display import Values
+from chromacord.cli.screen.exits import TERMINATED, Terminated, as_told, terminate
+from chromacord.errors import ChromacordWarning
+from chromacord.types import Progress
+
+
+class Done(NamedTuple):
+    """The answer to a clip: what was made of it, for people and for programs, and what was warned of."""
+
+    line: str
+    values: Values
+    messages: tuple[str, ...]
+
+
+class Failed(NamedTuple):
+    """The answer to what could not be done."""
+
+    error: Exception
+    trace: str | None = None
+    """Of a bug."""
+
+
+Answer = Findings | Done | Failed
+Request = Clip | list[Clip]
+
+
+def serve(connection: Connection, settings: Settings, cores: int | None) -> None:
+    """Answer each clip that comes, until the other end is closed: whatever is under way then is given up.
+
+    Args:
+        connection: brings clips to harmonize, or lists of clips to look at; `Progress` and an `Answer` go back.
+        settings: what is done with every clip.
+        cores: how many may be used; None: all.
+    """
+    signal.signal(signal.SIGTERM, terminate)
+    requests: SimpleQueue[Request | None] = SimpleQueue()
+    stopped = threading.Event()
+    threading.Thread(target=_receive, args=(connection, requests, stopped), daemon=True).start()
+    _limit(cores)
+
+    def tell(progress: Progress) -> None:
+        if stopped.is_set():
+            raise Terminated(TERMINATED)
+        _send(connection, progress)
+
+    while (request := requests.get()) is not None:
+        _send(connection, _answer(request, settings, tell))
+
+
+def _receive(connection: Connection, requests: "SimpleQueue[Request | None]", stopped: threading.Event) -> None:
+    """Pass on what comes. When the command has ended, however it did, end this process as SIGTERM would."""
+    with suppress(EOFError, OSError):
+        while True:
+            requests.put(connection.recv())
+    # The signal reaches the work at once, but may come just before a wait, or where exceptions go unheard.
+    stopped.set()
+    requests.put(None)
+    main = threading.main_thread().ident
+    assert main is not None
+    signal.pthread_kill(main, signal.SIGTERM)
+
+
+def _send(connection: Connection, message: Progress | Answer) -> None:
+    with suppress(OSError):  # the command has ended: the other thread sees it too
+        connection.send(message)
+
+
+def _limit(cores: int | None) -> None:
+    import cv2
+
+    from chromacord.io.cores import share_cores
+
+    cv2.setNumThreads(1)
+    share_cores(cores)
+
+
+def _answer(request: Request, settings: Settings, tell: Callable[[Progress], object]) -> Answer:
+    try:
+        if isinstance(request, Clip):
+            return _harmonize(request, settings, tell)
+        return inspect(request, settings)
+    except Exception as error:
+        told = as_told(error)
+        if told is not None:
+            return Failed(told)
+        # What was raised may hold what cannot be sent.
+        return Failed(RuntimeError(f"{type(error).__name__}: {error}"), traceback.format_exc())
+
+
+def _harmonize(clip: Clip, settings: Settings, tell: Callable[[Progress], object]) -> Done:
+    from chromacord.cli.harmonize import harmonize_clip
+    from chromacord.cli.screen.summary_text import summary_line, summary_values
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("default", ChromacordWarning)
+        summary = harmonize_clip(clip, settings, progress=tell)
+    messages = tuple(str(each.message) for each in caught if issubclass(each.category, ChromacordWarning))
+    return Done(summary_line(summary), summary_values(summary), messages)

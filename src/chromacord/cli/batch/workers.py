@@ -1,0 +1,137 @@
+"""Processes that share a command's clips. None outlives the command, and one that dies takes only its clip with it."""
+
+import multiprocessing
+import os
+import signal
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from multiprocessing import resource_tracker
+from multiprocessing.connection import Connection, wait
+from types import TracebackType
+from typing import Self
+
+from chromacord.cli.batch.clips import Clip, Settings
+from chromacord.cli.batch.preflight import Findings
+from chromacord.cli.batch.worker import Answer, Failed, Request, serve
+from chromacord.errors import ProcessDiedError
+from chromacord.types import Progress
+
+
+class _Worker:
+    """A process, and our end of what connects it."""
+
+    def __init__(self, settings: Settings, cores: int | None) -> None:
+        # Fresh interpreters: the threads of torch and libav do not survive a fork.
+        context = multiprocessing.get_context("spawn")
+        self.connection, theirs = context.Pipe()
+        self.process = context.Process(target=serve, args=(theirs, settings, cores))
+        with _quiet_start():
+            self.process.start()
+        theirs.close()
+
+    def receive(self) -> Progress | Answer:
+        """Return what it tells next."""
+        try:
+            told: Progress | Answer = self.connection.recv()
+        except (EOFError, OSError):
+            self.process.join()
+            return Failed(
+                ProcessDiedError(
+                    f"its process was ended from outside (exit code {self.process.exitcode}), perhaps for want of "
+                    "memory; run it again with fewer --jobs"
+                )
+            )
+        return told
+
+
+class Workers:
+    """Some processes with the same settings, as a context: leaving it ends them, whatever they do."""
+
+    def __init__(self, jobs: int, settings: Settings) -> None:
+        """Begin the processes.
+
+        Args:
+            jobs: how many; each gets its share of the cores.
+            settings: what is done with every clip.
+        """
+        self._settings = settings
+        self._cores = None if jobs == 1 else max(1, len(os.sched_getaffinity(0)) // jobs)
+        self._idle = [self._begin() for _ in range(jobs)]
+        self._busy: dict[Connection, tuple[_Worker, Clip]] = {}
+
+    def inspect(self, clips: Sequence[Clip]) -> Findings:
+        """Look at the files of clips. See `chromacord.cli.batch.preflight.inspect`."""
+        worker = self._idle[0]
+        _send(worker, list(clips))
+        told = worker.receive()
+        if isinstance(told, Failed):
+            if told.trace is not None:
+                told.error.add_note(told.trace)
+            raise told.error
+        assert isinstance(told, Findings)
+        return told
+
+    def run(self, clips: Sequence[Clip]) -> Iterator[tuple[Clip, Progress | Answer]]:
+        """Harmonize clips in their order, several at a time, and yield what is told of each; an answer is the last."""
+        waiting = list(reversed(clips))
+        while waiting or self._busy:
+            while waiting and self._idle:
+                worker, clip = self._idle.pop(), waiting.pop()
+                self._busy[worker.connection] = worker, clip
+                _send(worker, clip)
+            for connection in wait(list(self._busy)):
+                assert isinstance(connection, Connection)
+                worker, clip = self._busy[connection]
+                told = worker.receive()
+                if not isinstance(told, Progress):
+                    del self._busy[connection]
+                    is_alive = not isinstance(told, Failed) or not isinstance(told.error, ProcessDiedError)
+                    if is_alive or waiting:
+                        self._idle.append(worker if is_alive else self._begin())
+                yield clip, told
+
+    def _begin(self) -> _Worker:
+        return _Worker(self._settings, self._cores)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        workers = [*self._idle, *(worker for worker, _ in self._busy.values())]
+        for worker in workers:
+            worker.connection.close()
+        try:
+            for worker in workers:
+                worker.process.join()
+        except BaseException:
+            # Stopped once more: what they have half written stays, and goes with the next run.
+            for worker in workers:
+                worker.process.kill()
+            raise
+
+
+def _send(worker: _Worker, request: Request) -> None:
+    try:
+        worker.connection.send(request)
+    except OSError:
+        return  # it has died: that is what will be received
+
+
+@contextmanager
+def _quiet_start() -> Iterator[None]:
+    """Let processes begin deaf to Ctrl-C, which reaches all of a terminal, and with one thread for linear algebra."""
+    # This begins a process of its own with the first of ours, and lets Ctrl-C through again.
+    resource_tracker.ensure_running()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    threads = os.environ.get("OMP_NUM_THREADS")
+    os.environ["OMP_NUM_THREADS"] = "1"
+    try:
+        yield
+    finally:
+        if threads is None:
+            del os.environ["OMP_NUM_THREADS"]
+        else:
+            os.environ["OMP_NUM_THREADS"] = threads
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

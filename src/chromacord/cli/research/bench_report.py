@@ -1,0 +1,54 @@
+"""What `chromacord bench` prints and writes, and what every measurement does around it."""
+
+import json
+import shlex
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+from typer import Option
+
+from chromacord.cli.screen.display import choose_display
+from chromacord.cli.screen.exits import job
+from chromacord.cli.screen.streams import report
+
+Output = Annotated[Path | None, Option("--output", "-o", help="Also write the JSON to this file.")]
+"""Where a report goes, besides standard output."""
+
+
+@contextmanager
+def measurement(output: Path | None) -> Iterator[None]:
+    """Measure as every command does its work; where the report cannot be written, say so before hours of measuring."""
+    with job(choose_display(quiet=True)):
+        from chromacord.io.writing.staging import check_output
+
+        if output is not None:
+            check_output(output, force=True)
+        yield
+
+
+def tell(line: str) -> None:
+    """Print a line beside the JSON."""
+    # On stderr, since stdout is for the JSON.
+    print(line, file=sys.stderr)
+
+
+def give(measured: Mapping[str, object], output: Path | None, *, program: str = "chromacord") -> None:
+    """Print what was measured as JSON, and write it to a file if one is named.
+
+    Args:
+        measured: the report.
+        output: the file.
+        program: what the command line begins with; the report holds it.
+    """
+    from chromacord.io.writing.staging import write_text
+
+    command = shlex.join([*program.split(), *sys.argv[1:]])
+    text = json.dumps({"command": command, **measured}, indent=2)
+    if output is None:
+        print(text)
+    else:
+        write_text(output, text + "\n", force=True)
+        report(text)

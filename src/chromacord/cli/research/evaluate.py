@@ -1,0 +1,136 @@
+"""`chromacord evaluate`: how near methods, and predictions of others, come to real clips."""
+
+import os
+import shlex
+import sys
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from chromacord.cli import options
+from chromacord.cli.research import evaluate_options
+from chromacord.cli.screen.display import Values, choose_display
+from chromacord.cli.screen.exits import job
+from chromacord.errors import ChromacordWarning, InputError
+
+if TYPE_CHECKING:
+    from chromacord.lab.reporting.results import Summary
+    from chromacord.lab.reporting.tables import Table
+
+
+def evaluate(
+    *,
+    data: evaluate_options.Data = None,
+    output: evaluate_options.Output = None,
+    method: evaluate_options.Methods = None,
+    predictions: evaluate_options.Predicted = None,
+    protocol: evaluate_options.Protocols = "hyoutube,clean",
+    size: evaluate_options.Side = 256,
+    full: evaluate_options.Full = False,
+    split: evaluate_options.Split = "test",
+    use: evaluate_options.Use = None,
+    stills: evaluate_options.Stills = False,
+    frames: evaluate_options.NumFrames = None,
+    adjust: evaluate_options.Adjust = None,
+    flow: evaluate_options.Flow = "dis",
+    next_frames: evaluate_options.NextFrames = None,
+    given: evaluate_options.Given = "composite",
+    passes: evaluate_options.Passes = 1,
+    strips: evaluate_options.Strips = 4,
+    jobs: evaluate_options.Jobs = 0,
+    paper_tables: evaluate_options.PaperTables = False,
+    log_json: options.LogJson = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Score methods on a data set. Run again with the same -o to go on where a run was stopped, or to add methods."""
+    display = choose_display(log_json=log_json, quiet=quiet)
+    with job(display, stopped="run the command again to go on from what was measured"):
+        from chromacord.lab.evaluation.benchmark import evaluate as run
+        from chromacord.lab.evaluation.benchmark import read_summary
+        from chromacord.lab.evaluation.measuring import Plan
+        from chromacord.lab.evaluation.predictions import name_predictions
+        from chromacord.types import Size
+
+        summary = None
+        if data is not None:
+            if output is None:
+                raise InputError("-o is missing: name a folder for the records, tables and the report")
+            plan = Plan(
+                data,
+                methods=options.parse_names(method) if method is not None else _fitting(size, full=full),
+                predictions=name_predictions(predictions or ()),
+                split=split,
+                size=None if full else Size(size, size),
+                full=full,
+                protocols=options.parse_names(protocol),
+                use=use,
+                stills=stills,
+                num_frames=frames,
+                adjustments=_adjustments(adjust),
+                flow=flow,
+                next_frames=next_frames,
+                input=given,
+                passes=passes,
+            )
+            jobs = jobs or len(os.sched_getaffinity(0))
+            summary = run(plan, output, jobs=jobs, num_strips=strips, command=_command(), progress=display.progress)
+        elif not paper_tables:
+            raise InputError("--data is missing: name the data set's folder")
+        elif output is not None:
+            summary = read_summary(output)
+        display.summary(_text(summary, output, paper_tables=paper_tables), _values(summary, output))
+
+
+def _command() -> str:
+    return shlex.join(["chromacord", *sys.argv[1:]])
+
+
+def _adjustments(text: str | None) -> tuple[str, ...]:
+    from chromacord.lab.color.adjustments import ADJUSTMENTS
+
+    if text is None:
+        return ()
+    return tuple(ADJUSTMENTS) if text == "all" else options.parse_names(text)
+
+
+def _fitting(size: int, *, full: bool) -> tuple[str, ...]:
+    """Return all methods that have weights and work at a size, and tell of those that work at another."""
+    from chromacord.methods import METHODS, methods_with_weights
+
+    names = methods_with_weights()
+    others = [name for name in names if not full and METHODS[name].working_size not in (None, (size, size))]
+    if others:
+        message = f"left out, since they work at another size than {size}x{size}: {', '.join(others)}"
+        warnings.warn(ChromacordWarning(message), stacklevel=2)
+    return tuple(name for name in names if name not in others)
+
+
+def _text(summary: "Summary | None", output: Path | None, *, paper_tables: bool) -> str:
+    """Return what is printed: the tables, and last where everything lies."""
+    from chromacord.lab.evaluation.feeding import is_usual, tables_of
+    from chromacord.lab.reporting.literature import compare
+    from chromacord.lab.reporting.tables import markdown
+
+    tables: Sequence[Table] = tables_of(summary) if summary is not None else ()
+    if paper_tables:
+        is_hyoutube = summary is not None and summary.is_hyoutube and is_usual(summary.header)
+        tables = compare(tables, is_hyoutube=is_hyoutube)
+    text = markdown(tables)
+    if summary is not None and output is not None:
+        text += f"\n{output}: {summary.header.num_clips} clips, {summary.num_frames} frames; see {output}/report.html"
+    return text
+
+
+def _values(summary: "Summary | None", output: Path | None) -> Values:
+    from chromacord.lab.evaluation.feeding import tables_of
+    from chromacord.lab.reporting.tables import as_values
+
+    if summary is None:
+        return {}
+    return {
+        "output": str(output),
+        "clips": summary.header.num_clips,
+        "frames": summary.num_frames,
+        "tables": as_values(tables_of(summary)),
+    }

@@ -1,0 +1,108 @@
+"""`chromacord train`: run a recipe, or the recipes of a table of the paper, or go on with what was stopped."""
+
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from typer import Argument, Option
+
+from chromacord.cli import options
+from chromacord.cli.screen.display import Display, choose_display
+from chromacord.cli.screen.exits import job
+from chromacord.errors import InputError, one_line
+
+if TYPE_CHECKING:
+    from chromacord.lab.training.paper_tables import TableRun
+
+Device = Literal["cpu", "cuda"]
+Budget = Literal["full", "small"]
+
+
+def train(
+    recipe: Annotated[
+        Path | None, Argument(help="TOML file, see recipes/; with --table a folder of them.", show_default=False)
+    ] = None,
+    *,
+    data: Annotated[Path, Option(help="Folder of the training data, with its manifest.csv; or HYouTube, iHarmony4.")],
+    output: Annotated[Path, Option("--output", "-o", help="Folder of the run; a run that was stopped goes on there.")],
+    start: Annotated[
+        Path | None, Option(help="Weights that training starts from: of the whole network, or of its first stage.")
+    ] = None,
+    table: Annotated[
+        int | None, Option(help="Train and measure all rows of the paper's table 1, 2, 3 or 4, and print it.")
+    ] = None,
+    budget: Annotated[
+        Budget,
+        Option(help="With --table 1: the published settings, or narrow networks and few steps.", case_sensitive=False),
+    ] = "full",
+    test: Annotated[
+        Path | None, Option(help="With --table: data set that is measured on; the training data's own, if not given.")
+    ] = None,
+    split: Annotated[str, Option(help="With --table: of the data set that is measured on.")] = "test",
+    next_frames: Annotated[Path | None, Option(help="With --table: HYouTube's set for TL.")] = None,
+    jobs: Annotated[int, Option(min=0, help="With --table: processes that measure; 0: one a core.")] = 1,
+    device: Annotated[Device, Option(help="cuda: one GPU, or several under `accelerate launch`.")] = "cpu",
+    log_json: options.LogJson = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Train what a recipe says. Run again with the same -o to go on where a run was stopped: the result is the same."""
+    display = choose_display(log_json=log_json, quiet=quiet)
+    with job(display, stopped="run the command again to go on from the last checkpoint"):
+        from chromacord.job.threads import single_threaded
+
+        cores = len(os.sched_getaffinity(0))
+        for_table = {"--budget": budget != "full", "--test": test, "--split": split != "test"}
+        for_table |= {"--next-frames": next_frames, "--jobs": jobs != 1}
+        with single_threaded():
+            if table is not None:
+                from chromacord.lab.training.paper_tables import TableRun
+
+                if start is not None:
+                    raise InputError("--start is for one recipe: rows of a table start from each other; leave it out")
+                jobs = jobs or cores
+                run = TableRun(table, data, output, recipe, budget, test, split, device, next_frames, jobs)
+                _train_table(run, display)
+            elif stray := [option for option, value in for_table.items() if value]:
+                raise InputError(f"{stray[0]} is for the figures of a table; give --table too, or leave it out")
+            elif recipe is None:
+                raise InputError("no recipe is named; give a TOML file, as those in recipes/, or --table")
+            else:
+                _train_recipe(recipe, data, output, start, device, display)
+        from chromacord.lab.training.loop import end_processes
+
+        end_processes()
+
+
+def _train_recipe(recipe: Path, data: Path, output: Path, start: Path | None, device: Device, display: Display) -> None:
+    from chromacord.lab.training.loop import train as run
+    from chromacord.lab.training.recipe import read_recipe
+
+    read = read_recipe(recipe)
+    if start is not None:
+        read = replace(read, start=str(start))
+    trained = run(read, data, output, device=device, progress=display.progress)
+    if trained is None:  # one of several processes, and not the one that speaks
+        return
+    figures = ", ".join(f"{name} {value:.4g}" for name, value in trained.validation.items())
+    display.summary(
+        one_line(
+            f"{trained.weights}: {trained.steps} steps, {trained.samples} samples; validation: {figures or 'none'}"
+        ),
+        {
+            "weights": str(trained.weights),
+            "sha256": trained.sha256,
+            "steps": trained.steps,
+            "samples": trained.samples,
+            "validation": dict(trained.validation),
+            "data": dict(trained.data),
+        },
+    )
+
+
+def _train_table(run: "TableRun", display: Display) -> None:
+    from chromacord.lab.training.paper_tables import train_table
+
+    text = train_table(run, progress=display.progress)
+    if text is not None:
+        display.summary(text.rstrip(), {"table": run.number, "output": str(run.output), "markdown": text})

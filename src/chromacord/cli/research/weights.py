@@ -1,0 +1,46 @@
+"""`chromacord weights`: files of weights for learned methods."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from typer import Argument, Option
+
+from chromacord.cli.options import Force, LogJson, Quiet
+from chromacord.cli.screen.display import choose_display
+from chromacord.cli.screen.exits import job
+from chromacord.errors import one_line
+
+app = typer.Typer(help="Files of weights for learned methods.")
+
+
+@app.callback(invoke_without_command=True)
+def start(context: typer.Context) -> None:
+    """Show the help where nothing is named to do."""
+    if context.invoked_subcommand is None:
+        print(context.get_help())
+
+
+@app.command("import")
+def import_checkpoint(
+    file: Annotated[Path, Argument(help="What the authors published: a file that torch.save wrote (.pth, .pt).")],
+    *,
+    method: Annotated[str, Option(metavar="NAME", help="A learned method, or spynet: whose checkpoint it is.")],
+    output: Annotated[
+        Path | None,
+        Option("--output", "-o", help="The .safetensors file; its card, a .toml file, comes beside it.", metavar="OUT"),
+    ] = None,
+    force: Force = False,
+    log_json: LogJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Make weights of a published checkpoint: FILE as .safetensors in full precision. Nothing in it is executed."""
+    display = choose_display(log_json=log_json, quiet=quiet)
+    with job(display):
+        from chromacord.lab.training.importing import import_published
+
+        made = import_published(method, file, output, force=force)
+        display.summary(
+            one_line(f"{made.weights}: {made.num_values:,} numbers, card {made.card.name}; use: {made.use}"),
+            {"weights": made.weights, "card": made.card, "use": made.use, "numbers": made.num_values},
+        )

@@ -1,0 +1,119 @@
+"""How a job shows what it does: bars on a terminal, one line elsewhere, JSON lines for other programs."""
+
+import json
+import sys
+import time
+from collections.abc import Mapping
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from chromacord.cli.screen.streams import report
+from chromacord.errors import one_line
+
+if TYPE_CHECKING:  # it loads numpy, which a help text need not wait for
+    from chromacord.types import Progress
+
+Values = Mapping[str, object]
+
+
+class Display:
+    """Shows a job: nothing but warnings and errors, on stderr, unless a subclass shows more."""
+
+    def progress(self, progress: "Progress") -> None:
+        """Take note of how far the job is."""
+
+    def warning(self, message: str) -> None:
+        """Show a warning."""
+        print(f"warning: {one_line(message)}", file=sys.stderr)
+
+    def error(self, error: BaseException, message: str) -> None:  # noqa: ARG002
+        """Show why the job ended early."""
+        print(f"error: {one_line(message)}", file=sys.stderr)
+
+    def bug(self, error: Exception) -> None:
+        """Take note of an error that is ours; Python prints its traceback."""
+
+    def summary(self, line: str, values: Values) -> None:
+        """Show the result: `line` to people, `values` to programs."""
+
+    def clips(self, done: float, total: int, rate: float) -> None:
+        """Take note of how many clips are done, parts included, and how many frames a second over all."""
+
+    def of_clip(self, source: str) -> "Display":  # noqa: ARG002
+        """Return what shows one of many clips, called by its file."""
+        return self
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        return None
+
+
+class QuietDisplay(Display):
+    """Only warnings and errors."""
+
+
+class LineDisplay(Display):
+    """One line on stdout when the job is done."""
+
+    def summary(self, line: str, values: Values) -> None:  # noqa: ARG002
+        """Print the line."""
+        report(line)
+
+
+class JsonDisplay(Display):
+    """JSON lines on stdout, each with an `event`: progress, warning, error, summary."""
+
+    INTERVAL = 0.5
+    """Least number of seconds between two progress lines of one stage; its last one is always shown."""
+
+    def __init__(self, clip: str | None = None) -> None:
+        """Write down of which clip the lines are, where there are many."""
+        self._label = {} if clip is None else {"clip": clip}
+        self._shown: dict[str, float] = {}
+
+    def of_clip(self, source: str) -> Display:
+        """Return what prints lines that hold the clip."""
+        return JsonDisplay(source)
+
+    def progress(self, progress: "Progress") -> None:
+        """Print where the job is, a few times a second at the most."""
+        now = time.monotonic()
+        if progress.done == progress.total or now - self._shown.get(progress.stage, 0.0) >= self.INTERVAL:
+            self._shown[progress.stage] = now
+            self._print("progress", {**progress._asdict(), "rate": round(progress.rate, 3)})
+
+    def warning(self, message: str) -> None:
+        """Print a warning."""
+        self._print("warning", {"message": message})
+
+    def error(self, error: BaseException, message: str) -> None:
+        """Print why the job ended early, with the class of the error."""
+        self._print("error", {"class": type(error).__name__, "message": message})
+
+    def bug(self, error: Exception) -> None:
+        """Print an error that is ours."""
+        self.error(error, str(error))
+
+    def summary(self, line: str, values: Values) -> None:  # noqa: ARG002
+        """Print the result."""
+        self._print("summary", values)
+
+    def _print(self, event: str, values: Values) -> None:
+        report(json.dumps({"event": event, **self._label, **values}, default=str))
+
+
+def choose_display(*, log_json: bool = False, quiet: bool = False) -> Display:
+    """Return the display for the options, and for where the output goes."""
+    if log_json:
+        return JsonDisplay()
+    if quiet:
+        return QuietDisplay()
+    if not sys.stderr.isatty():
+        return LineDisplay()
+    from chromacord.cli.screen.bars import BarDisplay
+
+    return BarDisplay()

@@ -1,0 +1,107 @@
+"""What every command does around its work: warnings and errors become lines, and the process gets its exit code."""
+
+import errno
+import os
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import NoReturn, TextIO
+
+from chromacord.cli.screen.display import Display
+from chromacord.errors import ChromacordError, ChromacordWarning, InputError, MissingTorchError
+
+OK = 0
+BUG = 1
+BAD_INPUT = 2
+INTERRUPTED = 130
+TERMINATED = 143
+
+_REFUSED = (errno.EACCES, errno.EIO, errno.ELOOP, errno.ENAMETOOLONG, errno.EPERM, errno.ESTALE)
+"""What a system says of paths on which no code of ours has an influence."""
+
+
+class Terminated(SystemExit):
+    """SIGTERM arrived. An exception, so that what holds a half-written output removes it on the way out."""
+
+
+def terminate(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001
+    """Turn SIGTERM into an exception (a signal handler)."""
+    raise Terminated(TERMINATED)
+
+
+@contextmanager
+def job(display: Display, *, stopped: str | None = None) -> Iterator[None]:
+    """Run a command's work: what it warns of and how it ends goes to `display`.
+
+    Args:
+        display: shows it.
+        stopped: what to say of the outputs when a signal ends the work; None: which of them are complete.
+
+    Raises:
+        SystemExit: the work ended with an error that the user can do something about, or was stopped.
+    """
+    with display, _warnings_to(display):
+        try:
+            yield
+        except (ChromacordError, ModuleNotFoundError, OSError) as error:
+            told = as_told(error)
+            if told is None:
+                display.bug(error)
+                raise
+            display.error(told, str(told))
+            raise SystemExit(BAD_INPUT) from None
+        except KeyboardInterrupt as error:
+            display.error(error, f"stopped with Ctrl-C; {stopped or _kept()}")
+            raise SystemExit(INTERRUPTED) from None
+        except Terminated as error:
+            display.error(error, f"stopped with SIGTERM; {stopped or _kept()}")
+            raise
+        except Exception as error:
+            display.bug(error)
+            raise
+
+
+def as_told(error: Exception) -> ChromacordError | None:
+    """Return an error as one of ours; None for a bug.
+
+    That a system refuses a path can happen to any function of any library, so it is told here, in one place.
+    """
+    if isinstance(error, ChromacordError):
+        return error
+    if isinstance(error, ModuleNotFoundError) and error.name == "torch":
+        return MissingTorchError("this command")
+    if isinstance(error, OSError) and error.errno in _REFUSED and error.filename is not None:
+        return InputError(f"{os.fspath(error.filename)}: {error.strerror}; check the path and its permissions")
+    return None
+
+
+def _kept() -> str:
+    """Say which outputs have their names: a signal may come after that."""
+    # What was not imported has written nothing; and this is no moment to import what is heavy.
+    completed = getattr(sys.modules.get("chromacord.io.writing.commit"), "completed", ())
+    return f"complete, and kept: {', '.join(completed)}" if completed else "nothing was kept"
+
+
+@contextmanager
+def _warnings_to(display: Display) -> Iterator[None]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("default", ChromacordWarning)
+        ordinary = warnings.showwarning
+
+        def show(
+            message: Warning | str,
+            category: type[Warning],
+            filename: str,
+            lineno: int,
+            file: TextIO | None = None,
+            line: str | None = None,
+        ) -> None:
+            if issubclass(category, ChromacordWarning):
+                display.warning(str(message))
+            else:
+                ordinary(message, category, filename, lineno, file, line)
+
+        warnings.showwarning = show
+        yield

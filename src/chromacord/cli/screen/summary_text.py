@@ -1,0 +1,71 @@
+"""What the commands that harmonize or grade clips say when one is done."""
+
+from typing import TYPE_CHECKING
+
+from chromacord.cli.screen.display import Values
+from chromacord.errors import one_line
+
+if TYPE_CHECKING:
+    from chromacord.analysis.cuts import Cut
+    from chromacord.job.summary import Summary
+
+_NAMED = 5
+"""Cuts that a line names before it only counts; JSON has all."""
+
+
+def summary_line(summary: "Summary") -> str:
+    """Return what a run did, as one line for people."""
+    outputs = one_line(", ".join(str(path) for path in summary.outputs))
+    shots = "1 shot" if summary.num_shots == 1 else f"{summary.num_shots} shots"
+    rate = summary.num_frames / max(summary.seconds, 1e-9)
+    line = f"{outputs}: {summary.num_frames} frames, {shots}, {summary.method}, "
+    line += f"{summary.seconds:.1f} s ({rate:.1f} frames a second)"
+    if summary.confidence is not None:
+        line += f", confidence {summary.confidence:.2f}"
+    if summary.cdl_residual is not None:
+        change, left = summary.cdl_residual
+        line += f", the CDL leaves {left:.1f} of {change:.1f} codes of change"
+    if summary.num_empty or summary.num_full:
+        line += f"; passed through: {summary.num_empty} with an empty mask, {summary.num_full} with a full one"
+    if summary.color_space is not None and (summary.color_space.note or summary.color_space.space is not None):
+        line += f"; colours: {summary.color_space.note or summary.color_space.name}"
+    return f"{line}; {_cuts_line(summary)}"
+
+
+def _cuts_line(summary: "Summary") -> str:
+    count = len(summary.cuts)
+    if summary.cuts_are == "none":
+        return "one shot, as told"
+    who = {"found": "found", "given": "given", "grade": "of the grade file"}[summary.cuts_are]
+    if not count:
+        return f"no cut {who}"
+    named = ", ".join(map(_named, summary.cuts[:_NAMED]))
+    more = f" and {count - _NAMED} more" if count > _NAMED else ""
+    return f"{count} cut{'' if count == 1 else 's'} {who}: {named}{more}"
+
+
+def _named(cut: "Cut") -> str:
+    file = "" if cut.file_number is None else f", file {cut.file_number}"
+    return f"{cut.frame} ({cut.timecode}{file})"
+
+
+def summary_values(summary: "Summary") -> Values:
+    """Return what a run did, for JSON."""
+    left = summary.cdl_residual
+    return {
+        "outputs": [str(path) for path in summary.outputs],
+        "frames": summary.num_frames,
+        "frames_with_empty_mask": summary.num_empty,
+        "frames_with_full_mask": summary.num_full,
+        "shots": summary.num_shots,
+        "cuts": [cut._asdict() for cut in summary.cuts],
+        "cuts_are": summary.cuts_are,
+        "frames_analysed": summary.num_analysed,
+        "method": summary.method,
+        "confidence": None if summary.confidence is None else round(summary.confidence, 4),
+        "cdl_residual": left and {name: round(value, 4) for name, value in left._asdict().items()},
+        "color_space": summary.color_space and summary.color_space.name,
+        "color_space_is": summary.color_space and summary.color_space.known_by,
+        "seconds": round(summary.seconds, 3),
+        "cpu_seconds": round(summary.cpu_seconds, 3),
+    }

@@ -1,0 +1,147 @@
+"""Grades of pictures in any colour space: seen as SDR video, decided there, and applied without losing what it clips.
+
+A grade is a map of display-referred R'G'B' in [0, 1]. Light below 0 and above 1 is taken off first and put back:
+
+* a pixel brighter than 1 is divided by its largest component, graded, and multiplied again, so that a highlight gets
+  the grade of the brightest colour of its hue and keeps its relative brightness. The map is continuous at 1;
+* the part below 0 (colours outside BT.709) is set aside, scaled as the grade scales the largest component, and added.
+
+What comes of it is a change of light, and only the change goes back to the picture's space. So a grade that changes
+nothing is exact, in spaces too whose way to light and back is not.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from chromacord.color.management.config import ColorMap, from_light, to_light
+from chromacord.types import ColorSpace, FloatArray
+
+GAMMA = 2.4
+"""Of BT.1886 displays without a black level, which SDR video is mastered on."""
+
+_DIM = np.float32(1e-3)
+"""Light below which the largest component says little of how much a grade brightens."""
+
+Grade = Callable[[FloatArray], FloatArray]
+"""Maps display-referred R'G'B' in [0, 1] and a fourth channel of no meaning; not clamped. Shape (..., 4)."""
+
+
+def light_to_display(light: FloatArray) -> FloatArray:
+    """Encode light of 0 or more as SDR video (the inverse of ITU-R BT.1886's EOTF, black at 0). Any shape."""
+    # OpenCV's powers are ten times as fast as numpy's, and alike to 1e-6.
+    encoded: FloatArray = cv2.pow(light, 1 / GAMMA).reshape(light.shape)
+    return encoded
+
+
+def display_to_light(display: FloatArray) -> FloatArray:
+    """Decode SDR video of 0 or more (ITU-R BT.1886, black at 0). Any shape."""
+    light: FloatArray = cv2.pow(display, GAMMA).reshape(display.shape)
+    return light
+
+
+def grade_light(light: FloatArray, grade: Grade) -> FloatArray:
+    """Grade display light of any value.
+
+    Args:
+        light: BT.709 primaries, 1 is SDR white; the fourth channel has no meaning. Shape (..., 4).
+        grade: of the display-referred picture.
+
+    Returns:
+        Light, not clamped. Shape (..., 4).
+    """
+    positive = np.maximum(light[..., :3], 0)
+    peak = positive.max(axis=-1, keepdims=True)
+    exposure = np.maximum(peak, 1)
+    display = np.empty_like(light)
+    display[..., :3] = light_to_display(positive / exposure)
+    display[..., 3] = 0
+    shown = display_to_light(display[..., :3])  # before the grade, which may overwrite its argument
+    graded = np.zeros_like(light)
+    graded[..., :3] = display_to_light(np.maximum(grade(display)[..., :3], 0))
+    brighter = (graded.max(axis=-1, keepdims=True) * exposure + _DIM) / (
+        shown.max(axis=-1, keepdims=True) * exposure + _DIM
+    )
+    # As a change too: encoding and decoding would else round what a grade leaves alone.
+    graded[..., :3] = light[..., :3] + (graded[..., :3] - shown) * exposure
+    graded[..., :3] += np.minimum(light[..., :3], 0) * (brighter - 1)
+    return graded
+
+
+def _signed(values: FloatArray, power: float) -> FloatArray:
+    """Raise to a power, mirrored below 0. Any shape."""
+    raised: FloatArray = cv2.pow(np.abs(values), power).reshape(values.shape)
+    signed: FloatArray = np.copysign(raised, values, out=raised)
+    return signed
+
+
+@dataclass(frozen=True)
+class ManagedSpace:
+    """A colour space that pictures are seen and graded in."""
+
+    space: ColorSpace
+    _to_light: ColorMap
+    _from_light: ColorMap
+
+    @classmethod
+    def of(cls, space: ColorSpace) -> "ManagedSpace":
+        """Prepare a space.
+
+        Raises:
+            InputError: it has no path to a display.
+        """
+        return cls(space, to_light(space), from_light(space))
+
+    def display(self, rgba: FloatArray) -> FloatArray:
+        """Return how a picture looks as SDR video: what methods see.
+
+        Args:
+            rgba: in the space; the fourth channel has no meaning. Shape (..., 4).
+
+        Returns:
+            R'G'B' in [0, 1]. Shape (..., 3).
+        """
+        light = self._to_light(rgba)[..., :3]
+        return light_to_display(light.clip(0, 1, out=light))
+
+    def graded(self, rgba: FloatArray, grade: Grade) -> FloatArray:
+        """Grade a picture in its space.
+
+        Args:
+            rgba: in the space; the fourth channel has no meaning. Shape (..., 4).
+            grade: of the display-referred picture.
+
+        Returns:
+            In the space, not clamped. Shape (..., 4).
+        """
+        light = self._to_light(rgba)
+        changed = self._from_light(grade_light(light, grade))
+        # Both ways back are the same map, so what it loses cancels out.
+        changed -= self._from_light(light)
+        changed += rgba
+        return changed
+
+    def mixed(self, before: FloatArray, after: FloatArray, weight: FloatArray) -> FloatArray:
+        """Return a picture between two others, mixed as SDR video.
+
+        Args:
+            before: in the space. Shape (..., 4).
+            after: the same. Shape (..., 4).
+            weight: of `after`, in [0, 1]. Shape (...).
+
+        Returns:
+            In the space; where the weight is 0, `before` to the bit. Shape (..., 4).
+        """
+        light, other = self._to_light(before), self._to_light(after)
+        shown, shown_after = _signed(light, 1 / GAMMA), _signed(other, 1 / GAMMA)
+        shown += weight[..., None] * (shown_after - shown)
+        mixed = self._from_light(_signed(shown, GAMMA)) - self._from_light(light)
+        return np.where(weight[..., None] > 0, before + mixed, before)
+
+    def converted(self, rgba: FloatArray, target: "ManagedSpace") -> FloatArray:
+        """Return a picture in another space, with the same light. Shape (..., 4)."""
+        if target.space == self.space:
+            return rgba
+        return target._from_light(self._to_light(rgba))

@@ -1,1 +1,0 @@
-"""Measurements: of results, and of what they cost."""

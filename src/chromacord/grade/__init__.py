@@ -1,0 +1,1 @@
+"""What lies between analysis and render: a colour transform over time, its file, and what other tools read of it."""

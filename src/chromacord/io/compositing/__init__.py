@@ -1,0 +1,1 @@
+"""Layers laid over each other, and mattes read out of planes."""

@@ -1,0 +1,159 @@
+"""A foreground with coverage laid over a background, as one clip."""
+
+from collections.abc import Generator, Iterator
+from contextlib import ExitStack, closing
+from dataclasses import replace
+from pathlib import Path
+
+from chromacord.errors import InputError, MismatchError
+from chromacord.io.compositing.mattes import MatteReader, choose_alpha
+from chromacord.io.compositing.overlay import Overlay
+from chromacord.io.interfaces import FrameSource
+from chromacord.io.orientation import Orientation
+from chromacord.io.stills.patterns import warn_of_numbers
+from chromacord.types import Frame, PixelFormat, Size, VideoInfo
+
+
+class LayeredSource(FrameSource):
+    """The composite of a foreground over a background, in the background's planes, with its times and attributes.
+
+    A foreground or an alpha that is one still serves for all frames.
+    """
+
+    def __init__(self, foreground: FrameSource, background: FrameSource, alpha: FrameSource | None = None) -> None:
+        """Check that the layers belong together.
+
+        Args:
+            foreground: straight or premultiplied, as its `PixelFormat.alpha` says.
+            background: decides format, size, rate and times.
+            alpha: a matte, white for the foreground: its alpha where that is one, else its luma. None: the foreground's
+                own alpha.
+
+        Raises:
+            InputError: there is no alpha.
+            MismatchError: the sizes differ.
+        """
+        if alpha is None and not foreground.has_alpha:
+            raise InputError(
+                f"{foreground.info.path}: has no alpha channel; give a matte with --alpha, or a foreground with alpha"
+            )
+        self.info = background.info
+        layers = (foreground, background) if alpha is None else (foreground, background, alpha)
+        self.paths: tuple[Path, ...] = tuple(layer.info.path for layer in layers)
+        """The files of all layers: foreground, background, and alpha where there is one."""
+
+        for layer in layers:
+            _check_size(layer.info, background.info)
+            warn_of_numbers(layer.info, background.info)
+        self._background = background
+        self._foreground, self._alpha = foreground, alpha
+        self._orientation = _orientation(foreground.info, background.info)
+        self.foreground_info = _turned(foreground.info, background.info)
+        """Of the foreground frames that `layers` gives, which lie as the background's do."""
+
+        matte = foreground if alpha is None else alpha
+        self._matte_orientation = _orientation(matte.info, background.info)
+        self._matte = MatteReader(matte.info, from_alpha=alpha is None or choose_alpha(alpha))
+        self.mask_info = _turned(self._matte.info, background.info)
+        """Of the mask frames that `layers` gives: grey, full range."""
+
+        self._overlay = Overlay(self.foreground_info, background.info)
+
+    def frames(self, start: int = 0, stop: int | None = None) -> Generator[Frame, None, None]:
+        """Composite the frames start..stop-1. See `FrameSource.frames`.
+
+        Raises:
+            MismatchError: one layer ends before another.
+        """
+        with closing(self.layers(start, stop)) as layers:
+            for composite, _, _ in layers:
+                yield composite
+
+    def layers(self, start: int = 0, stop: int | None = None) -> Generator[tuple[Frame, Frame, Frame], None, None]:
+        """Composite the frames start..stop-1, and give what they are made of.
+
+        Returns:
+            For each frame the composite, its mask (one grey plane, as `mask_info` says) and the foreground alone (as
+            `foreground_info` says), each with the background's index and times. Outside the mask's support the
+            composite's planes equal the background's to the bit.
+
+        Raises:
+            MismatchError: one layer ends before another; names both counts.
+        """
+        with ExitStack() as stack:
+            backgrounds = stack.enter_context(closing(self._background.frames(start, stop)))
+            foregrounds = stack.enter_context(closing(_read(self._foreground, self._background, start, stop)))
+            mattes = None
+            if self._alpha is not None:
+                mattes = stack.enter_context(closing(_read(self._alpha, self._background, start, stop)))
+            count = start
+            for background in backgrounds:
+                foreground = next(foregrounds, None)
+                matte = foreground if mattes is None else next(mattes, None)
+                if foreground is None or matte is None:
+                    shorter = self._foreground if foreground is None or self._alpha is None else self._alpha
+                    raise _different_lengths(shorter, count, self._background, count + 1 + _count(backgrounds))
+                yield self._combine(background, foreground, matte)
+                count += 1
+            for layer, rest in ((self._foreground, foregrounds), (self._alpha, mattes)):
+                extra = 0 if layer is None or rest is None or _is_held(layer, self._background) else _count(rest)
+                if layer is not None and extra:
+                    raise _different_lengths(layer, count + extra, self._background, count)
+
+    def _combine(self, background: Frame, foreground: Frame, matte: Frame) -> tuple[Frame, Frame, Frame]:
+        mask = self._matte_orientation.apply(self._matte.read(matte.planes))
+        layer = tuple(self._orientation.apply(plane) for plane in foreground.planes)
+        planes = self._overlay.composite(layer, background.planes, mask, mask_format=self.mask_info.pixel_format)
+        return (
+            replace(background, planes=planes),
+            replace(background, planes=(mask,), attributes=None),
+            replace(background, planes=layer, attributes=None),
+        )
+
+
+def _read(layer: FrameSource, background: FrameSource, start: int, stop: int | None) -> Generator[Frame, None, None]:
+    if not _is_held(layer, background):
+        yield from layer.frames(start, stop)
+        return
+    still = next(layer.frames())
+    while True:
+        yield still
+
+
+def _is_held(layer: FrameSource, background: FrameSource) -> bool:
+    return layer.info.container == "still" and background.info.container != "still"
+
+
+def _orientation(layer: VideoInfo, background: VideoInfo) -> Orientation:
+    """Return what brings a layer's stored pixels to lie as the background's."""
+    return Orientation.of(layer).relative_to(Orientation.of(background))
+
+
+def _turned(layer: VideoInfo, background: VideoInfo) -> VideoInfo:
+    placed = replace(layer, rotation=background.rotation, mirrored=background.mirrored)
+    if _orientation(layer, background).rotation % 180 == 0:
+        return placed
+    down, right = layer.pixel_format.subsampling
+    pixel_format: PixelFormat = replace(layer.pixel_format, subsampling=(right, down))
+    size = Size(layer.size.width, layer.size.height)
+    return replace(placed, size=size, pixel_format=pixel_format)
+
+
+def _check_size(layer: VideoInfo, background: VideoInfo) -> None:
+    size = _turned(layer, background).size
+    if size != background.size:
+        raise MismatchError(
+            f"{layer.path}: is {size.width}x{size.height}, but the background {background.path} is "
+            f"{background.size.width}x{background.size.height}; scale one of them"
+        )
+
+
+def _different_lengths(layer: FrameSource, count: int, background: FrameSource, expected: int) -> MismatchError:
+    return MismatchError(
+        f"{layer.info.path}: has {count} frames, but the background {background.info.path} has {expected}; trim or "
+        "extend one of them, or choose a range with --frames"
+    )
+
+
+def _count(frames: Iterator[Frame]) -> int:
+    return sum(1 for _ in frames)

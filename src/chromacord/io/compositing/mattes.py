@@ -1,0 +1,144 @@
+"""Coverage from files: which plane holds it, and what its codes mean."""
+
+import warnings
+from contextlib import closing
+from dataclasses import replace
+
+import cv2
+import numpy as np
+
+from chromacord.color.spaces import LUMA_WEIGHTS, code_scale
+from chromacord.errors import ChromacordWarning
+from chromacord.io.interfaces import FrameSource
+from chromacord.io.video.codecs import LOSSLESS
+from chromacord.types import Colorimetry, Frame, PixelFormat, Plane, VideoInfo
+
+CODEC_NOISE = 4 / 255
+"""Lossy codecs leave a matte's black at a few codes above 0 all over the picture (up to 3 of 255 at usual
+qualities). Values this near to black or white are taken for black or white, and the ramp between is stretched."""
+
+_LOSSLESS_STILLS = ("bmp", "gif", "pam", "pbm", "pcx", "pgm", "pgmyuv", "ppm", "qoi", "sgi", "sunrast", "targa")
+"""libav's names of them."""
+
+_LOSSLESS = frozenset({*LOSSLESS, *_LOSSLESS_STILLS, "tiff", "openexr", "dpx"})
+# Whatever it does to colours, ProRes keeps alpha to the bit.
+_LOSSLESS_ALPHA = _LOSSLESS | {"prores"}
+
+
+class MatteReader:
+    """Turns the frames of one source into planes of coverage: 0 is none, the format's largest code is full."""
+
+    def __init__(self, source: VideoInfo, *, from_alpha: bool) -> None:
+        """Prepare for a source.
+
+        Args:
+            source: what the frames are of.
+            from_alpha: read the alpha plane; otherwise luma.
+        """
+        self._from_alpha = from_alpha
+        pixel_format = self._format = source.pixel_format
+        self._black, self._white = matte_levels(source, from_alpha=from_alpha)
+        depth = 16 if pixel_format.is_float else pixel_format.depth
+        gray = PixelFormat("gray", depth)
+        self._has_plain_codes = not pixel_format.is_float and (self._black, self._white) == (0, gray.max_code)
+        self.info = replace(
+            source,
+            pixel_format=gray,
+            colorimetry=Colorimetry(matrix=0, full_range=True),
+            # The planes are made here: no codec's noise is left in them.
+            codec="rawvideo",
+        )
+        """What the planes are: grey, full range, of the source's depth (16 bits for floats)."""
+
+    def read(self, planes: tuple[Plane, ...]) -> Plane:
+        """Return the coverage of one frame. Shape (height, width)."""
+        plane = matte_plane(planes, self._format, from_alpha=self._from_alpha)
+        if self._has_plain_codes:
+            return plane
+        gray = self.info.pixel_format
+        coverage = (plane.astype(np.float32) - np.float32(self._black)) * np.float32(1 / (self._white - self._black))
+        codes: Plane = np.rint(np.clip(coverage, 0, 1) * gray.max_code).astype(gray.dtype)
+        return codes
+
+
+def choose_alpha(source: FrameSource) -> bool:
+    """Tell whether a matte's coverage is its alpha, as in a cut-out, and not its luma.
+
+    Decided by the first frame that tells: one whose alpha is not the same everywhere has its coverage there; a grey
+    picture whose alpha is full everywhere has it in its luma.
+
+    Args:
+        source: of the matte; decoded up to that frame.
+
+    Warns:
+        ChromacordWarning: it is the alpha.
+    """
+    if not source.has_alpha:
+        return False
+    alpha, luma = MatteReader(source.info, from_alpha=True), MatteReader(source.info, from_alpha=False)
+    with closing(source.frames()) as frames:
+        for frame in frames:
+            coverage = alpha.read(frame.planes)
+            if coverage.min() < coverage.max():
+                message = "its alpha is taken for the mask, not its colours; remove the alpha if the colours are meant"
+                warnings.warn(f"{source.info.path}: {message}", ChromacordWarning, stacklevel=2)
+                return True
+            if coverage.min() and _is_grey(frame, source.info):
+                coverage = luma.read(frame.planes)
+                if coverage.min() < coverage.max():
+                    return False
+    return False
+
+
+def _is_grey(frame: Frame, info: VideoInfo) -> bool:
+    """Tell whether a picture has no colour beyond a codec's noise."""
+    pixel_format = info.pixel_format
+    noise = 2 * CODEC_NOISE * pixel_format.max_code
+    colors = [plane.astype(np.float32) for plane in frame.planes[: pixel_format.num_colors]]
+    if pixel_format.model == "yuv":
+        neutral = (pixel_format.max_code + 1) / 2
+        return all(np.abs(chroma - neutral).max() <= noise for chroma in colors[1:])
+    return all(np.abs(color - colors[0]).max() <= noise for color in colors[1:])
+
+
+def matte_plane(planes: tuple[Plane, ...], pixel_format: PixelFormat, *, from_alpha: bool) -> Plane:
+    """Return the plane of a frame that holds coverage, as its own codes. Shape (height, width).
+
+    Args:
+        planes: of the frame.
+        pixel_format: of the planes; the luma of R'G'B' is that of BT.709.
+        from_alpha: take alpha; otherwise luma.
+    """
+    if from_alpha:
+        return planes[-1]
+    if pixel_format.model != "rgb":
+        return planes[0]
+    red, blue = LUMA_WEIGHTS[1]
+    luma: Plane = cv2.transform(
+        cv2.merge([np.ascontiguousarray(p) for p in planes[:3]]), np.array([[red, 1 - red - blue, blue]])
+    )
+    return luma
+
+
+def matte_levels(source: VideoInfo, *, from_alpha: bool) -> tuple[float, float]:
+    """Return the largest code that means no coverage, and the smallest that means full coverage.
+
+    Args:
+        source: what holds the coverage; what its codec leaves as noise counts as none, or as full.
+        from_alpha: in its alpha plane; otherwise in its luma.
+    """
+    scale, offset = float(source.pixel_format.max_code), 0.0
+    if not from_alpha:
+        scale, offset = code_scale(source.colorimetry, source.pixel_format)[:2]
+    noise = scale * CODEC_NOISE if is_lossy(source, from_alpha=from_alpha) else 0.0
+    return offset + noise, offset + scale - noise
+
+
+def is_lossy(source: VideoInfo, *, from_alpha: bool) -> bool:
+    """Tell whether a source's codec leaves noise in coverage.
+
+    Args:
+        source: what holds the coverage.
+        from_alpha: in its alpha plane; otherwise in its luma.
+    """
+    return source.codec not in (_LOSSLESS_ALPHA if from_alpha else _LOSSLESS)

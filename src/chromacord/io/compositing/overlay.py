@@ -1,0 +1,192 @@
+"""Lays one picture over another in the other's own planes. The blending itself is `chromacord.color.alpha.over`."""
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+
+from chromacord.color.alpha import over
+from chromacord.color.management.managed import ManagedSpace
+from chromacord.color.spaces import code_scale, effective_matrix, rgb_to_code
+from chromacord.io.convert import PlaneConverter
+from chromacord.types import Alpha, Box, FloatArray, PixelFormat, Plane, VideoInfo
+
+_BAND_ROWS = 64
+
+
+class Overlay:
+    """Composites the frames of one source over those of another.
+
+    Colours are blended as the background stores them: in light for scene-linear files, in R'G'B' or Y'CbCr codes for
+    all others. Where the two agree in model, matrix and chroma grid, the foreground's samples are used as they are;
+    otherwise they go through R'G'B', and its chroma is the mean over each block of pixels, weighted by coverage, so
+    that the colour under transparent pixels never shows. Colours of another
+    colour space go through light.
+    """
+
+    def __init__(self, foreground: VideoInfo, background: VideoInfo) -> None:
+        """Prepare for two sources of the same size.
+
+        Args:
+            foreground: its colours may be straight or premultiplied.
+            background: decides the format.
+        """
+        self._foreground, self._background = foreground, background
+        self._shares_grid = _shares_grid(foreground, background)
+        straight = PixelFormat("rgb", 32, is_float=True)
+        light = foreground if foreground.space != background.space else background
+        self._to_rgb = PlaneConverter(foreground, straight, scene_linear=light.colorimetry.scene_linear)
+        self._spaces: tuple[ManagedSpace, ManagedSpace] | None = None
+        if foreground.space is not None and background.space is not None and foreground.space != background.space:
+            self._spaces = ManagedSpace.of(foreground.space), ManagedSpace.of(background.space)
+
+    def composite(
+        self, foreground: Sequence[Plane], background: Sequence[Plane], mask: Plane, *, mask_format: PixelFormat
+    ) -> tuple[Plane, ...]:
+        """Lay a foreground over a background.
+
+        Args:
+            foreground: planes in the foreground's format.
+            background: planes in the background's format; not changed.
+            mask: coverage. Shape (height, width).
+            mask_format: its largest code is full coverage.
+
+        Returns:
+            Planes in the background's format, equal to its own to the bit where no pixel of a sample has coverage.
+        """
+        box = self._support(mask)
+        if box is None:
+            return tuple(background)
+        planes = tuple(plane.copy() for plane in background)
+        for top in range(box.top, box.bottom, _BAND_ROWS):
+            band = Box(top, box.left, min(top + _BAND_ROWS, box.bottom), box.right)
+            alpha: FloatArray = mask[band.top : band.bottom, band.left : band.right].astype(np.float32)
+            alpha /= np.float32(mask_format.max_code)
+            if alpha.any():
+                self._blend(planes, foreground, alpha, band)
+        return planes
+
+    def _support(self, mask: Plane) -> Box | None:
+        """Return the rectangle with coverage, widened to whole chroma samples."""
+        rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+        if not rows.size:
+            return None
+        down, right = self._background.pixel_format.subsampling
+        top, left = int(rows[0]) >> down << down, int(columns[0]) >> right << right
+        bottom, end = -(-(int(rows[-1]) + 1) >> down << down), -(-(int(columns[-1]) + 1) >> right << right)
+        return Box(top, left, min(bottom, mask.shape[0]), min(end, mask.shape[1]))
+
+    def _blend(self, planes: Sequence[Plane], foreground: Sequence[Plane], alpha: FloatArray, band: Box) -> None:
+        pixel_format = self._background.pixel_format
+        weight = alpha
+        if pixel_format.alpha is not Alpha.NONE:
+            weight = self._blend_alpha(planes[-1], alpha, band)
+        for number, color in enumerate(self._colors(foreground, alpha, band)):
+            shift = pixel_format.subsampling if number else (0, 0)
+            part = planes[number][_samples(band, shift)]
+            blended = over(color, part.astype(np.float32), block_mean(weight, shift))
+            # Where nothing covers a sample, blended is the sample itself.
+            part[...] = blended if pixel_format.is_float else np.clip(np.rint(blended), 0, pixel_format.max_code)
+
+    def _blend_alpha(self, plane: Plane, alpha: FloatArray, band: Box) -> FloatArray:
+        """Join the background's own coverage with the foreground's; return the foreground's share of the colours."""
+        pixel_format = self._background.pixel_format
+        scale = np.float32(pixel_format.max_code)
+        part = plane[_samples(band, (0, 0))]
+        below = part.astype(np.float32) / scale
+        joined = over(np.ones_like(below), below, alpha)
+        part[...] = joined if pixel_format.is_float else np.where(alpha > 0, np.rint(joined * scale), part)
+        if pixel_format.alpha is Alpha.PREMULTIPLIED:
+            return alpha
+        return np.asarray(alpha / np.maximum(joined, np.float32(1e-6)), np.float32)
+
+    def _colors(self, foreground: Sequence[Plane], alpha: FloatArray, band: Box) -> list[FloatArray]:
+        """Return the foreground's straight colours in the background's codes, on the grid of each plane."""
+        pixel_format = self._background.pixel_format
+        if self._shares_grid:
+            return [
+                self._scaled(plane, number, band) for number, plane in enumerate(foreground[: pixel_format.num_colors])
+            ]
+        rgb = self._converted(self._rgb(foreground, band))
+        affine = rgb_to_code(self._background.colorimetry, self._background.size, pixel_format)
+        colors = []
+        for number in range(pixel_format.num_colors):
+            weights, offset = affine.matrix[number].astype(np.float32), np.float32(affine.offset[number])
+            values = sum((w * c for w, c in zip(weights, rgb, strict=True)), start=np.full_like(alpha, offset))
+            shift = pixel_format.subsampling if number else (0, 0)
+            colors.append(_weighted_mean(values, alpha, shift))
+        return colors
+
+    def _rgb(self, foreground: Sequence[Plane], band: Box) -> list[Plane]:
+        columns = slice(band.left, band.right)
+        if self._foreground.pixel_format.subsampling == (0, 0):
+            return self._to_rgb.band([plane[:, columns] for plane in foreground], slice(band.top, band.bottom))
+        # Chroma is interpolated from its neighbours, beyond the band's sides too.
+        return [plane[:, columns] for plane in self._to_rgb.band(foreground, slice(band.top, band.bottom))]
+
+    def _converted(self, rgb: list[Plane]) -> list[Plane]:
+        """Bring colours from the foreground's colour space to the background's, where they differ."""
+        if self._spaces is None:
+            return rgb
+        source, target = self._spaces
+        converted = source.converted(np.stack([*rgb, rgb[0]], axis=-1).astype(np.float32), target)
+        return [converted[..., channel] for channel in range(3)]
+
+    def _scaled(self, plane: Plane, number: int, band: Box) -> FloatArray:
+        """Bring samples of a plane from the foreground's depth and range to the background's."""
+        source, target = self._foreground, self._background
+        is_chroma = number > 0 and source.pixel_format.model == "yuv"
+        first = 2 if is_chroma else 0
+        scale, offset = code_scale(source.colorimetry, source.pixel_format)[first : first + 2]
+        wanted, start = code_scale(target.colorimetry, target.pixel_format)[first : first + 2]
+        part: FloatArray = plane[_samples(band, source.pixel_format.subsampling if is_chroma else (0, 0))].astype(
+            np.float32
+        )
+        if (scale, offset) == (wanted, start):
+            return part
+        return (part - np.float32(offset)) * np.float32(wanted / scale) + np.float32(start)
+
+
+def block_mean(values: FloatArray, shift: tuple[int, int]) -> FloatArray:
+    """Average blocks of pixels; blocks cut by the far edges average what there is.
+
+    Args:
+        values: Shape (height, width) or (height, width, channels).
+        shift: log2 of the block's height and width.
+    """
+    down, right = shift
+    if not down and not right:
+        return values
+    rows, columns = 1 << down, 1 << right
+    height, width, *channels = values.shape
+    if height % rows or width % columns:
+        missing = ((0, -height % rows), (0, -width % columns), *[(0, 0) for _ in channels])
+        values = np.pad(values, missing, mode="edge")
+    size = (values.shape[1] // columns, values.shape[0] // rows)
+    means: FloatArray = cv2.resize(values, size, interpolation=cv2.INTER_AREA)
+    return means
+
+
+def _weighted_mean(values: FloatArray, alpha: FloatArray, shift: tuple[int, int]) -> FloatArray:
+    if shift == (0, 0):
+        return values
+    weight = block_mean(alpha, shift)
+    return np.asarray(block_mean(values * alpha, shift) / np.where(weight > 0, weight, 1), np.float32)
+
+
+def _samples(band: Box, shift: tuple[int, int]) -> tuple[slice, slice]:
+    down, right = shift
+    return slice(band.top >> down, -(-band.bottom >> down)), slice(band.left >> right, -(-band.right >> right))
+
+
+def _shares_grid(foreground: VideoInfo, background: VideoInfo) -> bool:
+    one, other = foreground.pixel_format, background.pixel_format
+    colors, other_colors = foreground.colorimetry, background.colorimetry
+    if foreground.space != background.space:
+        return False
+    if one.alpha is Alpha.PREMULTIPLIED or colors.scene_linear != other_colors.scene_linear:
+        return False
+    if (one.model, one.subsampling) != (other.model, other.subsampling):
+        return False
+    matrices = effective_matrix(colors, foreground.size), effective_matrix(other_colors, background.size)
+    return one.model != "yuv" or matrices[0] == matrices[1]

@@ -1,0 +1,1 @@
+"""Still pictures, and sequences of them."""

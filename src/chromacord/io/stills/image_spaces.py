@@ -1,0 +1,34 @@
+"""Which colour spaces an image file names, besides its colour tags."""
+
+import numpy as np
+import OpenImageIO as oiio
+
+from chromacord.color.management.stated import space_of_chromaticities, space_of_profile
+from chromacord.io.stills.icc import is_sound, profile_name
+from chromacord.io.stills.image_text import any_attribute, text_attribute
+
+_NAMED_BY = ("colorInteropID", "colorspace")
+"""Attributes of float images: OpenEXR's own since version 3.4, and what programs write of their accord."""
+
+_SAY_NOTHING = ("", "unknown", "data", "linear", "scene_linear")
+"""What stands for a colour space in files whose writer did not know it."""
+
+
+def stated_spaces(spec: oiio.ImageSpec, *, is_float: bool) -> tuple[str, ...]:
+    """Return the names of an image's colour space: by an attribute, by its primaries, by its ICC profile.
+
+    Args:
+        spec: its header.
+        is_float: whether it holds light, as EXR and float TIFF do.
+    """
+    if not is_float:
+        profile = any_attribute(spec, "ICCProfile")
+        if not isinstance(profile, np.ndarray) or not is_sound(profile.tobytes()):
+            return ()
+        named = space_of_profile(profile_name(profile.tobytes()))
+        return (named,) if named else ()
+    found = [text_attribute(spec, name) for name in _NAMED_BY]
+    chromaticities = any_attribute(spec, "chromaticities")
+    if isinstance(chromaticities, tuple):
+        found.append(space_of_chromaticities([float(each) for each in chromaticities]))
+    return tuple(dict.fromkeys(name for name in found if name.lower() not in _SAY_NOTHING))

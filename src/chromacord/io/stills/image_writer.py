@@ -1,0 +1,291 @@
+"""Planes to one image file, through OpenImageIO, with everything that the source's file kept.
+
+Traps that this file is for:
+ - OpenImageIO multiplies colours by a straight alpha unless told that they are straight.
+ - It takes 10 and 12-bit samples widened to 16 bits, and marks every PNG as sRGB unless told otherwise.
+ - Where a file cannot grow (full disk, limit of the system) libjpeg ends the process, and a PNG is cut off without a
+   word. Files are therefore encoded in memory and written by Python, which reports every error.
+"""
+
+import errno
+import fcntl
+import os
+import resource
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from io import BytesIO
+from pathlib import Path
+from threading import Thread
+from typing import Any, BinaryIO
+
+import numpy as np
+import numpy.typing as npt
+import OpenImageIO as oiio
+
+from chromacord.errors import OutputError
+from chromacord.io.stills.icc import is_profile_of, is_sound
+from chromacord.io.stills.image_formats import ImageFormat
+from chromacord.io.stills.image_reader import ImageHeader, overlap, read_all_channels
+from chromacord.io.stills.image_text import any_attribute, channel_names, error_reason, text_attribute
+from chromacord.io.stills.png_chunks import has_end
+from chromacord.io.writing.staging import output_errors
+from chromacord.types import Alpha, Box, Colorimetry, PixelFormat, Plane
+
+_Part = tuple[oiio.ImageSpec, npt.NDArray[Any]]
+"""Header and pixels of a part of a file."""
+
+JPEG_QUALITY = 98
+"""Of 100, with chroma at full resolution: errors stay within a few codes."""
+
+_NAMES = {1: ("Y",), 2: ("Y", "A"), 3: ("R", "G", "B"), 4: ("R", "G", "B", "A")}
+_COPY_BYTES = 1 << 20
+_PIPE_BYTES = 1 << 20
+_PNG_FILTER_SUB = 0x10
+# What a reader states of the old samples and would be wrong, or lossy, for the new ones.
+_STALE = (
+    "oiio:BitsPerSample",
+    "oiio:UnassociatedAlpha",
+    "tiff:UnassociatedAlpha",
+    "tiff:PhotometricInterpretation",
+    "tiff:ColorSpace",
+    "tiff:PlanarConfiguration",
+    "planarconfig",
+    "jpeg:ColorSpace",
+    "openexr:levelmode",
+)
+
+_LOSSY = ("jpeg", "ccitt", "dwa", "b44", "pxr24")
+"""Beginnings of compressions that would change the background once more."""
+
+
+@dataclass(frozen=True)
+class ImageStyle:
+    """How all images of one sequence are stored."""
+
+    image_format: ImageFormat
+    pixel_format: PixelFormat
+    colorimetry: Colorimetry
+    rate: Fraction
+    pixel_aspect: Fraction = Fraction(1)
+    icc_profile: bytes | None = None
+
+
+def write_image(
+    path: Path,
+    planes: Sequence[Plane],
+    *,
+    style: ImageStyle,
+    header: ImageHeader | None = None,
+    shown: Path | None = None,
+) -> None:
+    """Write one image.
+
+    PNG and TIFF are compressed without loss, JPEG with quality 98 and 4:4:4, EXR as the source's file where
+    that is without loss, else with zip.
+
+    Args:
+        path: the file; its ending decides nothing, `style` does.
+        planes: in the style's layout. Shape (height, width) each.
+        style: the format and its settings.
+        header: of the source's file, when it has the same format and size: its attributes, its channels besides the
+            colours, its further parts, its display and data window are written too.
+        shown: the name to give in messages; None: `path`.
+
+    Raises:
+        OutputError: the disk is full, or the file cannot be written for another reason.
+    """
+    pixels = _to_stored(np.stack(planes, axis=-1), style.pixel_format)
+    if header is None:
+        parts = [(_new_spec(pixels, style), pixels)]
+    elif header.covers_picture and header.num_subimages == 1 and header.spec.nchannels == len(planes):
+        spec = _prepared(header.spec, style)
+        names = [channel_names(header.spec)[channel] for channel in header.channels]
+        _set_channels(spec, names, spec.format)
+        parts = [(spec, pixels)]
+    else:
+        parts = _merged_parts(header, pixels, style)
+    with output_errors(shown or path):
+        encoded, reason = _encode_in_memory(style, parts)
+        with encoded:
+            if reason:
+                raise OutputError(f"{shown or path}: cannot be written: {reason}; nothing was kept")
+            with path.open("wb") as file:
+                shutil.copyfileobj(encoded, file, _COPY_BYTES)
+
+
+def _merged_parts(header: ImageHeader, pixels: npt.NDArray[Any], style: ImageStyle) -> list[_Part]:
+    """Read the source's file again and put the picture in its place among the other channels and parts.
+
+    Reading again costs time, but frames that wait in queues stay as small as their picture.
+    """
+    parts = []
+    for subimage in range(header.num_subimages):
+        spec, samples = read_all_channels(header, subimage)
+        spec = _prepared(spec, style)
+        if subimage == header.subimage:
+            spec, samples = _put(spec, samples, header, pixels)
+        parts.append((spec, samples))
+    return parts
+
+
+def _put(
+    spec: oiio.ImageSpec, samples: npt.NDArray[Any], header: ImageHeader, pixels: npt.NDArray[Any]
+) -> tuple[oiio.ImageSpec, npt.NDArray[Any]]:
+    inside, place = overlap(header)
+    if _has_light_outside(pixels, inside):
+        spec, samples, place = _grown(spec, samples, header)
+        inside = slice(None), slice(None)
+    for index, channel in enumerate(header.channels):
+        samples[(*place, channel)] = pixels[(*inside, index)]
+    return spec, samples
+
+
+def _has_light_outside(pixels: npt.NDArray[Any], inside: tuple[slice, slice]) -> bool:
+    rows, columns = inside
+    return bool(
+        pixels[: rows.start].any()
+        or pixels[rows.stop :].any()
+        or pixels[rows, : columns.start].any()
+        or pixels[rows, columns.stop :].any()
+    )
+
+
+def _grown(
+    spec: oiio.ImageSpec, samples: npt.NDArray[Any], header: ImageHeader
+) -> tuple[oiio.ImageSpec, npt.NDArray[Any], tuple[slice, slice]]:
+    """Widen the data window until it covers the picture, with 0 in the new pixels."""
+    window, size = header.data_window, header.size
+    union = Box(min(window.top, 0), min(window.left, 0), max(window.bottom, size.height), max(window.right, size.width))
+    grown = np.zeros((union.bottom - union.top, union.right - union.left, samples.shape[-1]), samples.dtype)
+    top, left = window.top - union.top, window.left - union.left
+    grown[top : top + samples.shape[0], left : left + samples.shape[1]] = samples
+    spec.x, spec.y = spec.full_x + union.left, spec.full_y + union.top
+    spec.height, spec.width = grown.shape[:2]
+    return spec, grown, (slice(-union.top, size.height - union.top), slice(-union.left, size.width - union.left))
+
+
+def _prepared(source: oiio.ImageSpec, style: ImageStyle) -> oiio.ImageSpec:
+    """Copy a source's header without what does not hold for the output."""
+    spec = oiio.ImageSpec(source)
+    color_space = text_attribute(spec, "oiio:ColorSpace")
+    for name in _STALE:
+        spec.erase_attribute(name)
+    profile = any_attribute(spec, "ICCProfile")
+    if isinstance(profile, np.ndarray) and not is_sound(profile.tobytes()):
+        spec.erase_attribute("ICCProfile")
+    _set_storage(spec, style)
+    if style.image_format.name == "png" and not color_space.startswith("srgb"):
+        spec.attribute("oiio:ColorSpace", color_space)
+    if text_attribute(spec, "compression").startswith(_LOSSY):
+        spec.attribute("compression", "zip")
+    return spec
+
+
+def _new_spec(pixels: npt.NDArray[Any], style: ImageStyle) -> oiio.ImageSpec:
+    height, width, num_channels = pixels.shape
+    spec = oiio.ImageSpec(width, height, num_channels, _sample_type(style.pixel_format))
+    spec.channelnames = _NAMES[num_channels]
+    if style.pixel_format.alpha is not Alpha.NONE:
+        spec.alpha_channel = num_channels - 1
+    _set_storage(spec, style)
+    spec.attribute("PixelAspectRatio", float(style.pixel_aspect))
+    if style.icc_profile is not None and is_profile_of(style.icc_profile, style.pixel_format):
+        profile = np.frombuffer(style.icc_profile, np.uint8)
+        spec.attribute("ICCProfile", oiio.TypeDesc(f"uint8[{profile.size}]"), profile)
+    if style.image_format.name == "openexr":
+        rate = style.rate.limit_denominator(1 << 20)
+        spec.attribute("framesPerSecond", oiio.TypeDesc("rational"), (rate.numerator, rate.denominator))
+    elif style.image_format.name == "dpx":
+        spec.attribute("dpx:FrameRate", float(style.rate))
+    return spec
+
+
+def _set_channels(spec: oiio.ImageSpec, names: Sequence[str], kind: oiio.TypeDesc) -> None:
+    spec.nchannels = len(names)
+    spec.channelnames = tuple(names)
+    spec.channelformats = ()
+    spec.set_format(kind)
+    spec.alpha_channel = len(names) - 1 if len(names) in (2, 4) else -1
+
+
+def _set_storage(spec: oiio.ImageSpec, style: ImageStyle) -> None:
+    name, pixel_format, colors = style.image_format.name, style.pixel_format, style.colorimetry
+    if not pixel_format.is_float and 8 < pixel_format.depth < 16:
+        spec.attribute("oiio:BitsPerSample", pixel_format.depth)
+    if pixel_format.alpha is Alpha.STRAIGHT:
+        spec.attribute("oiio:UnassociatedAlpha", 1)
+    if name == "jpeg":
+        spec.attribute("Compression", f"jpeg:{JPEG_QUALITY}")
+        spec.attribute("jpeg:subsampling", "4:4:4")
+    if name == "png":
+        # A quarter of the default's time, and files a tenth larger.
+        spec.attribute("png:compressionLevel", 2)
+        spec.attribute("png:filter", _PNG_FILTER_SUB)
+        is_srgb = (colors.primaries, colors.transfer) == (1, 13)
+        spec.attribute("oiio:ColorSpace", "srgb_rec709_scene" if is_srgb else "unknown")
+        # A reader takes CICP over a profile (PNG, third edition, 4.3).
+        if style.icc_profile is None and not is_srgb and 2 not in (colors.primaries, colors.transfer):
+            spec.attribute("CICP", oiio.TypeDesc("int[4]"), (colors.primaries, colors.transfer, 0, 1))
+
+
+def _sample_type(pixel_format: PixelFormat) -> str:
+    if pixel_format.is_float:
+        return "half" if pixel_format.depth == 16 else "float"
+    return "uint8" if pixel_format.depth == 8 else "uint16"
+
+
+def _to_stored(pixels: npt.NDArray[Any], pixel_format: PixelFormat) -> npt.NDArray[Any]:
+    """Widen codes of 9 to 15 bits to 16: OpenImageIO stores their upper bits."""
+    if pixel_format.is_float or pixel_format.depth in (8, 16):
+        return pixels
+    widened: npt.NDArray[Any] = pixels << (16 - pixel_format.depth)
+    return widened
+
+
+def _encode_in_memory(style: ImageStyle, parts: Sequence[_Part]) -> tuple[BinaryIO, str]:
+    """Encode an image file; return it, and why it failed, or nothing."""
+    if style.image_format.name == "jpeg" and resource.getrlimit(resource.RLIMIT_FSIZE)[0] != resource.RLIM_INFINITY:
+        return _encode_through_pipe(style, parts)
+    encoded = os.fdopen(os.memfd_create("image"), "rb")
+    path = Path(f"/proc/self/fd/{encoded.fileno()}")
+    reason = _encode(path, style, parts)
+    # The system's limit of a file's size holds in memory too.
+    return encoded, reason or ("" if has_end(path) else os.strerror(errno.EFBIG))
+
+
+def _encode_through_pipe(style: ImageStyle, parts: Sequence[_Part]) -> tuple[BinaryIO, str]:
+    """Encode where the system limits the size of files, which pipes have none of: nothing can fail then."""
+    encoded = BytesIO()
+    reader, writer = os.pipe()
+    drain = Thread(target=_drain, args=(reader, encoded))
+    drain.start()
+    try:
+        # What is written at the end, without a chance for the thread, must fit into the pipe.
+        fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
+        for spec, _ in parts:
+            spec.erase_attribute("jpeg:progressive")
+        reason = _encode(Path(f"/proc/self/fd/{writer}"), style, parts)
+    finally:
+        os.close(writer)
+        drain.join()
+    encoded.seek(0)
+    return encoded, reason
+
+
+def _drain(reader: int, encoded: BinaryIO) -> None:
+    with os.fdopen(reader, "rb") as pipe:
+        shutil.copyfileobj(pipe, encoded)
+
+
+def _encode(path: Path, style: ImageStyle, parts: Sequence[_Part]) -> str:
+    """Encode an image file; return why it failed, or nothing."""
+    output = oiio.ImageOutput.create(style.image_format.name)
+    assert output is not None, "every format of IMAGE_FORMATS is built in"
+    specs = [spec for spec, _ in parts]
+    done = output.open(str(path), specs[0]) if len(specs) == 1 else output.open(str(path), specs)
+    for index, (spec, samples) in enumerate(parts):
+        done = done and (index == 0 or output.open(str(path), spec, "AppendSubimage")) and output.write_image(samples)
+    done = output.close() and done
+    return "" if done else error_reason(output)

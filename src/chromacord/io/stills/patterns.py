@@ -1,0 +1,318 @@
+"""Names of numbered images: what a pattern means, which files it stands for, and which sequences lie in a folder."""
+
+import itertools
+import os
+import re
+import warnings
+from collections import defaultdict
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from chromacord.errors import ChromacordWarning, InputError, MissingFileError, SequenceGapError
+from chromacord.io.stills.image_formats import IMAGE_SUFFIXES, format_of, is_image_name
+from chromacord.types import VideoInfo
+
+_PRINTF = re.compile(r"(?<!%)(?:%%)*(?P<printf>%(?:0(?P<digits>\d+))?d)")
+_MARKS = re.compile(r"#+|@+")
+_LAST_NUMBER = re.compile(r"(?P<prefix>.*?)(?P<number>\d+)(?P<suffix>\D*)", re.DOTALL)
+
+_MAX_DIGITS = 200
+"""Of a number. A name has 255 bytes at the most."""
+
+MAX_HELD = 1000
+"""Missing frames in a row that can be held: 40 seconds. A stray number would stand for millions."""
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """The names of one sequence: `prefix`, a number of at least `digits` digits, `suffix`."""
+
+    folder: Path
+    prefix: str
+    digits: int
+    """Numbers are filled up with zeros to this many digits; 1: not filled up. 0: a still, without a number."""
+
+    suffix: str
+    written: str | None = field(default=None, compare=False)
+    """The name as its user wrote it, as "shot.####.png"; None: nobody wrote one."""
+
+    def __post_init__(self) -> None:
+        """Refuse numbers that are longer than a file's name can be.
+
+        Raises:
+            InputError: says so.
+        """
+        if self.digits > _MAX_DIGITS:
+            raise InputError(f"{self.folder}: a frame number has {_MAX_DIGITS} digits at the most; write fewer")
+
+    def name(self, number: int) -> str:
+        """Return the file name of a frame."""
+        return f"{self.prefix}{number:0{self.digits}d}{self.suffix}" if self.digits else f"{self.prefix}{self.suffix}"
+
+    def path(self, number: int) -> Path:
+        """Return the file of a frame."""
+        return self.folder / self.name(number)
+
+    @property
+    def label(self) -> str:
+        """The name as it was written, else with its number as in C's printf; reads back with `parse_pattern`."""
+        if not self.digits:
+            return f"{self.prefix}{self.suffix}"
+        if self.written is not None:
+            return self.written
+        number = "%d" if self.digits == 1 else f"%0{self.digits}d"
+        return f"{_escape(self.prefix)}{number}{_escape(self.suffix)}"
+
+    def numbers(self) -> list[int]:
+        """Return the numbers of the files that exist, ascending."""
+        expression = re.compile(rf"{re.escape(self.prefix)}(\d+){re.escape(self.suffix)}")
+        if not self.digits or not is_folder(self.folder):
+            return []
+        found = (expression.fullmatch(entry.name) for entry in self.folder.iterdir())
+        return sorted(int(match[1]) for match in found if match and self.name(int(match[1])) == match[0])
+
+    def may_share(self, other: "Pattern") -> bool:
+        """Tell whether a name could be of both, however their numbers are filled up; folders are not compared."""
+        return self.may_name(other.name(0)) or other.may_name(self.name(0))
+
+    def may_name(self, name: str) -> bool:
+        """Tell whether a name could be that of one of the files, however its number is filled up."""
+        if not self.digits:
+            return name == self.name(0)
+        number = name[len(self.prefix) : len(name) - len(self.suffix)]
+        return name.startswith(self.prefix) and name.endswith(self.suffix) and number.isdecimal()
+
+
+@dataclass(frozen=True)
+class ImageFiles:
+    """A sequence or a still as it lies on the disk."""
+
+    pattern: Pattern
+    first: int
+    """Number of the first file; 0 for a still."""
+
+    paths: tuple[Path, ...]
+    """One file for each frame; where the sequence has a gap that is held, the file before it again."""
+
+
+def parse_pattern(path: Path) -> Pattern | None:
+    """Read `shot.%04d.png`, `shot.%d.png`, `shot.####.exr` or `shot.@@@@.dpx` (one mark for each digit).
+
+    In a name with a place as in printf, `#` and `@` are letters. So is a single mark before a letter or a digit, as in
+    "take #2.png" and "still@2x.png". Of several runs of marks, that before the ending counts.
+
+    Args:
+        path: only the last part may hold the number; `%%` stands for a percent sign.
+
+    Returns:
+        None where the name is no pattern: it has no place for a number, its ending is not that of an image, or a
+        file of exactly this name exists.
+
+    Raises:
+        InputError: the name has two places for a number.
+    """
+    return None if not is_image_name(path.name) or is_file(path) else _parse_name(path.parent, path.name)
+
+
+def find_images(path: Path, *, hold: bool = False) -> ImageFiles:
+    """Find the images that a pattern, a folder or the name of a still stands for.
+
+    Args:
+        path: a pattern, a folder with one sequence or one still, or an image file. Numbers may start anywhere.
+        hold: repeat the frame before a gap instead of refusing the sequence.
+
+    Raises:
+        MissingFileError: there is no such file or folder, or no image in it.
+        SequenceGapError: numbers are missing, with `hold` more than `MAX_HELD` in a row.
+        InputError: the folder holds more than one sequence (lists them).
+    """
+    if is_folder(path):
+        return _collect(_only_sequence(path), hold=hold)
+    pattern = parse_pattern(path)
+    if pattern is not None:
+        return _collect(pattern, hold=hold)
+    if not is_file(path):
+        raise MissingFileError(f"{path}: no such file or folder{_similar(path)}")
+    return ImageFiles(still_pattern(path), 0, (path,))
+
+
+def warn_of_numbers(layer: VideoInfo, other: VideoInfo) -> None:
+    """Say where two sequences that belong together are numbered from different frames.
+
+    Warns:
+        ChromacordWarning: they are. Frames are paired by order, which is wrong if one of them begins later.
+    """
+    if layer.container == other.container == "sequence" and layer.first_number != other.first_number:
+        message = (
+            f"{layer.path}: begins with frame {layer.first_number} and {other.path} with frame {other.first_number}; "
+            "their frames are paired by order, the first with the first: check that they belong together"
+        )
+        warnings.warn(ChromacordWarning(message), stacklevel=3)
+
+
+def output_pattern(path: Path | str, like: VideoInfo) -> Pattern:
+    """Tell how the images of an output are called. See `image_names`.
+
+    Args:
+        path: where they go.
+        like: the source.
+
+    Raises:
+        CodecError: the ending is not that of an image.
+    """
+    is_images = like.container in ("sequence", "still") and is_image_name(like.path.name)
+    source = parse_pattern(like.path) or still_pattern(like.path)
+    return image_names(path, source if is_images else None, is_still=like.container == "still")
+
+
+def image_names(path: Path | str, source: Pattern | None, *, is_still: bool) -> Pattern:
+    """Tell how the images of an output are called.
+
+    Args:
+        path: a pattern; the name of a still; or a folder, which is what exists as one, ends with "/" or has no ending.
+            In a folder the images are called as the source's; those of a video "frame.%06d.png".
+        source: the names of the source; None: it is a video.
+        is_still: one image comes, so that `#` and `@` are letters.
+
+    Raises:
+        CodecError: the ending is not that of an image.
+    """
+    folder = Path(path)
+    if _means_folder(path):
+        return Pattern(folder, "frame.", 6, ".png") if source is None else replace(source, folder=folder)
+    format_of(folder)
+    # A file called like the pattern itself does not make the pattern a still.
+    return _parse_name(folder.parent, folder.name, marks=not is_still) or still_pattern(folder)
+
+
+def is_image_output(path: Path | str) -> bool:
+    """Tell whether an output's path stands for images: a folder (see `output_pattern`), or an image's ending."""
+    return _means_folder(path) or is_image_name(Path(path).name)
+
+
+def sequences_in(folder: Path) -> list[Pattern]:
+    """Return the sequences and stills of a folder, sorted by name. Hidden files and other kinds of files do not count.
+
+    The number of a file is the last one in its name, without the ending.
+    """
+    groups: dict[tuple[str, str], list[str]] = defaultdict(list)
+    patterns = []
+    for entry in folder.iterdir():
+        if entry.name.startswith(".") or not is_image_name(entry.name) or entry.is_dir():
+            continue
+        match = _LAST_NUMBER.fullmatch(entry.stem)
+        if match:
+            groups[match["prefix"], match["suffix"] + entry.suffix].append(match["number"])
+        else:
+            patterns.append(Pattern(folder, entry.stem, 0, entry.suffix))
+    for (prefix, suffix), numbers in groups.items():
+        patterns += [Pattern(folder, prefix, digits, suffix) for digits in _fillings(numbers)]
+    return sorted(patterns, key=lambda pattern: pattern.label)
+
+
+def is_folder(path: Path) -> bool:
+    """Whether there is such a folder; also of names that no file system takes, where `Path.is_dir` raises."""
+    return os.path.isdir(path)  # noqa: PTH112
+
+
+def is_file(path: Path) -> bool:
+    """Whether there is such a file. See `is_folder`."""
+    return os.path.isfile(path)  # noqa: PTH113
+
+
+def still_pattern(path: Path) -> Pattern:
+    """Return the "pattern" of a single file, whatever is in its name."""
+    return Pattern(path.parent, path.stem, 0, path.suffix)
+
+
+def _means_folder(path: Path | str) -> bool:
+    return is_folder(Path(path)) or str(path).endswith("/") or not Path(path).suffix
+
+
+def _parse_name(folder: Path, name: str, *, marks: bool = True) -> Pattern | None:
+    found = list(_PRINTF.finditer(name))
+    if len(found) > 1:
+        raise _two_places(folder / name, len(found))
+    if not found:
+        return _parse_marks(folder, name) if marks else None
+    before, after = name[: found[0].start("printf")], name[found[0].end("printf") :]
+    # More digits of digits than five are too many anyhow, and could be too many for `int`.
+    digits = int((found[0]["digits"] or "1").lstrip("0")[:5] or 1)
+    return Pattern(folder, before.replace("%%", "%"), digits, after.replace("%%", "%"), written=name)
+
+
+def _parse_marks(folder: Path, name: str) -> Pattern | None:
+    found = [match for match in _MARKS.finditer(name) if len(match[0]) > 1 or not name[match.end() :][:1].isalnum()]
+    last = [match for match in found if match.end() == len(Path(name).stem)]
+    if len(found) > 1 and not last:
+        raise _two_places(folder / name, len(found))
+    if not found:
+        return None
+    place = (last or found)[0]
+    return Pattern(folder, name[: place.start()], len(place[0]), name[place.end() :], written=name)
+
+
+def _two_places(path: Path, count: int) -> InputError:
+    return InputError(f"{path}: has {count} places for a frame number; leave one")
+
+
+def _fillings(numbers: list[str]) -> set[int]:
+    """Tell to how many digits the numbers of one prefix are filled up: more than one where sequences are mixed."""
+    filled = {len(number) for number in numbers if number.startswith("0") and number != "0"}
+    plain = {len(number) for number in numbers if not number.startswith("0") or number == "0"}
+    if not filled:
+        # 1001 ... 1100 could be either; as four digits they sort by name everywhere.
+        return {min(plain)} if len(plain) == 1 else {1}
+    return filled | ({1} if plain and min(plain) < min(filled) else set())
+
+
+def _only_sequence(folder: Path) -> Pattern:
+    found = sequences_in(folder)
+    if not found:
+        raise MissingFileError(f"{folder}: holds no images ({', '.join(IMAGE_SUFFIXES)})")
+    if len(found) > 1:
+        listed = ", ".join(pattern.label for pattern in found[:6]) + (", ..." if len(found) > 6 else "")
+        raise InputError(f"{folder}: holds {len(found)} sequences or stills ({listed}); name the one you mean")
+    return found[0]
+
+
+def _collect(pattern: Pattern, *, hold: bool) -> ImageFiles:
+    if not pattern.digits:
+        return ImageFiles(pattern, 0, (pattern.path(0),))
+    numbers = pattern.numbers()
+    if not numbers:
+        raise MissingFileError(f"{pattern.folder / pattern.label}: no such files{_similar(pattern.path(0))}")
+    first, last = numbers[0], numbers[-1]
+    num_missing = last - first + 1 - len(numbers)
+    if num_missing and not hold:
+        raise SequenceGapError(_describe_gap(pattern, numbers, num_missing))
+    paths = [pattern.path(first)]
+    for previous, number in itertools.pairwise(numbers):
+        if number - previous - 1 > MAX_HELD:
+            raise SequenceGapError(
+                f"{pattern.path(number)}: {number - previous - 1} frames before it are missing, and up to {MAX_HELD} "
+                "are held; move the file away if it is not of this sequence"
+            )
+        paths += [pattern.path(previous)] * (number - previous - 1) + [pattern.path(number)]
+    return ImageFiles(pattern, first, tuple(paths))
+
+
+def _describe_gap(pattern: Pattern, numbers: list[int], num_missing: int) -> str:
+    first = next(a + 1 for a, b in itertools.pairwise(numbers) if b != a + 1)
+    several = "" if num_missing == 1 else f", the first of {num_missing} missing frames"
+    return (
+        f"{pattern.path(first)}: frame {first} is missing{several}; "
+        "render it, or repeat the frame before it with --missing hold"
+    )
+
+
+def _similar(path: Path) -> str:
+    """Name what the folder does hold, where that may be what was meant."""
+    if not is_folder(path.parent):
+        return f" (there is no folder {path.parent})"
+    labels = [pattern.label for pattern in sequences_in(path.parent)]
+    return f"; the folder holds {', '.join(labels[:3])}" + (", ..." if len(labels) > 3 else "") if labels else ""
+
+
+def _escape(text: str) -> str:
+    return text.replace("%", "%%")

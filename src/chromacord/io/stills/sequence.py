@@ -1,0 +1,289 @@
+"""Image sequences and stills as clips: `SequenceSource` reads them, `SequenceSink` writes them."""
+
+import os
+import warnings
+from collections.abc import Generator
+from fractions import Fraction
+from pathlib import Path
+from typing import Literal
+
+from chromacord.errors import (
+    ChromacordWarning,
+    InputError,
+    MismatchError,
+    OutputError,
+    OutputExistsError,
+    TruncatedFileError,
+    UnreadableFileError,
+)
+from chromacord.io.convert import PlaneConverter, stored_colorimetry
+from chromacord.io.interfaces import FrameSink, FrameSource
+from chromacord.io.orientation import Orientation
+from chromacord.io.stills.icc import is_profile_of, sound_profile, warn_of_lost_profile
+from chromacord.io.stills.image_formats import ImageFormat, choose_pixel_format, format_of
+from chromacord.io.stills.image_layers import UNNAMED
+from chromacord.io.stills.image_reader import ImageHeader, holds_more_pictures, read_header, read_image
+from chromacord.io.stills.image_spaces import stated_spaces
+from chromacord.io.stills.image_writer import ImageStyle, write_image
+from chromacord.io.stills.patterns import ImageFiles, find_images, is_folder, output_pattern
+from chromacord.io.writing.places import check_output_path
+from chromacord.io.writing.staging import StagedFolder
+from chromacord.types import Alpha, Frame, PixelFormat, Size, VideoInfo
+
+DEFAULT_RATE = Fraction(24)
+"""Frames a second of a sequence that does not state it: the rate of film, as most compositing tools assume."""
+
+
+class SequenceSource(FrameSource):
+    """A numbered sequence of images, or one still, read one image at a time.
+
+    `Frame.pts` counts frames (`time_base` is 1 / rate). `Frame.attributes` is the file's `ImageHeader`.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        missing: Literal["error", "hold"] = "error",
+        salvage: bool = False,
+        rate: Fraction | None = None,
+        layer: str | None = None,
+    ) -> None:
+        """Find the files and read the headers.
+
+        Args:
+            path: a pattern, a folder that holds one sequence, or an image.
+            missing: "hold" repeats the frame before a gap.
+            salvage: end the clip at a file that is cut off instead of raising; the first must be whole.
+            rate: frames a second; None: as the first file states it (EXR, DPX), else 24.
+            layer: of EXR files; None: the likeliest to be the picture.
+
+        Raises:
+            MissingFileError: there is no such file, or no image in the folder.
+            SequenceGapError: numbers are missing and `missing` is "error".
+            MismatchError: in a folder, files differ in size or format.
+            InputError: the folder holds more than one sequence, `rate` is not positive, or there is no such layer.
+            UnreadableFileError: the first file cannot be read.
+        """
+        if rate is not None and rate <= 0:
+            raise InputError(f"{path}: the frame rate must be above 0, not {rate}")
+        self.files: ImageFiles = find_images(path, hold=missing == "hold")
+        self._salvage = salvage
+        self._layer = layer
+        self._first = read_header(self.files.paths[0], layer=layer)
+        if holds_more_pictures(self.files.paths[0]):
+            warnings.warn(
+                f"{self.files.paths[0]}: holds further pages or frames, which are left out; store each in a file of "
+                "its own",
+                ChromacordWarning,
+                stacklevel=2,
+            )
+        if is_folder(path):
+            self._check_all()
+        self.info = self._describe(rate)
+
+    def frames(self, start: int = 0, stop: int | None = None) -> Generator[Frame, None, None]:
+        """Read the images start..stop-1. See `FrameSource.frames`.
+
+        Raises:
+            TruncatedFileError: an image is cut off or damaged, unless the source was opened to salvage.
+            MismatchError: an image differs from the first in size or format.
+            NonFiniteError: a float image holds NaN or infinity.
+        """
+        for index in range(start, len(self.files.paths) if stop is None else min(stop, len(self.files.paths))):
+            path = self.files.paths[index]
+            try:
+                header, planes = read_image(path, layer=self._layer)
+            except UnreadableFileError as error:
+                if not self._salvage or index == 0:
+                    remedy = ", or keep the frames before it with --salvage" if index else ""
+                    raise TruncatedFileError(f"{error}: frame {index} of the clip; render it again{remedy}") from error
+                warnings.warn(f"{error}; the clip ends before frame {index}", ChromacordWarning, stacklevel=2)
+                return
+            self._check(header)
+            yield Frame(planes, index, pts=index, duration=1, attributes=header)
+
+    def _describe(self, rate: Fraction | None) -> VideoInfo:
+        header, files = self._first, self.files
+        rate = rate or header.rate or DEFAULT_RATE
+        return VideoInfo(
+            path=files.pattern.folder / files.pattern.label if files.pattern.digits else files.paths[0],
+            size=header.size,
+            pixel_format=header.pixel_format,
+            colorimetry=header.colorimetry,
+            rate=rate,
+            time_base=1 / rate,
+            num_frames=len(files.paths),
+            codec=header.format_name,
+            container="sequence" if files.pattern.digits else "still",
+            rotation=header.orientation.rotation,
+            mirrored=header.orientation.mirrored,
+            pixel_aspect=header.pixel_aspect,
+            timecode=header.timecode,
+            icc_profile=sound_profile(header.icc_profile, header.path),
+            stated_spaces=stated_spaces(header.spec, is_float=header.pixel_format.is_float),
+            layer=header.layer,
+            other_layers=header.other_layers,
+            first_number=files.first,
+        )
+
+    def _check_all(self) -> None:
+        """Compare the headers of all files with the first; a file that cannot be opened is left to `frames`."""
+        for path in self.files.paths[1:]:
+            try:
+                header = read_header(path, layer=self._layer)
+            except InputError:
+                continue
+            self._check(header)
+
+    def _check(self, header: ImageHeader) -> None:
+        first = self._first
+        if header.layer != first.layer:
+            raise MismatchError(
+                f"{header.path}: its picture is layer {header.layer or UNNAMED}, that of {first.path.name} is "
+                f"{first.layer or UNNAMED}; all frames must be alike"
+            )
+        same = (header.size, header.pixel_format, header.format_name) == (
+            first.size,
+            first.pixel_format,
+            first.format_name,
+        )
+        if not same:
+            raise MismatchError(
+                f"{header.path}: is {_describe_header(header)}, but {first.path.name} is {_describe_header(first)}; "
+                "all frames must be alike"
+            )
+
+
+class SequenceSink(FrameSink):
+    """Writes numbered images, or one still.
+
+    File numbers are `Frame.index` plus the number of the source's first file (0 for a video), so a part of a clip
+    keeps its frames' numbers. What the output's format can hold and the source has is kept: see
+    `chromacord.io.stills.image_formats.choose_pixel_format` and `chromacord.io.convert.PlaneConverter`; of a source of
+    the same format also attributes, further channels and windows. Pictures that a player would turn or mirror are
+    stored upright where the format cannot say so.
+    """
+
+    def __init__(
+        self, path: Path | str, like: VideoInfo, *, force: bool = False, size: Size | None = None, trimmed: bool = False
+    ) -> None:
+        """Choose names and layout; nothing is written yet.
+
+        Args:
+            path: a pattern, a folder (see `chromacord.io.stills.patterns.output_pattern`), or a still.
+            like: the source whose frames come, in its layout.
+            force: replace files of the same names.
+            size: of the pictures, where it is not the source's.
+            trimmed: only a part of the clip comes.
+
+        Raises:
+            OutputExistsError: files of these names exist and `force` is not given.
+            OutputError: the folder cannot be written to, or a still is to hold more than one frame.
+            CodecError: the format cannot hold the source's alpha or depth.
+        """
+        self._pattern = output_pattern(path, like)
+        self.path = self._pattern.folder / self._pattern.label
+        self._like = like
+        image_format = format_of(self.path)
+        is_same = like.container in ("sequence", "still") and like.codec == image_format.name
+        self._keeps_header = is_same and size in (None, like.size)
+        target = like.pixel_format if is_same else choose_pixel_format(image_format, like.pixel_format, out=self.path)
+        scene_linear = target.is_float
+        profile = like.icc_profile if is_same else _kept_profile(like, target, image_format, out=self.path)
+        self._style = ImageStyle(
+            image_format,
+            target,
+            like.colorimetry if is_same else stored_colorimetry(like.colorimetry, scene_linear=scene_linear),
+            like.rate,
+            1 / like.pixel_aspect if like.rotation % 180 and not self._keeps_header else like.pixel_aspect,
+            profile,
+        )
+        self._convert = PlaneConverter(like, target, scene_linear=scene_linear)
+        if not self._pattern.digits and (like.num_frames or 1) > 1 and not trimmed:
+            raise self._still_error()
+        check_output_path(self._pattern.path(like.first_number))
+        self._written: set[int] = set()
+        self._staged = StagedFolder(self._pattern.folder, name=self._pattern.label, force=force)
+        try:
+            # After what killed runs left was undone.
+            self._existing = self._check_existing(force=force, trimmed=trimmed)
+        except OutputError:
+            self._staged.discard()
+            raise
+
+    def write(self, frame: Frame) -> None:
+        """Write one image under its temporary name. See `FrameSink.write`."""
+        if self._written and not self._pattern.digits:
+            raise self._still_error()
+        number = self._like.first_number + frame.index
+        target = self._staged.add(self._pattern.name(number))
+        header = frame.attributes if self._keeps_header and isinstance(frame.attributes, ImageHeader) else None
+        planes = self._convert(frame.planes)
+        if header is None:
+            planes = tuple(Orientation.of(self._like).apply(plane) for plane in planes)
+        write_image(target, planes, style=self._style, header=header, shown=self._pattern.path(number))
+        self._written.add(number)
+
+    def finish(self) -> None:
+        """Say which files of an earlier sequence will stay; each image is complete when it is written."""
+        stale = len(self._existing - self._written)
+        if stale:
+            warnings.warn(
+                f"{self.path}: {stale} files of an earlier sequence of this name are not replaced; remove them if "
+                "they are not wanted",
+                ChromacordWarning,
+                stacklevel=2,
+            )
+
+    @property
+    def staged(self) -> StagedFolder:
+        """See `FrameSink.staged`."""
+        return self._staged
+
+    def discard(self) -> None:
+        """Remove what was not committed. See `FrameSink.discard`."""
+        self._staged.discard()
+
+    def _check_existing(self, *, force: bool, trimmed: bool) -> set[int]:
+        pattern = self._pattern
+        # Parts of one sequence may be written by several runs: then `write` refuses only what is there already.
+        existing = set() if trimmed else set(pattern.numbers())
+        if not pattern.digits and os.path.lexists(pattern.path(0)):
+            existing = {0}
+        if existing and not force:
+            raise OutputExistsError(
+                f"{self.path}: {len(existing)} such file(s) exist already; use --force to replace them, or another name"
+            )
+        return existing if pattern.digits else set()
+
+    def _still_error(self) -> OutputError:
+        name = f"{self._pattern.prefix}.%04d{self._pattern.suffix}"
+        return OutputError(f"{self.path}: one image cannot hold a clip; use {self._pattern.folder / name}")
+
+
+def _kept_profile(like: VideoInfo, target: PixelFormat, image_format: ImageFormat, *, out: Path) -> bytes | None:
+    """Return the profile of a source whose colours an output holds as they are; say so where one is lost."""
+    profile = like.icc_profile
+    if profile is None or (image_format.has_icc and _is_as_coded(like, target) and is_profile_of(profile, target)):
+        return profile
+    holds = "its colours are converted" if image_format.has_icc else f"{image_format.name} holds no ICC profile"
+    warn_of_lost_profile(profile, out=out, why=holds)
+    return None
+
+
+def _is_as_coded(like: VideoInfo, target: PixelFormat) -> bool:
+    return target.is_float == like.colorimetry.scene_linear
+
+
+def _describe_header(header: ImageHeader) -> str:
+    return f"{header.size.width}x{header.size.height} {describe(header.pixel_format)} {header.format_name}"
+
+
+def describe(pixel_format: PixelFormat) -> str:
+    """Return a short name of a layout for messages, as "10-bit rgb" or "half rgb with premultiplied alpha"."""
+    depth = f"{pixel_format.depth}-bit"
+    if pixel_format.is_float:
+        depth = "half" if pixel_format.depth == 16 else "float"
+    alpha = "" if pixel_format.alpha is Alpha.NONE else f" with {pixel_format.alpha.value} alpha"
+    return f"{depth} {pixel_format.model}{alpha}"

@@ -1,0 +1,11 @@
+"""Files that libav reads and writes."""
+
+from pathlib import Path
+
+
+def file_url(path: Path) -> str:
+    """Return what makes libav open exactly this file: "shot:1.mp4" would be a file of the protocol "shot".
+
+    Source: ffmpeg-protocols(1), "file".
+    """
+    return f"file:{path}"

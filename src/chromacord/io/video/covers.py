@@ -1,0 +1,46 @@
+"""Cover pictures of films: which stream is one, and how Matroska keeps it.
+
+MP4 keeps a cover as a stream that has no times, Matroska as an attachment. QuickTime's muxer drops it without a word,
+and others would make a second picture of it.
+"""
+
+from pathlib import Path
+
+import av
+from av.container import OutputContainer
+from av.stream import Disposition, Stream
+
+from chromacord.io.video import file_url
+
+_TYPES = {"mjpeg": ("cover.jpg", "image/jpeg"), "png": ("cover.png", "image/png")}
+
+
+def is_cover(stream: Stream) -> bool:
+    """Tell whether a stream is a cover picture."""
+    return bool(stream.disposition & Disposition.attached_pic)
+
+
+def attach_cover(output: OutputContainer, cover: Stream, *, source: Path) -> bool:
+    """Add a cover to a Matroska file as an attachment.
+
+    Args:
+        output: before its header is written.
+        cover: of the source.
+        source: the file that the cover is in.
+
+    Returns:
+        Whether the cover is of a kind that players look for.
+    """
+    if cover.codec_context is None or cover.codec_context.codec.canonical_name not in _TYPES:
+        return False
+    name, kind = _TYPES[cover.codec_context.codec.canonical_name]
+    output.add_attachment(
+        cover.metadata.get("filename", name), cover.metadata.get("mimetype", kind), _read(cover, source)
+    )
+    return True
+
+
+def _read(cover: Stream, source: Path) -> bytes:
+    with av.open(file_url(source), options={"skip_frame": "all"}, metadata_errors="replace") as container:
+        stream = container.streams[cover.index]
+        return next((bytes(packet) for packet in container.demux(stream) if packet.size), b"")

@@ -1,0 +1,117 @@
+"""One pass over the pictures of a file, up to its end or the first damage."""
+
+from collections.abc import Iterator
+from itertools import chain
+
+import av
+import av.error
+from av.container import InputContainer
+from av.packet import Packet
+from av.video.codeccontext import VideoCodecContext
+from av.video.stream import VideoStream
+
+from chromacord.io.video.damage import Damage, DamageCheck
+
+
+class Reading:
+    """One pass over the pictures of a file. What it holds ends with it: nothing in it refers to it."""
+
+    def __init__(self, container: InputContainer, stream: VideoStream, decoder: VideoCodecContext) -> None:
+        """Prepare; nothing is decoded yet.
+
+        Args:
+            container: that nothing else reads; it is closed when this is dropped.
+            stream: of the pictures.
+            decoder: of the stream.
+        """
+        self.container = container
+        self._decoder = decoder
+        self._packets = _Packets(container, stream)
+        self._pictures: Iterator[av.VideoFrame] = _decoded(self._packets, decoder)
+
+    def __del__(self) -> None:
+        self._packets.check.close()
+        self._decoder.flush_buffers()  # see `damage`: none of its threads may write to the log when it is freed
+        # PyAV's containers and streams hold each other, decoders and all, until they are closed.
+        self.container.close()
+
+    def __iter__(self) -> Iterator[av.VideoFrame]:
+        return self._pictures
+
+    @property
+    def broken(self) -> bool:
+        """Whether there was damage, in what has been read."""
+        return self._packets.broken
+
+    @property
+    def damage(self) -> Damage | None:
+        """What libav logged first of what has been read, where it may be harmless."""
+        return self._packets.damage
+
+    def first(self) -> av.VideoFrame | None:
+        """Return the first picture, which iterating gives again; None where there is none."""
+        first = next(self._pictures, None)
+        if first is not None:
+            self._pictures = chain([first], self._pictures)
+        return first
+
+
+def _decoded(packets: "_Packets", decoder: VideoCodecContext) -> Iterator[av.VideoFrame]:
+    """Iterate over the pictures of packets, up to the first damage, which the packets are then said to have."""
+    count = 0
+    stop: int | None = None  # with threads, libav logs of pictures that are given later
+    for packet in packets:
+        pictures, broken = _decode(decoder, packet)
+        damage = packets.check.look(packets.count, at_end=packet is None)
+        if damage is not None and damage.is_certain:
+            stop = damage.frame
+        elif damage is not None:
+            packets.damage = packets.damage or damage
+        if stop is not None and count + len(pictures) > stop:
+            pictures, broken = pictures[: max(stop - count, 0)], True
+        yield from pictures
+        count += len(pictures)
+        if broken:
+            packets.broken = True
+            return
+
+
+class _Packets:
+    """The packets of one stream; `broken` tells afterwards whether there was damage."""
+
+    def __init__(self, container: InputContainer, stream: VideoStream) -> None:
+        self.broken = False
+        self.damage: Damage | None = None
+        self.count = 0
+        self.check = DamageCheck(container, stream)
+        self._packets = container.demux(stream)
+
+    def __iter__(self) -> "Iterator[Packet[VideoStream] | None]":
+        try:
+            for packet in self._packets:
+                if packet.is_corrupt:
+                    self.broken = True
+                    break
+                if packet.size:
+                    self.count += 1
+                    yield packet
+        except av.error.FFmpegError:
+            self.broken = True
+        # Once nothing more comes, None makes the decoder give what it holds back.
+        yield None
+
+
+def _decode(decoder: VideoCodecContext, packet: "Packet[VideoStream] | None") -> tuple[list[av.VideoFrame], bool]:
+    """Return the pictures that a packet completes, up to a damaged one, and whether there was damage."""
+    try:
+        pictures = decoder.decode(packet)
+    except av.error.EOFError:
+        return [], False
+    except av.error.FFmpegError:
+        return [], True
+    sound: list[av.VideoFrame] = []
+    for picture in pictures:
+        if picture.is_corrupt:
+            return sound, True
+        sound.append(picture)
+    return sound, False

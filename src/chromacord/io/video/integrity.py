@@ -1,0 +1,106 @@
+"""How long a file should be: whether its end is missing, by its own structure, and what it states of its pictures."""
+
+import os
+import re
+import struct
+from fractions import Fraction
+from pathlib import Path
+from typing import BinaryIO
+
+from av.video.stream import VideoStream
+
+from chromacord.errors import MissingFileError
+
+_EBML = b"\x1a\x45\xdf\xa3"
+_SEGMENT = b"\x18\x53\x80\x67"
+
+
+def is_cut_off(path: Path) -> bool:
+    """Return whether the file is shorter than its parts say, or lacks the index without which it cannot be read.
+
+    Knows MP4 and QuickTime (ISO/IEC 14496-12, boxes), Matroska and WebM (RFC 8794, elements) and AVI (RIFF). For
+    other files the answer is False: there only the decoder can tell.
+
+    Raises:
+        MissingFileError: the file was removed since it was opened.
+    """
+    try:
+        file = path.open("rb")
+    except FileNotFoundError:
+        raise MissingFileError(f"{path}: was removed while it was read; leave it in place until the end") from None
+    with file:
+        size = os.fstat(file.fileno()).st_size
+        head = file.read(12)
+        file.seek(0)
+        if head[4:8] in (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip"):
+            return _lacks_boxes(file, size)
+        if head[:4] == _EBML:
+            return _lacks_segment(file, size)
+        if head[:4] == b"RIFF" and len(head) == 12:
+            return int(struct.unpack("<I", head[4:8])[0]) + 8 > size
+    return False
+
+
+def _lacks_boxes(file: BinaryIO, size: int) -> bool:
+    """Walk the top-level boxes of an MP4 or QuickTime file."""
+    position, has_index = 0, False
+    while position + 8 <= size:
+        file.seek(position)
+        length, kind = struct.unpack(">I4s", file.read(8))
+        if length == 1:
+            (length,) = struct.unpack(">Q", file.read(8).ljust(8, b"\0"))
+        elif length == 0:
+            length = size - position
+        if length < 8 or position + length > size:
+            return True
+        has_index = has_index or kind == b"moov"
+        position += length
+    return not has_index
+
+
+def _lacks_segment(file: BinaryIO, size: int) -> bool:
+    """Compare the size of a Matroska segment with what is there; an unknown size (a live recording) cannot be."""
+    file.seek(4)
+    header = _element_size(file)
+    if header is None:
+        return False
+    if header > size:  # and further than any file can be read
+        return True
+    file.seek(header, 1)
+    if file.read(4) != _SEGMENT:
+        return False
+    segment = _element_size(file)
+    return segment is not None and file.tell() + segment > size
+
+
+def _element_size(file: BinaryIO) -> int | None:
+    """Read an EBML variable-length size (RFC 8794, section 6); None for "unknown" or at the end of the file."""
+    first = file.read(1)
+    if not first or not first[0]:
+        return None
+    length = 9 - first[0].bit_length()
+    value = int.from_bytes(bytes([first[0] & (0xFF >> length)]) + file.read(length - 1), "big")
+    return None if value == (1 << (7 * length)) - 1 else value
+
+
+def is_animated_webp(path: Path) -> bool:
+    """Whether a WebP says that it has an animation (RFC 9649, section 2.7); libav decodes none."""
+    with path.open("rb") as file:
+        header = file.read(21)
+    return header[:4] + header[8:16] == b"RIFFWEBPVP8X" and bool(header[20:] and header[20] & 2)
+
+
+def stated_num_frames(stream: VideoStream) -> int | None:
+    """Return the container's count, less what its edit list hides."""
+    stated = stream.frames
+    for name, value in stream.metadata.items():
+        if name.upper().startswith("NUMBER_OF_FRAMES") and value.isdigit():
+            stated = stated or int(value)
+    hidden = sum(entry.is_discard for entry in stream.index_entries) if stream.frames else 0
+    return stated - hidden if stated else None
+
+
+def stated_end(stream: VideoStream) -> Fraction | None:
+    """Return the length in seconds that Matroska states for a stream ("00:00:01.200000000")."""
+    found = re.fullmatch(r"(\d+):(\d+):(\d+\.?\d*)", stream.metadata.get("DURATION", "").strip("\0 "))
+    return None if found is None else 3600 * int(found[1]) + 60 * int(found[2]) + Fraction(found[3])

@@ -1,0 +1,37 @@
+"""Write a sound file, for clips that are made and not filmed."""
+
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+
+from chromacord.io.video import file_url
+from chromacord.io.writing.staging import StagedFile, output_errors
+from chromacord.types import FloatArray
+
+
+def write_sound(path: Path, samples: FloatArray, *, rate: int = 48000, force: bool = False) -> None:
+    """Write a sound as AAC; give the file to a sink as the source of its streams to put it under a picture.
+
+    Args:
+        path: the file; its ending names the container ("sound.m4a").
+        samples: left and right channel in [-1, 1]. Shape (2, number of samples).
+        rate: samples a second.
+        force: replace a file of that name.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    with StagedFile(path, force=force) as staged:
+        with output_errors(path), av.open(file_url(staged.temporary), "w", format="ipod") as container:
+            stream = container.add_stream("aac", rate=rate, layout="stereo")
+            stream.codec_context.open()
+            step = stream.codec_context.frame_size
+            for start in range(0, samples.shape[1], step):
+                part = np.ascontiguousarray(samples[:, start : start + step], dtype=np.float32)
+                frame = av.AudioFrame.from_ndarray(part, format="fltp", layout="stereo")
+                frame.sample_rate, frame.pts, frame.time_base = rate, start, Fraction(1, rate)
+                container.mux(stream.encode(frame))
+            container.mux(stream.encode())
+        staged.commit()

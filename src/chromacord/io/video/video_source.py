@@ -1,0 +1,389 @@
+"""Read the frames of a video file, as they were coded, through PyAV."""
+
+import struct
+import warnings
+from collections.abc import Generator, Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+from fractions import Fraction
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import av
+import av.error
+from av.codec.context import CodecContext
+from av.container import InputContainer
+from av.sidedata.sidedata import SideDataContainer
+from av.sidedata.sidedata import Type as SideDataType
+from av.stream import Disposition
+from av.video.codeccontext import VideoCodecContext
+from av.video.stream import VideoStream
+
+from chromacord.errors import ChromacordWarning, MissingFileError, TruncatedFileError, UnreadableFileError
+from chromacord.io.colorimetry import read_tags
+from chromacord.io.cores import num_cores
+from chromacord.io.hdr import read_hdr
+from chromacord.io.interfaces import FrameSource
+from chromacord.io.orientation import Orientation
+from chromacord.io.pixels import describe, frame_bytes, planar_name, planes_of, to_planar
+from chromacord.io.stills.icc import sound_profile
+from chromacord.io.video import file_url
+from chromacord.io.video.damage import Damage
+from chromacord.io.video.decoding import Reading
+from chromacord.io.video.hardware import accelerator
+from chromacord.io.video.integrity import is_animated_webp, is_cut_off, stated_end, stated_num_frames
+from chromacord.io.video.palettes import has_palette_alpha, is_opaque
+from chromacord.io.video.remux import NO_PROBE, describe_streams, find_picture, find_timecode
+from chromacord.types import Alpha, Frame, PixelFormat, Size, VideoInfo
+
+_STILL_FORMATS = frozenset({"image2", "gif", "apng", "webp", "ico"})
+"""libav's demuxers of pictures (BMP, TGA, GIF) besides those whose names end with "_pipe"."""
+
+_STILL_BRANDS = frozenset({"avif", "mif1", "heic", "heix"})
+"""What an ISO media file calls itself that holds a picture (HEIF, ISO/IEC 23008-12)."""
+
+_MAX_THREADS = 8
+_THREADS_BYTES = 100_000_000
+"""What decoding in threads may take: each holds a picture. At 4K that is 8 threads for 8 bits, 4 for more."""
+
+
+class VideoSource(FrameSource):
+    """A video file: any container and codec that libav decodes."""
+
+    def __init__(self, path: Path | str, *, salvage: bool = False, device: str = "cpu", keep: bool = False) -> None:
+        """Open the file and decode its first frame, which tells what the file's header may not.
+
+        Args:
+            path: the file.
+            salvage: where the file breaks in the middle, end there with a warning instead of an error.
+            device: "cuda" for a GPU's decoder, where it has one for the file.
+            keep: hold the file open, for a first pass over its frames that begins soon and goes on from this one.
+
+        Raises:
+            MissingFileError: no such file.
+            TruncatedFileError: the file was cut off so that nothing of it can be read.
+            UnreadableFileError: a folder, an empty file, no video, or a video without a picture.
+        """
+        self._path = Path(path)
+        self._salvage = salvage
+        with ExitStack() as stack:
+            container = stack.enter_context(_open(self._path))
+            stream = _picture_stream(container, self._path)
+            _refuse_tiles(container, stream, self._path)
+            self._probed_depth = stream.codec_context.reorder_depth
+            self._has_coded_alpha = _has_coded_alpha(stream)
+            if keep:
+                _use_threads(stream.codec_context, _stated_bytes(stream))
+            reading = Reading(container, stream, stream.codec_context)
+            first = _first(reading, self._path)
+            self._stated_end = stated_end(stream)
+            self.info = _read_info(self._path, container, stream, first, coded_alpha=self._has_coded_alpha)
+            if self.info.pixel_format.is_float:
+                raise UnreadableFileError(
+                    f"{self._path}: is video of floats, which is not read; write its frames as .exr files"
+                )
+            if first.interlaced_frame:
+                warnings.warn(
+                    f"{self._path}: is interlaced; its fields are treated as one picture. Deinterlace it first",
+                    ChromacordWarning,
+                    stacklevel=2,
+                )
+            self._is_damage_told = False
+            self._hardware = None if self._has_coded_alpha else accelerator(self.info, device)
+            self._begun: list[Reading] = []
+            if keep and not self._has_coded_alpha and self._hardware is None:
+                self._begun.append(reading)
+                stack.pop_all()
+            may_be_still, num_streams = _may_be_still(container), len(container.streams.video)
+        if may_be_still and self._has_one_picture():
+            self.info = _as_still(self.info)
+            if num_streams > 1:
+                warnings.warn(
+                    f"{self._path}: holds further pictures, such as its alpha, which are left out; convert it to PNG",
+                    ChromacordWarning,
+                    stacklevel=2,
+                )
+        if has_palette_alpha(self.info.codec, first) and self._is_opaque():
+            self.info = replace(self.info, pixel_format=replace(self.info.pixel_format, alpha=Alpha.NONE))
+        self._native = planar_name(self.info.pixel_format)
+
+    def frames(self, start: int = 0, stop: int | None = None) -> Generator[Frame, None, None]:
+        """Decode the frames start..stop-1 in presentation order.
+
+        Planes are views of the decoder's memory where the codec is planar, so they cannot be written to.
+
+        Raises:
+            TruncatedFileError: the file breaks before `stop`.
+            UnreadableFileError: the size of the picture changes in the middle.
+        """
+        for index, picture in enumerate(self._pictures()):
+            if stop is not None and index >= stop:
+                return
+            if index >= start:
+                yield self._to_frame(picture, index)
+
+    def _is_opaque(self) -> bool:
+        reading = self._begin()
+        with reading.container:
+            return is_opaque(reading)
+
+    def _has_one_picture(self) -> bool:
+        reading = self._begin()
+        with reading.container:
+            return sum(1 for _ in islice(reading, 2)) == 1
+
+    def _open_again(self) -> InputContainer:
+        """Open the file without decoding its first pictures, where that tells as much as the first time did."""
+        container = _open(self._path, probe=self.info.codec != "h264")
+        if _picture_stream(container, self._path).codec_context.reorder_depth == self._probed_depth:
+            return container
+        # How many pictures the decoder must hold back is not in the stream's header, but was found in the pictures.
+        container.close()
+        return _open(self._path)
+
+    def _to_frame(self, picture: av.VideoFrame, index: int) -> Frame:
+        if (picture.height, picture.width) != self.info.size:
+            raise UnreadableFileError(
+                f"{self._path}: frame {index} is {picture.width}x{picture.height}, the frames before are "
+                f"{self.info.size.width}x{self.info.size.height}; re-encode it to one size first"
+            )
+        planes = planes_of(to_planar(picture, self._native))
+        return Frame(planes, index, pts=picture.pts, duration=picture.duration or None)
+
+    def _pictures(self) -> Iterator[av.VideoFrame]:
+        """Decode all pictures; at a break, the sound ones before it, then an error or (to salvage) a warning."""
+        count, end = 0, Fraction(0)
+        try:
+            reading = self._begun.pop()  # one step, since analysis and render begin side by side
+        except IndexError:
+            reading = self._begin()
+        with reading.container:
+            for picture in reading:
+                self._give_time(picture, end)
+                end = ((picture.pts or 0) + picture.duration) * self.info.time_base
+                if reading.damage is not None:
+                    self._report_damage(reading.damage)
+                yield picture
+                count += 1
+        if reading.broken or self._lacks_frames(count, end):
+            self._report_break(count)
+
+    def _begin(self) -> "Reading":
+        container = self._open_to_decode()
+        stream = _picture_stream(container, self._path)
+        return Reading(container, stream, self._decoder(stream))
+
+    def _open_to_decode(self) -> InputContainer:
+        if self._hardware is not None:
+            try:
+                return av.open(file_url(self._path), hwaccel=self._hardware, metadata_errors="replace")
+            except (av.error.FFmpegError, OSError, RuntimeError):
+                self._hardware = None  # there is a device, but no driver or no decoder of this kind
+        return self._open_again()
+
+    def _decoder(self, stream: VideoStream) -> VideoCodecContext:
+        decoder = stream.codec_context
+        if self._has_coded_alpha:
+            # libav's own VP8 and VP9 decoders drop the second picture that carries the coverage.
+            decoder = CodecContext.create("libvpx" if decoder.name == "vp8" else "libvpx-vp9", "r")
+        _use_threads(decoder, frame_bytes(self.info.size, self.info.pixel_format))
+        return decoder
+
+    def _give_time(self, picture: av.VideoFrame, end: Fraction) -> None:
+        """Fill in what raw streams and some AVI files lack: a picture starts where the one before it ended."""
+        if not picture.duration:
+            picture.duration = round(1 / (self.info.rate * self.info.time_base))
+        if picture.pts is None:
+            picture.pts = picture.dts if picture.dts is not None else round(end / self.info.time_base)
+
+    def _lacks_frames(self, count: int, end: Fraction) -> bool:
+        """Whether the file states more than it gave: its count of frames, its own length, or the picture's length."""
+        stated = self.info.num_frames
+        if (stated is None or count < stated) and is_cut_off(self._path):
+            return True
+        # Half a second, since some writers count from the first frame and some from 0.
+        return self._stated_end is not None and end + Fraction(1, 2) < self._stated_end
+
+    def _report_damage(self, damage: Damage) -> None:
+        """Warn, once, of what may be damage."""
+        if not self._is_damage_told:
+            self._is_damage_told = True
+            warnings.warn(
+                f"{self._path}: may be damaged near frame {damage.frame} (decoder: {damage.message}); look at the "
+                "result there",
+                ChromacordWarning,
+                stacklevel=2,
+            )
+
+    def _report_break(self, count: int) -> None:
+        of = "" if self.info.num_frames is None else f" of {self.info.num_frames}"
+        message = f"{self._path}: breaks in the middle, at frame {count}{of}"
+        if not self._salvage:
+            raise TruncatedFileError(f"{message}; use --salvage to keep the {count} frames before it")
+        warnings.warn(f"{message}; the {count} frames before it are kept", ChromacordWarning, stacklevel=2)
+
+
+def _open(path: Path, *, probe: bool = True) -> InputContainer:
+    if not path.exists():
+        raise MissingFileError(f"{path}: no such file")
+    if path.is_dir():
+        raise UnreadableFileError(f"{path}: is a folder; name a video file")
+    if path.stat().st_size == 0:
+        raise UnreadableFileError(f"{path}: is empty (0 bytes)")
+    try:
+        # Metadata in an old encoding must not make a clip unreadable.
+        container = av.open(file_url(path), options={} if probe else NO_PROBE, metadata_errors="replace")
+    except (av.error.FFmpegError, OSError) as error:
+        if is_cut_off(path):
+            raise TruncatedFileError(
+                f"{path}: breaks before its first frame: the file was cut off and lacks its index; copy it again"
+            ) from error
+        if isinstance(error, av.error.EOFError):
+            raise UnreadableFileError(f"{path}: holds no frames; check the file with a player") from error
+        raise UnreadableFileError(
+            f"{path}: is no video that can be read: {error.strerror or error}; check the file with a player"
+        ) from error
+    if container.format.name == "tty":
+        container.close()
+        raise UnreadableFileError(f"{path}: is a text file; name a video file")
+    return container
+
+
+def _picture_stream(container: InputContainer, path: Path) -> VideoStream:
+    chosen = find_picture(container)
+    if chosen is not None and chosen.codec_context is not None:
+        return chosen
+    kinds = ", ".join(sorted({stream.type for stream in container.streams}))
+    container.close()
+    if chosen is not None:
+        raise UnreadableFileError(f"{path}: its picture is in a codec that cannot be decoded; convert it first")
+    held = f"only {kinds}" if kinds else "it is empty"
+    raise UnreadableFileError(f"{path}: has no picture: {held}; name a file with video")
+
+
+def _refuse_tiles(container: InputContainer, stream: VideoStream, path: Path) -> None:
+    """Refuse a HEIF or AVIF picture of several tiles, which libav gives as one stream each, in no known places."""
+    if _may_be_still(container) and stream.disposition & Disposition.dependent:
+        raise UnreadableFileError(
+            f"{path}: is one picture in {len(container.streams.video)} tiles, which are not put together; convert it "
+            "to PNG or TIFF"
+        )
+
+
+def _first(reading: Reading, path: Path) -> av.VideoFrame:
+    first = reading.first()
+    if first is not None:
+        return first
+    if is_cut_off(path):
+        raise TruncatedFileError(f"{path}: breaks before its first frame; copy it again")
+    if is_animated_webp(path):
+        raise UnreadableFileError(f"{path}: is an animated WebP, which is not read; convert it to a video or to PNGs")
+    raise UnreadableFileError(f"{path}: holds no picture that can be decoded: it has no frames, or is damaged")
+
+
+def _stated_bytes(stream: VideoStream) -> int:
+    """Return the bytes of a picture by the file's header; where that does not tell, so many that one thread decodes."""
+    context = stream.codec_context
+    if context.pix_fmt is None:
+        return _THREADS_BYTES
+    try:
+        return frame_bytes(Size(context.height, context.width), describe(context.pix_fmt))
+    except UnreadableFileError:
+        return _THREADS_BYTES  # the decoder may give another format yet
+
+
+def _use_threads(decoder: VideoCodecContext, picture: int) -> None:
+    """Let a decoder that has not begun use threads, as far as memory allows.
+
+    Args:
+        decoder: of the stream.
+        picture: bytes that each thread holds.
+    """
+    decoder.thread_type = "AUTO"
+    # Composite and mask are decoded side by side, and others need cores too: more threads only hand over more.
+    decoder.thread_count = max(1, min(_MAX_THREADS, num_cores() // 2, _THREADS_BYTES // max(picture, 1)))
+
+
+def _may_be_still(container: InputContainer) -> bool:
+    """Tell whether a file is of a format for single pictures, some of which may hold several."""
+    name = container.format.name
+    return (
+        name.endswith("_pipe") or name in _STILL_FORMATS or container.metadata.get("major_brand", "") in _STILL_BRANDS
+    )
+
+
+def _as_still(info: VideoInfo) -> VideoInfo:
+    colorimetry = info.colorimetry
+    if info.pixel_format.model == "gray" and colorimetry.full_range is None:
+        # Only video has footroom and headroom.
+        colorimetry = replace(colorimetry, full_range=True)
+    return replace(info, container="still", num_frames=1, colorimetry=colorimetry)
+
+
+def _has_coded_alpha(stream: VideoStream) -> bool:
+    """Whether a VP8 or VP9 stream in Matroska or WebM carries coverage beside its picture."""
+    return stream.codec_context.name in ("vp8", "vp9") and stream.metadata.get("alpha_mode") == "1"
+
+
+def _read_info(
+    path: Path, container: InputContainer, stream: VideoStream, first: av.VideoFrame, *, coded_alpha: bool
+) -> VideoInfo:
+    context = stream.codec_context
+    pixel_format = _described(first, path)
+    if coded_alpha:
+        pixel_format = PixelFormat("yuv", pixel_format.depth, subsampling=(1, 1), alpha=Alpha.STRAIGHT)
+    audio, others = describe_streams(container, picture=stream)
+    orientation = _read_orientation(path, first)
+    return VideoInfo(
+        path=path,
+        size=Size(first.height, first.width),
+        pixel_format=pixel_format,
+        colorimetry=read_tags(first, context, pixel_format),
+        rate=stream.average_rate or stream.guessed_rate or Fraction(25),
+        time_base=stream.time_base or Fraction(1, 25),
+        num_frames=stated_num_frames(stream),
+        codec=context.codec.canonical_name,
+        container=container.format.name,
+        rotation=orientation.rotation,
+        mirrored=orientation.mirrored,
+        pixel_aspect=stream.sample_aspect_ratio or Fraction(1),
+        profile=context.profile,
+        audio=audio,
+        other_streams=others,
+        timecode=find_timecode(container, picture=stream),
+        hdr_metadata=read_hdr(_side_data(first)),
+        icc_profile=sound_profile(_icc_profile(first), path),
+    )
+
+
+def _described(picture: av.VideoFrame, path: Path) -> PixelFormat:
+    try:
+        return describe(picture.format.name)
+    except UnreadableFileError as error:
+        raise UnreadableFileError(f"{path}: {error}") from None
+
+
+def _side_data(picture: av.VideoFrame) -> Any:
+    # Not `picture.side_data`: that and the picture would hold each other, and 12 MB at 4K, until garbage is collected.
+    container: Any = SideDataContainer  # PyAV's stub lacks its argument, and has names for keys, which are numbers
+    return container(picture)
+
+
+def _read_orientation(path: Path, picture: av.VideoFrame) -> Orientation:
+    matrix = _side_data(picture).get(SideDataType.DISPLAYMATRIX)
+    if matrix is None:
+        return Orientation()
+    orientation, is_exact = Orientation.from_matrix(struct.unpack("=9i", bytes(matrix)))
+    if not is_exact:
+        warnings.warn(
+            f"{path}: is shown turned, scaled or sheared by more than quarter turns and mirrors, which alone are kept",
+            ChromacordWarning,
+            stacklevel=2,
+        )
+    return orientation
+
+
+def _icc_profile(picture: av.VideoFrame) -> bytes | None:
+    profile = _side_data(picture).get(SideDataType.ICC_PROFILE)
+    return None if profile is None else bytes(profile)

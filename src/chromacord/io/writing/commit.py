@@ -1,0 +1,144 @@
+"""Give outputs their final names: all of a run's or none of them, whatever ends the run.
+
+Before the first file moves, a journal lists all moves; while it is there, the outputs are not complete. A failure or a
+signal moves the files back at once. After a kill the next run that looks into one of the folders does (`recover`).
+
+Without `force` no file is ever replaced, not even one that appeared a moment before.
+"""
+
+import signal
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from chromacord.errors import OutputError, OutputExistsError
+from chromacord.io.writing.journal import Entry, Journal, Move, in_use, journals_in
+from chromacord.io.writing.places import is_same_file
+from chromacord.io.writing.temporary import is_abandoned, remove_leftovers
+
+_STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+
+completed: list[str] = []
+"""What has its final name, of each run of this process, in words: no signal takes it away again."""
+
+
+def commit(moves: Sequence[Move]) -> None:
+    """Move files to their final names; if that fails for one of them, or a signal comes, move all of them back.
+
+    Raises:
+        OutputExistsError: a target is there that must not be replaced.
+        OutputError: a file cannot be moved.
+    """
+    if not moves:
+        return
+    with _signals_held() as came:
+        if _move_all([Entry.of(move) for move in moves], came):
+            more = f" and {len(moves) - 1} more" if len(moves) > 1 else ""
+            completed.append(f"{moves[0].target}{more}")
+            return
+    raise OutputError(f"{moves[0].target}: stopped by a signal while outputs were moved; nothing was kept")
+
+
+def recover(folder: Path) -> None:
+    """Undo what killed processes did not complete in a folder, and remove what they left.
+
+    Raises:
+        OSError: something cannot be moved or removed.
+    """
+    for path in journals_in(folder):
+        if not is_abandoned(path, in_use=in_use):
+            continue
+        journal = Journal.read(path)
+        if journal is None:
+            path.unlink(missing_ok=True)  # killed while it was written, so nothing was moved
+        elif journal.is_moving:
+            journal.undo()
+        else:
+            journal.end()
+    remove_leftovers(folder)
+
+
+def unfinished(folder: Path) -> set[str]:
+    """Return names that other runs are moving to a folder now, or left half-way where `recover` cannot help."""
+    journals = [Journal.read(path) for path in journals_in(folder)]
+    entries = [entry for journal in journals if journal is not None for entry in journal.entries]
+    parents = {parent for parent in {entry.target.parent for entry in entries} if is_same_file(parent, folder)}
+    return {entry.target.name for entry in entries if entry.target.parent in parents}
+
+
+def _move_all(entries: list[Entry], came: Sequence[int]) -> bool:
+    """Move files until a signal comes; return whether all of them have their names."""
+    with _moving_errors(entries[0].target):
+        journal = Journal.begin(entries)
+    try:
+        for entry in entries:
+            if came:
+                break
+            with _moving_errors(entry.target):
+                entry.move()
+    except BaseException:
+        _undo(journal)
+        raise
+    if came:
+        _undo(journal)
+        return False
+    with _moving_errors(entries[0].target):
+        journal.end()
+    return True
+
+
+def _undo(journal: Journal) -> None:
+    try:
+        journal.undo()
+    except OSError as error:
+        raise OutputError(
+            f"{error.filename}: cannot be moved back: {error.strerror}; the next run into {journal.paths[0].parent} "
+            "tries again"
+        ) from error
+
+
+@contextmanager
+def _moving_errors(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except FileExistsError as error:
+        raise OutputExistsError(
+            f"{path}: appeared while this run was under way and was not replaced; nothing of this run was kept; "
+            "use --force to replace it, or another name"
+        ) from error
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be written: {error.strerror or error}; nothing was kept") from error
+
+
+@contextmanager
+def _signals_held() -> Iterator[list[int]]:
+    """Hold back the signals that stop a process, and raise them at the end.
+
+    Handlers are replaced, not masked: a masked signal reaches another thread, and Python's handler runs all the same.
+    Python runs handlers in the main thread alone, so nothing needs to be held in others.
+
+    Yields:
+        The signals that came so far.
+    """
+    came: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield came
+        return
+
+    def hold(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
+        came.append(number)
+
+    handlers: dict[int, Any] = {number: signal.getsignal(number) for number in _STOPPING}
+    held = {number: handler for number, handler in handlers.items() if handler not in (None, signal.SIG_IGN)}
+    try:
+        for number in held:
+            signal.signal(number, hold)
+        yield came
+    finally:
+        for number, handler in held.items():
+            signal.signal(number, handler)
+        for number in dict.fromkeys(came):
+            signal.raise_signal(number)

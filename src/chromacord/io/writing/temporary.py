@@ -1,0 +1,143 @@
+"""Hidden names of files in the making: whose they are, what dead processes left of them, and the rename to a free name.
+
+A name holds the final name, the writer's machine and its process id. So the next run into the same folder, whatever it
+writes, can tell what a killed run left (a process of this machine that is gone) from what another run is writing at
+this moment, here or on another machine that shares the folder.
+"""
+
+import ctypes
+import errno
+import itertools
+import os
+import platform
+import re
+import shutil
+from collections.abc import Collection
+from contextlib import suppress
+from pathlib import Path
+
+PARTIAL = "partial"
+"""Kind of name under which an output is written."""
+
+JOURNAL = "moving"
+"""Kind of name of a list of moves that are under way (see `chromacord.io.writing.commit`)."""
+
+NAME_MAX = 255
+"""Bytes that a name may have on every usual file system of Linux."""
+
+_serials = itertools.count()
+_MACHINE = re.sub(r"\W", "_", platform.node())[:64] or "unnamed"
+_HIDDEN = re.compile(rf"\..+\.(?P<machine>\w+)-(?P<process>\d+)\.\d+\.(?P<kind>{PARTIAL}|{JOURNAL})", re.DOTALL)
+
+_NO_REPLACE = 1
+"""RENAME_NOREPLACE of renameat2(2), which tests and renames in one step."""
+
+_AT_WORKING_FOLDER = -100
+_UNSUPPORTED = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP)
+_NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EACCES)
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def hidden_path(folder: Path, name: str, kind: str = PARTIAL) -> Path:
+    """Return a free hidden path for what will be called `name`; a long name is shortened in it."""
+    ending = os.fsencode(f".{_MACHINE}-{os.getpid()}.{next(_serials)}.{kind}")
+    shortened = os.fsencode(name)[: NAME_MAX - 1 - len(ending)]
+    path = folder / os.fsdecode(b"." + shortened + ending)
+    # The serial is unique in this process: what has this very name stems from a dead one with the same process id,
+    # as happens in containers.
+    remove(path)
+    return path
+
+
+def is_hidden(path: Path, kind: str) -> bool:
+    """Whether a file has a hidden name of this kind, of whatever process."""
+    found = _HIDDEN.fullmatch(path.name)
+    return found is not None and found["kind"] == kind
+
+
+def is_abandoned(path: Path, *, in_use: Collection[Path] | None = None) -> bool:
+    """Whether a hidden name is that of a process of this machine that is gone.
+
+    Args:
+        path: the file.
+        in_use: all such files of this process; any other that bears its id stems from a dead one that had the same.
+    """
+    found = _HIDDEN.fullmatch(path.name)
+    if found is None or found["machine"] != _MACHINE:
+        return False
+    process = int(found["process"])
+    if in_use is not None and process == os.getpid():
+        return path not in in_use
+    return not _is_running(process)
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove what dead processes were writing in a folder."""
+    for path in folder.iterdir():
+        if is_hidden(path, PARTIAL) and is_abandoned(path):
+            with suppress(PermissionError):  # of another user, in a folder that many share
+                remove(path)
+
+
+def remove(path: Path) -> None:
+    """Remove a file or a folder, if it is there."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def rename_new(source: Path, target: Path) -> None:
+    """Rename a file or a folder to a name that is free.
+
+    Raises:
+        FileExistsError: the name is taken, be it by a link that leads nowhere; nothing was changed.
+        OSError: it cannot be renamed for another reason.
+    """
+    reason = _rename_without_replacing(source, target)
+    if reason in _UNSUPPORTED:
+        _rename_in_two_steps(source, target)
+    elif reason:
+        raise OSError(reason, os.strerror(reason), str(target))
+
+
+def _is_running(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):
+        return True
+    return True
+
+
+def _rename_without_replacing(source: Path, target: Path) -> int:
+    """Return 0, or the number of the error."""
+    rename = getattr(_libc, "renameat2", None)
+    if rename is None:
+        return errno.ENOSYS
+    places = (_AT_WORKING_FOLDER, os.fsencode(source), _AT_WORKING_FOLDER, os.fsencode(target))
+    return ctypes.get_errno() if rename(*places, _NO_REPLACE) else 0
+
+
+def _rename_in_two_steps(source: Path, target: Path) -> None:
+    """Take the name first, for file systems that know no other way (NFS, FAT, many of FUSE)."""
+    if source.is_dir():
+        target.mkdir()
+        try:
+            source.rename(target)  # onto an empty folder, which POSIX allows
+        except OSError:
+            target.rmdir()
+            raise
+        return
+    try:
+        os.link(source, target, follow_symlinks=False)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        if os.path.lexists(target):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target)) from None
+        source.rename(target)
+    else:
+        source.unlink()

@@ -1,0 +1,180 @@
+"""The same for pictures that are already in memory: arrays in, arrays out, from any source."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from fractions import Fraction
+from itertools import chain, tee
+from numbers import Rational, Real
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from chromacord.analysis.analyse import Tally, decide_all
+from chromacord.analysis.cuts import given_numbers
+from chromacord.analysis.lookahead import LookAhead
+from chromacord.analysis.observe import look
+from chromacord.errors import InputError, MismatchError
+from chromacord.grade.keys import Consistency, check_consistency
+from chromacord.job.mask_check import MaskCheck, array_mask, check_floats
+from chromacord.masks.masks import MaskedFrame
+from chromacord.methods import load_method
+from chromacord.methods.base import Method, find_device
+from chromacord.parsing import reason_of, shown
+from chromacord.render.cpu import Renderer
+from chromacord.types import Colorimetry, Device, Frame, PixelFormat, Size, VideoInfo
+
+Array = npt.NDArray[Any]
+
+_RATES = (0.01, 1_000_000)
+"""Frames a second that make sense: from a picture in two minutes to the fastest cameras."""
+
+
+def harmonize_frames(
+    pairs: Iterable[tuple[Array, Array]],
+    method: str | Method,
+    *,
+    strength: float = 1.0,
+    consistency: Consistency = "smooth",
+    cuts: Sequence[int] | Literal["none"] | None = None,
+    rate: Fraction | float = 25,
+    device: Device = "cpu",
+) -> Iterator[Array]:
+    """Harmonize pictures one after another.
+
+    Only as many pictures are held as smoothing must look ahead: about a second and a bit, whatever the length. With
+    "shot", a shot's pictures are held until it has ended.
+
+    Args:
+        pairs: composite and mask of each frame, in order. Composites are display-referred RGB: uint8, uint16, or
+            floats in [0, 1], shape (H, W, 3); masks bool, uint8, uint16 or floats in [0, 1], shape (H, W) or
+            (H, W, 1). All frames have one size and type.
+        method: a name of `list_methods()`, with options if wanted ("mkl:max_gain=2"), or a loaded method.
+        strength: 0 returns the source, 1 is the full grade.
+        consistency: "shot" for one grade a shot, "smooth" for a slowly moving one, "frame" for one a frame.
+        cuts: first frames of shots, counted from 0; "none" for one shot; None: cuts are found.
+        rate: frames a second; decides how many frames are looked at, and how fast the grade may move.
+        device: "cuda" for a GPU; a loaded method is moved there.
+
+    Returns:
+        Each harmonized frame, of the composite's shape and type. Pixels with mask 0 are the composite's.
+
+    Raises:
+        InputError: `method`, `strength`, `consistency`, `cuts`, `rate` or `device` cannot be used: at once; or an array
+            cannot, by its type, shape or range: when its frame is asked for.
+        NonFiniteError: an array holds NaN or infinity.
+        MismatchError: a frame and its mask, or two frames, differ in size or type.
+    """
+    if not 0 <= strength <= 1:
+        raise InputError(f"strength must lie in 0..1, got {strength}")
+    check_consistency(consistency)
+    if isinstance(rate, bool) or not isinstance(rate, Real) or not _RATES[0] <= rate <= _RATES[1]:
+        raise InputError(f"rate must lie in {_RATES[0]}..{_RATES[1]} frames a second, got {shown(rate)}")
+    starts = given_numbers(cuts)
+    place = find_device(device)
+    loaded = load_method(method) if isinstance(method, str) else method
+    exact = Fraction(rate if isinstance(rate, Rational) else float(rate)).limit_denominator(1001)
+    return _harmonized(iter(pairs), loaded, exact, place, strength=strength, consistency=consistency, cuts=starts)
+
+
+def _harmonized(
+    source: Iterator[tuple[Array, Array]],
+    loaded: Method,
+    rate: Fraction,
+    place: Device,
+    *,
+    strength: float,
+    consistency: Consistency,
+    cuts: Sequence[int] | None,
+) -> Iterator[Array]:
+    pairs = _as_arrays(source)
+    first = next(pairs, None)
+    if first is None:
+        return
+    info = _describe(first[0], rate)
+    masked_frames = (
+        _masked_frame(index, *pair, info) for index, pair in enumerate(_of_one_type(chain([first], pairs)))
+    )
+    ahead, behind = tee(
+        MaskCheck(None, info).watch(masked_frames)
+    )  # holds just the frames between the one analysed and the one rendered
+    tally = Tally()
+    seen = look(ahead, info, loaded, consistency=consistency, cuts=cuts)
+    decided = decide_all(seen, loaded, tally, consistency=consistency, rate=info.rate, device=place)
+    grade = LookAhead(decided, tally, consistency=consistency, strength=strength)
+    renderer = Renderer(info)
+    for masked in behind:
+        transform = grade.at(masked.frame.index) if masked.mask.is_usable else None
+        rendered = renderer.render(masked, transform)
+        yield _as_given(rendered) if rendered is not masked.frame else np.array(rendered.attributes)
+
+
+def _as_arrays(pairs: Iterator[Any]) -> Iterator[tuple[Array, Array]]:
+    """Read what a caller gives for pairs of arrays.
+
+    Raises:
+        InputError: it is no pair, or one of the two is no array.
+    """
+    for index, pair in enumerate(pairs):
+        if not isinstance(pair, list | tuple) or len(pair) != 2:
+            raise InputError(f"frame {index}: is no pair; give (composite, mask), two arrays")
+        try:
+            composite, mask = np.asarray(pair[0]), np.asarray(pair[1])
+        except (TypeError, ValueError) as error:
+            raise InputError(f"frame {index}: is not made of arrays: {reason_of(error)}; give two") from error
+        yield composite, mask
+
+
+def _of_one_type(pairs: Iterable[tuple[Array, Array]]) -> Iterator[tuple[Array, Array]]:
+    """Refuse a composite of another type than the first: its numbers would be taken for others."""
+    first: np.dtype[Any] | None = None
+    for index, (composite, mask) in enumerate(pairs):
+        found = composite.dtype
+        first = first or found
+        if found != first:
+            raise MismatchError(f"frame {index}: is of type {found}, the first frame of {first}; convert one of them")
+        yield composite, mask
+
+
+def _describe(composite: Array, rate: Fraction) -> VideoInfo:
+    """Return what a file of such pictures would say of itself."""
+    if composite.ndim != 3 or composite.shape[2] != 3:
+        raise InputError(f"a composite has shape (H, W, 3), got {composite.shape}")
+    if composite.dtype not in (np.uint8, np.uint16) and not np.issubdtype(composite.dtype, np.floating):
+        raise InputError(f"a composite is uint8, uint16 or float, got {composite.dtype}; convert it")
+    if not composite.size:
+        raise InputError(f"frame 0: a composite of shape {composite.shape} has no pixels; give pictures")
+    is_float = np.issubdtype(composite.dtype, np.floating)
+    depth = 32 if is_float else 8 * composite.dtype.itemsize
+    return VideoInfo(
+        path=Path("frames"),
+        size=Size(*composite.shape[:2]),
+        pixel_format=PixelFormat("rgb", depth, is_float),
+        colorimetry=Colorimetry(full_range=True),
+        rate=rate,
+        time_base=1 / rate,
+        num_frames=None,
+        codec="rawvideo",
+        container="arrays",
+    )
+
+
+def _masked_frame(index: int, composite: Array, mask: Array, info: VideoInfo) -> MaskedFrame:
+    original = composite = np.asarray(composite)
+    if composite.shape != (*info.size, 3):
+        raise MismatchError(f"frame {index}: has shape {composite.shape}, the first frame {(*info.size, 3)}")
+    if info.pixel_format.is_float:
+        check_floats(composite, where=f"frame {index}: the composite")
+        composite = composite.astype(np.float32, copy=False)
+    planes = tuple(composite[..., channel] for channel in range(3))
+    frame = Frame(planes, index, attributes=original)
+    return MaskedFrame(frame, array_mask(np.asarray(mask), info.size, index=index))
+
+
+def _as_given(rendered: Frame) -> Array:
+    """Return a rendered frame in the type of its composite; what float32 has not changed keeps all its digits."""
+    original: Array = np.asarray(rendered.attributes)
+    result = np.stack(rendered.planes, axis=-1)
+    if result.dtype == original.dtype:
+        return result
+    return np.where(result == original.astype(result.dtype), original, result.astype(original.dtype))

@@ -1,0 +1,166 @@
+"""A composite with its mask, from whatever files they come, that can be read from the start as often as needed."""
+
+import warnings
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Protocol
+
+from chromacord.errors import ChromacordWarning, InputError, MismatchError
+from chromacord.io import FrameSource, LayeredSource
+from chromacord.io.compositing.mattes import choose_alpha
+from chromacord.io.stills.patterns import warn_of_numbers
+from chromacord.job.mask_check import warn_of_stretching
+from chromacord.masks.masks import MaskedFrame, MaskReader, shown_size, without_alpha
+from chromacord.types import Frame, VideoInfo
+
+
+class MaskedClip(Protocol):
+    """What analysis and render read."""
+
+    info: VideoInfo
+    """Of the composite; the output follows it."""
+
+    foreground: VideoInfo | None
+    """Of the foreground, where it is a layer of its own."""
+
+    paths: tuple[Path, ...]
+    """Of all inputs."""
+
+    mask_path: Path
+    """Of the input that holds the mask."""
+
+    def frames(self, start: int = 0, stop: int | None = None) -> Iterator[MaskedFrame]:
+        """Iterate over the frames start..stop-1 with their masks."""
+
+    def pictures(self, start: int = 0, stop: int | None = None) -> Iterator[tuple[Frame, Frame | None]]:
+        """Iterate over the frames start..stop-1, each with the foreground alone where that is a layer of its own.
+
+        For those who have the masks already: a mask's own file is not read.
+        """
+
+
+class CompositeClip:
+    """A composite and a mask in files of their own, or a composite whose alpha is the mask."""
+
+    foreground: VideoInfo | None = None
+    paths: tuple[Path, ...]
+
+    def __init__(
+        self, composite: FrameSource, mask: FrameSource | None, *, mask_fit: bool = False, salvage: bool = False
+    ) -> None:
+        """Check that the two belong together.
+
+        Args:
+            composite: the finished picture.
+            mask: its luma is the mask, white for the foreground, or its alpha where that is one; a single still serves
+                for all frames. None: the composite's own alpha is the mask.
+            mask_fit: scale a mask of another size.
+            salvage: where one clip is shorter, end there with a warning.
+
+        Raises:
+            InputError: the composite has no alpha.
+            MismatchError: the sizes differ.
+        """
+        self._composite, self._mask, self._salvage = composite, mask, salvage
+        self.mask_path = (mask or composite).info.path
+        if mask is None:
+            if not composite.has_alpha:
+                raise InputError(f"{composite.info.path}: has no alpha channel to take the mask from; give a mask file")
+            self.info, self.paths = without_alpha(composite.info), (composite.info.path,)
+            self._reader = MaskReader(composite.info, composite.info, from_alpha=True)
+            return
+        if shown_size(mask.info) != shown_size(composite.info) and not mask_fit:
+            raise MismatchError(
+                f"{mask.info.path}: the mask is {_dimensions(mask.info)}, the composite {composite.info.path} is "
+                f"{_dimensions(composite.info)}; use --mask-fit to scale the mask"
+            )
+        warn_of_stretching(mask.info, composite.info)
+        warn_of_numbers(mask.info, composite.info)
+        self.info, self.paths = composite.info, (composite.info.path, mask.info.path)
+        self._reader = MaskReader(mask.info, composite.info, from_alpha=choose_alpha(mask), fit=mask_fit)
+
+    def frames(self, start: int = 0, stop: int | None = None) -> Iterator[MaskedFrame]:
+        """Iterate over the frames start..stop-1 with their masks.
+
+        Raises:
+            MismatchError: one clip ends before the other; names the first frame without a partner, and both counts.
+        """
+        if self._mask is None:
+            yield from (MaskedFrame(frame, self._reader.read(frame)) for frame in self._composite.frames(start, stop))
+        elif self._mask.info.container == "still" and self._composite.info.container != "still":
+            mask = self._reader.read(next(self._mask.frames()))
+            yield from (MaskedFrame(frame, mask) for frame in self._composite.frames(start, stop))
+        else:
+            yield from self._paired(self._mask, start, stop)
+
+    def pictures(self, start: int = 0, stop: int | None = None) -> Iterator[tuple[Frame, None]]:
+        """Iterate over the frames start..stop-1 alone. See `MaskedClip.pictures`."""
+        yield from ((frame, None) for frame in self._composite.frames(start, stop))
+
+    def _paired(self, mask: FrameSource, start: int, stop: int | None) -> Iterator[MaskedFrame]:
+        with closing(self._composite.frames(start, stop)) as frames, closing(mask.frames(start, stop)) as masks:
+            number = start
+            for frame in frames:
+                partner = next(masks, None)
+                if partner is None:
+                    self._end(number, number, number + 1 + _count(frames))
+                    return
+                yield MaskedFrame(frame, self._reader.read(partner))
+                number += 1
+            extra = _count(masks)
+            if extra:
+                self._end(number, number + extra, number)
+
+    def _end(self, first: int, num_masks: int, num_frames: int) -> None:
+        """Refuse clips of different lengths, or say that the shorter one decides."""
+        if not self._salvage:
+            # In no variable: an error holds the frames it went through, decoders and all; they must not hold the error.
+            raise self._mismatch(first, num_masks, num_frames)
+        told = str(self._mismatch(first, num_masks, num_frames)).partition(";")[0]
+        warnings.warn(ChromacordWarning(f"{told}; the result ends with the shorter one"), stacklevel=2)
+
+    def _mismatch(self, first: int, num_masks: int, num_frames: int) -> MismatchError:
+        lone = f"frame {first} of the composite has no mask"
+        if num_masks > num_frames:
+            lone = f"frame {first} of the mask has no composite"
+        return MismatchError(
+            f"{self.mask_path}: the mask has {_frames(num_masks)}, the composite {self.info.path} has "
+            f"{_frames(num_frames)}: {lone} (counted from 0); trim or extend one of them, or choose a range with "
+            "--frames"
+        )
+
+
+class LayeredClip:
+    """A foreground with coverage, laid over a background."""
+
+    def __init__(self, layers: LayeredSource) -> None:
+        """Prepare; sizes were checked when the layers were put together."""
+        self._layers = layers
+        self.info = layers.info
+        self.foreground: VideoInfo | None = layers.foreground_info
+        self.paths, self.mask_path = layers.paths, layers.mask_info.path
+        self._reader = MaskReader(layers.mask_info, layers.info)
+
+    def frames(self, start: int = 0, stop: int | None = None) -> Iterator[MaskedFrame]:
+        """Iterate over the composited frames start..stop-1 with their masks and the foreground alone."""
+        for composite, mask, foreground in self._layers.layers(start, stop):
+            yield MaskedFrame(composite, self._reader.read(mask), foreground)
+
+    def pictures(self, start: int = 0, stop: int | None = None) -> Iterator[tuple[Frame, Frame]]:
+        """Iterate over the composited frames start..stop-1 and the foreground alone. See `MaskedClip.pictures`."""
+        for composite, _, foreground in self._layers.layers(start, stop):
+            yield composite, foreground
+
+
+def _count(frames: Iterator[Frame]) -> int:
+    return sum(1 for _ in frames)
+
+
+def _frames(count: int) -> str:
+    return "1 frame" if count == 1 else f"{count} frames"
+
+
+def _dimensions(info: VideoInfo) -> str:
+    size = shown_size(info)
+    return f"{size.width}x{size.height}"

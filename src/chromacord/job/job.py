@@ -1,0 +1,396 @@
+"""One run: analysis and render of a clip, and its outputs, which appear together or not at all.
+
+Both run side by side, analysis a second or two ahead. Where the whole grade must be known before the first frame is
+rendered, or is read from a file, one comes after the other; the result is the same.
+"""
+
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from chromacord.analysis.analyse import Tally, analyse
+from chromacord.analysis.cuts import CutSource, ToldCuts
+from chromacord.analysis.lookahead import AnalysisAhead
+from chromacord.analysis.observe import look
+from chromacord.analysis.told_cuts import named_cuts
+from chromacord.color.transforms import ColorTransform
+from chromacord.errors import ChromacordWarning, GradeFileError, InputError, NothingToDoError
+from chromacord.grade.file import read_grade
+from chromacord.grade.keys import Consistency, Grade
+from chromacord.io import FrameSink, open_sink
+from chromacord.io.writing.staging import commit_all
+from chromacord.job.clip import MaskedClip
+from chromacord.job.mask_check import MaskCheck
+from chromacord.job.outputs import Outputs, StagedTexts
+from chromacord.job.preview import Preview
+from chromacord.job.spaces import SpaceOfClip
+from chromacord.job.summary import Summary
+from chromacord.job.threads import prefetch, single_threaded, write_behind
+from chromacord.masks.masks import Mask, MaskedFrame
+from chromacord.methods import load_method, weights_file
+from chromacord.methods.base import Method
+from chromacord.render.cpu import Renderer
+from chromacord.types import ColorSpace, Device, Frame, Progress
+
+Item = TypeVar("Item")
+
+REPORT_SECONDS = 0.2
+"""Between two calls of a progress callback."""
+
+DOUBTFUL = 0.4
+"""Confidence below which a shot's grade deserves a look by its user."""
+
+
+@dataclass
+class Counts:
+    """Frames that went through the render."""
+
+    frames: int = 0
+    empty: int = 0
+    full: int = 0
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is to be done with a clip. See `chromacord.harmonize_video` for the options."""
+
+    clip: MaskedClip
+    outputs: Outputs
+    method: str | Method
+    strength: float = 1.0
+    consistency: Consistency = "smooth"
+    grade_in: Path | None = None
+    cuts: ToldCuts | None = None
+    """None: they are found, or the grade that is read says where they are."""
+
+    frames: tuple[int, int | None] | None = None
+    progress: Callable[[Progress], object] | None = None
+    device: Device = "cpu"
+    space: SpaceOfClip | None = None
+    """Of the output, for the summary."""
+
+    working: ColorSpace | None = None
+    """Where LUTs and CDLs live; None: in the picture's own numbers, display-referred."""
+
+    def run(self) -> Summary:
+        """Analyse, render, then commit all outputs.
+
+        Raises:
+            ChromacordError: nothing was written then.
+        """
+        wall, cpu = time.perf_counter(), time.process_time()
+        self.outputs.check(self.clip.info, self._inputs())
+        # Loaded first: only then it is known whether torch is in use, whose threads are held too.
+        method = None if self.grade_in is not None else self._load_method()
+        with single_threaded(), ExitStack() as stack:
+            # Opened before the analysis, so that what the output cannot hold is said at once.
+            sink = None if self.outputs.clip is None else stack.enter_context(self._open_sink(self.outputs.clip))
+            preview = None
+            if method is None or sink is None or self._needs_whole_grade():
+                grade, tally = self._grade(method)
+                grade = grade.scaled(self.strength)
+                texts = self._stage_texts(grade, tally, stack)
+                if sink is None:
+                    counts = Counts(tally.num_frames, tally.num_empty, tally.num_full)
+                else:
+                    preview = self._open_preview(stack, picture_of=self._telling_frame(grade))
+                    counts = self._render_grade(grade, sink, preview)
+            else:
+                preview = self._open_preview(stack)
+                grade, tally, counts = self._analyse_and_render(method, sink, preview)
+                grade = grade.scaled(self.strength)
+                texts = self._stage_texts(grade, tally, stack)
+            written = [each for each in (sink, preview.sink if preview else None) if each is not None]
+            for each in written:
+                each.finish()
+            commit_all([*(each.staged for each in written), *texts.staged])
+        return Summary(
+            outputs=(*(each.path for each in written), *texts.paths),
+            method=grade.method,
+            num_frames=counts.frames,
+            num_empty=counts.empty,
+            num_full=counts.full,
+            num_shots=len(grade.shots),
+            cuts=named_cuts(self.clip.info, [shot.start for shot in grade.shots[1:]]),
+            cuts_are=self._who_says_cuts(),
+            num_analysed=tally.num_analysed,
+            confidence=min((shot.confidence for shot in grade.shots if shot.confidence is not None), default=None),
+            seconds=time.perf_counter() - wall,
+            cpu_seconds=time.process_time() - cpu,
+            cdl_residual=texts.residual,
+            color_space=self.space,
+        )
+
+    def _inputs(self) -> tuple[Path, ...]:
+        weights = weights_file(self.method) if isinstance(self.method, str) else None
+        others = (self.grade_in, weights, None if self.cuts is None else self.cuts.file)
+        return (*self.clip.paths, *(path for path in others if path is not None))
+
+    def _needs_whole_grade(self) -> bool:
+        """Whether the first frame can be rendered only when all are analysed."""
+        return self.consistency == "shot" or self.outputs.need_whole_grade
+
+    def _who_says_cuts(self) -> CutSource:
+        if self.cuts is not None:
+            return self.cuts.source
+        return "found" if self.grade_in is None else "grade"
+
+    @property
+    def _cuts(self) -> tuple[int, ...] | None:
+        return None if self.cuts is None else self.cuts.between(*self._range)
+
+    @property
+    def _range(self) -> tuple[int, int | None]:
+        return self.frames or (0, None)
+
+    def _checked_frames(self) -> Iterator[MaskedFrame]:
+        """Return the frames for the first pass that reads masks."""
+        return MaskCheck(self.clip.mask_path, self.clip.info).watch(self.clip.frames(*self._range))
+
+    def _open_sink(self, path: str) -> FrameSink:
+        return open_sink(
+            path,
+            self.clip.info,
+            encoding=self.outputs.encoding,
+            force=self.outputs.force,
+            trimmed=self.frames is not None,
+            inputs=self._inputs(),
+        )
+
+    def _open_preview(self, stack: ExitStack, *, picture_of: int | None = None) -> Preview | None:
+        if self.outputs.preview is None:
+            return None
+        preview = Preview(
+            self.outputs.preview,
+            self.clip.info,
+            picture_of=picture_of,
+            trimmed=self.frames is not None,
+            force=self.outputs.force,
+            inputs=self._inputs(),
+        )
+        stack.enter_context(preview.sink)
+        return preview
+
+    def _telling_frame(self, grade: Grade) -> int:
+        """Return the frame that a grade rests on most, of those that are rendered."""
+        start, stop = self._range
+        keys = [key for key in grade.keys if start <= key.index < (grade.num_frames if stop is None else stop)]
+        return max(keys, key=lambda key: key.weight).index if keys else start
+
+    def _stage_texts(self, grade: Grade, tally: Tally, stack: ExitStack) -> StagedTexts:
+        return self.outputs.stage_texts(
+            grade, self.clip.info, stack, source=self.grade_in, colors=tally.colors, working=self.working
+        )
+
+    def _load_method(self) -> Method:
+        return load_method(self.method) if isinstance(self.method, str) else self.method
+
+    @property
+    def _name(self) -> str:
+        """The method's, for the grade."""
+        return self.method if isinstance(self.method, str) else type(self.method).__name__.lower()
+
+    def _grade(self, method: Method | None) -> tuple[Grade, Tally]:
+        """Return the grade, by a method or from a file, and what was counted while it was decided."""
+        if method is None:
+            assert self.grade_in is not None
+            return read_grade(self.grade_in), Tally()
+        has_cdl = self.outputs.has_cdl(self.clip.info)
+        with prefetch(self._checked_frames()) as frames:
+            grade, tally = analyse(
+                self._reported("analyse", frames, self._num_frames()),
+                self.clip.info,
+                method,
+                name=self._name,
+                consistency=self.consistency,
+                cuts=self._cuts,
+                exportable=self.outputs.luts is not None and not has_cdl,
+                keep_colors=has_cdl,
+                device=self.device,
+            )
+        self._check_tally(tally)
+        self._check_cuts(tally)
+        self._warn_of_doubts(grade)
+        return grade, tally
+
+    def _analyse_and_render(
+        self, method: Method, sink: FrameSink, preview: Preview | None
+    ) -> tuple[Grade, Tally, Counts]:
+        """Render each frame as soon as its grade is known.
+
+        Returns:
+            The grade at full strength, what was counted while it was decided, and what was rendered.
+        """
+        looked_at = look(
+            self._checked_frames(),
+            self.clip.info,
+            method,
+            consistency=self.consistency,
+            cuts=self._cuts,
+        )
+        with prefetch(looked_at) as seen, prefetch(self.clip.pictures(*self._range)) as pictures:
+            analysis = AnalysisAhead(
+                seen,
+                method,
+                name=self._name,
+                rate=self.clip.info.rate,
+                consistency=self.consistency,
+                strength=self.strength,
+                device=self.device,
+            )
+            counts = self._render(self._graded_ahead(pictures, analysis), sink, preview, self._num_frames())
+            grade = analysis.finish()
+        if counts.frames < analysis.tally.num_frames:
+            raise InputError(
+                f"{self.clip.info.path}: gave {analysis.tally.num_frames} frames when it was read first, then "
+                f"{counts.frames}; was it changed meanwhile? Try again"
+            )
+        self._check_cuts(analysis.tally)
+        self._warn_of_doubts(grade)
+        return grade, analysis.tally, counts
+
+    def _graded_ahead(
+        self, pictures: Iterator[tuple[Frame, Frame | None]], analysis: AnalysisAhead
+    ) -> Iterator[tuple[MaskedFrame, ColorTransform | None]]:
+        if not analysis.begin():
+            self._check_tally(analysis.tally)
+        # Ends with the shorter: there are more pictures than masks where a clip is salvaged.
+        yield from map(_joined, analysis, pictures)
+
+    def _warn_of_doubts(self, grade: Grade) -> None:
+        for number, shot in enumerate(grade.shots, start=1):
+            if shot.confidence is not None and shot.confidence < DOUBTFUL:
+                _warn(
+                    f"{self.clip.info.path}: shot {number} (frames {shot.start} to {shot.stop - 1}): {grade.method} "
+                    f"is not sure that its grade helps (confidence {shot.confidence:.2f}); look at the result, and if "
+                    "the foreground does not match, try another --strength or --method (see `chromacord methods`)"
+                )
+
+    def _check_tally(self, tally: Tally) -> None:
+        where = self.clip.mask_path
+        self._check_any(tally.num_frames)
+        if tally.num_empty + tally.num_full == tally.num_frames:
+            what = {tally.num_empty: "empty", tally.num_full: "full"}.get(tally.num_frames, "empty or full")
+            raise NothingToDoError(
+                f"{where}: the mask is {what} in all {tally.num_frames} frames, so there is nothing to harmonize; "
+                "it should be white where the foreground is and black elsewhere"
+            )
+
+    def _check_cuts(self, tally: Tally) -> None:
+        """Refuse cuts behind the end of a clip that did not say before where that is."""
+        if self.cuts is not None and self.clip.info.num_frames is None and self._range[1] is None:
+            self.cuts.check_end(tally.first + tally.num_frames, self.clip.info.path)
+
+    def _check_any(self, num_frames: int) -> None:
+        if not num_frames:
+            start, stop = self._range
+            raise InputError(
+                f"{self.clip.info.path}: has no frames in {start}:{'' if stop is None else stop}; "
+                f"it has {self.clip.info.num_frames or 'fewer'} frames"
+            )
+
+    def _num_frames(self) -> int | None:
+        """Return how many frames will be read; None where the clip does not state its length."""
+        stated = self.clip.info.num_frames
+        start, stop = self._range
+        if stated is None:
+            return None
+        return max(0, (stated if stop is None else min(stop, stated)) - start)
+
+    def _render_grade(self, grade: Grade, sink: FrameSink, preview: Preview | None) -> Counts:
+        """Render by a grade that is known to its end."""
+        num_ungraded = 0
+
+        def graded(frames: Iterator[MaskedFrame]) -> Iterator[tuple[MaskedFrame, ColorTransform | None]]:
+            nonlocal num_ungraded
+            for masked in frames:
+                index = masked.frame.index
+                self._check_coverage(grade, index)
+                shot = grade.shot_at(index)
+                num_ungraded += masked.mask.is_usable and (shot is None or not shot.keys)
+                yield masked, None if shot is None else shot.at(index)
+
+        total = self._num_frames() if self.grade_in is not None else grade.num_frames - grade.shots[0].start
+        frames_again = self.clip.frames(*self._range) if self.grade_in is None else self._checked_frames()
+        with prefetch(frames_again) as frames:
+            counts = self._render(graded(frames), sink, preview, total)
+        self._check_any(counts.frames)
+        if num_ungraded:
+            _warn(f"{self.grade_in}: has no shot or key for {num_ungraded} frames of foreground; they passed through")
+        if self.grade_in is not None and self.frames is None and counts.frames < grade.num_frames:
+            raise GradeFileError(
+                f"{self.grade_in}: was made for {grade.num_frames} frames, the clip has {counts.frames}; "
+                'set "frames" in it to that number if this is meant'
+            )
+        return counts
+
+    def _render(
+        self,
+        graded: Iterator[tuple[MaskedFrame, ColorTransform | None]],
+        sink: FrameSink,
+        preview: Preview | None,
+        total: int | None,
+    ) -> Counts:
+        renderer = Renderer(self.clip.info, self.clip.foreground)
+        counts = Counts()
+
+        def write(pair: tuple[Frame | None, Frame]) -> None:
+            before, after = pair
+            sink.write(after)
+            if preview is not None and before is not None:
+                preview.write(before, after)
+
+        with write_behind(write) as put:
+            for masked, transform in self._reported("render", graded, total):
+                counts.frames += 1
+                counts.empty += masked.mask.box is None
+                counts.full += masked.mask.is_full
+                before = None if preview is None else masked.frame
+                after = renderer.render(masked, transform)
+                # What nobody will look at again must not wait for the encoder, nor for the next frame.
+                del masked
+                put((before, after))
+                del before, after
+        return counts
+
+    def _check_coverage(self, grade: Grade, index: int) -> None:
+        if index >= grade.num_frames:
+            raise GradeFileError(
+                f"{self.grade_in}: was made for {grade.num_frames} frames, the clip has more; "
+                'raise "frames" and the last shot\'s "stop" in it if this is meant'
+            )
+
+    def _reported(self, stage: str, items: Iterator[Item], total: int | None) -> Iterator[Item]:
+        """Pass items on, and call the progress callback now and then: before the first, after it and at the last."""
+        if self.progress is None:
+            yield from items
+            return
+        self.progress(Progress(stage, 0, total, 0.0))
+        started = last = time.perf_counter()
+        done = 0
+        while True:
+            try:
+                yield next(items)  # in no variable, which would hold it while the next one is waited for
+            except StopIteration:
+                break
+            done += 1
+            now = time.perf_counter()
+            if now - last >= REPORT_SECONDS or done == 1:
+                last = now
+                self.progress(Progress(stage, done, total, done / max(now - started, 1e-9)))
+        self.progress(Progress(stage, done, done, done / max(time.perf_counter() - started, 1e-9)))
+
+
+def _joined(
+    decided: tuple[Mask, ColorTransform | None], picture: tuple[Frame, Frame | None]
+) -> tuple[MaskedFrame, ColorTransform | None]:
+    (mask, transform), (frame, foreground) = decided, picture
+    return MaskedFrame(frame, mask, foreground), transform
+
+
+def _warn(message: str) -> None:
+    warnings.warn(ChromacordWarning(message), stacklevel=3)

@@ -1,0 +1,258 @@
+"""What a run writes, beside the clip a grade, LUTs and a preview; where to, and the texts among them."""
+
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+from chromacord.color.distribution import ColorDistribution
+from chromacord.errors import ChromacordWarning, GradeFileError, InputError, OutputExistsError
+from chromacord.grade.exports import ExportedShot, ExportNames, Residual, cdl_of, cdl_text, lut_text
+from chromacord.grade.file import grade_text
+from chromacord.grade.keys import Grade
+from chromacord.grade.naming import clip_name, readable
+from chromacord.io import Encoding
+from chromacord.io.stills.image_formats import is_image_name
+from chromacord.io.stills.patterns import still_pattern
+from chromacord.io.writing.places import Place, Places, check_output_path, output_place, place_of
+from chromacord.io.writing.staging import StagedFile, StagedFolder, check_output, output_errors
+from chromacord.types import ColorSpace, VideoInfo
+
+LARGEST_RESIDUAL = 2.0
+"""Codes of 8 bits that a CDL may leave of a grade, in the mean, without a warning."""
+
+
+class StagedTexts(NamedTuple):
+    """What was written beside the clip."""
+
+    staged: list[StagedFile | StagedFolder]
+    """To be committed."""
+
+    paths: list[Path]
+    residual: Residual | None
+    """What a CDL leaves, of the shot of which it leaves most; None: no CDL is written."""
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """What to write, and how."""
+
+    clip: str | None
+    """A trailing "/" makes it a folder, so this is no `Path`. None: nothing is rendered."""
+
+    grade: Path | None = None
+    luts: Path | None = None
+    """A file of one of `EXPORT_FORMATS`, or a folder for .cube files."""
+
+    preview: Path | None = None
+    encoding: Encoding = field(default_factory=Encoding)
+    force: bool = False
+
+    def check(self, like: VideoInfo, inputs: tuple[Path, ...]) -> None:
+        """Refuse outputs that are inputs or each other, before any work is done.
+
+        Args:
+            like: of the composite.
+            inputs: what the run reads.
+
+        Raises:
+            OutputExistsError, OutputError: says which; also where one exists, or cannot be written.
+        """
+        written: Places[Path] = Places()
+        for place in self._places(like):
+            if written.find(place) is not None:
+                raise OutputExistsError(f"{place.path}: is asked for twice; give each output a name of its own")
+            written.add(place, place.path)
+        for path in inputs:
+            clash = written.find(place_of(path))
+            if clash is not None:
+                raise OutputExistsError(f"{clash}: is also an input; choose another output")
+        # The clip's sink is opened before the analysis and checks for itself; these come after it.
+        for later in (self.grade, self.preview):
+            if later is not None:
+                check_output(later, force=self.force)
+        if self.luts is not None:
+            file = self._lut_names(like).file
+            if file is None:
+                self._stage_luts(like).discard()
+            else:
+                check_output(file, force=self.force)
+
+    def _places(self, like: VideoInfo) -> Iterator[Place]:
+        if self.clip is not None:
+            check_output_path(self.clip)
+            yield output_place(self.clip, like)
+        if self.preview is not None:
+            yield place_of(self.preview, still_pattern(self.preview))
+        if self.grade is not None:
+            yield place_of(self.grade, still_pattern(self.grade))
+        if self.luts is not None:
+            for names in self._lut_names(like).patterns:
+                yield place_of(self.luts, names)
+
+    def _lut_names(self, info: VideoInfo) -> ExportNames:
+        assert self.luts is not None
+        return ExportNames.of(self.luts, info.path)
+
+    def _stage_luts(self, info: VideoInfo) -> StagedFolder:
+        assert self.luts is not None
+        check_output_path(self.luts)
+        return StagedFolder(self.luts, name=f"{clip_name(info.path)}.cube", force=self.force)
+
+    @property
+    def need_whole_grade(self) -> bool:
+        """Whether something is written that is known only when all of the clip has been analysed.
+
+        These are LUTs, each a shot's mean, and a preview in one picture, that of the frame that tells most.
+        """
+        return self.luts is not None or (self.preview is not None and is_image_name(self.preview.name))
+
+    def has_cdl(self, info: VideoInfo) -> bool:
+        """Whether a CDL is written: it is fitted to the foreground's colours, and no LUT stands in for a local grade.
+
+        Args:
+            info: of the composite.
+        """
+        return self.luts is not None and self._lut_names(info).format.is_cdl
+
+    def stage_texts(
+        self,
+        grade: Grade,
+        info: VideoInfo,
+        stack: ExitStack,
+        *,
+        source: Path | None,
+        colors: Sequence[ColorDistribution] | None = None,
+        working: ColorSpace | None = None,
+    ) -> StagedTexts:
+        """Write grade, LUTs and CDLs under temporary names.
+
+        Args:
+            grade: the whole of it.
+            info: of the composite.
+            stack: discards them at its end.
+            source: the file that the grade was read from.
+            colors: of each shot's foreground; None: not known.
+            working: where LUTs and CDLs live; None: in the picture's own numbers, display-referred.
+
+        Raises:
+            InputError: a LUT or a CDL cannot hold the grade.
+            OutputExistsError, OutputError: a file cannot be written.
+        """
+        staged: list[StagedFile | StagedFolder] = []
+        paths = []
+        residual = None
+        if self.grade is not None:
+            staged.append(self._staged(self.grade, grade_text(grade), stack))
+            paths.append(self.grade)
+        if self.luts is not None:
+            names = self._lut_names(info)
+            shots = _exported_shots(grade, info, names, colors, working)
+            _check_global(shots, names, self.luts, source=source)
+            _tell_limits(grade, info, names, self.luts, working)
+            texts, residual = _export_texts(shots, names, self.luts)
+            if names.file is not None:
+                staged += [self._staged(path, text, stack) for path, text in texts.items()]
+            else:
+                folder = stack.enter_context(self._stage_luts(info))
+                for path, text in texts.items():
+                    with output_errors(path):
+                        folder.add(path.name).write_text(text, encoding="utf-8")
+                staged.append(folder)
+            paths += texts
+        return StagedTexts(staged, paths, residual)
+
+    def _staged(self, path: Path, text: str, stack: ExitStack) -> StagedFile:
+        file = stack.enter_context(StagedFile(path, force=self.force))
+        with output_errors(path):
+            file.temporary.write_text(text, encoding="utf-8")
+        return file
+
+
+def _export_texts(
+    shots: Sequence[ExportedShot], names: ExportNames, asked: Path
+) -> tuple[dict[Path, str], Residual | None]:
+    """Return the text of each file of LUTs or CDLs, and what CDLs leave."""
+    if names.numbered is None or (names.file is not None and len(shots) == 1):
+        paths = [names.file] if names.file is not None and shots else []
+    else:
+        paths = [names.numbered.path(number) for number, _ in enumerate(shots, start=1)]
+    if not names.format.is_cdl:
+        return {path: lut_text(shot, path) for path, shot in zip(paths, shots, strict=True)}, None
+    fitted = [(shot, *cdl_of(shot)) for shot in shots]
+    residuals = [residual for _, _, residual in fitted]
+    _tell_residuals(asked, residuals, is_known=all(shot.colors is not None for shot in shots))
+    cdls = [(shot, cdl) for shot, cdl, _ in fitted]
+    parts = [[each] for each in cdls] if len(paths) == len(cdls) else [cdls]
+    texts = {path: cdl_text(part, path) for path, part in zip(paths, parts, strict=True)}
+    return texts, max(residuals, key=lambda residual: residual.left, default=None)
+
+
+def _check_global(shots: Sequence[ExportedShot], names: ExportNames, asked: Path, *, source: Path | None) -> None:
+    """Refuse a grade that no LUT and no CDL can hold.
+
+    Raises:
+        InputError: says so; of a grade file a `GradeFileError`.
+    """
+    if not all(shot.transform.is_global for shot in shots):
+        remedy = "leave out --lut-out" if not names.format.is_cdl else "write a LUT, as .cube or .clf"
+        raise (InputError if source is None else GradeFileError)(
+            f"{source or asked}: the grade depends on the place in the picture, so no {names.format.kind} can hold it; "
+            f"{remedy}, or choose another method"
+        )
+
+
+def _tell_limits(grade: Grade, info: VideoInfo, names: ExportNames, asked: Path, working: ColorSpace | None) -> None:
+    what = names.format.kind
+    if any(len(shot.keys) > 1 for shot in grade.shots):
+        _warn(
+            f"{asked}: the grade moves inside a shot and a {what} cannot, so each {what} is its shot's mean; "
+            f"use --consistency shot for a clip that equals its {what}"
+        )
+    if working is not None and working != info.space:
+        _warn(
+            f"{asked}: each {what} lives in {working.name}: bring the picture there before applying it, and back after"
+        )
+    elif info.colorimetry.scene_linear and working is None:
+        _warn(f"{asked}: each {what} is for sRGB-encoded pictures; encode the scene-linear clip before applying it")
+
+
+def _exported_shots(
+    grade: Grade,
+    info: VideoInfo,
+    names: ExportNames,
+    colors: Sequence[ColorDistribution] | None,
+    working: ColorSpace | None,
+) -> list[ExportedShot]:
+    """Return the shots that have a grade, each under its number among them."""
+    title = readable(clip_name(info.path))
+    stem = title if names.file is None else readable(names.file.stem)
+    found: list[ExportedShot] = []
+    for place, shot in enumerate(grade.shots):
+        mean, number = shot.mean(), len(found) + 1
+        if mean is not None:
+            told = f"{title} shot {number} frames {shot.start}-{shot.stop - 1} {grade.method}"
+            told += "" if working is None else f" in {working.name}"
+            known = colors[place] if colors and not colors[place].is_empty else None
+            found.append(ExportedShot(told, f"{stem}_shot{number:03d}", mean, known, working))
+    return found
+
+
+def _tell_residuals(asked: Path, residuals: Sequence[Residual], *, is_known: bool) -> None:
+    if not is_known:
+        _warn(
+            f"{asked}: fitted over all colours alike, since the foreground's are not known: a grade file does not hold "
+            "them; `chromacord grade` fits a CDL to those of the clip"
+        )
+    for number, residual in enumerate(residuals, start=1):
+        if residual.left > LARGEST_RESIDUAL:
+            _warn(
+                f"{asked}: shot {number}: a CDL cannot hold all of this grade: it leaves {residual.left:.1f} of "
+                f"{residual.change:.1f} codes (8 bit, mean over the colours); write a LUT, as .cube or .clf, to keep it"
+            )
+
+
+def _warn(message: str) -> None:
+    warnings.warn(ChromacordWarning(message), stacklevel=4)

@@ -1,0 +1,174 @@
+"""Bounded threads for decoding and encoding: libav and OpenColorIO release the interpreter's lock, so they overlap."""
+
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from queue import Empty, Full, Queue
+from threading import Event, Thread
+from typing import Any, TypeVar
+
+import cv2
+
+from chromacord.job.blas import open_blas
+
+Item = TypeVar("Item")
+
+DEPTH = 1
+"""Items in a queue. More would only hold more 4K frames in memory: the stages are evenly paced."""
+
+_POLL_SECONDS = 0.1
+
+
+@contextmanager
+def single_threaded() -> Iterator[None]:
+    """Keep numpy, OpenCV, and torch where it is in use, to one thread each, and give them back what they had.
+
+    Decoding, rendering and encoding overlap already. On a machine that others use too, torch with two threads was
+    measured up to 20 times slower than with one.
+    """
+    blas = open_blas()
+    torch: Any = sys.modules.get("torch")  # is not imported here: most runs do without
+    with ExitStack() as stack:
+        _hold(stack, cv2.getNumThreads, cv2.setNumThreads)
+        if blas is not None:
+            _hold(stack, blas.get_threads, blas.set_threads)
+        if torch is not None:
+            _hold(stack, torch.get_num_threads, torch.set_num_threads)
+        yield
+
+
+def _hold(stack: ExitStack, get: Callable[[], int], set_to: Callable[[int], object]) -> None:
+    stack.callback(set_to, get())
+    set_to(1)
+
+
+class _End:
+    """Marks the end of a queue, and carries the error that ended it."""
+
+    def __init__(self, error: BaseException | None = None) -> None:
+        self.error = error
+
+
+@contextmanager
+def prefetch(items: Iterable[Item], *, depth: int = DEPTH) -> Iterator[Iterator[Item]]:
+    """Iterate in a thread that reads ahead; an error in it is raised here, in its turn.
+
+    Leaving the context stops the thread and closes `items` if that is a generator, whatever the reason.
+
+    Args:
+        items: read by the thread only.
+        depth: how many items it may be ahead.
+    """
+    queue: Queue[Item | _End] = Queue(maxsize=depth)
+    stop = Event()
+    thread = Thread(target=_fill, args=(items, queue, stop), name="prefetch", daemon=True)
+    thread.start()
+    try:
+        yield _Drain(queue)
+    finally:
+        stop.set()
+        # The thread must have ended before its decoder is freed; libav crashes at interpreter exit otherwise.
+        thread.join()
+
+
+def _fill(items: Iterable[Item], queue: "Queue[Item | _End]", stop: Event) -> None:
+    end = _End()
+    source = iter(items)
+    try:
+        for item in source:
+            if not _put(queue, item, stop):
+                break
+            del item  # is not held while the next one is made
+    except BaseException as error:
+        end = _End(error)
+    finally:
+        close = getattr(source, "close", None)
+        if close is not None:
+            close()
+    _put(queue, end, stop)
+    del end  # its error holds this frame
+
+
+def _put(queue: "Queue[Item | _End]", item: Item | _End, stop: Event) -> bool:
+    """Put an item, unless told to stop while the queue is full."""
+    while not stop.is_set():
+        try:
+            queue.put(item, timeout=_POLL_SECONDS)
+        except Full:
+            continue
+        return True
+    return False
+
+
+class _Drain(Iterator[Item]):
+    """Gives what comes out of a queue. No generator: that would hold each item until the next one is asked for."""
+
+    def __init__(self, queue: "Queue[Item | _End]") -> None:
+        self._queue: Queue[Item | _End] | None = queue
+
+    def __next__(self) -> Item:
+        if self._queue is None:
+            raise StopIteration
+        item = self._queue.get()
+        if not isinstance(item, _End):
+            return item
+        self._queue = None
+        error = item.error or StopIteration()
+        try:
+            raise error
+        finally:
+            # An error holds the frames it went through, decoders and all: one of them must not hold the error.
+            del item, error
+
+
+@contextmanager
+def write_behind(write: Callable[[Item], None], *, depth: int = DEPTH) -> Iterator[Callable[[Item], None]]:
+    """Give a function that hands items to `write` in a thread, in order.
+
+    Leaving the context waits until all are written. An error of `write` is raised by the next call, or on leaving;
+    when the context is left by another error, what waits is dropped.
+
+    Args:
+        write: called in the thread only.
+        depth: how many items may wait.
+    """
+    queue: Queue[Item | _End] = Queue(maxsize=depth)
+    stop = Event()
+    failures: list[BaseException] = []
+    thread = Thread(target=_empty, args=(queue, write, stop, failures), name="write-behind", daemon=True)
+    thread.start()
+
+    def put(item: Item) -> None:
+        if not _put(queue, item, stop):
+            raise failures[0]
+
+    try:
+        yield put
+        _put(queue, _End(), stop)
+    except BaseException:
+        stop.set()
+        raise
+    finally:
+        thread.join()
+        failed = failures.copy()
+        failures.clear()  # an error holds the frames it went through, and with them this list
+    if failed:
+        raise failed.pop()
+
+
+def _empty(
+    queue: "Queue[Item | _End]", write: Callable[[Item], None], stop: Event, failures: list[BaseException]
+) -> None:
+    while not stop.is_set():
+        try:
+            item = queue.get(timeout=_POLL_SECONDS)
+        except Empty:
+            continue
+        if isinstance(item, _End):
+            return
+        try:
+            write(item)
+        except BaseException as error:
+            failures.append(error)
+            stop.set()
+        del item  # is not held while the next one is waited for

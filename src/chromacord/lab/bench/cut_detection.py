@@ -1,0 +1,196 @@
+"""How well cuts are found: on films that are made of real clips, with precision and recall for each kind of join."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import cv2
+import numpy as np
+
+from chromacord.analysis.shots import CutDetector
+from chromacord.errors import InputError
+from chromacord.lab.bench.cut_joins import KINDS, SHORTEST_CLIP, Film, Pictures, make_films
+from chromacord.lab.bench.provenance import provenance
+from chromacord.lab.data.clip_folder import open_clips
+from chromacord.lab.data.files import ClipFiles
+from chromacord.lab.reporting.tables import Column, Row, Table
+from chromacord.masks.proxy import thumbnail
+from chromacord.types import Colorimetry, Frame, PixelFormat, Size, VideoInfo
+
+ALL = "all"
+"""Row of the sums over all kinds."""
+
+_SIZE = Size(360, 640)
+"""All clips are brought to it first, so that both shots of a film have one."""
+
+_WIDTH = 160
+"""Of the small pictures that films are made of: twice that of the detector's, so that a camera can move over them."""
+
+_COLUMNS = (
+    Column("films", "films", 0),
+    Column("cuts", "cuts", 0),
+    Column("found", "found", 0),
+    Column("wrong", "wrong", 0),
+    Column("precision", "precision", 3),
+    Column("recall", "recall", 3),
+)
+
+
+class CutSetting(NamedTuple):
+    """What is measured on what."""
+
+    data: Path
+    """A folder of clips."""
+
+    uses: tuple[str, ...] = ("train", "dev")
+    """Of the clips in its manifest. Each has figures of its own: the detector was tuned on "train"."""
+
+    per_clip: int = 9
+    """Films of each kind that begin with each clip; fewer where there are fewer others."""
+
+    seed: int = 0
+
+
+@dataclass
+class _Count:
+    """What was found in the films of one kind."""
+
+    films: int = 0
+    frames: int = 0
+    cuts: int = 0
+    found: int = 0
+    wrong: int = 0
+    seconds: float = 0.0
+    """CPU time."""
+
+    def add(self, film: Film, cuts: Sequence[int], seconds: float) -> None:
+        """Count a film. Of several cuts that are found in one transition, all but one are wrong."""
+        is_found = any(cut in film.transition for cut in cuts)
+        self.films += 1
+        self.frames += len(film.pictures)
+        self.cuts += bool(film.transition)
+        self.found += is_found
+        self.wrong += len(cuts) - is_found
+        self.seconds += seconds
+
+    def figures(self) -> dict[str, Any]:
+        """Return counts and ratios; None where there is nothing to divide by."""
+        told = self.found + self.wrong
+        counts = {name: value for name, value in vars(self).items() if name != "seconds"}
+        return {
+            **counts,
+            "precision": self.found / told if self.cuts and told else None,
+            "recall": self.found / self.cuts if self.cuts else None,
+            "cpu_us_per_frame": round(1e6 * self.seconds / self.frames, 1),
+        }
+
+
+def find_cuts(film: Film) -> list[int]:
+    """Return the frames that the detector finds to begin a shot."""
+    detector = CutDetector()
+    return [cut for picture in film.pictures if (cut := detector.push(picture)) is not None]
+
+
+def measure_cuts(setting: CutSetting, *, tell: Callable[[str], object] | None = None) -> dict[str, Any]:
+    """Measure the detector of cuts.
+
+    Args:
+        setting: what to measure.
+        tell: called with a line for each kind of film.
+
+    Returns:
+        What `chromacord bench cuts` prints: for each use and kind how many films, frames and cuts there are, how many
+        cuts were found, how many of those that were told are none, precision, recall, and the CPU time a frame.
+
+    Raises:
+        InputError: the data or another value of the setting cannot be used.
+    """
+    if setting.per_clip < 1:
+        raise InputError(f"per-clip must be 1 or more, got {setting.per_clip}")
+    if not setting.uses:
+        raise InputError("no use is named; name those of clips in manifest.csv, as train,dev")
+    tell = tell or (lambda _: None)
+    clips = {use: _read_clips(setting.data, use) for use in setting.uses}
+    measured = {}
+    for use, pictures in clips.items():
+        kinds = {kind: _Count() for kind in (*KINDS, ALL)}
+        for kind in KINDS:
+            for film in make_films(pictures, kind, per_clip=setting.per_clip, seed=setting.seed):
+                started = time.process_time()
+                cuts = find_cuts(film)
+                seconds = time.process_time() - started
+                kinds[kind].add(film, cuts, seconds)
+                kinds[ALL].add(film, cuts, seconds)
+            tell(f"use {use}: {kind}: {kinds[kind].found} of {kinds[kind].cuts} found, {kinds[kind].wrong} wrong")
+        measured[use] = {"clips": len(pictures), "kinds": {kind: count.figures() for kind, count in kinds.items()}}
+    return {
+        "setting": {**setting._asdict(), "data": str(setting.data)},
+        "uses": measured,
+        **provenance(),
+    }
+
+
+def cut_tables(report: Mapping[str, Any]) -> list[Table]:
+    """Return the report of `measure_cuts` as tables, one for each use."""
+    notes = (
+        "A hard cut counts if it is found at its frame, a dissolve or fade if one frame of it is told. Wrong: whatever "
+        "else is told.",
+    )
+    return [
+        Table(
+            f"cuts-{use}",
+            f"Cuts found in films made of {found['clips']} clips, use {use}",
+            _COLUMNS,
+            tuple(
+                Row(kind, tuple(figures[column.key] for column in _COLUMNS), is_reference=kind == ALL)
+                for kind, figures in found["kinds"].items()
+            ),
+            first="kind",
+            notes=notes,
+        )
+        for use, found in report["uses"].items()
+    ]
+
+
+def _read_clips(folder: Path, use: str) -> list[Pictures]:
+    if not folder.is_dir():
+        raise InputError(f"{folder}: no such folder; name one with clips and a manifest.csv")
+    dataset = open_clips(folder, size=None, use=use)
+    read = [_read(clip) for clip in dataset.clips if clip.num_frames != 1]
+    clips = [pictures for pictures in read if len(pictures) >= SHORTEST_CLIP]
+    if len(clips) < 2:
+        raise InputError(
+            f"{folder}: has {len(clips)} clips of use {use} with {SHORTEST_CLIP} frames or more; joins need two"
+        )
+    return clips
+
+
+def _read(clip: ClipFiles) -> Pictures:
+    return np.stack([_small(frame.composite) for frame in clip.pictures()])
+
+
+def _small(codes: np.ndarray[Any, Any]) -> Pictures:
+    """Return a picture at the size that films are made of, by leaving out pixels as analysis does."""
+    pixels = codes if codes.dtype == np.uint8 else (codes >> 8).astype(np.uint8)
+    is_larger = pixels.shape[0] > _SIZE.height
+    resized = cv2.resize(pixels, _SIZE[::-1], interpolation=cv2.INTER_AREA if is_larger else cv2.INTER_LINEAR)
+    planes = tuple(resized[..., channel] for channel in range(3))
+    small = thumbnail(Frame(planes, 0), _INFO, width=_WIDTH)
+    codes_again: Pictures = np.rint(255 * small).astype(np.uint8)
+    return codes_again
+
+
+_INFO = VideoInfo(
+    path=Path("film"),
+    size=_SIZE,
+    pixel_format=PixelFormat("rgb"),
+    colorimetry=Colorimetry(full_range=True),
+    rate=Fraction(24),
+    time_base=Fraction(1, 24),
+    num_frames=None,
+    codec="rawvideo",
+    container="arrays",
+)

@@ -1,0 +1,167 @@
+"""How far sources of flow are off: on pairs whose flow is known, and by what real frames look like along their flow."""
+
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from chromacord.errors import InputError
+from chromacord.lab.bench.provenance import provenance
+from chromacord.lab.composites.flow_pairs import WHOLE, FlowPairs, Motion, PairMaker
+from chromacord.lab.composites.photographs import load_photographs
+from chromacord.lab.data.clip_folder import open_clips
+from chromacord.lab.flow.dis import DISFlow
+from chromacord.lab.flow.spynet import ENDINGS, SPyNetFlow
+from chromacord.lab.flow.warp import warp
+from chromacord.lab.metrics.temporal import FLOW_SOURCES, FlowSource
+from chromacord.lab.reporting.tables import Column, Row, Table
+from chromacord.types import Size
+
+_SEED = 20
+
+_COLUMNS = (
+    Column("epe", "EPE", 3, "lower"),
+    Column("epe_all", "EPE, hidden pixels too", 3, "lower"),
+    Column("warping_mae", "warping MAE", 3, "lower"),
+    Column("warping_mse", "warping MSE", 2, "lower"),
+    Column("cpu_ms", "CPU ms a pair", 1, "lower"),
+)
+
+
+class NoFlow:
+    """Says that nothing moves: what any other source must beat."""
+
+    name = "zero"
+
+    def __call__(self, first: Tensor, second: Tensor) -> Tensor:  # noqa: ARG002
+        """Return zeros. Shape (N, 3, H, W) to (N, 2, H, W)."""
+        return torch.zeros_like(first[:, :2])
+
+
+SOURCES: Mapping[str, Callable[[], FlowSource]] = {
+    "zero": NoFlow,
+    "dis-ultrafast": lambda: DISFlow(preset="ultrafast"),
+    "dis-fast": lambda: DISFlow(preset="fast"),
+    **FLOW_SOURCES,
+}
+"""What can be measured by name."""
+
+
+class FlowSetting(NamedTuple):
+    """What is measured on what."""
+
+    data: Path
+    """A folder of clips with masks: their frames make the pairs, and follow each other."""
+
+    use: str | None = "dev"
+    """Only clips of this use in its manifest."""
+
+    sources: tuple[str, ...] = tuple(SOURCES)
+    """Keys of `SOURCES`, or files of SPyNet's weights."""
+
+    num_pairs: int = 64
+
+
+def measure_flow(setting: FlowSetting, *, tell: Callable[[str], object] | None = None) -> dict[str, Any]:
+    """Measure sources of flow on 256 x 256 pixels.
+
+    Args:
+        setting: what to measure.
+        tell: called with a line for each source.
+
+    Returns:
+        What `chromacord bench flow` prints. For each source the mean end-point error on made pairs, in pixels, where
+        the second frame shows what the first does, and everywhere; the difference of frames and the frames after them
+        seen along the flow, on all pixels and channels, absolute and squared, in 8-bit levels; and the CPU time.
+
+    Raises:
+        InputError: a source, the data or another value of the setting cannot be used.
+    """
+    if setting.num_pairs < 1:
+        raise InputError(f"pairs must be 1 or more, got {setting.num_pairs}")
+    sources = {name: build_source(name) for name in setting.sources}
+    if not sources:
+        raise InputError(f"no source is named; choose one of {', '.join(SOURCES)}")
+    pairs = _made_pairs(setting)
+    dataset = open_clips(setting.data, size=Size(WHOLE, WHOLE), use=setting.use)
+    frames = [dataset[number].composite for number in range(len(dataset))]
+    tell = tell or (lambda _: None)
+    measured = {}
+    for number, (name, source) in enumerate(sources.items(), 1):
+        tell(f"source {number} of {len(sources)}: {name}")
+        measured[name] = {**_end_point_errors(source, pairs), **warping_errors(source, frames)}
+    return {"setting": {**setting._asdict(), "data": str(setting.data)}, "sources": measured, **provenance()}
+
+
+def build_source(name: str) -> FlowSource:
+    """Return a source of flow by its name, or SPyNet with the weights of a file.
+
+    Raises:
+        InputError: there is none, or the weights cannot be read or are those of another network.
+    """
+    if name in SOURCES:
+        return SOURCES[name]()
+    if name.endswith(ENDINGS):
+        return SPyNetFlow(name)
+    raise InputError(
+        f"there is no source of flow {name!r}; choose one of {', '.join(SOURCES)}, or name a file of SPyNet's weights"
+    )
+
+
+def warping_errors(source: FlowSource, clips: list[Tensor]) -> dict[str, float]:
+    """Return how much each frame differs from the next one, seen along the flow between them.
+
+    Args:
+        source: estimates the flow.
+        clips: consecutive frames, RGB in [0, 1]. Shape (T, 3, H, W) each.
+
+    Returns:
+        "warping_mae" and "warping_mse": the mean absolute and the mean squared difference, in 8-bit levels. What leaves
+        the frame is compared with its nearest edge, so that no source gains by sending pixels there. NaN where no
+        clip has two frames.
+    """
+    absolute, squared, count = 0.0, 0.0, 0
+    for clip in clips:
+        for here, after in zip(clip[:-1, None], clip[1:, None], strict=True):
+            seen, _ = warp(after, source(here, after), padding="border")
+            difference = 255 * (seen - here).double()
+            absolute += float(difference.abs().sum())
+            squared += float(difference.square().sum())
+            count += difference.numel()
+    if not count:
+        return {"warping_mae": float("nan"), "warping_mse": float("nan")}
+    return {"warping_mae": absolute / count, "warping_mse": squared / count}
+
+
+def flow_table(report: Mapping[str, Any]) -> Table:
+    """Return the report of `measure_flow` as a table."""
+    rows = tuple(
+        Row(name, tuple(found[column.key] for column in _COLUMNS), is_reference=name == "zero")
+        for name, found in report["sources"].items()
+    )
+    setting = report["setting"]
+    notes = (
+        f"EPE: {setting['num_pairs']} pairs made of the pictures, in pixels of 256 x 256.",
+        "Warping errors: each frame against the next one seen along the flow, in 8-bit levels (squared ones for MSE).",
+    )
+    title = f"Flow on {Path(setting['data']).name}, use {setting['use'] or 'any'}"
+    return Table("flow", title, _COLUMNS, rows, first="source", notes=notes)
+
+
+def _made_pairs(setting: FlowSetting) -> FlowPairs:
+    photographs = load_photographs(setting.data, side=WHOLE, use=setting.use)
+    return PairMaker(photographs, Motion(), side=WHOLE).draw(setting.num_pairs, torch.Generator().manual_seed(_SEED))
+
+
+def _end_point_errors(source: FlowSource, pairs: FlowPairs) -> dict[str, float]:
+    distances = []
+    started = time.process_time()
+    for first, second, flow in zip(pairs.first[:, None], pairs.second[:, None], pairs.flow[:, None], strict=True):
+        distances.append((source(first, second) - flow).norm(dim=1, keepdim=True))
+    spent = time.process_time() - started
+    distance = torch.cat(distances)
+    seen = float((distance * pairs.visible).sum() / pairs.visible.sum())
+    return {"epe": seen, "epe_all": float(distance.mean()), "cpu_ms": round(1000 * spent / len(distance), 3)}

@@ -1,0 +1,59 @@
+"""Where figures come from: the commit, the machine, and the versions of what calculated them."""
+
+import os
+import platform
+import subprocess
+from collections.abc import Mapping
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from chromacord.render import native
+
+PACKAGES = ("chromacord", "torch", "numpy", "av", "opencv-python-headless", "opencolorio")
+
+
+def provenance() -> Mapping[str, object]:
+    """Return machine, versions, commit and whether the compiled render is there, for a JSON file of figures."""
+    return {
+        "machine": {"cpu": _cpu_name(), "cores": os.cpu_count(), "system": platform.platform()},
+        "versions": {"python": platform.python_version(), **_versions()},
+        "commit": commit(),
+        "compiled_render": native.opened(native.BINARY) is not None,
+    }
+
+
+def _versions() -> dict[str, str | None]:
+    """Return the version of each of `PACKAGES`; None where it is not installed."""
+    found: dict[str, str | None] = dict.fromkeys(PACKAGES)
+    for name in PACKAGES:
+        with suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found
+
+
+def _cpu_name() -> str:
+    for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.machine()
+
+
+def code_version() -> str:
+    """Return what code this is: the package's version, and in a clone the commit."""
+    found = commit()
+    return version("chromacord") + (f" ({found})" if found else "")
+
+
+def commit() -> str | None:
+    """Return what git calls the state of the code, "-dirty" after it for uncommitted changes; None outside a clone."""
+    root = Path(__file__).parents[4]
+    # Installed, the package may lie in somebody else's repository, whose commits say nothing about it.
+    if not (root / ".git").exists():
+        return None
+    command = ["git", "-C", str(root), "describe", "--always", "--dirty"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        return None
+    return done.stdout.strip() or None

@@ -1,0 +1,317 @@
+"""Pairs of frames whose flow is known, made by code: what flow estimators learn from and are measured with.
+
+A photograph is the background, parts of others are cut out along their masks and laid over it, and each moves by itself
+from the first frame to the second: an affine motion, mostly a few pixels and now and then many, and a smooth bend. So
+there are edges of motion, and places that one frame shows and the other does not. Then light, noise and sharpness
+change between both frames.
+
+A layer's photograph is looked up at C(p + bend(p)) in the first frame, and at C(A^-1 q) in the second, where C lays the
+photograph out and A is the layer's motion. What is at p has thus moved to q = A(p + bend(p)): the flow is exact.
+"""
+
+import math
+from dataclasses import asdict, dataclass
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from chromacord.errors import InputError
+from chromacord.lab.composites.photographs import Photographs
+from chromacord.lab.flow.warp import warp
+
+WHOLE = 256
+"""Side of the pictures that lengths are given for, in pixels."""
+
+_BEND_NODES = 5
+_COVERED = 0.5
+
+
+@dataclass(frozen=True)
+class Motion:
+    """How pairs are drawn. Lengths are pixels of 256 x 256 pictures; shares are probabilities."""
+
+    typical: float = 3.5
+    """Length that half of the layers move less than."""
+
+    spread: float = 1.2
+    """How much lengths differ: the deviation of their logarithm. Turns and scales grow with them."""
+
+    longest: float = 40.0
+    """No layer's middle moves farther."""
+
+    turn: float = 1.5
+    """Deviation of the angle of a layer that moves as is typical, in degrees."""
+
+    stretch: float = 0.02
+    """Deviation of the logarithm of its scale; a quarter of it shears."""
+
+    bend: float = 1.0
+    """Deviation of the smooth bend of `bent_share` of the layers."""
+
+    bent_share: float = 0.5
+    still_share: float = 0.1
+    """Layers that do not move at all."""
+
+    attached_share: float = 0.2
+    """Cut-outs that move as the background does."""
+
+    most_cutouts: int = 3
+    foreign_share: float = 0.25
+    """Cut-outs that show another photograph than the one whose mask they have."""
+
+    relit_share: float = 0.7
+    """Pairs whose second frame has another light."""
+
+    relit_strength: float = 1.0
+    noise: float = 0.02
+    """The most noise that a frame gets: its deviation, of colours in [0, 1]."""
+
+    blurred_share: float = 0.3
+    """Frames that are blurred a little."""
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be drawn.
+
+        Raises:
+            InputError: names the value.
+        """
+        for name, value in asdict(self).items():
+            if name.endswith("_share") and not 0 <= value <= 1:
+                raise InputError(f"{name} must lie in 0..1, got {value}")
+            if not 0 <= value < math.inf:
+                raise InputError(f"{name} must be 0 or more, got {value}")
+
+
+class FlowPairs(NamedTuple):
+    """N pairs of frames."""
+
+    first: Tensor
+    """RGB in [0, 1], whole 255ths. Shape (N, 3, S, S)."""
+
+    second: Tensor
+    """Shape (N, 3, S, S)."""
+
+    flow: Tensor
+    """Where what each pixel of `first` shows lies in `second`, seen or not: pixels, (x right, y down).
+    Shape (N, 2, S, S)."""
+
+    visible: Tensor
+    """1 where it can be seen there, 0 where it left the frame or is covered. Shape (N, 1, S, S)."""
+
+
+class _Layers(NamedTuple):
+    """L layers of some of the pairs, one a pair; the first of all are the backgrounds."""
+
+    colors: Tensor
+    """Multiplied by the coverage that is the fourth channel. Shape (L, 4, T, T)."""
+
+    layout: Tensor
+    """From pixels of the frame, counted from its middle, to those of the photograph. Shape (L, 2, 3)."""
+
+    motion: Tensor
+    """From pixels of the first frame to those of the second. Shape (L, 2, 3)."""
+
+    bend: Tensor
+    """Shape (L, 2, S, S)."""
+
+
+class PairMaker:
+    """Draws batches of pairs."""
+
+    def __init__(self, photographs: Photographs, motion: Motion, *, side: int, whole: int | None = None) -> None:
+        """Reduce the photographs to the size that they are looked at.
+
+        Args:
+            photographs: what to draw from; their side a multiple of `whole`.
+            motion: how to draw.
+            side: height and width of the frames, S.
+            whole: of the picture that a frame is a part of; None: the frame is all of it. Motions are of its size.
+
+        Raises:
+            InputError: the photographs are of a side that cannot be reduced so.
+        """
+        self._motion, self._side, self._whole = motion, side, whole or side
+        stored = photographs.pictures.shape[-1]
+        if stored % self._whole:
+            raise InputError(f"pictures of side {stored} cannot be reduced to {self._whole}; choose a multiple of it")
+        self._source, self._step = photographs, stored // self._whole
+        rows, columns = (torch.arange(side) - (side - 1) / 2 for _ in range(2))
+        self._places = torch.stack([columns[None].expand(side, -1), rows[:, None].expand(-1, side)])
+
+    def draw(self, count: int, generator: torch.Generator) -> FlowPairs:
+        """Make pairs.
+
+        Args:
+            count: how many, N.
+            generator: what everything is drawn with.
+        """
+        most = self._motion.most_cutouts
+        numbers = torch.randint(0, most + 1, (count,), generator=generator)
+        back = self._backgrounds(count, generator)
+        first, second, flow = self._seen(back, "reflection")
+        first, second = first[:, :3], second[:, :3]
+        top = torch.zeros(count, 1, self._side, self._side)
+        covers = torch.zeros(count, most, self._side, self._side)
+        for slot in range(most):
+            has = (numbers > slot).nonzero()[:, 0]
+            if not len(has):
+                break
+            layers = self._cutouts(back, has, generator)
+            here, there, moved = self._seen(layers, "zeros")
+            first[has] = here[:, :3] + (1 - here[:, 3:]) * first[has]
+            second[has] = there[:, :3] + (1 - there[:, 3:]) * second[has]
+            owned = here[:, 3:] > _COVERED
+            flow[has] = torch.where(owned, moved, flow[has])
+            top[has] = torch.where(owned, slot + 1.0, top[has])
+            covers[has, slot] = there[:, 3]
+        # A layer above the one that is seen at p covers it where it has moved to.
+        covered, inside = warp(covers, flow)
+        is_above = torch.arange(1, most + 1)[:, None, None] > top
+        visible = inside & ~((covered > _COVERED) & is_above).any(dim=1, keepdim=True)
+        return FlowPairs(*self._filmed(first, second, generator), flow, visible.float())
+
+    def _backgrounds(self, count: int, generator: torch.Generator) -> _Layers:
+        chosen = self._chosen(count, generator)
+        colors = self._reduced(self._source.pictures[chosen].float() / 255)
+        colors = torch.cat([colors, torch.ones_like(colors[:, :1])], dim=1)
+        zoom = _uniform((count,), 0.6, 1.0, generator)
+        layout = self._layout(zoom, 10.0, generator)
+        # What is looked at lies inside the photograph, give or take the turn.
+        room = (self._whole - zoom * self._side).clamp_min(0) / 2
+        layout[:, :, 2] = room[:, None] * _uniform((count, 2), -1, 1, generator)
+        return _Layers(colors, layout, *self._moves(count, generator))
+
+    def _cutouts(self, back: _Layers, has: Tensor, generator: torch.Generator) -> _Layers:
+        """Return one cut-out for each pair of `has`."""
+        count = len(has)
+        chosen, others = self._chosen(count, generator), self._chosen(count, generator)
+        shown = torch.where(self._drawn(count, self._motion.foreign_share, generator), others, chosen)
+        masks = torch.stack([self._source.foreground(index, generator)[0] for index in chosen[:, None]])
+        pictures = self._source.pictures[shown].float() / 255
+        colors = self._reduced(torch.cat([pictures * masks, masks], dim=1))
+        layout = self._layout(_uniform((count,), 0.7, 1.5, generator), 20.0, generator)
+        middle = 0.45 * self._side * _uniform((count, 2), -1, 1, generator)
+        layout[:, :, 2] = -torch.einsum("nij,nj->ni", layout[:, :, :2], middle)
+        motion, bend = self._moves(count, generator)
+        # It turns about its own middle, not the frame's.
+        motion[:, :, 2] += middle - torch.einsum("nij,nj->ni", motion[:, :, :2], middle)
+        attached = self._drawn(count, self._motion.attached_share, generator)
+        motion[attached], bend[attached] = back.motion[has][attached], back.bend[has][attached]
+        return _Layers(colors, layout, motion, bend)
+
+    def _layout(self, zoom: Tensor, turn: float, generator: torch.Generator) -> Tensor:
+        """Draw turns of up to some degrees, and mirror half of them. Shape (n,) to (n, 2, 3)."""
+        count = len(zoom)
+        layout = torch.zeros(count, 2, 3)
+        angle = math.radians(turn) * _uniform((count,), -1, 1, generator)
+        layout[:, :, :2] = zoom[:, None, None] * _rotation(angle)
+        layout[self._drawn(count, 0.5, generator), :, 0] *= -1
+        return layout
+
+    def _moves(self, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Draw affine motions, shape (n, 2, 3), and bends, shape (n, 2, S, S)."""
+        motion, unit = self._motion, self._whole / WHOLE
+        moves = ~self._drawn(count, motion.still_share, generator)
+        # How fast, as a multiple of what is typical: a long motion comes with a strong turn.
+        pace = (motion.spread * torch.randn(count, generator=generator)).exp()
+        angle = torch.pi * _uniform((count,), -1, 1, generator)
+        length = (motion.typical * pace).clamp_max(motion.longest) * unit
+        turning = pace.clamp_max(3.0) * (0.5 * torch.randn(count, generator=generator)).exp()
+        turn = math.radians(motion.turn) * turning * torch.randn(count, generator=generator)
+        scale = (motion.stretch * turning * torch.randn(count, generator=generator)).exp()
+        shear = motion.stretch / 4 * turning[:, None, None] * torch.randn(count, 2, 2, generator=generator)
+        affine = torch.zeros(count, 2, 3)
+        affine[:, :, :2] = scale[:, None, None] * _rotation(turn) + shear
+        affine[:, :, 2] = length[:, None] * torch.stack([angle.cos(), angle.sin()], dim=1)
+        affine[~moves] = torch.eye(2, 3)
+        nodes = motion.bend * unit * torch.randn(count, 2, _BEND_NODES, _BEND_NODES, generator=generator)
+        bent = moves & self._drawn(count, motion.bent_share, generator)
+        size = (self._side, self._side)
+        bend = F.interpolate(nodes * bent[:, None, None, None], size, mode="bicubic", align_corners=True)
+        return affine, bend
+
+    def _seen(self, layers: _Layers, padding: str) -> tuple[Tensor, Tensor, Tensor]:
+        """Return layers as each frame sees them, shape (L, 4, S, S), and the flow, shape (L, 2, S, S)."""
+        bent = self._places + layers.bend
+        moved = _transformed(layers.motion, bent)
+        back = _inverse(layers.motion)
+        frames = []
+        for places in (bent, _transformed(back, self._places.expand_as(bent))):
+            grid = 2 / layers.colors.shape[-1] * _transformed(layers.layout, places)
+            frames.append(
+                F.grid_sample(layers.colors, grid.permute(0, 2, 3, 1), padding_mode=padding, align_corners=False)
+            )
+        return frames[0], frames[1], moved - self._places
+
+    def _filmed(self, first: Tensor, second: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Change light, sharpness and noise, and round to 8 bits. Shape (N, 3, S, S) each."""
+        count, motion = len(first), self._motion
+        second = _relit(second, motion.relit_strength * self._drawn(count, motion.relit_share, generator), generator)
+        both = torch.cat([first, second])
+        which = self._drawn(2 * count, motion.blurred_share, generator)
+        both[which] = _blurred(both[which], _uniform((int(which.sum()),), 0.3, 1.0, generator))
+        level = motion.noise * _uniform((2 * count, 1, 1, 1), 0, 1, generator).square()
+        both = both + level * torch.randn(both.shape, generator=generator)
+        both = (255 * both).round().clamp(0, 255) / 255
+        return both[:count], both[count:]
+
+    def _chosen(self, count: int, generator: torch.Generator) -> Tensor:
+        return torch.multinomial(self._source.weights, count, replacement=True, generator=generator)
+
+    def _reduced(self, pictures: Tensor) -> Tensor:
+        return F.avg_pool2d(pictures, self._step) if self._step > 1 else pictures
+
+    def _drawn(self, count: int, share: float, generator: torch.Generator) -> Tensor:
+        return torch.rand(count, generator=generator) < share
+
+
+def _uniform(shape: tuple[int, ...], least: float, most: float, generator: torch.Generator) -> Tensor:
+    return torch.empty(shape).uniform_(least, most, generator=generator)
+
+
+def _rotation(angle: Tensor) -> Tensor:
+    """Return matrices that turn by angles in radians. Shape (n,) to (n, 2, 2)."""
+    rows = [torch.stack([angle.cos(), -angle.sin()], dim=-1), torch.stack([angle.sin(), angle.cos()], dim=-1)]
+    return torch.stack(rows, dim=-2)
+
+
+def _transformed(affine: Tensor, places: Tensor) -> Tensor:
+    """Return where places go. Shape (n, 2, 3) and (n, 2, S, S) to (n, 2, S, S)."""
+    moved: Tensor = torch.einsum("nij,njyx->niyx", affine[:, :, :2], places) + affine[:, :, 2, None, None]
+    return moved
+
+
+def _inverse(affine: Tensor) -> Tensor:
+    """Return the motions back. Shape (n, 2, 3)."""
+    back = torch.linalg.inv(affine[:, :, :2])
+    return torch.cat([back, -back @ affine[:, :, 2:]], dim=2)
+
+
+def _relit(frames: Tensor, strength: Tensor, generator: torch.Generator) -> Tensor:
+    """Change exposure, contrast, white balance, and the light from side to side. Shape (N, 3, S, S) and (N,)."""
+    count = len(frames)
+
+    def drawn(deviation: float, *shape: int) -> Tensor:
+        return deviation * strength[:, None, None, None] * torch.randn(count, *shape, generator=generator)
+
+    gain = (drawn(0.12, 1, 1, 1) + drawn(0.04, 3, 1, 1)).exp()
+    slope = F.interpolate(drawn(0.04, 1, 2, 2), frames.shape[-2:], mode="bilinear", align_corners=True)
+    power = drawn(0.1, 1, 1, 1).exp()
+    return frames.clamp(1e-4, 1) ** power * gain * slope.exp() + drawn(0.015, 3, 1, 1)
+
+
+def _blurred(frames: Tensor, radius: Tensor) -> Tensor:
+    """Blur each frame with a Gaussian of its own. Shape (n, 3, S, S) and (n,)."""
+    offsets = torch.arange(-2, 3)
+    kernel = torch.exp(-0.5 * (offsets / radius[:, None]).square())
+    kernel = (kernel / kernel.sum(dim=1, keepdim=True)).repeat_interleave(3, 0)
+    channels = F.pad(frames, (2, 2, 2, 2), mode="replicate").flatten(0, 1)[None]
+    count = channels.shape[1]
+    if not count:
+        return frames
+    blurred: Tensor = F.conv2d(
+        F.conv2d(channels, kernel[:, None, :, None], groups=count), kernel[:, None, None], groups=count
+    )
+    return blurred[0].view_as(frames)

@@ -1,0 +1,200 @@
+"""Pictures of what methods make of true composites, where no truth exists and only eyes can judge.
+
+Each composite gives a strip of all methods, and a blind sheet of two of them in random order, whose key is in a file of
+its own. The training data may hold these photographs: a method can have seen them, but no composite of them.
+"""
+
+import csv
+import io
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from chromacord.errors import InputError
+from chromacord.io.stills.single import write_png
+from chromacord.io.writing.staging import StagedFolder, output_errors
+from chromacord.job.arrays import harmonize_frames
+from chromacord.lab.bench.provenance import code_version
+from chromacord.lab.composites.pasting import Pasted, Placement, paste, read_placements
+from chromacord.lab.composites.synthesis import Bytes
+from chromacord.methods import load_method
+from chromacord.types import Progress
+
+COLUMNS = 4
+"""Pictures side by side in a strip."""
+
+PAGE, BLIND_PAGE, KEY = "strips.html", "blind.html", "blind_key.csv"
+
+_BAR, _GAP = 24, 8
+"""Pixels of the bar with a picture's label, and between pictures."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What is shown."""
+
+    placements: Path
+    """List of composites: see `chromacord.lab.composites.pasting`."""
+
+    pictures: Path
+    """Folder that the list's paths begin in."""
+
+    methods: tuple[str, ...]
+    """Of the strips, as `chromacord.methods.load_method` takes them."""
+
+    blind: tuple[str, ...] = ()
+    """Two methods of the blind sheets; none: no blind sheets."""
+
+    seed: int | None = None
+    """Of the order in the blind sheets; None: another one each time."""
+
+    command: str = ""
+    """How this was called, for the page."""
+
+
+def compare(
+    comparison: Comparison,
+    output: Path,
+    *,
+    force: bool = False,
+    progress: Callable[[Progress], object] | None = None,
+) -> int:
+    """Write strips, blind sheets and the pages that show them into a folder.
+
+    Args:
+        comparison: what is shown.
+        output: a folder; made if missing, its parent must exist.
+        force: replace files of the same names.
+        progress: called after each composite.
+
+    Returns:
+        The number of composites.
+
+    Raises:
+        InputError: the list, a picture or a method cannot be used.
+        OutputError: the folder cannot be written to.
+    """
+    if comparison.blind and len(set(comparison.blind)) != 2:
+        raise InputError(f"blind sheets compare two methods, got {', '.join(comparison.blind)}; name two that differ")
+    placements = read_placements(comparison.placements)
+    methods = {name: load_method(name) for name in (*comparison.methods, *comparison.blind)}
+    orders = _orders(comparison, len(placements))
+    with StagedFolder(output, force=force) as staged:
+        for number, placement in enumerate(placements, start=1):
+            pasted = paste(placement, comparison.pictures)
+            results = {name: _harmonize(pasted, method) for name, method in methods.items()}
+            shown = {"composite": pasted.composite, **{name: results[name] for name in comparison.methods}}
+            write_png(staged.add(_strip_name(number, placement)), sheet(shown))
+            if comparison.blind:
+                blind = _blind_sheet(pasted, results, orders[number - 1])
+                write_png(staged.add(_blind_name(number)), blind)
+            if progress is not None:
+                progress(Progress("compare", number, len(placements), 0.0))
+        for name, text in _texts(comparison, placements, orders).items():
+            with output_errors(output):
+                staged.add(name).write_text(text, encoding="utf-8")
+        staged.commit()
+    return len(placements)
+
+
+def sheet(pictures: Mapping[str, Bytes]) -> Bytes:
+    """Return pictures of one size side by side, each below its label.
+
+    Args:
+        pictures: RGB by label. Shape (H, W, 3) each.
+
+    Returns:
+        RGB; rows of `COLUMNS` pictures on white. Shape (H', W', 3).
+    """
+    cells = [_cell(label, picture) for label, picture in pictures.items()]
+    while len(cells) > COLUMNS and len(cells) % COLUMNS:
+        cells.append(np.full_like(cells[0], 255))
+    rows = [np.concatenate(cells[start : start + COLUMNS], axis=1) for start in range(0, len(cells), COLUMNS)]
+    return np.concatenate(rows)
+
+
+def _blind_sheet(pasted: Pasted, results: Mapping[str, Bytes], order: Sequence[str]) -> Bytes:
+    pair = {letter: results[name] for letter, name in zip("AB", order, strict=True)}
+    # Beside the composite itself, anybody would see which of the two leaves it as it is.
+    before = {} if "identity" in order else {"composite": pasted.composite}
+    return sheet({**before, **pair})
+
+
+def _cell(label: str, picture: Bytes) -> Bytes:
+    height, width = picture.shape[:2]
+    cell = np.full((height + _BAR + _GAP, width + _GAP, 3), 255, np.uint8)
+    cell[_BAR : _BAR + height, :width] = picture
+    scale = 0.5
+    (length, _), _ = cv2.getTextSize(label, cv2.FONT_HERSHEY_SIMPLEX, scale, 1)
+    scale *= min(1.0, width / length)
+    cv2.putText(cell, label, (0, _BAR - 7), cv2.FONT_HERSHEY_SIMPLEX, scale, (0, 0, 0), 1, cv2.LINE_AA)
+    return cell
+
+
+def _harmonize(pasted: Pasted, method: object) -> Bytes:
+    """Send a still through the whole pipeline, as the command does."""
+    (harmonized,) = harmonize_frames([pasted], method)  # type: ignore[arg-type]
+    return np.asarray(harmonized, np.uint8)
+
+
+def _orders(comparison: Comparison, count: int) -> list[Sequence[str]]:
+    """Return for each composite the methods in the order of A and B."""
+    chance = random.Random(comparison.seed)
+    return [chance.sample(comparison.blind, len(comparison.blind)) for _ in range(count)]
+
+
+def _strip_name(number: int, placement: Placement) -> str:
+    return f"strip-{number:02d}-{placement.name}.png"
+
+
+def _blind_name(number: int) -> str:
+    return f"blind-{number:02d}.png"
+
+
+def _texts(comparison: Comparison, placements: Sequence[Placement], orders: Sequence[Sequence[str]]) -> dict[str, str]:
+    """Return the pages and the key by their names."""
+    facts = [
+        f"{len(placements)} composites of {comparison.placements.name}, by chromacord {code_version()}, each through "
+        "the whole pipeline at its own size. Nobody knows how these foregrounds would have been photographed there: "
+        "judge by eye. The training data may hold these photographs, though no composite of them.",
+        *([f"Made by: {comparison.command}"] if comparison.command else []),
+    ]
+    numbered = list(enumerate(placements, start=1))
+    strips = [(f"{number}. {each.name}: {each.mismatch}", _strip_name(number, each)) for number, each in numbered]
+    texts = {PAGE: _page("Methods on true composites", facts, strips)}
+    if comparison.blind:
+        asked = f"Which looks more as if photographed there? Write down A, B or neither by number, then open {KEY}."
+        blind = [(f"{number}.", _blind_name(number)) for number, _ in numbered]
+        texts[BLIND_PAGE] = _page("Blind comparison", [asked], blind)
+        texts[KEY] = _key(placements, orders)
+    return texts
+
+
+def _key(placements: Sequence[Placement], orders: Sequence[Sequence[str]]) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(("number", "name", "A", "B"))
+    for number, (placement, order) in enumerate(zip(placements, orders, strict=True), start=1):
+        writer.writerow((number, placement.name, *order))
+    return text.getvalue()
+
+
+def _page(title: str, facts: Sequence[str], pictures: Sequence[tuple[str, str]]) -> str:
+    return "\n".join(
+        [
+            "<!doctype html>",
+            f'<html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>',
+            "<style>body { font: 15px system-ui, sans-serif; margin: 24px; background: #fff; color: #222; }",
+            "img { display: block; max-width: 100%; margin: 4px 0 28px; }</style></head><body>",
+            f"<h1>{escape(title)}</h1>",
+            *(f"<p>{escape(fact)}</p>" for fact in facts),
+            *(f'<p>{escape(label)}</p><img alt="{escape(label)}" src="{escape(name)}">' for label, name in pictures),
+            "</body></html>",
+            "",
+        ]
+    )

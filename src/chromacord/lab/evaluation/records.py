@@ -1,0 +1,281 @@
+"""`records.jsonl`: what has been measured, a line for each clip and method, so that a killed run can go on.
+
+The first line says of what: data set, protocols, size. Whoever adds lines must agree with it in everything.
+"""
+
+import fcntl
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, fields
+from math import isfinite
+from pathlib import Path
+from typing import IO, Any
+
+from chromacord.errors import InputError, NonFiniteError
+from chromacord.io.writing.staging import output_errors
+from chromacord.lab.metrics.protocols import PROTOCOLS
+from chromacord.lab.metrics.temporal import FLOW_SOURCES, TEMPORAL_METRICS
+from chromacord.parsing import parse_errors, parse_json, read_file, shown
+
+Series = tuple[float | None, ...]
+"""A figure of each frame, or of each pair of frames; None where it has no meaning, as without foreground."""
+
+_MAX_BYTES = 4 << 30
+_END = 2**31
+
+_RULE = "one folder holds one measurement: name another with -o, or remove this one"
+
+
+@dataclass(frozen=True)
+class Header:
+    """What all lines of a file have in common."""
+
+    dataset: str
+    fingerprint: str
+    """Of the data set's clips and frames."""
+
+    num_clips: int
+    protocols: tuple[str, ...]
+    size: tuple[int, int] | None
+    """Height and width of what is measured; None: each clip's own."""
+
+    full: bool
+    """Whether grades went through the whole pipeline, at each clip's own size."""
+
+    flow: str
+    """Where temporal figures have their flow from."""
+
+    next_frames: str | None
+    """Fingerprint of the set that temporal figures took second frames from; None: from the clips themselves."""
+
+    version: str
+    """Of the code: figures of two versions do not belong in one table."""
+
+    input: str = "composite"
+    """What methods were given: one of `chromacord.lab.evaluation.measuring.INPUTS`."""
+
+    passes: int = 1
+    """How often each method was run, each time on its own result."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """The figures of one clip and method."""
+
+    clip: str
+    method: str
+    num_frames: int
+    scores: Mapping[str, Mapping[str, Series]]
+    """By protocol and figure."""
+
+    temporal: Mapping[str, Series]
+    """By figure; empty where the frames do not follow each other in the video."""
+
+    method_seconds: float
+    """CPU time of the method in all passes, reading not counted."""
+
+    score_seconds: float
+    """CPU time of the figures."""
+
+    predictions: str | None = None
+    """Folder that the frames were read from, where no method of ours made them."""
+
+    change_by_pass: tuple[Series, ...] = ()
+    """For each pass, where there are several: fMSE, by protocol `clean`, between what it was given and what it made."""
+
+
+class RecordFile:
+    """A file of records that is open for more."""
+
+    def __init__(self, path: Path, file: IO[str], records: list[Record]) -> None:
+        self._path = path
+        self._file = file
+        self._records = {(record.clip, record.method): record for record in reversed(records)}
+
+    def __contains__(self, key: tuple[str, str]) -> bool:
+        """Whether a clip (by name) and a method have been measured."""
+        return key in self._records
+
+    @property
+    def records(self) -> list[Record]:
+        """All records; of each clip and method one."""
+        return list(self._records.values())
+
+    def check_predictions(self, folders: Mapping[str, str]) -> None:
+        """Refuse to go on with predictions of another folder, or with a method under the name of predictions.
+
+        Args:
+            folders: by name; every other name is taken for a method's.
+
+        Raises:
+            InputError: says which.
+        """
+        for record in self._records.values():
+            if record.method in folders and record.predictions != folders[record.method]:
+                raise InputError(
+                    f"{self._path}: {record.method} was measured from {record.predictions or 'our method'}, not from "
+                    f"{folders[record.method]}; rename the folder, since it names a row"
+                )
+
+    def append(self, record: Record) -> None:
+        """Write a record at once, unless its clip and method are there already.
+
+        Raises:
+            NonFiniteError: a figure is infinite.
+            OutputError: the disk is full, or the file cannot be written for another reason.
+        """
+        key = (record.clip, record.method)
+        if key not in self._records:
+            try:
+                line = json.dumps(asdict(record), allow_nan=False)
+            except ValueError as error:
+                raise NonFiniteError(
+                    f"{record.clip}, {record.method}: a figure is infinite; the method's weights may be damaged or "
+                    "unfit: leave it out, or give it others"
+                ) from error
+            with output_errors(self._path):
+                self._file.write(line + "\n")
+                self._file.flush()
+            self._records[key] = record
+
+
+@contextmanager
+def open_records(path: Path, header: Header) -> Iterator[RecordFile]:
+    """Open a file of records to go on with it, or make it.
+
+    A last line that was cut off by a kill is removed.
+
+    Args:
+        path: `records.jsonl`; its folder must exist.
+        header: what is measured now.
+
+    Raises:
+        InputError: the file holds records of something else, or another run is writing to it.
+        UnreadableFileError: a line cannot be read.
+        OutputError: the file cannot be written.
+    """
+    with output_errors(path):
+        file = path.open("a+", encoding="utf-8")
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InputError(
+                f"{path}: another run is writing to it; wait for its end, or name another folder"
+            ) from None
+        with output_errors(path):
+            _cut_off_partial_line(path)
+        found = _read(path)
+        if found is None:
+            with output_errors(path):
+                file.write(json.dumps({"header": asdict(header)}) + "\n")
+                file.flush()
+            records: list[Record] = []
+        else:
+            _check_same(path, found[0], header)
+            records = found[1]
+        yield RecordFile(path, file, records)
+
+
+def read_records(path: Path) -> tuple[Header, list[Record]]:
+    """Read a file of records; what follows the last line end is left out.
+
+    Raises:
+        InputError: there is no such file, or nothing in it.
+        UnreadableFileError: a line cannot be read.
+    """
+    found = _read(path) if path.is_file() else None
+    if found is None:
+        raise InputError(f"{path}: holds no records; measure something first")
+    return found
+
+
+def _cut_off_partial_line(path: Path) -> None:
+    whole = read_file(path, limit=_MAX_BYTES, remedy=_RULE)
+    if whole and not whole.endswith(b"\n"):
+        with path.open("r+b") as file:
+            file.truncate(whole.rfind(b"\n") + 1)
+
+
+def _read(path: Path) -> tuple[Header, list[Record]] | None:
+    lines = read_file(path, limit=_MAX_BYTES, remedy=_RULE).split(b"\n")[:-1]
+    if not lines:
+        return None
+    header: Header = _parse(path, 1, lines[0], lambda values: _header(values["header"]))
+    return header, [
+        _parse(path, number, line, lambda values: _record(values, header)) for number, line in enumerate(lines[1:], 2)
+    ]
+
+
+def _parse(path: Path, number: int, line: bytes, build: Callable[[Any], Any]) -> Any:
+    where, remedy = f"{path}:{number}", "remove the line, or the file"
+    values = parse_json(line, where=where, remedy=remedy)
+    with parse_errors(where, TypeError, AttributeError, said="is no record", remedy=remedy):
+        return build(values)
+
+
+def _header(values: dict[str, Any]) -> Header:
+    size = values["size"]
+    header = Header(
+        **{**values, "protocols": tuple(values["protocols"]), "size": None if size is None else (size[0], size[1])}
+    )
+    _check_texts(header.dataset, header.fingerprint, header.version, header.input, header.next_frames or "")
+    _check_counts(header.num_clips, header.passes, *(header.size or ()))
+    if unknown := [name for name in (*header.protocols, header.flow) if name not in (*PROTOCOLS, *FLOW_SOURCES)]:
+        raise ValueError(f"there is no protocol or flow {shown(unknown[0])}")
+    return header
+
+
+def _record(values: dict[str, Any], header: Header) -> Record:
+    scores = {protocol: _by_figure(by_name) for protocol, by_name in values["scores"].items()}
+    temporal = _by_figure(values["temporal"])
+    change = tuple(_series(series) for series in values.get("change_by_pass", ()))
+    record = Record(**{**values, "scores": scores, "temporal": temporal, "change_by_pass": change})
+    _check_texts(record.clip, record.method, record.predictions or "")
+    _check_counts(record.num_frames)
+    _series([record.method_seconds, record.score_seconds])
+    if scores.keys() != set(header.protocols):
+        raise ValueError(f"it has figures of {shown(list(scores))}, not of {shown(list(header.protocols))}")
+    for protocol, by_name in scores.items():
+        if missing := [name for name in PROTOCOLS[protocol].metrics if len(by_name.get(name, ())) != record.num_frames]:
+            raise ValueError(f"{protocol} {missing[0]} is no list of {record.num_frames} figures")
+    if temporal and temporal.keys() != set(TEMPORAL_METRICS):
+        raise ValueError(f"it has temporal figures {shown(list(temporal))}, not {shown(TEMPORAL_METRICS)}")
+    return record
+
+
+def _by_figure(values: dict[str, Any]) -> dict[str, Series]:
+    return {name: _series(series) for name, series in values.items()}
+
+
+def _series(values: Any) -> Series:
+    for value in values:
+        if value is not None and (isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value)):
+            raise ValueError(f"{shown(value)} is no figure")
+    return tuple(values)
+
+
+def _check_texts(*values: object) -> None:
+    for value in values:
+        if not isinstance(value, str):
+            raise ValueError(f"{shown(value)} is no text")
+
+
+def _check_counts(*values: object) -> None:
+    for value in values:
+        if type(value) is not int or not 0 < value < _END:
+            raise ValueError(f"{shown(value)} counts nothing")
+
+
+def _check_same(path: Path, found: Header, wanted: Header) -> None:
+    names = [field.name for field in fields(Header) if getattr(found, field.name) != getattr(wanted, field.name)]
+    if "fingerprint" in names:
+        raise InputError(
+            f"{path}: holds records of another data set ({found.dataset}, {found.fingerprint[:12]}), not of "
+            f"{wanted.dataset} ({wanted.fingerprint[:12]}); {_RULE}"
+        )
+    if names:
+        raise InputError(
+            f"{path}: was measured with {names[0]} {getattr(found, names[0])}, not {getattr(wanted, names[0])}; {_RULE}"
+        )

@@ -1,0 +1,101 @@
+"""What a method leaves of the composites' error: sums, and item by item.
+
+An item is a clip, or a still. A ratio of sums is decided by the large errors, which must go; the median ratio and the
+share of items that are worse tell what becomes of the others. Items whose composite has no error, since nothing was
+changed, have no ratio: what a method makes of them is harm.
+"""
+
+import math
+import statistics
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from chromacord.lab.reporting.tables import Column, Row, Table
+
+COLUMNS = (
+    Column("composite", "composite", 1),
+    Column("result", "result", 1, "lower"),
+    Column("ratio", "ratio", 2, "lower"),
+    Column("median", "median ratio", 2, "lower"),
+    Column("worse", "made worse, %", 0, "lower"),
+    Column("harm", "harm", 1, "lower"),
+)
+"""The columns of a table of ratios, in the order of `Ratios`."""
+
+RATIO_NOTE = "Ratio: the sum of the results' errors over the sum of the composites'."
+HARM_NOTE = "Harm: the error of what was not changed and should stay as it is."
+
+
+class Ratios(NamedTuple):
+    """The errors of many items, before and after. Each figure is None where no item counts for it."""
+
+    composite: float | None
+    """Mean error of the composites that have one."""
+
+    result: float | None
+    """Mean error of what became of these."""
+
+    ratio: float | None
+    """Sum of the results' errors over the sum of the composites'."""
+
+    median: float | None
+    """Median of the items' ratios."""
+
+    worse: float | None
+    """Percentage of items whose error grew."""
+
+    harm: float | None
+    """Mean error of what became of items whose composite has none."""
+
+
+def compare_errors(before: Sequence[float], after: Sequence[float]) -> Ratios:
+    """Compare errors of the same items.
+
+    Args:
+        before: of the composites; NaN where an item has no foreground.
+        after: of a method's results, in the same order.
+    """
+    pairs = [pair for pair in zip(before, after, strict=True) if not any(map(math.isnan, pair))]
+    changed = [pair for pair in pairs if pair[0] > 0]
+    harm = [result for composite, result in pairs if composite == 0]
+    total = math.fsum(composite for composite, _ in changed)
+    left = math.fsum(result for _, result in changed)
+    if not changed:
+        return Ratios(None, None, None, None, None, _mean(harm))
+    return Ratios(
+        total / len(changed),
+        left / len(changed),
+        left / total,
+        statistics.median(result / composite for composite, result in changed),
+        100 * sum(result > composite for composite, result in changed) / len(changed),
+        _mean(harm),
+    )
+
+
+def compare_items(before: Mapping[str, float], after: Mapping[str, float]) -> Ratios:
+    """Compare errors by the names of the items, which must be the same.
+
+    Args:
+        before: the composite's error of each item.
+        after: the result's.
+    """
+    return compare_errors(list(before.values()), [after[item] for item in before])
+
+
+def ratio_table(where: str, before: Mapping[str, float], after: Mapping[str, Mapping[str, float]], note: str) -> Table:
+    """Return a table with a row for each method.
+
+    Args:
+        where: data set and size, for the title.
+        before: the composite's error of each item.
+        after: by method, the result's error of each item.
+        note: which error it is.
+    """
+    found = {label: compare_items(before, errors) for label, errors in after.items()}
+    rows = tuple(Row(label, tuple(ratios), label == "identity") for label, ratios in found.items())
+    notes = (f"{note} {RATIO_NOTE} {HARM_NOTE}", f"Means over {len(before)} items.")
+    return Table("ratio", f"{where}, what is left of the error", COLUMNS, rows, notes=notes)
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    return math.fsum(values) / len(values) if values else None

@@ -1,0 +1,1 @@
+"""Networks that are too long for their method's file."""

@@ -1,0 +1,378 @@
+"""ShotGrade's network: what a picture's foreground and background look like, and the grade that joins them.
+
+A pretrained encoder says what is seen: skin, grass, snow, a black cat. Its features are pooled inside and outside the
+mask, and along both sides of the seam; each place of the foreground asks the places of the background that look like it
+for their colours. Out come weights of basis LUTs, whose sum is a smooth transform that is linear in its parameters, and
+the error that is to be expected of it.
+"""
+
+from collections.abc import Iterable
+from itertools import product
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from chromacord.lab.color.lut3d import lattice
+from chromacord.lab.networks.efficientnet import EfficientNetLite0
+from chromacord.methods.encoder_plan import WIDTHS
+from chromacord.methods.grade_plan import (
+    ATTENTION_SCALE,
+    CLIP,
+    CUBE_BINS,
+    CURVE_BINS,
+    POLYNOMIAL_DEGREE,
+    SEAM,
+    SEAM_SCALES,
+    check_sizes,
+    input_widths,
+)
+
+_LEAST_DEVIATION = 1e-3
+
+
+def averaged(picture: Tensor, step: int) -> Tensor:
+    """Return the means of squares of `step` pixels a side. Shape (N, C, H, W) to (N, C, H / step, W / step)."""
+    while step > 1 and step % 2 == 0:  # by halves: vectors of whole rows are added, five times as fast as torch pools
+        rows = picture[..., ::2, :] + picture[..., 1::2, :]
+        picture, step = (rows[..., ::2] + rows[..., 1::2]) / 4, step // 2
+    return F.avg_pool2d(picture, step) if step > 1 else picture
+
+
+def _shares(weights: Tensor) -> Tensor:
+    """Return weights that add up to 1 over the places. Shape (N, R, H, W) to (N, R, P)."""
+    flat = weights.flatten(2)
+    return flat / flat.sum(dim=-1, keepdim=True).clamp_min(1e-6)
+
+
+def _pooled(features: Tensor, shares: Tensor) -> Tensor:
+    """Return means and deviations of features over regions. Shape (N, P, C), (N, R, P) to (N, R, 2C)."""
+    mean = shares @ features
+    square = shares @ features.square()
+    return torch.cat([mean, (square - mean.square()).clamp_min(0).add(1e-4).sqrt()], dim=-1)
+
+
+def _bands(mask: Tensor) -> Tensor:
+    """Return the foreground's and the background's pixels that lie near the other side.
+
+    Shape (N, 1, S, S) to (N, 2, S, S).
+    """
+    width = round(SEAM * mask.shape[-1])
+    near = F.avg_pool2d(mask, (2 * width + 1, 1), 1, (width, 0), count_include_pad=False)
+    near = F.avg_pool2d(near, (1, 2 * width + 1), 1, (0, width), count_include_pad=False)
+    return torch.cat([mask * (1 - near), (1 - mask) * near], dim=1)
+
+
+def color_histograms(colors: Tensor, weight: Tensor) -> Tensor:
+    """Return the square roots of colour histograms of foreground and background: of the cube, and of each channel.
+
+    Each pixel is shared out to the nodes around it in proportion to its distance, so that histograms move smoothly.
+
+    Args:
+        colors: RGB in [0, 1]. Shape (N, 3, P).
+        weight: of the foreground, in [0, 1]. Shape (N, 1, P).
+
+    Returns:
+        Shape (N, 2 * (bins of the cube + bins of three channels)).
+    """
+    sides = torch.cat([weight, 1 - weight], dim=1)
+    sides = sides / sides.sum(dim=-1, keepdim=True).clamp_min(1e-6)
+    low, share = _node_shares(colors, CUBE_BINS)
+    steps = torch.tensor([CUBE_BINS**2, CUBE_BINS, 1], device=low.device)
+    first = (low * steps[:, None]).sum(dim=1)
+    red, green, blue = torch.stack([1 - share, share]).unbind(dim=2)
+    cube = colors.new_zeros(len(colors), 2, CUBE_BINS**3)
+    for i, j in product((0, 1), repeat=2):
+        edge = red[i] * green[j]
+        for k in (0, 1):
+            node = first + (i * CUBE_BINS + j) * CUBE_BINS + k
+            cube.scatter_add_(2, node[:, None].expand_as(sides), (edge * blue[k])[:, None] * sides)
+    low, share = _node_shares(colors, CURVE_BINS)
+    low = low + CURVE_BINS * torch.arange(3, device=low.device)[:, None]
+    curves = colors.new_zeros(len(colors), 2, 3 * CURVE_BINS)
+    for side in (0, 1):
+        part = (share if side else 1 - share)[:, None] * sides[:, :, None]
+        curves.scatter_add_(2, (low + side)[:, None].expand_as(part).flatten(2), part.flatten(2))
+    return (torch.cat([cube.flatten(1), curves.flatten(1)], dim=1) + 1e-6).sqrt()
+
+
+def _node_shares(colors: Tensor, bins: int) -> tuple[Tensor, Tensor]:
+    """Return the node below each value in [0, 1], and the share of the node above it. Any shape."""
+    place = colors.clamp(0, 1) * (bins - 1)
+    low = place.long().clamp(0, bins - 2)
+    return low, place - low
+
+
+def polynomials(size: int, degree: int) -> Tensor:
+    """Return orthonormal polynomials of colour up to a degree, for each output channel. Shape (K, 3, D, D, D)."""
+    axes = 2 * lattice(size).flatten(1) - 1
+    powers = [
+        axes[0] ** i * axes[1] ** j * axes[2] ** k
+        for i in range(degree + 1)
+        for j in range(degree + 1 - i)
+        for k in range(degree + 1 - i - j)
+    ]
+    basis = torch.linalg.qr(torch.stack(powers, dim=1)).Q.mT * size**1.5
+    table = torch.zeros(3, len(basis), 3, size**3)
+    for channel in range(3):
+        table[channel, :, channel] = basis
+    return table.view(-1, 3, size, size, size)
+
+
+class _Standardized(nn.Module):
+    """Bring each number to mean 0 and deviation 1, as measured once over training's first composites."""
+
+    mean: Tensor
+    deviation: Tensor
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(width))
+        self.register_buffer("deviation", torch.ones(width))
+
+    def forward(self, numbers: Tensor) -> Tensor:
+        return ((numbers - self.mean) / self.deviation).clamp(-CLIP, CLIP)
+
+
+class _Mixer(nn.Module):
+    """A residual layer of fully connected units."""
+
+    def __init__(self, width: int, dropout: float) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(width)
+        self.first, self.second = nn.Linear(width, 2 * width), nn.Linear(2 * width, width)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        mixed: Tensor = hidden + self.dropout(self.second(F.silu(self.first(self.norm(hidden)))))
+        return mixed
+
+
+class Attention(nn.Module):
+    """Each place of the foreground asks the background's places that look like it for their colours."""
+
+    def __init__(self, inputs: int, width: int, outputs: int) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(inputs)
+        self.query, self.key = nn.Linear(inputs, width), nn.Linear(inputs, width)
+        self.own = nn.Linear(inputs, width)
+        self.mix = nn.Linear(width + 4 * 3 + 1, outputs)
+
+    def forward(self, features: Tensor, colors: Tensor, mask: Tensor) -> Tensor:
+        """Compare places.
+
+        Args:
+            features: Shape (N, P, C).
+            colors: each place's mean colour of foreground, then of background. Shape (N, P, 6).
+            mask: each place's share of foreground. Shape (N, P).
+
+        Returns:
+            The mean over the foreground of what places found. Shape (N, outputs).
+        """
+        places = self.norm(features)
+        query, key, own = self.query(places), self.key(places), self.own(places)
+        outside = (1 - mask).clamp_min(1e-4).log()
+        match = query @ key.mT / key.shape[-1] ** 0.5
+        weight = torch.softmax(match + outside[:, None], dim=-1)
+        inner, outer = colors.split(3, dim=-1)
+        found = weight @ torch.cat([outer, outer.square()], dim=-1)
+        level, square = found.split(3, dim=-1)
+        spread = (square - level.square()).clamp_min(0).add(1e-4).sqrt()
+        # How well the best places match: how much what they say can be trusted.
+        sure = torch.logsumexp(match + outside[:, None], dim=-1, keepdim=True) / 4
+        mixed = F.silu(self.mix(torch.cat([own, inner, level, inner - level, spread, sure], dim=-1)))
+        share = mask / mask.sum(dim=-1, keepdim=True).clamp_min(1e-6)
+        return (share[:, None] @ mixed)[:, 0]
+
+
+class Estimate(NamedTuple):
+    """What the network makes of N pictures."""
+
+    lut: Tensor
+    """Shape (N, 3, D, D, D)."""
+
+    log_error: Tensor
+    """Logarithm of the mean squared error that is to be expected of it. Shape (N,)."""
+
+
+class Features(NamedTuple):
+    """What the network compares, of N pictures."""
+
+    semantic: Tensor
+    """Pooled features of the encoder. Shape (N, K)."""
+
+    histogram: Tensor
+    """Shape (N, K)."""
+
+    colors: Tensor
+    """Statistics of colours by region. Shape (N, K)."""
+
+    places: Tensor
+    """The encoder's features at each place. Shape (N, P, C)."""
+
+    place_colors: Tensor
+    """Mean colours of each place's foreground and background. Shape (N, P, 6)."""
+
+    place_masks: Tensor
+    """Share of foreground at each place. Shape (N, P)."""
+
+
+class GradeNetwork(nn.Module):
+    """Predicts the weights of basis LUTs for one picture.
+
+    `calibration` is not trained with the rest but fitted afterwards, on pictures that were held out: two rows of
+    numbers for 1, the logarithm of the mean squared change and `log_error`. The logistic function of the first row is
+    the share of the change that leaves the least error; that of the second is the chance that this brings the
+    foreground nearer to the truth.
+
+    Args:
+        side: pictures are reduced to this height and width.
+        lut_size: nodes a side of the basis LUTs.
+        hidden: width of the fully connected layers.
+        attention: width of the attention over the background; 0 leaves it out.
+        encoder: whether the pretrained encoder's features are used; without them colours alone are compared.
+        dropout: share of the features, and of the hidden units, that is left out in training.
+    """
+
+    calibration: Tensor
+
+    def __init__(
+        self,
+        *,
+        side: int = 128,
+        lut_size: int = 9,
+        hidden: int = 320,
+        attention: int = 48,
+        encoder: bool = True,
+        dropout: float = 0.2,
+    ) -> None:
+        super().__init__()
+        check_sizes(side, lut_size)
+        self.side = side
+        self.encoder = EfficientNetLite0() if encoder else None
+        self.attention = None
+        if attention and encoder:
+            self.attention = Attention(WIDTHS[ATTENTION_SCALE], attention, 2 * attention)
+        widths = input_widths(encoder=encoder)
+        self.standardized = nn.ModuleDict({name: _Standardized(width) for name, width in widths.items()})
+        self.inputs = nn.ModuleDict(
+            {name: nn.Linear(width, hidden, bias=name == "colors") for name, width in widths.items()}
+        )
+        self.attended = nn.Linear(2 * attention, hidden, bias=False) if self.attention is not None else None
+        self.dropout = nn.Dropout(dropout)
+        self.trunk = nn.Sequential(
+            _Mixer(hidden, dropout), _Mixer(hidden, dropout), nn.LayerNorm(hidden), nn.Linear(hidden, hidden), nn.SiLU()
+        )
+        self.basis = nn.Parameter(polynomials(lut_size, POLYNOMIAL_DEGREE))
+        self.weights = nn.Linear(hidden, len(self.basis))
+        self.log_error = nn.Linear(hidden, 1)
+        self.register_buffer("calibration", torch.tensor([[9.0, 0.0, 0.0], [2.0, 0.0, 0.0]]))
+        nn.init.normal_(self.weights.weight, std=1e-3)
+        nn.init.zeros_(self.weights.bias)
+        nn.init.zeros_(self.log_error.weight)
+        nn.init.constant_(self.log_error.bias, -5.0)
+
+    @property
+    def is_standardized(self) -> bool:
+        """Whether `standardize` was called, or weights were loaded of a network where it was."""
+        colors = self.standardized["colors"]
+        assert isinstance(colors, _Standardized)
+        return bool((colors.deviation != 1).any())
+
+    @torch.no_grad()
+    def standardize(self, batches: Iterable[tuple[Tensor, Tensor]]) -> None:
+        """Measure the mean and deviation of all features.
+
+        Args:
+            batches: composites and masks. Shape (N, 3, H, W) and (N, 1, H, W) each.
+        """
+        features = [self.features(*batch) for batch in batches]
+        for name, layer in self.standardized.items():
+            assert isinstance(layer, _Standardized)
+            numbers = torch.cat([getattr(each, name) for each in features])
+            layer.mean.copy_(numbers.mean(dim=0))
+            layer.deviation.copy_(numbers.std(dim=0).clamp_min(_LEAST_DEVIATION))
+
+    def features(self, composite: Tensor, mask: Tensor) -> Features:
+        """Return what is compared.
+
+        Args:
+            composite: RGB in [0, 1]. Shape (N, 3, H, W), H and W multiples of `side`.
+            mask: foreground weight. Shape (N, 1, H, W).
+        """
+        step = composite.shape[-1] // self.side
+        composite, mask = averaged(composite, step), averaged(mask, step)
+        half = averaged(composite, 2), averaged(mask, 2)
+        regions = torch.cat([half[1], 1 - half[1], _bands(half[1])], dim=1)
+        maps = self.encoder(composite.contiguous(memory_format=torch.channels_last)) if self.encoder is not None else []
+        semantic, places = [], []
+        for number, each in enumerate(maps):
+            weights = averaged(regions, regions.shape[-1] // each.shape[-1])
+            shares, flat = _shares(weights), each.flatten(2).mT
+            semantic.append(_pooled(flat, shares[:, :2]).flatten(1))
+            if number < SEAM_SCALES:
+                semantic.append((shares[:, 2:] @ flat).flatten(1))
+            if number == ATTENTION_SCALE:
+                colors = self._place_colors(*half, regions.shape[-1] // each.shape[-1])
+                places = [flat, colors, weights[:, 0].flatten(1)]
+        histogram = color_histograms(composite[..., ::2, ::2].flatten(2), mask[..., ::2, ::2].flatten(2))
+        empty = composite.new_zeros(len(composite), 0)
+        return Features(
+            torch.cat(semantic, dim=1) if semantic else empty,
+            histogram,
+            self._colors(half[0], regions),
+            *(places or [empty] * 3),
+        )
+
+    @staticmethod
+    def _place_colors(composite: Tensor, mask: Tensor, step: int) -> Tensor:
+        """Return the mean colours of each place's foreground and background. Shape (N, P, 6)."""
+        sides = []
+        for weight in (mask, 1 - mask):
+            share = averaged(weight, step)
+            sides.append(averaged(composite * weight, step) / share.clamp_min(1e-3))
+        return torch.cat(sides, dim=1).flatten(2).mT
+
+    @staticmethod
+    def _colors(composite: Tensor, regions: Tensor) -> Tensor:
+        """Return statistics of colours in each region, and how they differ. Shape (N, K)."""
+        shares = _shares(regions)
+        red, green, blue = composite.flatten(2).unbind(1)
+        largest, least = composite.amax(dim=1).flatten(1), composite.amin(dim=1).flatten(1)
+        light = composite.flatten(2).square()  # near enough to linear light for a statistic, without a power
+        channels = torch.stack([red, green, blue, largest - least, (largest - least) / (largest + 0.05)], dim=1)
+        pooled = _pooled(torch.cat([channels, light], dim=1).mT, shares)
+        level = (shares @ light.mT + 1e-3).log()
+        balance = level - level.mean(dim=-1, keepdim=True)
+        differences = torch.cat(
+            [level[:, 0] - level[:, 1], level[:, 2] - level[:, 3], (balance[:, 0] - balance[:, 1])[:, :2]], dim=-1
+        )
+        area = regions.flatten(2).mean(dim=-1).clamp_min(1e-4).log()
+        return torch.cat([pooled.flatten(1), differences, area], dim=1)
+
+    def forward(
+        self, composite: Tensor | None = None, mask: Tensor | None = None, *, features: Features | None = None
+    ) -> Estimate:
+        """Estimate a transform for each picture.
+
+        Args:
+            composite: RGB in [0, 1]. Shape (N, 3, H, W), H and W multiples of `side`.
+            mask: foreground weight. Shape (N, 1, H, W).
+            features: of composites and masks that were looked at before, in place of both.
+        """
+        if features is None:
+            if composite is None or mask is None:
+                raise ValueError("give composite and mask, or their features")
+            features = self.features(composite, mask)
+        parts = [
+            layer(self.dropout(self.standardized[name](getattr(features, name)))) for name, layer in self.inputs.items()
+        ]
+        hidden = torch.stack(parts).sum(dim=0)
+        if self.attention is not None and self.attended is not None:
+            hidden = hidden + self.attended(
+                self.attention(features.places, features.place_colors, features.place_masks)
+            )
+        hidden = self.trunk(hidden)
+        change = torch.einsum("nk,kcxyz->ncxyz", self.weights(hidden), self.basis)
+        return Estimate(lattice(self.basis.shape[-1]).to(change) + change, self.log_error(hidden)[:, 0])

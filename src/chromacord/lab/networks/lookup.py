@@ -1,0 +1,45 @@
+"""ShotGrade's weights between its two networks: the one that runs without torch, and the one that trains."""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from chromacord.errors import InputError
+from chromacord.lab.networks.efficientnet import from_published
+from chromacord.lab.networks.grade_network import GradeNetwork
+from chromacord.methods.base import Method
+from chromacord.methods.shotgrade import ShotGrade
+
+
+def encoder_from_published(checkpoint: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the encoder of a network, of the checkpoint that EfficientNet-Lite0 was published as.
+
+    It is a part of the weights, for `start` in a recipe. See `efficientnet.from_published`.
+
+    Args:
+        checkpoint: its tensors by key. Any shape.
+
+    Raises:
+        InputError: it is another network's.
+    """
+    try:
+        return {f"encoder.{key}": value for key, value in from_published(checkpoint).items()}
+    except KeyError as error:
+        raise InputError(f"is no EfficientNet-Lite0: {error} is missing") from error
+
+
+def network_of(method: Method) -> nn.Module:
+    """Return a method's network as torch knows it, to count its parameters and operations.
+
+    Of ShotGrade it is the one that trains, of pictures, not windows, with the weights that OpenCV and numpy run.
+    Methods that have no network give an empty module.
+
+    Args:
+        method: any.
+    """
+    if isinstance(method, ShotGrade):
+        network = GradeNetwork(**method.network_options)
+        network.load_state_dict({name: torch.from_numpy(value) for name, value in method.estimator.state.items()})
+        return network.eval()
+    return method if isinstance(method, nn.Module) else nn.Module()

@@ -1,0 +1,1 @@
+"""What a stage of training learns from what; one file each."""

@@ -1,0 +1,115 @@
+"""What the method of Huang et al. learns in tables: pairs of frames, the later of which is to look like the earlier.
+
+The "simple version" that CO2Net's authors trained: FN-MSE of the later frame, and 0.01 times the squared error between
+both results, the earlier one seen along optical flow. That error is of whole frames, normalised, whatever is hidden;
+gradients go through both.
+
+Differs from theirs: flow comes from this project's sources, where theirs is FlowNet2's, which was given normalised
+pictures though it expects 0 to 255, so that it can hardly have been good. And a clip's first frame is an earlier one
+alone, where theirs is also paired with itself.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from chromacord.errors import InputError
+from chromacord.lab.composites.augment import ClipBatch
+from chromacord.lab.flow.spynet import SHIPPED, SPyNet
+from chromacord.lab.flow.warp import warp
+from chromacord.lab.layers.pictures import normalize
+from chromacord.lab.networks.chen2024_network import DIS
+from chromacord.lab.objectives.losses import foreground_normalized
+from chromacord.lab.objectives.paper_stages import FramesObjective, FramesOptions
+from chromacord.lab.objectives.protocol import Batch
+from chromacord.lab.training.recipe import Recipe, Stage, check_range
+from chromacord.types import Progress
+
+
+@dataclass(frozen=True)
+class PairsOptions(FramesOptions):
+    """The options of a stage that learns pairs."""
+
+    temporal: float = 0.01
+    """Weight of the error between both results."""
+
+    flow: Literal["dis", "spynet"] = "dis"
+    flow_weights: str = SHIPPED
+    """Of SPyNet: shipped weights, or the path of a .safetensors file or of a published checkpoint, from where the
+    command runs."""
+
+    def __post_init__(self) -> None:
+        """Refuse values that make no loss.
+
+        Raises:
+            InputError: names the value.
+        """
+        super().__post_init__()
+        check_range("temporal", self.temporal, 0)
+        if self.flow == "dis" and self.flow_weights != SHIPPED:
+            raise InputError("flow_weights are for flow = 'spynet'; set it, or leave them out")
+
+
+class PairsObjective(FramesObjective):
+    """Trains iSSAM's network on pairs of frames. See `chromacord.lab.objectives.protocol.Objective`."""
+
+    options_class: type[PairsOptions] = PairsOptions
+    trains = ("huang2019",)
+
+    def __init__(
+        self, recipe: Recipe, stage: Stage, folder: Path, *, progress: Callable[[Progress], object] | None = None
+    ) -> None:
+        """Build the network, open the data, and load what estimates flow. See `FramesObjective`.
+
+        Raises:
+            InputError: the folder does not hold what the recipe says, or weights of flow cannot be used.
+        """
+        super().__init__(recipe, stage, folder, progress=progress)
+        options = self._pairs
+        try:
+            self._flow: nn.Module = DIS() if options.flow == "dis" else SPyNet(weights=options.flow_weights).eval()
+        except InputError as error:
+            raise type(error)(f"recipe {recipe.name} [stage.options]: flow_weights: {error}") from error
+
+    def batch(self, count: int, seed: int) -> Batch:
+        """Return composites, masks and real frames, the earlier one first. Shape (N, 2, C, S, S) each."""
+        return tuple(self._trained.draw_clips(count, 2, torch.Generator().manual_seed(seed)))
+
+    def loss(self, module: nn.Module, batch: Batch) -> tuple[Tensor, Mapping[str, Tensor]]:
+        """Return the loss of one batch. See `Objective.loss`. Shape (N, 2, C, S, S)."""
+        clips = ClipBatch(*batch)
+        pictures = self._pair_of_pictures(module, clips)
+        reconstruction = self._reconstruction(pictures, clips)
+        earlier, _ = warp(pictures[:, 0], self._flows(clips.composite), padding="border")
+        temporal = (pictures[:, 1] - earlier).square().mean()
+        loss = reconstruction + self._pairs.temporal * temporal
+        return loss, {
+            "loss": loss.detach(),
+            "reconstruction": reconstruction.detach(),
+            "temporal": temporal.detach(),
+        }
+
+    @property
+    def _pairs(self) -> PairsOptions:
+        assert isinstance(self._options, PairsOptions)
+        return self._options
+
+    def _pair_of_pictures(self, module: nn.Module, clips: ClipBatch) -> Tensor:
+        """Return whole pictures, normalised. Shape (N, 2, 3, S, S)."""
+        pictures = self._pictures(module, clips)
+        return pictures.view(-1, 2, *pictures.shape[1:])
+
+    def _reconstruction(self, pictures: Tensor, clips: ClipBatch) -> Tensor:
+        """Return FN-MSE of the later frames."""
+        squared = (pictures[:, 1] - normalize(clips.real[:, 1])).square()
+        return foreground_normalized(squared, clips.mask[:, 1], least_area=self._pairs.least_area).mean()
+
+    @torch.no_grad()
+    def _flows(self, frames: Tensor, *, start: int = 1) -> Tensor:
+        """Return where each pixel of one frame, the later or the earlier, lies in the other. Shape (N, 2, S, S)."""
+        flow: Tensor = self._flow.to(frames.device)(frames[:, start], frames[:, 1 - start])
+        return flow

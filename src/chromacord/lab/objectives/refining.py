@@ -1,0 +1,171 @@
+"""What CO2Net's refinement learns (Lu et al. 2022, stage 2): its backbone is trained already, and stays as it is."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from chromacord.errors import InputError
+from chromacord.lab.composites.augment import ClipBatch
+from chromacord.lab.methods.co2net import build_backbone
+from chromacord.lab.networks.co2net_network import FUTURE, PAST, CO2NetNetwork
+from chromacord.lab.objectives.losses import foreground_normalized
+from chromacord.lab.objectives.protocol import Batch
+from chromacord.lab.training.draws import StageOptions, open_sources, read_tables, validation_windows
+from chromacord.lab.training.recipe import Recipe, Stage, check_range
+from chromacord.methods import METHODS
+from chromacord.methods.spec import check_options
+from chromacord.types import Progress
+
+_METHOD = "co2net"
+
+_LEAST_AREA = 1.0
+"""The authors set none; a frame without a foreground would be divided by nothing."""
+
+
+@dataclass(frozen=True)
+class RefinementOptions(StageOptions):
+    """The options of a stage that learns the refinement."""
+
+    backbone_weights: str | None = None
+    """What the backbone has: shipped weights, or the path of a .safetensors file or of a published checkpoint, from
+    where the command runs. None: they are in what the run starts from."""
+
+    frames: int = 20
+    """Of the clips that windows are drawn from, ends and all: HYouTube's have as many."""
+
+    def __post_init__(self) -> None:
+        """Refuse clips without frames.
+
+        Raises:
+            InputError: names the number.
+        """
+        check_range("frames", self.frames, 1)
+
+
+class RefinementObjective:
+    """The squared error of frames in [0, 1] that are laid over their background. See `Objective`."""
+
+    def __init__(
+        self, recipe: Recipe, stage: Stage, folder: Path, *, progress: Callable[[Progress], object] | None = None
+    ) -> None:
+        """Build the network and open the data.
+
+        Args:
+            recipe: of the run.
+            stage: of the recipe.
+            folder: of the training data.
+            progress: called while pictures are read.
+
+        Raises:
+            InputError: the folder does not hold what the recipe says, or the backbone's weights cannot be used.
+        """
+        where = f"recipe {recipe.name}"
+        self._data, augmentation, self._options = read_tables(recipe, stage, RefinementOptions, where=where)
+        self._backbone, self._width = str(recipe.network.get("backbone", "issam")), recipe.network.get("width")
+        torch.manual_seed(recipe.seed)
+        self.module = _network(recipe)
+        self.module.backbone.requires_grad_(requires_grad=False)
+        try:
+            self.begin()
+        except InputError as error:
+            raise type(error)(f"{where} [stage.options]: backbone_weights: {error}") from error
+        sources = open_sources(self._data, augmentation, folder, seed=recipe.seed, progress=progress)
+        self._trained, self._held_out = sources.trained, sources.held_out
+        self.data, self.fingerprint = sources.sets, sources.fingerprint
+
+    @classmethod
+    def check(cls, recipe: Recipe, stage: Stage, *, where: str) -> None:
+        """Refuse tables of a recipe that cannot be used. See `Objective.check`."""
+        _, _, options = read_tables(recipe, stage, RefinementOptions, where=where)
+        if recipe.method != _METHOD:
+            raise InputError(f"{where}: the objective {stage.objective!r} trains {_METHOD}, not {recipe.method!r}")
+        fixed = [name for name in ("weights", "backbone_weights", "working_side", "hop") if name in recipe.network]
+        if fixed:
+            what = "stands in [stage.options]" if fixed[0] == "backbone_weights" else "is no matter of training"
+            raise InputError(f"{where} [network]: {fixed[0]} {what}; leave it out")
+        try:
+            check_options(_METHOD, METHODS[_METHOD], recipe.network)
+            _network(recipe)
+        except InputError as error:
+            raise InputError(f"{where} [network]: {error}") from error
+        if options.backbone_weights is None and recipe.start is None:
+            raise InputError(
+                f"{where} [stage.options]: builds on a backbone that is trained; name its weights as backbone_weights, "
+                "or give those of such a run with --start"
+            )
+
+    def begin(self) -> None:
+        """Give the backbone its weights, if the stage names them. See `Objective.begin`."""
+        if self._options.backbone_weights is not None:
+            trained = build_backbone(self._backbone, self._options.backbone_weights, width=self._width)
+            self.module.backbone.load_state_dict(trained.state_dict())
+
+    def batch(self, count: int, seed: int) -> Batch:
+        """Return windows around frames of any place in a clip, and what is real of those.
+
+        Shape (N, 17, C, S, S) of composites and masks, (N, 1, 3, S, S) of real frames.
+        """
+        generator = torch.Generator().manual_seed(seed)
+        clips = self._trained.draw_clips(count, self._options.frames, generator)
+        return windows_around(clips, torch.randint(self._options.frames, (count,), generator=generator))
+
+    def loss(self, module: torch.nn.Module, batch: Batch) -> tuple[Tensor, Mapping[str, Tensor]]:
+        """Return the loss of one batch. See `Objective.loss`. Any shape that `batch` gives."""
+        composite, mask, real = batch
+        squared = (module(composite, mask) - real).square()
+        loss = foreground_normalized(squared[:, 0], mask[:, PAST], least_area=_LEAST_AREA).mean()
+        return loss, {"loss": loss.detach()}
+
+    @torch.inference_mode()
+    def validate(self, module: torch.nn.Module) -> Mapping[str, float]:
+        """Return errors of all frames of clips that are held out, on the 0-255 scale. See `Objective.validate`."""
+        device = next(module.parameters()).device
+        errors: dict[str, list[Tensor]] = {"fmse": [], "composite_fmse": []}
+        for clips in validation_windows(self._held_out, self._data.num_validated, self._options.frames):
+            whole = windows_around(
+                ClipBatch(*(part.to(device) for part in clips)), torch.zeros(1, dtype=torch.long), hop=None
+            )
+            composite, mask, real = whole
+            inner = slice(PAST, composite.shape[1] - FUTURE)
+            harmonized = module(composite, mask).clamp(0, 1)
+            for name, frames in (("fmse", harmonized), ("composite_fmse", composite[:, inner])):
+                squared = (frames - real).square()[0]
+                errors[name].append(foreground_normalized(squared, mask[0, inner], least_area=_LEAST_AREA))
+        if not errors["fmse"]:
+            return {}
+        figures = {name: 255**2 * float(torch.cat(found).mean()) for name, found in errors.items()}
+        return {**figures, "ratio": figures["fmse"] / max(figures["composite_fmse"], 1e-9)}
+
+
+def windows_around(clips: ClipBatch, places: Tensor, *, hop: int | None = 1) -> Batch:
+    """Return frames from `places` on with their neighbours; a clip's first and last frame stand in for what is missing.
+
+    Args:
+        clips: Shape (N, T, C, S, S) each.
+        places: Shape (N,).
+        hop: frames; None: all of a clip.
+
+    Returns:
+        Composites and masks, Shape (N, 8 + hop + 8, C, S, S), and real frames, Shape (N, hop, 3, S, S).
+    """
+    num_frames = clips.composite.shape[1]
+    inner = torch.arange(num_frames if hop is None else hop)
+    around = torch.arange(-PAST, len(inner) + FUTURE)
+    rows = torch.arange(len(places))[:, None]
+    index = (places[:, None] + around).clamp(0, num_frames - 1)
+    return clips.composite[rows, index], clips.mask[rows, index], clips.real[rows, places[:, None] + inner]
+
+
+def _network(recipe: Recipe) -> CO2NetNetwork:
+    """Build the network that the method's options ask for, with weights as training starts from.
+
+    Raises:
+        InputError: an option is out of its range.
+    """
+    method: Any = METHODS[_METHOD](weights=None, **recipe.network)  # type: ignore[call-arg]
+    network: CO2NetNetwork = method.network
+    return network

@@ -1,0 +1,1 @@
+"""What becomes of records: tables, charts and pages."""

@@ -1,0 +1,224 @@
+"""Checkpoints: everything that a run needs to go on as if it had not been stopped."""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from chromacord.errors import InputError, OutputError, UnreadableFileError
+from chromacord.io.writing.staging import StagedFile
+from chromacord.lab.published import load_plain
+from chromacord.lab.training.recipe import Recipe, Stage, as_values
+from chromacord.parsing import DAMAGE
+
+CHECKPOINT = "checkpoint.pt"
+
+_UNFIT: tuple[type[Exception], ...] = (*DAMAGE, AttributeError, RuntimeError, TypeError)
+"""What torch and Python raise for states of something else."""
+
+State = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Where a run is."""
+
+    recipe: dict[str, Any]
+    """As `as_values` gives it."""
+
+    fingerprint: str
+    """Of the data."""
+
+    stage: int
+    """From 0; the last one, with all its steps, when the run is complete."""
+
+    step: int
+    """Steps of the stage that are done."""
+
+    module: State
+    average: State
+    optimizer: State
+    generator: torch.Tensor
+    """Of torch's own random numbers (dropout): batches have seeds of their own. Shape (bytes,)."""
+
+    scaler: State | None = None
+    """Of the loss's scale, with fp16."""
+
+    num_processes: int = 1
+    """Batches are drawn in as many parts, each with a seed of its own."""
+
+    adversary: State | None = None
+    """States of the adversary's "module" and "optimizer", in a stage that has one."""
+
+    def __post_init__(self) -> None:
+        """Refuse what no run wrote.
+
+        Raises:
+            TypeError: a value is of another type.
+            ValueError: a number counts nothing.
+        """
+        states = (self.recipe, self.module, self.average, self.optimizer, self.scaler or {}, self.adversary or {})
+        counts = (self.stage, self.step, self.num_processes)
+        if not all(isinstance(state, dict) for state in states) or not all(type(count) is int for count in counts):
+            raise TypeError("states must be tables, and counts whole numbers")
+        if min(counts) < 0 or not 0 <= self.stage < len(self.recipe["stages"]):
+            raise ValueError("there is no such stage or step")
+
+
+@contextmanager
+def only_run(folder: Path) -> Iterator[None]:
+    """Refuse to train in a folder while another run does: each would write over the other's checkpoints.
+
+    Args:
+        folder: of the run; must exist.
+
+    Raises:
+        InputError: another process trains there.
+    """
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(handle)
+        raise InputError(
+            f"{folder}: another run is training there; wait for it, or choose another folder with -o"
+        ) from None
+    except OSError:
+        pass  # a file system without locks, as of some networks: it must do without
+    try:
+        yield
+    finally:
+        os.close(handle)
+
+
+def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
+    """Write a checkpoint over the one before, whole or not at all.
+
+    Raises:
+        OutputError: it cannot be written; the one before is as it was.
+    """
+    path = folder / CHECKPOINT
+    values = {name: getattr(checkpoint, name) for name in checkpoint.__dataclass_fields__}
+    with StagedFile(path, force=True) as staged:
+        try:
+            torch.save(values, staged.temporary)
+        except (OSError, RuntimeError) as error:  # torch's own, which does not say why
+            reason = getattr(error, "strerror", None) or "the disk may be full"
+            raise OutputError(f"{path}: cannot be written: {reason}; make room, and run the command again") from error
+        staged.commit()
+
+
+def load_checkpoint(folder: Path, recipe: Recipe, fingerprint: str, *, num_processes: int = 1) -> Checkpoint | None:
+    """Read the checkpoint of a run; None where there is none yet.
+
+    Args:
+        folder: of the run.
+        recipe: of now. It may give another length to the stage that the checkpoint is in, as long as the learning
+            rate's cooldown had not begun by either: until there the steps are the same.
+        fingerprint: of the data as it is now.
+        num_processes: that train now.
+
+    Raises:
+        UnreadableFileError: the file is damaged.
+        InputError: the run has another recipe, other data, or another number of processes.
+    """
+    path = folder / CHECKPOINT
+    if not path.exists():
+        return None
+    said, remedy = "is damaged, or of another version", "remove it to start anew"
+    values = load_plain(path, said=said, remedy=remedy)
+    try:
+        checkpoint = Checkpoint(**values)
+        differing = _differences(checkpoint, recipe)
+    except _UNFIT as error:
+        raise UnreadableFileError(f"{path}: {said}; {remedy}") from error
+    if checkpoint.num_processes != num_processes:
+        raise InputError(
+            f"{path}: was trained by {checkpoint.num_processes} processes, now there are {num_processes}; "
+            "start as many, or choose another folder with -o"
+        )
+    if checkpoint.fingerprint != fingerprint:
+        raise InputError(f"{path}: was trained on other data; choose another folder with -o")
+    if differing:
+        raise InputError(
+            f"{path}: was made with another recipe ({', '.join(differing)}); choose another folder with -o"
+        )
+    if checkpoint.step > recipe.stages[checkpoint.stage].steps:
+        raise UnreadableFileError(f"{path}: {said}; {remedy}")
+    return checkpoint
+
+
+def restore(
+    checkpoint: Checkpoint,
+    folder: Path,
+    *,
+    module: nn.Module,
+    average: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    adversary: tuple[nn.Module, torch.optim.Optimizer] | None = None,
+) -> None:
+    """Set a stage, and torch's random numbers, to where a checkpoint was.
+
+    Args:
+        checkpoint: of the stage.
+        folder: of the run.
+        module, average, optimizer: of the stage; are changed.
+        adversary: module and optimizer, in a stage that has one; are changed.
+
+    Raises:
+        UnreadableFileError: the network has changed since.
+    """
+    try:
+        module.load_state_dict(checkpoint.module)
+        average.load_state_dict(checkpoint.average)
+        _restore_optimizer(optimizer, checkpoint.optimizer)
+        if adversary is not None:
+            judge, its_optimizer = adversary
+            states = checkpoint.adversary or {}
+            judge.load_state_dict(states["module"])
+            _restore_optimizer(its_optimizer, states["optimizer"])
+        torch.set_rng_state(checkpoint.generator)
+    except _UNFIT as error:
+        raise UnreadableFileError(
+            f"{folder / CHECKPOINT}: fits another version of the network; choose another folder with -o"
+        ) from error
+
+
+def _restore_optimizer(optimizer: torch.optim.Optimizer, state: State) -> None:
+    """Set an optimizer's state. It looks at no shapes itself, and would fail in the first step."""
+    optimizer.load_state_dict(state)
+    for parameter, values in optimizer.state.items():
+        for value in values.values():
+            if isinstance(value, torch.Tensor) and value.numel() != 1 and value.shape != parameter.shape:
+                raise ValueError(f"a state of shape {tuple(value.shape)} is none of {tuple(parameter.shape)}")
+
+
+def _differences(checkpoint: Checkpoint, recipe: Recipe) -> list[str]:
+    """Name what differs between a checkpoint's recipe and another, where it would have changed what is done already.
+
+    Stages that have not begun may change, and so may the length of the one that is under way, before its cooldown.
+    """
+    before, now = checkpoint.recipe, as_values(recipe)
+    differing = [name for name in now if name not in ("stages", "title") and before.get(name) != now[name]]
+    begun = before["stages"][: checkpoint.stage + 1]
+    if len(recipe.stages) < len(begun):
+        return [*differing, "number of stages"]
+    for number, (old, new) in enumerate(zip(begun, recipe.stages, strict=False)):
+        # A key that a stage had not when the checkpoint was made stood for what is its default now.
+        plain = asdict(Stage(new.objective, new.steps, new.batch, new.learning_rate))
+        changed = [name for name, value in asdict(new).items() if old.get(name, plain[name]) != value]
+        if number == checkpoint.stage and _is_before_cooldown(checkpoint, old, new):
+            changed = [name for name in changed if name not in ("steps", "cooldown")]
+        differing += [f"{name} of stage {number + 1}" for name in changed]
+    return differing
+
+
+def _is_before_cooldown(checkpoint: Checkpoint, old: dict[str, Any], new: Stage) -> bool:
+    begins = min(old["steps"] - old["cooldown"], new.steps - new.cooldown)
+    return new.schedule == "cooldown" and checkpoint.step <= begins

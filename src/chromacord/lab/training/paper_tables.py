@@ -1,0 +1,256 @@
+"""The tables of Chen et al. 2024 anew: every row is trained from a recipe of its own, and measured."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from inspect import signature
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from chromacord.errors import InputError
+from chromacord.io.writing.staging import check_folder, output_errors, write_text
+from chromacord.lab.bench.method_speed import MethodSetting, measure_methods
+from chromacord.lab.data import open_dataset
+from chromacord.lab.evaluation.benchmark import evaluate
+from chromacord.lab.evaluation.measuring import Plan
+from chromacord.lab.objectives.paper_stages import check_flow_weights, num_frames
+from chromacord.lab.objectives.protocol import check_objectives
+from chromacord.lab.reporting.literature import PROTOCOL, paper_tables
+from chromacord.lab.reporting.tables import Row, Table, Value, markdown
+from chromacord.lab.training.draws import ClipData
+from chromacord.lab.training.loop import Device, train
+from chromacord.lab.training.recipe import Recipe, parse, read_recipe
+from chromacord.methods import METHODS, load_method
+from chromacord.methods.spec import parse_spec
+from chromacord.types import Progress, Size
+
+Budget = Literal["full", "small"]
+
+RECIPES = Path("recipes")
+"""Where recipes lie, in a copy of the repository."""
+
+_STAGE_1 = "table2_row2"
+
+
+class PaperRow(NamedTuple):
+    """One row."""
+
+    recipe: str
+    start: str | None = None
+    """The recipe of the row that it starts from."""
+
+    backbone: str | None = None
+    """The recipe of the row that is its backbone (CO2Net)."""
+
+
+ROWS: Mapping[int, tuple[PaperRow, ...]] = {
+    1: (
+        PaperRow("dovenet"),
+        PaperRow("iih"),
+        PaperRow("rainnet"),
+        PaperRow("issam"),
+        PaperRow("huang2019"),
+        PaperRow("co2net", backbone="issam"),
+        PaperRow("chen2024_stage2", start="chen2024_stage1"),
+    ),
+    2: (
+        PaperRow("table2_row1"),
+        PaperRow(_STAGE_1),
+        *(PaperRow(f"table2_row{number}", _STAGE_1) for number in range(3, 7)),
+    ),
+    3: (
+        PaperRow("table2_row1"),
+        PaperRow("table3_levels1"),
+        PaperRow(_STAGE_1),
+        PaperRow("table3_levels3"),
+    ),
+    4: tuple(PaperRow(f"table4_frames{number}", _STAGE_1) for number in (3, 5, 7)),
+}
+"""The rows that are trained, in the paper's order. Those of two tables that are the same are trained once."""
+
+
+@dataclass(frozen=True)
+class TableRun:
+    """Which table is made, of what, and where."""
+
+    number: int
+    data: Path
+    output: Path
+    recipes: Path | None = None
+    """Folder of the rows' recipes. None: those of the repository."""
+
+    budget: Budget = "full"
+    """Of the repository's recipes: with the published settings, or (table 1 alone) narrow networks and few steps."""
+
+    test: Path | None = None
+    """Data set that is measured on. None: the training data's own."""
+
+    split: str = "test"
+    """Of that data set."""
+
+    device: Device = "cpu"
+    next_frames: Path | None = None
+    """HYouTube's set for TL. None: no TL, unless the data's frames follow each other."""
+
+    jobs: int = 1
+    """Processes that measure. Time is measured in one, on `device`; all else on the CPU."""
+
+
+def train_table(run: TableRun, *, progress: Callable[[Progress], object] | None = None) -> str | None:
+    """Train and measure all rows of a table; go on where it was stopped.
+
+    Args:
+        run: what, and where: each row gets a folder in `output`, and the table is `table<N>.md` there.
+        progress: called as `train` and `evaluate` call it.
+
+    Returns:
+        The table, and the paper's own below it if the training data's own test set was measured on, as Markdown.
+        None in a process beside the main one.
+
+    Raises:
+        InputError: there is no such table, a recipe is missing or cannot be measured beside the others, or the data
+            has no test set. All of that is found before the first row is trained.
+        OutputError: the folder cannot be written to.
+    """
+    if run.number not in ROWS:
+        raise InputError(
+            f"there is no table {run.number} of rows that are trained; choose one of {', '.join(map(str, ROWS))}"
+        )
+    rows = ROWS[run.number]
+    names = dict.fromkeys(name for row in rows for name in (row.start, row.backbone, row.recipe) if name is not None)
+    known, folder = {row.recipe: row for row in rows}, _folder(run)
+    recipes = {name: _recipe(run, folder, known.get(name, PaperRow(name))) for name in names}
+    measured = [recipes[row.recipe] for row in rows]
+    for recipe in recipes.values():  # a slip in the last row must not cost the days of those before it
+        check_objectives(recipe)
+        check_flow_weights(recipe)
+    plan = _checked_plan(run, measured)
+    check_folder(run.output if run.output.exists() else run.output.absolute().parent, wanted=run.output)
+    with output_errors(run.output):
+        run.output.mkdir(exist_ok=True)
+    done = [
+        train(recipe, run.data, run.output / name, device=run.device, progress=progress)
+        for name, recipe in recipes.items()
+    ]
+    if None in done:
+        return None
+    table = _measured(run, plan, measured, progress)
+    # Figures of other data than HYouTube's say nothing beside the literature's.
+    text = markdown([table, *([paper_tables()[run.number - 1]] if run.test is None else [])])
+    write_text(run.output / f"table{run.number}.md", text, force=True)
+    return text
+
+
+def _folder(run: TableRun) -> Path:
+    if run.recipes is not None:
+        return run.recipes
+    if run.number == 1:
+        return RECIPES / "small" if run.budget == "small" else RECIPES
+    if run.budget == "small":
+        raise InputError(f"a small budget is for table 1; table {run.number} has recipes of the paper's settings alone")
+    return RECIPES / "ablations"
+
+
+def _recipe(run: TableRun, folder: Path, row: PaperRow) -> Recipe:
+    recipe = read_recipe(folder / f"{row.recipe}.toml")
+    if row.backbone is not None:
+        named = {"backbone_weights": str(_weights(run, row.backbone))}
+        stages = [replace(stage, options={**stage.options, **named}) for stage in recipe.stages]
+        recipe = replace(recipe, stages=tuple(stages))
+    return recipe if row.start is None else replace(recipe, start=str(_weights(run, row.start)))
+
+
+def _weights(run: TableRun, name: str) -> Path:
+    return run.output / name / f"{name}.safetensors"
+
+
+def method_of(recipe: Recipe, weights: Path) -> str:
+    """Return what `load_method` takes for the weights of a recipe, at the side that it was trained at."""
+    side = {"working_side": _data(recipe).side}
+    known = signature(METHODS[recipe.method]).parameters
+    options = {"weights": weights, **{name: value for name, value in side.items() if name in known}, **recipe.network}
+    texts = [f"{name}={str(value).lower() if isinstance(value, bool) else value}" for name, value in options.items()]
+    return ":".join([recipe.method, *texts])
+
+
+def _data(recipe: Recipe) -> ClipData:
+    values = {name: value for name, value in recipe.data.items() if name != "augmentation"}
+    return parse(ClipData, values, where=f"recipe {recipe.name} [data]")
+
+
+def _checked_plan(run: TableRun, recipes: list[Recipe]) -> Plan:
+    """Return how the rows are measured; refuse what would end that, as far as it can be known before their weights.
+
+    Raises:
+        InputError: names what.
+    """
+    sides = {recipe.name: _data(recipe).side for recipe in recipes}
+    side = sides[recipes[0].name]
+    for name, other in sides.items():
+        if other != side:
+            raise InputError(
+                f"recipe {name} [data]: side must be {side}, as that of {recipes[0].name}: the rows of a table are "
+                f"measured on the same pictures; got {other}"
+            )
+    methods = []
+    for recipe in recipes:
+        weights = _weights(run, recipe.name)
+        method = method_of(recipe, weights)
+        if ":" in str(weights) or parse_spec(method).options["weights"] != str(weights):
+            raise InputError(
+                f"{run.output}: a method's options cannot name files there, for a colon or spaces at the ends; choose "
+                "another folder with -o"
+            )
+        load_method(recipe.method, **{**parse_spec(method).options, "weights": None})
+        methods.append(method)
+    if run.test is None and (made := [recipe.name for recipe in recipes if _data(recipe).layout == "photographs"]):
+        raise InputError(
+            f"recipe {made[0]}: its training data are pictures, which have no test set; name a data set to measure on "
+            "with --test"
+        )
+    plan = Plan(
+        run.test or run.data,
+        tuple(methods),
+        split=run.split,
+        size=Size(side, side),
+        protocols=(PROTOCOL,),
+        next_frames=run.next_frames,
+    )
+    open_dataset(plan.data, split=plan.split, size=plan.size)
+    plan.open_next_frames()
+    return plan
+
+
+def _measured(run: TableRun, plan: Plan, recipes: list[Recipe], progress: Callable[[Progress], object] | None) -> Table:
+    folder = run.output / f"evaluation{run.number}"
+    tables = evaluate(plan, folder, jobs=run.jobs, num_strips=0, progress=progress).tables()
+    methods = plan.methods
+    paper = paper_tables()[run.number - 1]
+    found: dict[str, dict[str, Value]] = {label: {} for label in ("composite", *methods)}
+    columns = {column.key: column for column in paper.columns}
+    for table in tables:
+        columns |= {column.key: column for column in table.columns if column.key in columns}
+        keys = [column.key for column in table.columns]
+        for row in table.rows:
+            if row.label in found:
+                found[row.label] |= dict(zip(keys, row.values, strict=True))
+    if "time" in columns:
+        for recipe, method in zip(recipes, methods, strict=True):
+            found[method]["time"] = _seconds(f"{method}:hop={num_frames(recipe)}", run.device)
+    trained = iter(methods)
+    rows = []
+    for label, _, is_reference in paper.rows:
+        figures = found["composite" if is_reference else next(trained)]
+        rows.append(Row(label, tuple(figures.get(key) for key in columns), is_reference))
+    notes = [f"{tables[0].title}.", *(note for table in tables for note in table.notes)]
+    if run.budget == "small":
+        notes.append("Reduced: narrow networks, few steps. The order of the rows is no judgement of the methods.")
+    if "time" in columns:
+        notes.append(f"Time on {run.device}, of a window all of whose frames come out, flow included.")
+    title = f"Table {run.number} of the paper, trained and measured anew"
+    return Table(f"table{run.number}", title, tuple(columns.values()), tuple(rows), paper.first, tuple(notes))
+
+
+def _seconds(method: str, device: Device) -> float:
+    """Return the seconds that a window takes."""
+    report = measure_methods(MethodSetting((method,), repeats=3, device=device))
+    return float(report["methods"][method]["wall_ms_per_window"]["median"]) / 1000  # type: ignore[index, call-overload]

@@ -1,0 +1,258 @@
+"""Recipes: what a training run is, as TOML. One file for each set of weights.
+
+    name = "shotgrade"              # of the weights
+    method = "shotgrade"            # a key of METHODS
+    seed = 0
+    precision = "bf16"              # "fp32" (default), "bf16", "fp16"
+
+    [data]                          # options of the objective's data
+    [network]                       # options of the network's class
+
+    [[stage]]                       # one or more, in order; each starts from what the one before it made
+    objective = "grade"             # a key of OBJECTIVES
+    steps = 1000
+    batch = 32
+    learning_rate = 1e-3
+
+A key that is not known is an error: a slip of the pen must not train something else.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import MISSING, asdict, dataclass, field, fields
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin
+
+from chromacord.errors import InputError, MissingFileError
+from chromacord.parsing import parse_toml, read_file, shown
+
+Precision = Literal["fp32", "bf16", "fp16"]
+Optimizer = Literal["adamw", "adam"]
+Schedule = Literal["cooldown", "cosine", "milestones"]
+
+Options = TypeVar("Options")
+
+MAX_BATCH = 16_384
+MAX_SIDE = 4096
+"""Pixels of a picture's side. What a recipe asks for is allocated: these keep a slip from taking all of the memory."""
+
+_MAX_BYTES = 64 << 10
+_LONGEST_NAME = 200
+_END = 10**18
+
+_WORDS: Mapping[object, str] = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage of training."""
+
+    objective: str
+    """A key of `chromacord.lab.objectives.protocol.OBJECTIVES`: what is learned from what."""
+
+    steps: int
+    batch: int
+    """Samples a step, over all devices."""
+
+    learning_rate: float
+    optimizer: Optimizer = "adamw"
+    weight_decay: float = 0.0
+    betas: tuple[float, float] = (0.9, 0.999)
+    warmup: int = 0
+    """Steps in which the learning rate rises from 0."""
+
+    schedule: Schedule = "cooldown"
+    """"cooldown": constant, then linear to 0 over the last `cooldown` steps, so that a run can be given another length
+    until then; "cosine": to 0 over all steps; "milestones": times `factor` at each of them."""
+
+    cooldown: int = 0
+    milestones: tuple[int, ...] = ()
+    """In steps."""
+
+    factor: float = 0.1
+    rates: Mapping[str, float] = field(default_factory=dict)
+    """What the learning rate is multiplied by for parts of the network, by the first word of their parameters' names:
+    pretrained flow is tuned more slowly than what is new."""
+
+    max_norm: float | None = None
+    """Gradients longer than this are cut to it; None: none are."""
+
+    average: float = 0.0
+    """Decay of the running mean of the weights, which is what ships; 0: the last weights ship."""
+
+    validate_every: int = 1000
+    save_every: int = 500
+    log_every: int = 50
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """Of the objective."""
+
+    def __post_init__(self) -> None:
+        """Refuse values that would end the run later, or let it learn nothing.
+
+        Raises:
+            InputError: names the value.
+        """
+        check_range("batch", self.batch, 1, MAX_BATCH)
+        for name in ("steps", "validate_every", "save_every", "log_every"):
+            check_range(name, getattr(self, name), 1)
+        for name in ("warmup", "weight_decay"):
+            check_range(name, getattr(self, name), 0)
+        for name, values in (("betas", self.betas), ("milestones", self.milestones)):
+            for value in values:
+                check_range(name, value, 0, 1 if name == "betas" else math.inf, is_open=True)
+        check_range("cooldown", self.cooldown, 0, self.steps)
+        check_range("average", self.average, 0, 1, is_open=True)
+        for part, value in self.rates.items():
+            if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:
+                raise InputError(f"rates: {part} must be a number above 0, got {value!r}")
+        for name in ("learning_rate", "factor", "max_norm"):
+            value = getattr(self, name)
+            if value is not None and not 0 < value < math.inf:
+                raise InputError(f"{name} must be above 0, got {value}")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A training run."""
+
+    name: str
+    method: str
+    stages: tuple[Stage, ...]
+    seed: int = 0
+    precision: Precision = "fp32"
+    title: str = ""
+    start: str | None = None
+    """A .safetensors file with weights for all of the network, or for a part of it, that training starts from."""
+
+    data: Mapping[str, Any] = field(default_factory=dict)
+    network: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Refuse a seed that no generator takes.
+
+        Raises:
+            InputError: names it.
+        """
+        check_range("seed", self.seed, 0)
+
+    @property
+    def num_steps(self) -> int:
+        """Steps of all stages."""
+        return sum(stage.steps for stage in self.stages)
+
+
+def read_recipe(path: Path) -> Recipe:
+    """Read a recipe.
+
+    Raises:
+        MissingFileError: there is no such file.
+        InputError: it is no TOML, or a key is missing, unknown or of the wrong type; names it.
+    """
+    try:
+        content = read_file(path, limit=_MAX_BYTES)
+    except MissingFileError:
+        raise MissingFileError(f"{path}: no such recipe; name a TOML file, as those in recipes/") from None
+    values = parse_toml(content, where=path, remedy="correct the recipe")
+    if "stages" in values:
+        raise InputError(f"{path}: stages is not known; write each stage as a table [[stage]]")
+    stages = values.pop("stage", None)
+    if not isinstance(stages, list) or not stages or not all(isinstance(stage, dict) for stage in stages):
+        raise InputError(f"{path}: has no [[stage]]; write at least one such table")
+    built = tuple(parse(Stage, stage, where=f"{path} stage {number}") for number, stage in enumerate(stages, 1))
+    recipe = parse(Recipe, {**values, "stages": built}, where=str(path))
+    is_file_name = recipe.name.isprintable() and Path(recipe.name).name == recipe.name
+    if not recipe.name or not is_file_name or len(recipe.name.encode()) > _LONGEST_NAME:
+        raise InputError(f"{path}: name must be a file's name without folders, got {shown(recipe.name)}")
+    return recipe
+
+
+def parse(kind: type[Options], values: Mapping[str, Any], *, where: str) -> Options:
+    """Build a dataclass from a table of TOML.
+
+    Args:
+        kind: a dataclass of plain values. It may refuse values itself, by an `InputError` from `__post_init__`.
+        values: by name of field; lists become tuples.
+        where: what an error names.
+
+    Raises:
+        InputError: a key is missing, unknown, of the wrong type or out of range; names it.
+    """
+    known = {each.name: each for each in fields(kind)}  # type: ignore[arg-type]
+    if unknown := sorted(values.keys() - known.keys()):
+        raise InputError(f"{where}: {shown(', '.join(unknown))[1:-1]} is not known; choose one of {', '.join(known)}")
+    required = [name for name, each in known.items() if each.default is MISSING and each.default_factory is MISSING]
+    if missing := [name for name in required if name not in values]:
+        raise InputError(f"{where}: {', '.join(missing)} is missing; add it")
+    plain = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
+    for name, value in plain.items():
+        if not _fits(value, known[name].type):
+            raise InputError(f"{where}: {name} must be {in_words(known[name].type)}, got {shown(values[name])}")
+        if (stray := _stray_number(value)) is not None:
+            raise InputError(f"{where}: {name} must be a finite number of at most 18 digits, got {shown(stray)}")
+    try:
+        return kind(**plain)
+    except InputError as error:
+        raise InputError(f"{where}: {error}") from error
+
+
+def _stray_number(value: object) -> int | float | None:
+    """Return a number that nothing can be counted or weighed by, of a value or a list of values."""
+    values = value if isinstance(value, tuple) else (value,)
+    numbers = (each for each in values if isinstance(each, int | float))
+    return next((each for each in numbers if not abs(each) < _END), None)
+
+
+def check_range(name: str, value: float, least: float, most: float = math.inf, *, is_open: bool = False) -> None:
+    """Refuse a number outside a range.
+
+    Args:
+        name: what an error calls it.
+        value: what is given; NaN lies outside every range.
+        least, most: ends of the range.
+        is_open: `most` itself lies outside.
+
+    Raises:
+        InputError: names it, and the range.
+    """
+    if not least <= value <= most or (is_open and value == most):
+        wanted = f"be {least} or more" if most == math.inf else f"lie in {least}..{most}"
+        end = f", below {most}" if is_open and most != math.inf else ""
+        raise InputError(f"{name} must {wanted}{end}, got {value}")
+
+
+def _fits(value: object, declared: Any) -> bool:
+    """Whether a value is of a field's type. A whole number is a number, but true and false are none."""
+    origin, inner = get_origin(declared), get_args(declared)
+    if origin in (Union, UnionType):
+        return any(_fits(value, each) for each in inner)
+    if origin is Literal:
+        return value in inner
+    if origin is tuple:
+        kinds = inner[:1] * len(value) if inner[-1] is Ellipsis and isinstance(value, tuple) else inner
+        return isinstance(value, tuple) and len(value) == len(kinds) and all(map(_fits, value, kinds))
+    if isinstance(value, bool):
+        return declared is bool
+    return isinstance(value, int | float if declared is float else origin or declared)
+
+
+def in_words(declared: Any) -> str:
+    """Return what a field takes, in the words of who writes TOML.
+
+    Args:
+        declared: the field's type.
+    """
+    origin, inner = get_origin(declared), get_args(declared)
+    if origin in (Union, UnionType):
+        return " or ".join(in_words(each) for each in inner if each is not NoneType)
+    if origin is Literal:
+        return f"one of {', '.join(inner)}"
+    if origin is tuple:
+        item = in_words(inner[0]).removeprefix("a ")
+        return f"a list of {item}s" if inner[-1] is Ellipsis else f"a list of {len(inner)} {item}s"
+    return _WORDS.get(declared, "a table")
+
+
+def as_values(recipe: Recipe) -> dict[str, Any]:
+    """Return a recipe as plain values, to store and compare."""
+    return asdict(recipe)

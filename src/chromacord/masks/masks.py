@@ -1,0 +1,141 @@
+"""A frame's mask, read from a plane as it was decoded: no conversion of pixels that nobody looks at."""
+
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from chromacord.io.compositing.mattes import matte_levels, matte_plane
+from chromacord.io.orientation import Orientation
+from chromacord.masks.proxy import scaled
+from chromacord.types import Alpha, Box, FloatArray, Frame, Plane, Size, VideoInfo
+
+
+@dataclass(frozen=True)
+class Mask:
+    """Foreground weight of one frame, as codes; `crop` gives it as numbers in [0, 1]."""
+
+    plane: Plane
+    """Of the picture, or of a part of it that holds the box. Shape (height, width)."""
+
+    black: float
+    """The largest code that means 0."""
+
+    white: float
+    """The smallest code that means 1."""
+
+    box: Box | None
+    """The smallest rectangle that holds every pixel above 0; None when there is none."""
+
+    is_full: bool
+    """Whether every pixel is 1, so that no background is left to fit to."""
+
+    origin: tuple[int, int] = (0, 0)
+    """Row and column of the picture where the plane begins."""
+
+    @classmethod
+    def from_plane(cls, plane: Plane, *, black: float, white: float) -> "Mask":
+        """Find the mask's box, and whether it is full.
+
+        Args:
+            plane: codes. Shape (height, width).
+            black, white: the codes of 0 and 1; codes beyond are clamped.
+        """
+        box = _box(plane, black)
+        is_full = box == Box(0, 0, *plane.shape) and bool(plane.min() >= white)
+        return cls(plane, black, white, box, is_full)
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether there is both a foreground and a background."""
+        return self.box is not None and not self.is_full
+
+    @property
+    def peak(self) -> float:
+        """The largest weight of all pixels, in [0, 1]."""
+        return min(1.0, max(0.0, (float(self.plane.max()) - self.black) / (self.white - self.black)))
+
+    def codes(self, box: Box) -> Plane:
+        """Return a view of the codes inside a rectangle of the picture. Shape (bottom - top, right - left)."""
+        top, left = self.origin
+        assert min(box.top - top, box.left - left) >= 0, "these codes are not held"
+        return self.plane[box.top - top : box.bottom - top, box.left - left : box.right - left]
+
+    def crop(self, box: Box) -> FloatArray:
+        """Return the weights inside a rectangle, in [0, 1]. Shape (bottom - top, right - left)."""
+        part = self.codes(box).astype(np.float32)
+        part -= np.float32(self.black)
+        part *= np.float32(1 / (self.white - self.black))
+        weights: FloatArray = part.clip(0, 1, out=part)
+        return weights
+
+    def columns(self, box: Box) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+        """Return which columns of a rectangle hold any weight, and which are 1 all over. Shape (right - left,) each."""
+        part = self.codes(box)
+        return part.max(axis=0) > self.black, part.min(axis=0) >= self.white
+
+    def scaled(self, size: Size) -> FloatArray:
+        """Return the weights at another size, area-averaged, in [0, 1]. Shape (height, width)."""
+        assert self.origin == (0, 0), "only a part of the picture's codes is held"
+        ramp = (scaled(self.plane, size) - self.black) * (1 / (self.white - self.black))
+        weights: FloatArray = np.clip(ramp, 0, 1, dtype=np.float32)
+        return weights
+
+
+def _box(plane: Plane, black: float) -> Box | None:
+    """Return the smallest rectangle that holds every code above black."""
+    rows = np.flatnonzero(plane.max(axis=1) > black)
+    if not len(rows):
+        return None
+    top, bottom = int(rows[0]), int(rows[-1]) + 1
+    columns = np.flatnonzero(plane[top:bottom].max(axis=0) > black)
+    return Box(top, int(columns[0]), bottom, int(columns[-1]) + 1)
+
+
+class MaskedFrame(NamedTuple):
+    """A composite frame, its mask, and the foreground alone where it came as a layer of its own."""
+
+    frame: Frame
+    mask: Mask
+    foreground: Frame | None = None
+
+
+class MaskReader:
+    """Turns the frames of a mask clip, or the alpha of the composite itself, into masks for the composite's pixels."""
+
+    def __init__(self, mask: VideoInfo, composite: VideoInfo, *, from_alpha: bool = False, fit: bool = False) -> None:
+        """Prepare for clips of these formats.
+
+        Args:
+            mask: of the clip that holds the mask.
+            composite: of the clip that the mask belongs to; where players turn or mirror the two clips differently,
+                the mask is made to match.
+            from_alpha: take the alpha plane instead of the luma.
+            fit: scale masks of another size; otherwise the sizes must agree (checked by the caller).
+        """
+        self._format = mask.pixel_format
+        self._from_alpha = from_alpha
+        self._orientation = Orientation.of(mask).relative_to(Orientation.of(composite))
+        self._size = composite.size if fit else None
+        self._black, self._white = matte_levels(mask, from_alpha=from_alpha)
+
+    def read(self, frame: Frame) -> Mask:
+        """Return the mask that a frame holds."""
+        plane = matte_plane(frame.planes, self._format, from_alpha=self._from_alpha)
+        plane = np.ascontiguousarray(self._orientation.apply(plane))
+        if self._size is not None and plane.shape != self._size:
+            plane = cv2.resize(plane, (self._size.width, self._size.height), interpolation=cv2.INTER_LINEAR)
+        return Mask.from_plane(np.ascontiguousarray(plane), black=self._black, white=self._white)
+
+
+def shown_size(info: VideoInfo) -> Size:
+    """Return the size after the player's rotation."""
+    return Size(info.size.width, info.size.height) if info.rotation % 180 else info.size
+
+
+def without_alpha(info: VideoInfo) -> VideoInfo:
+    """Return the description of a clip whose alpha only carries a mask, so that colours are not divided by it."""
+    alpha = Alpha.STRAIGHT if info.pixel_format.alpha is not Alpha.NONE else Alpha.NONE
+    return replace(info, pixel_format=replace(info.pixel_format, alpha=alpha))

@@ -1,0 +1,94 @@
+"""Small display-referred pictures of a frame: what methods look at, what cut detection and previews are made from."""
+
+from functools import lru_cache
+
+import cv2
+import numpy as np
+
+from chromacord.color.alpha import unpremultiply
+from chromacord.color.management.managed import ManagedSpace
+from chromacord.color.management.shaper import linear_to_display
+from chromacord.color.spaces import code_to_rgb
+from chromacord.masks.area import area_average
+from chromacord.types import Alpha, Colorimetry, FloatArray, Frame, PixelFormat, Plane, Size, VideoInfo
+
+
+def proxy(frame: Frame, info: VideoInfo, size: Size) -> FloatArray:
+    """Return a frame at another size as display-referred R'G'B', area-averaged in the file's own codes.
+
+    Pictures of a known colour space are then brought to SDR video. Scene-linear ones of none are averaged in light and
+    encoded with the sRGB curve, clipped at white. Colours
+    multiplied by an alpha are divided by it.
+
+    Args:
+        frame: planes as decoded.
+        info: of the frame's source.
+        size: height and width of the result.
+
+    Returns:
+        RGB in [0, 1]. Shape (height, width, 3).
+    """
+    planes = [scaled(plane, size) for plane in frame.planes]
+    if info.pixel_format.num_colors == 1:
+        planes = [planes[0]] * 3 + planes[1:]
+    codes = cv2.merge(planes[:3])
+    if info.pixel_format.alpha is Alpha.PREMULTIPLIED:
+        codes = unpremultiply(codes, planes[-1][..., None] / np.float32(info.pixel_format.max_code))
+    rgb: FloatArray = cv2.transform(codes, _decoding(info.colorimetry, info.size, info.pixel_format))
+    if info.space is not None:
+        return ManagedSpace.of(info.space).display(np.concatenate([rgb, rgb[..., :1]], axis=-1))
+    if info.colorimetry.scene_linear:
+        rgb = linear_to_display(np.maximum(rgb, 0))
+    return np.clip(rgb, 0, 1, out=rgb)
+
+
+def thumbnail(frame: Frame, info: VideoInfo, *, width: int = 96) -> FloatArray:
+    """Return a coarse picture of a frame by leaving out pixels; for cut detection, where every frame is looked at.
+
+    Returns:
+        RGB in [0, 1]. Shape (height, about `width`, 3).
+    """
+    step = max(1, info.size.width // width)
+    rows, columns = range(0, info.size.height, step), range(0, info.size.width, step)
+    size = Size(len(rows), len(columns))
+    down, right = info.pixel_format.subsampling
+    picked = []
+    for number, plane in enumerate(frame.planes):
+        is_chroma = info.pixel_format.model == "yuv" and number in (1, 2)
+        vertical, horizontal = (max(1, step >> down), max(1, step >> right)) if is_chroma else (step, step)
+        picked.append(plane[::vertical, ::horizontal])
+    return proxy(Frame(tuple(picked), frame.index), info, size)
+
+
+@lru_cache(maxsize=8)
+def _decoding(colorimetry: Colorimetry, size: Size, pixel_format: PixelFormat) -> FloatArray:
+    """Return the map from codes to R'G'B' with its offset as a fourth column: made once, for it inverts matrices."""
+    matrix: FloatArray = np.column_stack(code_to_rgb(colorimetry, size, pixel_format)).astype(np.float32)
+    return matrix
+
+
+def scaled(plane: Plane, size: Size) -> FloatArray:
+    """Resize one plane: area average when it shrinks, bilinear when it grows.
+
+    Large reductions go by halves first, which is faster; the rest is the same average but for the weights of pixels on
+    the border of two cells.
+
+    Args:
+        plane: Shape (height, width).
+        size: of the result.
+
+    Returns:
+        In the plane's units. Shape (height, width).
+    """
+    height, width = plane.shape
+    while height % 2 == width % 2 == 0 and height >= 4 * size.height and width >= 4 * size.width:
+        height, width = height // 2, width // 2
+        halved = cv2.resize(np.ascontiguousarray(plane), (width, height), interpolation=cv2.INTER_AREA)
+        plane = halved.astype(np.float32, copy=False)  # rounding once is enough
+    if plane.shape == size:
+        return plane.astype(np.float32, copy=False)
+    values: FloatArray = np.ascontiguousarray(plane, np.float32)
+    if size.height <= height and size.width <= width:
+        return area_average(values, size)
+    resized: FloatArray = cv2.resize(values, (size.width, size.height), interpolation=cv2.INTER_LINEAR)
+    return resized

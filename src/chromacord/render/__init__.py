@@ -1,0 +1,1 @@
+"""Full-size pixels: a grade applied inside the mask's box."""

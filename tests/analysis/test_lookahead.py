@@ -1,0 +1,157 @@
+"""A grade that is decided as far as it is needed: the same as a whole one, and never further ahead than it must be."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from chromacord.analysis.analyse import analyse
+from chromacord.analysis.lookahead import AnalysisAhead
+from chromacord.analysis.observe import look
+from chromacord.color.transforms import AffineField
+from chromacord.grade.keys import Consistency
+from chromacord.masks.masks import MaskedFrame
+from chromacord.methods.base import Method, Prediction, State, Window
+from chromacord.types import FloatArray, Frame, PixelFormat, Size
+from tests.scenes import as_mask, describe, soft_disc
+
+INFO = replace(describe(PixelFormat("rgb")), rate=Fraction(25))
+SCENES = [(60, 120, 90), (200, 60, 30), (90, 40, 220), (30, 200, 190)]
+
+
+def made(
+    count: int, *, cuts: tuple[int, ...] = (), unusable: tuple[int, ...] = (), first: int = 0
+) -> list[MaskedFrame]:
+    """Return frames of plain scenes that grow lighter; the mask is empty (even index) or full (odd) where told."""
+    frames = []
+    for number in range(count):
+        color = SCENES[sum(number >= cut for cut in cuts)]
+        planes = tuple(np.full(INFO.size, value + number % 50 // 3, np.uint8) for value in color)
+        weights = np.full(INFO.size, number % 2, np.float32) if number in unusable else soft_disc()
+        frames.append(MaskedFrame(Frame(planes, first + number), as_mask(weights)))
+    return frames
+
+
+class Eight(Method):
+    """Looks at eight frames at once, as ShotGrade does, and gives each a grade of its own with a confidence."""
+
+    window = Window(hop=8)
+    working_size = Size(8, 8)
+
+    def harmonize(self, composite: FloatArray, mask: FloatArray, state: State = None) -> Prediction:
+        red = composite[0, :, 0].mean(axis=(-2, -1))
+        offset = np.stack([red, -red, red * red], axis=-1) * (0.5 if state is None else 0.3)
+        transform = AffineField.from_matrix(np.tile(np.eye(3, dtype=np.float32), (8, 1, 1)), offset)
+        return Prediction(composite, transform, state=1, confidence=red.clip(0, 1))
+
+
+class Five(Method):
+    """Looks two frames back and two ahead."""
+
+    window = Window(past=2, hop=1, future=2)
+    working_size = Size(8, 8)
+
+    def harmonize(self, composite: FloatArray, mask: FloatArray, state: State = None) -> Prediction:
+        offset = composite[0].mean(axis=(0, -2, -1))[None]
+        return Prediction(composite[:, 2:3], AffineField.from_matrix(np.eye(3, dtype=np.float32)[None], offset))
+
+
+CLIPS = {
+    "one shot": {"count": 130},
+    "shorter than a window": {"count": 9},
+    "one frame": {"count": 1},
+    "cuts": {"count": 120, "cuts": (20, 71, 90)},
+    "short shots": {"count": 60, "cuts": (12, 20, 27)},
+    "empty at the start": {"count": 100, "unusable": tuple(range(45))},
+    "empty at the end": {"count": 100, "unusable": tuple(range(60, 100))},
+    "a long gap": {"count": 220, "unusable": tuple(range(41, 180))},
+    "gaps that hit keys": {"count": 100, "unusable": (0, 4, 8, 9, 10, 32, 33, 61, 62, 63, 64, 65)},
+    "a shot without foreground": {"count": 90, "cuts": (30, 60), "unusable": tuple(range(30, 60))},
+    "a part of a clip": {"count": 80, "first": 1000},
+}
+
+
+def ahead(frames: Iterator[MaskedFrame], method: Method, consistency: Consistency, strength: float) -> AnalysisAhead:
+    seen = look(frames, INFO, method, consistency=consistency)
+    return AnalysisAhead(seen, method, name="m", rate=INFO.rate, consistency=consistency, strength=strength)
+
+
+@pytest.mark.parametrize("name", CLIPS)
+@pytest.mark.parametrize("consistency", ["smooth", "frame"])
+@pytest.mark.parametrize("method", [Eight(), Five()], ids=["eight", "five"])
+def test_each_frames_transform_is_that_of_the_whole_grade(name: str, consistency: Consistency, method: Method) -> None:
+    frames = made(**CLIPS[name])
+    whole, tally = analyse(iter(frames), INFO, method, name="m", consistency=consistency)
+    analysis = ahead(iter(frames), method, consistency, 0.7)
+    assert analysis.begin()
+    for masked, (mask, transform) in zip(frames, analysis, strict=True):
+        assert (mask.box, mask.is_full) == (masked.mask.box, masked.mask.is_full)
+        if mask.box is not None:
+            np.testing.assert_array_equal(mask.crop(mask.box), masked.mask.crop(mask.box))
+        shot = whole.scaled(0.7).shot_at(masked.frame.index)
+        assert shot is not None
+        expected = shot.at(masked.frame.index) if mask.is_usable else None
+        assert (transform is None) == (expected is None)
+        if transform is not None and expected is not None:
+            assert np.array_equal(transform.parameters, expected.parameters), masked.frame.index
+    grade = analysis.finish()
+    assert analysis.tally == tally
+    assert [(shot.start, shot.stop) for shot in grade.shots] == [(shot.start, shot.stop) for shot in whole.shots]
+    for one, other in zip(grade.keys, whole.keys, strict=True):
+        assert (one.index, one.weight, one.confidence) == (other.index, other.weight, other.confidence)
+        assert np.array_equal(one.transform.parameters, other.transform.parameters)
+
+
+class Source:
+    """Frames of a clip; remembers how many were read."""
+
+    def __init__(self, frames: list[MaskedFrame]) -> None:
+        self.frames, self.read = frames, 0
+
+    def __iter__(self) -> Iterator[MaskedFrame]:
+        for masked in self.frames:
+            self.read += 1
+            yield masked
+
+
+@pytest.mark.parametrize(
+    ("method", "consistency", "most"),
+    # A step to the next key, a second of smoothing to the step after it, what the method looks at, and what is held
+    # back until a cut is certain.
+    [
+        (Eight(), "smooth", 4 + 28 + 7 * 4 + 4),
+        (Five(), "smooth", 4 + 28 + 2 * 4 + 4),
+        (Eight(), "frame", 8 + 4),
+        (Five(), "frame", 3 + 4),
+    ],
+)
+@pytest.mark.parametrize("cuts", [(), (50, 130)])
+def test_analysis_is_no_further_ahead_than_grades_need(
+    method: Method, consistency: Consistency, most: int, cuts: tuple[int, ...]
+) -> None:
+    source = Source(made(300, cuts=cuts))
+    analysis = ahead(iter(source), method, consistency, 1.0)
+    assert analysis.begin()
+    leads = [source.read - number for number, _ in enumerate(analysis)]
+    assert len(leads) == 300
+    # Near a cut the next shot's first key tells that the shot is over.
+    assert max(leads) <= most + (most if cuts else 0)
+    assert max(leads[:20]) <= most
+
+
+def test_what_waits_of_a_frame_takes_little() -> None:
+    frames = made(70)
+    seen = list(look(iter(frames), INFO, Eight(), consistency="smooth"))
+    assert [each.index for each in seen] == list(range(70))
+    packed = sum(each.mask.nbytes for each in seen if each.mask is not None)
+    assert 0 < packed < 70 * frames[0].mask.plane.nbytes / 4  # of masks that are soft to a third, in floats
+
+
+def test_a_clip_without_any_usable_mask_is_read_to_its_end_before_a_frame_comes_out() -> None:
+    source = Source(made(80, unusable=tuple(range(80))))
+    analysis = ahead(iter(source), Eight(), "smooth", 1.0)
+    assert not analysis.begin()
+    assert (source.read, analysis.tally.num_frames) == (80, 80)
+    assert analysis.tally.num_empty + analysis.tally.num_full == 80

@@ -1,0 +1,129 @@
+"""What the pages show is run: each command in the order of its page, each block of Python."""
+
+import shlex
+import shutil
+from collections.abc import Iterator
+from contextlib import chdir
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import typer
+from typer.testing import CliRunner
+
+import chromacord.weights
+from chromacord.cli import app
+from tests.clips import make_clip
+from tests.footage import SIZE, disc, make_composite, recoloured
+from tests.hyoutube_lookalike import LookAlike
+from tests.images import write
+from tests.pages import PAGES, blocks, command_lines
+
+NUM_FRAMES = 52
+PERIOD = 8
+"""Frames after which the disc jumps back, so that it stays in the picture."""
+RUN = {"harmonize", "grade", "apply", "info", "methods", "doctor"}
+"""Commands that need no more than small clips; the others are parsed."""
+
+ABSENT = ("--device cuda", "issam")
+"""What a command needs that no test has: a GPU; a checkpoint that others published."""
+
+
+def can_run(line: str) -> bool:
+    return line.split()[1] in RUN and not any(what in line for what in ABSENT)
+
+
+COMMANDS = [pytest.param(line, id=f"{page}: {line}") for page, text in PAGES.items() for line in command_lines(text)]
+
+
+def make_workspace(folder: Path) -> Path:
+    """Make the small files that the pages name."""
+    for name in ("demo/composite.mp4", "demo/background.mp4", "demo/foreground.mp4", "comp.mp4", "shot.mp4"):
+        (folder / name).parent.mkdir(exist_ok=True)
+        make_pasted(folder / name)
+    for name in ("demo/mask.mp4", "mask.mp4", "matte.mp4"):
+        make_matte(folder / name)
+    for name in ("a.mp4", "b.mov"):
+        for kind, make in (("shots", make_pasted), ("masks", make_matte)):
+            (folder / kind).mkdir(exist_ok=True)
+            make(folder / kind / name)
+    (folder / "edl").mkdir()
+    event = "001  AX  V  C  00:00:00:00 00:00:00:08 01:00:00:00 01:00:00:08\n"
+    (folder / "edl" / "b.edl").write_text(f"TITLE: b\nFCM: NON-DROP FRAME\n{event}")
+    make_pasted(folder / "comp.mov", "yuv422p10le", codec="prores_ks")
+    make_matte(folder / "matte.mov")
+    for name in ("plates", "mattes", "out", "farm", "graded", "run"):
+        (folder / name).mkdir()
+    for number in range(1001, 1004):
+        matte = disc(number - 1001).astype(np.float32)[..., None] / 255
+        light = np.random.default_rng(number).uniform(0, 4, (*SIZE, 3)).astype(np.float32)
+        write(folder / "plates" / f"shot.{number}.exr", light * (1 - matte / 2), "half")
+        write(folder / "mattes" / f"shot.{number}.exr", matte, "half")
+    weights = Path(chromacord.weights.__file__).parent
+    for suffix in ("safetensors", "toml"):
+        shutil.copy(weights / f"shotgrade.{suffix}", folder / "run")
+    return folder
+
+
+def make_pasted(path: Path, pix_fmt: str = "yuv420p", **options: Any) -> Path:
+    """Write a disc that does not fit the rest of the picture."""
+    frames = [recoloured(pix_fmt, index % PERIOD) for index in range(NUM_FRAMES)]
+    return make_composite(path, pix_fmt, frames=frames, **options)
+
+
+def make_matte(path: Path) -> Path:
+    """Write the disc's mask as H.264."""
+    grey = np.full((SIZE.height // 2, SIZE.width // 2), 128, np.uint8)
+    frames = [[disc(index % PERIOD), grey, grey] for index in range(NUM_FRAMES)]
+    return make_clip(path, size=SIZE, frames=frames)
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_workspace(tmp_path_factory.mktemp("files"))
+
+
+@pytest.fixture
+def workspace(files: Path, tmp_path: Path) -> Iterator[Path]:
+    """Return a fresh copy of the files, made the current folder."""
+    folder = tmp_path / "work"
+    shutil.copytree(files, folder)
+    with chdir(folder):
+        yield folder
+
+
+@pytest.mark.parametrize("line", COMMANDS)
+def test_a_command_can_be_parsed(line: str) -> None:
+    """The parser takes every option and every value, and misses none."""
+    command, context, words = typer.main.get_command(app), None, shlex.split(line)
+    for _ in range(3):
+        name, *words = words
+        with command.make_context(name, list(words), parent=context) as context:
+            if not hasattr(command, "commands"):
+                return
+            words = [*context._protected_args, *context.args]
+            command = command.commands[words[0]]
+
+
+@pytest.mark.parametrize("page", [page for page, text in PAGES.items() if any(map(can_run, command_lines(text)))])
+@pytest.mark.filterwarnings("ignore::chromacord.ChromacordWarning")
+def test_the_commands_of_a_page_run_one_after_the_other(page: str, workspace: Path) -> None:
+    for line in filter(can_run, command_lines(PAGES[page])):
+        words = [path for word in shlex.split(line)[1:] for path in expanded(word, workspace)]
+        result = CliRunner().invoke(app, words)
+        assert result.exit_code == 0, f"{line}: {result.output}"
+
+
+def expanded(word: str, folder: Path) -> list[str]:
+    """Expand * as a shell does."""
+    return sorted(path.relative_to(folder).as_posix() for path in folder.glob(word)) if "*" in word else [word]
+
+
+@pytest.mark.parametrize("page", [page for page, text in PAGES.items() if blocks(text, "python")])
+@pytest.mark.filterwarnings("ignore::chromacord.ChromacordWarning")
+def test_the_python_of_a_page_runs(page: str, workspace: Path) -> None:
+    LookAlike(workspace / "HYouTube").write()
+    names: dict[str, object] = {}
+    for block in blocks(PAGES[page], "python"):
+        exec(compile(block, page, "exec"), names)
