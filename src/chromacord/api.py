@@ -9,7 +9,9 @@ from typing import Literal
 
 from chromacord.analysis.cuts import Cuts, check_cuts
 from chromacord.analysis.told_cuts import read_cuts
+from chromacord.color.parametric import Parametric
 from chromacord.errors import ChromacordWarning, InputError
+from chromacord.grade.by_hand import NO_TURN, Hand, Strength, as_strength
 from chromacord.grade.keys import Consistency, check_consistency
 from chromacord.io import Encoding, FrameSource, LayeredSource, open_source
 from chromacord.io.stills.image_layers import UNNAMED
@@ -34,7 +36,8 @@ def harmonize_video(
     alpha: StrPath | None = None,
     background: StrPath | None = None,
     method: str | Method = DEFAULT_METHOD,
-    strength: float = 1.0,
+    strength: float | Strength = 1.0,
+    turn: Parametric = NO_TURN,
     consistency: Consistency | None = None,
     grade_out: StrPath | None = None,
     grade_in: StrPath | None = None,
@@ -66,7 +69,8 @@ def harmonize_video(
         alpha: the foreground's coverage, where it has no alpha channel of its own.
         background: the clip under the foreground; the output follows its format.
         method: a name of `list_methods()`, with options if wanted ("mkl:max_gain=2"), or a loaded method.
-        strength: 0 returns the source, 1 is the full grade.
+        strength: 0 returns the source, 1 is the full grade; tone and colour may differ.
+        turn: what is done by hand after the grade: exposure, temperature and so on.
         consistency: "shot" for one grade a shot, "smooth" for a slowly moving one, "frame" for one a frame. None:
             "smooth", or "shot" when LUTs are written, since a LUT cannot move.
         grade_out: write what was decided, as JSON.
@@ -89,8 +93,7 @@ def harmonize_video(
     Raises:
         ChromacordError: an input, an option or an output cannot be used; says which, where and what to do.
     """
-    if not 0 <= strength <= 1:
-        raise InputError(f"strength must lie in 0..1, got {strength}")
+    hand = Hand(as_strength(strength), turn)
     check_consistency(consistency or "smooth")
     if missing not in ("error", "hold"):
         raise InputError(f"missing must be 'error' or 'hold', got {missing!r}")
@@ -114,7 +117,7 @@ def harmonize_video(
         clip,
         outputs,
         method=method,
-        strength=strength,
+        hand=hand,
         consistency=consistency or ("shot" if lut_out is not None else "smooth"),
         grade_in=optional["grade_in"],
         cuts=read_cuts(cuts, clip.info),

@@ -19,6 +19,7 @@ from chromacord.analysis.observe import look
 from chromacord.analysis.told_cuts import named_cuts
 from chromacord.color.transforms import ColorTransform
 from chromacord.errors import ChromacordWarning, GradeFileError, InputError, NothingToDoError
+from chromacord.grade.by_hand import NO_HAND, Hand
 from chromacord.grade.file import read_grade
 from chromacord.grade.keys import Consistency, Grade
 from chromacord.io import FrameSink, open_sink
@@ -61,7 +62,7 @@ class Job:
     clip: MaskedClip
     outputs: Outputs
     method: str | Method
-    strength: float = 1.0
+    hand: Hand = NO_HAND
     consistency: Consistency = "smooth"
     grade_in: Path | None = None
     cuts: ToldCuts | None = None
@@ -92,7 +93,7 @@ class Job:
             preview = None
             if method is None or sink is None or self._needs_whole_grade():
                 grade, tally = self._grade(method)
-                grade = grade.scaled(self.strength)
+                grade = grade.by_hand(self.hand)
                 texts = self._stage_texts(grade, tally, stack)
                 if sink is None:
                     counts = Counts(tally.num_frames, tally.num_empty, tally.num_full)
@@ -102,7 +103,7 @@ class Job:
             else:
                 preview = self._open_preview(stack)
                 grade, tally, counts = self._analyse_and_render(method, sink, preview)
-                grade = grade.scaled(self.strength)
+                grade = grade.by_hand(self.hand)
                 texts = self._stage_texts(grade, tally, stack)
             written = [each for each in (sink, preview.sink if preview else None) if each is not None]
             for each in written:
@@ -239,7 +240,7 @@ class Job:
                 name=self._name,
                 rate=self.clip.info.rate,
                 consistency=self.consistency,
-                strength=self.strength,
+                hand=self.hand,
                 device=self.device,
             )
             counts = self._render(self._graded_ahead(pictures, analysis), sink, preview, self._num_frames())

@@ -1,0 +1,143 @@
+"""What a hand changes of a decided grade: parts of it weakened, and a turn of exposure, balance and others after it."""
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+
+from chromacord.color.parametric import LUMA, Parametric
+from chromacord.color.transforms import AffineField, ColorTransform, Identity, Lut3d, blend
+from chromacord.errors import InputError
+from chromacord.types import FloatArray
+
+BENT_LUT_SIZE = 17
+"""Nodes a side, at least, of a LUT that a turn bends: each second node of the render's."""
+
+
+@dataclass(frozen=True)
+class Strength:
+    """How much of a grade is applied: 0 nothing of it, 1 all."""
+
+    tone: float = 1.0
+    """Of the change of luma."""
+
+    colour: float = 1.0
+    """Of the rest of the change."""
+
+    def __post_init__(self) -> None:
+        """Refuse what would exaggerate a grade, or turn it round.
+
+        Raises:
+            InputError: says which part.
+        """
+        for name, value in vars(self).items():
+            if not 0 <= value <= 1:
+                raise InputError(f"strength of {name} must lie in 0..1, got {value}")
+
+    @classmethod
+    def both(cls, share: float) -> Self:
+        """Return one strength for tone and colour."""
+        return cls(share, share)
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read "0.5", "tone=0.5", "colour=1" or "tone=0.5,colour=1".
+
+        Raises:
+            InputError: it is none of these.
+        """
+        parts = dict.fromkeys(("tone", "colour"), 1.0)
+        try:
+            if "=" not in text:
+                return cls.both(float(text))
+            for part in text.split(","):
+                name, _, value = part.partition("=")
+                parts[{"color": "colour"}.get(name.strip(), name.strip())] = float(value)
+            return cls(**parts)
+        except InputError:
+            raise
+        except (TypeError, ValueError):
+            raise InputError(f"strength {text!r}: write a number in 0..1, or tone=0.5,colour=1") from None
+
+    def __mul__(self, other: "Strength") -> "Strength":
+        """Return what is left of a strength that is weakened by another."""
+        return Strength(self.tone * other.tone, self.colour * other.colour)
+
+
+def as_strength(strength: "float | Strength") -> Strength:
+    """Return a strength that was given as a number.
+
+    Raises:
+        InputError: it does not lie in 0 to 1.
+    """
+    if isinstance(strength, Strength):
+        return strength
+    if not 0 <= strength <= 1:
+        raise InputError(f"strength must lie in 0..1, got {strength}")
+    return Strength.both(float(strength))
+
+
+FULL = Strength()
+NO_TURN = Parametric()
+
+
+@dataclass(frozen=True)
+class Hand:
+    """All that a hand does to a grade."""
+
+    strength: Strength = FULL
+    turn: Parametric = NO_TURN
+
+
+NO_HAND = Hand()
+
+
+def weakened(transform: ColorTransform, strength: Strength) -> ColorTransform:
+    """Return a part of a transform. Linear in its parameters, so means may be taken before or after."""
+    if strength.tone == strength.colour or isinstance(transform, Identity):
+        return blend(transform, strength.tone)
+    unit = transform.identity().parameters
+    change = transform.parameters - unit
+    luma = np.tensordot(np.float32(LUMA), change, axes=(0, 1))[:, None]
+    kept = np.float32(strength.tone) * luma + np.float32(strength.colour) * (change - luma)
+    return transform.with_parameters((unit + kept).astype(np.float32))
+
+
+def turned(transform: ColorTransform, turn: Parametric) -> ColorTransform:
+    """Return a transform followed by a turn.
+
+    Args:
+        transform: for one picture.
+        turn: of what the transform makes.
+
+    Returns:
+        One of the same kind, but for contrast, which makes a LUT of anything.
+
+    Raises:
+        InputError: the transform depends on the place, and contrast is turned.
+    """
+    if turn.is_neutral:
+        return transform
+    affine = turn.affine
+    if affine is None:
+        if not transform.is_global:
+            raise InputError(
+                "the grade depends on the place in the picture, so its contrast cannot be turned by hand; leave "
+                "contrast out, or choose another method"
+            )
+        lut = transform.to_lut(max(BENT_LUT_SIZE, transform.size if isinstance(transform, Lut3d) else 0))
+        return lut.with_parameters(_mapped(lut.parameters, turn))
+    if isinstance(transform, Lut3d):
+        return transform.with_parameters(_mapped(transform.parameters, turn))
+    matrix, offset = affine
+    if isinstance(transform, Identity):
+        return AffineField.from_matrix(matrix[None], offset[None])
+    parameters = np.einsum("ij,njkhw->nikhw", matrix, transform.parameters)
+    parameters[:, :, 3] += offset[None, :, None, None]
+    return transform.with_parameters(parameters.astype(np.float32))
+
+
+def _mapped(nodes: FloatArray, turn: Parametric) -> FloatArray:
+    """Map the colours of a LUT's nodes. Shape (1, 3, D, D, D)."""
+    colors = nodes.reshape(3, -1).T
+    return np.ascontiguousarray(turn(colors).T).reshape(nodes.shape)
