@@ -16,11 +16,12 @@ from chromacord.color.cube import cube_text
 from chromacord.color.distribution import ColorDistribution
 from chromacord.color.transforms import ColorTransform, Lut3d, lattice
 from chromacord.errors import InputError
+from chromacord.grade.edl_text import Event, edl_text
 from chromacord.grade.in_space import brought, graded_in, lut_in, shown
 from chromacord.grade.lattice import LUT_SIZE, lut_step, raw_config
-from chromacord.grade.naming import clip_name
+from chromacord.grade.naming import clip_name, readable
 from chromacord.io.stills.patterns import Pattern, is_folder, still_pattern
-from chromacord.types import ColorSpace
+from chromacord.types import ColorSpace, VideoInfo
 
 _EVEN = 9
 """Nodes a side of the even colours that a CDL is fitted over where the foreground's are not known."""
@@ -43,6 +44,9 @@ class ExportFormat:
     holds_all_shots: bool = False
     """Whether one file holds all shots, each with its id. A .cc holds one by its definition."""
 
+    is_edl: bool = False
+    """Whether it is an edit decision list, which `edl_text` writes."""
+
     @property
     def kind(self) -> str:
         """For messages."""
@@ -59,6 +63,7 @@ EXPORT_FORMATS = {
     ".cc": ExportFormat("ColorCorrection", is_cdl=True),
     ".ccc": ExportFormat("ColorCorrectionCollection", is_cdl=True, holds_all_shots=True),
     ".cdl": ExportFormat("ColorDecisionList", is_cdl=True, holds_all_shots=True),
+    ".edl": ExportFormat("", is_cdl=True, holds_all_shots=True, is_edl=True),
 }
 """By suffix."""
 
@@ -111,6 +116,9 @@ class ExportedShot(NamedTuple):
     transform: ColorTransform
     colors: ColorDistribution | None
     """Of the foreground, display-referred; None: not known."""
+
+    frames: tuple[int, int] = (0, 1)
+    """The shot's frames, start..stop-1."""
 
     working: ColorSpace | None = None
     """Where the export lives; None: in the picture's own numbers, display-referred."""
@@ -179,13 +187,17 @@ def lut_text(shot: ExportedShot, path: Path) -> str:
     return _baked(lut, kind.name) if kind.is_baked else _written([lut_step(lut)], kind.name, shot)
 
 
-def cdl_text(shots: Sequence[tuple[ExportedShot, Cdl]], path: Path) -> str:
+def cdl_text(shots: Sequence[tuple[ExportedShot, Cdl]], path: Path, info: VideoInfo) -> str:
     """Return the text of a file of CDLs, each with its id; of one where the format holds one.
 
     Args:
         shots: the CDLs.
         path: of the file; its suffix decides.
+        info: of the clip.
     """
+    if EXPORT_FORMATS[path.suffix.lower()].is_edl:
+        events = [Event(*shot.frames, cdl) for shot, cdl in shots]
+        return edl_text(events, info, title=_plain(readable(clip_name(info.path))))
     return _written([_cdl_step(*each) for each in shots], EXPORT_FORMATS[path.suffix.lower()].name)
 
 

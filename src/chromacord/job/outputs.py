@@ -152,7 +152,7 @@ class Outputs:
             shots = _exported_shots(grade, info, names, colors, working)
             _check_global(shots, names, self.luts, source=source)
             _tell_limits(grade, info, names, self.luts, working)
-            texts, residual = _export_texts(shots, names, self.luts)
+            texts, residual = _export_texts(shots, names, self.luts, info)
             if names.file is not None:
                 staged += [self._staged(path, text, stack) for path, text in texts.items()]
             else:
@@ -172,7 +172,7 @@ class Outputs:
 
 
 def _export_texts(
-    shots: Sequence[ExportedShot], names: ExportNames, asked: Path
+    shots: Sequence[ExportedShot], names: ExportNames, asked: Path, info: VideoInfo
 ) -> tuple[dict[Path, str], Residual | None]:
     """Return the text of each file of LUTs or CDLs, and what CDLs leave."""
     if names.numbered is None or (names.file is not None and len(shots) == 1):
@@ -186,7 +186,7 @@ def _export_texts(
     _tell_residuals(asked, residuals, is_known=all(shot.colors is not None for shot in shots))
     cdls = [(shot, cdl) for shot, cdl, _ in fitted]
     parts = [[each] for each in cdls] if len(paths) == len(cdls) else [cdls]
-    texts = {path: cdl_text(part, path) for path, part in zip(paths, parts, strict=True)}
+    texts = {path: cdl_text(part, path, info) for path, part in zip(paths, parts, strict=True)}
     return texts, max(residuals, key=lambda residual: residual.left, default=None)
 
 
@@ -236,7 +236,7 @@ def _exported_shots(
             told = f"{title} shot {number} frames {shot.start}-{shot.stop - 1} {grade.method}"
             told += "" if working is None else f" in {working.name}"
             known = colors[place] if colors and not colors[place].is_empty else None
-            found.append(ExportedShot(told, f"{stem}_shot{number:03d}", mean, known, working))
+            found.append(ExportedShot(told, f"{stem}_shot{number:03d}", mean, known, (shot.start, shot.stop), working))
     return found
 
 

@@ -12,7 +12,6 @@ from chromacord.color.spaces import code_to_rgb
 from chromacord.masks.area import area_average
 from chromacord.types import Alpha, Colorimetry, FloatArray, Frame, PixelFormat, Plane, Size, VideoInfo
 
-
 _SHOWN = 4
 """How many times as high and wide as the result a picture may be when it is brought to SDR video."""
 
@@ -21,8 +20,9 @@ def proxy(frame: Frame, info: VideoInfo, size: Size) -> FloatArray:
     """Return a frame at another size as display-referred R'G'B', area-averaged in the file's own codes.
 
     Pictures in a colour space of their own are brought to SDR video first, so that they give what SDR video of the same
-    scene gives; large ones once they are no larger than `_SHOWN` times the result. Scene-linear ones without are averaged
-    in light and encoded with the sRGB curve, clipped at white. Colours multiplied by an alpha are divided by it.
+    scene gives; large ones once they are no larger than `_SHOWN` times the result. Scene-linear ones without are
+    averaged in light and encoded with the sRGB curve, clipped at white. Colours multiplied by an alpha are divided
+    by it.
 
     Args:
         frame: planes as decoded.
