@@ -4,14 +4,20 @@ from typing import Annotated
 
 from typer import Argument
 
-from chromacord.cli import options
+from chromacord.cli import options, output_options, values
 from chromacord.cli.batch.clips import Settings, plan_clips, refuse_empty
 from chromacord.cli.harmonize import harmonize_all, kept_after_stop
+from chromacord.cli.help import INPUT
 from chromacord.cli.screen.display import choose_display
 from chromacord.cli.screen.exits import job
 
 GradeFile = Annotated[
-    str, Argument(metavar="GRADE", help="Grade that `chromacord grade` or --grade-out wrote, edited or not.")
+    str,
+    Argument(
+        metavar="GRADE",
+        help="Grade written by `chromacord grade` or --grade-out, edited or not.",
+        rich_help_panel=INPUT,
+    ),
 ]
 
 
@@ -19,27 +25,27 @@ def apply(
     grade: GradeFile,
     composite: options.Composite = None,
     *,
-    output: options.Output,
+    output: output_options.Output,
     mask: options.Mask = None,
     foreground: options.Foreground = None,
     alpha: options.Matte = None,
     background: options.Background = None,
     strength: options.Strength = 1.0,
-    codec: options.Codec = None,
-    crf: options.Crf = None,
-    preset: options.Preset = None,
-    preview: options.Preview = None,
+    codec: output_options.Codec = None,
+    crf: output_options.Crf = None,
+    preset: output_options.Preset = None,
+    preview: output_options.Preview = None,
     frames: options.Frames = None,
     mask_fit: options.MaskFit = False,
     missing: options.Missing = "error",
     salvage: options.Salvage = False,
     layer: options.Layer = None,
-    force: options.Force = False,
-    skip_existing: options.SkipExisting = False,
-    jobs: options.Jobs = 0,
-    device: options.Device = "cpu",
-    log_json: options.LogJson = False,
-    quiet: options.Quiet = False,
+    force: output_options.Force = False,
+    skip_existing: output_options.SkipExisting = False,
+    jobs: output_options.Jobs = 0,
+    device: output_options.Device = "cpu",
+    log_json: output_options.LogJson = False,
+    quiet: output_options.Quiet = False,
 ) -> None:
     """Render GRADE on clips: the same as `chromacord harmonize --grade-in GRADE`."""
     display = choose_display(log_json=log_json, quiet=quiet)
@@ -47,7 +53,7 @@ def apply(
         refuse_empty([("GRADE", grade)])
         settings = Settings(
             strength=strength,
-            frames=options.parse_frames(frames),
+            frames=values.parse_frames(frames),
             codec=codec,
             crf=crf,
             preset=preset,

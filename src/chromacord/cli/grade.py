@@ -5,12 +5,13 @@ from typing import Annotated
 
 from typer import Option
 
-from chromacord.cli import options
+from chromacord.cli import options, output_options, values
 from chromacord.cli.batch.clips import Settings, plan_clips, refuse_empty
 from chromacord.cli.harmonize import harmonize_all, kept_after_stop
+from chromacord.cli.help import OUTPUT
 from chromacord.cli.screen.display import choose_display
 from chromacord.cli.screen.exits import job
-from chromacord.errors import InputError
+from chromacord.errors import InputError, one_of
 
 _GRADE_SUFFIX = ".json"
 
@@ -19,8 +20,10 @@ Output = Annotated[
     Option(
         "--output",
         "-o",
-        help="What to write; the ending decides: .json for the grade, or a LUT or a CDL for each shot (.cube, .clf, "
-        ".ctf, .3dl, .csp, .cc, .ccc, .cdl).",
+        metavar="FILE",
+        help="Grade to write; the extension sets the format: .json, or a LUT or CDL for each shot (.cube, .clf, .ctf, "
+        ".3dl, .csp, .cc, .ccc, .cdl).",
+        rich_help_panel=OUTPUT,
     ),
 ]
 
@@ -43,12 +46,12 @@ def grade(
     missing: options.Missing = "error",
     salvage: options.Salvage = False,
     layer: options.Layer = None,
-    force: options.Force = False,
-    skip_existing: options.SkipExisting = False,
-    jobs: options.Jobs = 0,
-    device: options.Device = "cpu",
-    log_json: options.LogJson = False,
-    quiet: options.Quiet = False,
+    force: output_options.Force = False,
+    skip_existing: output_options.SkipExisting = False,
+    jobs: output_options.Jobs = 0,
+    device: output_options.Device = "cpu",
+    log_json: output_options.LogJson = False,
+    quiet: output_options.Quiet = False,
 ) -> None:
     """Decide the grade of clips and write it, as JSON, LUTs or CDLs, without rendering."""
     display = choose_display(log_json=log_json, quiet=quiet)
@@ -58,7 +61,7 @@ def grade(
             weights=weights,
             strength=strength,
             consistency=consistency,
-            frames=options.parse_frames(frames),
+            frames=values.parse_frames(frames),
             mask_fit=mask_fit,
             missing=missing,
             salvage=salvage,
@@ -83,6 +86,6 @@ def _field(output: str) -> str:
     refuse_empty([("--output", output)])
     suffix = Path(output).suffix.lower()
     if suffix != _GRADE_SUFFIX and suffix not in EXPORT_FORMATS:
-        known = ", ".join((_GRADE_SUFFIX, *EXPORT_FORMATS))
-        raise InputError(f"{output}: a grade is written as {known}; choose one of these endings")
+        known = one_of(suffix, (_GRADE_SUFFIX, *EXPORT_FORMATS))
+        raise InputError(f"{output}: no grade format has the extension {suffix!r}; {known}")
     return "grade_out" if suffix == _GRADE_SUFFIX else "lut_out"

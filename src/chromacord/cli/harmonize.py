@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from chromacord.cli import options
+from chromacord.cli import options, output_options, values
 from chromacord.cli.batch.clips import Clip, Settings, plan_clips
 from chromacord.cli.batch.existing import is_done
 from chromacord.cli.screen.display import Display, choose_display
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def harmonize(
     composite: options.Composite = None,
     *,
-    output: options.Output,
+    output: output_options.Output,
     mask: options.Mask = None,
     foreground: options.Foreground = None,
     alpha: options.Matte = None,
@@ -28,25 +28,25 @@ def harmonize(
     weights: options.Weights = None,
     strength: options.Strength = 1.0,
     consistency: options.Consistency = None,
-    grade_out: options.GradeOut = None,
+    grade_out: output_options.GradeOut = None,
     grade_in: options.GradeIn = None,
-    lut_out: options.LutOut = None,
+    lut_out: output_options.LutOut = None,
     cuts: options.Cuts = None,
-    codec: options.Codec = None,
-    crf: options.Crf = None,
-    preset: options.Preset = None,
-    preview: options.Preview = None,
+    codec: output_options.Codec = None,
+    crf: output_options.Crf = None,
+    preset: output_options.Preset = None,
+    preview: output_options.Preview = None,
     frames: options.Frames = None,
     mask_fit: options.MaskFit = False,
     missing: options.Missing = "error",
     salvage: options.Salvage = False,
     layer: options.Layer = None,
-    force: options.Force = False,
-    skip_existing: options.SkipExisting = False,
-    jobs: options.Jobs = 0,
-    device: options.Device = "cpu",
-    log_json: options.LogJson = False,
-    quiet: options.Quiet = False,
+    force: output_options.Force = False,
+    skip_existing: output_options.SkipExisting = False,
+    jobs: output_options.Jobs = 0,
+    device: output_options.Device = "cpu",
+    log_json: output_options.LogJson = False,
+    quiet: output_options.Quiet = False,
 ) -> None:
     """Harmonize clips: COMPOSITE with --mask, or --foreground over --background."""
     display = choose_display(log_json=log_json, quiet=quiet)
@@ -56,7 +56,7 @@ def harmonize(
             weights=weights,
             strength=strength,
             consistency=consistency,
-            frames=options.parse_frames(frames),
+            frames=values.parse_frames(frames),
             codec=codec,
             crf=crf,
             preset=preset,

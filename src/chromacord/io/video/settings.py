@@ -3,7 +3,7 @@
 import os
 import warnings
 
-from chromacord.errors import ChromacordWarning, CodecError
+from chromacord.errors import ChromacordWarning, CodecError, one_of
 from chromacord.io.cores import core_share
 from chromacord.io.hdr import hdr_options
 from chromacord.io.interfaces import Encoding
@@ -93,7 +93,7 @@ def _checked_crf(name: str, crf: float) -> float:
 def _checked_preset(name: str, preset: str) -> str:
     known = tuple(_LOOKAHEADS.get(name, ())) or _SVT_PRESETS
     if preset not in known:
-        raise CodecError(f"{name} has no preset {preset!r}; use one of {', '.join(known)}")
+        raise CodecError(f"{name} has no preset {preset!r}; {one_of(preset, known)}")
     return preset
 
 
