@@ -9,6 +9,7 @@ from typing import Literal
 
 from chromacord.analysis.cuts import Cuts, check_cuts
 from chromacord.analysis.told_cuts import read_cuts
+from chromacord.color.management.clip_space import SpaceOfClip, Spaces, explicit, settle, working_space_of
 from chromacord.color.parametric import Parametric
 from chromacord.errors import ChromacordWarning, InputError
 from chromacord.grade.by_hand import NO_TURN, Hand, Strength, as_strength
@@ -18,7 +19,6 @@ from chromacord.io.stills.image_layers import UNNAMED
 from chromacord.job.clip import CompositeClip, LayeredClip, MaskedClip
 from chromacord.job.job import Job
 from chromacord.job.outputs import Outputs
-from chromacord.job.spaces import SpaceOfClip, Spaces, explicit, settle, working_space_of
 from chromacord.job.summary import Summary
 from chromacord.methods import DEFAULT_METHOD
 from chromacord.methods.base import Method, find_device

@@ -82,7 +82,7 @@ def describe_pixels(pixels: "PixelFormat") -> str:
 
 def describe_space(info: "VideoInfo") -> str:
     """Return what a file's colours are taken for, and why."""
-    from chromacord.job.spaces import space_of_clip
+    from chromacord.color.management.clip_space import space_of_clip
 
     try:
         space = space_of_clip(info)

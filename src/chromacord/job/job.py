@@ -17,6 +17,7 @@ from chromacord.analysis.cuts import CutSource, ToldCuts
 from chromacord.analysis.lookahead import AnalysisAhead
 from chromacord.analysis.observe import look
 from chromacord.analysis.told_cuts import named_cuts
+from chromacord.color.management.clip_space import SpaceOfClip
 from chromacord.color.transforms import ColorTransform
 from chromacord.errors import ChromacordWarning, GradeFileError, InputError, NothingToDoError
 from chromacord.grade.by_hand import NO_HAND, Hand
@@ -28,7 +29,6 @@ from chromacord.job.clip import MaskedClip
 from chromacord.job.mask_check import MaskCheck
 from chromacord.job.outputs import Outputs, StagedTexts
 from chromacord.job.preview import Preview
-from chromacord.job.spaces import SpaceOfClip
 from chromacord.job.summary import Summary
 from chromacord.job.threads import prefetch, single_threaded, write_behind
 from chromacord.masks.masks import Mask, MaskedFrame

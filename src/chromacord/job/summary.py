@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from chromacord.analysis.cuts import Cut, CutSource
+from chromacord.color.management.clip_space import SpaceOfClip
 from chromacord.grade.exports import Residual
-from chromacord.job.spaces import SpaceOfClip
 
 
 @dataclass(frozen=True)

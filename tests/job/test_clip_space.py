@@ -7,11 +7,11 @@ import PyOpenColorIO as ocio
 import pytest
 
 from chromacord import harmonize_video
+from chromacord.color.management.clip_space import Spaces, space_of_clip
 from chromacord.color.management.config import REC709, find_space
 from chromacord.color.management.managed import ManagedSpace
 from chromacord.errors import InputError
 from chromacord.io import open_source
-from chromacord.job.spaces import Spaces, space_of_clip
 from chromacord.types import Colorimetry
 from tests import images
 from tests.clips import make_clip
