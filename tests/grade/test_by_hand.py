@@ -1,10 +1,11 @@
 import numpy as np
 import pytest
 
+from chromacord.color.hues import HueRange
 from chromacord.color.parametric import Parametric
 from chromacord.color.transforms import AffineField, Identity, Lut3d, blend, lattice
 from chromacord.errors import InputError
-from chromacord.grade.by_hand import Strength, turned, weakened
+from chromacord.grade.by_hand import Strength, protected, turned, weakened
 
 LUMA = np.array([0.2126, 0.7152, 0.0722])
 AFFINE = AffineField.from_matrix(
@@ -88,3 +89,37 @@ def test_what_is_no_strength_is_refused(text) -> None:
 def test_strengths_outside_0_to_1_are_refused(text) -> None:
     with pytest.raises(InputError, match=r"must lie in 0\.\.1"):
         Strength.parse(text)
+
+
+def test_protected_hues_keep_most_of_their_colour_and_all_others_are_graded() -> None:
+    skin, sky, grey = np.float32([[0.8, 0.6, 0.5], [0.4, 0.6, 0.8], [0.5, 0.5, 0.5]])
+    colors = np.stack([skin, sky, grey])
+    greener = AffineField.from_matrix(np.diag(np.float32([0.9, 1.05, 0.9]))[None], np.zeros((1, 3), np.float32))
+    picture = np.ascontiguousarray(colors.T)[None, :, None]
+    whole = (greener(picture) - picture)[0, :, 0].T
+    change = (protected(greener, HueRange.parse("skin"))(picture) - picture)[0, :, 0].T
+    np.testing.assert_allclose(change @ LUMA, whole @ LUMA, atol=2e-3)
+    np.testing.assert_allclose(change[1:], whole[1:], atol=2e-3)
+    colour, all_colour = (np.ptp(each[0] - each[0] @ LUMA) for each in (change, whole))
+    assert colour < 0.35 * all_colour
+
+
+def test_nothing_is_protected_where_the_grade_depends_on_the_place() -> None:
+    with pytest.raises(InputError, match="hues cannot be protected"):
+        protected(FIELD, HueRange.parse("20-60"))
+
+
+@pytest.mark.parametrize(("text", "hues"), [("skin", HueRange(5, 45)), ("350-20", HueRange(350, 20))])
+def test_ranges_of_hue_are_read(text, hues) -> None:
+    assert HueRange.parse(text) == hues
+
+
+@pytest.mark.parametrize("text", ["", "sky", "20", "20-", "20-400", "-5-20"])
+def test_what_is_no_range_of_hues_is_refused(text) -> None:
+    with pytest.raises(InputError, match="write skin, or degrees"):
+        HueRange.parse(text)
+
+
+def test_a_range_may_go_through_red() -> None:
+    share = HueRange(350, 10).share(np.float32([[1, 0, 0], [0, 1, 0], [1, 0, 0.05], [1, 1, 1]]))
+    np.testing.assert_allclose(share, [1, 0, 1, 0], atol=1e-5)

@@ -9,7 +9,7 @@ import pytest
 from chromacord.color.parametric import Parametric
 from chromacord.color.transforms import AffineField, ColorTransform, Identity, Lut3d, lattice
 from chromacord.errors import GradeFileError, MissingFileError
-from chromacord.grade.by_hand import Strength, turned
+from chromacord.grade.by_hand import Hand, Strength, turned
 from chromacord.grade.file import MAX_BYTES, grade_text, read_grade
 from chromacord.grade.keys import Grade, Key, Shot
 
@@ -22,7 +22,7 @@ def made_grade() -> Grade:
     shots = (
         Shot(0, 10, (Key(0, 0.25, affine), Key(6, 0.5, affine.with_parameters(affine.parameters * 2)))),
         Shot(10, 12, ()),
-        Shot(12, 20, (Key(12, 0.1, field),), strength=Strength(0.5, 0.25)),
+        Shot(12, 20, (Key(12, 0.1, field),), hand=Hand(Strength(0.5, 0.25))),
         Shot(20, 30, (Key(22, 0.1, lut),)),
         Shot(30, 40, (Key(33, 0.1, Identity.for_frames(1)),)),
     )
@@ -36,7 +36,7 @@ def test_a_grade_survives_writing_and_reading(tmp_path: Path) -> None:
     back = read_grade(path)
     assert (back.method, back.consistency, back.rate, back.num_frames) == ("made", "smooth", grade.rate, 40)
     for shot, again in zip(grade.shots, back.shots, strict=True):
-        assert (shot.start, shot.stop, shot.strength) == (again.start, again.stop, again.strength)
+        assert (shot.start, shot.stop, shot.hand) == (again.start, again.stop, again.hand)
         for key, same in zip(shot.keys, again.keys, strict=True):
             assert (key.index, key.weight, key.transform.kind) == (same.index, same.weight, same.transform.kind)
             np.testing.assert_allclose(key.transform.parameters, same.transform.parameters, atol=1e-6)
@@ -109,7 +109,7 @@ def test_a_grade_of_version_1_is_read(tmp_path: Path) -> None:
 def test_what_a_hand_did_is_written_as_part_of_the_grade(tmp_path: Path) -> None:
     transform = turned(Identity.for_frames(1), MADE)
     turn = Parametric(exposure=0.2)
-    by_hand = one_shot(transform, strength=Strength.both(0.5), turn=turn)
+    by_hand = one_shot(transform, hand=Hand(Strength.both(0.5), turn))
     read = read_back(tmp_path / "grade.json", shot_of(by_hand))
     np.testing.assert_allclose(read.parameters, by_hand.shots[0].at(0).parameters, atol=2e-6)
 

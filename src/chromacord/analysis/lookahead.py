@@ -62,7 +62,7 @@ class LookAhead:
         oldest = around[0].index if around else index
         self._known = [(shot, key) for shot, key in self._known if shot >= number and key.index >= oldest]
         if self._around is None or self._around.keys != around:
-            self._around = Shot(self._tally.starts[number], index + 1, around, self._hand.strength, self._hand.turn)
+            self._around = Shot(self._tally.starts[number], index + 1, around, self._hand)
         return self._around.at(index)
 
     def _shot_of(self, index: int) -> int:

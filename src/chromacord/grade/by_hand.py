@@ -5,10 +5,14 @@ from typing import Self
 
 import numpy as np
 
+from chromacord.color.hues import HueRange
 from chromacord.color.parametric import LUMA, Parametric
-from chromacord.color.transforms import AffineField, ColorTransform, Identity, Lut3d, blend
+from chromacord.color.transforms import AffineField, ColorTransform, Identity, Lut3d, blend, lattice
 from chromacord.errors import InputError
 from chromacord.types import FloatArray
+
+_PROTECTION = 0.8
+"""Share of the change of colour that protected hues are spared."""
 
 BENT_LUT_SIZE = 17
 """Nodes a side, at least, of a LUT that a turn bends: each second node of the render's."""
@@ -77,7 +81,7 @@ def as_strength(strength: "float | Strength") -> Strength:
     return Strength.both(float(strength))
 
 
-FULL = Strength()
+FULL, NONE = Strength(), Strength(0, 0)
 NO_TURN = Parametric()
 
 
@@ -87,6 +91,21 @@ class Hand:
 
     strength: Strength = FULL
     turn: Parametric = NO_TURN
+    protect: HueRange | None = None
+    """Hues that stay closer to where they were."""
+
+    @property
+    def does_nothing(self) -> bool:
+        """Whether the whole grade is applied as it was decided."""
+        return self.strength == FULL and self.turn.is_neutral and self.protect is None
+
+    def __call__(self, transform: ColorTransform) -> ColorTransform:
+        """Return the transform as the hand leaves it: weakened, with hues protected, then turned.
+
+        Raises:
+            InputError: the transform depends on the place, and the hand does what only a LUT can hold.
+        """
+        return turned(protected(weakened(transform, self.strength), self.protect), self.turn)
 
 
 NO_HAND = Hand()
@@ -101,6 +120,38 @@ def weakened(transform: ColorTransform, strength: Strength) -> ColorTransform:
     luma = np.tensordot(np.float32(LUMA), change, axes=(0, 1))[:, None]
     kept = np.float32(strength.tone) * luma + np.float32(strength.colour) * (change - luma)
     return transform.with_parameters((unit + kept).astype(np.float32))
+
+
+def protected(transform: ColorTransform, hues: HueRange | None) -> ColorTransform:
+    """Return a transform that takes less of the colour out of a range of hues; what it does to luma stays.
+
+    Args:
+        transform: for one picture.
+        hues: of the colours that go in; None: none are protected.
+
+    Returns:
+        A LUT, where there is anything to protect.
+
+    Raises:
+        InputError: the transform depends on the place.
+    """
+    if hues is None or isinstance(transform, Identity):
+        return transform
+    lut = _bent(transform, "hues cannot be protected")
+    before = lattice(lut.size)
+    change = lut.parameters[0] - before
+    luma = np.tensordot(np.float32(LUMA), change, axes=(0, 0))
+    kept = 1 - np.float32(_PROTECTION) * hues.share(before.reshape(3, -1).T).reshape(before.shape[1:])
+    return lut.with_parameters((before + luma + kept * (change - luma))[None].astype(np.float32))
+
+
+def _bent(transform: ColorTransform, what: str) -> Lut3d:
+    if not transform.is_global:
+        raise InputError(
+            f"the grade depends on the place in the picture, so {what} by hand; leave that out, or choose another "
+            "method"
+        )
+    return transform.to_lut(max(BENT_LUT_SIZE, transform.size if isinstance(transform, Lut3d) else 0))
 
 
 def turned(transform: ColorTransform, turn: Parametric) -> ColorTransform:
@@ -120,12 +171,7 @@ def turned(transform: ColorTransform, turn: Parametric) -> ColorTransform:
         return transform
     affine = turn.affine
     if affine is None:
-        if not transform.is_global:
-            raise InputError(
-                "the grade depends on the place in the picture, so its contrast cannot be turned by hand; leave "
-                "contrast out, or choose another method"
-            )
-        lut = transform.to_lut(max(BENT_LUT_SIZE, transform.size if isinstance(transform, Lut3d) else 0))
+        lut = _bent(transform, "its contrast cannot be turned")
         return lut.with_parameters(_mapped(lut.parameters, turn))
     if isinstance(transform, Lut3d):
         return transform.with_parameters(_mapped(transform.parameters, turn))

@@ -27,7 +27,7 @@ In version 1, which is read too, a shot had no `parametric` numbers, and a key h
 import json
 import math
 import re
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -37,7 +37,7 @@ import numpy as np
 from chromacord.color.parametric import Parametric
 from chromacord.color.transforms import AffineField, ColorTransform, Identity, Lut3d
 from chromacord.errors import GradeFileError, UnreadableFileError
-from chromacord.grade.by_hand import Strength, as_strength
+from chromacord.grade.by_hand import FULL, Hand, Strength, as_strength
 from chromacord.grade.keys import Grade, Key, Shot, check_consistency
 from chromacord.grade.parts import joined, parametric_part, residual_of
 from chromacord.parsing import parse_json, read_file, reason_of, shown
@@ -75,9 +75,9 @@ def grade_text(grade: Grade) -> str:
 
 
 def _shot_text(shot: Shot) -> str:
-    told = shot if shot.turn.is_neutral else shot.settled
+    told = shot if replace(shot.hand, strength=FULL).does_nothing else shot.settled
     base = parametric_part(told.keys)
-    head: dict[str, Any] = {"start": told.start, "stop": told.stop, "strength": _strength_to_json(told.strength)}
+    head: dict[str, Any] = {"start": told.start, "stop": told.stop, "strength": _strength_to_json(told.hand.strength)}
     if told.keys:
         head["parametric"] = asdict(base)
     keys = ",\n".join("  " + json.dumps(_key_to_json(key, base)) for key in told.keys)
@@ -133,7 +133,7 @@ def _grade_from_json(data: dict[str, Any], place: list[str]) -> Grade:
             raise ValueError("the keys' frames must rise")
         if len({(key.transform.kind, key.transform.parameters.shape) for key in keys}) > 1:
             raise ValueError("all keys of a shot need transforms of one kind and size")
-        shots.append(Shot(start, stop, tuple(keys), strength))
+        shots.append(Shot(start, stop, tuple(keys), Hand(strength)))
     return Grade(tuple(shots), _text(data["method"]), data["consistency"], rate, num_frames)
 
 

@@ -10,10 +10,9 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from chromacord.color.parametric import Parametric
 from chromacord.color.transforms import LARGEST, ColorTransform, weighted_mean
 from chromacord.errors import InputError, NonFiniteError
-from chromacord.grade.by_hand import FULL, NO_TURN, Hand, Strength, turned, weakened
+from chromacord.grade.by_hand import NO_HAND, NONE, Hand
 
 Consistency = Literal["shot", "smooth", "frame"]
 """How a grade may change inside a shot: not at all, slowly, or freely from frame to frame."""
@@ -67,9 +66,8 @@ class Shot:
     keys: tuple[Key, ...]
     """In order. Empty when the mask was empty or full in all frames: then the shot passes through."""
 
-    strength: Strength = FULL
-    turn: Parametric = NO_TURN
-    """What a hand does after the grade, whatever its strength."""
+    hand: Hand = NO_HAND
+    """What is changed of the grade by hand."""
 
     def at(self, index: int) -> ColorTransform | None:
         """Return the transform of a frame: before the first key and after the last it, between two their blend.
@@ -97,18 +95,18 @@ class Shot:
         return tuple(self._by_hand(key.transform) for key in self.keys)
 
     def _by_hand(self, transform: ColorTransform) -> ColorTransform:
-        return turned(weakened(transform, self.strength), self.turn)
+        return self.hand(transform)
 
     @property
     def is_unchanged(self) -> bool:
         """Whether nothing of the grade is applied, and nothing after it."""
-        return self.strength == Strength(0, 0) and self.turn.is_neutral
+        return self.hand.strength == NONE and self.hand.turn.is_neutral
 
     @property
     def settled(self) -> "Shot":
         """The same shot with what a hand did in its keys."""
         keys = (replace(key, transform=now) for key, now in zip(self.keys, self._blended, strict=True))
-        return replace(self, keys=tuple(keys), strength=FULL, turn=NO_TURN)
+        return replace(self, keys=tuple(keys), hand=NO_HAND)
 
     @property
     def confidence(self) -> float | None:
@@ -146,8 +144,9 @@ class Grade:
         return tuple(key for shot in self.shots for key in shot.keys)
 
     def by_hand(self, hand: Hand) -> "Grade":
-        """Return the grade with every shot's strength multiplied, and turned."""
-        shots = (replace(shot, strength=shot.strength * hand.strength, turn=hand.turn) for shot in self.shots)
+        """Return the grade with every shot's strength multiplied, and changed by hand."""
+        hands = (replace(hand, strength=shot.hand.strength * hand.strength) for shot in self.shots)
+        shots = (replace(shot, hand=each) for shot, each in zip(self.shots, hands, strict=True))
         return replace(self, shots=tuple(shots))
 
 
