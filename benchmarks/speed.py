@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 from benchmarks.speed_clips import SIZES, make_clips
-from chromacord.errors import InputError
+from chromacord.errors import InputError, counted
 from chromacord.lab.bench.fresh_process import Report, run_fresh
 from chromacord.lab.bench.provenance import provenance
 
@@ -132,8 +132,7 @@ def check_setting(size: str, foreground: float, *, num_frames: int, repeats: int
     if not 0 < foreground <= 0.5:
         raise InputError(f"foreground must lie above 0 and be at most 0.5, got {foreground}")
     if num_frames < fewest_frames or repeats < 1:
-        frames = "1 frame" if fewest_frames == 1 else f"{fewest_frames} frames"
-        raise InputError(f"a measurement needs at least {frames} and 1 repeat")
+        raise InputError(f"a measurement needs at least {counted(fewest_frames, 'frame')} and 1 repeat")
 
 
 def spread(values: Sequence[float]) -> dict[str, float]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from chromacord.errors import ChromacordError, ChromacordWarning, MissingFileError, OutputExistsError, one_line
+from chromacord.errors import ChromacordError, ChromacordWarning, MissingFileError, OutputExistsError, counted, one_line
 
 
 @pytest.mark.parametrize("kind", [ChromacordError, MissingFileError, OutputExistsError, ChromacordWarning])
@@ -30,3 +30,14 @@ def test_messages_speak_of_options_and_not_of_arguments_too() -> None:
     for path in package.rglob("*.py"):
         texts = (node.value for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Constant))
         assert not [text for text in texts if isinstance(text, str) and both.search(text)], path
+
+
+@pytest.mark.parametrize(
+    ("number", "noun", "words"), [(1, "frame", "1 frame"), (0, "frame", "0 frames"), (2, "process", "2 processes")]
+)
+def test_counts_are_in_the_singular_or_the_plural(number: int, noun: str, words: str) -> None:
+    assert counted(number, noun) == words
+
+
+def test_a_verb_agrees_with_its_count() -> None:
+    assert [counted(each, "file", ("does", "do")) for each in (1, 3)] == ["1 file does", "3 files do"]

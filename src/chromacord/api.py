@@ -74,7 +74,8 @@ def harmonize_video(
         consistency: "shot" for one grade a shot, "smooth" for a slowly moving one, "frame" for one a frame. None:
             "smooth", or "shot" when LUTs are written, since a LUT cannot move.
         grade_out: write what was decided, as JSON.
-        grade_in: render a grade file instead of analysing; `strength` then weakens it further.
+        grade_in: render a grade file instead of analysing, or a LUT or a CDL with a suffix of `EXPORT_FORMATS`;
+            `strength` then weakens it further.
         lut_out: a LUT or a CDL for each shot: a file whose suffix is in `EXPORT_FORMATS`, or a folder for .cube files.
         preview: write before and after side by side, to a video or a picture by the suffix.
         cuts: where shots begin: their first frames, counted from 0 in sequences too, as numbers or as text ("24,48");

@@ -18,6 +18,18 @@ def one_line(text: str) -> str:
     return "".join(ascii(each)[1:-1] if unicodedata.category(each) in _BREAKING else each for each in text)
 
 
+def counted(number: int, noun: str, verb: tuple[str, str] | None = None) -> str:
+    """Return a count in words: "1 frame", "2 frames", "1 process".
+
+    Args:
+        number: how many.
+        noun: what, in the singular.
+        verb: what follows, of one and of several, such as ("is", "are").
+    """
+    plural = noun if number == 1 else f"{noun}es" if noun.endswith("s") else f"{noun}s"
+    return f"{number} {plural}" + ("" if verb is None else f" {verb[number != 1]}")
+
+
 def did_you_mean(given: object, known: Iterable[object]) -> str:
     """Return " (did you mean NAME?)" with the name that is spelled most like an unknown one; "" if none is close."""
     from difflib import get_close_matches

@@ -38,11 +38,12 @@ Row = dict[str, object]
 _ABOUT = {
     "files": """\
 Damaged files of each kind, handed to the command (tests/fuzz/doors.py): pictures and clips as composite, as mask and
-to `info`, the others as LUTs, grade, recipe, manifest or weights. Each run is a child process with 20 s of CPU time
-and 4 GB of address space beyond what it starts with. Refused in one line: exit code 2, one line of error, nothing is
-left behind. Accepted: exit code 0, and the output can be read; of composites in PNG, TIFF, OpenEXR and FFV1 the
-background is that of the damaged file to the bit. Native crash: a library ended the process. Memory: more than a
-gigabyte beyond the start.""",
+to `info`; clips as composite and mask of `grade`, which writes a file of each kind ("grade command"); LUTs and CDLs as
+what is applied ("look"); the others as LUTs, grade, list of cuts, recipe, manifest or weights. Each run is a child
+process with a minute of CPU time and 4 GB of address space beyond what it starts with. Refused in one line: exit code
+2, one line of error, nothing is left behind. Accepted: exit code 0, and the output can be read; of composites in PNG,
+TIFF, OpenEXR and FFV1, and where a grade or a look is applied, the background is the composite's to the bit. Native
+crash: a library ended the process. Memory: more than a gigabyte beyond the start.""",
     "kills": """\
 A run that replaces files of a sequence, makes a folder and writes a file beside them, stopped before each of its file
 operations (renames, links, unlinks, opens), and what is then under final names (tests/io/test_commit_kills.py).""",

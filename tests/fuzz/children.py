@@ -19,8 +19,8 @@ from typing import NamedTuple
 import chromacord
 from chromacord.cli import main
 
-CPU_SECONDS = 20
-WALL_SECONDS = 120
+CPU_SECONDS = 60
+WALL_SECONDS = 600
 MORE_ADDRESSES = 4 << 30
 """Bytes that a child may map beyond what this process has."""
 

@@ -15,9 +15,13 @@ import cv2
 import numpy as np
 import torch
 
+from chromacord.color.cdl import Cdl
 from chromacord.color.cube import cube_text
 from chromacord.color.transforms import Lut3d, lattice
 from chromacord.errors import ChromacordError
+from chromacord.grade.exports import EXPORT_FORMATS, ExportedShot, cdl_text, lut_text
+from chromacord.grade.file import read_grade
+from chromacord.grade.imports import read_import
 from chromacord.io import open_source
 from chromacord.lab.methods.issam import issam_network
 from chromacord.lab.weight_files import packed
@@ -54,6 +58,15 @@ CLIPS = {
 }
 LOSSLESS = ("png", "tif", "exr", "mkv")
 METHOD = ("--method", "mkl")
+APPLIED = {"compared": "out.mkv", "composite": "good.mkv"}
+WRITTEN_BY_GRADE = (".json", *EXPORT_FORMATS)
+GOOD = ("good.mkv", "--mask", "mask.png")
+CDL = Cdl((1.2, 0.9, 1), (0.02, 0, -0.01), (1.1, 1, 0.9), 0.8)
+EDL = """TITLE: made
+FCM: NON-DROP FRAME
+001  A  V  C  00:00:00:00 00:00:00:02 00:00:00:00 00:00:00:02
+002  B  V  D  001 00:00:00:02 00:00:00:04 00:00:00:02 00:00:00:04
+"""
 
 
 class Door(NamedTuple):
@@ -69,7 +82,10 @@ class Door(NamedTuple):
 
     damage: Callable[[bytes, Random], bytes] = mutated
     compared: str | None = None
-    """An output whose background must be the damaged file's to the bit, where the file is taken for the composite."""
+    """An output whose background must be the composite's to the bit."""
+
+    composite: str | None = None
+    """None: the damaged file."""
 
 
 def picture() -> np.ndarray:
@@ -117,6 +133,7 @@ def make_seeds(shared: Path, seeds: Path) -> None:
     with zipfile.ZipFile(seeds / "L.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         for name in ("1.cube", "more/2.cube", "readme.txt"):
             archive.writestr(name, cube)
+    _write_looks(seeds)
     torch.save(published_issam.checkpoint(), seeds / "w.pth")
     (seeds / "w.safetensors").write_bytes(packed(issam_network(width=4).state_dict()))
 
@@ -125,6 +142,20 @@ def make_doors(shared: Path, seeds: Path) -> dict[str, list[Door]]:
     """Return the doors of each kind of file. See `make_seeds`."""
     doors = {kind: _of_picture(kind, seeds) for kind in (*STILLS, *CLIPS)}
     doors["gif"].append(_composite("gif", (seeds / "moving.gif").read_bytes()))
+    for number, suffix in enumerate(WRITTEN_BY_GRADE):
+        kind = list(CLIPS)[number % len(CLIPS)]
+        doors.setdefault("grade command", []).extend(_of_grade(kind, suffix, seeds))
+    doors["look"] = [
+        Door(
+            (seeds / f"look{suffix}").read_bytes(),
+            f"L{suffix}",
+            _applied(f"L{suffix}"),
+            "out",
+            compared="out.mkv",
+            composite="good.mkv",
+        )
+        for suffix in EXPORT_FORMATS
+    ]
     doors["icc"] = [
         Door((seeds / "profile.png").read_bytes(), "f.png", _converted("png", "jpg"), "out", _png_profile),
         Door((seeds / "profile.jpg").read_bytes(), "f.jpg", _converted("jpg", "tif"), "out", _jpeg_profile),
@@ -138,7 +169,17 @@ def make_doors(shared: Path, seeds: Path) -> dict[str, list[Door]]:
     learned = (*harmonize, "--method", "issam:width=4", "--weights", "w.safetensors")
     doors["cube"] = [Door((shared / "L.cube").read_bytes(), "L.cube", (*luts, "L.cube"), "out")]
     doors["zip"] = [Door((seeds / "L.zip").read_bytes(), "L.zip", (*luts, "L.zip"), "out")]
-    doors["grade"] = [Door(GRADE.encode(), "g.json", graded, "out")]
+    doors["grade"] = [
+        Door(GRADE.encode(), "g.json", graded, "out"),
+        Door(
+            GRADE.replace('"frames": 1', '"frames": 4').replace('"stop": 1', '"stop": 4').encode(),
+            "g.json",
+            _applied("g.json"),
+            "out",
+            **APPLIED,
+        ),
+    ]
+    doors["edl"] = [Door(EDL.encode(), "L.edl", ("grade", *GOOD, "-o", "out.json", "--cuts", "L.edl", *METHOD), "out")]
     doors["recipe"] = [Door(RECIPE.encode(), "r.toml", trained, "out", _short)]
     manifest = (shared / "D/manifest.csv").read_bytes()
     doors["csv"] = [Door(manifest, "D/manifest.csv", (*luts, "L.cube", "--use", "train"), "out")]
@@ -165,12 +206,16 @@ def check(door: Door) -> Callable[[], str | None]:
         if output is None:
             return None
         try:
+            if Path(output).suffix in WRITTEN_BY_GRADE:
+                for path in Path().glob(f"{Path(output).stem}*"):
+                    (read_grade if path.suffix == ".json" else read_import)(path)
+                return None
             results = [frame.planes for frame in open_source(output).frames()]
         except ChromacordError:
             return "unreadable output"
         if door.compared is None:
             return None
-        source = open_source(door.name, salvage=True)
+        source = open_source(door.composite or door.name, salvage=True)
         if source.info.rotation or source.info.mirrored:
             return None
         is_outside = mask() == 0
@@ -217,6 +262,29 @@ def _encode(path: Path, codec: str, pix_fmt: str, frames: list[np.ndarray]) -> N
         for made in frames:
             container.mux(stream.encode(av.VideoFrame.from_ndarray(made, format="rgb24")))
         container.mux(stream.encode())
+
+
+def _write_looks(seeds: Path) -> None:
+    """Write a LUT or a CDL in each format."""
+    shot = ExportedShot("made", "made_shot001", Lut3d(lattice(9)[None] * 0.8), None)
+    for suffix, kind in EXPORT_FORMATS.items():
+        path = seeds / f"look{suffix}"
+        path.write_text(cdl_text([(shot, CDL)], path) if kind.is_cdl else lut_text(shot, path))
+
+
+def _of_grade(kind: str, suffix: str, seeds: Path) -> list[Door]:
+    """Return the doors of `grade` for a kind of clips and of outputs: as composite and as mask."""
+    content, as_mask = ((seeds / f"{name}.{kind}").read_bytes() for name in ("composite", "mask"))
+    written = ("-o", f"out{suffix}", "--consistency", "shot", *METHOD)
+    return [
+        Door(content, f"f.{kind}", ("grade", f"f.{kind}", "--mask", "mask.png", *written), "out"),
+        Door(as_mask, f"f.{kind}", ("grade", "good.mkv", "--mask", f"f.{kind}", *written), "out"),
+    ]
+
+
+def _applied(name: str) -> tuple[str, ...]:
+    """Return the command that applies a grade or a look."""
+    return ("apply", name, *GOOD, "-o", "out.mkv", "--strength", "0.7")
 
 
 def _of_picture(kind: str, seeds: Path) -> list[Door]:

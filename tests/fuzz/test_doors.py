@@ -16,7 +16,8 @@ from tests.fuzz.attack import is_bad
 from tests.fuzz.doors import CLIPS, STILLS, icc_profile
 
 ROOT = Path(__file__).parent.parent.parent
-KINDS = (*STILLS, *CLIPS, "icc", "cube", "zip", "grade", "recipe", "csv", "checkpoint", "safetensors")
+TEXTS = ("cube", "zip", "grade", "edl", "recipe", "csv", "checkpoint", "safetensors")
+KINDS = (*STILLS, *CLIPS, "grade command", "look", "icc", *TEXTS)
 
 
 @pytest.mark.slow

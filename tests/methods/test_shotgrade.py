@@ -123,6 +123,12 @@ def test_the_grade_is_decided_the_same_without_the_pixels(method: ShotGrade) -> 
     assert np.array_equal(whole.confidence, decided.confidence)
 
 
+@pytest.mark.parametrize("caution", [-1, 1001])
+def test_odds_without_sense_are_refused(caution: float) -> None:
+    with pytest.raises(ValueError, match=r"caution must lie in 0\.\.1000"):
+        untrained(caution=caution)
+
+
 @pytest.mark.parametrize("caution", [0.5, 1.0, 4.0])
 def test_strength_and_confidence_follow_calibration(caution: float) -> None:
     made, whole = untrained(caution=caution, per_frame=True), untrained(caution=0, per_frame=True)

@@ -13,7 +13,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Literal, NamedTuple, TypeVar
 
-from chromacord.errors import InputError
+from chromacord.errors import InputError, counted
 from chromacord.parsing import shown
 
 Item = TypeVar("Item")
@@ -166,8 +166,9 @@ def beyond(frame: int, clip: Path, num_frames: int, *, first_number: int = 0) ->
         num_frames: of the clip.
         first_number: in the name of a sequence's first file.
     """
-    count = f"{num_frames} frame{'' if num_frames == 1 else 's'}"
     hint = "frames are counted from 0"
     if first_number and 0 <= frame - first_number < num_frames:
         hint += f", that of file {frame} is {frame - first_number}"
-    return InputError(f"{clip}: there is no frame {frame} for a cut, the clip has {count}; {hint}")
+    return InputError(
+        f"{clip}: there is no frame {frame} for a cut, the clip has {counted(num_frames, 'frame')}; {hint}"
+    )

@@ -15,7 +15,8 @@ GradeFile = Annotated[
     str,
     Argument(
         metavar="GRADE",
-        help="Grade written by `chromacord grade` or --grade-out, edited or not.",
+        help="Grade written by `chromacord grade` or --grade-out, edited or not; or a LUT or CDL from any tool "
+        "(.cube, .clf, .ctf, .3dl, .csp, .cc, .ccc, .cdl).",
         rich_help_panel=INPUT,
     ),
 ]

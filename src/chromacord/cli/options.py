@@ -100,7 +100,8 @@ GradeIn = Annotated[
     str | None,
     Option(
         metavar="FILE",
-        help="Render a grade written by --grade-out, edited or not, without analysis.",
+        help="Render a grade written by --grade-out, edited or not, or a LUT or CDL (.cube, .clf, .cdl), without "
+        "analysis.",
         rich_help_panel=GRADE,
     ),
 ]

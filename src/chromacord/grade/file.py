@@ -17,6 +17,7 @@ residual stays. It is one of
 * `{"kind": "lut3d", "size": 17, "values": [[r, g, b], ...]}`: what is added at each node; red fastest, as in .cube
 
 A key may have a `confidence` in 0 to 1: how far the method trusted it. It is not needed to render.
+"frames" of 2147483647 stand for a clip of any length.
 
 Colours are display-referred R'G'B' in [0, 1], as SDR video has them. Between two keys the render blends them;
 `strength` weakens a shot, as one number or as {"tone": 0.5, "colour": 1.0}.
@@ -55,7 +56,7 @@ _END = 2**31
 """Numbers of frames lie below."""
 
 _RATE = re.compile(r"\d{1,12}(\.\d{1,18}|/0*[1-9]\d{0,11})?", re.ASCII)
-_REMEDY = "write one with --grade-out"
+_REMEDY = "write one with --grade-out, or name a LUT or a CDL (.cube, .clf, .cdl)"
 
 
 def grade_text(grade: Grade) -> str:

@@ -22,6 +22,9 @@ SMOOTHING_SECONDS = 1.0
 enough to follow a change of light in the background."""
 
 
+ANY_LENGTH = 2**31 - 1
+"""What a grade has for its number of frames that fits a clip of any length."""
+
 LEAST_STEP = 1 / 4096
 """Between two keys a grade moves in equal steps, as many as there are frames, but none smaller than this in all of its
 parameters: a sixteenth of an 8-bit code, which nobody sees, while each new LUT costs 2 ms of CPU."""

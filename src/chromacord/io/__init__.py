@@ -101,7 +101,11 @@ def open_sink(
         from chromacord.io.stills.sequence import SequenceSink
 
         _warn_of_unused(encoding)
-        return SequenceSink(path, like, force=force, size=size, trimmed=trimmed)
+        is_new_folder = not (Path(path).suffix or str(path).endswith("/") or is_folder(Path(path)))
+        sink = SequenceSink(path, like, force=force, size=size, trimmed=trimmed)
+        if is_new_folder:
+            _warn_of_folder(path, sink.path)
+        return sink
     return open_video_sink(
         Path(path),
         like,
@@ -110,6 +114,14 @@ def open_sink(
         copy_streams=copy_streams,
         size=size,
         trimmed=trimmed,
+    )
+
+
+def _warn_of_folder(path: Path | str, images: Path) -> None:
+    warnings.warn(
+        f"{path}: has no ending, so it is made a folder of images, {images}; for a video end it in .mp4, .mov or .mkv",
+        ChromacordWarning,
+        stacklevel=3,
     )
 
 

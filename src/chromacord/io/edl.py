@@ -20,6 +20,7 @@ from chromacord.parsing import parse_errors, read_file, shown
 
 _MAX_BYTES = 16 << 20
 _REMEDY = "export it again as CMX 3600"
+MISSING = "name an edit decision list that exists, or give the first frames of shots, as 24,48, or none"
 
 _TIME = r"\d{2}:\d{2}:\d{2}[:;.,]\d{2}"
 _EVENT = re.compile(rf"\s*(\d\S*)\s+(\S.*?)\s+({_TIME})\s+({_TIME})\s+({_TIME})\s+({_TIME})(?:\s.*)?")
@@ -70,7 +71,7 @@ def read_edl(path: Path, *, rate: Fraction) -> Edl:
         UnreadableFileError: it is no list that can be read; names the line.
         InputError: its timecode cannot be that of the clip, or record times do not rise; names the line.
     """
-    content = read_file(path, limit=_MAX_BYTES, remedy=_REMEDY)
+    content = read_file(path, limit=_MAX_BYTES, remedy=_REMEDY, missing=MISSING)
     with parse_errors(path, remedy=_REMEDY):
         text = content.decode("utf-8-sig", errors="replace")  # names of clips may be in any encoding
     events: list[_Event] = []

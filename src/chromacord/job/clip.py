@@ -6,7 +6,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Protocol
 
-from chromacord.errors import ChromacordWarning, InputError, MismatchError
+from chromacord.errors import ChromacordWarning, InputError, MismatchError, counted
 from chromacord.io import FrameSource, LayeredSource
 from chromacord.io.compositing.mattes import choose_alpha
 from chromacord.io.stills.patterns import warn_of_numbers
@@ -125,9 +125,9 @@ class CompositeClip:
         if num_masks > num_frames:
             lone = f"frame {first} of the mask has no composite"
         return MismatchError(
-            f"{self.mask_path}: the mask has {_frames(num_masks)}, the composite {self.info.path} has "
-            f"{_frames(num_frames)}: {lone} (counted from 0); trim or extend one of them, or choose a range with "
-            "--frames"
+            f"{self.mask_path}: the mask has {counted(num_masks, 'frame')}, the composite {self.info.path} has "
+            f"{counted(num_frames, 'frame')}: {lone} (counted from 0); trim or extend one of them, or choose a range "
+            "with --frames"
         )
 
 
@@ -155,10 +155,6 @@ class LayeredClip:
 
 def _count(frames: Iterator[Frame]) -> int:
     return sum(1 for _ in frames)
-
-
-def _frames(count: int) -> str:
-    return "1 frame" if count == 1 else f"{count} frames"
 
 
 def _dimensions(info: VideoInfo) -> str:

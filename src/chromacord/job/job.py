@@ -19,10 +19,11 @@ from chromacord.analysis.observe import look
 from chromacord.analysis.told_cuts import named_cuts
 from chromacord.color.management.clip_space import SpaceOfClip
 from chromacord.color.transforms import ColorTransform
-from chromacord.errors import ChromacordWarning, GradeFileError, InputError, NothingToDoError
+from chromacord.errors import ChromacordWarning, GradeFileError, InputError, NothingToDoError, counted
 from chromacord.grade.by_hand import NO_HAND, Hand
 from chromacord.grade.file import read_grade
-from chromacord.grade.keys import Consistency, Grade
+from chromacord.grade.imports import is_import, read_import
+from chromacord.grade.keys import ANY_LENGTH, Consistency, Grade
 from chromacord.io import FrameSink, open_sink
 from chromacord.io.writing.staging import commit_all
 from chromacord.job.clip import MaskedClip
@@ -199,7 +200,8 @@ class Job:
         """Return the grade, by a method or from a file, and what was counted while it was decided."""
         if method is None:
             assert self.grade_in is not None
-            return read_grade(self.grade_in), Tally()
+            read = read_import if is_import(self.grade_in) else read_grade
+            return read(self.grade_in), Tally()
         has_cdl = self.outputs.has_cdl(self.clip.info)
         with prefetch(self._checked_frames()) as frames:
             grade, tally = analyse(
@@ -247,8 +249,8 @@ class Job:
             grade = analysis.finish()
         if counts.frames < analysis.tally.num_frames:
             raise InputError(
-                f"{self.clip.info.path}: gave {analysis.tally.num_frames} frames when it was read first, then "
-                f"{counts.frames}; was it changed meanwhile? Try again"
+                f"{self.clip.info.path}: gave {counted(analysis.tally.num_frames, 'frame')} when it was read first, "
+                f"then {counts.frames}; was it changed meanwhile? Try again"
             )
         self._check_cuts(analysis.tally)
         self._warn_of_doubts(grade)
@@ -276,8 +278,9 @@ class Job:
         self._check_any(tally.num_frames)
         if tally.num_empty + tally.num_full == tally.num_frames:
             what = {tally.num_empty: "empty", tally.num_full: "full"}.get(tally.num_frames, "empty or full")
+            frames = "the only frame" if tally.num_frames == 1 else f"all {tally.num_frames} frames"
             raise NothingToDoError(
-                f"{where}: the mask is {what} in all {tally.num_frames} frames, so there is nothing to harmonize; "
+                f"{where}: the mask is {what} in {frames}, so there is nothing to harmonize; "
                 "it should be white where the foreground is and black elsewhere"
             )
 
@@ -289,9 +292,9 @@ class Job:
     def _check_any(self, num_frames: int) -> None:
         if not num_frames:
             start, stop = self._range
+            held = "fewer frames" if self.clip.info.num_frames is None else counted(self.clip.info.num_frames, "frame")
             raise InputError(
-                f"{self.clip.info.path}: has no frames in {start}:{'' if stop is None else stop}; "
-                f"it has {self.clip.info.num_frames or 'fewer'} frames"
+                f"{self.clip.info.path}: has no frames in {start}:{'' if stop is None else stop}; it has {held}"
             )
 
     def _num_frames(self) -> int | None:
@@ -321,10 +324,14 @@ class Job:
             counts = self._render(graded(frames), sink, preview, total)
         self._check_any(counts.frames)
         if num_ungraded:
-            _warn(f"{self.grade_in}: has no shot or key for {num_ungraded} frames of foreground; they passed through")
-        if self.grade_in is not None and self.frames is None and counts.frames < grade.num_frames:
+            _warn(
+                f"{self.grade_in}: has no shot or key for {counted(num_ungraded, 'frame')} of foreground, which "
+                "passed through"
+            )
+        is_whole = self.frames is None and grade.num_frames != ANY_LENGTH
+        if self.grade_in is not None and is_whole and counts.frames < grade.num_frames:
             raise GradeFileError(
-                f"{self.grade_in}: was made for {grade.num_frames} frames, the clip has {counts.frames}; "
+                f"{self.grade_in}: was made for {counted(grade.num_frames, 'frame')}, the clip has {counts.frames}; "
                 'set "frames" in it to that number if this is meant'
             )
         return counts
@@ -361,7 +368,7 @@ class Job:
     def _check_coverage(self, grade: Grade, index: int) -> None:
         if index >= grade.num_frames:
             raise GradeFileError(
-                f"{self.grade_in}: was made for {grade.num_frames} frames, the clip has more; "
+                f"{self.grade_in}: was made for {counted(grade.num_frames, 'frame')}, the clip has more; "
                 'raise "frames" and the last shot\'s "stop" in it if this is meant'
             )
 

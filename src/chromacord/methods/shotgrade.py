@@ -25,6 +25,9 @@ from chromacord.methods.grade_estimator import Floats, GradeEstimator
 from chromacord.methods.grade_plan import check_sizes, weight_shapes
 from chromacord.weights import check_fit, damaged, read_arrays
 
+_MOST_CAUTIOUS = 1000
+"""Of odds: what is the same as leaving everything as it is."""
+
 _STRIDE = 2
 """Of a window's frames every second one is looked at: neighbours in time hardly differ, and the grade is a mean."""
 
@@ -69,9 +72,9 @@ class ShotGrade(Method):
         weights: shipped weights ("shotgrade"), or the path of a .safetensors file.
         memory: share of what is remembered that is kept from window to window. 0 follows a change of light within
             8 analysed frames; 1 never forgets, inside a shot.
-        caution: how much likelier it is that a foreground fits already than among the pictures that calibrated the
-            strength. The higher, the more a grade is weakened that is small or unsure; 0 applies all of it. The default
-            was chosen on the dev benchmark, by the sum of its errors.
+        caution: odds in 0..1000, how much likelier it is that a foreground fits already than among the pictures that
+            calibrated the strength. The higher, the more a grade is weakened that is small or unsure; 0 applies all of
+            it. The default was chosen on the dev benchmark, by the sum of its errors.
         per_frame: estimate each frame by itself, and remember nothing.
         side, lut_size, hidden, attention, encoder: of the network; those of the weights.
     """
@@ -91,8 +94,8 @@ class ShotGrade(Method):
     ) -> None:
         if not 0 <= memory <= 1:
             raise ValueError(f"memory must lie in 0..1, got {memory}")
-        if not caution >= 0:
-            raise ValueError(f"caution must be 0 or more, got {caution}")
+        if not 0 <= caution <= _MOST_CAUTIOUS:
+            raise ValueError(f"caution must lie in 0..{_MOST_CAUTIOUS}, got {caution}")
         self.window = Window() if per_frame else Window(hop=8)
         self.memory, self.caution, self.per_frame = memory, caution, per_frame
         check_sizes(side, lut_size)

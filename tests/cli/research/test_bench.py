@@ -4,6 +4,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from chromacord.cli.research.bench_report import measurement
+from chromacord.io.writing import commit
 from tests.cli.conftest import Run
 from tests.lab.evaluation.scored_set import make_quality_footage
 from tests.lab.training.material import disc, picture, write_manifest, write_still
@@ -95,3 +97,14 @@ def test_bench_alone_shows_what_can_be_measured(run: Run) -> None:
     assert done.code == 0
     assert "methods" in done.out
     assert "flow" in done.out
+
+
+def test_a_measurement_that_is_stopped_speaks_of_no_clips_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """They lie in a temporary folder, which is gone."""
+    monkeypatch.setattr(commit, "completed", ["/tmp/chromacord-bench/a/out.mp4"])
+    with pytest.raises(SystemExit) as left, measurement(tmp_path / "a.json"):
+        raise KeyboardInterrupt
+    assert left.value.code == 130
+    assert capsys.readouterr().err == "error: stopped with Ctrl-C; a report is written at the end alone\n"

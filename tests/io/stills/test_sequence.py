@@ -145,7 +145,7 @@ class TestSink:
         make_sequence(tmp_path / "out", "a%d.png", range(3))
         with pytest.raises(OutputExistsError, match="3 such file"):
             open_sink(tmp_path / "out", source.info)
-        with pytest.warns(ChromacordWarning, match="1 files of an earlier sequence"):
+        with pytest.warns(ChromacordWarning, match="1 file of an earlier sequence"):
             copy(source, tmp_path / "out", force=True)
         assert files(tmp_path / "out") == ["a0.png", "a1.png", "a2.png"]
 
@@ -287,3 +287,16 @@ def test_memory_does_not_grow_with_the_length(tmp_path: Path) -> None:
         for frame in frames:
             sink.write(frame)
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 120 * 1024
+
+
+def test_an_output_without_an_ending_is_said_to_become_a_folder(tmp_path: Path) -> None:
+    info = video_info(RGB8, DISPLAY)
+    with pytest.warns(ChromacordWarning, match=r"out: has no ending, so it is made a folder of images, .*frame\.%06d"):
+        open_sink(tmp_path / "out", info).discard()
+
+
+@pytest.mark.parametrize("asked", ["made", "new/"])
+def test_a_folder_that_is_meant_is_not_explained(tmp_path: Path, asked: str, recwarn: pytest.WarningsRecorder) -> None:
+    (tmp_path / "made").mkdir()
+    open_sink(f"{tmp_path}/{asked}", video_info(RGB8, DISPLAY)).discard()
+    assert not recwarn.list

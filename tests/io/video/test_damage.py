@@ -60,7 +60,7 @@ def test_a_slice_whose_check_sum_is_wrong_is_damage(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("threads")
 def test_the_pictures_before_it_are_kept(tmp_path: Path) -> None:
     whole, path = ffv1(tmp_path / "a.mkv"), damaged(ffv1(tmp_path / "b.mkv"), 12)
-    with pytest.warns(ChromacordWarning, match=r"b\.mkv: breaks in the middle, at frame 12.*are kept"):
+    with pytest.warns(ChromacordWarning, match=r"b\.mkv: breaks in the middle, at frame 12.*kept: 12 frames before it"):
         kept = list(VideoSource(path, salvage=True).frames())
     assert len(kept) == 12
     for frame, other in zip(kept, VideoSource(whole).frames(), strict=False):

@@ -11,7 +11,7 @@ from chromacord.cli.batch.worker import Done, Failed
 from chromacord.cli.batch.workers import Workers
 from chromacord.cli.screen.display import Display
 from chromacord.cli.screen.exits import BAD_INPUT, BUG
-from chromacord.errors import one_line
+from chromacord.errors import counted, one_line
 from chromacord.types import Progress
 
 
@@ -90,10 +90,12 @@ class _Tally:
             SystemExit: something failed.
         """
         seconds, num_all = self._seconds(), self.num_clips + self.num_skipped
-        line = f"{self.num_done} of {num_all} clips {self.verb}, "
+        line = f"{self.num_done} of {counted(num_all, 'clip')} {self.verb}, "
         line += f"{self.num_skipped} left out whose outputs are there, " if self.num_skipped else ""
         line += f"{len(self.failures)} failed, " if self.failures else ""
-        line += f"{self.num_frames} frames, {seconds:.1f} s ({self.num_frames / seconds:.1f} frames a second)"
+        line += (
+            f"{counted(self.num_frames, 'frame')}, {seconds:.1f} s ({self.num_frames / seconds:.1f} frames a second)"
+        )
         values = {
             "clips": num_all,
             "harmonized": self.num_done,

@@ -105,17 +105,18 @@ def _input_files(clip: Clip) -> dict[str, str]:
 def _check(clip: Clip, settings: Settings) -> None:
     from chromacord.analysis.cuts import check_cuts
     from chromacord.grade.exports import ExportNames
+    from chromacord.io.edl import MISSING
     from chromacord.io.stills.patterns import find_images, is_image_output
     from chromacord.io.writing.places import check_input, check_output_path
     from chromacord.io.writing.staging import check_folder, check_output
 
     check_cuts(clip.cuts, grade_in=clip.grade_in)
-    for path in _input_files(clip).values():
+    for field, path in _input_files(clip).items():
         check_input(path)
         if is_images(path):
             find_images(Path(path), hold=settings.missing == "hold")
         elif not Path(path).exists():
-            raise MissingFileError(f"{path}: no such file")
+            raise MissingFileError(f"{path}: no such file" + (f"; {MISSING}" if field == "cuts" else ""))
     for field, path in clip.outputs.items():
         check_output_path(path)
         # Which images come, and whether one of them exists, is known when the clip is opened; a preview is one.

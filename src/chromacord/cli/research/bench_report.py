@@ -21,7 +21,7 @@ Output = Annotated[Path | None, Option("--output", "-o", help="Also write the JS
 @contextmanager
 def measurement(output: Path | None) -> Iterator[None]:
     """Measure as every command does its work; where the report cannot be written, say so before hours of measuring."""
-    with job(choose_display(quiet=True)):
+    with job(choose_display(quiet=True), stopped="a report is written at the end alone"):
         from chromacord.io.writing.staging import check_output
 
         if output is not None:

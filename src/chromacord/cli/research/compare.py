@@ -11,7 +11,7 @@ from chromacord.cli.output_options import Force, LogJson, Quiet
 from chromacord.cli.screen.display import choose_display
 from chromacord.cli.screen.exits import job
 from chromacord.cli.values import parse_names
-from chromacord.errors import one_line
+from chromacord.errors import counted, one_line
 
 
 def compare(
@@ -52,6 +52,6 @@ def compare(
             count = run(comparison, output, force=force, progress=display.progress)
         also = f"; judge {output}/{BLIND_PAGE}, then open {output}/{KEY}" if comparison.blind else ""
         display.summary(
-            one_line(f"{output}/{PAGE}: {count} composites{also}"),
+            one_line(f"{output}/{PAGE}: {counted(count, 'composite')}{also}"),
             {"output": output, "composites": count, "page": output / PAGE},
         )

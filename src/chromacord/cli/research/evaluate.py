@@ -12,7 +12,7 @@ from chromacord.cli import output_options, values
 from chromacord.cli.research import evaluate_options
 from chromacord.cli.screen.display import Values, choose_display
 from chromacord.cli.screen.exits import job
-from chromacord.errors import ChromacordWarning, InputError
+from chromacord.errors import ChromacordWarning, InputError, counted
 
 if TYPE_CHECKING:
     from chromacord.lab.reporting.results import Summary
@@ -118,7 +118,8 @@ def _text(summary: "Summary | None", output: Path | None, *, paper_tables: bool)
         tables = compare(tables, is_hyoutube=is_hyoutube)
     text = markdown(tables)
     if summary is not None and output is not None:
-        text += f"\n{output}: {summary.header.num_clips} clips, {summary.num_frames} frames; see {output}/report.html"
+        clips, frames = counted(summary.header.num_clips, "clip"), counted(summary.num_frames, "frame")
+        text += f"\n{output}: {clips}, {frames}; see {output}/report.html"
     return text
 
 

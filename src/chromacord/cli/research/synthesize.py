@@ -8,7 +8,7 @@ from typer import Option
 from chromacord.cli.output_options import LogJson, Quiet
 from chromacord.cli.screen.display import choose_display
 from chromacord.cli.screen.exits import job
-from chromacord.errors import one_line
+from chromacord.errors import counted, one_line
 
 _DRAWN = "random"
 
@@ -52,8 +52,8 @@ def synthesize(
         kept = f", {summary.num_kept} of them from a run before" if summary.num_kept else ""
         display.summary(
             one_line(
-                f"{summary.folder}: {summary.num_pairs} composite clips{kept}, {summary.num_frames} frames "
-                f"in {summary.seconds:.1f} s"
+                f"{summary.folder}: {counted(summary.num_pairs, 'composite clip')}{kept}, "
+                f"{counted(summary.num_frames, 'frame')} in {summary.seconds:.1f} s"
             ),
             {
                 "folder": summary.folder,

@@ -10,7 +10,7 @@ from typer import Argument, Option
 from chromacord.cli import output_options
 from chromacord.cli.screen.display import Display, choose_display
 from chromacord.cli.screen.exits import job
-from chromacord.errors import InputError, one_line
+from chromacord.errors import InputError, counted, one_line
 
 if TYPE_CHECKING:
     from chromacord.lab.training.paper_tables import TableRun
@@ -87,7 +87,8 @@ def _train_recipe(recipe: Path, data: Path, output: Path, start: Path | None, de
     figures = ", ".join(f"{name} {value:.4g}" for name, value in trained.validation.items())
     display.summary(
         one_line(
-            f"{trained.weights}: {trained.steps} steps, {trained.samples} samples; validation: {figures or 'none'}"
+            f"{trained.weights}: {counted(trained.steps, 'step')}, {counted(trained.samples, 'sample')}; "
+            f"validation: {figures or 'none'}"
         ),
         {
             "weights": str(trained.weights),

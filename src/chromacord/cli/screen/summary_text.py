@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from chromacord.cli.screen.display import Values
-from chromacord.errors import one_line
+from chromacord.errors import counted, one_line
 
 if TYPE_CHECKING:
     from chromacord.analysis.cuts import Cut
@@ -16,9 +16,10 @@ _NAMED = 5
 def summary_line(summary: "Summary") -> str:
     """Return what a run did, as one line for people."""
     outputs = one_line(", ".join(str(path) for path in summary.outputs))
-    shots = "1 shot" if summary.num_shots == 1 else f"{summary.num_shots} shots"
     rate = summary.num_frames / max(summary.seconds, 1e-9)
-    line = f"{outputs}: {summary.num_frames} frames, {shots}, {summary.method}, "
+    line = (
+        f"{outputs}: {counted(summary.num_frames, 'frame')}, {counted(summary.num_shots, 'shot')}, {summary.method}, "
+    )
     line += f"{summary.seconds:.1f} s ({rate:.1f} frames a second)"
     if summary.confidence is not None:
         line += f", confidence {summary.confidence:.2f}"
@@ -41,7 +42,7 @@ def _cuts_line(summary: "Summary") -> str:
         return f"no cut {who}"
     named = ", ".join(map(_named, summary.cuts[:_NAMED]))
     more = f" and {count - _NAMED} more" if count > _NAMED else ""
-    return f"{count} cut{'' if count == 1 else 's'} {who}: {named}{more}"
+    return f"{counted(count, 'cut')} {who}: {named}{more}"
 
 
 def _named(cut: "Cut") -> str:

@@ -5,7 +5,7 @@ from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
 
-from chromacord.errors import InputError, MismatchError
+from chromacord.errors import InputError, MismatchError, counted
 from chromacord.io.compositing.mattes import MatteReader, choose_alpha
 from chromacord.io.compositing.overlay import Overlay
 from chromacord.io.interfaces import FrameSource
@@ -150,8 +150,8 @@ def _check_size(layer: VideoInfo, background: VideoInfo) -> None:
 
 def _different_lengths(layer: FrameSource, count: int, background: FrameSource, expected: int) -> MismatchError:
     return MismatchError(
-        f"{layer.info.path}: has {count} frames, but the background {background.info.path} has {expected}; trim or "
-        "extend one of them, or choose a range with --frames"
+        f"{layer.info.path}: has {counted(count, 'frame')}, but the background {background.info.path} has {expected}; "
+        "trim or extend one of them, or choose a range with --frames"
     )
 
 

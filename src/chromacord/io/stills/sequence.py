@@ -15,6 +15,7 @@ from chromacord.errors import (
     OutputExistsError,
     TruncatedFileError,
     UnreadableFileError,
+    counted,
 )
 from chromacord.io.convert import PlaneConverter, stored_colorimetry
 from chromacord.io.interfaces import FrameSink, FrameSource
@@ -230,8 +231,8 @@ class SequenceSink(FrameSink):
         stale = len(self._existing - self._written)
         if stale:
             warnings.warn(
-                f"{self.path}: {stale} files of an earlier sequence of this name are not replaced; remove them if "
-                "they are not wanted",
+                f"{self.path}: {counted(stale, 'file')} of an earlier sequence of this name will stay; remove what is "
+                "not wanted",
                 ChromacordWarning,
                 stacklevel=2,
             )
@@ -252,9 +253,8 @@ class SequenceSink(FrameSink):
         if not pattern.digits and os.path.lexists(pattern.path(0)):
             existing = {0}
         if existing and not force:
-            raise OutputExistsError(
-                f"{self.path}: {len(existing)} such file(s) exist already; use --force to replace them, or another name"
-            )
+            exist = "exists already" if len(existing) == 1 else f"{len(existing)} such files exist already"
+            raise OutputExistsError(f"{self.path}: {exist}; use --force to replace what is there, or another name")
         return existing if pattern.digits else set()
 
     def _still_error(self) -> OutputError:

@@ -20,7 +20,7 @@ from av.stream import Disposition
 from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
-from chromacord.errors import ChromacordWarning, MissingFileError, TruncatedFileError, UnreadableFileError
+from chromacord.errors import ChromacordWarning, MissingFileError, TruncatedFileError, UnreadableFileError, counted
 from chromacord.io.colorimetry import read_tags
 from chromacord.io.cores import num_cores
 from chromacord.io.hdr import read_hdr
@@ -218,10 +218,10 @@ class VideoSource(FrameSource):
 
     def _report_break(self, count: int) -> None:
         of = "" if self.info.num_frames is None else f" of {self.info.num_frames}"
-        message = f"{self._path}: breaks in the middle, at frame {count}{of}"
+        message, kept = f"{self._path}: breaks in the middle, at frame {count}{of}", counted(count, "frame")
         if not self._salvage:
-            raise TruncatedFileError(f"{message}; use --salvage to keep the {count} frames before it")
-        warnings.warn(f"{message}; the {count} frames before it are kept", ChromacordWarning, stacklevel=2)
+            raise TruncatedFileError(f"{message}; use --salvage to keep the {kept} before it")
+        warnings.warn(f"{message}; kept: {kept} before it", ChromacordWarning, stacklevel=2)
 
 
 def _open(path: Path, *, probe: bool = True) -> InputContainer:

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from chromacord.analysis.shots import CutDetector
-from chromacord.errors import InputError
+from chromacord.errors import InputError, counted
 from chromacord.lab.bench.cut_joins import KINDS, SHORTEST_CLIP, Film, Pictures, make_films
 from chromacord.lab.bench.provenance import provenance
 from chromacord.lab.data.clip_folder import open_clips
@@ -163,7 +163,8 @@ def _read_clips(folder: Path, use: str) -> list[Pictures]:
     clips = [pictures for pictures in read if len(pictures) >= SHORTEST_CLIP]
     if len(clips) < 2:
         raise InputError(
-            f"{folder}: has {len(clips)} clips of use {use} with {SHORTEST_CLIP} frames or more; joins need two"
+            f"{folder}: has {counted(len(clips), 'clip')} of use {use} with {SHORTEST_CLIP} frames or more; "
+            "joins need two"
         )
     return clips
 

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from chromacord.errors import ChromacordWarning, InputError, MismatchError, MissingFileError
+from chromacord.errors import ChromacordWarning, InputError, MismatchError, MissingFileError, counted
 from chromacord.io import FrameSource, open_source
 from chromacord.io.compositing.mattes import MatteReader
 from chromacord.io.stills.single import Codes, RgbReader, read_matte, read_rgb
@@ -328,7 +328,9 @@ def check_files(clips: Sequence[ClipFiles], *, where: str) -> None:
                 missing.append(f"{path} ({origin})" if origin else str(path))
     if missing:
         more = f", and {len(missing) - LISTED} more" if len(missing) > LISTED else ""
-        raise MissingFileError(f"{where}: {len(missing)} files do not exist: {', '.join(missing[:LISTED])}{more}")
+        raise MissingFileError(
+            f"{where}: {counted(len(missing), 'file', ('does', 'do'))} not exist: {', '.join(missing[:LISTED])}{more}"
+        )
 
 
 def stack_pictures(

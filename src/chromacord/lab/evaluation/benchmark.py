@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from chromacord.errors import InputError
+from chromacord.errors import InputError, counted
 from chromacord.io.writing.staging import check_folder, output_errors, write_text
 from chromacord.job.threads import single_threaded
 from chromacord.lab.bench.provenance import code_version, provenance
@@ -179,7 +179,7 @@ def _write(summary: Summary, strips: Iterator[Strip], output: Path, command: str
     tables = tables_of(summary)
     header = summary.header
     facts = [
-        f"{header.num_clips} clips, {summary.num_frames} frames of {summary.where}; "
+        f"{counted(header.num_clips, 'clip')}, {counted(summary.num_frames, 'frame')} of {summary.where}; "
         f"data set {header.fingerprint[:12]}, chromacord {header.version}.",
         *([f"Made by: {command}"] if command else []),
     ]

@@ -15,7 +15,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from chromacord.errors import InputError
+from chromacord.errors import InputError, counted
 from chromacord.io.stills.single import write_png
 from chromacord.io.writing.staging import StagedFolder, output_errors
 from chromacord.job.arrays import harmonize_frames
@@ -159,9 +159,9 @@ def _blind_name(number: int) -> str:
 def _texts(comparison: Comparison, placements: Sequence[Placement], orders: Sequence[Sequence[str]]) -> dict[str, str]:
     """Return the pages and the key by their names."""
     facts = [
-        f"{len(placements)} composites of {comparison.placements.name}, by chromacord {code_version()}, each through "
-        "the whole pipeline at its own size. Nobody knows how these foregrounds would have been photographed there: "
-        "judge by eye. The training data may hold these photographs, though no composite of them.",
+        f"{counted(len(placements), 'composite')} of {comparison.placements.name}, by chromacord {code_version()}, "
+        "each through the whole pipeline at its own size. Nobody knows how these foregrounds would have been "
+        "photographed there: judge by eye. The training data may hold these photographs, though no composite of them.",
         *([f"Made by: {comparison.command}"] if comparison.command else []),
     ]
     numbered = list(enumerate(placements, start=1))

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from chromacord.errors import InputError, MismatchError, MissingFileError
+from chromacord.errors import InputError, MismatchError, MissingFileError, counted
 from chromacord.io.stills.single import read_rgb
 from chromacord.lab.data.item import Clip
 from chromacord.lab.data.tensors import picture_tensor
@@ -45,7 +45,8 @@ class Predictions:
         if missing:
             more = f", and {len(missing) - LISTED} more" if len(missing) > LISTED else ""
             raise MissingFileError(
-                f"{self.folder}: has no prediction for {len(missing)} frames: {', '.join(missing[:LISTED])}{more}; "
+                f"{self.folder}: has no prediction for {counted(len(missing), 'frame')}: "
+                f"{', '.join(missing[:LISTED])}{more}; "
                 f"frames are named as in the data set, and end in {', '.join(SUFFIXES)}"
             )
 

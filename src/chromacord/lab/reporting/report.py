@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
+from chromacord.errors import counted
 from chromacord.lab.reporting.charts import Decades, Point, scatter
 from chromacord.lab.reporting.tables import Table, cells
 
@@ -126,7 +127,7 @@ def _scatters(scatters: Sequence[Scatter], axis: Decades, figure: str) -> list[s
     for each in scatters:
         better = sum(point.y < point.x for point in each.points)
         chart = scatter(each.points, axis=axis, x_label=f"composite {figure}", y_label=f"{each.method} {figure}")
-        caption = f"{escape(each.method)}: better on {better} of {len(each.points)} clips"
+        caption = f"{escape(each.method)}: better on {better} of {counted(len(each.points), 'clip')}"
         parts.append(f"<figure>{chart}<figcaption>{caption}</figcaption></figure>")
     return [*parts, "</div>"]
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from chromacord.errors import counted
 from chromacord.lab.evaluation.measuring import COMPOSITE
 from chromacord.lab.evaluation.records import Header, Record, Series
 from chromacord.lab.metrics.protocols import METRICS, PROTOCOLS, FrameMean, aggregate
@@ -138,10 +139,11 @@ class Summary:
         skipped = max((mean.num_skipped for mean in means[COMPOSITE].values()), default=0)
         notes = [
             f"Protocol {name}: {protocol.description}.",
-            f"Means over all {self.num_frames} frames of {self.header.num_clips} clips; errors on a scale of 0 to 255.",
+            f"Means over all {counted(self.num_frames, 'frame')} of "
+            f"{counted(self.header.num_clips, 'clip')}; errors on a scale of 0 to 255.",
         ]
         if skipped:
-            notes.append(f"Skipped for figures of the foreground: {skipped} frames without foreground.")
+            notes.append(f"Skipped for figures of the foreground: {counted(skipped, 'frame')} without foreground.")
         title = f"{self.where}, protocol {name}"
         return Table(name, title, columns, _rows(means, columns), notes=(*notes, *self.unfinished))
 
@@ -158,10 +160,10 @@ class Summary:
         notes = [
             f"Optical flow by {flow}: TL and rTL compare with no figure that has its flow from elsewhere. "
             "TL is lowest for who does least: read it beside the error.",
-            f"Means over {counts.num_frames} pairs of consecutive frames.",
+            f"Means over {counted(counts.num_frames, 'pair')} of consecutive frames.",
         ]
         if counts.num_skipped:
-            notes.append(f"Skipped: {counts.num_skipped} pairs without foreground.")
+            notes.append(f"Skipped: {counted(counts.num_skipped, 'pair')} without foreground.")
         return [
             Table("temporal", f"{self.where}, temporal figures", columns, _rows(means, columns), notes=tuple(notes))
         ]

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from chromacord.errors import InputError, OutputError, UnreadableFileError
+from chromacord.errors import InputError, OutputError, UnreadableFileError, counted
 from chromacord.io.writing.staging import StagedFile
 from chromacord.lab.published import load_plain
 from chromacord.lab.training.recipe import Recipe, Stage, as_values
@@ -140,7 +140,7 @@ def load_checkpoint(folder: Path, recipe: Recipe, fingerprint: str, *, num_proce
         raise UnreadableFileError(f"{path}: {said}; {remedy}") from error
     if checkpoint.num_processes != num_processes:
         raise InputError(
-            f"{path}: was trained by {checkpoint.num_processes} processes, now there are {num_processes}; "
+            f"{path}: was trained by {counted(checkpoint.num_processes, 'process')}, now there are {num_processes}; "
             "start as many, or choose another folder with -o"
         )
     if checkpoint.fingerprint != fingerprint:
