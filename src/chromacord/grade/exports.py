@@ -67,6 +67,9 @@ EXPORT_FORMATS = {
 }
 """By suffix."""
 
+LOOK_FORMATS = {suffix: kind for suffix, kind in EXPORT_FORMATS.items() if not kind.is_edl}
+"""Those that hold a look and nothing else, which are read too."""
+
 _FOLDER_SUFFIX = ".cube"
 """Of the files in a folder that was named in place of a file."""
 
@@ -187,18 +190,25 @@ def lut_text(shot: ExportedShot, path: Path) -> str:
     return _baked(lut, kind.name) if kind.is_baked else _written([lut_step(lut)], kind.name, shot)
 
 
-def cdl_text(shots: Sequence[tuple[ExportedShot, Cdl]], path: Path, info: VideoInfo) -> str:
+def cdl_text(shots: Sequence[tuple[ExportedShot, Cdl]], path: Path) -> str:
     """Return the text of a file of CDLs, each with its id; of one where the format holds one.
 
     Args:
         shots: the CDLs.
         path: of the file; its suffix decides.
+    """
+    return _written([_cdl_step(*each) for each in shots], EXPORT_FORMATS[path.suffix.lower()].name)
+
+
+def list_text(shots: Sequence[tuple[ExportedShot, Cdl]], info: VideoInfo) -> str:
+    """Return the text of an edit decision list with the CDL of each shot.
+
+    Args:
+        shots: the CDLs.
         info: of the clip.
     """
-    if EXPORT_FORMATS[path.suffix.lower()].is_edl:
-        events = [Event(*shot.frames, cdl) for shot, cdl in shots]
-        return edl_text(events, info, title=_plain(readable(clip_name(info.path))))
-    return _written([_cdl_step(*each) for each in shots], EXPORT_FORMATS[path.suffix.lower()].name)
+    events = [Event(*shot.frames, cdl) for shot, cdl in shots]
+    return edl_text(events, info, title=_plain(readable(clip_name(info.path))))
 
 
 def _cdl_step(shot: ExportedShot, cdl: Cdl) -> Any:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from chromacord.color.distribution import ColorDistribution
 from chromacord.errors import ChromacordWarning, GradeFileError, InputError, OutputExistsError
-from chromacord.grade.exports import ExportedShot, ExportNames, Residual, cdl_of, cdl_text, lut_text
+from chromacord.grade.exports import ExportedShot, ExportNames, Residual, cdl_of, cdl_text, list_text, lut_text
 from chromacord.grade.file import grade_text
 from chromacord.grade.keys import Grade
 from chromacord.grade.naming import clip_name, readable
@@ -185,8 +185,11 @@ def _export_texts(
     residuals = [residual for _, _, residual in fitted]
     _tell_residuals(asked, residuals, is_known=all(shot.colors is not None for shot in shots))
     cdls = [(shot, cdl) for shot, cdl, _ in fitted]
+    if names.format.is_edl:
+        texts = {path: list_text(cdls, info) for path in paths}
+        return texts, max(residuals, key=lambda residual: residual.left, default=None)
     parts = [[each] for each in cdls] if len(paths) == len(cdls) else [cdls]
-    texts = {path: cdl_text(part, path, info) for path, part in zip(paths, parts, strict=True)}
+    texts = {path: cdl_text(part, path) for path, part in zip(paths, parts, strict=True)}
     return texts, max(residuals, key=lambda residual: residual.left, default=None)
 
 
