@@ -8,6 +8,7 @@ import typer
 from typer import Option
 
 from chromacord.cli import main
+from chromacord.cli.help import WIDTH, Group, GroupedCommand
 from chromacord.cli.research import bench_report
 from chromacord.cli.research.bench_report import Output, measurement, tell
 
@@ -22,6 +23,9 @@ Method = Annotated[str | None, Option(help="See `chromacord methods`.")]
 app = typer.Typer(
     help="Measure chromacord itself, and print JSON with the command, the commit and the machine.",
     no_args_is_help=True,
+    cls=Group,
+    context_settings=WIDTH,
+    rich_markup_mode=None,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
@@ -32,7 +36,7 @@ def give(measured: Mapping[str, object], output: Path | None) -> None:
     bench_report.give(measured, output, program=PROGRAM)
 
 
-@app.command("video")
+@app.command(cls=GroupedCommand, name="video")
 def video(
     *,
     size: Size = "1080p",
@@ -52,7 +56,7 @@ def video(
         give(measure_video(setting, tell=tell), output)
 
 
-@app.command("speed")
+@app.command(cls=GroupedCommand, name="speed")
 def speed(
     *,
     repeats: Repeats = 3,

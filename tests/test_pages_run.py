@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 
 import chromacord.weights
 from chromacord.cli import app
+from chromacord.cli.help import EXAMPLES
 from tests.clips import make_clip
 from tests.footage import SIZE, disc, make_composite, recoloured
 from tests.hyoutube_lookalike import LookAlike
@@ -21,6 +22,7 @@ from tests.images import write
 from tests.pages import PAGES, blocks, command_lines
 
 NUM_FRAMES = 52
+COMPOSITE = "comp.mp4 --mask mask.mp4"
 PERIOD = 8
 """Frames after which the disc jumps back, so that it stays in the picture."""
 RUN = {"harmonize", "grade", "apply", "info", "methods", "doctor"}
@@ -34,7 +36,8 @@ def can_run(line: str) -> bool:
     return line.split()[1] in RUN and not any(what in line for what in ABSENT)
 
 
-COMMANDS = [pytest.param(line, id=f"{page}: {line}") for page, text in PAGES.items() for line in command_lines(text)]
+COMMANDS = [pytest.param(line, id=line) for examples in EXAMPLES.values() for line in examples.values()]
+COMMANDS += [pytest.param(line, id=f"{page}: {line}") for page, text in PAGES.items() for line in command_lines(text)]
 
 
 def make_workspace(folder: Path) -> Path:
@@ -53,6 +56,11 @@ def make_workspace(folder: Path) -> Path:
     (folder / "edl" / "b.edl").write_text(f"TITLE: b\nFCM: NON-DROP FRAME\n{event}")
     make_pasted(folder / "comp.mov", "yuv422p10le", codec="prores_ks")
     make_matte(folder / "matte.mov")
+    layer = [[*recoloured("yuv444p10le", 0), disc(0, top=1023)]] * NUM_FRAMES
+    make_clip(folder / "fg.mov", codec="prores_ks", pix_fmt="yuva444p10le", size=SIZE, frames=layer)
+    make_clip(folder / "plate.mov", codec="prores_ks", pix_fmt="yuv422p10le", size=SIZE, num_frames=NUM_FRAMES)
+    colours = np.random.default_rng(0).integers(0, 256, (*SIZE, 3)).astype(np.uint8)
+    write(folder / "cutout.png", np.dstack([colours, disc(0)]))
     for name in ("plates", "mattes", "out", "farm", "graded", "run"):
         (folder / name).mkdir()
     for number in range(1001, 1004):
@@ -110,6 +118,15 @@ def test_a_command_can_be_parsed(line: str) -> None:
 @pytest.mark.filterwarnings("ignore::chromacord.ChromacordWarning")
 def test_the_commands_of_a_page_run_one_after_the_other(page: str, workspace: Path) -> None:
     for line in filter(can_run, command_lines(PAGES[page])):
+        words = [path for word in shlex.split(line)[1:] for path in expanded(word, workspace)]
+        result = CliRunner().invoke(app, words)
+        assert result.exit_code == 0, f"{line}: {result.output}"
+
+
+def test_the_examples_of_the_help_run_one_after_the_other(workspace: Path) -> None:
+    made = [f"{mask} -o {name}.json" for mask, name in (("cutout.png --mask alpha", "cutout"), (COMPOSITE, "grade"))]
+    lines = [line for examples in EXAMPLES.values() for line in examples.values()]
+    for line in (*(f"chromacord grade {each}" for each in made), *lines):
         words = [path for word in shlex.split(line)[1:] for path in expanded(word, workspace)]
         result = CliRunner().invoke(app, words)
         assert result.exit_code == 0, f"{line}: {result.output}"

@@ -5,6 +5,7 @@ code 2; Python callers catch `ChromacordError` or one of its kinds.
 """
 
 import unicodedata
+from collections.abc import Collection, Iterable
 
 INSTALL_TORCH = "in a checkout of chromacord, run: pip install '.[torch]'"
 
@@ -15,6 +16,20 @@ _BREAKING = ("Cc", "Zl", "Zp")
 def one_line(text: str) -> str:
     """Return a text with line breaks and other control characters as escapes: names of files may hold them."""
     return "".join(ascii(each)[1:-1] if unicodedata.category(each) in _BREAKING else each for each in text)
+
+
+def did_you_mean(given: object, known: Iterable[object]) -> str:
+    """Return " (did you mean NAME?)" with the name that is spelled most like an unknown one; "" if none is close."""
+    from difflib import get_close_matches
+
+    by_lower = {str(name).lower(): str(name) for name in known}
+    near = get_close_matches(str(given).lower(), by_lower, n=1)
+    return f" (did you mean {by_lower[near[0]]}?)" if near else ""
+
+
+def one_of(given: object, known: Collection[object]) -> str:
+    """Return what to do about an unknown name, for a message: "choose one of a, b, c (did you mean b?)"."""
+    return f"choose one of {', '.join(map(str, known))}{did_you_mean(given, known)}"
 
 
 class ChromacordError(Exception):

@@ -48,8 +48,8 @@ def test_programs_get_what_a_cdl_leaves(run: Run, footage: Path, tmp_path: Path)
 @pytest.mark.parametrize(
     ("output", "words"),
     [
-        ("look.lut", ["look.lut: a grade is written as .json, .cube, .clf,", ".cdl"]),
-        ("luts", ["luts: a grade is written as"]),
+        ("look.lut", ["look.lut: no grade format has the extension '.lut'; choose one of .json, .cube, .clf,", ".cdl"]),
+        ("luts", ["luts: no grade format has the extension ''"]),
         ("nowhere/look.cc", ["nowhere", "does not exist"]),
     ],
 )

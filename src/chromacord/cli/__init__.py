@@ -10,12 +10,13 @@ from typing import Annotated
 import typer
 
 from chromacord import __version__
-from chromacord.cli import apply, demo, grade, harmonize, info, methods
+from chromacord.cli import apply, demo, doctor, grade, harmonize, info, methods
+from chromacord.cli.help import WIDTH, Group, GroupedCommand, help_of
 from chromacord.cli.research import bench, compare, evaluate, synthesize, train, weights
 from chromacord.cli.screen import streams
 from chromacord.cli.screen.choice import choose_display
 from chromacord.cli.screen.exits import BAD_INPUT, OK, terminate
-from chromacord.errors import OutputError
+from chromacord.errors import OutputError, one_of
 
 _CODES = (
     "Exit codes: 0 done; 1 a bug, with a traceback; 2 an input, an option or the output cannot be used: one line says "
@@ -28,18 +29,23 @@ app = typer.Typer(
     name="chromacord",
     help="Make a pasted foreground look as if it had been filmed with its background, over a whole video.",
     epilog=EPILOG,
-    add_completion=False,
+    cls=Group,
+    context_settings=WIDTH,
+    rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
 for name, command in (("harmonize", harmonize.harmonize), ("grade", grade.grade), ("apply", apply.apply)):
-    app.command(name, epilog=f"{EPILOG[:-1]} but, of several clips, those that are complete.")(command)
-app.command("methods")(methods.methods)
-app.command("info")(info.info)
-app.command("demo")(demo.demo)
-app.command("evaluate", epilog=RESUMABLE_EPILOG)(evaluate.evaluate)
-app.command("compare")(compare.compare)
-app.command("synthesize", epilog=RESUMABLE_EPILOG)(synthesize.synthesize)
-app.command("train", epilog=RESUMABLE_EPILOG)(train.train)
+    app.command(name, cls=GroupedCommand, epilog=f"{EPILOG[:-1]} but, of several clips, those that are complete.")(
+        command
+    )
+app.command("methods", cls=GroupedCommand)(methods.methods)
+app.command("info", cls=GroupedCommand)(info.info)
+app.command("demo", cls=GroupedCommand)(demo.demo)
+app.command("doctor", cls=GroupedCommand)(doctor.doctor)
+app.command("evaluate", cls=GroupedCommand, epilog=RESUMABLE_EPILOG)(evaluate.evaluate)
+app.command("compare", cls=GroupedCommand)(compare.compare)
+app.command("synthesize", cls=GroupedCommand, epilog=RESUMABLE_EPILOG)(synthesize.synthesize)
+app.command("train", cls=GroupedCommand, epilog=RESUMABLE_EPILOG)(train.train)
 app.add_typer(weights.app, name="weights")
 app.add_typer(bench.app, name="bench")
 
@@ -71,7 +77,11 @@ def main(arguments: Sequence[str] | None = None, *, app: typer.Typer = app, name
     given = sys.argv[1:] if arguments is None else arguments
     display = choose_display(log_json="--log-json" in given, quiet=True)
     try:
-        code = app(args=arguments, prog_name=name, standalone_mode=False)
+        if text := help_of(typer.main.get_command(app), given, name):
+            print(text)
+            code = OK
+        else:
+            code = app(args=arguments, prog_name=name, standalone_mode=False)
         streams.check_printed()
     except OutputError as error:
         display.error(error, str(error))
@@ -85,8 +95,16 @@ def main(arguments: Sequence[str] | None = None, *, app: typer.Typer = app, name
     sys.exit(code if isinstance(code, int) else OK)
 
 
+_QUOTED = re.compile(r"'([^']*)'")
+
+
 def _plain(message: str) -> str:
     """Say what the parser says in the words of our own errors."""
     message = message.rstrip(".").replace("Value error, ", "").partition(", unable to parse")[0]
     message = re.sub(r"Input should be", "must be", message)
+    message = re.sub(r" ?\(Possible options: (.+)\)$", r" (did you mean \1?)", message)
+    message = re.sub(r"\. Did you mean (.+)\?$", r" (did you mean \1?)", message)
+    if choice := re.fullmatch(r"(.+: )'(.*)' is not one of ((?:'[^']*'(?:, )?)+)", message):
+        start, given, known = choice.groups()
+        message = f"{start}{given!r}; {one_of(given, re.findall(_QUOTED, known))}"
     return f"{message[:1].lower()}{message[1:]}"

@@ -7,9 +7,15 @@ from typer import Argument
 
 from chromacord.cli.asked import METHOD, Given, takes
 from chromacord.cli.batch.clips import refuse_empty
+from chromacord.cli.help import INPUT
 
 GradeFile = Annotated[
-    str, Argument(metavar="GRADE", help="Grade that `chromacord grade` or --grade-out wrote, edited or not.")
+    str,
+    Argument(
+        metavar="GRADE",
+        help="Grade written by `chromacord grade` or --grade-out, edited or not.",
+        rich_help_panel=INPUT,
+    ),
 ]
 _GRADE = Parameter("grade", Parameter.KEYWORD_ONLY, annotation=GradeFile)
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection
 from functools import wraps
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from chromacord.cli import options
+from chromacord.cli import options, output_options, values
 from chromacord.cli.batch.clips import Clip, plan_clips
 from chromacord.cli.batch.one_clip import harmonize_one
 from chromacord.cli.screen.choice import choose_display
@@ -24,7 +24,7 @@ class _Parameter(NamedTuple):
 
 ALL = {
     "composite": _Parameter(options.Composite),
-    "output": _Parameter(options.Output, inspect.Parameter.empty),
+    "output": _Parameter(output_options.Output, inspect.Parameter.empty),
     "mask": _Parameter(options.Mask),
     "foreground": _Parameter(options.Foreground),
     "alpha": _Parameter(options.Matte),
@@ -33,25 +33,25 @@ ALL = {
     "weights": _Parameter(options.Weights),
     "strength": _Parameter(options.Strength, 1.0),
     "consistency": _Parameter(options.Consistency),
-    "grade_out": _Parameter(options.GradeOut),
+    "grade_out": _Parameter(output_options.GradeOut),
     "grade_in": _Parameter(options.GradeIn),
-    "lut_out": _Parameter(options.LutOut),
+    "lut_out": _Parameter(output_options.LutOut),
     "cuts": _Parameter(options.Cuts),
-    "codec": _Parameter(options.Codec),
-    "crf": _Parameter(options.Crf),
-    "preset": _Parameter(options.Preset),
-    "preview": _Parameter(options.Preview),
+    "codec": _Parameter(output_options.Codec),
+    "crf": _Parameter(output_options.Crf),
+    "preset": _Parameter(output_options.Preset),
+    "preview": _Parameter(output_options.Preview),
     "frames": _Parameter(options.Frames),
     "mask_fit": _Parameter(options.MaskFit, False),
     "missing": _Parameter(options.Missing, "error"),
     "salvage": _Parameter(options.Salvage, False),
     "layer": _Parameter(options.Layer),
-    "force": _Parameter(options.Force, False),
-    "skip_existing": _Parameter(options.SkipExisting, False),
-    "jobs": _Parameter(options.Jobs, 0),
-    "device": _Parameter(options.Device, "cpu"),
-    "log_json": _Parameter(options.LogJson, False),
-    "quiet": _Parameter(options.Quiet, False),
+    "force": _Parameter(output_options.Force, False),
+    "skip_existing": _Parameter(output_options.SkipExisting, False),
+    "jobs": _Parameter(output_options.Jobs, 0),
+    "device": _Parameter(output_options.Device, "cpu"),
+    "log_json": _Parameter(output_options.LogJson, False),
+    "quiet": _Parameter(output_options.Quiet, False),
 }
 """Every argument and option, in the order of the help."""
 
@@ -128,7 +128,7 @@ def _options(given: Given) -> "Options":
     encoding = Encoding(**{name: given[name] for name in ENCODING if name in given})
     method, weights = given.get("method") or DEFAULT_METHOD, given.get("weights")
     method = method if weights is None else with_weights(method, weights)
-    return Options(**same, method=method, frames=options.parse_frames(given["frames"]), encoding=encoding)
+    return Options(**same, method=method, frames=values.parse_frames(given["frames"]), encoding=encoding)
 
 
 def _clips(given: Given) -> list[Clip]:

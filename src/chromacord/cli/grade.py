@@ -7,7 +7,8 @@ from typer import Option
 
 from chromacord.cli.asked import ENCODING, Given, takes
 from chromacord.cli.batch.clips import refuse_empty
-from chromacord.errors import InputError
+from chromacord.cli.help import OUTPUT
+from chromacord.errors import InputError, one_of
 
 _GRADE_SUFFIX = ".json"
 
@@ -16,8 +17,10 @@ Output = Annotated[
     Option(
         "--output",
         "-o",
-        help="What to write; the ending decides: .json for the grade, or a LUT or a CDL for each shot (.cube, .clf, "
-        ".ctf, .3dl, .csp, .cc, .ccc, .cdl).",
+        metavar="FILE",
+        help="Grade to write; the extension sets the format: .json, or a LUT or CDL for each shot (.cube, .clf, .ctf, "
+        ".3dl, .csp, .cc, .ccc, .cdl).",
+        rich_help_panel=OUTPUT,
     ),
 ]
 
@@ -40,6 +43,6 @@ def _field(output: str) -> str:
     refuse_empty([("--output", output)])
     suffix = Path(output).suffix.lower()
     if suffix != _GRADE_SUFFIX and suffix not in EXPORT_FORMATS:
-        known = ", ".join((_GRADE_SUFFIX, *EXPORT_FORMATS))
-        raise InputError(f"{output}: a grade is written as {known}; choose one of these endings")
+        known = one_of(suffix, (_GRADE_SUFFIX, *EXPORT_FORMATS))
+        raise InputError(f"{output}: no grade format has the extension {suffix!r}; {known}")
     return "grade_out" if suffix == _GRADE_SUFFIX else "lut_out"

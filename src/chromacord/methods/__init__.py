@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from chromacord.errors import INSTALL_TORCH, InputError, MissingTorchError
+from chromacord.errors import INSTALL_TORCH, InputError, MissingTorchError, one_of
 from chromacord.methods.base import Method
 from chromacord.methods.spec import check_options, describe_options, parse_spec
 from chromacord.parsing import at_home, reason_of, shown
@@ -143,7 +143,7 @@ def lacks_weights(name: str) -> bool:
     """
     spec = parse_spec(name)
     if spec.name not in METHODS:
-        raise InputError(f"there is no method {shown(spec.name)}; choose one of {', '.join(METHODS)}")
+        raise InputError(f"there is no method {shown(spec.name)}; {one_of(spec.name, METHODS)}")
     if "weights" in spec.options:
         return False
     return _default_weights(METHODS[spec.name]) not in (None, *list_weights())

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from types import UnionType
 from typing import Any, Literal, NamedTuple, Union, get_args, get_origin
 
-from chromacord.errors import InputError
+from chromacord.errors import InputError, did_you_mean
 from chromacord.methods.base import Method
 from chromacord.parsing import shown
 
@@ -69,7 +69,8 @@ def check_options(name: str, method: type[Method], options: Mapping[str, object]
     known = _parameters(method)
     for option, value in options.items():
         if option not in known:
-            raise InputError(f"method {shown(name)} has no option {shown(option)}; {describe_options(method)}")
+            what = f"method {shown(name)} has no option {shown(option)}{did_you_mean(option, known)}"
+            raise InputError(f"{what}; {describe_options(method)}")
         if not _fits(value, known[option].annotation):
             raise InputError(
                 f"method {shown(name)}: the option {shown(option)} cannot be {shown(value)}; {describe_options(method)}"

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from safetensors import SafetensorError, deserialize
 
-from chromacord.errors import InputError, UnreadableFileError
+from chromacord.errors import InputError, UnreadableFileError, one_of
 from chromacord.parsing import at_home, parse_errors, read_file
 from chromacord.weights.cards import Card, Figures, ImportedCard, TrainingData, parse_card
 
@@ -75,7 +75,7 @@ def card(name: str) -> Card:
         InputError: there are no weights of that name, or their card cannot be used.
     """
     if name not in list_weights():
-        raise InputError(f"there are no weights {name!r}; {_choice()}")
+        raise InputError(f"there are no weights {name!r}; {_choice(name)}")
     file = FOLDER / f"{name}{_CARD_SUFFIX}"
     found = parse_card(file.read_bytes(), where=str(file))
     if found.name != name:
@@ -179,10 +179,10 @@ def _read_file(path: Path) -> bytes:
             f"run of training take RUN/NAME{SUFFIX}"
         )
     if path.suffix != SUFFIX:
-        raise InputError(f"there are no weights {str(path)!r}; {_choice()}")
-    return read_file(path, limit=MAX_BYTES, missing=_choice())
+        raise InputError(f"there are no weights {str(path)!r}; {_choice(str(path))}")
+    return read_file(path, limit=MAX_BYTES, missing=_choice(path.stem))
 
 
-def _choice() -> str:
-    names = ", ".join(list_weights())
-    return f"choose one of {names}, or give a {SUFFIX} file" if names else f"none are shipped, give a {SUFFIX} file"
+def _choice(given: str) -> str:
+    names = list_weights()
+    return f"{one_of(given, names)}, or give a {SUFFIX} file" if names else f"none are shipped, give a {SUFFIX} file"

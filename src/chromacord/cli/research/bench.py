@@ -9,11 +9,14 @@ from typing import Annotated, Literal
 import typer
 from typer import Option
 
-from chromacord.cli import options
+from chromacord.cli import values
+from chromacord.cli.help import Group, GroupedCommand
 from chromacord.cli.research.bench_report import Output, give, measurement, tell
 from chromacord.errors import InputError
 
-app = typer.Typer(help="Measure, and print JSON with the command, the commit and the machine.")
+app = typer.Typer(
+    help="Measure, and print JSON with the command, the commit and the machine.", cls=Group, rich_markup_mode=None
+)
 
 
 @app.callback(invoke_without_command=True)
@@ -23,7 +26,7 @@ def start(context: typer.Context) -> None:
         print(context.get_help())
 
 
-@app.command()
+@app.command(cls=GroupedCommand)
 def methods(
     *,
     method: Annotated[str | None, Option(metavar="A,B,C", help="See `chromacord methods`; all, if not given.")] = None,
@@ -51,14 +54,14 @@ def methods(
 
         if table is not None and method is not None:
             raise InputError("--table measures methods of its own; leave out --method")
-        names = options.parse_names(method) if method is not None else tuple(METHODS)
+        names = values.parse_names(method) if method is not None else tuple(METHODS)
         chosen = names if table is None else TABLE_4_METHODS
         report = measure_methods(MethodSetting(chosen, frames, repeats, threads, device), tell=tell)
         tell(markdown([speed_table(report) if table is None else window_table(report)]).rstrip())
         give(report, output)
 
 
-@app.command()
+@app.command(cls=GroupedCommand)
 def flow(
     *,
     data: Annotated[Path, Option(help="Folder of clips with masks, with its manifest.csv.")],
@@ -77,14 +80,14 @@ def flow(
 
         setting = FlowSetting(data, use, num_pairs=pairs)
         if source is not None:
-            setting = setting._replace(sources=options.parse_names(source))
+            setting = setting._replace(sources=values.parse_names(source))
         with single_threaded():
             report = measure_flow(setting, tell=tell)
         tell(markdown([flow_table(report)]).rstrip())
         give(report, output)
 
 
-@app.command()
+@app.command(cls=GroupedCommand)
 def cuts(
     *,
     data: Annotated[Path, Option(help="Folder of clips with masks, with its manifest.csv.")],
@@ -99,12 +102,12 @@ def cuts(
         from chromacord.lab.bench.cut_detection import CutSetting, cut_tables, measure_cuts
         from chromacord.lab.reporting.tables import markdown
 
-        report = measure_cuts(CutSetting(data, options.parse_names(use), per_clip), tell=tell)
+        report = measure_cuts(CutSetting(data, values.parse_names(use), per_clip), tell=tell)
         tell(markdown(cut_tables(report)).rstrip())
         give(report, output)
 
 
-@app.command()
+@app.command(cls=GroupedCommand)
 def quality(
     *,
     data: Annotated[
@@ -132,8 +135,8 @@ def quality(
         setting = Setting(
             data,
             runs,
-            options.parse_names(method) if method is not None else METHODS,
-            options.parse_names(sets or ""),
+            values.parse_names(method) if method is not None else METHODS,
+            values.parse_names(sets or ""),
             jobs=jobs or len(os.sched_getaffinity(0)),
             command=shlex.join(["chromacord", *sys.argv[1:]]),
         )

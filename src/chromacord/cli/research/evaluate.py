@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from chromacord.cli import options
+from chromacord.cli import output_options, values
 from chromacord.cli.research import evaluate_options
 from chromacord.cli.screen.choice import choose_display
 from chromacord.cli.screen.display import Values
@@ -41,8 +41,8 @@ def evaluate(
     strips: evaluate_options.Strips = 4,
     jobs: evaluate_options.Jobs = 0,
     paper_tables: evaluate_options.PaperTables = False,
-    log_json: options.LogJson = False,
-    quiet: options.Quiet = False,
+    log_json: output_options.LogJson = False,
+    quiet: output_options.Quiet = False,
 ) -> None:
     """Score methods on a data set. Run again with the same -o to go on where a run was stopped, or to add methods."""
     display = choose_display(log_json=log_json, quiet=quiet)
@@ -59,12 +59,12 @@ def evaluate(
                 raise InputError("-o is missing: name a folder for the records, tables and the report")
             plan = Plan(
                 data,
-                methods=options.parse_names(method) if method is not None else _fitting(size, full=full),
+                methods=values.parse_names(method) if method is not None else _fitting(size, full=full),
                 predictions=name_predictions(predictions or ()),
                 split=split,
                 size=None if full else Size(size, size),
                 full=full,
-                protocols=options.parse_names(protocol),
+                protocols=values.parse_names(protocol),
                 use=use,
                 stills=stills,
                 num_frames=frames,
@@ -92,7 +92,7 @@ def _adjustments(text: str | None) -> tuple[str, ...]:
 
     if text is None:
         return ()
-    return tuple(ADJUSTMENTS) if text == "all" else options.parse_names(text)
+    return tuple(ADJUSTMENTS) if text == "all" else values.parse_names(text)
 
 
 def _fitting(size: int, *, full: bool) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from typer import Argument, Option
 
-from chromacord.cli import options
+from chromacord.cli import output_options
 from chromacord.cli.screen.choice import choose_display
 from chromacord.cli.screen.display import Display
 from chromacord.cli.screen.exits import job
@@ -44,8 +44,8 @@ def train(
     next_frames: Annotated[Path | None, Option(help="With --table: HYouTube's set for TL.")] = None,
     jobs: Annotated[int, Option(min=0, help="With --table: processes that measure; 0: one a core.")] = 1,
     device: Annotated[Device, Option(help="cuda: one GPU, or several under `accelerate launch`.")] = "cpu",
-    log_json: options.LogJson = False,
-    quiet: options.Quiet = False,
+    log_json: output_options.LogJson = False,
+    quiet: output_options.Quiet = False,
 ) -> None:
     """Train what a recipe says. Run again with the same -o to go on where a run was stopped: the result is the same."""
     display = choose_display(log_json=log_json, quiet=quiet)

@@ -6,12 +6,13 @@ from typing import Annotated
 import typer
 from typer import Argument, Option
 
-from chromacord.cli.options import Force, LogJson, Quiet
+from chromacord.cli.help import Group, GroupedCommand
+from chromacord.cli.output_options import Force, LogJson, Quiet
 from chromacord.cli.screen.choice import choose_display
 from chromacord.cli.screen.exits import job
 from chromacord.errors import one_line
 
-app = typer.Typer(help="Files of weights for learned methods.")
+app = typer.Typer(help="Weights of learned methods.", cls=Group, rich_markup_mode=None)
 
 
 @app.callback(invoke_without_command=True)
@@ -21,7 +22,7 @@ def start(context: typer.Context) -> None:
         print(context.get_help())
 
 
-@app.command("import")
+@app.command("import", cls=GroupedCommand)
 def import_checkpoint(
     file: Annotated[Path, Argument(help="What the authors published: a file that torch.save wrote (.pth, .pt).")],
     *,

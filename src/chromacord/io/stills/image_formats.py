@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from chromacord.errors import CodecError
+from chromacord.errors import CodecError, one_of
 from chromacord.types import Alpha, PixelFormat
 
 
@@ -59,7 +59,7 @@ def format_of(path: Path) -> ImageFormat:
     for image_format in IMAGE_FORMATS.values():
         if path.suffix.lower() in image_format.suffixes:
             return image_format
-    raise CodecError(f"{path}: unknown image ending {path.suffix!r}; use one of {', '.join(IMAGE_SUFFIXES)}")
+    raise CodecError(f"{path}: unknown image ending {path.suffix!r}; {one_of(path.suffix, IMAGE_SUFFIXES)}")
 
 
 def choose_pixel_format(image_format: ImageFormat, source: PixelFormat, *, out: Path) -> PixelFormat:

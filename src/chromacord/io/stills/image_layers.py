@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from chromacord.errors import InputError
+from chromacord.errors import InputError, one_of
 
 UNNAMED = "rgba"
 """How the layer without a name is called where it is listed or chosen."""
@@ -110,7 +110,7 @@ def choose_layer(layers: Sequence[Layer], wanted: str | None = None) -> Layer:
     if len(found) == 1:
         return found[0]
     several = "stands for several layers" if found else "is no layer"
-    raise InputError(f"{wanted!r} {several}; choose one of {', '.join(layer.title for layer in layers)}")
+    raise InputError(f"{wanted!r} {several}; {one_of(wanted, [layer.title for layer in layers])}")
 
 
 def rivals(layers: Sequence[Layer], chosen: Layer) -> tuple[str, ...]:

@@ -5,7 +5,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from chromacord.errors import ChromacordWarning, CodecError
+import av
+
+from chromacord.errors import ChromacordWarning, CodecError, one_of
 from chromacord.io.pixels import describe
 from chromacord.types import Alpha, PixelFormat, Size, VideoInfo
 
@@ -221,7 +223,7 @@ def choose(source: VideoInfo, out: Path, codec: str | None = None) -> Choice:
     """
     suffix = out.suffix.lower()
     if suffix not in CONTAINERS:
-        raise CodecError(f"{out}: unknown kind of video file {suffix!r}; use one of {', '.join(CONTAINERS)}")
+        raise CodecError(f"{out}: unknown kind of video file {suffix!r}; {one_of(suffix, CONTAINERS)}")
     if codec is not None:
         return _users_choice(source, out, codec)
     candidates = _candidates(source, suffix)
@@ -248,8 +250,13 @@ def codec_named(text: str) -> str:
     plain = "".join(letter for letter in text.casefold() if letter.isalnum())
     name = _ALIASES.get(plain, plain)
     if name not in CODECS:
-        raise CodecError(f"unknown codec {text!r}; use one of {', '.join(CODECS)}")
+        raise CodecError(f"unknown codec {text!r}; {one_of(plain, CODECS)}")
     return name
+
+
+def missing_encoders() -> tuple[str, ...]:
+    """Return the names in `CODECS` that this build of libav cannot write."""
+    return tuple(name for name, codec in CODECS.items() if codec.encoder not in av.codecs_available)
 
 
 _ALIASES = {"avc": "h264", "h265": "hevc", "prores422": "prores", "motionjpeg": "mjpeg"}

@@ -3,7 +3,7 @@
 import os
 import warnings
 
-from chromacord.errors import ChromacordWarning, CodecError
+from chromacord.errors import ChromacordWarning, CodecError, one_of
 from chromacord.io.cores import core_share
 from chromacord.io.pixels import frame_bytes
 from chromacord.io.video.codecs import Choice
@@ -84,7 +84,7 @@ def _checked_crf(name: str, crf: float) -> float:
 def _checked_preset(name: str, preset: str) -> str:
     known = tuple(_LOOKAHEADS.get(name, ())) or _SVT_PRESETS
     if preset not in known:
-        raise CodecError(f"{name} has no preset {preset!r}; use one of {', '.join(known)}")
+        raise CodecError(f"{name} has no preset {preset!r}; {one_of(preset, known)}")
     return preset
 
 

@@ -1,0 +1,71 @@
+"""The output and run options of `chromacord harmonize` and of the commands that share some of them."""
+
+from typing import Annotated, Literal
+
+from typer import Option
+
+from chromacord.cli.help import OUTPUT, RUN
+from chromacord.cli.values import complete_codec
+
+Output = Annotated[
+    str,
+    Option(
+        "--output",
+        "-o",
+        metavar="CLIP",
+        help="Video, still image or pattern to write; the extension sets the format.",
+        rich_help_panel=OUTPUT,
+    ),
+]
+Codec = Annotated[
+    str | None,
+    Option(
+        metavar="NAME",
+        help="Video codec; by default that of the source.",
+        autocompletion=complete_codec,
+        rich_help_panel=OUTPUT,
+    ),
+]
+Crf = Annotated[
+    float | None,
+    Option(metavar="N", help="Constant quality on the codec's own scale; lower is better.", rich_help_panel=OUTPUT),
+]
+Preset = Annotated[
+    str | None,
+    Option(
+        metavar="NAME",
+        help="Speed of x264 and x265 (ultrafast to veryslow) or SVT-AV1 (0 to 13).",
+        rich_help_panel=OUTPUT,
+    ),
+]
+GradeOut = Annotated[str | None, Option(metavar="FILE", help="Also write the grade as JSON.", rich_help_panel=OUTPUT)]
+LutOut = Annotated[
+    str | None,
+    Option(
+        metavar="FILE",
+        help="Also write a LUT or CDL for each shot: a .cube, .clf, .ctf, .3dl, .csp, .cc, .ccc or .cdl file, or a "
+        "folder for .cube files.",
+        rich_help_panel=OUTPUT,
+    ),
+]
+Preview = Annotated[
+    str | None,
+    Option(
+        metavar="FILE",
+        help="Also write before and after side by side, as a video or a picture.",
+        rich_help_panel=OUTPUT,
+    ),
+]
+Force = Annotated[bool, Option("--force", help="Replace existing outputs.", rich_help_panel=RUN)]
+SkipExisting = Annotated[
+    bool, Option("--skip-existing", help="Skip clips whose outputs all exist.", rich_help_panel=RUN)
+]
+Jobs = Annotated[
+    int, Option(min=0, metavar="N", help="Number of processes for several clips; 0: one a core.", rich_help_panel=RUN)
+]
+Device = Annotated[Literal["cpu", "cuda"], Option(help="Where the method's network runs.", rich_help_panel=RUN)]
+LogJson = Annotated[
+    bool,
+    Option("--log-json", help="JSON lines on stdout: progress, warnings, the summary, errors.", rich_help_panel=RUN),
+]
+Quiet = Annotated[bool, Option("--quiet", "-q", help="Show only warnings and errors.", rich_help_panel=RUN)]

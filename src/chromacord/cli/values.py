@@ -1,0 +1,42 @@
+"""Values of options: read from text, and completed by a shell."""
+
+from chromacord.errors import InputError
+
+
+def complete_method(incomplete: str) -> list[str]:
+    """Return the methods that begin with what a shell wants completed."""
+    from chromacord.methods import METHODS
+
+    return [name for name in METHODS if name.startswith(incomplete)]
+
+
+def complete_codec(incomplete: str) -> list[str]:
+    """Return the codecs that begin with what a shell wants completed."""
+    from chromacord.io.video.codecs import CODECS
+
+    return [name for name in CODECS if name.startswith(incomplete.lower())]
+
+
+def parse_names(text: str) -> tuple[str, ...]:
+    """Read names divided by commas; each counts once, empty ones do not."""
+    return tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+
+
+def parse_frames(text: str | None) -> tuple[int | None, int | None] | None:
+    """Read a half-open range of frames, "A:B", ":B" or "A:".
+
+    Returns:
+        First frame and the frame after the last, None where left out; None for None.
+
+    Raises:
+        InputError: the text is no such range, or the range is empty.
+    """
+    if text is None:
+        return None
+    first, colon, last = text.partition(":")
+    if not colon or not all(part == "" or part.isdecimal() for part in (first, last)):
+        raise InputError(f"--frames {text}: is no range; write A:B, A: or :B with frame numbers from 0, as 0:100")
+    start, stop = (int(part) if part else None for part in (first, last))
+    if stop is not None and stop <= (start or 0):
+        raise InputError(f"--frames {text}: holds no frame; B is the frame after the last, so it must be above A")
+    return start, stop

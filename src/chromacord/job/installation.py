@@ -1,0 +1,114 @@
+"""What this installation can do, and what would have to be installed for the rest.
+
+Functions import what they examine, since that may be what is missing.
+"""
+
+import platform
+from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, requires, version
+from importlib.util import find_spec
+from typing import NamedTuple
+
+from chromacord.errors import INSTALL_TORCH, ChromacordError, InputError
+from chromacord.io.cores import num_cores
+
+PROGRAM = "chromacord"
+
+
+class Part(NamedTuple):
+    """Something that an installation has, or lacks."""
+
+    name: str
+    found: str
+    """What is there, or why it is not."""
+
+    remedy: str | None = None
+    """What to do about it; None: nothing needs to be done."""
+
+    is_needed: bool = False
+    """Whether clips cannot be harmonized before it is mended."""
+
+
+def examine() -> Iterator[Part]:
+    """Look at everything that harmonizing needs or can use, the needed parts first."""
+    yield Part("python", f"{platform.python_version()}, {platform.machine()}, {num_cores()} cores")
+    libraries = tuple(_libraries())
+    yield from libraries
+    if any(part.remedy for part in libraries):
+        return  # nothing else can be imported
+    yield _renderer()
+    yield _codecs()
+    yield _config()
+    yield _methods()
+    yield from _torch()
+
+
+def _libraries() -> Iterator[Part]:
+    """Look for the libraries that the package depends on by itself; extras are asked for by other parts."""
+    for line in requires(PROGRAM) or ():
+        if "extra ==" in line:
+            continue
+        name = line.split(">")[0]
+        try:
+            yield Part(name, version(name))
+        except PackageNotFoundError:
+            yield Part(name, "not installed", f"pip install '{line}'", is_needed=True)
+
+
+def _renderer() -> Part:
+    from chromacord.render.native import BINARY, opened
+
+    if opened(BINARY) is not None:
+        return Part("renderer", "compiled")
+    remedy = "for a renderer that is about three times as fast, install a C compiler and reinstall chromacord"
+    return Part("renderer", "portable: there is no compiled one, or it is out of date", remedy)
+
+
+def _codecs() -> Part:
+    from chromacord.io.video.codecs import missing_encoders
+
+    missing = missing_encoders()
+    if not missing:
+        return Part("codecs", "all can be written")
+    return Part("codecs", f"cannot write {', '.join(missing)}", "pip install --force-reinstall --only-binary av av")
+
+
+def _config() -> Part:
+    from chromacord.color.management.config import choose_config, space_names
+
+    config = choose_config(None)
+    try:
+        return Part("colour config", f"{config}, {len(space_names(config))} spaces")
+    except ChromacordError as error:
+        return Part("colour config", str(error), "correct or unset $OCIO")
+
+
+def _methods() -> Part:
+    from chromacord.methods import DEFAULT_METHOD, list_methods
+
+    known = list_methods()
+    usable = [info for info in known if not info.install]
+    found = f"{len(usable)} of {len(known)} can run here; the default is {DEFAULT_METHOD}"
+    missing = sorted({info.install for info in known if info.install})
+    return Part("methods", found, f"for the others, {missing[0]}" if missing else None)
+
+
+def _torch() -> Iterator[Part]:
+    """Look for torch, its GPU, and what training needs beside it."""
+    from chromacord.methods.base import find_device
+
+    if find_spec("torch") is None:
+        yield Part("torch", "not installed", f"for evaluation and --device cuda, {INSTALL_TORCH}")
+        return
+    yield Part("torch", version("torch"))
+    try:
+        find_device("cuda")
+        yield Part("gpu", "CUDA, through torch")
+    except InputError:
+        yield Part("gpu", "none that torch can use")
+    missing = [name for name in ("accelerate", "tensorboard") if find_spec(name) is None]
+    if missing:
+        remedy = f"to train, {INSTALL_TORCH.replace('[torch]', '[train]')}"
+        yield Part("training", f"lacks {', '.join(missing)}", remedy)
+    else:
+        yield Part("training", "can run")

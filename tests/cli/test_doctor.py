@@ -1,0 +1,63 @@
+import json
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import pytest
+
+from chromacord import __version__
+from chromacord.job import installation
+from chromacord.render import native
+from tests.cli.conftest import Run
+from tests.test_without_torch import MAIN, python
+
+
+def parts(run: Run) -> dict[str, dict[str, str | None]]:
+    found = json.loads(run("doctor", "--json").out)["parts"]
+    return {part["name"]: part for part in found}
+
+
+def test_everything_that_a_run_needs_is_there_with_its_version(run: Run) -> None:
+    done = run("doctor")
+    assert (done.code, done.err) == (0, "")
+    assert done.out.splitlines()[-1] == "ready to harmonize"
+    found = parts(run)
+    assert found["chromacord"]["found"] == __version__
+    assert found["av"]["found"] == version("av")
+    assert found["codecs"]["found"] == "all can be written"
+
+
+def test_a_missing_library_comes_with_the_command_that_installs_it(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def lacking(name: str) -> str:
+        if name == "av":
+            raise PackageNotFoundError(name)
+        return version(name)
+
+    monkeypatch.setattr(installation, "version", lacking)
+    done = run("doctor")
+    assert done.code == 2
+    assert "-> pip install 'av>=" in done.out
+    assert "renderer" not in done.out
+    assert not json.loads(run("doctor", "--json").out)["ready"]
+
+
+def test_a_missing_compiled_renderer_is_no_obstacle(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(native, "BINARY", tmp_path / "none.so")
+    assert run("doctor").code == 0
+    renderer = parts(run)["renderer"]
+    assert str(renderer["found"]).startswith("portable")
+    assert "C compiler" in str(renderer["remedy"])
+
+
+def test_a_wrong_ocio_variable_is_named(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OCIO", "/nowhere.ocio")
+    config = parts(run)["colour config"]
+    assert "/nowhere.ocio" in str(config["found"])
+    assert config["remedy"] == "correct or unset $OCIO"
+
+
+def test_without_torch_it_says_what_torch_is_for() -> None:
+    done = python(MAIN, "doctor")
+    assert done.returncode == 0, done.stderr
+    assert "torch" in done.stdout
+    assert "pip install '.[torch]'" in done.stdout
+    assert "6 of 13 can run here" in done.stdout
