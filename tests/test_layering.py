@@ -49,7 +49,10 @@ class Import(NamedTuple):
     module: str
     line: int
     at_load: bool
-    """False inside a function and under TYPE_CHECKING: such an import cannot close a cycle."""
+    """False inside a function and under TYPE_CHECKING."""
+
+    runs: bool
+    """False under TYPE_CHECKING alone: an import inside a function closes a circle too, only later."""
 
 
 def files() -> list[Path]:
@@ -70,16 +73,17 @@ def imports(path: Path) -> Iterator[Import]:
     yield from _walk(ast.parse(path.read_text(encoding="utf-8")), at_load=True)
 
 
-def _walk(node: ast.AST, *, at_load: bool) -> Iterator[Import]:
+def _walk(node: ast.AST, *, at_load: bool, runs: bool = True) -> Iterator[Import]:
     for child in ast.iter_child_nodes(node):
         if isinstance(child, ast.Import):
-            yield from (Import(alias.name, child.lineno, at_load) for alias in child.names)
+            yield from (Import(alias.name, child.lineno, at_load, runs) for alias in child.names)
         elif isinstance(child, ast.ImportFrom):
             assert child.level == 0, f"line {child.lineno}: relative import"
-            yield from (Import(f"{child.module}.{alias.name}", child.lineno, at_load) for alias in child.names)
+            yield from (Import(f"{child.module}.{alias.name}", child.lineno, at_load, runs) for alias in child.names)
         else:
-            later = isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) or _is_type_checking(child)
-            yield from _walk(child, at_load=at_load and not later)
+            is_checked_alone = _is_type_checking(child)
+            later = isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) or is_checked_alone
+            yield from _walk(child, at_load=at_load and not later, runs=runs and not is_checked_alone)
 
 
 def _is_type_checking(node: ast.AST) -> bool:
@@ -131,7 +135,7 @@ def _is_of_torch(found: Import) -> bool:
 def test_modules_do_not_import_each_other_in_circles() -> None:
     modules = {module_of(path): path for path in files()}
     graph = {
-        name: {target for found in imports(path) if found.at_load for target in _loaded(found.module, modules)} - {name}
+        name: {target for found in imports(path) if found.runs for target in _loaded(found.module, modules)} - {name}
         for name, path in modules.items()
     }
     while graph:

@@ -3,7 +3,7 @@
 import chromacord as cc
 
 cc.harmonize_video("comp.mp4", mask="mask.mp4", output="out.mp4")
-for frame in cc.harmonize_frames(pairs, "mkl"):  # arrays in, arrays out
+for frame in cc.harmonize_frames(pairs):  # arrays in, arrays out
     ...
 """
 
@@ -12,20 +12,34 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from chromacord.api import harmonize_video
+    from chromacord.color.parametric import Parametric
     from chromacord.errors import ChromacordError, ChromacordWarning
-    from chromacord.io import Encoding
-    from chromacord.job.arrays import harmonize_frames
+    from chromacord.grade.by_hand import Strength
+    from chromacord.grade.keys import Grade
+    from chromacord.job.arrays import harmonize_frames, harmonize_image
+    from chromacord.job.options import Options
     from chromacord.job.summary import Summary
     from chromacord.methods import list_methods, load_method
+    from chromacord.methods.base import Method, Prediction, Window
+    from chromacord.types import Encoding, Progress
 
 __version__ = "0.1.0"
 
 _PLACES = {
     "ChromacordError": "errors",
     "ChromacordWarning": "errors",
-    "Encoding": "io",
+    "Encoding": "types",
+    "Grade": "grade.keys",
+    "Method": "methods.base",
+    "Options": "job.options",
+    "Parametric": "color.parametric",
+    "Prediction": "methods.base",
+    "Progress": "types",
+    "Strength": "grade.by_hand",
     "Summary": "job.summary",
+    "Window": "methods.base",
     "harmonize_frames": "job.arrays",
+    "harmonize_image": "job.arrays",
     "harmonize_video": "api",
     "list_methods": "methods",
     "load_method": "methods",
@@ -35,9 +49,18 @@ __all__ = [
     "ChromacordError",
     "ChromacordWarning",
     "Encoding",
+    "Grade",
+    "Method",
+    "Options",
+    "Parametric",
+    "Prediction",
+    "Progress",
+    "Strength",
     "Summary",
+    "Window",
     "__version__",
     "harmonize_frames",
+    "harmonize_image",
     "harmonize_video",
     "list_methods",
     "load_method",
@@ -49,3 +72,8 @@ def __getattr__(name: str) -> Any:
     if name not in _PLACES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f"{__name__}.{_PLACES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    """Return what there is, imported or not."""
+    return sorted({*globals(), *__all__})

@@ -3,26 +3,26 @@
 import os
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from os import PathLike
 from pathlib import Path
-from typing import Literal
+from typing import Any
 
 from chromacord.analysis.cuts import Cuts, check_cuts
 from chromacord.analysis.told_cuts import read_cuts
 from chromacord.color.management.clip_space import SpaceOfClip, Spaces, explicit, settle, working_space_of
-from chromacord.color.parametric import Parametric
+from chromacord.color.management.config import choose_config, find_space
 from chromacord.errors import ChromacordWarning, InputError
-from chromacord.grade.by_hand import NO_TURN, Hand, Strength, as_strength
-from chromacord.grade.keys import Consistency, check_consistency
-from chromacord.io import Encoding, FrameSource, LayeredSource, open_source
+from chromacord.io import FrameSource, LayeredSource, open_source
 from chromacord.io.stills.image_layers import UNNAMED
 from chromacord.job.clip import CompositeClip, LayeredClip, MaskedClip
+from chromacord.job.conversion import convert_grade
 from chromacord.job.job import Job
+from chromacord.job.options import Options
 from chromacord.job.outputs import Outputs
 from chromacord.job.summary import Summary
-from chromacord.methods import DEFAULT_METHOD
-from chromacord.methods.base import Method, find_device
-from chromacord.types import Device, Progress, VideoInfo
+from chromacord.methods.base import find_device
+from chromacord.types import Encoding, Progress, VideoInfo
 
 StrPath = str | PathLike[str]
 
@@ -35,25 +35,14 @@ def harmonize_video(
     foreground: StrPath | None = None,
     alpha: StrPath | None = None,
     background: StrPath | None = None,
-    method: str | Method = DEFAULT_METHOD,
-    strength: float | Strength = 1.0,
-    turn: Parametric = NO_TURN,
-    consistency: Consistency | None = None,
     grade_out: StrPath | None = None,
     grade_in: StrPath | None = None,
     lut_out: StrPath | None = None,
     preview: StrPath | None = None,
     cuts: Cuts | None = None,
-    frames: tuple[int | None, int | None] | None = None,
-    encoding: Encoding | None = None,
-    mask_fit: bool = False,
-    missing: Literal["error", "hold"] = "error",
-    salvage: bool = False,
-    layer: str | None = None,
-    force: bool = False,
-    device: Device = "cpu",
-    spaces: Spaces | None = None,
     progress: Callable[[Progress], object] | None = None,
+    options: Options | None = None,
+    **changes: Any,
 ) -> Summary:
     """Harmonize a clip: a composite and its mask, or a foreground with alpha over a background.
 
@@ -68,65 +57,44 @@ def harmonize_video(
         foreground: instead of a composite: the layer to paste, with `background`.
         alpha: the foreground's coverage, where it has no alpha channel of its own.
         background: the clip under the foreground; the output follows its format.
-        method: a name of `list_methods()`, with options if wanted ("mkl:max_gain=2"), or a loaded method.
-        strength: 0 returns the source, 1 is the full grade; tone and colour may differ.
-        turn: what is done by hand after the grade: exposure, temperature and so on.
-        consistency: "shot" for one grade a shot, "smooth" for a slowly moving one, "frame" for one a frame. None:
-            "smooth", or "shot" when LUTs are written, since a LUT cannot move.
         grade_out: write what was decided, as JSON.
-        grade_in: render a grade file instead of analysing, or a LUT or a CDL with a suffix of `EXPORT_FORMATS`;
-            `strength` then weakens it further.
+        grade_in: render a grade file instead of analysing, or a LUT or a CDL with a suffix of `LOOK_FORMATS`; `strength`
+            then weakens it further. Without a clip it is made into `grade_out` or `lut_out`.
         lut_out: a LUT or a CDL for each shot: a file whose suffix is in `EXPORT_FORMATS`, or a folder for .cube files.
         preview: write before and after side by side, to a video or a picture by the suffix.
         cuts: where shots begin: their first frames, counted from 0 in sequences too, as numbers or as text ("24,48");
             the file of an edit decision list (CMX 3600); or "none" for one shot. None: cuts are found. Those outside
             `frames` are left out.
-        frames: only the frames first..stop-1, counted from 0; None on either side leaves it open.
-        encoding: codec, quality and speed; None keeps the source's codec, visually lossless.
-        mask_fit: scale a mask of another size to the composite's.
-        missing: for a gap in an image sequence: refuse it, or hold the frame before.
-        salvage: of a file cut off in the middle, use what can be decoded.
-        layer: of the composite's, or the foreground's, EXR files; None: the likeliest to be the picture.
-        force: replace existing outputs.
-        device: "cuda" to run the method on a GPU; a loaded one is moved there.
         progress: called a few times a second.
+        options: how it is done; see `chromacord.Options`.
+        changes: single options, in place of those of `options`: `method="mkl", strength=0.5`.
 
     Raises:
         ChromacordError: an input, an option or an output cannot be used; says which, where and what to do.
+        TypeError: there is no such option.
     """
-    hand = Hand(as_strength(strength), turn)
-    check_consistency(consistency or "smooth")
-    if missing not in ("error", "hold"):
-        raise InputError(f"missing must be 'error' or 'hold', got {missing!r}")
+    how = replace(options or Options(), **changes)
     check_cuts(cuts, grade_in=grade_in)
-    place, named = find_device(device), spaces or Spaces()
+    find_device(how.device)
     optional = _paths(output=output, grade_out=grade_out, lut_out=lut_out, preview=preview, grade_in=grade_in)
-    _check_asked(optional)
-    clip, space = _open_clip(
-        _paths(composite=composite, mask=mask, foreground=foreground, alpha=alpha, background=background),
-        mask_fit=mask_fit,
-        missing=missing,
-        salvage=salvage,
-        layer=layer,
-        spaces=named,
-        device=place,
-    )
+    layers = _paths(composite=composite, mask=mask, foreground=foreground, alpha=alpha, background=background)
+    is_conversion = _check_asked(optional, has_clip=any(layers.values()))
     clip_out = None if output is None else os.fspath(output)
     others = optional["grade_out"], optional["lut_out"], optional["preview"]
-    outputs = Outputs(clip_out, *others, encoding or Encoding(), force)
+    outputs = Outputs(clip_out, *others, how.encoding or Encoding(), how.force)
+    if is_conversion and optional["grade_in"] is not None:
+        asked = None if how.working_space is None else find_space(how.working_space, choose_config(how.config))
+        return convert_grade(optional["grade_in"], outputs, hand=how.hand, working=asked)
+    clip, space = _open_clip(layers, how)
     job = Job(
         clip,
         outputs,
-        method=method,
-        hand=hand,
-        consistency=consistency or ("shot" if lut_out is not None else "smooth"),
+        how,
         grade_in=optional["grade_in"],
         cuts=read_cuts(cuts, clip.info),
-        frames=_range(frames),
         progress=progress,
-        device=place,
         space=space,
-        working=working_space_of(clip.info, named.working, named.config),
+        working=working_space_of(clip.info, how.working_space, how.config),
     )
     return job.run()
 
@@ -139,55 +107,45 @@ def _paths(**paths: StrPath | None) -> dict[str, Path | None]:
     return {name: None if path is None else Path(path) for name, path in paths.items()}
 
 
-def _check_asked(paths: dict[str, Path | None]) -> None:
-    """Refuse to write nothing, and what needs a render where none is asked for."""
+def _check_asked(paths: dict[str, Path | None], *, has_clip: bool) -> bool:
+    """Refuse to write nothing, and what needs a render where none is asked for.
+
+    Returns:
+        Whether a grade file is made into others, without a clip.
+    """
     if paths["output"] is not None:
-        return
+        return False
     if paths["grade_out"] is None and paths["lut_out"] is None:
         raise InputError("nothing is to be written; give an output, or where the grade or its LUTs shall go")
-    for path in (paths["preview"], paths["grade_in"]):
+    for path in (paths["preview"], paths["grade_in"] if has_clip else None):
         if path is not None:
             raise InputError(f"{path}: is of use only where a clip is rendered; give an output")
+    return paths["grade_in"] is not None
 
 
-def _range(frames: tuple[int | None, int | None] | None) -> tuple[int, int | None] | None:
-    if frames is None:
-        return None
-    start, stop = frames[0] or 0, frames[1]
-    if start < 0 or (stop is not None and stop <= start):
-        raise InputError(f"frames {start}:{'' if stop is None else stop} is no range; give first:stop, counted from 0")
-    return start, stop
-
-
-def _open_clip(
-    paths: dict[str, Path | None],
-    *,
-    mask_fit: bool,
-    missing: Literal["error", "hold"],
-    salvage: bool,
-    layer: str | None,
-    spaces: Spaces,
-    device: str,
-) -> tuple[MaskedClip, SpaceOfClip]:
+def _open_clip(paths: dict[str, Path | None], options: Options) -> tuple[MaskedClip, SpaceOfClip]:
     """Open a composite with its mask, or layers, whichever was given; the colour space is that of the output."""
     given = {name for name, path in paths.items() if path is not None}
     sources = {
         name: open_source(
             path,
-            missing=missing,
-            salvage=salvage,
-            layer=layer if name in _GRADED else None,
-            device=device,
+            missing=options.missing,
+            salvage=options.salvage,
+            layer=options.layer if name in _GRADED else None,
+            device=options.device,
             keep=True,
         )
         for name, path in paths.items()
         if path is not None and given in _COMBINATIONS and not (name == "mask" and str(path) == "alpha")
     }
     for name, source in sources.items():
-        _tell_layer(source.info, is_chosen=layer is not None and name in _GRADED, can_be_chosen=name in _GRADED)
-    space = _settle_spaces(sources, spaces)
+        _tell_layer(source.info, is_chosen=options.layer is not None and name in _GRADED, can_be_chosen=name in _GRADED)
+    space = _settle_spaces(sources, options.spaces)
     if given == {"composite", "mask"} and space is not None:
-        return CompositeClip(sources["composite"], sources.get("mask"), mask_fit=mask_fit, salvage=salvage), space
+        clip = CompositeClip(
+            sources["composite"], sources.get("mask"), mask_fit=options.mask_fit, salvage=options.salvage
+        )
+        return clip, space
     if given in _COMBINATIONS and space is not None:
         layers = LayeredSource(sources["foreground"], sources["background"], sources.get("alpha"))
         return LayeredClip(layers), space

@@ -265,3 +265,17 @@ class Progress(NamedTuple):
     def __str__(self) -> str:
         of = "" if self.total is None else f"/{self.total}"
         return f"{self.stage} {self.done}{of} {self.unit}, {self.rate:.1f} a second"
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """How the user wants a video written. None leaves the choice to the source and the container."""
+
+    codec: str | None = None
+    """A name of `chromacord.io.video.codecs.CODECS`."""
+
+    crf: float | None = None
+    """Constant quality, on the codec's own scale: lower is better. None: visually lossless."""
+
+    preset: str | None = None
+    """Speed of x264 and x265 ("ultrafast" to "veryslow") or SVT-AV1 ("0" to "13")."""

@@ -13,8 +13,7 @@ import pytest
 from chromacord.errors import ChromacordWarning, CodecError
 from chromacord.io import open_sink, open_source
 from chromacord.io.convert import PlaneConverter, upsample
-from chromacord.io.interfaces import Encoding
-from chromacord.types import Alpha, Colorimetry, PixelFormat
+from chromacord.types import Alpha, Colorimetry, Encoding, PixelFormat
 from tests.clips import BT601, BT709, picture, to_frame
 from tests.images import DISPLAY, SCENE_LINEAR, noise, video_info, write
 

@@ -177,3 +177,12 @@ def test_pictures_without_pixels_are_refused(shape: tuple[int, int]) -> None:
     pair = np.zeros((*shape, 3), np.uint8), np.zeros(shape, np.uint8)
     with pytest.raises(InputError, match="has no pixels; give pictures"):
         list(cc.harmonize_frames([pair], "mkl"))
+
+
+def test_a_picture_is_a_clip_of_one_frame() -> None:
+    ((composite, mask),) = pairs(1)
+    (expected,) = cc.harmonize_frames([(composite, mask)])
+    assert np.array_equal(cc.harmonize_image(composite, mask), expected)
+    assert not np.array_equal(expected, composite)
+    with pytest.raises(cc.ChromacordError, match="strength"):
+        cc.harmonize_image(composite, mask, strength=2)

@@ -7,7 +7,7 @@ import PyOpenColorIO as ocio
 import pytest
 
 from chromacord import harmonize_video
-from chromacord.color.management.clip_space import Spaces, space_of_clip
+from chromacord.color.management.clip_space import space_of_clip
 from chromacord.color.management.config import REC709, find_space
 from chromacord.color.management.managed import ManagedSpace
 from chromacord.errors import InputError
@@ -48,7 +48,7 @@ def written(folder: Path, space: str) -> Path:
 def harmonized(path: Path, mask: Path, space: str | None, **options) -> Path:
     output = path.with_name(path.name.replace("in", "out"))
     options |= {"method": "mkl", "strength": 0.5, "consistency": "shot"}
-    harmonize_video(path, output=output, mask=mask, spaces=Spaces(composite=space), **options)
+    harmonize_video(path, output=output, mask=mask, input_space=space, **options)
     return output
 
 
@@ -93,8 +93,8 @@ def test_pq_video_is_known_by_its_tags_and_keeps_them(tmp_path: Path) -> None:
     composite = make_composite(tmp_path / "in.mkv", "yuv420p10le", codec="ffv1", num_frames=NUM_FRAMES, colorimetry=PQ)
     mask = make_mask(tmp_path / "mask.mkv", num_frames=NUM_FRAMES)
     by_tags = harmonize_video(composite, output=tmp_path / "tags.mkv", mask=mask, method="mkl")
-    harmonize_video(composite, output=tmp_path / "told.mkv", mask=mask, method="mkl", spaces=Spaces("PQ"))
-    harmonize_video(composite, output=tmp_path / "plain.mkv", mask=mask, method="mkl", spaces=Spaces("Rec.709"))
+    harmonize_video(composite, output=tmp_path / "told.mkv", mask=mask, method="mkl", input_space="PQ")
+    harmonize_video(composite, output=tmp_path / "plain.mkv", mask=mask, method="mkl", input_space="Rec.709")
     assert by_tags.color_space is not None
     assert by_tags.color_space.name == "Rec.2100-PQ - Display"
     assert by_tags.color_space.known_by == "file"
@@ -156,9 +156,9 @@ def test_layers_of_different_spaces_meet_in_light(tmp_path: Path) -> None:
     results = {}
     for space, foreground in foregrounds.items():
         output = foreground.with_name("out.%04d.tif")
-        spaces = Spaces(foreground=space, background=REC709)
+        spaces = {"foreground_space": space, "background_space": REC709}
         layers = {"foreground": foreground, "background": background, "alpha": matte}
-        harmonize_video(**layers, output=output, method="mkl", consistency="shot", spaces=spaces)
+        harmonize_video(**layers, output=output, method="mkl", consistency="shot", **spaces)
         results[space] = display(output, REC709)
     for space, result in results.items():
         assert np.abs(result - results[REC709]).max() * 1023 < 1, space
@@ -172,9 +172,8 @@ def test_an_export_lives_in_the_working_space_and_says_so(tmp_path: Path, space,
     full = find_space(space).name
     mask = make_mask(tmp_path / "mask.mkv", num_frames=NUM_FRAMES)
     path, lut = written(tmp_path / "in", full), tmp_path / "grade.clf"
-    spaces = Spaces(composite=full, working=working)
     output = path.with_name(path.name.replace("in", "out"))
-    harmonize_video(path, output=output, mask=mask, method="mkl", spaces=spaces, lut_out=lut)
+    harmonize_video(path, output=output, mask=mask, method="mkl", input_space=full, working_space=working, lut_out=lut)
     assert f"<InputDescriptor>{named}</InputDescriptor>" in lut.read_text()
     config = ocio.Config.CreateFromFile("ocio://studio-config-latest")
     numbers = in_spaces(scene(0))[full].astype(np.float32)

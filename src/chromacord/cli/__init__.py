@@ -14,7 +14,7 @@ from chromacord.cli import apply, demo, doctor, grade, harmonize, info, methods
 from chromacord.cli.help import WIDTH, Group, GroupedCommand, help_of
 from chromacord.cli.research import bench, compare, evaluate, synthesize, train, weights
 from chromacord.cli.screen import streams
-from chromacord.cli.screen.display import choose_display
+from chromacord.cli.screen.choice import choose_display
 from chromacord.cli.screen.exits import BAD_INPUT, OK, terminate
 from chromacord.errors import OutputError, one_of
 

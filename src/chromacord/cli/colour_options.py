@@ -76,3 +76,11 @@ Saturation = Annotated[float, Option(metavar="RATIO", help="Saturation; 1 keeps 
 Black = Annotated[
     float, Option(metavar="LEVEL", help="Lift black to this level (0 to 1); white stays.", rich_help_panel=GRADE)
 ]
+Protect = Annotated[
+    str | None,
+    Option(
+        metavar="skin|A-B",
+        help="Keep hues closer to where they were: skin, or degrees as 20-60 (0 is red, 120 green).",
+        rich_help_panel=GRADE,
+    ),
+]

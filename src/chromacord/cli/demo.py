@@ -5,7 +5,7 @@ from typing import Annotated
 
 from typer import Option
 
-from chromacord.cli.screen.display import choose_display
+from chromacord.cli.screen.choice import choose_display
 from chromacord.cli.screen.exits import job
 from chromacord.cli.screen.streams import report
 from chromacord.cli.screen.summary_text import summary_line, summary_values

@@ -6,7 +6,7 @@ from typing import Annotated
 from typer import Exit, Option
 
 from chromacord import __version__
-from chromacord.cli.screen.display import choose_display
+from chromacord.cli.screen.choice import choose_display
 from chromacord.cli.screen.exits import BAD_INPUT, job
 
 _INDENT = 14

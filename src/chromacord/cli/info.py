@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from typer import Argument, Option
 
-from chromacord.cli.screen.display import choose_display
+from chromacord.cli.screen.choice import choose_display
 from chromacord.cli.screen.exits import job
 from chromacord.errors import InputError, one_line
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from typer import Option
 
-from chromacord.cli.screen.display import choose_display
+from chromacord.cli.screen.choice import choose_display
 from chromacord.cli.screen.exits import job
 
 Cards = Annotated[

@@ -1,6 +1,7 @@
 """What a hand changes of a decided grade: parts of it weakened, and a turn of exposure, balance and others after it."""
 
 from dataclasses import dataclass
+from numbers import Real
 from typing import Self
 
 import numpy as np
@@ -9,6 +10,7 @@ from chromacord.color.hues import HueRange
 from chromacord.color.parametric import LUMA, Parametric
 from chromacord.color.transforms import AffineField, ColorTransform, Identity, Lut3d, blend, lattice
 from chromacord.errors import InputError
+from chromacord.parsing import shown
 from chromacord.types import FloatArray
 
 _PROTECTION = 0.8
@@ -76,8 +78,8 @@ def as_strength(strength: "float | Strength") -> Strength:
     """
     if isinstance(strength, Strength):
         return strength
-    if not 0 <= strength <= 1:
-        raise InputError(f"strength must lie in 0..1, got {strength}")
+    if isinstance(strength, bool) or not isinstance(strength, Real) or not 0 <= strength <= 1:
+        raise InputError(f"strength must lie in 0..1, got {shown(strength)}")
     return Strength.both(float(strength))
 
 

@@ -6,13 +6,13 @@ from pathlib import Path
 
 from chromacord.errors import CodecError
 from chromacord.io.convert import PlaneConverter, stored_colorimetry
-from chromacord.io.interfaces import Encoding, FrameSink
+from chromacord.io.interfaces import FrameSink
 from chromacord.io.pixels import describe
 from chromacord.io.stills.icc import warn_of_lost_profile
 from chromacord.io.video.codecs import choose
 from chromacord.io.video.encoder import VideoSink
 from chromacord.io.writing.staging import Staging
-from chromacord.types import Alpha, Frame, PixelFormat, Size, VideoInfo
+from chromacord.types import Alpha, Encoding, Frame, PixelFormat, Size, VideoInfo
 
 _DEPTHS = (16, 12, 10, 8)
 

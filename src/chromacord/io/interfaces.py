@@ -2,7 +2,6 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Generator
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -34,20 +33,6 @@ class FrameSource(ABC):
     def has_alpha(self) -> bool:
         """Whether the last plane of each frame is coverage."""
         return self.info.pixel_format.alpha.value != "none"
-
-
-@dataclass(frozen=True)
-class Encoding:
-    """How the user wants a video written. None leaves the choice to the source and the container."""
-
-    codec: str | None = None
-    """A name of `chromacord.io.video.codecs.CODECS`."""
-
-    crf: float | None = None
-    """Constant quality, on the codec's own scale: lower is better. None: visually lossless."""
-
-    preset: str | None = None
-    """Speed of x264 and x265 ("ultrafast" to "veryslow") or SVT-AV1 ("0" to "13")."""
 
 
 class FrameSink(ABC):

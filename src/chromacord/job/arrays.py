@@ -20,7 +20,7 @@ from chromacord.grade.by_hand import NO_TURN, Hand, Strength, as_strength
 from chromacord.grade.keys import Consistency, check_consistency
 from chromacord.job.mask_check import MaskCheck, array_mask, check_floats
 from chromacord.masks.masks import MaskedFrame
-from chromacord.methods import load_method
+from chromacord.methods import DEFAULT_METHOD, load_method
 from chromacord.methods.base import Method, find_device
 from chromacord.parsing import reason_of, shown
 from chromacord.render.cpu import Renderer
@@ -34,7 +34,7 @@ _RATES = (0.01, 1_000_000)
 
 def harmonize_frames(
     pairs: Iterable[tuple[Array, Array]],
-    method: str | Method,
+    method: str | Method = DEFAULT_METHOD,
     *,
     strength: float | Strength = 1.0,
     turn: Parametric = NO_TURN,
@@ -78,6 +78,34 @@ def harmonize_frames(
     loaded = load_method(method) if isinstance(method, str) else method
     exact = Fraction(rate if isinstance(rate, Rational) else float(rate)).limit_denominator(1001)
     return _harmonized(iter(pairs), loaded, exact, place, hand=hand, consistency=consistency, cuts=starts)
+
+
+def harmonize_image(
+    composite: Array,
+    mask: Array,
+    method: str | Method = DEFAULT_METHOD,
+    *,
+    strength: float = 1.0,
+    device: Device = "cpu",
+) -> Array:
+    """Harmonize one picture.
+
+    Args:
+        composite: display-referred RGB: uint8, uint16, or floats in [0, 1]. Shape (H, W, 3).
+        mask: bool, uint8, uint16 or floats in [0, 1]. Shape (H, W) or (H, W, 1).
+        method: a name of `list_methods()`, with options if wanted ("mkl:max_gain=2"), or a loaded method.
+        strength: 0 returns the composite, 1 is the full grade.
+        device: "cuda" for a GPU; a loaded method is moved there.
+
+    Returns:
+        The harmonized picture, of the composite's shape and type. Pixels with mask 0 are the composite's, as are all
+        where the mask is empty or full.
+
+    Raises:
+        InputError, NonFiniteError, MismatchError: as `harmonize_frames`.
+    """
+    (harmonized,) = harmonize_frames([(composite, mask)], method, strength=strength, cuts="none", device=device)
+    return harmonized
 
 
 def _harmonized(

@@ -8,7 +8,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
@@ -20,7 +20,6 @@ from chromacord.analysis.told_cuts import named_cuts
 from chromacord.color.management.clip_space import SpaceOfClip
 from chromacord.color.transforms import ColorTransform
 from chromacord.errors import ChromacordWarning, GradeFileError, InputError, NothingToDoError, counted
-from chromacord.grade.by_hand import NO_HAND, Hand
 from chromacord.grade.file import read_grade
 from chromacord.grade.imports import is_import, read_import
 from chromacord.grade.keys import ANY_LENGTH, Consistency, Grade
@@ -28,6 +27,7 @@ from chromacord.io import FrameSink, open_sink
 from chromacord.io.writing.staging import commit_all
 from chromacord.job.clip import MaskedClip
 from chromacord.job.mask_check import MaskCheck
+from chromacord.job.options import Options
 from chromacord.job.outputs import Outputs, StagedTexts
 from chromacord.job.preview import Preview
 from chromacord.job.summary import Summary
@@ -36,7 +36,7 @@ from chromacord.masks.masks import Mask, MaskedFrame
 from chromacord.methods import load_method, weights_file
 from chromacord.methods.base import Method
 from chromacord.render.cpu import Renderer
-from chromacord.types import ColorSpace, Device, Frame, Progress
+from chromacord.types import ColorSpace, Frame, Progress
 
 Item = TypeVar("Item")
 
@@ -58,20 +58,16 @@ class Counts:
 
 @dataclass(frozen=True)
 class Job:
-    """What is to be done with a clip. See `chromacord.harmonize_video` for the options."""
+    """What is to be done with a clip."""
 
     clip: MaskedClip
     outputs: Outputs
-    method: str | Method
-    hand: Hand = NO_HAND
-    consistency: Consistency = "smooth"
+    options: Options = field(default_factory=Options)
     grade_in: Path | None = None
     cuts: ToldCuts | None = None
     """None: they are found, or the grade that is read says where they are."""
 
-    frames: tuple[int, int | None] | None = None
     progress: Callable[[Progress], object] | None = None
-    device: Device = "cpu"
     space: SpaceOfClip | None = None
     """Of the output, for the summary."""
 
@@ -94,7 +90,7 @@ class Job:
             preview = None
             if method is None or sink is None or self._needs_whole_grade():
                 grade, tally = self._grade(method)
-                grade = grade.by_hand(self.hand)
+                grade = grade.by_hand(self.options.hand)
                 texts = self._stage_texts(grade, tally, stack)
                 if sink is None:
                     counts = Counts(tally.num_frames, tally.num_empty, tally.num_full)
@@ -104,7 +100,7 @@ class Job:
             else:
                 preview = self._open_preview(stack)
                 grade, tally, counts = self._analyse_and_render(method, sink, preview)
-                grade = grade.by_hand(self.hand)
+                grade = grade.by_hand(self.options.hand)
                 texts = self._stage_texts(grade, tally, stack)
             written = [each for each in (sink, preview.sink if preview else None) if each is not None]
             for each in written:
@@ -128,13 +124,13 @@ class Job:
         )
 
     def _inputs(self) -> tuple[Path, ...]:
-        weights = weights_file(self.method) if isinstance(self.method, str) else None
+        weights = weights_file(self.options.method) if isinstance(self.options.method, str) else None
         others = (self.grade_in, weights, None if self.cuts is None else self.cuts.file)
         return (*self.clip.paths, *(path for path in others if path is not None))
 
     def _needs_whole_grade(self) -> bool:
         """Whether the first frame can be rendered only when all are analysed."""
-        return self.consistency == "shot" or self.outputs.need_whole_grade
+        return self._consistency == "shot" or self.outputs.need_whole_grade
 
     def _who_says_cuts(self) -> CutSource:
         if self.cuts is not None:
@@ -147,7 +143,12 @@ class Job:
 
     @property
     def _range(self) -> tuple[int, int | None]:
-        return self.frames or (0, None)
+        return self.options.range
+
+    @property
+    def _consistency(self) -> Consistency:
+        """How the grade may change inside a shot: a LUT cannot move."""
+        return self.options.consistency or ("smooth" if self.outputs.luts is None else "shot")
 
     def _checked_frames(self) -> Iterator[MaskedFrame]:
         """Return the frames for the first pass that reads masks."""
@@ -159,7 +160,7 @@ class Job:
             self.clip.info,
             encoding=self.outputs.encoding,
             force=self.outputs.force,
-            trimmed=self.frames is not None,
+            trimmed=self.options.frames is not None,
             inputs=self._inputs(),
         )
 
@@ -170,7 +171,7 @@ class Job:
             self.outputs.preview,
             self.clip.info,
             picture_of=picture_of,
-            trimmed=self.frames is not None,
+            trimmed=self.options.frames is not None,
             force=self.outputs.force,
             inputs=self._inputs(),
         )
@@ -189,12 +190,14 @@ class Job:
         )
 
     def _load_method(self) -> Method:
-        return load_method(self.method) if isinstance(self.method, str) else self.method
+        return load_method(self.options.method) if isinstance(self.options.method, str) else self.options.method
 
     @property
     def _name(self) -> str:
         """The method's, for the grade."""
-        return self.method if isinstance(self.method, str) else type(self.method).__name__.lower()
+        return (
+            self.options.method if isinstance(self.options.method, str) else type(self.options.method).__name__.lower()
+        )
 
     def _grade(self, method: Method | None) -> tuple[Grade, Tally]:
         """Return the grade, by a method or from a file, and what was counted while it was decided."""
@@ -209,11 +212,11 @@ class Job:
                 self.clip.info,
                 method,
                 name=self._name,
-                consistency=self.consistency,
+                consistency=self._consistency,
                 cuts=self._cuts,
                 exportable=self.outputs.luts is not None and not has_cdl,
                 keep_colors=has_cdl,
-                device=self.device,
+                device=self.options.device,
             )
         self._check_tally(tally)
         self._check_cuts(tally)
@@ -232,7 +235,7 @@ class Job:
             self._checked_frames(),
             self.clip.info,
             method,
-            consistency=self.consistency,
+            consistency=self._consistency,
             cuts=self._cuts,
         )
         with prefetch(looked_at) as seen, prefetch(self.clip.pictures(*self._range)) as pictures:
@@ -241,9 +244,9 @@ class Job:
                 method,
                 name=self._name,
                 rate=self.clip.info.rate,
-                consistency=self.consistency,
-                hand=self.hand,
-                device=self.device,
+                consistency=self._consistency,
+                hand=self.options.hand,
+                device=self.options.device,
             )
             counts = self._render(self._graded_ahead(pictures, analysis), sink, preview, self._num_frames())
             grade = analysis.finish()
@@ -328,7 +331,7 @@ class Job:
                 f"{self.grade_in}: has no shot or key for {counted(num_ungraded, 'frame')} of foreground, which "
                 "passed through"
             )
-        is_whole = self.frames is None and grade.num_frames != ANY_LENGTH
+        is_whole = self.options.frames is None and grade.num_frames != ANY_LENGTH
         if self.grade_in is not None and is_whole and counts.frames < grade.num_frames:
             raise GradeFileError(
                 f"{self.grade_in}: was made for {counted(grade.num_frames, 'frame')}, the clip has {counts.frames}; "

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from chromacord.cli.batch.clips import Clip, Settings
+from chromacord.cli.batch.clips import Clip
 from chromacord.cli.batch.worker import Done, Failed
 from chromacord.cli.batch.workers import Workers
 from chromacord.errors import ProcessDiedError
+from chromacord.job.options import Options
 from chromacord.types import Progress
 from tests.cli.conftest import Run
 from tests.footage import make_composite, make_mask
@@ -113,7 +114,7 @@ def test_a_process_that_is_killed_takes_only_its_clip_with_it(shots: Path) -> No
         Clip(composite=f"shots/{name}.mp4", mask=f"masks/{name}.mkv", output=f"out/{name}.mp4") for name in ("a", "c")
     ]
     answers: dict[Clip, Done | Failed] = {}
-    with Workers(1, Settings(method="mkl")) as workers:
+    with Workers(1, Options(method="mkl")) as workers:
         for clip, told in workers.run(clips):
             if isinstance(told, Progress):
                 if clip == clips[0] and not answers:

@@ -2,10 +2,11 @@ from pathlib import Path
 
 import pytest
 
-from chromacord.cli.batch.clips import Clip, Settings
+from chromacord.cli.batch.clips import Clip
 from chromacord.cli.batch.existing import is_done
 from chromacord.cli.batch.preflight import inspect
 from chromacord.errors import InputError, MissingFileError, OutputError, OutputExistsError, SequenceGapError
+from chromacord.job.options import Options
 
 
 @pytest.fixture
@@ -18,7 +19,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-PLAIN = Settings(method="identity")
+PLAIN = Options(method="identity")
 
 
 @pytest.mark.parametrize(
@@ -55,12 +56,12 @@ def test_what_is_missing_or_in_the_way_is_found(folder: Path, clip: Clip, kind: 
 
 def test_what_the_settings_allow_is_no_problem(folder: Path) -> None:
     clips = [Clip(composite="gap.%d.png", mask="a.mkv", output="there.mp4")]
-    assert not inspect(clips, Settings(method="identity", force=True, missing="hold")).problems
+    assert not inspect(clips, Options(method="identity", force=True, missing="hold")).problems
 
 
 def test_a_method_that_does_not_exist_is_a_problem_of_all(folder: Path) -> None:
     with pytest.raises(InputError, match="magic"):
-        inspect([], Settings(method="magic"))
+        inspect([], Options(method="magic"))
 
 
 def test_outputs_of_two_clips_that_are_one_file_are_found(folder: Path) -> None:
@@ -74,13 +75,13 @@ def test_outputs_of_two_clips_that_are_one_file_are_found(folder: Path) -> None:
 def test_an_output_that_is_a_hard_link_to_an_input_is_found(folder: Path) -> None:
     (folder / "link.mp4").hardlink_to(folder / "a.mkv")
     clip = Clip("out.mp4", "a.mp4", "a.mkv", preview="link.mp4")
-    ((_, error),) = inspect([clip], Settings(method="identity", force=True)).problems
+    ((_, error),) = inspect([clip], Options(method="identity", force=True)).problems
     assert "also an input" in str(error) or "exists already" in str(error)
 
 
 def test_clips_are_left_out_only_when_all_of_their_outputs_are_there(folder: Path) -> None:
     clip = Clip(composite="a.mp4", mask="a.mkv", output="there.mp4")
-    found = inspect([clip], Settings(method="identity", skip_existing=True))
+    found = inspect([clip], PLAIN, skip_existing=True)
     assert (found.problems, found.done) == ([], [clip])
     assert not is_done(Clip(composite="a.mp4", output="gap.%d.png"), PLAIN)
     assert not is_done(Clip(composite="a.mp4", output="there.mp4", preview="both.png"), PLAIN)

@@ -7,11 +7,10 @@ import av
 import pytest
 
 from chromacord.errors import ChromacordWarning, CodecError
-from chromacord.io.interfaces import Encoding
 from chromacord.io.pixels import describe
 from chromacord.io.video.codecs import CODECS, CONTAINERS, choose, family
 from chromacord.io.video.settings import encoder_options
-from chromacord.types import Alpha, Colorimetry, PixelFormat, Size, VideoInfo
+from chromacord.types import Alpha, Colorimetry, Encoding, PixelFormat, Size, VideoInfo
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from chromacord.errors import CodecError, OutputError, OutputExistsError
-from chromacord.io.interfaces import Encoding
 from chromacord.io.video.encoder import VideoSink
 from chromacord.io.video.video_source import VideoSource
+from chromacord.types import Encoding
 from tests.clips import make_clip, picture
 from tests.io.video.transcode import QUICK
 
@@ -53,7 +53,7 @@ DISK_FULL = """
     import resource, signal, sys
     from pathlib import Path
     from chromacord.errors import OutputError
-    from chromacord.io.interfaces import Encoding
+    from chromacord.types import Encoding
     from chromacord.io.video.encoder import VideoSink
     from chromacord.io.video.video_source import VideoSource
 
@@ -107,7 +107,7 @@ def test_encoders_say_nothing_on_the_terminal(tmp_path: Path, codec: str) -> Non
     # In a process of its own: SVT-AV1 looks only once how much it may say.
     program = f"""
         from pathlib import Path
-        from chromacord.io.interfaces import Encoding
+        from chromacord.types import Encoding
         from chromacord.io.video.video_source import VideoSource
         from tests.io.video.transcode import transcode
         transcode(VideoSource({str(path)!r}), Path({str(tmp_path / "out.mkv")!r}), encoding=Encoding(codec={codec!r}))

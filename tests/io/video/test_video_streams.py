@@ -11,10 +11,10 @@ import pytest
 from av.stream import Disposition
 
 from chromacord.errors import ChromacordWarning, CodecError
-from chromacord.io.interfaces import Encoding
 from chromacord.io.timecode import advance
 from chromacord.io.video.encoder import VideoSink
 from chromacord.io.video.video_source import VideoSource
+from chromacord.types import Encoding
 from tests.clips import make_clip
 from tests.io.video.transcode import QUICK, transcode
 

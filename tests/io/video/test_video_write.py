@@ -9,11 +9,10 @@ import pytest
 
 from chromacord.color.spaces import code_to_rgb, rgb_to_code
 from chromacord.errors import ChromacordWarning
-from chromacord.io.interfaces import Encoding
 from chromacord.io.pixels import describe, planes_of
 from chromacord.io.video.encoder import VideoSink
 from chromacord.io.video.video_source import VideoSource
-from chromacord.types import Colorimetry, Frame, PixelFormat, Size, VideoInfo
+from chromacord.types import Colorimetry, Encoding, Frame, PixelFormat, Size, VideoInfo
 from tests.clips import BT601, BT709, BT2020, DNXHR_SMALLEST, SMALL, UNTAGGED, make_clip, picture
 from tests.io.video.transcode import QUICK, transcode
 

@@ -2,10 +2,9 @@
 
 from pathlib import Path
 
-from chromacord.io.interfaces import Encoding
 from chromacord.io.video.encoder import VideoSink
 from chromacord.io.video.video_source import VideoSource
-from chromacord.types import VideoInfo
+from chromacord.types import Encoding, VideoInfo
 
 QUICK = Encoding(crf=12, preset="ultrafast")
 

@@ -5,8 +5,9 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from chromacord.cli.batch.clips import Clip, Settings
+from chromacord.cli.batch.clips import Clip
 from chromacord.cli.batch.worker import Done, Failed
 from chromacord.cli.batch.workers import Workers
 from chromacord.cli.screen.display import Display
@@ -14,13 +15,19 @@ from chromacord.cli.screen.exits import BAD_INPUT, BUG
 from chromacord.errors import counted, one_line
 from chromacord.types import Progress
 
+if TYPE_CHECKING:
+    from chromacord.job.options import Options
 
-def harmonize_clips(clips: Sequence[Clip], settings: Settings, *, jobs: int, display: Display) -> None:
+
+def harmonize_clips(
+    clips: Sequence[Clip], options: "Options", *, skip_existing: bool, jobs: int, display: Display
+) -> None:
     """Harmonize clips in processes; what can be known to fail is said before any clip is begun.
 
     Args:
         clips: what to do.
-        settings: what is done with every clip.
+        options: what is done with every clip.
+        skip_existing: leave out clips whose outputs are all there.
         jobs: number of processes; 0: one a core.
         display: shows it.
 
@@ -28,8 +35,8 @@ def harmonize_clips(clips: Sequence[Clip], settings: Settings, *, jobs: int, dis
         SystemExit: clips cannot be done, and none was begun; or clips failed, and the others are done.
     """
     jobs = min(jobs or len(os.sched_getaffinity(0)), len(clips))
-    with Workers(jobs, settings) as workers:
-        found = workers.inspect(clips)
+    with Workers(jobs, options) as workers:
+        found = workers.inspect(clips, skip_existing=skip_existing)
         for clip, error in found.problems:
             _show_failure(display, clip, Failed(error))
         if found.problems:

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
-from typing import Literal
 
 from chromacord.analysis.cuts import edl_file
 from chromacord.errors import InputError, OutputExistsError
@@ -57,29 +56,6 @@ class Clip:
     def outputs(self) -> dict[str, str]:
         """What is written, by the names of its fields."""
         return {name: path for name, path in vars(self).items() if path is not None and name in _OUTPUTS}
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What is done with every clip; most fields are arguments of `chromacord.harmonize_video`."""
-
-    method: str | None = None
-    weights: str | None = None
-    strength: float = 1.0
-    consistency: Literal["shot", "smooth", "frame"] | None = None
-    frames: tuple[int | None, int | None] | None = None
-    codec: str | None = None
-    crf: float | None = None
-    preset: str | None = None
-    mask_fit: bool = False
-    missing: Literal["error", "hold"] = "error"
-    salvage: bool = False
-    layer: str | None = None
-    force: bool = False
-    skip_existing: bool = False
-    """Leave out clips whose outputs are all there."""
-
-    device: Literal["cpu", "cuda"] = "cpu"
 
 
 def plan_clips(

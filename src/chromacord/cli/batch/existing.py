@@ -4,25 +4,26 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from chromacord.cli.batch.clips import Clip, Settings
+from chromacord.cli.batch.clips import Clip
 from chromacord.errors import ChromacordError
 
 if TYPE_CHECKING:
     from chromacord.io.stills.patterns import ImageFiles, Pattern
+    from chromacord.job.options import Options
 
 
-def is_done(clip: Clip, settings: Settings) -> bool:
+def is_done(clip: Clip, options: "Options") -> bool:
     """Whether all that is to be written is there, and whole as far as names tell.
 
     What a killed run left half-way is undone first.
     """
     return all(
-        any(_exists(field, names, clip, settings) for names in names_of(field, path, clip))
+        any(_exists(field, names, clip, options) for names in names_of(field, path, clip))
         for field, path in clip.outputs.items()
     )
 
 
-def _exists(field: str, names: "Pattern", clip: Clip, settings: Settings) -> bool:
+def _exists(field: str, names: "Pattern", clip: Clip, options: "Options") -> bool:
     from chromacord.io.stills.patterns import is_folder
     from chromacord.io.writing.commit import recover, unfinished
 
@@ -37,19 +38,19 @@ def _exists(field: str, names: "Pattern", clip: Clip, settings: Settings) -> boo
     if not names.digits:
         return names.path(0).is_file()
     numbers = names.numbers()
-    return bool(numbers) and (field == "lut_out" or _are_all(numbers, clip, settings))
+    return bool(numbers) and (field == "lut_out" or _are_all(numbers, clip, options))
 
 
-def _are_all(numbers: list[int], clip: Clip, settings: Settings) -> bool:
+def _are_all(numbers: list[int], clip: Clip, options: "Options") -> bool:
     """Whether these are the frames that a clip gives; of a video only gaps show without opening it."""
-    first, stop = settings.frames or (None, None)
+    first, stop = options.frames or (None, None)
     files = images_of(clip.background or clip.source)
     if files is None:
         begin, end = first or 0, numbers[-1] + 1 if stop is None else min(stop, numbers[-1] + 1)
     else:
         begin, end, _ = slice(first, stop).indices(len(files.paths))
         begin, end = files.first + begin, files.first + end
-        end = min(end, numbers[-1] + 1) if settings.salvage else end
+        end = min(end, numbers[-1] + 1) if options.salvage else end
     return set(range(begin, end)) <= set(numbers)
 
 

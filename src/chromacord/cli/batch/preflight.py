@@ -4,12 +4,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from chromacord.cli.batch.clips import Clip, Settings
+from chromacord.cli.batch.clips import Clip
 from chromacord.cli.batch.existing import images_of, is_done, is_images, names_of
 from chromacord.errors import ChromacordError, MissingFileError, OutputExistsError
 
 if TYPE_CHECKING:
     from chromacord.io.writing.places import Place, Places
+    from chromacord.job.options import Options
 
 
 class Findings(NamedTuple):
@@ -22,28 +23,33 @@ class Findings(NamedTuple):
     """Clips to leave out, since all their outputs are there."""
 
 
-def inspect(clips: Sequence[Clip], settings: Settings) -> Findings:
+def inspect(clips: Sequence[Clip], options: "Options", *, skip_existing: bool = False) -> Findings:
     """Look at the files of clips, without opening them.
+
+    Args:
+        clips: what would be done.
+        options: what would be done with every clip.
+        skip_existing: leave out clips whose outputs are all there.
 
     Raises:
         ChromacordError: the method or the device cannot be used, for any clip.
     """
-    from chromacord.cli.harmonize import method_name
     from chromacord.io.writing.places import Places
     from chromacord.methods import load_method
     from chromacord.methods.base import find_device
 
-    find_device(settings.device)
-    load_method(method_name(settings))
+    find_device(options.device)
+    if isinstance(options.method, str):
+        load_method(options.method)
     found = Findings([], [])
     written: Places[tuple[Clip, Path]] = Places()
     for clip in clips:
         try:
             _claim_outputs(clip, written)
-            if settings.skip_existing and is_done(clip, settings):
+            if skip_existing and is_done(clip, options):
                 found.done.append(clip)
             else:
-                _check(clip, settings)
+                _check(clip, options)
         except ChromacordError as error:
             found.problems.append((clip, error))
     stopped = [clip for clip, _ in found.problems]
@@ -102,7 +108,7 @@ def _input_files(clip: Clip) -> dict[str, str]:
     return {field: path for field, path in clip.inputs.items() if (field, path) != ("mask", "alpha")}
 
 
-def _check(clip: Clip, settings: Settings) -> None:
+def _check(clip: Clip, options: "Options") -> None:
     from chromacord.analysis.cuts import check_cuts
     from chromacord.grade.exports import ExportNames
     from chromacord.io.edl import MISSING
@@ -114,7 +120,7 @@ def _check(clip: Clip, settings: Settings) -> None:
     for field, path in _input_files(clip).items():
         check_input(path)
         if is_images(path):
-            find_images(Path(path), hold=settings.missing == "hold")
+            find_images(Path(path), hold=options.missing == "hold")
         elif not Path(path).exists():
             raise MissingFileError(f"{path}: no such file" + (f"; {MISSING}" if field == "cuts" else ""))
     for field, path in clip.outputs.items():
@@ -127,4 +133,4 @@ def _check(clip: Clip, settings: Settings) -> None:
             folder = Path(path) if Path(path).is_dir() else Path(path).parent
             check_folder(folder, wanted=Path(path))
         else:
-            check_output(Path(path), force=settings.force)
+            check_output(Path(path), force=options.force)

@@ -8,14 +8,19 @@ from collections.abc import Callable
 from contextlib import suppress
 from multiprocessing.connection import Connection
 from queue import SimpleQueue
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from chromacord.cli.batch.clips import Clip, Settings
+from chromacord.cli.batch.clips import Clip
+from chromacord.cli.batch.one_clip import harmonize_clip
 from chromacord.cli.batch.preflight import Findings, inspect
 from chromacord.cli.screen.display import Values
 from chromacord.cli.screen.exits import TERMINATED, Terminated, as_told, terminate
+from chromacord.cli.screen.summary_text import summary_line, summary_values
 from chromacord.errors import ChromacordWarning
 from chromacord.types import Progress
+
+if TYPE_CHECKING:
+    from chromacord.job.options import Options
 
 
 class Done(NamedTuple):
@@ -34,16 +39,23 @@ class Failed(NamedTuple):
     """Of a bug."""
 
 
+class Inspection(NamedTuple):
+    """Clips to look at, before any of them is begun."""
+
+    clips: list[Clip]
+    skip_existing: bool
+
+
 Answer = Findings | Done | Failed
-Request = Clip | list[Clip]
+Request = Clip | Inspection
 
 
-def serve(connection: Connection, settings: Settings, cores: int | None) -> None:
+def serve(connection: Connection, options: "Options", cores: int | None) -> None:
     """Answer each clip that comes, until the other end is closed: whatever is under way then is given up.
 
     Args:
-        connection: brings clips to harmonize, or lists of clips to look at; `Progress` and an `Answer` go back.
-        settings: what is done with every clip.
+        connection: brings clips to harmonize, or an inspection; `Progress` and an `Answer` go back.
+        options: what is done with every clip.
         cores: how many may be used; None: all.
     """
     signal.signal(signal.SIGTERM, terminate)
@@ -58,7 +70,7 @@ def serve(connection: Connection, settings: Settings, cores: int | None) -> None
         _send(connection, progress)
 
     while (request := requests.get()) is not None:
-        _send(connection, _answer(request, settings, tell))
+        _send(connection, _answer(request, options, tell))
 
 
 def _receive(connection: Connection, requests: "SimpleQueue[Request | None]", stopped: threading.Event) -> None:
@@ -88,11 +100,11 @@ def _limit(cores: int | None) -> None:
     share_cores(cores)
 
 
-def _answer(request: Request, settings: Settings, tell: Callable[[Progress], object]) -> Answer:
+def _answer(request: Request, options: "Options", tell: Callable[[Progress], object]) -> Answer:
     try:
         if isinstance(request, Clip):
-            return _harmonize(request, settings, tell)
-        return inspect(request, settings)
+            return _harmonize(request, options, tell)
+        return inspect(request.clips, options, skip_existing=request.skip_existing)
     except Exception as error:
         told = as_told(error)
         if told is not None:
@@ -101,12 +113,9 @@ def _answer(request: Request, settings: Settings, tell: Callable[[Progress], obj
         return Failed(RuntimeError(f"{type(error).__name__}: {error}"), traceback.format_exc())
 
 
-def _harmonize(clip: Clip, settings: Settings, tell: Callable[[Progress], object]) -> Done:
-    from chromacord.cli.harmonize import harmonize_clip
-    from chromacord.cli.screen.summary_text import summary_line, summary_values
-
+def _harmonize(clip: Clip, options: "Options", tell: Callable[[Progress], object]) -> Done:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("default", ChromacordWarning)
-        summary = harmonize_clip(clip, settings, progress=tell)
+        summary = harmonize_clip(clip, options, progress=tell)
     messages = tuple(str(each.message) for each in caught if issubclass(each.category, ChromacordWarning))
     return Done(summary_line(summary), summary_values(summary), messages)

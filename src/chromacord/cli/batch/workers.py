@@ -8,23 +8,26 @@ from contextlib import contextmanager
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
-from chromacord.cli.batch.clips import Clip, Settings
+from chromacord.cli.batch.clips import Clip
 from chromacord.cli.batch.preflight import Findings
-from chromacord.cli.batch.worker import Answer, Failed, Request, serve
+from chromacord.cli.batch.worker import Answer, Failed, Inspection, Request, serve
 from chromacord.errors import ProcessDiedError
 from chromacord.types import Progress
+
+if TYPE_CHECKING:
+    from chromacord.job.options import Options
 
 
 class _Worker:
     """A process, and our end of what connects it."""
 
-    def __init__(self, settings: Settings, cores: int | None) -> None:
+    def __init__(self, options: "Options", cores: int | None) -> None:
         # Fresh interpreters: the threads of torch and libav do not survive a fork.
         context = multiprocessing.get_context("spawn")
         self.connection, theirs = context.Pipe()
-        self.process = context.Process(target=serve, args=(theirs, settings, cores))
+        self.process = context.Process(target=serve, args=(theirs, options, cores))
         with _quiet_start():
             self.process.start()
         theirs.close()
@@ -45,24 +48,24 @@ class _Worker:
 
 
 class Workers:
-    """Some processes with the same settings, as a context: leaving it ends them, whatever they do."""
+    """Some processes with the same options, as a context: leaving it ends them, whatever they do."""
 
-    def __init__(self, jobs: int, settings: Settings) -> None:
+    def __init__(self, jobs: int, options: "Options") -> None:
         """Begin the processes.
 
         Args:
             jobs: how many; each gets its share of the cores.
-            settings: what is done with every clip.
+            options: what is done with every clip.
         """
-        self._settings = settings
+        self._options = options
         self._cores = None if jobs == 1 else max(1, len(os.sched_getaffinity(0)) // jobs)
         self._idle = [self._begin() for _ in range(jobs)]
         self._busy: dict[Connection, tuple[_Worker, Clip]] = {}
 
-    def inspect(self, clips: Sequence[Clip]) -> Findings:
+    def inspect(self, clips: Sequence[Clip], *, skip_existing: bool) -> Findings:
         """Look at the files of clips. See `chromacord.cli.batch.preflight.inspect`."""
         worker = self._idle[0]
-        _send(worker, list(clips))
+        _send(worker, Inspection(list(clips), skip_existing))
         told = worker.receive()
         if isinstance(told, Failed):
             if told.trace is not None:
@@ -91,7 +94,7 @@ class Workers:
                 yield clip, told
 
     def _begin(self) -> _Worker:
-        return _Worker(self._settings, self._cores)
+        return _Worker(self._options, self._cores)
 
     def __enter__(self) -> Self:
         return self

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from chromacord.cli import output_options, values
 from chromacord.cli.research import evaluate_options
-from chromacord.cli.screen.display import Values, choose_display
+from chromacord.cli.screen.choice import choose_display
+from chromacord.cli.screen.display import Values
 from chromacord.cli.screen.exits import job
 from chromacord.errors import ChromacordWarning, InputError, counted
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from typer import Argument, Option
 
 from chromacord.cli import output_options
-from chromacord.cli.screen.display import Display, choose_display
+from chromacord.cli.screen.choice import choose_display
+from chromacord.cli.screen.display import Display
 from chromacord.cli.screen.exits import job
 from chromacord.errors import InputError, counted, one_line
 

@@ -8,7 +8,7 @@ from typer import Argument, Option
 
 from chromacord.cli.help import Group, GroupedCommand
 from chromacord.cli.output_options import Force, LogJson, Quiet
-from chromacord.cli.screen.display import choose_display
+from chromacord.cli.screen.choice import choose_display
 from chromacord.cli.screen.exits import job
 from chromacord.errors import one_line
 

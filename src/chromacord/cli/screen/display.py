@@ -104,16 +104,3 @@ class JsonDisplay(Display):
 
     def _print(self, event: str, values: Values) -> None:
         report(json.dumps({"event": event, **self._label, **values}, default=str))
-
-
-def choose_display(*, log_json: bool = False, quiet: bool = False) -> Display:
-    """Return the display for the options, and for where the output goes."""
-    if log_json:
-        return JsonDisplay()
-    if quiet:
-        return QuietDisplay()
-    if not sys.stderr.isatty():
-        return LineDisplay()
-    from chromacord.cli.screen.bars import BarDisplay
-
-    return BarDisplay()

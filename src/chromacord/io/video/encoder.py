@@ -16,14 +16,14 @@ from av.video.stream import VideoStream
 from chromacord.errors import ChromacordWarning, CodecError, InputError, OutputError
 from chromacord.io import hdr
 from chromacord.io.colorimetry import Converter, output_tags, write_tags
-from chromacord.io.interfaces import Encoding, FrameSink
+from chromacord.io.interfaces import FrameSink
 from chromacord.io.pixels import describe, picture_of, planar_name
 from chromacord.io.video import file_url
 from chromacord.io.video.codecs import choose
 from chromacord.io.video.remux import Remuxer, audio_rates
 from chromacord.io.video.settings import encoder_options, silence
 from chromacord.io.writing.staging import StagedFile, output_errors
-from chromacord.types import UNSPECIFIED, Frame, Size, VideoInfo
+from chromacord.types import UNSPECIFIED, Encoding, Frame, Size, VideoInfo
 
 _X265_DELAY = 2
 """Frames that x265 must have seen before it knows its decoding times; in clips no longer than that they are memory

@@ -6,10 +6,9 @@ import warnings
 from chromacord.errors import ChromacordWarning, CodecError, one_of
 from chromacord.io.cores import core_share
 from chromacord.io.hdr import hdr_options
-from chromacord.io.interfaces import Encoding
 from chromacord.io.pixels import frame_bytes
 from chromacord.io.video.codecs import Choice
-from chromacord.types import HdrMetadata, PixelFormat, Size
+from chromacord.types import Encoding, HdrMetadata, PixelFormat, Size
 
 _DNXHR_PROFILES = {"yuv422p": "dnxhr_hq", "yuv422p10le": "dnxhr_hqx", "yuv444p10le": "dnxhr_444"}
 

@@ -1,0 +1,56 @@
+"""How clips are harmonized: one object, checked where it is made."""
+
+import inspect
+from dataclasses import FrozenInstanceError, fields
+
+import pytest
+
+import chromacord as cc
+from chromacord.cli.asked import ALL, ENCODING, FILES, METHOD, SAME
+from chromacord.cli.batch.clips import Clip
+
+NOT_OF_A_CLIP = {"jobs", "skip_existing", "log_json", "quiet"}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ({"strength": 1.5}, "strength must lie in 0..1"),
+        ({"strength": "much"}, "strength must lie in 0..1"),
+        ({"consistency": "never"}, "consistency"),
+        ({"missing": "guess"}, "missing must be"),
+        ({"device": "tpu"}, "no device 'tpu'"),
+        ({"frames": (4, 4)}, "frames 4:4 is no range"),
+        ({"frames": (-1, None)}, "frames -1: is no range"),
+    ],
+)
+def test_a_value_that_cannot_be_used_is_refused_at_once(wrong: dict[str, object], told: str) -> None:
+    with pytest.raises(cc.ChromacordError, match=told):
+        cc.Options(**wrong)  # type: ignore[arg-type]
+    with pytest.raises(cc.ChromacordError, match=told):
+        cc.harmonize_video("none.mp4", mask="none.mp4", output="out.mp4", **wrong)
+
+
+def test_options_do_not_change_and_an_unknown_one_is_refused() -> None:
+    with pytest.raises(FrozenInstanceError):
+        cc.Options().strength = 0.5  # type: ignore[misc]
+    with pytest.raises(TypeError, match="strenght"):
+        cc.harmonize_video("none.mp4", mask="none.mp4", output="out.mp4", strenght=0.5)
+
+
+def test_the_command_line_has_each_option_with_the_same_default() -> None:
+    options, defaults = {each.name for each in fields(cc.Options)}, cc.Options()
+    assert options == {*SAME, "method", "frames", "encoding"}
+    assert {*ALL} == {*SAME, *FILES, *METHOD, *ENCODING, "composite", "foreground", "frames", *NOT_OF_A_CLIP}
+    assert {name: ALL[name].default for name in SAME} == {name: getattr(defaults, name) for name in SAME}
+    assert {*ENCODING} == {each.name for each in fields(cc.Encoding)}
+
+
+def test_files_are_arguments_of_the_function_and_fields_of_a_clip() -> None:
+    arguments = {*inspect.signature(cc.harmonize_video).parameters} - {"options", "changes", "progress"}
+    assert arguments == {each.name for each in fields(Clip)} == {*FILES, "composite", "foreground"}
+
+
+def test_a_listing_shows_what_is_public_before_it_is_used() -> None:
+    assert {*cc.__all__} <= {*dir(cc)}
+    assert all(getattr(cc, name) is not None for name in cc.__all__)
