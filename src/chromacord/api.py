@@ -58,8 +58,8 @@ def harmonize_video(
         alpha: the foreground's coverage, where it has no alpha channel of its own.
         background: the clip under the foreground; the output follows its format.
         grade_out: write what was decided, as JSON.
-        grade_in: render a grade file instead of analysing, or a LUT or a CDL with a suffix of `LOOK_FORMATS`; `strength`
-            then weakens it further. Without a clip it is made into `grade_out` or `lut_out`.
+        grade_in: render a grade file instead of analysing, or a LUT or a CDL with a suffix of `LOOK_FORMATS`;
+            `strength` then weakens it further. Without a clip it is made into `grade_out` or `lut_out`.
         lut_out: a LUT or a CDL for each shot: a file whose suffix is in `EXPORT_FORMATS`, or a folder for .cube files.
         preview: write before and after side by side, to a video or a picture by the suffix.
         cuts: where shots begin: their first frames, counted from 0 in sequences too, as numbers or as text ("24,48");

@@ -143,9 +143,8 @@ def _options(given: Given) -> "Options":
     encoding = Encoding(**{name: given[name] for name in ENCODING if name in given})
     method, weights = given.get("method") or DEFAULT_METHOD, given.get("weights")
     method = method if weights is None else with_weights(method, weights)
-    return Options(
-        **same, strength=strength, method=method, frames=values.parse_frames(given["frames"]), encoding=encoding
-    )
+    same |= {"strength": Strength.parse(given["strength"]), "frames": values.parse_frames(given["frames"])}
+    return Options(**same, method=method, encoding=encoding)
 
 
 def _clips(given: Given) -> list[Clip]:

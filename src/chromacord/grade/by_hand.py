@@ -55,7 +55,7 @@ class Strength:
         parts = dict.fromkeys(("tone", "colour"), 1.0)
         try:
             if "=" not in text:
-                return cls.both(float(text))
+                return cls.both(_in_range(float(text)))
             for part in text.split(","):
                 name, _, value = part.partition("=")
                 parts[{"color": "colour"}.get(name.strip(), name.strip())] = float(value)
@@ -78,9 +78,13 @@ def as_strength(strength: "float | Strength") -> Strength:
     """
     if isinstance(strength, Strength):
         return strength
+    return Strength.both(_in_range(strength))
+
+
+def _in_range(strength: object) -> float:
     if isinstance(strength, bool) or not isinstance(strength, Real) or not 0 <= strength <= 1:
         raise InputError(f"strength must lie in 0..1, got {shown(strength)}")
-    return Strength.both(float(strength))
+    return float(strength)
 
 
 FULL, NONE = Strength(), Strength(0, 0)
