@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from chromacord.errors import DivergedError, InputError, OutputError
+from chromacord.errors import ChromacordWarning, DivergedError, InputError, OutputError
 from chromacord.lab import weight_files
 from chromacord.lab.composites.augment import CompositeBatch
 from chromacord.lab.networks.grade_network import GradeNetwork
@@ -23,7 +23,18 @@ from chromacord.lab.training.loop import train
 from chromacord.lab.training.optimization import learning_rate
 from chromacord.lab.training.recipe import Recipe, read_recipe
 from chromacord.types import Progress
-from tests.lab.training.material import GAIN, NETWORK, OFFSET, make_data, stage_values, write_cube, write_recipe
+from tests.lab.training.material import (
+    GAIN,
+    NETWORK,
+    OFFSET,
+    disc,
+    make_data,
+    picture,
+    stage_values,
+    write_cube,
+    write_recipe,
+    write_still,
+)
 from tests.lab.training.runs import log_of, shorten_validation, trained
 
 
@@ -363,3 +374,26 @@ def test_a_loss_that_is_no_number_ends_the_run_and_keeps_its_last_checkpoint(
     assert found.step == 6
     assert all(value.isfinite().all() for value in found.average.values())
     assert not (tmp_path / "run/tiny.safetensors").exists()
+
+
+def test_a_shipped_recipe_trains_on_pictures_of_ones_own(tmp_path: Path) -> None:
+    """A few pictures with masks: no manifest, no LUTs, no set without masks."""
+    own = tmp_path / "own"
+    for seed in range(8):
+        write_still(own / f"place{seed}", "a", picture(seed), disc(seed))
+    shipped = read_recipe(Path(__file__).parents[3] / "recipes/shotgrade.toml").data
+    changed = {key: shipped[key] for key in ("licences", "luts", "unmasked", "optional", "held_out")}
+    recipe = read_recipe(write_recipe(tmp_path / "r.toml", data=changed))
+    with pytest.warns(ChromacordWarning) as told:
+        trained = train(recipe, own, tmp_path / "run")
+    assert trained is not None
+    messages = "\n".join(str(each.message) for each in told)
+    assert "own: no manifest.csv says what its clips are for: all are taken" in messages
+    assert "train.zip: is not there; trained without the recipe's luts" in messages
+    assert "photos_without_masks: is not there; trained without the recipe's unmasked" in messages
+
+
+def test_what_may_be_absent_is_one_of_three(data: Path, tmp_path: Path) -> None:
+    recipe = read_recipe(write_recipe(tmp_path / "r.toml", data={"optional": ["masks"]}))
+    with pytest.raises(InputError, match=r"optional: choose one of manifest, luts, unmasked.*got 'masks'"):
+        train(recipe, data, tmp_path / "run")

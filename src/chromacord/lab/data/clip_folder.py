@@ -83,6 +83,16 @@ def find_clips(folder: Path) -> list[Path]:
     return sorted(_search(folder, _MAX_DEPTH))
 
 
+def has_manifest(folder: Path) -> bool:
+    """Whether a manifest, in a folder or above it, says anything of the clips in it.
+
+    Raises:
+        UnreadableFileError: a manifest is damaged.
+    """
+    entries = _read_manifests(folder)
+    return any(place.absolute() in entries for place in find_clips(folder))
+
+
 def _why_none(
     places: list[Path],
     folder: Path,

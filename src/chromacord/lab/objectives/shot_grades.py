@@ -128,7 +128,7 @@ class GradeObjective:
         self._network = GradeNetwork(**recipe.network)
         self.module: nn.Module = self._network
         trained, held_out, names = read_pictures(data, folder, progress=progress)
-        luts = read_named_luts(data.luts, folder)
+        luts = read_named_luts(data.luts, data, folder)
         self.data: Mapping[str, int] = trained.sets()
         self.fingerprint = hashlib.sha256("\n".join([*names, *luts]).encode()).hexdigest()
         tables, others = divided_luts(list(luts.values()), data.held_out_luts)

@@ -151,7 +151,7 @@ def _made(
     progress: Callable[[Progress], object] | None,
 ) -> Sources:
     trained, held_out, names = read_pictures(data, folder, progress=progress)
-    luts = read_named_luts(data.luts, folder)
+    luts = read_named_luts(data.luts, data, folder)
     tables, others = divided_luts(list(luts.values()), data.held_out_luts)
     maker = CompositeMaker(trained, tables, augmentation, side=data.side, seed=seed)
     plain = replace(plain_augmentation(), spacing=augmentation.spacing)
