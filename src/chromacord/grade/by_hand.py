@@ -82,9 +82,10 @@ def as_strength(strength: "float | Strength") -> Strength:
 
 
 def _in_range(strength: object) -> float:
-    if isinstance(strength, bool) or not isinstance(strength, Real) or not 0 <= strength <= 1:
+    share = float(strength) if isinstance(strength, Real) and not isinstance(strength, bool) else -1.0
+    if not 0 <= share <= 1:
         raise InputError(f"strength must lie in 0..1, got {shown(strength)}")
-    return float(strength)
+    return share
 
 
 FULL, NONE = Strength(), Strength(0, 0)
