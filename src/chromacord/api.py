@@ -10,7 +10,7 @@ from typing import Any
 
 from chromacord.analysis.cuts import Cuts, check_cuts
 from chromacord.analysis.told_cuts import read_cuts
-from chromacord.color.management.clip_space import SpaceOfClip, Spaces, explicit, settle, working_space_of
+from chromacord.color.management.clip_space import SpaceOfClip, Spaces, explicit, settle
 from chromacord.color.management.config import choose_config, find_space
 from chromacord.errors import ChromacordWarning, InputError
 from chromacord.io import FrameSource, LayeredSource, open_source
@@ -94,7 +94,6 @@ def harmonize_video(
         cuts=read_cuts(cuts, clip.info),
         progress=progress,
         space=space,
-        working=working_space_of(clip.info, how.working_space, how.config),
     )
     return job.run()
 

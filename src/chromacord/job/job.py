@@ -10,14 +10,13 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
 
 from chromacord.analysis.analyse import Tally, analyse
 from chromacord.analysis.cuts import CutSource, ToldCuts
 from chromacord.analysis.lookahead import AnalysisAhead
 from chromacord.analysis.observe import look
 from chromacord.analysis.told_cuts import named_cuts
-from chromacord.color.management.clip_space import SpaceOfClip
+from chromacord.color.management.clip_space import SpaceOfClip, working_space_of
 from chromacord.color.transforms import ColorTransform
 from chromacord.errors import ChromacordWarning, GradeFileError, InputError, NothingToDoError, counted
 from chromacord.grade.file import read_grade
@@ -31,17 +30,12 @@ from chromacord.job.options import Options
 from chromacord.job.outputs import Outputs, StagedTexts
 from chromacord.job.preview import Preview
 from chromacord.job.summary import Summary
-from chromacord.job.threads import prefetch, single_threaded, write_behind
+from chromacord.job.threads import prefetch, reported, single_threaded, write_behind
 from chromacord.masks.masks import Mask, MaskedFrame
 from chromacord.methods import load_method, weights_file
 from chromacord.methods.base import Method
 from chromacord.render.cpu import Renderer
-from chromacord.types import ColorSpace, Frame, Progress
-
-Item = TypeVar("Item")
-
-REPORT_SECONDS = 0.2
-"""Between two calls of a progress callback."""
+from chromacord.types import Frame, Progress
 
 DOUBTFUL = 0.4
 """Confidence below which a shot's grade deserves a look by its user."""
@@ -70,9 +64,6 @@ class Job:
     progress: Callable[[Progress], object] | None = None
     space: SpaceOfClip | None = None
     """Of the output, for the summary."""
-
-    working: ColorSpace | None = None
-    """Where LUTs and CDLs live; None: in the picture's own numbers, display-referred."""
 
     def run(self) -> Summary:
         """Analyse, render, then commit all outputs.
@@ -185,9 +176,9 @@ class Job:
         return max(keys, key=lambda key: key.weight).index if keys else start
 
     def _stage_texts(self, grade: Grade, tally: Tally, stack: ExitStack) -> StagedTexts:
-        return self.outputs.stage_texts(
-            grade, self.clip.info, stack, source=self.grade_in, colors=tally.colors, working=self.working
-        )
+        info, options = self.clip.info, self.options
+        working = working_space_of(info, options.working_space, options.config)
+        return self.outputs.stage_texts(grade, info, stack, source=self.grade_in, colors=tally.colors, working=working)
 
     def _load_method(self) -> Method:
         return load_method(self.options.method) if isinstance(self.options.method, str) else self.options.method
@@ -208,7 +199,7 @@ class Job:
         has_cdl = self.outputs.has_cdl(self.clip.info)
         with prefetch(self._checked_frames()) as frames:
             grade, tally = analyse(
-                self._reported("analyse", frames, self._num_frames()),
+                reported("analyse", frames, self._num_frames(), self.progress),
                 self.clip.info,
                 method,
                 name=self._name,
@@ -356,7 +347,7 @@ class Job:
                 preview.write(before, after)
 
         with write_behind(write) as put:
-            for masked, transform in self._reported("render", graded, total):
+            for masked, transform in reported("render", graded, total, self.progress):
                 counts.frames += 1
                 counts.empty += masked.mask.box is None
                 counts.full += masked.mask.is_full
@@ -374,26 +365,6 @@ class Job:
                 f"{self.grade_in}: was made for {counted(grade.num_frames, 'frame')}, the clip has more; "
                 'raise "frames" and the last shot\'s "stop" in it if this is meant'
             )
-
-    def _reported(self, stage: str, items: Iterator[Item], total: int | None) -> Iterator[Item]:
-        """Pass items on, and call the progress callback now and then: before the first, after it and at the last."""
-        if self.progress is None:
-            yield from items
-            return
-        self.progress(Progress(stage, 0, total, 0.0))
-        started = last = time.perf_counter()
-        done = 0
-        while True:
-            try:
-                yield next(items)  # in no variable, which would hold it while the next one is waited for
-            except StopIteration:
-                break
-            done += 1
-            now = time.perf_counter()
-            if now - last >= REPORT_SECONDS or done == 1:
-                last = now
-                self.progress(Progress(stage, done, total, done / max(now - started, 1e-9)))
-        self.progress(Progress(stage, done, done, done / max(time.perf_counter() - started, 1e-9)))
 
 
 def _joined(
