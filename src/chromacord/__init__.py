@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from chromacord.api import harmonize_video
-    from chromacord.color.parametric import Parametric
+    from chromacord.color.parameters.parametric import Parametric
     from chromacord.errors import ChromacordError, ChromacordWarning
     from chromacord.grade.by_hand import Strength
     from chromacord.grade.keys import Grade
@@ -32,7 +32,7 @@ _PLACES = {
     "Grade": "grade.keys",
     "Method": "methods.base",
     "Options": "job.options",
-    "Parametric": "color.parametric",
+    "Parametric": "color.parameters.parametric",
     "Prediction": "methods.base",
     "Progress": "types",
     "Strength": "grade.by_hand",

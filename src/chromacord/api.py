@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from chromacord.analysis.cuts import Cuts, check_cuts
+from chromacord.analysis.reference import read_reference
 from chromacord.analysis.told_cuts import read_cuts
 from chromacord.color.management.clip_space import SpaceOfClip, Spaces, explicit, settle
 from chromacord.color.management.config import choose_config, find_space
@@ -39,6 +40,8 @@ def harmonize_video(
     grade_in: StrPath | None = None,
     lut_out: StrPath | None = None,
     preview: StrPath | None = None,
+    foreground_out: StrPath | None = None,
+    reference: StrPath | None = None,
     cuts: Cuts | None = None,
     progress: Callable[[Progress], object] | None = None,
     options: Options | None = None,
@@ -62,6 +65,8 @@ def harmonize_video(
             `strength` then weakens it further. Without a clip it is made into `grade_out` or `lut_out`.
         lut_out: a LUT or a CDL for each shot: a file whose suffix is in `EXPORT_FORMATS`, or a folder for .cube files.
         preview: write before and after side by side, to a video or a picture by the suffix.
+        foreground_out: write the graded foreground alone, with alpha: a 4444 video, a picture or a pattern.
+        reference: match the foreground to the first frame of this file in place of its own background.
         cuts: where shots begin: their first frames, counted from 0 in sequences too, as numbers or as text ("24,48");
             the file of an edit decision list (CMX 3600); or "none" for one shot. None: cuts are found. Those outside
             `frames` are left out.
@@ -77,11 +82,13 @@ def harmonize_video(
     check_cuts(cuts, grade_in=grade_in)
     find_device(how.device)
     optional = _paths(output=output, grade_out=grade_out, lut_out=lut_out, preview=preview, grade_in=grade_in)
+    matched = _paths(reference=reference, foreground_out=foreground_out)
     layers = _paths(composite=composite, mask=mask, foreground=foreground, alpha=alpha, background=background)
     is_conversion = _check_asked(optional, has_clip=any(layers.values()))
     clip_out = None if output is None else os.fspath(output)
     others = optional["grade_out"], optional["lut_out"], optional["preview"]
-    outputs = Outputs(clip_out, *others, how.encoding or Encoding(), how.force)
+    alone = None if foreground_out is None else os.fspath(foreground_out)
+    outputs = Outputs(clip_out, *others, how.encoding or Encoding(), how.force, alone)
     if is_conversion and optional["grade_in"] is not None:
         asked = None if how.working_space is None else find_space(how.working_space, choose_config(how.config))
         return convert_grade(optional["grade_in"], outputs, hand=how.hand, working=asked)
@@ -94,6 +101,7 @@ def harmonize_video(
         cuts=read_cuts(cuts, clip.info),
         progress=progress,
         space=space,
+        reference=None if matched["reference"] is None else read_reference(matched["reference"], how.spaces),
     )
     return job.run()
 

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from chromacord.color.hues import HueRange
-from chromacord.color.parametric import Parametric
+from chromacord.color.parameters.hues import HueRange
+from chromacord.color.parameters.parametric import Parametric
 from chromacord.color.transforms import AffineField, Identity, Lut3d, blend, lattice
 from chromacord.errors import InputError
 from chromacord.grade.by_hand import Strength, protected, turned, weakened

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from chromacord.color.parametric import Parametric
+from chromacord.color.parameters.parametric import Parametric
 from chromacord.color.transforms import AffineField, ColorTransform, Identity, Lut3d, lattice
 from chromacord.errors import GradeFileError, MissingFileError
 from chromacord.grade.by_hand import Hand, Strength, turned

@@ -1,13 +1,23 @@
 """Matches a foreground to another picture than its own background: a hero frame, another shot."""
 
+from contextlib import closing
+from pathlib import Path
 from typing import Self
 
 import cv2
 import numpy as np
 
+from chromacord.analysis.observe import turned_upright
 from chromacord.color.alpha import over
+from chromacord.color.management.clip_space import Spaces, settle
+from chromacord.io import open_source
+from chromacord.io.orientation import Orientation
+from chromacord.masks.proxy import proxy
 from chromacord.methods.base import Method, Prediction, State
-from chromacord.types import Device, FloatArray
+from chromacord.types import Device, FloatArray, Size
+
+_LARGEST = 512
+"""Longer side of a reference."""
 
 
 class MatchedTo(Method):
@@ -40,3 +50,25 @@ class MatchedTo(Method):
         fitted = cv2.resize(self._reference, (width, height), interpolation=cv2.INTER_AREA)
         laid: FloatArray = over(composite, np.ascontiguousarray(fitted.transpose(2, 0, 1), np.float32), mask)
         return laid
+
+
+def read_reference(path: Path, spaces: Spaces) -> FloatArray:
+    """Return the first frame of a file as SDR video, upright, no larger than methods need.
+
+    Args:
+        path: a picture or a clip.
+        spaces: what the user says of colour spaces: the composite's, for a file that says nothing.
+
+    Raises:
+        ChromacordError: the file cannot be read.
+    """
+    source = open_source(path)
+    info, found = settle(source.info, Spaces(config=spaces.config))
+    if found.known_by == "assumed" and spaces.composite is not None:
+        info, _ = settle(source.info, spaces)
+    with closing(source.frames()) as frames:
+        frame = next(frames)
+    scale = min(1.0, _LARGEST / max(info.size))
+    size = Size(max(1, round(info.size.height * scale)), max(1, round(info.size.width * scale)))
+    upright = turned_upright(proxy(frame, info, size).transpose(2, 0, 1), Orientation.of(info))
+    return np.ascontiguousarray(upright.transpose(1, 2, 0))

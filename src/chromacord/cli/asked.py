@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection
 from functools import wraps
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from chromacord.cli import colour_options, options, output_options, values
+from chromacord.cli import options, output_options, values
 from chromacord.cli.batch.clips import Clip, plan_clips
 from chromacord.cli.batch.one_clip import harmonize_one
 from chromacord.cli.screen.choice import choose_display
@@ -31,19 +31,20 @@ ALL = {
     "background": _Parameter(options.Background),
     "method": _Parameter(options.Method),
     "weights": _Parameter(options.Weights),
-    "input_space": _Parameter(colour_options.InputSpace),
-    "foreground_space": _Parameter(colour_options.ForegroundSpace),
-    "background_space": _Parameter(colour_options.BackgroundSpace),
-    "working_space": _Parameter(colour_options.WorkingSpace),
-    "config": _Parameter(colour_options.Config),
-    "strength": _Parameter(colour_options.Strength, "1"),
-    "exposure": _Parameter(colour_options.Exposure, 0.0),
-    "temperature": _Parameter(colour_options.Temperature, 0.0),
-    "tint": _Parameter(colour_options.Tint, 0.0),
-    "contrast": _Parameter(colour_options.Contrast, 1.0),
-    "saturation": _Parameter(colour_options.Saturation, 1.0),
-    "black": _Parameter(colour_options.Black, 0.0),
-    "protect": _Parameter(colour_options.Protect),
+    "input_space": _Parameter(options.InputSpace),
+    "foreground_space": _Parameter(options.ForegroundSpace),
+    "background_space": _Parameter(options.BackgroundSpace),
+    "working_space": _Parameter(options.WorkingSpace),
+    "config": _Parameter(options.Config),
+    "strength": _Parameter(options.Strength, 1.0),
+    "exposure": _Parameter(options.Exposure, 0.0),
+    "temperature": _Parameter(options.Temperature, 0.0),
+    "tint": _Parameter(options.Tint, 0.0),
+    "contrast": _Parameter(options.Contrast, 1.0),
+    "saturation": _Parameter(options.Saturation, 1.0),
+    "black": _Parameter(options.Black, 0.0),
+    "protect": _Parameter(options.Protect),
+    "reference": _Parameter(options.Reference),
     "consistency": _Parameter(options.Consistency),
     "grade_out": _Parameter(output_options.GradeOut),
     "grade_in": _Parameter(options.GradeIn),
@@ -53,6 +54,8 @@ ALL = {
     "crf": _Parameter(output_options.Crf),
     "preset": _Parameter(output_options.Preset),
     "preview": _Parameter(output_options.Preview),
+    "foreground_out": _Parameter(options.ForegroundOut),
+    "foreground_alpha": _Parameter(options.ForegroundAlpha),
     "frames": _Parameter(options.Frames),
     "mask_fit": _Parameter(options.MaskFit, False),
     "missing": _Parameter(options.Missing, "error"),
@@ -67,12 +70,35 @@ ALL = {
 }
 """Every argument and option, in the order of the help."""
 
-FILES = ("output", "mask", "alpha", "background", "grade_out", "grade_in", "lut_out", "preview", "cuts")
+FILES = (
+    "output",
+    "mask",
+    "alpha",
+    "background",
+    "grade_out",
+    "grade_in",
+    "lut_out",
+    "preview",
+    "foreground_out",
+    "reference",
+    "cuts",
+)
 """Those that are fields of `Clip`, beside composite and foreground."""
 
 COLOUR = ("input_space", "foreground_space", "background_space", "working_space", "config")
-BY_HAND = ("exposure", "temperature", "tint", "contrast", "saturation", "black", "protect")
-SAME = (*COLOUR, *BY_HAND, "consistency", "mask_fit", "missing", "salvage", "layer", "force", "device")
+BY_HAND = ("exposure", "temperature", "tint", "contrast", "saturation", "black", "protect", "strength")
+SAME = (
+    *COLOUR,
+    *BY_HAND,
+    "foreground_alpha",
+    "consistency",
+    "mask_fit",
+    "missing",
+    "salvage",
+    "layer",
+    "force",
+    "device",
+)
 """Those that are fields of `chromacord.job.options.Options`, with the same values."""
 
 METHOD = ("method", "weights")
@@ -134,7 +160,6 @@ def _kept_after_stop(given: Given) -> str | None:
 
 def _options(given: Given) -> "Options":
     """Return what is done with every clip."""
-    from chromacord.grade.by_hand import Strength
     from chromacord.job.options import Options
     from chromacord.methods import DEFAULT_METHOD, with_weights
     from chromacord.types import Encoding
@@ -143,8 +168,7 @@ def _options(given: Given) -> "Options":
     encoding = Encoding(**{name: given[name] for name in ENCODING if name in given})
     method, weights = given.get("method") or DEFAULT_METHOD, given.get("weights")
     method = method if weights is None else with_weights(method, weights)
-    same |= {"strength": Strength.parse(given["strength"]), "frames": values.parse_frames(given["frames"])}
-    return Options(**same, method=method, encoding=encoding)
+    return Options(**same, method=method, frames=values.parse_frames(given["frames"]), encoding=encoding)
 
 
 def _clips(given: Given) -> list[Clip]:

@@ -25,7 +25,7 @@ Output = Annotated[
 ]
 
 
-@takes(without=(*ENCODING, "grade_out", "lut_out", "preview"), output=Output)
+@takes(without=(*ENCODING, "grade_out", "lut_out", "preview", "foreground_out", "foreground_alpha"), output=Output)
 def grade(given: Given) -> Given:
     """Decide the grade of clips and write it, as JSON, LUTs or CDLs, without rendering; or convert --grade-in."""
     output = given.pop("output")

@@ -7,7 +7,7 @@ from typing import Self
 
 import numpy as np
 
-from chromacord.color.least_squares import Doubles, least_squares
+from chromacord.color.parameters.least_squares import Doubles, least_squares
 from chromacord.types import FloatArray
 
 _LUMA = np.array([0.2126, 0.7152, 0.0722])

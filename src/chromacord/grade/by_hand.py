@@ -6,8 +6,8 @@ from typing import Self
 
 import numpy as np
 
-from chromacord.color.hues import HueRange
-from chromacord.color.parametric import LUMA, Parametric
+from chromacord.color.parameters.hues import HueRange
+from chromacord.color.parameters.parametric import LUMA, Parametric
 from chromacord.color.transforms import AffineField, ColorTransform, Identity, Lut3d, blend, lattice
 from chromacord.errors import InputError
 from chromacord.parsing import shown
@@ -70,14 +70,16 @@ class Strength:
         return Strength(self.tone * other.tone, self.colour * other.colour)
 
 
-def as_strength(strength: "float | Strength") -> Strength:
-    """Return a strength that was given as a number.
+def as_strength(strength: "float | str | Strength") -> Strength:
+    """Return a strength that was given as a number, or as text that `Strength.parse` reads.
 
     Raises:
         InputError: it does not lie in 0 to 1.
     """
     if isinstance(strength, Strength):
         return strength
+    if isinstance(strength, str):
+        return Strength.parse(strength)
     return Strength.both(_in_range(strength))
 
 

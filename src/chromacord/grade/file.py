@@ -8,8 +8,8 @@
 
 The `parametric` numbers say in units that people know what a shot's grade does: stops, mired (above 0 is warmer), CC
 (above 0 is towards magenta), an exponent around a pivot, what black becomes, and a factor (see
-`chromacord.color.parametric.Parametric`). A key's `residual` is what its grade does beside; edit the numbers, and the
-residual stays. It is one of
+`chromacord.Parametric`). A key's `residual` is what its grade does beside; edit the numbers, and the residual stays.
+It is one of
 
 * `{"kind": "identity"}`: nothing
 * `{"kind": "affine", "grid": [1, 1], "matrices": [[[r, g, b, offset], [...], [...]], ...]}`: one 3x4 matrix, added to
@@ -35,7 +35,7 @@ from typing import Any
 
 import numpy as np
 
-from chromacord.color.parametric import Parametric
+from chromacord.color.parameters.parametric import Parametric
 from chromacord.color.transforms import AffineField, ColorTransform, Identity, Lut3d
 from chromacord.errors import GradeFileError, UnreadableFileError
 from chromacord.grade.by_hand import FULL, Hand, Strength, as_strength

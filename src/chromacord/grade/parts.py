@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from chromacord.color.parametric import Parametric, fit_parametric
+from chromacord.color.parameters.parametric import Parametric, fit_parametric
 from chromacord.color.transforms import AffineField, ColorTransform, Identity, Lut3d, lattice
 from chromacord.errors import InputError
 from chromacord.grade.by_hand import BENT_LUT_SIZE, NO_TURN

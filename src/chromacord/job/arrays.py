@@ -14,7 +14,7 @@ from chromacord.analysis.analyse import Tally, decide_all
 from chromacord.analysis.cuts import given_numbers
 from chromacord.analysis.lookahead import LookAhead
 from chromacord.analysis.observe import look
-from chromacord.color.parametric import Parametric
+from chromacord.color.parameters.parametric import Parametric
 from chromacord.errors import InputError, MismatchError
 from chromacord.grade.by_hand import NO_TURN, Hand, Strength, as_strength
 from chromacord.grade.keys import Consistency, check_consistency

@@ -15,6 +15,7 @@ from chromacord.analysis.analyse import Tally, analyse
 from chromacord.analysis.cuts import CutSource, ToldCuts
 from chromacord.analysis.lookahead import AnalysisAhead
 from chromacord.analysis.observe import look
+from chromacord.analysis.reference import MatchedTo
 from chromacord.analysis.told_cuts import named_cuts
 from chromacord.color.management.clip_space import SpaceOfClip, working_space_of
 from chromacord.color.transforms import ColorTransform
@@ -35,7 +36,8 @@ from chromacord.masks.masks import Mask, MaskedFrame
 from chromacord.methods import load_method, weights_file
 from chromacord.methods.base import Method
 from chromacord.render.cpu import Renderer
-from chromacord.types import Frame, Progress
+from chromacord.render.foreground import ForegroundOut
+from chromacord.types import FloatArray, Frame, Progress
 
 DOUBTFUL = 0.4
 """Confidence below which a shot's grade deserves a look by its user."""
@@ -65,6 +67,9 @@ class Job:
     space: SpaceOfClip | None = None
     """Of the output, for the summary."""
 
+    reference: FloatArray | None = None
+    """What the foreground is matched to in place of its background, as SDR video. Shape (H, W, 3)."""
+
     def run(self) -> Summary:
         """Analyse, render, then commit all outputs.
 
@@ -78,6 +83,7 @@ class Job:
         with single_threaded(), ExitStack() as stack:
             # Opened before the analysis, so that what the output cannot hold is said at once.
             sink = None if self.outputs.clip is None else stack.enter_context(self._open_sink(self.outputs.clip))
+            foreground = self.outputs.open_foreground(self.clip, self.options, self._inputs(), stack)
             preview = None
             if method is None or sink is None or self._needs_whole_grade():
                 grade, tally = self._grade(method)
@@ -87,13 +93,14 @@ class Job:
                     counts = Counts(tally.num_frames, tally.num_empty, tally.num_full)
                 else:
                     preview = self._open_preview(stack, picture_of=self._telling_frame(grade))
-                    counts = self._render_grade(grade, sink, preview)
+                    counts = self._render_grade(grade, sink, preview, foreground)
             else:
                 preview = self._open_preview(stack)
-                grade, tally, counts = self._analyse_and_render(method, sink, preview)
+                grade, tally, counts = self._analyse_and_render(method, sink, preview, foreground)
                 grade = grade.by_hand(self.options.hand)
                 texts = self._stage_texts(grade, tally, stack)
-            written = [each for each in (sink, preview.sink if preview else None) if each is not None]
+            others = [each.sink for each in (preview, foreground) if each is not None]
+            written = [each for each in (sink, *others) if each is not None]
             for each in written:
                 each.finish()
             commit_all([*(each.staged for each in written), *texts.staged])
@@ -181,7 +188,8 @@ class Job:
         return self.outputs.stage_texts(grade, info, stack, source=self.grade_in, colors=tally.colors, working=working)
 
     def _load_method(self) -> Method:
-        return load_method(self.options.method) if isinstance(self.options.method, str) else self.options.method
+        method = load_method(self.options.method) if isinstance(self.options.method, str) else self.options.method
+        return method if self.reference is None else MatchedTo(method, self.reference)
 
     @property
     def _name(self) -> str:
@@ -215,7 +223,7 @@ class Job:
         return grade, tally
 
     def _analyse_and_render(
-        self, method: Method, sink: FrameSink, preview: Preview | None
+        self, method: Method, sink: FrameSink, preview: Preview | None, foreground: ForegroundOut | None
     ) -> tuple[Grade, Tally, Counts]:
         """Render each frame as soon as its grade is known.
 
@@ -239,7 +247,7 @@ class Job:
                 hand=self.options.hand,
                 device=self.options.device,
             )
-            counts = self._render(self._graded_ahead(pictures, analysis), sink, preview, self._num_frames())
+            counts = self._render(self._graded_ahead(pictures, analysis), sink, preview, foreground, self._num_frames())
             grade = analysis.finish()
         if counts.frames < analysis.tally.num_frames:
             raise InputError(
@@ -299,7 +307,9 @@ class Job:
             return None
         return max(0, (stated if stop is None else min(stop, stated)) - start)
 
-    def _render_grade(self, grade: Grade, sink: FrameSink, preview: Preview | None) -> Counts:
+    def _render_grade(
+        self, grade: Grade, sink: FrameSink, preview: Preview | None, foreground: ForegroundOut | None
+    ) -> Counts:
         """Render by a grade that is known to its end."""
         num_ungraded = 0
 
@@ -315,7 +325,7 @@ class Job:
         total = self._num_frames() if self.grade_in is not None else grade.num_frames - grade.shots[0].start
         frames_again = self.clip.frames(*self._range) if self.grade_in is None else self._checked_frames()
         with prefetch(frames_again) as frames:
-            counts = self._render(graded(frames), sink, preview, total)
+            counts = self._render(graded(frames), sink, preview, foreground, total)
         self._check_any(counts.frames)
         if num_ungraded:
             _warn(
@@ -335,6 +345,7 @@ class Job:
         graded: Iterator[tuple[MaskedFrame, ColorTransform | None]],
         sink: FrameSink,
         preview: Preview | None,
+        foreground: ForegroundOut | None,
         total: int | None,
     ) -> Counts:
         renderer = Renderer(self.clip.info, self.clip.foreground)
@@ -353,6 +364,8 @@ class Job:
                 counts.full += masked.mask.is_full
                 before = None if preview is None else masked.frame
                 after = renderer.render(masked, transform)
+                if foreground is not None:
+                    foreground.write(masked, transform)
                 # What nobody will look at again must not wait for the encoder, nor for the next frame.
                 del masked
                 put((before, after))

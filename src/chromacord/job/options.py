@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from chromacord.color.hues import HueRange
 from chromacord.color.management.clip_space import Spaces
-from chromacord.color.parametric import Parametric
+from chromacord.color.parameters.hues import HueRange
+from chromacord.color.parameters.parametric import Parametric
 from chromacord.errors import InputError
 from chromacord.grade.by_hand import Hand, Strength, as_strength
 from chromacord.grade.keys import Consistency, check_consistency
@@ -31,7 +31,7 @@ class Options:
     method: str | Method = DEFAULT_METHOD
     """A name of `list_methods()`, with options if wanted ("mkl:max_gain=2"), or a loaded method."""
 
-    strength: float | Strength = 1.0
+    strength: float | str | Strength = 1.0
     """0 returns the source, 1 is the full grade; tone and colour may differ. Of a grade that is read, it weakens
     further."""
 
@@ -55,6 +55,9 @@ class Options:
 
     protect: str | None = None
     """Hues that stay closer to where they were: "skin", or degrees as "20-60"."""
+
+    foreground_alpha: Literal["straight", "premultiplied"] | None = None
+    """How the colours of `foreground_out` are stored; None: as its format has them."""
 
     input_space: str | None = None
     """Colour space of the clip, by name; None: what the file says, else SDR video with BT.709's primaries, or light

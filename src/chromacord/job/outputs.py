@@ -18,6 +18,9 @@ from chromacord.io.stills.image_formats import is_image_name
 from chromacord.io.stills.patterns import still_pattern
 from chromacord.io.writing.places import Place, Places, check_output_path, output_place, place_of
 from chromacord.io.writing.staging import StagedFile, StagedFolder, check_output, output_errors
+from chromacord.job.clip import MaskedClip
+from chromacord.job.options import Options
+from chromacord.render.foreground import ForegroundOut
 from chromacord.types import ColorSpace, VideoInfo
 
 LARGEST_RESIDUAL = 2.0
@@ -49,6 +52,8 @@ class Outputs:
     preview: Path | None = None
     encoding: Encoding = field(default_factory=Encoding)
     force: bool = False
+    foreground: str | None = None
+    """Where the graded foreground alone goes; as `clip`."""
 
     def check(self, like: VideoInfo, inputs: tuple[Path, ...]) -> None:
         """Refuse outputs that are inputs or each other, before any work is done.
@@ -81,9 +86,10 @@ class Outputs:
                 check_output(file, force=self.force)
 
     def _places(self, like: VideoInfo) -> Iterator[Place]:
-        if self.clip is not None:
-            check_output_path(self.clip)
-            yield output_place(self.clip, like)
+        for pictures in (self.clip, self.foreground):
+            if pictures is not None:
+                check_output_path(pictures)
+                yield output_place(pictures, like)
         if self.preview is not None:
             yield place_of(self.preview, still_pattern(self.preview))
         if self.grade is not None:
@@ -91,6 +97,34 @@ class Outputs:
         if self.luts is not None:
             for names in self._lut_names(like).patterns:
                 yield place_of(self.luts, names)
+
+    def open_foreground(
+        self, clip: MaskedClip, options: Options, inputs: tuple[Path, ...], stack: ExitStack
+    ) -> ForegroundOut | None:
+        """Open the file of the graded foreground alone, if one is asked for.
+
+        Args:
+            clip: whose foreground it is.
+            options: how its colours are stored, and whether only a part of the clip comes.
+            inputs: what the run reads.
+            stack: discards it at its end.
+
+        Raises:
+            CodecError, OutputError: the file cannot hold it, or cannot be written.
+        """
+        if self.foreground is None:
+            return None
+        opened = ForegroundOut(
+            self.foreground,
+            clip.info,
+            clip.foreground,
+            alpha=options.foreground_alpha,
+            force=self.force,
+            trimmed=options.frames is not None,
+            inputs=inputs,
+        )
+        stack.enter_context(opened.sink)
+        return opened
 
     def _lut_names(self, info: VideoInfo) -> ExportNames:
         assert self.luts is not None

@@ -6,7 +6,7 @@ from typing import Self
 
 import numpy as np
 
-from chromacord.color.least_squares import Doubles
+from chromacord.color.parameters.least_squares import Doubles
 from chromacord.errors import InputError
 from chromacord.types import FloatArray
 

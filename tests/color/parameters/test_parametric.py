@@ -3,7 +3,7 @@ from dataclasses import asdict, fields, replace
 import numpy as np
 import pytest
 
-from chromacord.color.parametric import GREY, LIMITS, Parametric, fit_parametric
+from chromacord.color.parameters.parametric import GREY, LIMITS, Parametric, fit_parametric
 from chromacord.color.transforms import lattice
 from chromacord.errors import InputError
 

@@ -10,7 +10,7 @@ from typing import Self
 
 import numpy as np
 
-from chromacord.color.least_squares import Doubles, least_squares
+from chromacord.color.parameters.least_squares import Doubles, least_squares
 from chromacord.errors import InputError
 from chromacord.types import FloatArray
 
