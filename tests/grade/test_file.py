@@ -117,7 +117,7 @@ def test_what_a_hand_did_is_written_as_part_of_the_grade(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("edit", "said"),
     [
-        (lambda data: data.update(format="other"), "no grade file"),
+        (lambda data: data.update(format="other"), "is not a chromacord grade file"),
         (lambda data: data.update(version=3), "version 3, this chromacord reads 1 and 2"),
         (lambda data: data.pop("method"), "'method' is missing"),
         (lambda data: data.update(consistency="often"), "shot, smooth, frame"),
@@ -131,7 +131,7 @@ def test_what_a_hand_did_is_written_as_part_of_the_grade(tmp_path: Path) -> None
         (lambda data: data["shots"][0]["parametric"].update(gamma=1), "'gamma' is not known; there are exposure,"),
         (lambda data: data["shots"][0].update(parametric=[1]), "expected parametric numbers by their names"),
         (lambda data: data["shots"][2]["parametric"].update(contrast=1.5), "contrast must be 1 where the residual"),
-        (lambda data: data["shots"][0]["keys"][1].update(frame=0), "must rise"),
+        (lambda data: data["shots"][0]["keys"][1].update(frame=0), "must increase"),
         (lambda data: data["shots"][0]["keys"][1]["residual"].update(kind="cdl"), "kind 'cdl' is not known"),
         (lambda data: data["shots"][3]["keys"][0]["residual"]["values"].pop(), "64 x 3"),
         (lambda data: data["shots"][3]["keys"][0]["residual"]["values"][5].__setitem__(0, float("nan")), "finite"),
@@ -186,5 +186,5 @@ def test_files_that_ask_for_too_much_are_refused(tmp_path: Path) -> None:
         read_grade(path)
     with path.open("wb") as file:
         file.truncate(MAX_BYTES + 1)
-    with pytest.raises(GradeFileError, match=r"has more than 1,073,741,824 bytes"):
+    with pytest.raises(GradeFileError, match=r"is larger than the limit of 1,073,741,824 bytes"):
         read_grade(path)

@@ -1,4 +1,4 @@
-"""Analysis: look at a few frames a second, small, and decide the grade."""
+"""Pass 1: sample a few small frames a second and decide the grade."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -167,7 +167,7 @@ def decide(observations: Iterable[Observation], method: Method, *, exportable: b
             return_freed_memory()
         return keys
 
-    # While a key waits to be asked for, nothing holds on to its window's pictures.
+    # Drop the window's pictures before yielding the key.
     return chain.from_iterable(map(decide_window, windows(observations, method.window)))
 
 
@@ -177,7 +177,7 @@ def _decide_window(
     composite = np.stack([item.composite for item in window.items])
     mask = np.stack([item.mask for item in window.items])
     past, hop = method.window.past, method.window.hop
-    with np.errstate(all="ignore"):  # what is not finite is refused below, in one line
+    with np.errstate(all="ignore"):  # values that are not finite are refused below
         prediction = method.decide(composite[None], mask[None], state)
         transform = prediction.transform
         if transform is None or (exportable and not transform.is_global):

@@ -1,4 +1,4 @@
-"""A grade that is decided while its frames are rendered, no further ahead of them than it must be.
+"""A grade decided while its frames are rendered, with bounded look-ahead.
 
 How far that is depends on the rate and the method, not on the clip's length: a frame lies between two keys, each of
 them is smoothed with its neighbours, and a method looks at several frames at once. While no frame has a usable mask

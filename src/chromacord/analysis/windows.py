@@ -1,4 +1,4 @@
-"""The analysed frames of one shot, cut into the windows that a method declares."""
+"""Group a shot's analysed frames into the windows that a method declares."""
 
 from collections.abc import Iterable, Iterator
 from itertools import islice
@@ -34,7 +34,7 @@ def windows(items: Iterable[Item], window: Window) -> Iterator[WindowOf[Item]]:
     while ahead:
         yield _window_of(past, ahead, window)
         past = [*past, *ahead[: window.hop]][-window.past :] if window.past else []
-        # Let go of what is done with before more is read.
+        # Release finished frames before reading more.
         del ahead[: window.hop]
         ahead += islice(source, window.hop)
 

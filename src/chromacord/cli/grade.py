@@ -1,4 +1,4 @@
-"""`chromacord grade`: decides what `harmonize` would render, and writes that alone."""
+"""`chromacord grade`: write the grade that `harmonize` would render, without rendering."""
 
 from pathlib import Path
 from typing import Annotated
@@ -27,7 +27,7 @@ Output = Annotated[
 
 @takes(without=(*ENCODING, "grade_out", "lut_out", "preview", "foreground_out", "foreground_alpha"), output=Output)
 def grade(given: Given) -> Given:
-    """Decide the grade of clips and write it, as JSON, LUTs or CDLs, without rendering; or convert --grade-in."""
+    """Write the grade of clips as JSON, LUTs or CDLs, without rendering; or convert --grade-in."""
     output = given.pop("output")
     return given | {_field(output): output}
 

@@ -1,4 +1,4 @@
-"""Transfer curves: how stored numbers stand for light, as `a_to_b` / `b_to_a` pairs that name their standard.
+"""Transfer curves, as `a_to_b` / `b_to_a` pairs that name their standard.
 
 Every curve takes arrays or tensors of any shape and float type, and its gradient is finite everywhere. Values below 0
 go through the curve mirrored at the origin, f(-x) = -f(x), so that colours outside a gamut survive a round trip.
@@ -25,7 +25,7 @@ _HLG_A = 0.17883277
 _HLG_B = 1 - 4 * _HLG_A
 _HLG_C = 0.5 - _HLG_A * math.log(4 * _HLG_A)
 
-# Roots have an infinite slope at 0; below this much light they are held.
+# Roots have an infinite slope at 0; below this light level the slope is held constant.
 _DARKEST = 1e-16
 
 

@@ -1,4 +1,4 @@
-"""The same for pictures that are already in memory: arrays in, arrays out, from any source."""
+"""Harmonize in-memory frames: NumPy arrays in, NumPy arrays out."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
@@ -128,7 +128,7 @@ def _harmonized(
     )
     ahead, behind = tee(
         MaskCheck(None, info).watch(masked_frames)
-    )  # holds just the frames between the one analysed and the one rendered
+    )  # buffers only the frames between analysis and rendering
     tally = Tally()
     seen = look(ahead, info, loaded, consistency=consistency, cuts=cuts)
     decided = decide_all(seen, loaded, tally, consistency=consistency, rate=info.rate, device=place)
@@ -148,7 +148,7 @@ def _as_arrays(pairs: Iterator[Any]) -> Iterator[tuple[Array, Array]]:
     """
     for index, pair in enumerate(pairs):
         if not isinstance(pair, list | tuple) or len(pair) != 2:
-            raise InputError(f"frame {index}: is no pair; give (composite, mask), two arrays")
+            raise InputError(f"frame {index}: is not a pair; give (composite, mask), two arrays")
         try:
             composite, mask = np.asarray(pair[0]), np.asarray(pair[1])
         except (TypeError, ValueError) as error:

@@ -1,4 +1,4 @@
-"""One run: analysis and render of a clip, and its outputs, which appear together or not at all.
+"""Run one job: analyse and render a clip, then commit its outputs together.
 
 Both run side by side, analysis a second or two ahead. Where the whole grade must be known before the first frame is
 rendered, or is read from a file, one comes after the other; the result is the same.
@@ -78,10 +78,10 @@ class Job:
         """
         wall, cpu = time.perf_counter(), time.process_time()
         self.outputs.check(self.clip.info, self._inputs())
-        # Loaded first: only then it is known whether torch is in use, whose threads are held too.
+        # Load the method first: it decides whether torch is in use, whose threads are limited too.
         method = None if self.grade_in is not None else self._load_method()
         with single_threaded(), ExitStack() as stack:
-            # Opened before the analysis, so that what the output cannot hold is said at once.
+            # Open the output before the analysis, so that unsupported formats fail at once.
             sink = None if self.outputs.clip is None else stack.enter_context(self._open_sink(self.outputs.clip))
             foreground = self.outputs.open_foreground(self.clip, self.options, self._inputs(), stack)
             preview = None
@@ -252,7 +252,7 @@ class Job:
         if counts.frames < analysis.tally.num_frames:
             raise InputError(
                 f"{self.clip.info.path}: gave {counted(analysis.tally.num_frames, 'frame')} when it was read first, "
-                f"then {counts.frames}; was it changed meanwhile? Try again"
+                f"then {counts.frames}; did it change in the meantime? Try again"
             )
         self._check_cuts(analysis.tally)
         self._warn_of_doubts(grade)
@@ -263,7 +263,7 @@ class Job:
     ) -> Iterator[tuple[MaskedFrame, ColorTransform | None]]:
         if not analysis.begin():
             self._check_tally(analysis.tally)
-        # Ends with the shorter: there are more pictures than masks where a clip is salvaged.
+        # End with the shorter one: a salvaged clip has more pictures than masks.
         yield from map(_joined, analysis, pictures)
 
     def _warn_of_doubts(self, grade: Grade) -> None:
@@ -271,7 +271,7 @@ class Job:
             if shot.confidence is not None and shot.confidence < DOUBTFUL:
                 _warn(
                     f"{self.clip.info.path}: shot {number} (frames {shot.start} to {shot.stop - 1}): {grade.method} "
-                    f"is not sure that its grade helps (confidence {shot.confidence:.2f}); look at the result, and if "
+                    f"is not confident that its grade helps (confidence {shot.confidence:.2f}); look at the result; if "
                     "the foreground does not match, try another --strength or --method (see `chromacord methods`)"
                 )
 
@@ -336,7 +336,7 @@ class Job:
         if self.grade_in is not None and is_whole and counts.frames < grade.num_frames:
             raise GradeFileError(
                 f"{self.grade_in}: was made for {counted(grade.num_frames, 'frame')}, the clip has {counts.frames}; "
-                'set "frames" in it to that number if this is meant'
+                'set "frames" in it to that number if that is intended'
             )
         return counts
 
@@ -366,7 +366,7 @@ class Job:
                 after = renderer.render(masked, transform)
                 if foreground is not None:
                     foreground.write(masked, transform)
-                # What nobody will look at again must not wait for the encoder, nor for the next frame.
+                # Drop our reference so that the frame can be freed while encoding, and before the next frame is read.
                 del masked
                 put((before, after))
                 del before, after
@@ -376,7 +376,7 @@ class Job:
         if index >= grade.num_frames:
             raise GradeFileError(
                 f"{self.grade_in}: was made for {counted(grade.num_frames, 'frame')}, the clip has more; "
-                'raise "frames" and the last shot\'s "stop" in it if this is meant'
+                'raise "frames" and the last shot\'s "stop" in it if that is intended'
             )
 
 

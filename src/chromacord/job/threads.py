@@ -1,4 +1,4 @@
-"""Bounded threads: libav and OpenColorIO release the interpreter's lock, so that decoding and encoding overlap."""
+"""Bounded threads for decoding and encoding: libav and OpenColorIO release the GIL, so they overlap."""
 
 import sys
 import time
@@ -32,7 +32,7 @@ def single_threaded() -> Iterator[None]:
     measured up to 20 times slower than with one.
     """
     blas = open_blas()
-    torch: Any = sys.modules.get("torch")  # is not imported here: most runs do without
+    torch: Any = sys.modules.get("torch")  # not imported here: most runs do not need it
     with ExitStack() as stack:
         _hold(stack, cv2.getNumThreads, cv2.setNumThreads)
         if blas is not None:
@@ -83,7 +83,7 @@ def _fill(items: Iterable[Item], queue: "Queue[Item | _End]", stop: Event) -> No
         for item in source:
             if not _put(queue, item, stop):
                 break
-            del item  # is not held while the next one is made
+            del item  # release the item before the next one is made
     except BaseException as error:
         end = _End(error)
     finally:
@@ -91,7 +91,7 @@ def _fill(items: Iterable[Item], queue: "Queue[Item | _End]", stop: Event) -> No
         if close is not None:
             close()
     _put(queue, end, stop)
-    del end  # its error holds this frame
+    del end  # its traceback references this frame
 
 
 def _put(queue: "Queue[Item | _End]", item: Item | _End, stop: Event) -> bool:
@@ -122,7 +122,7 @@ class _Drain(Iterator[Item]):
         try:
             raise error
         finally:
-            # An error holds the frames it went through, decoders and all: one of them must not hold the error.
+            # A traceback references its frames, and with them the decoders; none of them may reference the error.
             del item, error
 
 
@@ -156,7 +156,7 @@ def write_behind(write: Callable[[Item], None], *, depth: int = DEPTH) -> Iterat
     finally:
         thread.join()
         failed = failures.copy()
-        failures.clear()  # an error holds the frames it went through, and with them this list
+        failures.clear()  # a traceback references its frames, and with them this list
     if failed:
         raise failed.pop()
 
@@ -176,7 +176,7 @@ def _empty(
         except BaseException as error:
             failures.append(error)
             stop.set()
-        del item  # is not held while the next one is waited for
+        del item  # release the item before waiting for the next one
 
 
 def reported(
@@ -198,7 +198,7 @@ def reported(
     done = 0
     while True:
         try:
-            yield next(items)  # in no variable, which would hold it while the next one is waited for
+            yield next(items)  # no variable, which would keep it alive while waiting for the next one
         except StopIteration:
             break
         done += 1
