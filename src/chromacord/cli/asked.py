@@ -3,9 +3,10 @@
 import inspect
 from collections.abc import Callable, Collection
 from functools import wraps
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from chromacord.cli import options, output_options, values
+from chromacord.cli import values
+from chromacord.cli.arguments.declared import ALL
 from chromacord.cli.batch.clips import Clip, plan_clips
 from chromacord.cli.batch.one_clip import harmonize_one
 from chromacord.cli.screen.choice import choose_display
@@ -13,62 +14,6 @@ from chromacord.cli.screen.exits import job
 
 if TYPE_CHECKING:
     from chromacord.job.options import Options
-
-
-class _Parameter(NamedTuple):
-    """An argument or an option as typer declares it."""
-
-    kind: Any
-    default: Any = None
-
-
-ALL = {
-    "composite": _Parameter(options.Composite),
-    "output": _Parameter(output_options.Output, inspect.Parameter.empty),
-    "mask": _Parameter(options.Mask),
-    "foreground": _Parameter(options.Foreground),
-    "alpha": _Parameter(options.Matte),
-    "background": _Parameter(options.Background),
-    "method": _Parameter(options.Method),
-    "weights": _Parameter(options.Weights),
-    "input_space": _Parameter(options.InputSpace),
-    "foreground_space": _Parameter(options.ForegroundSpace),
-    "background_space": _Parameter(options.BackgroundSpace),
-    "working_space": _Parameter(options.WorkingSpace),
-    "config": _Parameter(options.Config),
-    "strength": _Parameter(options.Strength, 1.0),
-    "exposure": _Parameter(options.Exposure, 0.0),
-    "temperature": _Parameter(options.Temperature, 0.0),
-    "tint": _Parameter(options.Tint, 0.0),
-    "contrast": _Parameter(options.Contrast, 1.0),
-    "saturation": _Parameter(options.Saturation, 1.0),
-    "black": _Parameter(options.Black, 0.0),
-    "protect": _Parameter(options.Protect),
-    "reference": _Parameter(options.Reference),
-    "consistency": _Parameter(options.Consistency),
-    "grade_out": _Parameter(output_options.GradeOut),
-    "grade_in": _Parameter(options.GradeIn),
-    "lut_out": _Parameter(output_options.LutOut),
-    "cuts": _Parameter(options.Cuts),
-    "codec": _Parameter(output_options.Codec),
-    "crf": _Parameter(output_options.Crf),
-    "preset": _Parameter(output_options.Preset),
-    "preview": _Parameter(output_options.Preview),
-    "foreground_out": _Parameter(options.ForegroundOut),
-    "foreground_alpha": _Parameter(options.ForegroundAlpha),
-    "frames": _Parameter(options.Frames),
-    "mask_fit": _Parameter(options.MaskFit, False),
-    "missing": _Parameter(options.Missing, "error"),
-    "salvage": _Parameter(options.Salvage, False),
-    "layer": _Parameter(options.Layer),
-    "force": _Parameter(output_options.Force, False),
-    "skip_existing": _Parameter(output_options.SkipExisting, False),
-    "jobs": _Parameter(output_options.Jobs, 0),
-    "device": _Parameter(output_options.Device, "cpu"),
-    "log_json": _Parameter(output_options.LogJson, False),
-    "quiet": _Parameter(output_options.Quiet, False),
-}
-"""Every argument and option, in the order of the help."""
 
 FILES = (
     "output",
