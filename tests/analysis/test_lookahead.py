@@ -11,6 +11,7 @@ from chromacord.analysis.analyse import analyse
 from chromacord.analysis.lookahead import AnalysisAhead
 from chromacord.analysis.observe import look
 from chromacord.color.transforms import AffineField
+from chromacord.grade.by_hand import Hand, Strength
 from chromacord.grade.keys import Consistency
 from chromacord.masks.masks import MaskedFrame
 from chromacord.methods.base import Method, Prediction, State, Window
@@ -75,7 +76,9 @@ CLIPS = {
 
 def ahead(frames: Iterator[MaskedFrame], method: Method, consistency: Consistency, strength: float) -> AnalysisAhead:
     seen = look(frames, INFO, method, consistency=consistency)
-    return AnalysisAhead(seen, method, name="m", rate=INFO.rate, consistency=consistency, strength=strength)
+    return AnalysisAhead(
+        seen, method, name="m", rate=INFO.rate, consistency=consistency, hand=Hand(Strength.both(strength))
+    )
 
 
 @pytest.mark.parametrize("name", CLIPS)
@@ -90,7 +93,7 @@ def test_each_frames_transform_is_that_of_the_whole_grade(name: str, consistency
         assert (mask.box, mask.is_full) == (masked.mask.box, masked.mask.is_full)
         if mask.box is not None:
             np.testing.assert_array_equal(mask.crop(mask.box), masked.mask.crop(mask.box))
-        shot = whole.scaled(0.7).shot_at(masked.frame.index)
+        shot = whole.by_hand(Hand(Strength.both(0.7))).shot_at(masked.frame.index)
         assert shot is not None
         expected = shot.at(masked.frame.index) if mask.is_usable else None
         assert (transform is None) == (expected is None)

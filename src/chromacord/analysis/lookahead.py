@@ -13,6 +13,7 @@ from fractions import Fraction
 from chromacord.analysis.analyse import Tally, assemble, decide_all
 from chromacord.analysis.observe import Seen
 from chromacord.color.transforms import ColorTransform
+from chromacord.grade.by_hand import NO_HAND, Hand
 from chromacord.grade.keys import Consistency, Grade, Key, Shot
 from chromacord.masks.masks import Mask
 from chromacord.masks.packed_masks import PackedMask
@@ -24,7 +25,7 @@ class LookAhead:
     """The grade around one frame after another. Keys of frames that have gone by are forgotten."""
 
     def __init__(
-        self, decided: Iterator[tuple[int, Key]], tally: Tally, *, consistency: Consistency, strength: float
+        self, decided: Iterator[tuple[int, Key]], tally: Tally, *, consistency: Consistency, hand: Hand
     ) -> None:
         """Prepare; nothing is decided yet.
 
@@ -32,10 +33,10 @@ class LookAhead:
             decided: what `decide_all` gives.
             tally: what `decide_all` fills.
             consistency: what `decide_all` was given.
-            strength: 0 changes nothing, 1 is the full grade.
+            hand: what is changed of it by hand.
         """
         self._decided, self._tally = decided, tally
-        self._consistency, self._strength = consistency, strength
+        self._consistency, self._hand = consistency, hand
         self._known: list[tuple[int, Key]] = []
         self._around: Shot | None = None
 
@@ -61,7 +62,7 @@ class LookAhead:
         oldest = around[0].index if around else index
         self._known = [(shot, key) for shot, key in self._known if shot >= number and key.index >= oldest]
         if self._around is None or self._around.keys != around:
-            self._around = Shot(self._tally.starts[number], index + 1, around, self._strength)
+            self._around = Shot(self._tally.starts[number], index + 1, around, self._hand)
         return self._around.at(index)
 
     def _shot_of(self, index: int) -> int:
@@ -87,7 +88,7 @@ class AnalysisAhead:
         name: str,
         rate: Fraction,
         consistency: Consistency,
-        strength: float = 1.0,
+        hand: Hand = NO_HAND,
         device: Device = "cpu",
     ) -> None:
         """Prepare; nothing is read yet.
@@ -98,7 +99,7 @@ class AnalysisAhead:
             name: the method's, for the grade.
             rate: frames a second.
             consistency: how the grade may change inside a shot.
-            strength: 0 changes nothing, 1 is the full grade.
+            hand: what is changed of it by hand.
             device: where the method runs.
         """
         self.tally = Tally()
@@ -110,7 +111,7 @@ class AnalysisAhead:
         self._decided = self._recorded(
             decide_all(self._held(seen), method, self.tally, consistency=consistency, rate=rate, device=device)
         )
-        self._ahead = LookAhead(self._decided, self.tally, consistency=consistency, strength=strength)
+        self._ahead = LookAhead(self._decided, self.tally, consistency=consistency, hand=hand)
 
     def begin(self) -> bool:
         """Analyse up to the first key. False: there is none in the whole clip, so there is nothing to render."""

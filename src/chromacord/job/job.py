@@ -10,13 +10,14 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
 
 from chromacord.analysis.analyse import Tally, analyse
 from chromacord.analysis.cuts import CutSource, ToldCuts
 from chromacord.analysis.lookahead import AnalysisAhead
 from chromacord.analysis.observe import look
+from chromacord.analysis.reference import MatchedTo
 from chromacord.analysis.told_cuts import named_cuts
+from chromacord.color.management.clip_space import SpaceOfClip, working_space_of
 from chromacord.color.transforms import ColorTransform
 from chromacord.errors import ChromacordWarning, GradeFileError, InputError, NothingToDoError, counted
 from chromacord.grade.file import read_grade
@@ -30,17 +31,13 @@ from chromacord.job.options import Options
 from chromacord.job.outputs import Outputs, StagedTexts
 from chromacord.job.preview import Preview
 from chromacord.job.summary import Summary
-from chromacord.job.threads import prefetch, single_threaded, write_behind
+from chromacord.job.threads import prefetch, reported, single_threaded, write_behind
 from chromacord.masks.masks import Mask, MaskedFrame
 from chromacord.methods import load_method, weights_file
 from chromacord.methods.base import Method
 from chromacord.render.cpu import Renderer
-from chromacord.types import Frame, Progress
-
-Item = TypeVar("Item")
-
-REPORT_SECONDS = 0.2
-"""Between two calls of a progress callback."""
+from chromacord.render.foreground import ForegroundOut
+from chromacord.types import FloatArray, Frame, Progress
 
 DOUBTFUL = 0.4
 """Confidence below which a shot's grade deserves a look by its user."""
@@ -67,6 +64,11 @@ class Job:
     """None: they are found, or the grade that is read says where they are."""
 
     progress: Callable[[Progress], object] | None = None
+    space: SpaceOfClip | None = None
+    """Of the output, for the summary."""
+
+    reference: FloatArray | None = None
+    """What the foreground is matched to in place of its background, as SDR video. Shape (H, W, 3)."""
 
     def run(self) -> Summary:
         """Analyse, render, then commit all outputs.
@@ -81,22 +83,24 @@ class Job:
         with single_threaded(), ExitStack() as stack:
             # Open the output before the analysis, so that unsupported formats fail at once.
             sink = None if self.outputs.clip is None else stack.enter_context(self._open_sink(self.outputs.clip))
+            foreground = self.outputs.open_foreground(self.clip, self.options, self._inputs(), stack)
             preview = None
             if method is None or sink is None or self._needs_whole_grade():
                 grade, tally = self._grade(method)
-                grade = grade.scaled(self.options.strength)
+                grade = grade.by_hand(self.options.hand)
                 texts = self._stage_texts(grade, tally, stack)
                 if sink is None:
                     counts = Counts(tally.num_frames, tally.num_empty, tally.num_full)
                 else:
                     preview = self._open_preview(stack, picture_of=self._telling_frame(grade))
-                    counts = self._render_grade(grade, sink, preview)
+                    counts = self._render_grade(grade, sink, preview, foreground)
             else:
                 preview = self._open_preview(stack)
-                grade, tally, counts = self._analyse_and_render(method, sink, preview)
-                grade = grade.scaled(self.options.strength)
+                grade, tally, counts = self._analyse_and_render(method, sink, preview, foreground)
+                grade = grade.by_hand(self.options.hand)
                 texts = self._stage_texts(grade, tally, stack)
-            written = [each for each in (sink, preview.sink if preview else None) if each is not None]
+            others = [each.sink for each in (preview, foreground) if each is not None]
+            written = [each for each in (sink, *others) if each is not None]
             for each in written:
                 each.finish()
             commit_all([*(each.staged for each in written), *texts.staged])
@@ -114,6 +118,7 @@ class Job:
             seconds=time.perf_counter() - wall,
             cpu_seconds=time.process_time() - cpu,
             cdl_residual=texts.residual,
+            color_space=self.space,
         )
 
     def _inputs(self) -> tuple[Path, ...]:
@@ -178,10 +183,13 @@ class Job:
         return max(keys, key=lambda key: key.weight).index if keys else start
 
     def _stage_texts(self, grade: Grade, tally: Tally, stack: ExitStack) -> StagedTexts:
-        return self.outputs.stage_texts(grade, self.clip.info, stack, source=self.grade_in, colors=tally.colors)
+        info, options = self.clip.info, self.options
+        working = working_space_of(info, options.working_space, options.config)
+        return self.outputs.stage_texts(grade, info, stack, source=self.grade_in, colors=tally.colors, working=working)
 
     def _load_method(self) -> Method:
-        return load_method(self.options.method) if isinstance(self.options.method, str) else self.options.method
+        method = load_method(self.options.method) if isinstance(self.options.method, str) else self.options.method
+        return method if self.reference is None else MatchedTo(method, self.reference)
 
     @property
     def _name(self) -> str:
@@ -199,7 +207,7 @@ class Job:
         has_cdl = self.outputs.has_cdl(self.clip.info)
         with prefetch(self._checked_frames()) as frames:
             grade, tally = analyse(
-                self._reported("analyse", frames, self._num_frames()),
+                reported("analyse", frames, self._num_frames(), self.progress),
                 self.clip.info,
                 method,
                 name=self._name,
@@ -215,7 +223,7 @@ class Job:
         return grade, tally
 
     def _analyse_and_render(
-        self, method: Method, sink: FrameSink, preview: Preview | None
+        self, method: Method, sink: FrameSink, preview: Preview | None, foreground: ForegroundOut | None
     ) -> tuple[Grade, Tally, Counts]:
         """Render each frame as soon as its grade is known.
 
@@ -236,10 +244,10 @@ class Job:
                 name=self._name,
                 rate=self.clip.info.rate,
                 consistency=self._consistency,
-                strength=self.options.strength,
+                hand=self.options.hand,
                 device=self.options.device,
             )
-            counts = self._render(self._graded_ahead(pictures, analysis), sink, preview, self._num_frames())
+            counts = self._render(self._graded_ahead(pictures, analysis), sink, preview, foreground, self._num_frames())
             grade = analysis.finish()
         if counts.frames < analysis.tally.num_frames:
             raise InputError(
@@ -299,7 +307,9 @@ class Job:
             return None
         return max(0, (stated if stop is None else min(stop, stated)) - start)
 
-    def _render_grade(self, grade: Grade, sink: FrameSink, preview: Preview | None) -> Counts:
+    def _render_grade(
+        self, grade: Grade, sink: FrameSink, preview: Preview | None, foreground: ForegroundOut | None
+    ) -> Counts:
         """Render by a grade that is known to its end."""
         num_ungraded = 0
 
@@ -315,7 +325,7 @@ class Job:
         total = self._num_frames() if self.grade_in is not None else grade.num_frames - grade.shots[0].start
         frames_again = self.clip.frames(*self._range) if self.grade_in is None else self._checked_frames()
         with prefetch(frames_again) as frames:
-            counts = self._render(graded(frames), sink, preview, total)
+            counts = self._render(graded(frames), sink, preview, foreground, total)
         self._check_any(counts.frames)
         if num_ungraded:
             _warn(
@@ -335,6 +345,7 @@ class Job:
         graded: Iterator[tuple[MaskedFrame, ColorTransform | None]],
         sink: FrameSink,
         preview: Preview | None,
+        foreground: ForegroundOut | None,
         total: int | None,
     ) -> Counts:
         renderer = Renderer(self.clip.info, self.clip.foreground)
@@ -347,12 +358,14 @@ class Job:
                 preview.write(before, after)
 
         with write_behind(write) as put:
-            for masked, transform in self._reported("render", graded, total):
+            for masked, transform in reported("render", graded, total, self.progress):
                 counts.frames += 1
                 counts.empty += masked.mask.box is None
                 counts.full += masked.mask.is_full
                 before = None if preview is None else masked.frame
                 after = renderer.render(masked, transform)
+                if foreground is not None:
+                    foreground.write(masked, transform)
                 # Drop our reference so that the frame can be freed while encoding, and before the next frame is read.
                 del masked
                 put((before, after))
@@ -365,26 +378,6 @@ class Job:
                 f"{self.grade_in}: was made for {counted(grade.num_frames, 'frame')}, the clip has more; "
                 'raise "frames" and the last shot\'s "stop" in it if that is intended'
             )
-
-    def _reported(self, stage: str, items: Iterator[Item], total: int | None) -> Iterator[Item]:
-        """Pass items on, and call the progress callback now and then: before the first, after it and at the last."""
-        if self.progress is None:
-            yield from items
-            return
-        self.progress(Progress(stage, 0, total, 0.0))
-        started = last = time.perf_counter()
-        done = 0
-        while True:
-            try:
-                yield next(items)  # no variable, which would keep it alive while waiting for the next one
-            except StopIteration:
-                break
-            done += 1
-            now = time.perf_counter()
-            if now - last >= REPORT_SECONDS or done == 1:
-                last = now
-                self.progress(Progress(stage, done, total, done / max(now - started, 1e-9)))
-        self.progress(Progress(stage, done, done, done / max(time.perf_counter() - started, 1e-9)))
 
 
 def _joined(
