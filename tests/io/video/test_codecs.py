@@ -153,7 +153,7 @@ def test_codecs_take_the_depths_that_they_are_known_for(codec: str, depth: int) 
 
 
 def test_an_unknown_codec_is_answered_with_the_names() -> None:
-    with pytest.raises(CodecError, match=r"unknown codec 'divx'; use one of h264, hevc, av1, vp9, prores"):
+    with pytest.raises(CodecError, match=r"unknown codec 'divx'; choose one of h264, hevc, av1, vp9, prores"):
         choose(info("h264", "yuv420p"), Path("out.mp4"), "divx")
 
 
@@ -166,7 +166,7 @@ def test_a_container_that_cannot_hold_the_codec_is_answered_with_those_that_can(
 
 @pytest.mark.parametrize("out", ["out.wmv", "out", "out.png"])
 def test_an_unknown_suffix_is_answered_with_the_known(out: str) -> None:
-    with pytest.raises(CodecError, match=r"unknown kind of video file .*; use one of \.mp4, \.m4v, \.mov"):
+    with pytest.raises(CodecError, match=r"unknown kind of video file .*; choose one of \.mp4, \.m4v, \.mov"):
         choose(info("h264", "yuv420p"), Path(out))
 
 
@@ -239,7 +239,7 @@ def test_a_setting_that_the_codec_lacks_is_said_to_be_ignored() -> None:
 @pytest.mark.parametrize(("codec", "preset"), [("h264", "8"), ("av1", "medium")])
 def test_an_unknown_preset_is_answered_with_the_names(codec: str, preset: str) -> None:
     source = info(codec, "yuv420p")
-    with pytest.raises(CodecError, match=f"{codec} has no preset '{preset}'; use one of"):
+    with pytest.raises(CodecError, match=f"{codec} has no preset '{preset}'; choose one of"):
         encoder_options(
             choose(source, Path("out.mp4")),
             Encoding(preset=preset),

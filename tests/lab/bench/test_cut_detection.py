@@ -114,7 +114,7 @@ def make_footage(folder: Path) -> Path:
 
 def test_joins_need_two_clips_of_a_use(tmp_path: Path) -> None:
     folder = make_footage(tmp_path)
-    with pytest.raises(InputError, match="has 1 clips of use train with 12 frames or more; joins need two"):
+    with pytest.raises(InputError, match="has 1 clip of use train with 12 frames or more; joins need two"):
         measure_cuts(CutSetting(folder))
     with pytest.raises(InputError, match="no use is given"):
         measure_cuts(CutSetting(folder, ()))

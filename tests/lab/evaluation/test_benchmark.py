@@ -243,7 +243,7 @@ def test_frames_without_foreground_are_skipped_and_counted(tmp_path: Path) -> No
     # Two frames of 16 levels and three of 4; the sixth has no foreground to be off.
     assert row["fmse"] == pytest.approx((2 * 16**2 + 3 * 4**2) / 5, rel=1e-5)
     assert row["mse"] == pytest.approx((2 * 16**2 + 3 * 4**2) / 6 * AREA / (SIZE.height * SIZE.width), rel=1e-5)
-    assert "1 frames without foreground" in (tmp_path / "run" / "table.md").read_text()
+    assert "1 frame without foreground" in (tmp_path / "run" / "table.md").read_text()
 
 
 def test_a_clip_without_real_frames_is_named(tmp_path: Path) -> None:
@@ -402,7 +402,7 @@ def test_clips_that_the_temporal_list_does_not_name_have_no_temporal_figures(tmp
     tasks = (now / "tl_task.txt").read_text().splitlines()
     (now / "tl_task.txt").write_text(tasks[0])
     evaluate(replace(plan_of(now), next_frames=after), tmp_path / "run", num_strips=0)
-    assert "Means over 1 pairs" in (tmp_path / "run" / "table.md").read_text()
+    assert "Means over 1 pair" in (tmp_path / "run" / "table.md").read_text()
 
 
 def test_what_is_left_of_the_error_by_hand(dataset: Path, tmp_path: Path) -> None:
