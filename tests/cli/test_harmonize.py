@@ -86,7 +86,7 @@ def test_log_json_holds_errors_in_options_too(run: Run, footage: Path, tmp_path:
     (line,) = done.out.splitlines()
     assert (done.code, done.err) == (2, "")
     assert json.loads(line)["event"] == "error"
-    assert "'--strength': must be less than or equal to 1" in json.loads(line)["message"]
+    assert "strength must lie in 0..1, got 3.0" in json.loads(line)["message"]
 
 
 def test_a_warning_is_one_line(run: Run, footage: Path, tmp_path: Path) -> None:
@@ -98,10 +98,10 @@ def test_a_warning_is_one_line(run: Run, footage: Path, tmp_path: Path) -> None:
 
 
 BAD = {
-    "strength above 1": (("--strength", "2"), ["--strength"]),
-    "strength that is no number": (("--strength", "x"), ["--strength", "number"]),
+    "strength above 1": (("--strength", "2"), ["strength must lie in 0..1"]),
+    "strength that is no number": (("--strength", "x"), ["strength 'x'", "number"]),
     "consistency that does not exist": (("--consistency", "scene"), ["--consistency", "smooth"]),
-    "empty range": (("--frames", "5:2"), ["--frames 5:2", "no frame"]),
+    "empty range": (("--frames", "5:2"), ["--frames 5:2", "is empty"]),
     "range that is none": (("--frames", "5"), ["--frames 5", "A:B"]),
     "range of letters": (("--frames", "a:b"), ["--frames a:b", "A:B"]),
     "unknown option": (("--strenght", "1"), ["--strenght", "--strength"]),

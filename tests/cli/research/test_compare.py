@@ -17,7 +17,7 @@ def test_strips_and_blind_sheets_are_written(run: Run, places: list[object], tmp
     done = run("compare", *places, "--method", "mkl,poisson", "--blind", "identity,mkl")
     assert (done.code, done.err) == (0, "")
     out = tmp_path / "out"
-    assert done.out == f"{out}/strips.html: 1 composites; judge {out}/blind.html, then open {out}/blind_key.csv\n"
+    assert done.out == f"{out}/strips.html: 1 composite; judge {out}/blind.html, then open {out}/blind_key.csv\n"
     names = {"strips.html", "strip-01-one.png", "blind.html", "blind-01.png", "blind_key.csv"}
     assert {path.name for path in out.iterdir()} == names
     assert "chromacord" in (out / "strips.html").read_text()
