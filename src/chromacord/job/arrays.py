@@ -1,8 +1,9 @@
 """The same for pictures that are already in memory: arrays in, arrays out, from any source."""
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
-from itertools import chain, tee
+from itertools import chain
 from numbers import Rational, Real
 from pathlib import Path
 from typing import Any, Literal
@@ -10,10 +11,9 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from chromacord.analysis.analyse import Tally, decide_all
 from chromacord.analysis.cuts import given_numbers
-from chromacord.analysis.lookahead import LookAhead
-from chromacord.analysis.observe import look
+from chromacord.analysis.observe import observe
+from chromacord.analysis.timeline import Timeline
 from chromacord.errors import InputError, MismatchError
 from chromacord.grade.keys import Consistency, check_consistency
 from chromacord.job.mask_check import MaskCheck, array_mask, check_floats
@@ -123,17 +123,18 @@ def _harmonized(
     masked_frames = (
         _masked_frame(index, *pair, info) for index, pair in enumerate(_of_one_type(chain([first], pairs)))
     )
-    ahead, behind = tee(
-        MaskCheck(None, info).watch(masked_frames)
-    )  # holds just the frames between the one analysed and the one rendered
-    tally = Tally()
-    seen = look(ahead, info, loaded, consistency=consistency, cuts=cuts)
-    decided = decide_all(seen, loaded, tally, consistency=consistency, rate=info.rate, device=place)
-    grade = LookAhead(decided, tally, consistency=consistency, strength=strength)
+    waiting: deque[MaskedFrame] = deque()  # just the frames between the one analysed and the one rendered
+
+    def watched() -> Iterator[MaskedFrame]:
+        for masked in MaskCheck(None, info).watch(masked_frames):
+            waiting.append(masked)
+            yield masked
+
+    timeline = Timeline(loaded.on(place), rate=info.rate, consistency=consistency, strength=strength)
     renderer = Renderer(info)
-    for masked in behind:
-        transform = grade.at(masked.frame.index) if masked.mask.is_usable else None
-        rendered = renderer.render(masked, transform)
+    for decided in timeline.decide(observe(watched(), info, loaded, consistency=consistency, cuts=cuts)):
+        masked = waiting.popleft()
+        rendered = renderer.render(masked, decided.transform)
         yield _as_given(rendered) if rendered is not masked.frame else np.array(rendered.attributes)
 
 
