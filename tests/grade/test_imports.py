@@ -1,5 +1,6 @@
 """LUTs and CDLs of other tools as grades: what was exported renders as the grade that it was exported from."""
 
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 from chromacord import harmonize_video
 from chromacord.color.cdl import Cdl
 from chromacord.color.transforms import lattice
-from chromacord.errors import GradeFileError, MissingFileError
+from chromacord.errors import GradeFileError, MissingFileError, OutputError
 from chromacord.grade.exports import EXPORT_FORMATS
 from chromacord.grade.file import read_grade
 from chromacord.grade.imports import is_import, read_import
@@ -86,6 +87,14 @@ def test_numbers_that_no_render_can_use_are_refused(tmp_path: Path, number: str)
     path = tmp_path / "a.cc"
     path.write_text(ONE_CDL.replace("1.2 0.9", f"{number} 0.9"))
     with pytest.raises(GradeFileError, match=r"a\.cc: "):
+        read_import(path)
+
+
+def test_no_room_for_a_copy_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "a.cc"
+    path.write_text(ONE_CDL)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "none"))
+    with pytest.raises(OutputError, match=r"a\.cc: no temporary copy of it can be made: No such file"):
         read_import(path)
 
 

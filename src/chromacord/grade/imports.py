@@ -3,6 +3,8 @@
 A file may hold curves and matrices too; its effect on [0, 1] is sampled on the render's lattice.
 """
 
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from fractions import Fraction
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,7 +15,7 @@ import numpy as np
 from chromacord.color.cdl import Cdl
 from chromacord.color.cube import parse_cube
 from chromacord.color.transforms import Lut3d, lattice
-from chromacord.errors import ChromacordError, GradeFileError, InputError, UnreadableFileError
+from chromacord.errors import ChromacordError, GradeFileError, InputError, OutputError, UnreadableFileError
 from chromacord.grade.exports import EXPORT_FORMATS
 from chromacord.grade.keys import ANY_LENGTH, Grade, Key, Shot
 from chromacord.grade.lattice import LUT_SIZE, raw_config
@@ -64,14 +66,32 @@ def _by_opencolorio(content: bytes, path: Path) -> FloatArray:
 
     kind = EXPORT_FORMATS[path.suffix.lower()]
     # OpenColorIO reads files alone, and remembers them by their names: this one nobody changes.
-    with TemporaryDirectory(prefix="chromacord-") as folder, parse_errors(path, kind=GradeFileError):
-        copy = Path(folder) / f"look{path.suffix.lower()}"
-        copy.write_bytes(content)
+    with _copied(content, path) as copy, parse_errors(path, kind=GradeFileError):
         try:
             return _of_cdl(ocio, copy, path) if kind.is_cdl else _of_lut(ocio, copy)
         except (ocio.Exception, RuntimeError, TypeError) as error:
             # What OpenColorIO says names the copy, and all that it tried to take it for.
             raise GradeFileError(f"{path}: is damaged, or no {kind.kind} in {path.suffix} format") from error
+
+
+@contextmanager
+def _copied(content: bytes, path: Path) -> Iterator[Path]:
+    """Hold a copy of a file where only this process looks.
+
+    Raises:
+        OutputError: there is no room for it.
+    """
+    with ExitStack() as stack:
+        try:
+            folder = stack.enter_context(TemporaryDirectory(prefix="chromacord-"))
+            copy = Path(folder) / f"look{path.suffix.lower()}"
+            copy.write_bytes(content)
+        except OSError as error:
+            raise OutputError(
+                f"{path}: no temporary copy of it can be made: {error.strerror}; make room, or set TMPDIR to a folder "
+                "that has some"
+            ) from error
+        yield copy
 
 
 def _of_cdl(ocio: Any, copy: Path, path: Path) -> FloatArray:
