@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from chromacord import __version__
 from chromacord.cli import app
 from chromacord.methods import METHODS
 from tests.pages import DOCUMENTS, PAGES, ROOT, prose, shown
@@ -169,3 +170,16 @@ def test_the_pages_count_what_there_is() -> None:
     weights = [*(PACKAGE / "weights").glob("*.safetensors")]
     assert f"{words[len(weights)]} sets of weights ship" in prose()
     assert max(path.stat().st_size for path in weights) <= 12_000_000
+
+
+def test_the_version_is_the_same_wherever_it_is_stated() -> None:
+    stated = {
+        "pyproject.toml": r'^version = "(.+)"$',
+        "CITATION.cff": r"^version: (.+)$",
+        "CHANGELOG.md": r"^## \[(\d.+)\] - \d{4}-\d{2}-\d{2}$",
+    }
+    for name, pattern in stated.items():
+        text = (ROOT / name).read_text(encoding="utf-8")
+        found = re.search(pattern, text, flags=re.MULTILINE)
+        assert found, name
+        assert found[1] == __version__, name

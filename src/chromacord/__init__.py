@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from chromacord.methods.base import Method, Prediction, Window
     from chromacord.types import Encoding, Progress
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _PLACES = {
     "ChromacordError": "errors",

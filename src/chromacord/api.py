@@ -98,10 +98,10 @@ def _check_asked(paths: dict[str, Path | None]) -> None:
     if paths["output"] is not None:
         return
     if paths["grade_out"] is None and paths["lut_out"] is None:
-        raise InputError("nothing is to be written; give an output, or where the grade or its LUTs shall go")
+        raise InputError("there is nothing to write; give an output, or a file for the grade or its LUTs")
     for path in (paths["preview"], paths["grade_in"]):
         if path is not None:
-            raise InputError(f"{path}: is of use only where a clip is rendered; give an output")
+            raise InputError(f"{path}: needs a rendered clip; give an output")
 
 
 def _open_clip(paths: dict[str, Path | None], options: Options) -> MaskedClip:

@@ -104,7 +104,7 @@ class DivergedError(ChromacordError):
 
 
 class ProcessDiedError(ChromacordError):
-    """A process of a pool was ended from outside."""
+    """A process of a pool was killed."""
 
 
 class OutputError(ChromacordError, OSError):

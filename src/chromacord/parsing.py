@@ -1,4 +1,4 @@
-"""How files are read that nobody can vouch for: how much of one, and what a parser's exceptions become."""
+"""Read untrusted files: size limits, and parser exceptions turned into errors."""
 
 import json
 import os
@@ -23,7 +23,7 @@ _DEEP_KEY = re.compile(rb"""(?<![\w-])(?:(?:[\w-]+|"[^"\n]*"|'[^'\n]*')[ \t]*\.[
 """A dotted TOML key of more than 50 parts. `tomllib` takes time in the square of their number: 30,000 take minutes."""
 
 DAMAGE: tuple[type[Exception], ...] = (ArithmeticError, EOFError, LookupError, MemoryError, RecursionError, ValueError)
-"""What parsers written in Python raise for content that nobody foresaw; ValueError includes UnicodeError."""
+"""What Python parsers raise for unexpected content; ValueError includes UnicodeError."""
 
 _SHORT = reprlib.Repr()
 _SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = 120
@@ -46,7 +46,7 @@ def read_file(path: Path, *, limit: int, remedy: str = CHECK, missing: str = "na
         with path.open("rb") as file:
             status = path.stat()
             if stat.S_ISCHR(status.st_mode) or stat.S_ISBLK(status.st_mode):
-                raise UnreadableFileError(f"{path}: is a device, which may never end; name a file")
+                raise UnreadableFileError(f"{path}: is a device; name a file")
             content = b"" if status.st_size > limit else _read(file, status.st_size, limit)
     except FileNotFoundError:
         raise MissingFileError(f"{path}: no such file; {missing}") from None
@@ -58,7 +58,7 @@ def read_file(path: Path, *, limit: int, remedy: str = CHECK, missing: str = "na
         reason = getattr(error, "strerror", None) or reason_of(error)
         raise UnreadableFileError(f"{path}: cannot be read: {reason}; {remedy}") from error
     if status.st_size > limit or len(content) > limit:
-        raise UnreadableFileError(f"{path}: has more than {limit:,} bytes, the most that is read; {remedy}")
+        raise UnreadableFileError(f"{path}: is larger than the limit of {limit:,} bytes; {remedy}")
     return content
 
 

@@ -1,4 +1,4 @@
-"""The values that cross packages. Frozen dataclasses, no logic beyond what reads off their own fields."""
+"""Values that cross packages: frozen dataclasses without logic."""
 
 from dataclasses import dataclass, field
 from enum import Enum

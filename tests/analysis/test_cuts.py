@@ -70,16 +70,16 @@ def test_numbers_are_first_frames_of_shots(cuts: Any, expected: tuple[int, ...],
 
 BAD = {
     "beyond": ("5,20", "made.mov: there is no frame 20 for a cut, the clip has 20 frames; frames are counted from 0"),
-    "falling": ("12,4", "cuts: 4 comes after 12; frame numbers must rise"),
-    "twice": ([4, 4], "cuts: 4 comes after 4; frame numbers must rise"),
-    "negative": ([-1], "cuts: -1 is no frame number"),
-    "a fraction": ([1.5], "cuts: 1.5 is no frame number"),
-    "a truth": ([True], "cuts: True is no frame number"),
-    "too large": ("9" * 5000, "is no frame number"),
-    "a gap": ("4,,12", "cuts '4,,12': are no frame numbers; write the first frames of shots"),
-    "a range": ("4:12", "are no frame numbers"),
-    "a sign": ("-4", "are no frame numbers"),
-    "nothing": ("", "are no frame numbers"),
+    "falling": ("12,4", "cuts: 4 comes after 12; frame numbers must increase"),
+    "twice": ([4, 4], "cuts: 4 comes after 4; frame numbers must increase"),
+    "negative": ([-1], "cuts: -1 is not a frame number"),
+    "a fraction": ([1.5], "cuts: 1.5 is not a frame number"),
+    "a truth": ([True], "cuts: True is not a frame number"),
+    "too large": ("9" * 5000, "is not a frame number"),
+    "a gap": ("4,,12", "cuts '4,,12': are not frame numbers; give the first frames of shots"),
+    "a range": ("4:12", "are not frame numbers"),
+    "a sign": ("-4", "are not frame numbers"),
+    "nothing": ("", "are not frame numbers"),
 }
 
 
@@ -197,7 +197,7 @@ def test_a_cut_behind_an_end_that_is_not_stated_is_refused(tmp_path: Path) -> No
 
 def test_a_grade_says_itself_where_its_shots_begin(tmp_path: Path) -> None:
     clip = make_clip(tmp_path)
-    with pytest.raises(InputError, match=r"old\.json: a grade says itself where shots begin; leave out --cuts"):
+    with pytest.raises(InputError, match=r"old\.json: the grade already says where shots begin; omit --cuts"):
         harmonize_video(**clip, output=tmp_path / "a.mkv", grade_in=tmp_path / "old.json", cuts="none")
     check_cuts(None, grade_in="old.json")
 

@@ -45,4 +45,4 @@ def test_without_the_photographs_one_line_says_what_to_do(
     monkeypatch.setattr(scene, "ASTRONAUT", "nobody.webp")
     done = run("demo", "--output", tmp_path / "demo")
     assert (done.code, done.err.count("\n")) == (2, 1)
-    assert "nobody.webp: is missing or damaged; install chromacord anew" in done.err
+    assert "nobody.webp: is missing or damaged; reinstall chromacord" in done.err

@@ -169,7 +169,7 @@ def test_the_summary_counts_what_passed_through() -> None:
         ("given", [cut, Cut(48, "00:00:02:00", 1049)], "2 cuts given: 24 (00:00:01:00), 48 (00:00:02:00, file 1049)"),
         ("given", [], "no cut given"),
         ("grade", [cut], "1 cut of the grade file: 24 (00:00:01:00)"),
-        ("none", [], "one shot, as told"),
+        ("none", [], "one shot, as given"),
         ("found", [cut] * 7, f"7 cuts found: {', '.join(5 * ['24 (00:00:01:00)'])} and 2 more"),
     ):
         assert summary_line(replace(trusted, cuts=tuple(cuts), cuts_are=told)).endswith(f"; {words}")

@@ -230,10 +230,10 @@ def test_files_that_exist_are_refused_before_the_analysis(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("asked", "said"),
     [
-        ({}, "nothing is to be written"),
+        ({}, "there is nothing to write"),
         ({"grade_out": ""}, "grade_out is empty"),
-        ({"grade_out": "g.json", "preview": "both.png"}, "both.png: is of use only where a clip is rendered"),
-        ({"lut_out": "g.cc", "grade_in": "g.json"}, "g.json: is of use only where a clip is rendered"),
+        ({"grade_out": "g.json", "preview": "both.png"}, "both.png: needs a rendered clip"),
+        ({"lut_out": "g.cc", "grade_in": "g.json"}, "g.json: needs a rendered clip"),
     ],
 )
 def test_what_needs_a_render_is_refused_without_one(asked: dict[str, str], said: str) -> None:

@@ -56,13 +56,13 @@ def test_affine_matrices_stand_as_three_rows_of_gains_and_an_offset() -> None:
 @pytest.mark.parametrize(
     ("edit", "said"),
     [
-        (lambda data: data.update(format="other"), "no grade file"),
+        (lambda data: data.update(format="other"), "is not a chromacord grade file"),
         (lambda data: data.update(version=2), "version 2"),
         (lambda data: data.pop("method"), "'method' is missing"),
         (lambda data: data.update(consistency="often"), "shot, smooth, frame"),
         (lambda data: data["shots"][1].update(start=9), "shot 2"),
         (lambda data: data["shots"][2].update(strength=1.5), "strength must lie in 0..1"),
-        (lambda data: data["shots"][0]["keys"][1].update(frame=0), "must rise"),
+        (lambda data: data["shots"][0]["keys"][1].update(frame=0), "must increase"),
         (lambda data: data["shots"][0]["keys"][1]["transform"].update(kind="cdl"), "kind 'cdl' is not known"),
         (lambda data: data["shots"][3]["keys"][0]["transform"]["values"].pop(), "64 x 3"),
         (lambda data: data["shots"][3]["keys"][0]["transform"]["values"][5].__setitem__(0, float("nan")), "finite"),
@@ -117,5 +117,5 @@ def test_files_that_ask_for_too_much_are_refused(tmp_path: Path) -> None:
         read_grade(path)
     with path.open("wb") as file:
         file.truncate(MAX_BYTES + 1)
-    with pytest.raises(GradeFileError, match=r"has more than 1,073,741,824 bytes"):
+    with pytest.raises(GradeFileError, match=r"is larger than the limit of 1,073,741,824 bytes"):
         read_grade(path)

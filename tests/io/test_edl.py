@@ -92,8 +92,8 @@ BAD = {
     "text": (["no list at all"], "holds no event of the video track"),
     "nothing": ([""], "holds no event"),
     "sound alone": ([event("01:00:00:00", "01:00:02:00", "A2 C")], "holds no event"),
-    "a time too few": (["001 AX V C 00:00:00:00 00:00:01:00 01:00:00:00"], "line 1: is no event: '001 AX V C"),
-    "no number": ([FIRST, FIRST.replace("001", "x01")], "line 2: is no event"),
+    "a time too few": (["001 AX V C 00:00:00:00 00:00:01:00 01:00:00:00"], "line 1: is not an event: '001 AX V C"),
+    "no number": ([FIRST, FIRST.replace("001", "x01")], "line 2: is not an event"),
     "no track": ([FIRST.replace("V C", "")], "line 1: has no track and edit"),
     "an unknown edit": ([event("01:00:00:00", "01:00:02:00", "V Q")], "line 1: has no track and edit"),
     "a dissolve without length": (
@@ -109,7 +109,7 @@ BAD = {
     ),
     "twice": ([FIRST, "", FIRST], "line 3: its shot does not begin after that of line 1"),
     "another rate": ([event("01:00:00:24", "01:00:02:00")], "line 1: 01:00:00:24 counts more than the 24 frames"),
-    "no time": ([event("01:60:00:00", "01:61:02:00")], "line 1: 01:60:00:00 is no time of a day"),
+    "no time": ([event("01:60:00:00", "01:61:02:00")], "line 1: 01:60:00:00 is not a time of day"),
     "drop-frame at 24": (["FCM: DROP FRAME", FIRST], "line 1: counts drop-frame"),
     "drop-frame marks at 24": ([event("01:00:00;00", "01:00:02;00")], "line 1: counts drop-frame"),
 }
@@ -127,7 +127,7 @@ def test_a_list_that_cannot_be_used_is_refused_with_its_line(tmp_path: Path, lin
 
 
 def test_a_number_that_drop_frame_leaves_out_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="line 1: 00:01:00;01 is a number that drop-frame timecode leaves out"):
+    with pytest.raises(InputError, match="line 1: 00:01:00;01 is a number that drop-frame timecode skips"):
         shots(tmp_path, event("00:01:00;01", "00:02:00;02"), rate=NTSC)
 
 

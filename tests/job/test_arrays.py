@@ -120,9 +120,7 @@ def test_floats_outside_zero_and_one_are_refused_with_type_and_range(dtype: str,
         wrong = pair[index].astype(dtype)
         wrong.flat[0], wrong.flat[-1] = low, high
         given = (wrong, mask) if name == "composite" else (composite, wrong)
-        with pytest.raises(
-            InputError, match=rf"^frame 0: the {name} is {dtype} from .* to .*; floats must lie in 0..1"
-        ):
+        with pytest.raises(InputError, match=rf"^frame 0: the {name} is {dtype} from .* to .*; floats must be in 0..1"):
             next(cc.harmonize_frames([given], "mkl"))
 
 
@@ -167,7 +165,7 @@ def test_frames_of_another_type_than_the_first_are_refused(other: str) -> None:
 
 @pytest.mark.parametrize("pair", [5, np.zeros((8, 8, 3)), (), (1,), (1, 2, 3), ([[1], [2, 3]], [[0]])])
 def test_what_is_no_pair_of_arrays_is_refused(pair: object) -> None:
-    told = r"^frame 1: is (no pair; give \(composite, mask\)|not made of arrays: .*; give)"
+    told = r"^frame 1: is (not a pair; give \(composite, mask\)|not made of arrays: .*; give)"
     with pytest.raises(InputError, match=told):
         list(cc.harmonize_frames([*pairs(1), pair], "identity"))
 

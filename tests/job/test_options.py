@@ -20,8 +20,8 @@ NOT_OF_A_CLIP = {"jobs", "skip_existing", "log_json", "quiet"}
         ({"consistency": "never"}, "consistency"),
         ({"missing": "guess"}, "missing must be"),
         ({"device": "tpu"}, "no device 'tpu'"),
-        ({"frames": (4, 4)}, "frames 4:4 is no range"),
-        ({"frames": (-1, None)}, "frames -1: is no range"),
+        ({"frames": (4, 4)}, "frames 4:4 is not a range"),
+        ({"frames": (-1, None)}, "frames -1: is not a range"),
     ],
 )
 def test_a_value_that_cannot_be_used_is_refused_at_once(wrong: dict[str, object], told: str) -> None:

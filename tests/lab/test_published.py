@@ -53,7 +53,7 @@ def test_whatever_code_is_asked_for_is_named_and_not_run(
     argument = str(made) if function is os.mkdir else f"import os; os.mkdir({str(made)!r})"
     path = tmp_path / "a.pth"
     torch.save(STATE | {"more": Harmful(function, argument)}, path, _use_new_zipfile_serialization=zipped)
-    with pytest.raises(UnreadableFileError, match=rf"asks for Python code to be run \({name}\), which is never done"):
+    with pytest.raises(UnreadableFileError, match=rf"would run Python code \({name}\), which is refused"):
         read_checkpoint(path)
     assert not made.exists()
 
@@ -69,7 +69,7 @@ def test_whatever_code_is_asked_for_is_named_and_not_run(
 )
 def test_tensors_that_hold_no_plain_numbers_are_refused_in_one_line(tmp_path: Path, odd: torch.Tensor) -> None:
     torch.save(STATE | {"odd": odd}, tmp_path / "a.pth")
-    with pytest.raises(UnreadableFileError, match=r"a\.pth: odd is sparse, quantized, complex or empty") as caught:
+    with pytest.raises(UnreadableFileError, match=r"a\.pth: odd is sparse, quantized, complex or") as caught:
         read_checkpoint(tmp_path / "a.pth")
     assert "\n" not in str(caught.value)
 
@@ -147,5 +147,5 @@ def test_an_archive_that_was_packed_is_refused_before_it_is_unpacked(tmp_path: P
         for name in whole.namelist():
             packed.writestr(name, whole.read(name))
     assert (tmp_path / "b.pth").stat().st_size < 10_000
-    with pytest.raises(UnreadableFileError, match=r"b.pth: unpacks to more than it has"):
+    with pytest.raises(UnreadableFileError, match=r"b.pth: unpacks to more than its size"):
         read_checkpoint(tmp_path / "b.pth")

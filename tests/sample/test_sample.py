@@ -95,5 +95,5 @@ def test_the_photographs_are_those_of_scikit_image() -> None:
 
 def test_a_photograph_that_is_missing_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sample, "COFFEE", "nothing.webp")
-    with pytest.raises(MissingFileError, match=r"nothing.webp: is missing or damaged; install chromacord anew$"):
+    with pytest.raises(MissingFileError, match=r"nothing.webp: is missing or damaged; reinstall chromacord$"):
         next(sample.sample_layers(2))

@@ -244,7 +244,7 @@ def test_damaged_or_missing_shipped_weights_are_refused(shipped: Path) -> None:
     content = bytearray(file.read_bytes())
     content[-1] ^= 1
     file.write_bytes(content)
-    with pytest.raises(UnreadableFileError, match=r"small.safetensors: is damaged, .*; install chromacord anew"):
+    with pytest.raises(UnreadableFileError, match=r"small.safetensors: is damaged, .*; reinstall chromacord"):
         state_dict("small")
     file.unlink()
     with pytest.raises(UnreadableFileError, match="is missing or empty"):
@@ -253,7 +253,7 @@ def test_damaged_or_missing_shipped_weights_are_refused(shipped: Path) -> None:
 
 def test_a_file_of_another_kind_is_no_unknown_name(tmp_path: Path) -> None:
     (tmp_path / "run.pt").touch()
-    with pytest.raises(InputError, match=r"run\.pt: is no .safetensors file; bring a published checkpoint in with"):
+    with pytest.raises(InputError, match=r"run\.pt: is not a .safetensors file; import a published checkpoint with"):
         state_dict(tmp_path / "run.pt")
 
 

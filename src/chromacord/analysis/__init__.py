@@ -1,1 +1,1 @@
-"""What decides a clip's grade: its frames, small and a few a second, told apart into shots."""
+"""Analysis: sample a clip's frames, find its shots and decide its grade."""

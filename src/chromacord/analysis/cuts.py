@@ -1,4 +1,4 @@
-"""Where shots begin, as users tell it: frame numbers, the name of an edit decision list, or a word.
+"""Parse user-given cuts: frame numbers, an edit decision list, or "none".
 
 The command line reads its options with this: it loads no codec.
 """
@@ -86,15 +86,15 @@ def check_cuts(cuts: Cuts | None, *, grade_in: object = None) -> None:
         return
     if grade_in is not None:
         raise InputError(
-            f"{os.fspath(grade_in) if isinstance(grade_in, str | PathLike) else grade_in}: a grade says itself where "
-            'shots begin; leave out --cuts (cuts), or edit "start" and "stop" in it'
+            f"{os.fspath(grade_in) if isinstance(grade_in, str | PathLike) else grade_in}: the grade already says "
+            'where shots begin; omit --cuts (cuts), or edit its "start" and "stop"'
         )
     if edl_file(cuts) is None:
         _numbers(cuts)
 
 
 def edl_file(cuts: Cuts | None) -> Path | None:
-    """Return the file of an edit decision list; None where cuts are told otherwise or not at all."""
+    """Return the file of an edit decision list; None if cuts are given otherwise or not at all."""
     if isinstance(cuts, PathLike):
         return Path(cuts)
     if isinstance(cuts, str) and cuts != NONE and not _NUMBERS.fullmatch(cuts) and not _is_list(cuts):
@@ -128,7 +128,7 @@ def split_at(
     def numbered(item: Item) -> tuple[Item, int]:
         return item, bisect_right(cuts, number(item))
 
-    # By `map`, so that an item that was given is not held until the next one is read.
+    # `map` keeps no reference to an item while the next one is read.
     return map(numbered, items)
 
 
@@ -143,17 +143,17 @@ def _numbers(cuts: Cuts) -> tuple[int, ...]:
             return ()
         if not _NUMBERS.fullmatch(cuts) or len(cuts) > _LARGEST:
             raise InputError(
-                f"cuts {shown(cuts)}: are no frame numbers; write the first frames of shots, counted from 0, as 24,48; "
-                "the file of an edit decision list; or none"
+                f"cuts {shown(cuts)}: are not frame numbers; give the first frames of shots, counted from 0, such as "
+                "24,48; an edit decision list; or none"
             )
         cuts = [_LARGEST + 1 if len(part.strip()) > len(str(_LARGEST)) else int(part) for part in cuts.split(",")]
     assert not isinstance(cuts, PathLike)
     for frame in cuts:
         if isinstance(frame, bool) or not hasattr(frame, "__index__") or not 0 <= frame <= _LARGEST:
-            raise InputError(f"cuts: {shown(frame)} is no frame number; give whole numbers from 0 to {_LARGEST:,}")
+            raise InputError(f"cuts: {shown(frame)} is not a frame number; give whole numbers from 0 to {_LARGEST:,}")
     for before, after in pairwise(cuts):
         if after <= before:
-            raise InputError(f"cuts: {after} comes after {before}; frame numbers must rise")
+            raise InputError(f"cuts: {after} comes after {before}; frame numbers must increase")
     return tuple(int(frame) for frame in cuts)
 
 

@@ -1,4 +1,4 @@
-"""Dissolves: one shot becomes another in many small steps, each of them a mixture of both.
+"""Detect dissolves: gradual transitions in which each frame mixes two shots.
 
 Nothing else does so for long: what moves, or is seen by a camera that moves, is on its way in other places than at the
 ends, and what grows lighter or darker keeps its layout.
@@ -68,9 +68,9 @@ class DissolveDetector:
     def is_found(self) -> bool:
         """Whether the last frame belongs to the second of two shots that dissolve, so far as can be told by then.
 
-        Of each dissolve this is told once, of the frame after which `restart` is to be called.
+        Each dissolve is reported once, at the frame after which `restart` is to be called.
         """
-        # One span a frame: a dissolve lasts, and looking at all of them would cost as much as all the rest.
+        # Test one span a frame: dissolves last, and testing all spans would double the cost.
         span = _SPANS[self._number % len(_SPANS)]
         if span >= len(self._past) or not self._is_dissolve(span):
             return False

@@ -1,4 +1,4 @@
-"""How alike two frames are, whatever moves in them: what cuts are found by."""
+"""Frame similarity for cut detection, insensitive to motion."""
 
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -99,7 +99,7 @@ class Look:
         stretch = np.array(
             [(luma, 0, 0, 128 - luma * mean), (0, chroma, 0, middle), (0, 0, chroma, middle)], np.float32
         )
-        # To bytes, which ends the range above; of what lies below it, as good as nothing, the sign is lost.
+        # To bytes, which clips above; tiny negative values lose their sign.
         codes = cv2.convertScaleAbs(cv2.transform(self.small, stretch))
         return _histogram(codes, _RELATIVE_RANGES)
 

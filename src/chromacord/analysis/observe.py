@@ -1,4 +1,4 @@
-"""What analysis sees of a clip: a few frames a second, small, and where the shots begin."""
+"""Sample a clip for analysis: a few small frames a second, and shot boundaries."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -103,7 +103,7 @@ def observe(
             observation = Observation(frame.index, shot, rgb, weights, float(weights.mean()), orientation)
         return Seen(frame.index, shot, mask.box is None, mask.is_full, observation, mask)
 
-    # By `map`, so that a frame that was seen is not held until the next one is asked for.
+    # `map` keeps no reference to a frame while the next one is read.
     waiting = map(wait, frames)
     if cuts is not None:
         yield from map(see, split_at(waiting, cuts, number=lambda item: item.frame.index))

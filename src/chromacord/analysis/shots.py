@@ -1,4 +1,4 @@
-"""Cuts: grades are smoothed inside a shot, never across."""
+"""Cut detection. Grades are smoothed inside a shot, never across a cut."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -38,7 +38,7 @@ class CutDetector:
     At a cut even the closest frames across it differ, which a flash does not do, and they differ by more than
     neighbours inside the shots do, which a moving camera does not do. Frames that are shown again count once, so that
     they hide no motion, and black or white ones not at all: shots that fade through them are compared with each other,
-    and the second begins where it can be seen. A dissolve is told once, somewhere in it: see `DissolveDetector`.
+    and the second begins where it can be seen. A dissolve is reported once, inside it: see `DissolveDetector`.
     """
 
     delay = _AFTER - 1
@@ -91,7 +91,7 @@ class CutDetector:
         look, before = self._coming[0], self._before[-1]
         if look.is_plain and change < _LEAST_CHANGE:
             return False
-        # The closest frames differ by no more than these, which rules out most places.
+        # A lower bound on the difference, which rules out most positions.
         if palette_distance(before.relative, look.relative) < _LEAST_RELATIVE:
             return False
         nearest = distance(before, look)
@@ -153,7 +153,7 @@ def split_shots(items: Iterable[Item], thumbnail: Callable[[Item], FloatArray]) 
         num_given += 1
         return held.popleft(), shot
 
-    # By `map`, so that an item that was given is not held until the next one is read.
+    # `map` keeps no reference to an item while the next one is read.
     for _ in map(hold, items):
         if len(held) > detector.delay:
             yield give()

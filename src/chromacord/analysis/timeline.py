@@ -201,7 +201,7 @@ def _keys_of(
     composite = np.stack([item.composite for item in window.items])
     mask = np.stack([item.mask for item in window.items])
     past, hop = method.window.past, method.window.hop
-    with np.errstate(all="ignore"):  # what is not finite is refused below, in one line
+    with np.errstate(all="ignore"):  # values that are not finite are refused below
         prediction = method.decide(composite[None], mask[None], state)
         transform = prediction.transform
         if transform is None or (exportable and not transform.is_global):

@@ -1,4 +1,4 @@
-"""The cuts of one clip, as its user told them: numbers that lie in it, or a list that was made for it."""
+"""Resolve user-given cuts against one clip."""
 
 import warnings
 from collections.abc import Iterable

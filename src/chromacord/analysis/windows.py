@@ -1,4 +1,4 @@
-"""The analysed frames of one shot, cut into the windows that a method declares."""
+"""Group a shot's analysed frames into the windows that a method declares."""
 
 from collections.abc import Iterable, Iterator
 from typing import Generic, NamedTuple, TypeVar

@@ -1,4 +1,4 @@
-"""The command line: one command per file. What is heavy (torch, av) is imported inside the commands only."""
+"""The command line, one command per file. Heavy modules (torch, av) are imported inside commands only."""
 
 import os
 import re
@@ -22,8 +22,8 @@ _CODES = (
     "Exit codes: 0 done; 1 a bug, with a traceback; 2 an input, an option or the output cannot be used: one line says "
     "what, where and what to do; 130 stopped with Ctrl-C; 143 stopped with SIGTERM."
 )
-EPILOG = f"{_CODES} After any but 0 nothing is kept."
-RESUMABLE_EPILOG = f"{_CODES} What is complete is kept, and the same command goes on from it."
+EPILOG = f"{_CODES} With any code but 0, no output is kept."
+RESUMABLE_EPILOG = f"{_CODES} What is complete is kept, and the same command continues from there."
 
 app = typer.Typer(
     name="chromacord",

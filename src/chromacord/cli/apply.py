@@ -1,4 +1,4 @@
-"""`chromacord apply`: renders a grade that was written before, as `harmonize --grade-in` does."""
+"""`chromacord apply`: render an existing grade, like `harmonize --grade-in`."""
 
 from inspect import Parameter
 from typing import Annotated
@@ -23,7 +23,7 @@ _GRADE = Parameter("grade", Parameter.KEYWORD_ONLY, annotation=GradeFile)
 
 @takes(_GRADE, without=(*METHOD, "consistency", "grade_in", "grade_out", "lut_out", "cuts"))
 def apply(given: Given) -> Given:
-    """Render GRADE on clips: the same as `chromacord harmonize --grade-in GRADE`."""
+    """Render GRADE on clips, like `chromacord harmonize --grade-in GRADE`."""
     grade = given.pop("grade")
     refuse_empty([("GRADE", grade)])
     return given | {"grade_in": grade}

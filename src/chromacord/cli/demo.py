@@ -14,9 +14,11 @@ DEFAULT_FOLDER = Path("demo")
 
 
 def demo(
-    output: Annotated[Path, Option("--output", "-o", help="Folder for the clips; made if missing.")] = DEFAULT_FOLDER,
+    output: Annotated[
+        Path, Option("--output", "-o", help="Folder for the clips; created if missing.")
+    ] = DEFAULT_FOLDER,
 ) -> None:
-    """Build a sample clip from free photographs, harmonize it, and print where before and after lie."""
+    """Build a sample clip, harmonize it, and print the paths of before and after."""
     display = choose_display()
     with job(display):
         from chromacord.api import harmonize_video

@@ -1,4 +1,4 @@
-"""`chromacord grade`: decides what `harmonize` would render, and writes that alone."""
+"""`chromacord grade`: write the grade that `harmonize` would render, without rendering."""
 
 from pathlib import Path
 from typing import Annotated
@@ -27,7 +27,7 @@ Output = Annotated[
 
 @takes(without=(*ENCODING, "grade_in", "grade_out", "lut_out", "preview"), output=Output)
 def grade(given: Given) -> Given:
-    """Decide the grade of clips and write it, as JSON, LUTs or CDLs, without rendering."""
+    """Write the grade of clips as JSON, LUTs or CDLs, without rendering."""
     output = given.pop("output")
     return given | {_field(output): output}
 

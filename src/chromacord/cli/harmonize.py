@@ -1,4 +1,4 @@
-"""`chromacord harmonize`: a composite and a mask, or layers, go in; a harmonized clip comes out."""
+"""`chromacord harmonize`: harmonize a composite with a mask, or layers."""
 
 from chromacord.cli.asked import Given, takes
 

@@ -1,4 +1,4 @@
-"""`chromacord info`: what is known of a file before its frames are read."""
+"""`chromacord info`: show a file's properties without reading its frames."""
 
 import json
 from collections.abc import Mapping
@@ -26,9 +26,9 @@ MATRICES |= {9: "BT.2020", 10: "BT.2020 constant luminance", 14: "ICtCp"}
 def info(
     file: Annotated[str, Argument(help="A video, a still image, a folder of images or a pattern.")],
     *,
-    as_json: Annotated[bool, Option("--json", help="The same as one JSON object.")] = False,
+    as_json: Annotated[bool, Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Show what a file holds: codec, size, rate, colour tags, alpha, and the streams that are kept."""
+    """Show a file's codec, size, rate, colour tags, alpha and other streams."""
     with job(choose_display(log_json=as_json, quiet=True)):
         from chromacord.io import open_source
 

@@ -1,4 +1,4 @@
-"""`chromacord methods`: what there is to choose from."""
+"""`chromacord methods`: list the methods and their weights."""
 
 from typing import Annotated
 
@@ -13,7 +13,7 @@ Cards = Annotated[
 
 
 def methods(*, cards: Cards = False) -> None:
-    """List the methods: what each does, and whether its grade depends on the place."""
+    """List the methods, or the cards of their weights."""
     with job(choose_display(quiet=True)):
         if cards:
             _print_cards()

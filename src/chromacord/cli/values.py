@@ -1,4 +1,4 @@
-"""Values of options: read from text, and completed by a shell."""
+"""Parse and complete option values."""
 
 from chromacord.errors import InputError
 
@@ -35,8 +35,10 @@ def parse_frames(text: str | None) -> tuple[int | None, int | None] | None:
         return None
     first, colon, last = text.partition(":")
     if not colon or not all(part == "" or part.isdecimal() for part in (first, last)):
-        raise InputError(f"--frames {text}: is no range; write A:B, A: or :B with frame numbers from 0, as 0:100")
+        raise InputError(
+            f"--frames {text}: is not a range; write A:B, A: or :B with frame numbers from 0, such as 0:100"
+        )
     start, stop = (int(part) if part else None for part in (first, last))
     if stop is not None and stop <= (start or 0):
-        raise InputError(f"--frames {text}: holds no frame; B is the frame after the last, so it must be above A")
+        raise InputError(f"--frames {text}: is empty; B is the frame after the last, so it must be above A")
     return start, stop

@@ -1,4 +1,4 @@
-"""The text of .cube files: 3D LUTs as grading tools exchange them (Adobe, "Cube LUT Specification 1.0", 2013).
+"""Read and write .cube files: 3D LUTs as grading tools exchange them (Adobe, "Cube LUT Specification 1.0", 2013).
 
 Text in, text out; reading and writing files is the caller's. The table's order, red fastest, is that of `Lut3d`.
 """
@@ -96,7 +96,7 @@ def parse_cube(content: str | bytes, *, name: str) -> Cube:
     if len(table) != 3 * size**3:
         raise InputError(
             f"{name} has {len(table) // 3} rows of colours up to line {last}, but LUT_3D_SIZE {size} needs {size**3}; "
-            "the file is cut off or its size line is wrong"
+            "the file is truncated or its size line is wrong"
         )
     values = np.frombuffer(table, np.float32).reshape(size**3, 3).T
     return Cube(Lut3d(values.reshape(1, 3, size, size, size)), title, low, high)

@@ -1,4 +1,4 @@
-"""Transfer curves: how stored numbers stand for light, with names of their standard.
+"""Transfer curves, named for what they convert and citing their standard.
 
 Every curve takes arrays or tensors of any shape and float type, and its gradient is finite everywhere. Values below 0
 go through the curve mirrored at the origin, f(-x) = -f(x), so that colours outside a gamut survive a round trip.

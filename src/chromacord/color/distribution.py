@@ -1,4 +1,4 @@
-"""Which colours pictures hold, and how much of each."""
+"""Weighted colour histograms of pictures."""
 
 import numpy as np
 

@@ -15,12 +15,12 @@ from chromacord.types import FloatArray
 # Variance of colour below which a direction counts as noise: there the affine fit keeps the colour's own gain of 1.
 _NOISE = 1e-5
 
-# How strongly neighbouring nodes hold together, and how strongly each is pulled to the affine map, against a data term
-# that has the weight 1 in all. Chosen on recoloured clips: the lowest that leave no blotches in unseen colours.
+# Weights of smoothness between neighbouring nodes and of the pull to the affine map, against a data term
+# of total weight 1. Chosen on recoloured clips: the lowest that leave no blotches in unseen colours.
 _LUT_SMOOTHNESS, _LUT_PULL = 1e-5, 1e-7
 _FIELD_SMOOTHNESS, _FIELD_PULL = 1e-4, 1e-6
 
-# The pull of gains towards 1, as mean square of colour: half of it where the foreground's level is 0.22.
+# Regularisation of gains towards 1, as mean squared colour: half strength at a foreground level of 0.22.
 _GAIN_PULL = 0.05
 
 _CG_STEPS = 25

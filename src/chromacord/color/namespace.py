@@ -1,4 +1,4 @@
-"""Colour functions that take arrays of numpy as well as tensors of torch: one formula, no import of torch."""
+"""Write a colour formula once for NumPy arrays and torch tensors, without importing torch."""
 
 import sys
 from typing import TYPE_CHECKING, Any, TypeVar

@@ -1,4 +1,4 @@
-"""Means and covariances of colours under a weight: what the statistical methods are made of. For arrays and tensors."""
+"""Weighted means and covariances of colours, for arrays and tensors."""
 
 from typing import Any, Generic, NamedTuple
 
@@ -33,7 +33,7 @@ def color_statistics(image: Values, weight: Values) -> ColorStatistics[Values]:
     colors, share = (each.reshape(*each.shape[:2], -1) for each in (image, weight))
     share = share / share.sum(-1)[..., None].clip(_tiny(image))
     mean = (colors * share).sum(-1)
-    centred = colors - mean[..., None]  # first the mean, then the squares: the difference of sums would cancel
+    centred = colors - mean[..., None]  # subtract the mean first: the difference of sums would cancel
     return ColorStatistics(mean, (centred * share) @ centred.mT)
 
 

@@ -1,4 +1,4 @@
-"""Colour transforms: what a method decides, as a map that applies at any size.
+"""Colour transforms: resolution-independent colour maps that methods return.
 
 All are linear in their parameters. Smoothing over time, interpolating between frames and blending with a strength are
 therefore weighted means of parameters, and nothing else is needed for them.

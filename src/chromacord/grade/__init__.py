@@ -1,1 +1,1 @@
-"""What lies between analysis and render: a colour transform over time, its file, and what other tools read of it."""
+"""Grades: colour transforms over time, their file format, and exports for other tools."""

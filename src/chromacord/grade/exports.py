@@ -1,4 +1,4 @@
-"""Grades in the files of other tools: LUTs and CDLs, all but .cube written by OpenColorIO.
+"""Export grades as LUTs and CDLs; OpenColorIO writes all formats but .cube.
 
 A LUT holds a shot's grade on one lattice, the render's own. A CDL holds ten numbers, fitted to the grade over the
 foreground's colours; how much of the change it leaves is measured over the same colours.
@@ -51,7 +51,7 @@ EXPORT_FORMATS = {
     ".cube": ExportFormat(""),
     ".clf": ExportFormat("Academy/ASC Common LUT Format"),
     ".ctf": ExportFormat("Color Transform Format"),
-    # Whole numbers of 12 bits without saying so: readers take values up to half of them for those of fewer bits.
+    # 12-bit integers without a header: readers guess fewer bits if all values are below half.
     ".3dl": ExportFormat("flame", is_baked=True, lowest_peak=2048 / 4095),
     ".csp": ExportFormat("cinespace", is_baked=True),
     ".cc": ExportFormat("ColorCorrection", is_cdl=True),

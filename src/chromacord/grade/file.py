@@ -78,7 +78,7 @@ def read_grade(path: Path) -> Grade:
         raise GradeFileError(str(error)) from error
     data = parse_json(content, where=path, remedy=_REMEDY, kind=GradeFileError)
     if not isinstance(data, dict) or data.get("format") != FORMAT:
-        raise GradeFileError(f"{path}: is no grade file of chromacord; {_REMEDY}")
+        raise GradeFileError(f"{path}: is not a chromacord grade file; {_REMEDY}")
     if data.get("version") != VERSION:
         raise GradeFileError(f"{path}: has version {shown(data.get('version'))}, this chromacord reads {VERSION}")
     place = ["the head"]
@@ -99,7 +99,7 @@ def _grade_from_json(data: dict[str, Any], place: list[str]) -> Grade:
         keys = []
         start, stop, strength = _whole(shot["start"]), _whole(shot["stop"]), _number(shot.get("strength", 1))
         if start >= stop or (shots and start < shots[-1].stop):
-            raise ValueError(f"start {start} and stop {stop} must rise, and not reach into the shot before")
+            raise ValueError(f"start {start} and stop {stop} must increase, and not overlap the previous shot")
         if not 0 <= strength <= 1:
             raise ValueError(f"strength must lie in 0..1, got {strength}")
         for key in shot["keys"]:
@@ -107,7 +107,7 @@ def _grade_from_json(data: dict[str, Any], place: list[str]) -> Grade:
             keys.append(_key_from_json(key))
         place[0] = f"shot {number}"
         if [key.index for key in keys] != sorted({key.index for key in keys}):
-            raise ValueError("the keys' frames must rise")
+            raise ValueError("the frames of the keys must increase")
         if len({(key.transform.kind, key.transform.parameters.shape) for key in keys}) > 1:
             raise ValueError("all keys of a shot need transforms of one kind and size")
         shots.append(Shot(start, stop, tuple(keys), strength))
@@ -138,7 +138,7 @@ def _rate(value: object) -> Fraction:
     """Return a rate, written as a number or a fraction. Not all that `Fraction` takes: "1e999999999" has no end."""
     written = str(value)
     if isinstance(value, bool) or not _RATE.fullmatch(written) or not (rate := Fraction(written)):
-        raise ValueError(f"rate must be frames a second above 0, as 25 or 24000/1001, got {shown(value)}")
+        raise ValueError(f"rate must be frames a second above 0, such as 25 or 24000/1001, got {shown(value)}")
     return rate
 
 
@@ -193,7 +193,7 @@ def _numbers(values: object, shape: tuple[int, ...]) -> FloatArray:
         raise ValueError(f"expected {wanted} numbers, got {' x '.join(map(str, numbers.shape))}")
     if numbers.dtype.kind not in "biuf":  # text, null, or whole numbers without end
         raise ValueError(f"expected {wanted} numbers, got something else")
-    with np.errstate(over="ignore"):  # infinity is refused by the key
+    with np.errstate(over="ignore"):  # `Key` refuses infinity
         return numbers.astype(np.float32)
 
 

@@ -20,7 +20,7 @@ ANY_LENGTH = 2**31 - 1
 
 LEAST_STEP = 1 / 4096
 """Between two keys a grade moves in equal steps, as many as there are frames, but none smaller than this in all of its
-parameters: a sixteenth of an 8-bit code, which nobody sees, while each new LUT costs 2 ms of CPU."""
+parameters: a sixteenth of an 8-bit code, which is invisible, while each new LUT costs 2 ms of CPU."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The lattice of LUTs that are rendered and written, and OpenColorIO's form of them."""
+"""The LUT size for rendering and export, and its OpenColorIO processor."""
 
 from functools import cache, lru_cache
 from typing import Any
@@ -19,7 +19,7 @@ def raw_config() -> Any:
     import PyOpenColorIO as ocio
 
     config = ocio.Config.CreateRaw()
-    # Processors are built once for each frame's grade; OpenColorIO's own cache would only keep them all.
+    # Each grade needs one processor, once; OpenColorIO's cache would keep them all.
     config.setProcessorCacheFlags(ocio.PROCESSOR_CACHE_OFF)
     return config
 

@@ -1,4 +1,4 @@
-"""What a clip is called: {name} and {folder} on the command line, and its LUTs and their titles."""
+"""Names of clips for {name} and {folder}, and of their LUTs."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""Bytes to frames and back: the only package that knows video and image files.
+"""Read and write video and image files. No other package imports av or OpenImageIO.
 
 `open_source` and `open_sink` choose by the path what reads or writes it.
 """
@@ -55,11 +55,11 @@ def open_source(
     check_input(path)
     path = Path(path)
     if is_folder(path) or is_image_name(path.name):
-        from chromacord.io.stills.sequence import SequenceSource  # OpenImageIO is 30 MB that videos need not pay
+        from chromacord.io.stills.sequence import SequenceSource  # OpenImageIO takes 30 MB, which videos do not need
 
         return SequenceSource(path, missing=missing, salvage=salvage, rate=rate, layer=layer)
     if layer is not None:
-        raise InputError(f"{path}: a video has no layers; choose one only of EXR files")
+        raise InputError(f"{path}: a video has no layers; --layer is for EXR files")
     if rate is not None:
         raise InputError(f"{path}: a video has its own frame rate; give a rate only for image sequences")
     return VideoSource(path, salvage=salvage, device=device, keep=keep)

@@ -119,7 +119,7 @@ class Converter:
         self._matrices = tuple(_swscale_matrix(tags, size) for tags, _ in (source, target))
         if source[1].model == target[1].model and source[0].matrix == target[0].matrix:
             self._matrices = (self._matrices[0], self._matrices[0])
-        # swscale takes grey for full range whatever it is told.
+        # swscale treats grey as full range whatever it is given.
         self._lacks_chroma = (source[1].model, target[1].model) == ("gray", "yuv")
         self._ranges = tuple(_swscale_range(tags, form) for tags, form in (source, target))
         self._reformatter = VideoReformatter()

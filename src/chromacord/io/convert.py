@@ -1,4 +1,4 @@
-"""From the planes of a source to the planes that a sink stores: depth, range, matrix, transfer and alpha.
+"""Convert source planes to sink planes: depth, range, matrix, transfer and alpha.
 
 Nothing here is done where source and sink agree. Pictures are converted in bands of rows, in float32, so that the
 extra memory does not grow with the picture.

@@ -1,4 +1,4 @@
-"""Video outputs for image sources: pictures are brought to integer, straight, display-referred planes first."""
+"""Video sinks for image sources: convert pictures to integer, straight, display-referred planes first."""
 
 import warnings
 from dataclasses import replace
@@ -80,7 +80,7 @@ def open_video_sink(
 
 
 def _stored(like: VideoInfo, path: Path, encoding: Encoding) -> VideoInfo:
-    """Return what the video sink is told that its frames are."""
+    """Return the pixel format that the video sink receives."""
     source = like.pixel_format
     if like.container not in ("sequence", "still") or (not source.is_float and source.alpha is not Alpha.PREMULTIPLIED):
         return like

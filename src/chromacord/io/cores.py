@@ -1,4 +1,4 @@
-"""How many cores the codecs of this process may use: all, unless other processes work beside it."""
+"""This process's share of the cores for decoding and encoding."""
 
 import os
 

@@ -100,7 +100,7 @@ def _read_event(line: str, number: int, where: str, rate: Fraction, *, drop: boo
     found = _EVENT.fullmatch(line)
     if found is None:
         if line.lstrip()[0].isdigit() or len(_TIMES.findall(line)) > 1:
-            raise UnreadableFileError(f"{where}: is no event: {shown(line.strip())}; {_REMEDY}")
+            raise UnreadableFileError(f"{where}: is not an event: {shown(line.strip())}; {_REMEDY}")
         return None
     channels, kind, length = _read_edit(found[2], where)
     if kind == "K" or not {part.upper() for part in channels.split("/")} & set(_PICTURE):
@@ -109,7 +109,7 @@ def _read_event(line: str, number: int, where: str, rate: Fraction, *, drop: boo
     if stop < start:
         raise InputError(f"{where}: the record ends at {found[6]}, before it begins at {found[5]}; {_REMEDY}")
     if stop == start:
-        return None  # the picture that a dissolve comes from: the next line has the dissolve
+        return None  # the outgoing clip of a dissolve; the next line has the dissolve
     if length > stop - start:
         raise InputError(f"{where}: the transition takes {length} frames, its event {stop - start}; {_REMEDY}")
     return _Event(number, start, start + length // 2, stop)

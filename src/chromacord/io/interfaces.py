@@ -1,4 +1,4 @@
-"""What a source and a sink of frames are. Every kind of file is read and written through these two."""
+"""The frame source and frame sink interfaces. Every file type is read and written through them."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Generator

@@ -1,4 +1,4 @@
-"""How this process keeps the memory that it has freed: the C library holds on to more than one would think."""
+"""Limit the memory that the C library keeps after it is freed."""
 
 import ctypes
 

@@ -1,4 +1,4 @@
-"""How stored pictures lie: quarter turns and mirrors, of EXIF and of display matrices, applied in one place."""
+"""Orientation of stored pictures (EXIF, display matrices), applied in one place."""
 
 import math
 from collections.abc import Sequence

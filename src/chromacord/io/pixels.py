@@ -1,4 +1,4 @@
-"""Between libav's pixel formats and our planes, without changing a sample."""
+"""Map libav's pixel formats to planes without changing a sample."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -157,11 +157,11 @@ def writable_copy(frame: Frame, pixel_format: PixelFormat) -> Frame:
         frame: with planes as `pixel_format` says.
         pixel_format: of the planes.
     """
-    if pixel_format.is_float:  # of image files, which libav does not write
+    if pixel_format.is_float:  # image formats that libav does not write
         return replace(frame, planes=tuple(plane.copy() for plane in frame.planes))
     picture = frame_of(frame.planes, pixel_format)
     planes = tuple(_view(plane, dtype, writable=True) for plane, dtype in _parts(picture))
-    if len(planes) != len(frame.planes):  # grey with alpha, which libav holds as three equal colours
+    if len(planes) != len(frame.planes):  # grey with alpha, which libav stores as three equal colours
         planes = (planes[0], planes[-1])
     return replace(frame, planes=planes, picture=picture)
 

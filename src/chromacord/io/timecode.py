@@ -40,16 +40,16 @@ def frame_of(timecode: str, *, rate: Fraction, drop: bool) -> int:
     """
     found = _PATTERN.fullmatch(timecode)
     if found is None:
-        raise ValueError(f"{timecode} is no timecode hh:mm:ss:ff")
+        raise ValueError(f"{timecode} is not a timecode hh:mm:ss:ff")
     hours, minutes, seconds, frames = (int(found[group]) for group in (1, 2, 3, 5))
     base = base_of(rate)
     if hours > 23 or minutes > 59 or seconds > 59:
-        raise ValueError(f"{timecode} is no time of a day")
+        raise ValueError(f"{timecode} is not a time of day")
     if frames >= base:
         raise ValueError(f"{timecode} counts more than the {base} frames that a second of the clip has")
     dropped = _dropped(base) if drop else 0
     if seconds == 0 and minutes % 10 and frames < dropped:
-        raise ValueError(f"{timecode} is a number that drop-frame timecode leaves out")
+        raise ValueError(f"{timecode} is a number that drop-frame timecode skips")
     minute = 60 * hours + minutes
     return (60 * minute + seconds) * base + frames - dropped * (minute - minute // 10)
 

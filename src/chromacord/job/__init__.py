@@ -1,1 +1,1 @@
-"""A whole run: clips and masks in, outputs that appear together or not at all."""
+"""Jobs: clips and masks in, outputs that appear together or not at all."""

@@ -1,4 +1,4 @@
-"""The same for pictures that are already in memory: arrays in, arrays out, from any source."""
+"""Harmonize in-memory frames: NumPy arrays in, NumPy arrays out."""
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
@@ -146,7 +146,7 @@ def _as_arrays(pairs: Iterator[Any]) -> Iterator[tuple[Array, Array]]:
     """
     for index, pair in enumerate(pairs):
         if not isinstance(pair, list | tuple) or len(pair) != 2:
-            raise InputError(f"frame {index}: is no pair; give (composite, mask), two arrays")
+            raise InputError(f"frame {index}: is not a pair; give (composite, mask), two arrays")
         try:
             composite, mask = np.asarray(pair[0]), np.asarray(pair[1])
         except (TypeError, ValueError) as error:

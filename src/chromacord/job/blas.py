@@ -1,4 +1,4 @@
-"""The threads of numpy's products of matrices, which OpenBLAS runs: numpy has no function for them.
+"""Limit OpenBLAS threads, for which NumPy has no function.
 
 Ours are small. With as many threads as cores, a job at 1080p was measured to take twice the CPU time and twice as long:
 the threads wait for each other in a loop, on cores that decoders and encoders need.
@@ -26,7 +26,7 @@ def open_blas() -> Blas | None:
     file = getattr(sys.modules.get("numpy._core._multiarray_umath"), "__file__", None)
     if file is None:
         return None
-    library = ctypes.CDLL(file)  # symbols are looked for in the libraries that it needs, too
+    library = ctypes.CDLL(file)  # also finds symbols of the libraries it links to
     for spelling in _SPELLINGS:
         try:
             return Blas(getattr(library, spelling.format("get")), getattr(library, spelling.format("set")))

@@ -1,4 +1,4 @@
-"""A composite with its mask, from whatever files they come, that can be read from the start as often as needed."""
+"""A composite with its mask, from any kind of file, that can be read repeatedly."""
 
 import warnings
 from collections.abc import Iterator
@@ -115,7 +115,7 @@ class CompositeClip:
     def _end(self, first: int, num_masks: int, num_frames: int) -> None:
         """Refuse clips of different lengths, or say that the shorter one decides."""
         if not self._salvage:
-            # In no variable: an error holds the frames it went through, decoders and all; they must not hold the error.
+            # No variable: a traceback references its frames and their decoders, so they must not reference the error.
             raise self._mismatch(first, num_masks, num_frames)
         told = str(self._mismatch(first, num_masks, num_frames)).partition(";")[0]
         warnings.warn(ChromacordWarning(f"{told}; the result ends with the shorter one"), stacklevel=2)

@@ -1,4 +1,4 @@
-"""What this installation can do, and what would have to be installed for the rest.
+"""Examine the installation: what works, and what to install for the rest.
 
 Functions import what they examine, since that may be what is missing.
 """

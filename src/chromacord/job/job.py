@@ -1,4 +1,4 @@
-"""One run: analysis and render of a clip, and its outputs, which appear together or not at all.
+"""Run one job: analyse and render a clip, then commit its outputs together.
 
 Both run side by side, analysis a second or two ahead. Where the whole grade must be known before the first frame is
 rendered, or is read from a file, one comes after the other; the result is the same.
@@ -20,6 +20,7 @@ from chromacord.analysis.told_cuts import named_cuts
 from chromacord.color.transforms import ColorTransform
 from chromacord.errors import ChromacordWarning, GradeFileError, InputError, NothingToDoError, counted
 from chromacord.grade.file import read_grade
+from chromacord.grade.imports import is_import, read_import
 from chromacord.grade.keys import ANY_LENGTH, Consistency, Grade
 from chromacord.io import FrameSink, open_sink
 from chromacord.io.writing.staging import commit_all
@@ -79,10 +80,10 @@ class Job:
         """
         wall, cpu = time.perf_counter(), time.process_time()
         self.outputs.check(self.clip.info, self._inputs())
-        # Loaded first: only then it is known whether torch is in use, whose threads are held too.
+        # Load the method first: it decides whether torch is in use, whose threads are limited too.
         method = None if self.grade_in is not None else self._load_method()
         with single_threaded(), ExitStack() as stack:
-            # Opened before the analysis, so that what the output cannot hold is said at once.
+            # Open the output before the analysis, so that unsupported formats fail at once.
             sink = None if self.outputs.clip is None else stack.enter_context(self._open_sink(self.outputs.clip))
             timeline = None if method is None else self._timeline(method)
             if timeline is None or sink is None or self._needs_whole_grade():
@@ -223,7 +224,8 @@ class Job:
         """Return the grade at full strength: read from a file, or decided to the end before a frame is rendered."""
         if timeline is None:
             assert self.grade_in is not None
-            return read_grade(self.grade_in)
+            read = read_import if is_import(self.grade_in) else read_grade
+            return read(self.grade_in)
         with prefetch(self._observed(timeline.method)) as seen:
             deque(self._decided(self._reported("analyse", seen, self._num_frames()), timeline), maxlen=0)
         self._warn_of_doubts(timeline.grade)
@@ -236,13 +238,13 @@ class Job:
             prefetch(self._decided(seen, timeline), depth=DECIDED_AHEAD) as decided,
             prefetch(self.clip.pictures(*self._range)) as pictures,
         ):
-            # Ends with the shorter: there are more pictures than masks where a clip is salvaged.
+            # End with the shorter one: a salvaged clip has more pictures than masks.
             counts = self._render(map(_joined, decided, pictures), sink, preview, self._num_frames())
             deque(decided, maxlen=0)
         if counts.frames < timeline.num_frames:
             raise InputError(
                 f"{self.clip.info.path}: gave {counted(timeline.num_frames, 'frame')} when it was read first, then "
-                f"{counts.frames}; was it changed meanwhile? Try again"
+                f"{counts.frames}; did it change in the meantime? Try again"
             )
         self._warn_of_doubts(timeline.grade)
         return counts
@@ -252,7 +254,7 @@ class Job:
             if shot.confidence is not None and shot.confidence < DOUBTFUL:
                 _warn(
                     f"{self.clip.info.path}: shot {number} (frames {shot.start} to {shot.stop - 1}): {grade.method} "
-                    f"is not sure that its grade helps (confidence {shot.confidence:.2f}); look at the result, and if "
+                    f"is not confident that its grade helps (confidence {shot.confidence:.2f}); look at the result; if "
                     "the foreground does not match, try another --strength or --method (see `chromacord methods`)"
                 )
 
@@ -316,7 +318,7 @@ class Job:
         if self.grade_in is not None and is_whole and counts.frames < grade.num_frames:
             raise GradeFileError(
                 f"{self.grade_in}: was made for {counted(grade.num_frames, 'frame')}, the clip has {counts.frames}; "
-                'set "frames" in it to that number if this is meant'
+                'set "frames" in it to that number if that is intended'
             )
         return counts
 
@@ -343,7 +345,7 @@ class Job:
                 counts.full += masked.mask.is_full
                 before = None if preview is None else masked.frame
                 after = renderer.render(masked, transform)
-                # What nobody will look at again must not wait for the encoder, nor for the next frame.
+                # Drop our reference so that the frame can be freed while encoding, and before the next frame is read.
                 del masked
                 put((before, after))
                 del before, after
@@ -353,7 +355,7 @@ class Job:
         if index >= grade.num_frames:
             raise GradeFileError(
                 f"{self.grade_in}: was made for {counted(grade.num_frames, 'frame')}, the clip has more; "
-                'raise "frames" and the last shot\'s "stop" in it if this is meant'
+                'raise "frames" and the last shot\'s "stop" in it if that is intended'
             )
 
     def _reported(self, stage: str, items: Iterator[Item], total: int | None) -> Iterator[Item]:
@@ -366,7 +368,7 @@ class Job:
         done = 0
         while True:
             try:
-                yield next(items)  # in no variable, which would hold it while the next one is waited for
+                yield next(items)  # no variable, which would keep it alive while waiting for the next one
             except StopIteration:
                 break
             done += 1

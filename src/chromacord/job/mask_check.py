@@ -1,4 +1,4 @@
-"""What is looked at before a mask is believed, for files and for arrays alike.
+"""Check masks, in files and arrays, before using them.
 
 A mask that is read in the wrong way makes no error: it grades nothing, or the background, or every pixel a little. So
 types and ranges of arrays are checked strictly, and masks that can hardly be meant are refused or named.
@@ -64,7 +64,7 @@ class MaskCheck:
         Raises:
             InputError: the mask holds labels; after `NUM_FRAMES` with foreground, or at the end.
         """
-        yield from map(self._seen, frames)  # by `map`, so that no frame is held until the next one comes
+        yield from map(self._seen, frames)  # `map` keeps no reference to a frame while the next one is read
         if self._num_seen and self._peak <= WEAK:
             self._refuse_labels()
             message = f"{self._found()}, so the grade is hardly seen; if these are labels, make the foreground's "
@@ -94,12 +94,12 @@ class MaskCheck:
             _warn(f"{where}: the mask looks like the picture itself, so bright parts are graded most; name a mask")
         elif is_of_background(weights):
             found = f"the mask is white on {weights.mean():.0%} of the picture and most of its border"
-            _warn(f"{where}: {found}: is it inverted? What is white is graded, and that should be the foreground")
+            _warn(f"{where}: {found}: is it inverted? White is graded, and should be the foreground")
 
     def _refuse_labels(self) -> None:
         if self._peak <= LABEL:
             white = f"{self._white:.6g}"
-            raise InputError(f"{self._found()}: it looks like a mask of labels 0 and 1; multiply it by {white}")
+            raise InputError(f"{self._found()}: it looks like labels 0 and 1; multiply it by {white}")
 
     def _found(self) -> str:
         frames = f" in {self._num_seen} frames" if self._num_seen > 1 else ""
@@ -183,7 +183,7 @@ def check_floats(values: Array, *, where: str) -> None:
         raise NonFiniteError(f"{where} holds NaN or infinity; replace them before harmonizing")
     if low < -ROUNDING or high > 1 + ROUNDING:
         raise InputError(
-            f"{where} is {values.dtype} from {low:g} to {high:g}; floats must lie in 0..1: divide by the white level "
+            f"{where} is {values.dtype} from {low:g} to {high:g}; floats must be in 0..1: divide by the white level "
             "(255 for 8-bit values), or clip"
         )
 

@@ -84,4 +84,6 @@ def _check_range(frames: FrameRange | None) -> None:
         return
     start, stop = frames[0] or 0, frames[1]
     if start < 0 or (stop is not None and stop <= start):
-        raise InputError(f"frames {start}:{'' if stop is None else stop} is no range; give first:stop, counted from 0")
+        raise InputError(
+            f"frames {start}:{'' if stop is None else stop} is not a range; give first:stop, counted from 0"
+        )

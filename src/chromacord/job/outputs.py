@@ -1,4 +1,4 @@
-"""What a run writes, beside the clip a grade, LUTs and a preview; where to, and the texts among them."""
+"""A job's outputs: the clip, its grade, LUTs and preview."""
 
 import warnings
 from collections.abc import Iterator, Sequence
@@ -63,13 +63,13 @@ class Outputs:
         written: Places[Path] = Places()
         for place in self._places(like):
             if written.find(place) is not None:
-                raise OutputExistsError(f"{place.path}: is asked for twice; give each output a name of its own")
+                raise OutputExistsError(f"{place.path}: is requested twice; give each output its own name")
             written.add(place, place.path)
         for path in inputs:
             clash = written.find(place_of(path))
             if clash is not None:
                 raise OutputExistsError(f"{clash}: is also an input; choose another output")
-        # The clip's sink is opened before the analysis and checks for itself; these come after it.
+        # The clip's sink is opened before the analysis and checks itself; the other outputs come later.
         for later in (self.grade, self.preview):
             if later is not None:
                 check_output(later, force=self.force)
@@ -232,8 +232,8 @@ def _exported_shots(
 def _tell_residuals(asked: Path, residuals: Sequence[Residual], *, is_known: bool) -> None:
     if not is_known:
         _warn(
-            f"{asked}: fitted over all colours alike, since the foreground's are not known: a grade file does not hold "
-            "them; `chromacord grade` fits a CDL to those of the clip"
+            f"{asked}: fitted over all colours alike, because a grade file does not hold the "
+            "foreground's; `chromacord grade` fits a CDL to those of the clip"
         )
     for number, residual in enumerate(residuals, start=1):
         if residual.left > LARGEST_RESIDUAL:

@@ -1,4 +1,4 @@
-"""A side-by-side of before and after."""
+"""Before and after, side by side."""
 
 from dataclasses import replace
 from fractions import Fraction

@@ -1,4 +1,4 @@
-"""What a run tells when it is done."""
+"""The result of a job."""
 
 from dataclasses import dataclass
 from pathlib import Path

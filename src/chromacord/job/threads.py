@@ -1,4 +1,4 @@
-"""Bounded threads for decoding and encoding: libav and OpenColorIO release the interpreter's lock, so they overlap."""
+"""Bounded threads for decoding and encoding: libav and OpenColorIO release the GIL, so they overlap."""
 
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -27,7 +27,7 @@ def single_threaded() -> Iterator[None]:
     measured up to 20 times slower than with one.
     """
     blas = open_blas()
-    torch: Any = sys.modules.get("torch")  # is not imported here: most runs do without
+    torch: Any = sys.modules.get("torch")  # not imported here: most runs do not need it
     with ExitStack() as stack:
         _hold(stack, cv2.getNumThreads, cv2.setNumThreads)
         if blas is not None:
@@ -78,7 +78,7 @@ def _fill(items: Iterable[Item], queue: "Queue[Item | _End]", stop: Event) -> No
         for item in source:
             if not _put(queue, item, stop):
                 break
-            del item  # is not held while the next one is made
+            del item  # release the item before the next one is made
     except BaseException as error:
         end = _End(error)
     finally:
@@ -86,7 +86,7 @@ def _fill(items: Iterable[Item], queue: "Queue[Item | _End]", stop: Event) -> No
         if close is not None:
             close()
     _put(queue, end, stop)
-    del end  # its error holds this frame
+    del end  # its traceback references this frame
 
 
 def _put(queue: "Queue[Item | _End]", item: Item | _End, stop: Event) -> bool:
@@ -117,7 +117,7 @@ class _Drain(Iterator[Item]):
         try:
             raise error
         finally:
-            # An error holds the frames it went through, decoders and all: one of them must not hold the error.
+            # A traceback references its frames, and with them the decoders; none of them may reference the error.
             del item, error
 
 
@@ -151,7 +151,7 @@ def write_behind(write: Callable[[Item], None], *, depth: int = DEPTH) -> Iterat
     finally:
         thread.join()
         failed = failures.copy()
-        failures.clear()  # an error holds the frames it went through, and with them this list
+        failures.clear()  # a traceback references its frames, and with them this list
     if failed:
         raise failed.pop()
 
@@ -171,4 +171,4 @@ def _empty(
         except BaseException as error:
             failures.append(error)
             stop.set()
-        del item  # is not held while the next one is waited for
+        del item  # release the item before waiting for the next one

@@ -1,1 +1,1 @@
-"""What needs torch, and what the main job must never import."""
+"""Research code: everything that needs torch. The main job must not import it."""

@@ -1,4 +1,4 @@
-"""Checkpoints that others published: files that `torch.save` wrote, of any layout."""
+"""Read published checkpoints: `torch.save` files of any layout."""
 
 import re
 import struct
@@ -65,7 +65,9 @@ def read_checkpoint(path: Path) -> dict[str, Tensor]:
     if not isinstance(found, dict) or not found or not all(isinstance(value, Tensor) for value in found.values()):
         raise UnreadableFileError(f"{path}: holds no table of tensors; give a file that holds only weights")
     if odd := [shown(str(key))[1:-1] for key, value in found.items() if not _is_plain(value)]:
-        raise UnreadableFileError(f"{path}: {odd[0]} is sparse, quantized, complex or empty of values; give plain ones")
+        raise UnreadableFileError(
+            f"{path}: {odd[0]} is sparse, quantized, complex or has no values; give dense real tensors"
+        )
     tensors = {str(key): value for key, value in found.items()}
     while all(key.startswith(_PARALLEL) for key in tensors):
         tensors = {key.removeprefix(_PARALLEL): value for key, value in tensors.items()}
@@ -121,11 +123,10 @@ def load_plain(path: Path, *, said: str, remedy: str) -> Any:
             warnings.simplefilter("ignore")  # of pickle's version, and of what old files lack
             return torch.load(BytesIO(content), map_location="cpu", weights_only=True)
     except _REFUSED as error:
-        # What torch says of it runs over many lines.
+        # torch's message has many lines.
         if asked := re.search(r"[Uu]nsupported (?:global: GLOBAL|GLOBAL|class) ([\w.]+)", str(error)):
             raise UnreadableFileError(
-                f"{path}: asks for Python code to be run ({asked[1][:80]}), which is never done; give one of weights "
-                "alone"
+                f"{path}: would run Python code ({asked[1][:80]}), which is refused; give a file of weights alone"
             ) from error
         raise UnreadableFileError(f"{path}: {said}; {remedy}") from error
 
@@ -136,7 +137,9 @@ def _check_members(content: bytes, path: Path) -> None:
         with zipfile.ZipFile(BytesIO(content)) as archive:
             is_packed = sum(member.file_size for member in archive.infolist()) > len(content)
     except (zipfile.BadZipFile, NotImplementedError, ValueError):
-        # Of the old format, damaged, or of a version that zipfile does not know (its NotImplementedError): torch tells.
+        # Old format, damaged, or a version unknown to zipfile (NotImplementedError): torch decides.
         return
     if is_packed:
-        raise UnreadableFileError(f"{path}: unpacks to more than it has, which no checkpoint does; download it anew")
+        raise UnreadableFileError(
+            f"{path}: unpacks to more than its size, so it is not a checkpoint; download it again"
+        )

@@ -1,4 +1,4 @@
-"""Methods whose network runs in torch: the one adapter from modules and tensors to `Method` and its arrays."""
+"""Adapt torch modules to `Method` and its NumPy arrays."""
 
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping

@@ -1,4 +1,4 @@
-"""Weights as tensors: given to modules of torch, and written as they are shipped."""
+"""Load weights into torch modules, and write them as they ship."""
 
 import hashlib
 import os
@@ -83,7 +83,7 @@ def renamed(state: Mapping[str, Tensor], module: nn.Module, names: Mapping[str, 
         {key: tuple(tensor.shape) for key, tensor in each.items()} for each in (module.state_dict(), state)
     )
     check_fit(found, wanted, names, network=type(module).__name__)
-    # Not before: a file of 1 kB may hold a tensor of one number that is repeated to a thousand million.
+    # Not earlier: a file of 1 kB may hold one number expanded to a tensor of a thousand million.
     return {key: _usable(names[key], state[names[key]]) for key in wanted}
 
 
@@ -112,7 +112,7 @@ def fit_part(module: nn.Module, state: Mapping[str, Tensor], *, source: str | Pa
             what = f"has {first_keys(others)}, which it has not, or in another shape"
         elif lacking:
             what = f"lacks {first_keys(lacking)}"
-        raise InputError(f"{source}: is no part of {kind}: {what}; give weights that were trained for a part of it")
+        raise InputError(f"{source}: is not part of {kind}: {what}; give weights that were trained for a part of it")
     try:
         module.load_state_dict({**whole, **{key: _usable(key, tensor) for key, tensor in state.items()}})
     except InputError as error:
@@ -134,9 +134,10 @@ def save(state: Mapping[str, Tensor], path: Path) -> str:
         OutputError: the file cannot be written.
     """
     if path.suffix != SUFFIX:
-        raise InputError(f"{path}: weights are saved as {SUFFIX}; end the name so")
+        raise InputError(f"{path}: weights are saved as {SUFFIX}; use this extension")
     content = packed(state)
-    # The process's number keeps two runs apart; the name is hidden, so that nobody takes a part for the whole.
+    # The process's number keeps two runs apart. The name is hidden, so that an unfinished file is never mistaken for a
+    # complete one.
     temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         temporary.write_bytes(content)
@@ -172,11 +173,11 @@ def _usable(key: str, tensor: Tensor) -> Tensor:
 
 
 def _cast(key: str, tensor: Tensor, dtype: torch.dtype) -> Tensor:
-    # A copy in any case: safetensors refuses tensors that share memory.
+    # Always copy: safetensors refuses tensors that share memory.
     cast = tensor.detach().to("cpu", dtype if tensor.is_floating_point() else tensor.dtype, copy=True)
     if not cast.isfinite().all():
         name, most, largest = str(dtype).removeprefix("torch."), torch.finfo(dtype).max, tensor.abs().max().item()
-        raise InputError(f"{key}: {name} holds finite values up to {most:g}, got {largest:g}; train or scale it anew")
+        raise InputError(f"{key}: {name} holds finite values up to {most:g}, got {largest:g}; train or scale it again")
     return cast.contiguous()
 
 

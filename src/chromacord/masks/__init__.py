@@ -1,1 +1,1 @@
-"""Frames with their masks: where they weigh, how they wait, and how they look when they are small."""
+"""Frames with their masks: bounding boxes, packing and proxies."""

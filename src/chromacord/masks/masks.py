@@ -1,4 +1,4 @@
-"""A frame's mask, read from a plane as it was decoded: no conversion of pixels that nobody looks at."""
+"""A frame's mask, read from a decoded plane without converting the pixels outside its box."""
 
 from dataclasses import dataclass, replace
 from typing import NamedTuple

@@ -1,4 +1,4 @@
-"""Masks in a fraction of their bytes, for those that wait between analysis and render.
+"""Compress masks that wait between analysis and rendering.
 
 A mask is mostly runs of black and of white. Its box is stored as runs of eight bytes at once: that is eight times as
 fast as byte by byte, and edges cost little more. What has no runs, such as a wide soft gradient, is stored as it is.
@@ -81,7 +81,7 @@ def _leveled(mask: Mask, box: Box) -> Plane:
     part = mask.codes(box)
     if part.dtype.kind == "f":
         return part
-    # One above white: white itself may come out a rounding error below 1.
+    # One above white, because white itself may round to just below 1.
     highest = min(math.floor(mask.white) + 1, 256**part.itemsize - 1)
     leveled: Plane = np.clip(part, math.floor(mask.black), highest)
     return leveled

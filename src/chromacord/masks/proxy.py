@@ -1,4 +1,4 @@
-"""Small display-referred pictures of a frame: what methods look at, what cut detection and previews are made from."""
+"""Small display-referred proxies of frames, for methods, cut detection and previews."""
 
 from functools import lru_cache
 

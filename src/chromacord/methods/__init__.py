@@ -1,4 +1,4 @@
-"""Harmonization methods, by the name that users give."""
+"""Harmonization methods by name."""
 
 import ast
 import inspect
@@ -168,11 +168,13 @@ def with_weights(name: str, weights: str) -> str:
     """
     spec = parse_spec(name)
     if "weights" in spec.options:
-        raise InputError(f"method {shown(name)}: names its weights already; leave --weights out")
+        raise InputError(f"method {shown(name)}: already names its weights; omit --weights")
     if spec.name in METHODS and "weights" not in inspect.signature(METHODS[spec.name]).parameters:
-        raise InputError(f"method {shown(spec.name)}: is not learned and takes no weights; leave --weights out")
+        raise InputError(f"method {shown(spec.name)}: is not learned and takes no weights; omit --weights")
     if ":" in weights or weights != weights.strip() or not weights:
-        raise InputError(f"--weights {weights!r}: no option holds a colon, or blanks around it; rename the file")
+        raise InputError(
+            f"--weights {weights!r}: option values cannot contain a colon, or spaces at the ends; rename the file"
+        )
     return f"{name}:weights={weights}"
 
 
@@ -196,7 +198,7 @@ def load_method(name: str, **options: Any) -> Method:
     is_without_weights, spec = lacks_weights(name), parse_spec(name)
     twice = sorted(spec.options.keys() & options.keys())
     if twice:
-        raise InputError(f"{shown(name)}: gives the option {shown(twice[0])}, which is also an argument; leave one out")
+        raise InputError(f"{shown(name)}: gives the option {shown(twice[0])}, which is also an argument; remove one")
     method, merged = METHODS[spec.name], {**spec.options, **options}
     check_options(spec.name, method, merged)
     if "weights" not in merged and is_without_weights:

@@ -1,4 +1,4 @@
-"""The one interface: every method, image or video, learned or not, is a `Method`."""
+"""The method interface: every method, image or video, learned or not, is a `Method`."""
 
 from abc import ABC, abstractmethod
 from importlib.util import find_spec
@@ -64,7 +64,7 @@ class Method(ABC):
         """
 
     def decide(self, composite: FloatArray, mask: FloatArray, state: State = None) -> Prediction:
-        """Do what the pipeline needs of `harmonize`: where there is a global transform, nobody looks at the pixels.
+        """Do what the pipeline needs of `harmonize`: a global transform makes the pixels unnecessary.
 
         Args:
             composite: as for `harmonize`. Shape (B, L, 3, H, W).

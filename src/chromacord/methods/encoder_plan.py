@@ -1,4 +1,4 @@
-"""What EfficientNet-Lite0 is made of, for the network that trains and for the one that OpenCV runs."""
+"""The layers of EfficientNet-Lite0, shared by the training network and the OpenCV network."""
 
 from typing import NamedTuple
 

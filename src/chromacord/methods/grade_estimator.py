@@ -307,7 +307,7 @@ def _colors(composite: Floats, regions: Floats) -> Floats:
     """Return statistics of colours in each region, and how they differ. Shape (N, K)."""
     shares, flat = _shares(regions), _flat(composite)
     largest, chroma = flat.max(axis=1, keepdims=True), np.ptp(flat, axis=1)[:, None]
-    light = flat**2  # near enough to linear light for a statistic, without a power
+    light = flat**2  # close enough to linear light for a statistic, and cheaper than a power
     channels = np.concatenate([flat, chroma, chroma / (largest + np.float32(0.05)), light], axis=1)
     pooled = _pooled(channels.swapaxes(1, 2), shares)
     level = np.log(shares @ light.swapaxes(1, 2) + np.float32(1e-3))

@@ -1,4 +1,4 @@
-"""What ShotGrade's network is made of, for the one that trains in torch and the one that OpenCV and numpy run."""
+"""The layers of ShotGrade's network, shared by the torch network and the torch-free one."""
 
 from chromacord.methods.encoder_plan import STAGES, STEM_WIDTH, WIDTHS
 

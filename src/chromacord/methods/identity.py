@@ -1,4 +1,4 @@
-"""The method that changes nothing: the zero line of every table, and a test of everything around a method."""
+"""Leave the composite as it is: the baseline of every table, and a test of everything around a method."""
 
 from chromacord.color.transforms import Identity as IdentityTransform
 from chromacord.methods.base import TransformMethod

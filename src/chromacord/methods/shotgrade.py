@@ -72,9 +72,9 @@ class ShotGrade(Method):
         weights: shipped weights ("shotgrade"), or the path of a .safetensors file.
         memory: share of what is remembered that is kept from window to window. 0 follows a change of light within
             8 analysed frames; 1 never forgets, inside a shot.
-        caution: odds in 0..1000, how much likelier it is that a foreground fits already than among the pictures that
-            calibrated the strength. The higher, the more a grade is weakened that is small or unsure; 0 applies all of
-            it. The default was chosen on the dev benchmark, by the sum of its errors.
+        caution: prior odds that no change is needed, relative to the calibration pictures, in 0..1000. The
+            higher, the more a small or uncertain grade is weakened; 0 applies all of it. The default was chosen on the
+            dev benchmark, by the sum of its errors.
         per_frame: estimate each frame by itself, and remember nothing.
         side, lut_size, hidden, attention, encoder: of the network; those of the weights.
     """
@@ -175,7 +175,7 @@ class ShotGrade(Method):
         )
 
     def _trust(self, state: ShotState, occupied: Floats) -> tuple[Floats, Floats]:
-        """Return how much of each change is applied, and the chance that it helps. Shape (B,) each."""
+        """Return how much of each change is applied, and the probability that it helps. Shape (B,) each."""
         squared = (state.change**2).mean(axis=1).reshape(len(occupied), -1)
         moved = np.log((squared * occupied).sum(axis=-1) + 1e-6)
         evidence = np.minimum(state.weight, 1)

@@ -1,4 +1,4 @@
-"""What users write for a method: its name, and options of its constructor, as in `mkl:max_gain=2`."""
+"""Parse method names with options, such as `mkl:max_gain=2`."""
 
 import inspect
 import math
@@ -29,7 +29,7 @@ class Spec(NamedTuple):
     """A method as it was named."""
 
     name: str
-    """What stands before the options; nobody has checked whether there is such a method."""
+    """The part before the options; not checked against the known methods."""
 
     options: Mapping[str, Scalar]
 
@@ -48,9 +48,9 @@ def parse_spec(text: str) -> Spec:
     for part in rest:
         option, equals, value = (piece.strip() for piece in part.partition("="))
         if not (option and equals and value):
-            raise InputError(f"{shown(text)}: {shown(part)} is no option; write NAME:option=value:option=value")
+            raise InputError(f"{shown(text)}: {shown(part)} is not an option; write NAME:option=value:option=value")
         if option in options:
-            raise InputError(f"{shown(text)}: gives the option {shown(option)} twice; leave one out")
+            raise InputError(f"{shown(text)}: gives the option {shown(option)} twice; remove one")
         options[option] = _scalar(value)
     return Spec(name, options)
 

@@ -1,4 +1,4 @@
-"""Pass 2: grade the foreground of a full-size frame, in the planes it was decoded to.
+"""Pass 2: grade the foreground of a full-size frame in its decoded planes.
 
 Only the box of the mask is touched. A sample is changed by the mask's weight times what the grade changes, so every
 sample whose weight is 0 keeps its bits, whatever the method, the format and the strength.
@@ -38,7 +38,7 @@ class Renderer:
         self._foreground = foreground
         layers = (info,) if foreground is None else (info, foreground)
         self._grid = chroma_grid(layers)
-        # A grade gives codes that the format holds, up to a rounding; sums of several may lie beyond.
+        # One grade gives codes within the format, up to rounding; sums of several may exceed it.
         premultiplied = info.pixel_format.alpha is Alpha.PREMULTIPLIED
         self._adds_up = (foreground is not None or premultiplied) and not info.pixel_format.is_float
         self._last: tuple[ColorTransform, NativeGrading | tuple[Grading, Grading | None]] | None = None
@@ -152,7 +152,7 @@ def alpha_of(frame: Frame, info: VideoInfo, part: Box) -> FloatArray | None:
 
 
 def unpack(planes: tuple[Plane, ...], info: VideoInfo, part: Box) -> FloatArray:
-    """Return the three colour codes of every pixel of a rectangle, and a fourth of no meaning.
+    """Return the three colour codes of every pixel of a rectangle, and a padding channel.
 
     Subsampled chroma is repeated: each sample is then graded with exactly its own colour, and the mean change of the
     pixels that it covers, added back to it, loses nothing of its detail. Grey is repeated for all three.

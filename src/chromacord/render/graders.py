@@ -1,4 +1,4 @@
-"""One grade, ready to run on a file's own codes.
+"""One grade, ready to apply to a file's code values.
 
 Codes become R'G'B', are graded, and become codes again, in float32. The affine steps run in OpenCV and the 3D LUTs in
 OpenColorIO's CPU processor, which is what measured fastest for each (a LUT on RGBA; on RGB it is four times slower).
@@ -24,12 +24,12 @@ class Grading(Protocol):
         """Grade a rectangle of a picture.
 
         Args:
-            codes: of the three colours, and a fourth of no meaning: OpenColorIO is fastest with four. Not changed.
+            codes: of the three colours, and a padding channel: OpenColorIO is fastest on RGBA. Not changed.
                 Shape (height, width, 4), C-contiguous.
             box: where in the picture the rectangle lies.
 
         Returns:
-            Graded codes, not rounded, and a fourth of no meaning. Shape (height, width, 4), C-contiguous.
+            Graded codes, not rounded, and a padding channel. Shape (height, width, 4), C-contiguous.
         """
 
 

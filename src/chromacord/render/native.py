@@ -1,4 +1,4 @@
-"""The render of common pictures by compiled code (native.c), where it was built: in a third of the time of render.py.
+"""Render common formats with compiled code (native.c), in a third of the time of cpu.py.
 
 It makes what render.py makes but for roundings: samples may differ by one code. Whatever it cannot do, render.py does.
 """
@@ -118,7 +118,7 @@ class NativeGrading:
         sizes = [(height, width), *2 * [(-(-height >> down), -(-width >> right))]]
         grids = [(0, 0), *2 * [pixel_format.subsampling]]
         codes = mask.codes(part)
-        # What the job points to is held by these names until it is done.
+        # These names keep the job's pointers valid until it is done.
         source = [_readable(samples(frame.planes[k], part, grids[k]), pixel_format.dtype) for k in range(3)]
         result = [samples(target.planes[k], part, grids[k]) for k in range(3)]
         weights = _readable(codes, codes.dtype if codes.dtype in _MASK_TYPES else np.dtype(np.float32))

@@ -1,4 +1,4 @@
-"""The sample clip that `chromacord demo` makes, from two photographs that lie in this folder.
+"""The sample clip of `chromacord demo`, made from two photographs in this folder.
 
 astronaut.webp: Eileen Collins, by NASA; public domain (NASA Great Images, https://flic.kr/p/r9qvLn).
 coffee.webp: a coffee cup, by Rachel Michetti, courtesy of Pikolo Espresso Bar; CC0.

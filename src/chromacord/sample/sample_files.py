@@ -1,4 +1,4 @@
-"""Write the sample as the files that a compositor would hand over."""
+"""Write the sample as a compositor would deliver it."""
 
 import time
 from collections.abc import Callable

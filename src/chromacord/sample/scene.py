@@ -99,7 +99,7 @@ def read_photograph(name: str) -> FloatArray:
     content = file.read_bytes() if file.is_file() else b""
     picture = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR) if content else None
     if picture is None:
-        raise MissingFileError(f"{file}: is missing or damaged; install chromacord anew")
+        raise MissingFileError(f"{file}: is missing or damaged; reinstall chromacord")
     photograph: FloatArray = cv2.cvtColor(picture, cv2.COLOR_BGR2RGB).astype(np.float32) / np.float32(255)
     return photograph
 

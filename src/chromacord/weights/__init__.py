@@ -99,7 +99,7 @@ def read_arrays(source: str | Path) -> dict[str, npt.NDArray[Any]]:
     """
     is_shipped = isinstance(source, str) and source in list_weights()
     content = _read_shipped(str(source)) if is_shipped else _read_file(at_home(source))
-    # Of numbers that are not known, or in another number than the shape says.
+    # Unknown number types, or a count that differs from the shape.
     own = (SafetensorError, LookupError, TypeError, ValueError)
     with parse_errors(source, *own, said="cannot be read as safetensors", remedy="copy or save it anew"):
         return {key: _array(**stored) for key, stored in deserialize(content)}  # type: ignore[no-untyped-call]
@@ -111,7 +111,7 @@ def _array(dtype: str, shape: Sequence[int], data: bytes) -> npt.NDArray[Any]:
     values = np.frombuffer(data, _TYPES[dtype]).reshape(shape)
     if not np.issubdtype(values.dtype, np.floating):
         return values.copy()
-    with np.errstate(over="ignore"):  # infinity is told of where weights meet a network
+    with np.errstate(over="ignore"):  # infinity is reported when weights are loaded into a network
         return values.astype(np.float32)
 
 
@@ -148,7 +148,7 @@ def damaged(key: str) -> InputError:
         key: the tensor's.
     """
     return InputError(
-        f"{first_keys([key])} holds NaN or infinity; the file is damaged, or its training failed: give another"
+        f"{first_keys([key])} holds NaN or infinity; the file is damaged or its training failed; use other weights"
     )
 
 
@@ -168,14 +168,14 @@ def _read_shipped(name: str) -> bytes:
     content = file.read_bytes() if file.is_file() else b""
     if hashlib.sha256(content).hexdigest() != expected:
         state = "is damaged, its SHA-256 is not that of its card" if content else "is missing or empty"
-        raise UnreadableFileError(f"{file}: {state}; install chromacord anew")
+        raise UnreadableFileError(f"{file}: {state}; reinstall chromacord")
     return content
 
 
 def _read_file(path: Path) -> bytes:
     if path.suffix != SUFFIX and os.path.isfile(path):  # noqa: PTH113 - of a name that is too long is_file raises
         raise InputError(
-            f"{path}: is no {SUFFIX} file; bring a published checkpoint in with `chromacord weights import`, and of a "
+            f"{path}: is not a {SUFFIX} file; import a published checkpoint with `chromacord weights import`; of a "
             f"run of training take RUN/NAME{SUFFIX}"
         )
     if path.suffix != SUFFIX:

@@ -1,4 +1,4 @@
-"""The card of weights: what they are, who may use them, what they were trained on and how well they do.
+"""Weight cards: origin, licence, training data and figures.
 
 A card is a TOML file beside the weights, `<name>.toml` beside `<name>.safetensors`:
 
@@ -215,7 +215,7 @@ def _figures(table: "_Table") -> Figures:
 
 
 class _Table:
-    """A table of a TOML file that says which key is wrong, and knows which keys nobody has asked for."""
+    """A table of a TOML file that says which key is wrong, and tracks which keys were not read."""
 
     def __init__(self, values: Mapping[str, Any], where: str, prefix: str = "") -> None:
         self._values, self._where, self._prefix = values, where, prefix
@@ -269,7 +269,7 @@ class _Table:
             raise InputError(f"{self._where}: a card has no key {self._prefix + others[0]!r}; its keys are {known}")
 
     def _check(self, place: str, value: Any, kinds: tuple[type, ...]) -> Any:
-        # A bool is an int to Python, but not to who writes a card.
+        # In Python a bool is an int; in a card it is not.
         if not isinstance(value, kinds) or isinstance(value, bool) or not _is_bounded(value):
             wanted = " or ".join(_KINDS[kind] for kind in kinds)
             raise InputError(f"{self._where}: the key {self._prefix + place!r} must be {wanted}, got {shown(value)}")

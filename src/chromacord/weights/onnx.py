@@ -1,4 +1,4 @@
-"""Writing ONNX: how weights reach OpenCV, which runs networks but reads them from such a file only.
+"""Write ONNX, the only format from which OpenCV loads networks.
 
 The format is protocol buffers (onnx.proto3 of github.com/onnx/onnx, version 13 of the operators); of it only what
 convolutional networks need. Weights ship once, as safetensors; what is written here lives in memory.
@@ -64,7 +64,7 @@ def to_onnx(
         for port in ports:
             graph += _message(field, [_port(port)])
     operators = _packed(1, b"") + _number(2, _OPERATORS)
-    # Joined once, at the end: each level that copied what it holds would copy all weights.
+    # Join once, at the end: copying at each level would copy all weights repeatedly.
     return b"".join([_number(1, _IR_VERSION), *_message(7, graph), *_message(8, [operators])])
 
 

@@ -59,7 +59,7 @@ def test_a_folder_is_named_alone_or_with_its_path() -> None:
 
 @pytest.mark.parametrize("source", ["...mp4", "..mp4"])
 def test_a_clip_whose_name_would_be_a_folder_is_refused(source: str) -> None:
-    with pytest.raises(InputError, match="which is no name"):
+    with pytest.raises(InputError, match="which is not a name"):
         plan_clips([source], [], {"output": "out/{name}/"})
 
 

@@ -122,7 +122,7 @@ def test_figures_on_other_data_stand_apart_from_the_literatures(run: Run, datase
         (["--data", "{data}/nowhere", "-o", "{run}"], "no such folder"),
         (["--data", "{data}", "-o", "{run}", "--method", "magic"], "there is no method 'magic'"),
         (["--data", "{data}", "-o", "{run}", "--predictions", "{data}"], "no prediction for 6 frames: bright/00000, "),
-        (["--data", "{data}", "-o", "{run}/a/b"], "does not exist; make it first"),
+        (["--data", "{data}", "-o", "{run}/a/b"], "does not exist; create it first"),
         (["--paper-tables", "-o", "{run}"], "holds no records"),
     ],
 )

@@ -55,7 +55,7 @@ def test_random_looks_need_no_files_and_are_not_enhanced(run: Run, folder: Path)
         ({"--clips": "nowhere"}, "nowhere: no such folder"),
         ({"--luts": "nowhere"}, "nowhere: no such file; name a .cube file, a .zip archive or a folder"),
         ({"--luts": "clips"}, "holds no .cube files"),
-        ({"--per-clip": "3"}, "3 LUTs a clip are asked for and there are 2"),
+        ({"--per-clip": "3"}, "3 LUTs a clip are requested, but there are only 2"),
         ({"-o": "luts"}, "holds no synthesized data set"),
         ({"--use": "test"}, "and none the use test"),
     ],

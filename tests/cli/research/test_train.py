@@ -56,7 +56,7 @@ def test_a_run_that_validates_on_nothing_says_so(run: Run, data: Path, tmp_path:
         ({}, {}, {"--data": "none"}, "none: no such folder"),
         ({}, {}, {"-o": "none/run"}, "none/run: the folder"),
         ({}, {}, {"--device": "cuda"}, "there is no CUDA device here; train with --device cpu"),
-        ({}, {}, {"--device": "tpu"}, "'tpu' is not one of"),
+        ({}, {}, {"--device": "tpu"}, "'tpu'; choose one of cpu, cuda"),
         ({"stpes": 3}, {}, {}, "r.toml stage 1: stpes is not known"),
         ({"steps": "3"}, {}, {}, "r.toml stage 1: steps must be a whole number, got '3'"),
         ({"objective": "sing"}, {}, {}, "recipe tiny, stage 1: there is no objective 'sing'"),
@@ -115,7 +115,7 @@ def test_weights_to_start_from_are_named_on_the_command_line(run: Run, data: Pat
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ([], "no recipe is named; give a TOML file, as those in recipes/, or --table"),
+        ([], "no recipe is named; give a TOML file, such as those in recipes/, or --table"),
         (["--table", "5"], "there is no table 5 of rows that are trained; choose one of 1, 2, 3, 4"),
         (["--table", "1"], "recipes/dovenet.toml: no such recipe"),
         (["--table", "1", "--budget", "small"], "recipes/small/dovenet.toml: no such recipe"),

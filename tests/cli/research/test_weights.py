@@ -42,10 +42,10 @@ def test_imported_weights_harmonize(run: Run, checkpoint: Path, footage: Path, t
     ("arguments", "said"),
     [
         (["--method", "mkl", "--weights", "a"], "method 'mkl': is not learned and takes no weights"),
-        (["--method", "issam:weights=b", "--weights", "a"], "method 'issam:weights=b': names its weights already"),
+        (["--method", "issam:weights=b", "--weights", "a"], "method 'issam:weights=b': already names its weights"),
         (["--method", "swan", "--weights", "a"], "there is no method 'swan'"),
         (["--weights", "no such weights"], "there are no weights 'no such weights'; choose one of chen2024, shotgrade"),
-        (["--weights", "c:/a.safetensors"], "no option holds a colon"),
+        (["--weights", "c:/a.safetensors"], "option values cannot contain a colon"),
     ],
 )
 def test_weights_for_a_method_that_cannot_take_them_are_one_line(

@@ -94,11 +94,11 @@ def test_a_space_without_a_path_to_a_display_is_refused(tmp_path) -> None:
 
 
 def test_a_configuration_that_cannot_be_read_is_refused(tmp_path) -> None:
-    with pytest.raises(InputError, match="is no configuration"):
+    with pytest.raises(InputError, match="cannot be read by OpenColorIO"):
         find_space("twice", written(tmp_path / "own.ocio", "no: yaml: of ours"))
     with pytest.raises(MissingFileError, match="no such OpenColorIO configuration"):
         find_space("twice", str(tmp_path / "absent.ocio"))
-    with pytest.raises(InputError, match="ocio://absent: is no configuration"):
+    with pytest.raises(InputError, match="ocio://absent: cannot be read"):
         find_space("twice", "ocio://absent")
 
 

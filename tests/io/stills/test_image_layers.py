@@ -80,7 +80,7 @@ def test_a_name_that_tells_no_layer_is_refused_with_all_names() -> None:
     layers = find_layers([("", named("a.key", "b.key"))])
     with pytest.raises(InputError, match=r"^'key' stands for several layers; choose one of a\.key, b\.key$"):
         choose_layer(layers, "key")
-    with pytest.raises(InputError, match=r"^'fill' is no layer; choose one of a\.key, b\.key$"):
+    with pytest.raises(InputError, match=r"^'fill' is not a layer; choose one of a\.key, b\.key$"):
         choose_layer(layers, "fill")
 
 
@@ -129,7 +129,7 @@ def test_a_part_that_is_no_first_one_is_read_and_written(tmp_path: Path) -> None
 
 def test_a_layer_that_is_missing_is_refused_with_the_file(tmp_path: Path) -> None:
     make(tmp_path / "a.exr", named("beauty"))
-    with pytest.raises(InputError, match=r"a\.exr: 'AO' is no layer; choose one of beauty"):
+    with pytest.raises(InputError, match=r"a\.exr: 'AO' is not a layer; choose one of beauty"):
         open_source(tmp_path / "a.exr", layer="AO")
     with pytest.raises(InputError, match=r"a\.mp4: a video has no layers"):
         open_source(tmp_path / "a.mp4", layer="AO")

@@ -25,7 +25,7 @@ def changed(path: Path, good: bytes, bad: bytes) -> Path:
 def test_a_broken_header_is_refused_in_one_line_with_the_file(tmp_path: Path) -> None:
     path = changed(write(tmp_path / "a.exr", noise(3, "half"), "half"), b"chlist", b"chl\xadst")
     for read in (read_header, read_image, open_source):
-        with pytest.raises(UnreadableFileError, match=r"a\.exr: is damaged or no image .*chl\ufffdst") as told:
+        with pytest.raises(UnreadableFileError, match=r"a\.exr: is damaged or not an image .*chl\ufffdst") as told:
             read(path)
         assert "\n" not in str(told.value)
 

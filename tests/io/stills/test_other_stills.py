@@ -137,7 +137,7 @@ def test_further_pictures_of_a_still_are_said_to_be_left_out(tmp_path: Path) -> 
     rgba = np.full((64, 64, 4), 90, np.uint8)
     rgba[8:20, 8:20, 3] = 255
     cv2.imwrite(str(tmp_path / "alpha.avif"), rgba)
-    with pytest.warns(ChromacordWarning, match=r"alpha\.avif: holds further pictures, such as its alpha, which are"):
+    with pytest.warns(ChromacordWarning, match=r"alpha\.avif: holds more pictures, such as its alpha, which are"):
         open_source(tmp_path / "alpha.avif")
     spec = oiio.ImageSpec(18, 12, 3, "uint8")
     write_parts(tmp_path / "pages.tif", [(spec, noise(3)), (spec, noise(3, seed=1))])
@@ -145,7 +145,7 @@ def test_further_pictures_of_a_still_are_said_to_be_left_out(tmp_path: Path) -> 
     animation.frames, animation.durations = [rgba[..., :3], 2 * rgba[..., :3]], [40, 40]
     cv2.imwriteanimation(str(tmp_path / "frames.png"), animation)
     for name in ("pages.tif", "frames.png"):
-        with pytest.warns(ChromacordWarning, match=rf"{name}: holds further pages or frames, which are left out"):
+        with pytest.warns(ChromacordWarning, match=rf"{name}: holds more pages or frames, which are ignored"):
             assert len(list(open_source(tmp_path / name).frames())) == 1
 
 
@@ -154,5 +154,5 @@ def test_an_animated_webp_is_called_so(tmp_path: Path) -> None:
     animation.frames = [np.full((8, 8, 4), value, np.uint8) for value in (50, 200)]
     animation.durations = np.array([100, 100])
     assert cv2.imwriteanimation(str(tmp_path / "a.webp"), animation)
-    with pytest.raises(UnreadableFileError, match=r"a\.webp: is an animated WebP, which is not read; convert it"):
+    with pytest.raises(UnreadableFileError, match=r"a\.webp: is an animated WebP, which is not supported; convert it"):
         open_source(tmp_path / "a.webp")

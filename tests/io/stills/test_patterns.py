@@ -189,5 +189,5 @@ def test_the_longest_gap_is_held(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("digits", ["201", "99999999999"])
 def test_a_pattern_of_more_digits_than_a_name_has_is_refused(tmp_path: Path, digits: str) -> None:
-    with pytest.raises(InputError, match="a frame number has 200 digits at the most"):
+    with pytest.raises(InputError, match="a frame number has at most 200 digits"):
         find_images(tmp_path / f"f.%0{digits}d.png")

@@ -96,14 +96,14 @@ def test_a_held_gap_is_written_under_its_own_numbers(tmp_path: Path) -> None:
 def test_salvage_ends_the_clip_before_a_broken_file(tmp_path: Path) -> None:
     make_sequence(tmp_path, "a%d.png", range(4))
     (tmp_path / "a2.png").write_bytes((tmp_path / "a2.png").read_bytes()[:200])
-    with pytest.warns(ChromacordWarning, match=r"a2\.png: is cut off .* ends before frame 2"):
+    with pytest.warns(ChromacordWarning, match=r"a2\.png: is truncated.* ends before frame 2"):
         assert len(list(open_source(tmp_path / "a%d.png", salvage=True).frames())) == 2
 
 
 def test_a_clip_of_which_nothing_is_left_cannot_be_salvaged(tmp_path: Path) -> None:
     still = write(tmp_path / "a.png", noise(3))
     still.write_bytes(still.read_bytes()[:200])
-    with pytest.raises(TruncatedFileError, match=r"a\.png: is cut off .* frame 0 of the clip; render it again$"):
+    with pytest.raises(TruncatedFileError, match=r"a\.png: is truncated.* frame 0 of the clip; render it again$"):
         list(open_source(still, salvage=True).frames())
 
 
@@ -269,7 +269,7 @@ class TestSink:
             sink.finish()
             sink.commit()
         assert files(tmp_path) == [name]
-        with pytest.raises(UnreadableFileError, match="has a name that is no UTF-8 text"):
+        with pytest.raises(UnreadableFileError, match="its name is not valid UTF-8"):
             open_source(tmp_path / name)
 
 

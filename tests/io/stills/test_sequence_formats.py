@@ -283,7 +283,7 @@ def test_a_file_cut_off_is_named_with_its_frame(
     broken.write_bytes(data[: int(len(data) * part)])
     frames = open_source(tmp_path / f"f.%d{ending}").frames()
     next(frames)
-    with pytest.raises(TruncatedFileError, match=rf"f\.1\{ending}: is .*(cut off|damaged).*frame 1"):
+    with pytest.raises(TruncatedFileError, match=rf"f\.1\{ending}: is .*(truncated|damaged).*frame 1"):
         next(frames)
     assert capfd.readouterr().err == ""
 

@@ -133,7 +133,7 @@ def test_a_matroska_file_that_loses_its_thread_is_seen_to_be_shorter_than_it_say
 
 def test_a_recording_without_its_index_is_named(tmp_path: Path) -> None:
     path = cut(make_clip(tmp_path / "whole.mp4"), tmp_path / "cut.mp4", part=0.5)
-    with pytest.raises(TruncatedFileError, match=r"cut\.mp4: breaks before its first frame.*lacks its index"):
+    with pytest.raises(TruncatedFileError, match=r"cut\.mp4: ends before its first frame.*has no index"):
         VideoSource(path)
 
 
@@ -217,7 +217,7 @@ def test_video_of_floats_is_refused_by_name(tmp_path: Path) -> None:
         for packet in (*stream.encode(av.VideoFrame(32, 16, "gbrpf32le")), *stream.encode(None)):
             container.mux(packet)
     with pytest.raises(
-        UnreadableFileError, match=r"float\.mov: is video of floats, .* write its frames as \.exr files"
+        UnreadableFileError, match=r"float\.mov: is floating-point video, .* write its frames as \.exr files"
     ):
         VideoSource(tmp_path / "float.mov")
 
@@ -227,7 +227,7 @@ def test_a_file_that_is_removed_while_it_is_read_is_named(tmp_path: Path) -> Non
     (tmp_path / "cut.mkv").unlink()
     with pytest.raises(MissingFileError, match=r"cut.mkv: (was removed while it was read|no such file)"):
         list(source.frames())
-    with pytest.raises(MissingFileError, match="was removed while it was read; leave it in place until the end"):
+    with pytest.raises(MissingFileError, match="was removed while it was read; keep it until the run ends"):
         is_cut_off(tmp_path / "cut.mkv")
 
 

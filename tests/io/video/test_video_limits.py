@@ -24,7 +24,7 @@ def clip_info(folder: Path, pixel_format: PixelFormat, *, size: Size = SMALL) ->
 
 @pytest.mark.parametrize("name", ["out.mp4", "out.png"])
 def test_grey_of_limited_range_keeps_its_light(tmp_path: Path, name: str) -> None:
-    """swscale takes grey for full range whatever it is told; images always are."""
+    """swscale treats grey as full range whatever it is given; images always are."""
     ramp = np.tile(np.arange(16, 236, 13, dtype=np.uint8).repeat(6), (64, 1))
     like = clip_info(tmp_path, PixelFormat("gray"), size=Size(*ramp.shape))
     encoding = Encoding(crf=0) if name == "out.mp4" else None

@@ -120,7 +120,7 @@ def test_a_subtitle_that_does_not_fit_is_left_out_with_a_warning(tmp_path: Path)
     with pytest.warns(ChromacordWarning) as told:
         copy = transcode(VideoSource(path), tmp_path / "out.mp4")
     messages = [str(warning.message) for warning in told]
-    assert any("cannot hold the source's subtitle subrip (fra); it is left out" in text for text in messages)
+    assert any("cannot hold the source's subtitle subrip (fra); it is dropped" in text for text in messages)
     assert any("cannot hold the source's attachment" in text for text in messages)
     assert copy.info.other_streams == ()
 
@@ -164,7 +164,9 @@ def test_a_cover_is_kept_in_matroska_and_mp4_and_said_to_be_lost_elsewhere(
         assert len(list(VideoSource(written).frames())) == 8
         source = written
     for out in (".mov", ".avi"):
-        with pytest.warns(ChromacordWarning, match=rf"{out} cannot hold the source's cover picture {name}; it is left"):
+        with pytest.warns(
+            ChromacordWarning, match=rf"{out} cannot hold the source's cover picture {name}; it is dropped"
+        ):
             transcode(VideoSource(source), tmp_path / f"lost{out}", encoding=Encoding())
         assert cover_of(tmp_path / f"lost{out}") == []
 

@@ -57,7 +57,7 @@ def test_what_is_no_input_is_refused_in_one_line(name: Path | str, said: str) ->
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("-", r"^-: standard output cannot take an output, which is written as a whole; name a file$"),
+        ("-", r"^-: standard output cannot be an output, because outputs are written whole; name a file$"),
         ("https://example.org/a.mp4", r"^https://example.org/a.mp4: is a URL; write to a file and upload it$"),
         (PIPE, r"is a pipe; name a file$"),
         (SOCKET, r"is a socket; name a file$"),

@@ -116,7 +116,7 @@ def test_joins_need_two_clips_of_a_use(tmp_path: Path) -> None:
     folder = make_footage(tmp_path)
     with pytest.raises(InputError, match="has 1 clips of use train with 12 frames or more; joins need two"):
         measure_cuts(CutSetting(folder))
-    with pytest.raises(InputError, match="no use is named"):
+    with pytest.raises(InputError, match="no use is given"):
         measure_cuts(CutSetting(folder, ()))
     with pytest.raises(InputError, match="per-clip must be 1 or more, got 0"):
         measure_cuts(CutSetting(folder, per_clip=0))

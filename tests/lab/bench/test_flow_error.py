@@ -104,7 +104,7 @@ def test_what_cannot_be_measured_is_refused_in_one_line(footage: Path) -> None:
             {"sources": ("magic",)},
             "there is no source of flow 'magic'; choose one of zero, dis-ultrafast, dis-fast, dis",
         ),
-        ({"sources": ()}, "no source is named"),
+        ({"sources": ()}, "no source is given"),
         ({"num_pairs": 0}, "pairs must be 1 or more, got 0"),
         ({"use": "test"}, "and none the use test"),
     ):

@@ -156,7 +156,7 @@ def test_a_method_whose_process_fails_is_named() -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"methods": ()}, "no method is named"),
+        ({"methods": ()}, "no method is given"),
         ({"methods": ("mkl", "magic")}, "there is no method 'magic'"),
         ({"num_frames": 0}, "frames must be 1 or more, got 0"),
         ({"repeats": 0}, "repeats must be"),

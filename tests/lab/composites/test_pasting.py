@@ -104,7 +104,7 @@ def test_pictures_that_do_not_fit_are_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"masks/square.png: holds none of the foreground that one names"):
         paste(placement, folder)
     write(folder / "things" / "masks" / "square.png", np.zeros((64, 95), np.uint8))
-    with pytest.raises(InputError, match=r"masks/square.png: is not of the picture's size"):
+    with pytest.raises(InputError, match=r"masks/square.png: differs in size from its picture"):
         paste(placement, folder)
     (folder / "place.png").unlink()
     with pytest.raises(MissingFileError, match=r"place.png"):

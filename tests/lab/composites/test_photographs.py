@@ -83,7 +83,7 @@ def test_folders_can_be_left_out(folder: Path) -> None:
 
 
 def test_a_folder_to_leave_out_that_is_not_there_is_named(folder: Path) -> None:
-    with pytest.raises(MissingFileError, match="there is no folder still/bougth to leave out"):
+    with pytest.raises(MissingFileError, match="there is no folder still/bougth to exclude"):
         load_photographs(folder, side=8, without=["still/bougth"])
 
 
@@ -113,7 +113,7 @@ def test_labels_of_more_than_a_byte_are_refused(tmp_path: Path) -> None:
         (tmp_path / "still/parts" / kind).mkdir(parents=True)
         cv2.imwrite(str(tmp_path / f"still/parts/{kind}/a.png"), codes)
     write_manifest(tmp_path, ["still/parts,still,labels,train,CC0"])
-    with pytest.raises(InputError, match="still/parts/a: labels above 255 are not read; number them anew"):
+    with pytest.raises(InputError, match="still/parts/a: labels above 255 are not supported; renumber them"):
         load_photographs(tmp_path, side=24)
 
 

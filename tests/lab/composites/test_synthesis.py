@@ -139,7 +139,7 @@ def test_draws_are_even() -> None:
 
 
 def test_more_luts_than_there_are_cannot_be_drawn() -> None:
-    with pytest.raises(InputError, match="3 LUTs a clip are asked for and there are 2"):
+    with pytest.raises(InputError, match="3 LUTs a clip are requested, but there are only 2"):
         draw_luts(["a", "b"], count=3, seed=0, clip="bear")
 
 

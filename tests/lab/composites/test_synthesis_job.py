@@ -150,7 +150,7 @@ def test_a_run_with_other_options_does_not_go_on(clips: FileDataset, tmp_path: P
 def test_a_folder_with_something_else_is_left_alone(clips: FileDataset, tmp_path: Path) -> None:
     with pytest.raises(OutputExistsError, match="holds no synthesized data set"):
         make(clips, tmp_path / "clips")
-    with pytest.raises(OutputError, match="does not exist; make it first"):
+    with pytest.raises(OutputError, match="does not exist; create it first"):
         make(clips, tmp_path / "no/made")
 
 
@@ -223,6 +223,6 @@ def test_a_damaged_picture_stops_the_run_with_its_name(clips: FileDataset, tmp_p
 
 
 def test_too_few_luts_are_said_before_anything_is_written(clips: FileDataset, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="5 LUTs a clip are asked for and there are 4; lower --per-clip"):
+    with pytest.raises(InputError, match="5 LUTs a clip are requested, but there are only 4; lower --per-clip"):
         make(clips, tmp_path / "made", recipe=Recipe(per_clip=5))
     assert not (tmp_path / "made").exists()

@@ -162,7 +162,7 @@ def test_frames_of_different_sizes_make_no_clip(tmp_path: Path) -> None:
 
 
 def test_what_is_no_data_set_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="is no data set that is known: HYouTube"):
+    with pytest.raises(InputError, match="is not a known data set: HYouTube"):
         open_dataset(tmp_path)
     with pytest.raises(MissingFileError, match="aaa: no such folder"):
         open_dataset(tmp_path / ("a" * 300))
@@ -219,7 +219,7 @@ def test_frames_of_a_video_file_cannot_be_picked_and_none_is_no_number(tmp_path:
         ("path,kind\nstill\xe9,still\n".encode("latin-1"), "it is no UTF-8 text"),
         ("path,kind\nc,still\n".encode("utf-16"), "it is no UTF-8 text"),
         (b'path,kind\n"' + b"a" * 140_000 + b'",still\n', "field larger than field limit"),
-        (b"path,kind\nc,still\nc,video\n", "'c' stands there twice; take one row out"),
+        (b"path,kind\nc,still\nc,video\n", "'c' appears twice; remove one row"),
     ],
 )
 def test_a_manifest_that_cannot_be_read_is_named(tmp_path: Path, place: str, content: bytes, said: str) -> None:

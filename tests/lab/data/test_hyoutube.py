@@ -117,7 +117,7 @@ def test_a_file_that_vanishes_after_opening_is_named_with_its_line(tmp_path: Pat
     ("line", "message"),
     [
         ("real_videos/a foreground_mask/a/object_1", "line 2: has 2 paths; three are expected"),
-        ("../b/c.jpg m/c.png c/c.jpg", "line 2: a path leads out of the data set"),
+        ("../b/c.jpg m/c.png c/c.jpg", "line 2: a path leads outside the data set"),
     ],
 )
 def test_a_line_that_cannot_be_read_is_named(tmp_path: Path, line: str, message: str) -> None:
@@ -193,14 +193,14 @@ def test_a_set_without_its_temporal_list_says_so(tmp_path: Path) -> None:
     [
         (
             "{line}\n{line}\n",
-            r"test_frames.txt line 2: stands there already, see .*test_frames.txt line 1; take one out",
+            r"test_frames.txt line 2: is listed already, see .*test_frames.txt line 1; take one out",
         ),
-        ("{line}\n./{line}\n", "line 2: stands there already"),
-        ("{line}\n{other}\n", r"line 2: frame 00000 of bb02/object_1 stands there already; take one out"),
-        (". . .\n", "line 1: a path names nothing"),
-        ("a b " + "c" * 256 + "\n", "line 1: no file can be called like this: 'a b ccc"),
-        ("a b " + "c/" * 3000 + "\n", "line 1: no file can be called like this"),
-        ("a b\0 c\n", "line 1: no file can be called like this"),
+        ("{line}\n./{line}\n", "line 2: is listed already"),
+        ("{line}\n{other}\n", r"line 2: frame 00000 of bb02/object_1 is listed already; remove one"),
+        (". . .\n", "line 1: a path is empty"),
+        ("a b " + "c" * 256 + "\n", "line 1: this cannot be a file name: 'a b ccc"),
+        ("a b " + "c/" * 3000 + "\n", "line 1: this cannot be a file name"),
+        ("a b\0 c\n", "line 1: this cannot be a file name"),
     ],
 )
 def test_lines_that_cannot_be_meant_are_refused(tmp_path: Path, text: str, said: str) -> None:
@@ -218,7 +218,7 @@ def test_a_list_without_an_end_is_not_read(tmp_path: Path) -> None:
     folder = make_lookalike(tmp_path)
     with (folder / "test_frames.txt").open("wb") as file:
         file.truncate(MAX_LIST_BYTES + 1)
-    with pytest.raises(UnreadableFileError, match=r"test_frames.txt: has more than"):
+    with pytest.raises(UnreadableFileError, match=r"test_frames.txt: is larger than the limit"):
         open_dataset(folder)
 
 

@@ -91,7 +91,7 @@ def test_a_subset_without_its_list_is_named(tmp_path: Path) -> None:
     ("added", "said"),
     [
         (b"\xff\xfe\n", "is not called <picture>_<foreground>_<version>.jpg"),
-        (b"c_1_1" * 60 + b".jpg\n", "no file can be called like this"),
+        (b"c_1_1" * 60 + b".jpg\n", "this cannot be a file name"),
         (None, "2 clips are called"),
     ],
 )

@@ -78,7 +78,7 @@ def test_places_without_luts_are_refused(tmp_path: Path) -> None:
 def test_a_huge_file_is_refused_before_it_is_read(tmp_path: Path) -> None:
     with (tmp_path / "a.cube").open("wb") as file:
         file.truncate(MAX_BYTES + 1)
-    with pytest.raises(InputError, match=r"a.cube: has more than 209,715,200 bytes"):
+    with pytest.raises(InputError, match=r"a.cube: is larger than the limit of 209,715,200 bytes"):
         read_cube(tmp_path / "a.cube")
 
 

@@ -35,7 +35,7 @@ def test_an_error_arrives_as_it_was_raised(tmp_path: Path) -> None:
 
 
 def test_a_process_that_dies_is_one_line() -> None:
-    with pytest.raises(ProcessDiedError, match="a process was ended from outside"):
+    with pytest.raises(ProcessDiedError, match="a process was killed"):
         list(run_all(os._exit, [3, 3], jobs=2))
 
 

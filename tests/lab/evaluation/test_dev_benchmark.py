@@ -60,7 +60,7 @@ def test_it_is_ten_clips_with_ten_luts_each_of_twenty_frames(name: str, size: li
 
 @pytest.mark.parametrize("name", ["davis-lut-dev", "davis-lut-dev-full"])
 def test_the_composites_are_about_as_far_off_as_hyoutubes(name: str) -> None:
-    """HYouTube's composites have an fMSE of 1029.5: the same order is a factor of 3 at the most."""
+    """HYouTube's composites have an fMSE of 1029.5: the same order is a factor of 3 at most."""
     fmse = next(row["fmse"] for row in RUNS[name]["tables"][0]["rows"] if row["label"] == "composite")
     assert 1029.5 / 3 < fmse < 1029.5 * 3
 

@@ -199,5 +199,5 @@ def test_what_cannot_be_given_is_refused_before_anything_is_written(
 @pytest.mark.parametrize("changes", [{"input": "real"}, {"passes": 2}])
 def test_predictions_cannot_be_given_other_frames(dataset: Path, tmp_path: Path, changes: dict[str, Any]) -> None:
     theirs = name_predictions((copy_frames(dataset, "real", tmp_path / "theirs"),))
-    with pytest.raises(InputError, match="theirs: others made these from the composites, once"):
+    with pytest.raises(InputError, match="theirs: predictions were made from the composites, once"):
         evaluate(Plan(dataset, (), theirs, size=SIZE, **changes), tmp_path / "run")

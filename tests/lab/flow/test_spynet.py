@@ -149,7 +149,7 @@ def test_a_flow_of_frames_that_were_resized_is_in_their_own_pixels(
     ],
 )
 def test_levels_are_used_from_the_coarsest(levels: object, size: tuple[int, int], used: int) -> None:
-    """ "auto" halves until both sides are 32 at the most, five times at the most."""
+    """ "auto" halves until both sides are 32 at most, five times at most."""
     made, seen = pushing(0, 1, 0, levels=levels), []
     for number, level in enumerate(made.levels):
         level.register_forward_hook(lambda *_, number=number: seen.append(number))

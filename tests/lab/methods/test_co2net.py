@@ -192,7 +192,7 @@ def test_weights_of_our_own_training_hold_the_backbone_too(tmp_path: Path) -> No
     path = tmp_path / "own.safetensors"
     weight_files.save(CO2Net(None).network.state_dict(), path)
     load_method("co2net", weights=str(path))
-    with pytest.raises(InputError, match=r"own.safetensors: holds its backbone's weights already; leave backbone_w"):
+    with pytest.raises(InputError, match=r"own.safetensors: already holds its backbone's weights; omit backbone_w"):
         load_method("co2net", weights=str(path), backbone_weights=files(tmp_path)["backbone_weights"])
 
 
@@ -214,7 +214,7 @@ def test_a_refinement_of_another_backbone_is_refused(tmp_path: Path) -> None:
     [
         (
             {"backbone_weights": None},
-            r"refine.pth: holds a refinement alone; give backbone_weights too, those of issam",
+            r"refine.pth: holds only a refinement; give backbone_weights too, those of issam",
         ),
         ({"weights": "issam.pth"}, r"issam.pth: does not fit Refinement \(missing: refine_block\.0\.weight"),
         ({"backbone_weights": "refine.pth"}, r"refine.pth: does not fit HarmonizationNetwork"),

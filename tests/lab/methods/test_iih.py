@@ -171,7 +171,7 @@ def test_the_background_is_the_composite_and_the_foreground_is_not() -> None:
 
 @pytest.mark.parametrize("size", [(128, 128), (256, 264)])
 def test_pictures_of_another_size_are_refused(size: tuple[int, int]) -> None:
-    message = f"IIH knows pictures of 256 x 256 alone, got {size[1]} x {size[0]}; resize them"
+    message = f"IIH accepts only 256 x 256 pictures, got {size[1]} x {size[0]}; resize them"
     with pytest.raises(InputError, match=message):
         IIH(None, width=WIDTH)(torch.rand(1, 1, 3, *size), torch.ones(1, 1, 1, *size))
 

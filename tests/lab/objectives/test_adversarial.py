@@ -202,7 +202,7 @@ def test_a_run_that_goes_on_ends_with_the_same_bytes(hyoutube: Path, tmp_path: P
         ),
         ("dovenet", {"network": {"inputs": 4}}, r"\[network\]: method 'dovenet' has no option 'inputs'"),
         ("rainnet", {"network": {"inputs": 5}}, r"\[network\]: inputs must be 3 or 4, got 5"),
-        ("rainnet", {"network": {"working_side": 512}}, r"\[network\]: working_side is no matter of training"),
+        ("rainnet", {"network": {"working_side": 512}}, r"\[network\]: working_side does not affect training"),
         ("issam", {"network": {}}, r"'harmonize_adversarially' trains dovenet or rainnet, not 'issam'"),
     ],
 )

@@ -156,7 +156,7 @@ def test_a_narrow_network_learns_and_all_of_it_is_reached(data: Path, tmp_path: 
 @pytest.mark.parametrize(
     ("stage", "changed", "said"),
     [
-        ({}, {"data": {"side": 128}}, r"\[data\]: side must be 256, the only one that IIH knows, got 128"),
+        ({}, {"data": {"side": 128}}, r"\[data\]: side must be 256, the only size that IIH accepts, got 128"),
         ({"options": {"guide": -1}}, {}, "guide must be 0 or more"),
         ({"options": {"least_area": 10}}, {}, "least_area is not known"),
         ({}, {"data": {"mirrored_share": 2}}, r"mirrored_share must lie in 0\.\.1"),

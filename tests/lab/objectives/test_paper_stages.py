@@ -302,7 +302,7 @@ def differ(found: Tensor, value: Tensor) -> bool:
 def test_weights_to_start_from_must_belong_to_the_network(data: Path, tmp_path: Path) -> None:
     weight_files.save({"stem.weight": torch.zeros(2)}, tmp_path / "other.safetensors")
     recipe = recipe_of(tmp_path / "r.toml", stage_values(**CLIPS), start=str(tmp_path / "other.safetensors"))
-    with pytest.raises(InputError, match=r"other\.safetensors: is no part of Chen2024Network: has stem\.weight"):
+    with pytest.raises(InputError, match=r"other\.safetensors: is not part of Chen2024Network: has stem\.weight"):
         trained(recipe, data, tmp_path / "run")
 
 
@@ -312,7 +312,7 @@ def test_half_of_a_part_to_start_from_is_refused(data: Path, tmp_path: Path) -> 
     lost = sorted(key for key in state if key.startswith("image."))[:4]
     weight_files.save({key: tensor for key, tensor in state.items() if key not in lost}, tmp_path / "half.safetensors")
     recipe = recipe_of(tmp_path / "r.toml", stage_values(**CLIPS), start=str(tmp_path / "half.safetensors"))
-    with pytest.raises(InputError, match=r"half\.safetensors: is no part of Chen2024Network: lacks image\."):
+    with pytest.raises(InputError, match=r"half\.safetensors: is not part of Chen2024Network: lacks image\."):
         trained(recipe, data, tmp_path / "run")
 
 
@@ -383,12 +383,12 @@ def test_a_batch_depends_on_its_seed_alone(data: Path, hyoutube: Path, tmp_path:
         (FRAMES, {"network": {"levels": 2}}, r"\[network\]: method 'chen2024' has no option 'levels'"),
         (FRAMES, {"network": {"q": "wide"}}, r"\[network\]: method 'chen2024': the option 'q' cannot be 'wide'"),
         (FRAMES, {"network": {"nonlocal_levels": 9}}, r"\[network\]: nonlocal_levels must lie in 0\.\.3"),
-        (FRAMES, {"network": {"hop": 2}}, r"\[network\]: hop is no matter of training"),
+        (FRAMES, {"network": {"hop": 2}}, r"\[network\]: hop does not affect training"),
         (FRAMES, {"data": {"side": 0}}, r"\[data\]: side must lie in 1..4096"),
         (FRAMES, {"data": {"layout": "davis"}}, r"layout must be one of photographs, hyoutube, iharmony4"),
         ({**FRAMES, "options": {"least_area": 0}}, {}, r"least_area must be above 0"),
         ({**FRAMES, "options": {"train_image": True}}, {}, r"train_image is not known"),
-        (CLIPS, {}, r"stage 1: builds on frames that are harmonized already; give the weights .* with --start"),
+        (CLIPS, {}, r"stage 1: needs a network trained on single frames; give the weights .* with --start"),
         (
             {**CLIPS, "options": {"flow_weights": "a.pth", "train_image": True}},
             {},

@@ -147,12 +147,12 @@ def test_windows_of_a_data_set_train_too(backbone: str, tmp_path: Path) -> None:
     ("changed", "said"),
     [
         ({"method": "issam"}, "the objective 'refine_clips' trains co2net, not 'issam'"),
-        ({"network": {"hop": 2}}, r"\[network\]: hop is no matter of training; leave it out"),
+        ({"network": {"hop": 2}}, r"\[network\]: hop does not affect training; remove it"),
         ({"network": {"backbone_weights": "a"}}, r"\[network\]: backbone_weights stands in \[stage.options\]"),
         ({"network": {"backbone": "swan"}}, r"\[network\]: method 'co2net': the option 'backbone' cannot be 'swan'"),
         ({"options": {"frames": 0}}, "frames must be 1 or more, got 0"),
         ({"options": {"backbone_weights": "none.pth"}}, r"\[stage.options\]: backbone_weights: none.pth: no such file"),
-        ({"backbone": None}, r"builds on a backbone that is trained; name its weights as backbone_weights"),
+        ({"backbone": None}, r"needs a trained backbone; name its weights as backbone_weights"),
     ],
 )
 def test_a_recipe_that_cannot_be_used_is_refused_in_one_line(

@@ -112,7 +112,7 @@ def test_files_that_exist_are_replaced_by_force_alone_and_then_with_the_same_byt
 
 
 def test_a_folder_that_is_missing_is_not_made(checkpoint: Path, tmp_path: Path) -> None:
-    with pytest.raises(OutputError, match=r"own.safetensors: the folder .*none does not exist; make it first"):
+    with pytest.raises(OutputError, match=r"own.safetensors: the folder .*none does not exist; create it first"):
         import_published("issam", checkpoint, tmp_path / "none" / "own")
     assert not list(tmp_path.iterdir())
 
@@ -156,8 +156,8 @@ def _without(state: Mapping[str, Tensor], key: str) -> dict[str, Tensor]:
         ("cut", r"is no checkpoint of tensors, or damaged; download it anew"),
         ("text", r"is no checkpoint of tensors, or damaged"),
         ("empty", r"is no checkpoint of tensors, or damaged"),
-        ("code", r"asks for Python code to be run \(print\), which is never done; give one of weights alone"),
-        ("bare pickle with code", r"is no checkpoint of tensors, or damaged|asks for Python code to be run"),
+        ("code", r"would run Python code \(print\), which is refused; give a file of weights alone"),
+        ("bare pickle with code", r"is no checkpoint of tensors, or damaged|would run Python code"),
         ("no tensors", r"holds no table of tensors"),
         ("nothing", r"holds no table of tensors"),
         ("another method", r"does not fit HarmonizationNetwork \(missing: encoder.*; unexpected: levels\.0"),
@@ -211,7 +211,7 @@ def test_methods_without_published_checkpoints_are_refused_with_those_that_have_
 
 def test_a_file_that_is_no_checkpoint_by_its_name_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.bin").write_bytes(b"")
-    with pytest.raises(InputError, match=r"a.bin: is no checkpoint by its name; give a file that ends in .pth, .pt"):
+    with pytest.raises(InputError, match=r"a.bin: does not look like a checkpoint; give a file that ends in .pth, .pt"):
         import_published("issam", tmp_path / "a.bin")
 
 

@@ -285,13 +285,13 @@ def test_half_precision_needs_a_gpu(tmp_path: Path) -> None:
 
 def test_processes_that_cannot_share_a_batch_say_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("accelerate.Accelerator.num_processes", 3)
-    with pytest.raises(InputError, match="recipe tiny, stage 1: a batch of 4 cannot be shared by 3 processes; start"):
+    with pytest.raises(InputError, match="recipe tiny, stage 1: a batch of 4 cannot be divided among 3 processes"):
         train(tiny(tmp_path), tmp_path / "nothing", tmp_path / "run")
 
 
 def test_a_second_precision_in_one_process_is_refused_in_our_words(data: Path, tmp_path: Path) -> None:
     trained(write_recipe(tmp_path / "r.toml", stage_values(steps=1, cooldown=0)), data, tmp_path / "run")
-    with pytest.raises(InputError, match="recipe tiny: cpu with bf16 is refused: "):
+    with pytest.raises(InputError, match="recipe tiny: cpu with bf16 failed: "):
         train(tiny(tmp_path, precision="bf16"), data, tmp_path / "other")
 
 
@@ -335,8 +335,8 @@ def test_a_slip_in_the_tables_is_named_with_its_table(tmp_path: Path, changed: d
 def test_data_that_cannot_be_used_is_one_line(data: Path, tmp_path: Path) -> None:
     for folder, changed, said in (
         (tmp_path / "nothing", {}, "nothing: no such folder"),
-        (data, {"luts": "none"}, r"none: is not there, and the recipe's \[data\] luts names it; change it, or leave"),
-        (data, {"unmasked": "none"}, r"none: is not there, and the recipe's \[data\] unmasked names it"),
+        (data, {"luts": "none"}, r"none: is missing, but the recipe's \[data\] luts names it; correct or remove"),
+        (data, {"unmasked": "none"}, r"none: is missing, but the recipe's \[data\] unmasked names it"),
         (data, {"licences": ["GPL"]}, r"are none that the recipe takes \('GPL'\); name others in a copy of the recipe"),
         (data, {"held_out": 1e-6}, r"0 of 18 pictures are held out at \[data\] held_out = 1e-06; choose a larger"),
         (data, {"held_out": 0.999999}, "18 of 18 pictures are held out at .*; choose a smaller share"),
@@ -348,10 +348,10 @@ def test_data_that_cannot_be_used_is_one_line(data: Path, tmp_path: Path) -> Non
 
 
 def test_a_folder_that_cannot_be_made_is_one_line(data: Path, tmp_path: Path) -> None:
-    with pytest.raises(OutputError, match=r"run: the folder .*away does not exist; make it first"):
+    with pytest.raises(OutputError, match=r"run: the folder .*away does not exist; create it first"):
         train(tiny(tmp_path), data, tmp_path / "away/run")
     (tmp_path / "file").write_text("")
-    with pytest.raises(OutputError, match="file is no folder"):
+    with pytest.raises(OutputError, match="file is not a folder"):
         train(tiny(tmp_path), data, tmp_path / "file")
 
 

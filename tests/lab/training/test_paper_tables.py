@@ -210,7 +210,7 @@ def test_what_measuring_needs_is_missed_before_the_first_row_is_trained(
 ) -> None:
     run = TableRun(3, hyoutube, tmp_path / "out")
     refused(replace(run, next_frames=tmp_path / "none"), recipes, "has no list of its future clips")
-    refused(replace(run, output=tmp_path / "a:b"), recipes, "a:b: a method's options cannot name files there, .* -o")
+    refused(replace(run, output=tmp_path / "a:b"), recipes, "a:b: paths of options cannot contain a colon .* -o")
     train_only = shutil.copytree(hyoutube, tmp_path / "train_only")
     for path in train_only.glob("test*"):
         path.unlink()

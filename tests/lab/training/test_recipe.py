@@ -222,7 +222,7 @@ learning_rate = 1e-3
         ('"a"', '"a\\u0000"', "name must be a file's name without folders"),
         ("seed = 3", "seed = " + "[" * 60_000, "cannot be read as TOML: it is nested too deeply"),
         ("seed = 3", "a." * 30_000 + "a = 1", "cannot be read as TOML: it is nested too deeply"),
-        ("seed = 3", "#" * 70_000, "has more than 65,536 bytes"),
+        ("seed = 3", "#" * 70_000, "is larger than the limit of 65,536 bytes"),
     ],
 )
 def test_values_that_no_run_could_use_are_refused_at_once(tmp_path: Path, old: str, new: str, said: str) -> None:

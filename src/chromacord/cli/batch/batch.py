@@ -1,4 +1,4 @@
-"""Many clips with one command: who does them, what is shown of each, and how it ends."""
+"""Run many clips with one command: scheduling, progress and failures."""
 
 import os
 import sys
@@ -70,7 +70,7 @@ class _Tally:
     started: float = field(default_factory=time.perf_counter)
 
     def take(self, clip: Clip, told: object, view: Display) -> None:
-        """Show what was told of a clip, and how far all of them are."""
+        """Show a message about a clip, and the progress of all clips."""
         if isinstance(told, Progress):
             view.progress(told)
             if told.stage == ("render" if clip.output is not None else "analyse"):
@@ -85,7 +85,7 @@ class _Tally:
             view.summary(told.line, told.values)
         elif isinstance(told, Failed):
             self.failures[clip] = told
-        # Of a clip that does not state its length nothing is known to be done before its end.
+        # Without a known length, a clip counts as unfinished until its end.
         parts = sum(progress.done / progress.total for progress in self.rendering.values() if progress.total)
         frames = self.num_frames + sum(progress.done for progress in self.rendering.values())
         self.display.clips(self.num_done + len(self.failures) + parts, self.num_clips, frames / self._seconds())
@@ -124,7 +124,7 @@ class _Tally:
 
 def _show_failure(display: Display, clip: Clip, failure: Failed) -> None:
     message = str(failure.error)
-    # Most errors begin with the file; of a mask it is not told whose it is.
+    # Most errors begin with the file, but a mask's name does not identify its clip.
     if not message.startswith(one_line(clip.source)):
         message = f"{clip.source}: {message}"
     if failure.trace is not None:

@@ -1,4 +1,4 @@
-"""Which clips a command harmonizes: their files, named by what is asked for, and clashes between them."""
+"""Expand a command's paths into clips and their outputs, and detect clashes."""
 
 import os
 import re
@@ -111,7 +111,7 @@ def _named(source: str, others: Mapping[str, StrPath | None]) -> dict[str, str]:
     def value(found: re.Match[str]) -> str:
         text = values[found[1]]
         if found[1] != "parent" and text in ("", ".", ".."):
-            raise InputError(f"{source}: {found[0]} would be {text!r}, which is no name; rename the file")
+            raise InputError(f"{source}: {found[0]} would be {text!r}, which is not a name; rename the file")
         return text
 
     given = {field: os.fspath(path) for field, path in others.items() if path is not None}

@@ -1,4 +1,4 @@
-"""Which files a clip's paths stand for, and whether all that it would write is there."""
+"""Resolve a clip's paths to files, and check whether all its outputs exist."""
 
 from contextlib import suppress
 from pathlib import Path
@@ -69,7 +69,7 @@ def names_of(field: str, path: str, clip: Clip) -> "tuple[Pattern, ...]":
 
 
 def images_of(path: str) -> "ImageFiles | None":
-    """Return the images of an input; None where it is a video, or cannot be read, which is told elsewhere."""
+    """Return the images of an input; None where it is a video, or cannot be read, which is reported elsewhere."""
     from chromacord.io.stills.patterns import find_images
 
     with suppress(ChromacordError):

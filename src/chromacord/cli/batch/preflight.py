@@ -1,4 +1,4 @@
-"""What is looked at before any clip of several is begun: inputs that are missing, outputs that exist or clash."""
+"""Checks before a batch starts: missing inputs, existing outputs, clashing outputs."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -66,7 +66,7 @@ def _claim_outputs(clip: Clip, written: "Places[tuple[Clip, Path]]") -> None:
     for place in _outputs(clip):
         clash = written.find(place)
         if clash is not None and clash[0] is clip:
-            raise OutputExistsError(f"{place.path}: is asked for twice; give each output a name of its own")
+            raise OutputExistsError(f"{place.path}: is requested twice; give each output its own name")
         if clash is not None:
             raise OutputExistsError(
                 f"{place.path}: would be written for {clash[0].source} and for {clip.source}; put {{folder}} in its "
@@ -125,7 +125,7 @@ def _check(clip: Clip, options: "Options") -> None:
             raise MissingFileError(f"{path}: no such file" + (f"; {MISSING}" if field == "cuts" else ""))
     for field, path in clip.outputs.items():
         check_output_path(path)
-        # Which images come, and whether one of them exists, is known when the clip is opened; a preview is one.
+        # The images of a sequence, and whether any exists, are known only when the clip is opened.
         is_numbered = is_image_output(path) and field != "preview"
         if field == "lut_out":
             is_numbered = ExportNames.of(Path(path), clip.source).file is None

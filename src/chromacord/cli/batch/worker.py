@@ -1,4 +1,4 @@
-"""A process that harmonizes one clip after another for `chromacord harmonize`, and tells how each goes."""
+"""Worker process: harmonize one clip after another and report each result."""
 
 import signal
 import threading
@@ -78,7 +78,7 @@ def _receive(connection: Connection, requests: "SimpleQueue[Request | None]", st
     with suppress(EOFError, OSError):
         while True:
             requests.put(connection.recv())
-    # The signal reaches the work at once, but may come just before a wait, or where exceptions go unheard.
+    # The signal may arrive just before a wait, or where exceptions are swallowed.
     stopped.set()
     requests.put(None)
     main = threading.main_thread().ident
@@ -87,7 +87,7 @@ def _receive(connection: Connection, requests: "SimpleQueue[Request | None]", st
 
 
 def _send(connection: Connection, message: Progress | Answer) -> None:
-    with suppress(OSError):  # the command has ended: the other thread sees it too
+    with suppress(OSError):  # the command has ended; the other thread notices too
         connection.send(message)
 
 
@@ -109,7 +109,7 @@ def _answer(request: Request, options: "Options", tell: Callable[[Progress], obj
         told = as_told(error)
         if told is not None:
             return Failed(told)
-        # What was raised may hold what cannot be sent.
+        # The exception may hold objects that cannot be pickled.
         return Failed(RuntimeError(f"{type(error).__name__}: {error}"), traceback.format_exc())
 
 

@@ -1,4 +1,4 @@
-"""Processes that share a command's clips. None outlives the command, and one that dies takes only its clip with it."""
+"""Worker processes for a batch. All end with the command; a crash loses only the worker's clip."""
 
 import multiprocessing
 import os
@@ -40,7 +40,7 @@ class _Worker:
             self.process.join()
             return Failed(
                 ProcessDiedError(
-                    f"its process was ended from outside (exit code {self.process.exitcode}), perhaps for want of "
+                    f"its process was killed (exit code {self.process.exitcode}), perhaps for want of "
                     "memory; run it again with fewer --jobs"
                 )
             )
@@ -75,7 +75,7 @@ class Workers:
         return told
 
     def run(self, clips: Sequence[Clip]) -> Iterator[tuple[Clip, Progress | Answer]]:
-        """Harmonize clips in their order, several at a time, and yield what is told of each; an answer is the last."""
+        """Harmonize clips in their order, several at a time, and yield messages of each; its result comes last."""
         waiting = list(reversed(clips))
         while waiting or self._busy:
             while waiting and self._idle:
@@ -109,7 +109,7 @@ class Workers:
             for worker in workers:
                 worker.process.join()
         except BaseException:
-            # Stopped once more: what they have half written stays, and goes with the next run.
+            # Stopped a second time: unfinished files stay until the next run removes them.
             for worker in workers:
                 worker.process.kill()
             raise
@@ -119,13 +119,13 @@ def _send(worker: _Worker, request: Request) -> None:
     try:
         worker.connection.send(request)
     except OSError:
-        return  # it has died: that is what will be received
+        return  # the worker has died, which the receiver will notice
 
 
 @contextmanager
 def _quiet_start() -> Iterator[None]:
     """Let processes begin deaf to Ctrl-C, which reaches all of a terminal, and with one thread for linear algebra."""
-    # This begins a process of its own with the first of ours, and lets Ctrl-C through again.
+    # The first worker starts this process, which must not ignore Ctrl-C.
     resource_tracker.ensure_running()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     threads = os.environ.get("OMP_NUM_THREADS")

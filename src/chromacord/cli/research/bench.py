@@ -1,4 +1,4 @@
-"""`chromacord bench`: measurements of methods and of parts, as JSON with the command, the commit and the machine."""
+"""`chromacord bench`: measure methods and components, as JSON with the command, commit and machine."""
 
 import os
 import shlex
@@ -29,14 +29,16 @@ def start(context: typer.Context) -> None:
 @app.command(cls=GroupedCommand)
 def methods(
     *,
-    method: Annotated[str | None, Option(metavar="A,B,C", help="See `chromacord methods`; all, if not given.")] = None,
+    method: Annotated[
+        str | None, Option(metavar="A,B,C", help="Methods, see `chromacord methods`; default: all.")
+    ] = None,
     table: Annotated[
         Literal["4"] | None,
         Option(help="Instead of --method: the paper's windows of 3, 5 and 7 frames, as its Table 4."),
     ] = None,
-    frames: Annotated[int, Option(help="Length of the clip that is made.")] = 16,
-    repeats: Annotated[int, Option(help="How often each method is run over the clip.")] = 5,
-    threads: Annotated[int, Option(help="Of torch.")] = 1,
+    frames: Annotated[int, Option(help="Length of the generated clip.")] = 16,
+    repeats: Annotated[int, Option(help="Number of runs of each method.")] = 5,
+    threads: Annotated[int, Option(help="Number of torch threads.")] = 1,
     device: Annotated[Literal["cpu", "cuda"], Option(help="Where the methods run.")] = "cpu",
     output: Output = None,
 ) -> None:
@@ -65,11 +67,11 @@ def methods(
 def flow(
     *,
     data: Annotated[Path, Option(help="Folder of clips with masks, with its manifest.csv.")],
-    use: Annotated[str, Option(help="Of the clips in manifest.csv; never those that were trained on.")] = "dev",
+    use: Annotated[str, Option(help="Use of the clips in manifest.csv; never one that was trained on.")] = "dev",
     source: Annotated[
-        str | None, Option(metavar="A,B,C", help="Names, or files of SPyNet's weights; all names, if not given.")
+        str | None, Option(metavar="A,B,C", help="Names, or files of SPyNet weights; default: all names.")
     ] = None,
-    pairs: Annotated[int, Option(help="Pairs of known flow that are made of the clips' pictures.")] = 64,
+    pairs: Annotated[int, Option(help="Number of pairs with known flow, made from the clips' pictures.")] = 64,
     output: Output = None,
 ) -> None:
     """Measure sources of optical flow at 256x256: error on made pairs, warping error on real frames, CPU time."""
@@ -92,12 +94,12 @@ def cuts(
     *,
     data: Annotated[Path, Option(help="Folder of clips with masks, with its manifest.csv.")],
     use: Annotated[
-        str, Option(metavar="A,B,C", help="Of the clips in manifest.csv; each has figures of its own.")
+        str, Option(metavar="A,B,C", help="Uses of the clips in manifest.csv, measured separately.")
     ] = "train,dev",
-    per_clip: Annotated[int, Option(help="Films of each kind that begin with each clip.")] = 9,
+    per_clip: Annotated[int, Option(help="Number of films of each kind that begin with each clip.")] = 9,
     output: Output = None,
 ) -> None:
-    """Measure how cuts are found, in films made of the clips: hard cuts, dissolves, fades, flashes, repeated frames."""
+    """Measure cut detection on films made of the clips: cuts, dissolves, fades, flashes, repeated frames."""
     with measurement(output):
         from chromacord.lab.bench.cut_detection import CutSetting, cut_tables, measure_cuts
         from chromacord.lab.reporting.tables import markdown
@@ -113,20 +115,21 @@ def quality(
     data: Annotated[
         Path, Option(help="Folder with clips and masks, manifest.csv, luts/dev.zip and pairs_dev.", show_default=False)
     ],
-    runs: Annotated[Path, Option(help="Folder for data sets and records; a stopped run goes on there.")],
+    runs: Annotated[Path, Option(help="Folder for data sets and records; a stopped run continues there.")],
     sets: Annotated[
-        str | None, Option(metavar="A,B,C", help="Data sets, as pairs-dev,adjust-dev; all, if not given.")
+        str | None, Option(metavar="A,B,C", help="Data sets, such as pairs-dev,adjust-dev; default: all.")
     ] = None,
     method: Annotated[
-        str | None, Option(metavar="A,B,C", help="See `chromacord methods`; all of the dev benchmark, if not given.")
+        str | None,
+        Option(metavar="A,B,C", help="Methods, see `chromacord methods`; default: those of the dev benchmark."),
     ] = None,
-    jobs: Annotated[int, Option(min=0, help="Processes; 0: one a core.")] = 0,
+    jobs: Annotated[int, Option(min=0, help="Number of processes; 0: one a core.")] = 0,
     output: Annotated[
         Path | None,
         Option("--output", "-o", help="Also write the JSON to this file, and the tables to an .md beside it."),
     ] = None,
 ) -> None:
-    """Measure methods on mismatches of several kinds and on clips that match: one table of what error is left."""
+    """Measure the error that methods leave on several kinds of mismatch, and on clips that match."""
     with measurement(output):
         from chromacord.io.writing.staging import write_text
         from chromacord.lab.evaluation.quality import METHODS, Setting, measure_quality, quality_report, quality_tables

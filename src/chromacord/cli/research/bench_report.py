@@ -1,4 +1,4 @@
-"""What `chromacord bench` prints and writes, and what every measurement does around it."""
+"""Run a measurement, print it and write it."""
 
 import json
 import shlex

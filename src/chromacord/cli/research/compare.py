@@ -1,4 +1,4 @@
-"""`chromacord compare`: pictures of methods side by side on true composites, and blind sheets of two of them."""
+"""`chromacord compare`: methods side by side on true composites, and blind sheets of two of them."""
 
 import shlex
 import sys
@@ -17,22 +17,22 @@ from chromacord.errors import counted, one_line
 def compare(
     *,
     composites: Annotated[
-        Path, Option("--list", help="CSV file that says which foreground goes where on which background.")
+        Path, Option("--list", help="CSV file of composites: foreground, background, place and size.")
     ],
-    data: Annotated[Path, Option(help="Folder that the list's paths begin in.")],
+    data: Annotated[Path, Option(help="Folder that the list's paths are relative to.")],
     output: Annotated[Path, Option("--output", "-o", help="Folder for strips, blind sheets and pages.")],
     method: Annotated[
-        str | None, Option(metavar="A,B,C", help="See `chromacord methods`; those of the benchmark, if not given.")
+        str | None, Option(metavar="A,B,C", help="Methods, see `chromacord methods`; default: those of the benchmark.")
     ] = None,
     blind: Annotated[
         str, Option(metavar="A,B", help="Two methods for blind sheets, in random order; '' for none.")
     ] = "identity,shotgrade",
-    seed: Annotated[int | None, Option(help="Of the order in blind sheets; another each time, if not given.")] = None,
+    seed: Annotated[int | None, Option(help="Seed for the order in blind sheets; default: random.")] = None,
     force: Force = False,
     log_json: LogJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Show methods on composites whose truth nobody knows: strips, and blind sheets with the key in its own file."""
+    """Show methods on true composites: strips, and blind sheets with a separate key."""
     display = choose_display(log_json=log_json, quiet=quiet)
     with job(display):
         from chromacord.job.threads import single_threaded

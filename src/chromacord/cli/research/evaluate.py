@@ -1,4 +1,4 @@
-"""`chromacord evaluate`: how near methods, and predictions of others, come to real clips."""
+"""`chromacord evaluate`: score methods, and predictions from elsewhere, against real clips."""
 
 import os
 import shlex
@@ -44,7 +44,7 @@ def evaluate(
     log_json: output_options.LogJson = False,
     quiet: output_options.Quiet = False,
 ) -> None:
-    """Score methods on a data set. Run again with the same -o to go on where a run was stopped, or to add methods."""
+    """Score methods on a data set. The same -o continues a stopped run, or adds methods."""
     display = choose_display(log_json=log_json, quiet=quiet)
     with job(display, stopped="run the command again to go on from what was measured"):
         from chromacord.lab.evaluation.benchmark import evaluate as run
@@ -96,7 +96,7 @@ def _adjustments(text: str | None) -> tuple[str, ...]:
 
 
 def _fitting(size: int, *, full: bool) -> tuple[str, ...]:
-    """Return all methods that have weights and work at a size, and tell of those that work at another."""
+    """Return all methods that have weights and work at a size, and report those that work at another."""
     from chromacord.methods import METHODS, methods_with_weights
 
     names = methods_with_weights()

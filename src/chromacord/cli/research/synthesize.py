@@ -1,4 +1,4 @@
-"""`chromacord synthesize`: a data set in HYouTube's layout from any clips with masks."""
+"""`chromacord synthesize`: make a data set in HYouTube's layout from clips with masks."""
 
 from pathlib import Path
 from typing import Annotated
@@ -16,9 +16,9 @@ _DRAWN = "random"
 def synthesize(
     *,
     clips: Annotated[Path, Option(help="Folder of clips (images/ and masks/ each), HYouTube or iHarmony4.")],
-    luts: Annotated[str, Option(help="Folder or .zip of .cube files; 'random' draws looks of our own.")],
-    output: Annotated[Path, Option("--output", "-o", help="Folder of the data set; a stopped run goes on there.")],
-    per_clip: Annotated[int, Option(min=1, help="Composites of each clip, each with another LUT.")] = 1,
+    luts: Annotated[str, Option(help="Folder or .zip of .cube files; 'random' for random looks.")],
+    output: Annotated[Path, Option("--output", "-o", help="Folder of the data set; a stopped run continues there.")],
+    per_clip: Annotated[int, Option(min=1, help="Number of composites of each clip, each with a different LUT.")] = 1,
     seed: Annotated[int, Option(help="Equal seeds give equal data sets.")] = 0,
     enhance: Annotated[
         bool | None,
@@ -27,16 +27,16 @@ def synthesize(
             help="Enhance each LUT as HYouTube's were; the default for LUT files, not for random looks.",
         ),
     ] = None,
-    drift: Annotated[bool, Option("--drift", help="Let the change move slowly in time.")] = False,
+    drift: Annotated[bool, Option("--drift", help="Let the change drift slowly over time.")] = False,
     frames: Annotated[int, Option(min=1, help="Frames of each clip, from its start.")] = 20,
     spacing: Annotated[int, Option(min=1, help="Take every n-th frame.")] = 1,
-    split: Annotated[str, Option(help="What the lists are called; of a data set that is read, too.")] = "test",
+    split: Annotated[str, Option(help="Name of the lists, and split of the data set that is read.")] = "test",
     use: Annotated[str | None, Option(help="Only clips of this use in the folder's manifest.csv.")] = None,
-    jobs: Annotated[int, Option(min=0, help="Processes; 0: one a core.")] = 0,
+    jobs: Annotated[int, Option(min=0, help="Number of processes; 0: one a core.")] = 0,
     log_json: LogJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Make composites with known truth from real clips with masks, as HYouTube was made."""
+    """Make composites with known truth from real clips with masks, by HYouTube's method."""
     display = choose_display(log_json=log_json, quiet=quiet)
     with job(display, stopped="run the command again to go on"):
         from chromacord.lab.composites.synthesis import Recipe

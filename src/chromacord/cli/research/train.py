@@ -1,4 +1,4 @@
-"""`chromacord train`: run a recipe, or the recipes of a table of the paper, or go on with what was stopped."""
+"""`chromacord train`: run or resume a recipe, or all recipes of one of the paper's tables."""
 
 import os
 from dataclasses import replace
@@ -26,9 +26,9 @@ def train(
     ] = None,
     *,
     data: Annotated[Path, Option(help="Folder of the training data, with its manifest.csv; or HYouTube, iHarmony4.")],
-    output: Annotated[Path, Option("--output", "-o", help="Folder of the run; a run that was stopped goes on there.")],
+    output: Annotated[Path, Option("--output", "-o", help="Folder of the run; a stopped run continues there.")],
     start: Annotated[
-        Path | None, Option(help="Weights that training starts from: of the whole network, or of its first stage.")
+        Path | None, Option(help="Weights to start from: of the whole network, or of its first stage.")
     ] = None,
     table: Annotated[
         int | None, Option(help="Train and measure all rows of the paper's table 1, 2, 3 or 4, and print it.")
@@ -38,16 +38,16 @@ def train(
         Option(help="With --table 1: the published settings, or narrow networks and few steps.", case_sensitive=False),
     ] = "full",
     test: Annotated[
-        Path | None, Option(help="With --table: data set that is measured on; the training data's own, if not given.")
+        Path | None, Option(help="With --table: test data set; default: that of the training data.")
     ] = None,
-    split: Annotated[str, Option(help="With --table: of the data set that is measured on.")] = "test",
+    split: Annotated[str, Option(help="With --table: split of the test data set.")] = "test",
     next_frames: Annotated[Path | None, Option(help="With --table: HYouTube's set for TL.")] = None,
-    jobs: Annotated[int, Option(min=0, help="With --table: processes that measure; 0: one a core.")] = 1,
+    jobs: Annotated[int, Option(min=0, help="With --table: number of processes for measuring; 0: one a core.")] = 1,
     device: Annotated[Device, Option(help="cuda: one GPU, or several under `accelerate launch`.")] = "cpu",
     log_json: output_options.LogJson = False,
     quiet: output_options.Quiet = False,
 ) -> None:
-    """Train what a recipe says. Run again with the same -o to go on where a run was stopped: the result is the same."""
+    """Train a recipe. The same -o continues a stopped run, with the same result."""
     display = choose_display(log_json=log_json, quiet=quiet)
     with job(display, stopped="run the command again to go on from the last checkpoint"):
         from chromacord.job.threads import single_threaded
@@ -67,7 +67,7 @@ def train(
             elif stray := [option for option, value in for_table.items() if value]:
                 raise InputError(f"{stray[0]} is for the figures of a table; give --table too, or leave it out")
             elif recipe is None:
-                raise InputError("no recipe is named; give a TOML file, as those in recipes/, or --table")
+                raise InputError("no recipe is named; give a TOML file, such as those in recipes/, or --table")
             else:
                 _train_recipe(recipe, data, output, start, device, display)
         from chromacord.lab.training.loop import end_processes

@@ -1,4 +1,4 @@
-"""`chromacord weights`: files of weights for learned methods."""
+"""`chromacord weights`: manage weights of learned methods."""
 
 from pathlib import Path
 from typing import Annotated
@@ -24,12 +24,17 @@ def start(context: typer.Context) -> None:
 
 @app.command("import", cls=GroupedCommand)
 def import_checkpoint(
-    file: Annotated[Path, Argument(help="What the authors published: a file that torch.save wrote (.pth, .pt).")],
+    file: Annotated[Path, Argument(help="Published checkpoint, a torch.save file (.pth, .pt).")],
     *,
-    method: Annotated[str, Option(metavar="NAME", help="A learned method, or spynet: whose checkpoint it is.")],
+    method: Annotated[str, Option(metavar="NAME", help="Learned method of the checkpoint, or spynet.")],
     output: Annotated[
         Path | None,
-        Option("--output", "-o", help="The .safetensors file; its card, a .toml file, comes beside it.", metavar="OUT"),
+        Option(
+            "--output",
+            "-o",
+            help="Output .safetensors file; its card, a .toml file, is written beside it.",
+            metavar="OUT",
+        ),
     ] = None,
     force: Force = False,
     log_json: LogJson = False,

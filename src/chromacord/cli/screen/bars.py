@@ -1,4 +1,4 @@
-"""Bars for a terminal."""
+"""Progress bars for a terminal."""
 
 from types import TracebackType
 from typing import Self

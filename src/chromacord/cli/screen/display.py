@@ -1,4 +1,4 @@
-"""How a job shows what it does: bars on a terminal, one line elsewhere, JSON lines for other programs."""
+"""Report progress and results: bars on a terminal, one line elsewhere, JSON lines for programs."""
 
 import json
 import sys
@@ -80,7 +80,7 @@ class JsonDisplay(Display):
         return JsonDisplay(source)
 
     def progress(self, progress: "Progress") -> None:
-        """Print where the job is, a few times a second at the most."""
+        """Print where the job is, a few times a second at most."""
         now = time.monotonic()
         if progress.done == progress.total or now - self._shown.get(progress.stage, 0.0) >= self.INTERVAL:
             self._shown[progress.stage] = now

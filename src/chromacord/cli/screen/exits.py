@@ -1,4 +1,4 @@
-"""What every command does around its work: warnings and errors become lines, and the process gets its exit code."""
+"""Run a command's work: turn warnings and errors into lines and exit codes."""
 
 import errno
 import os
@@ -66,7 +66,7 @@ def job(display: Display, *, stopped: str | None = None) -> Iterator[None]:
 def as_told(error: Exception) -> ChromacordError | None:
     """Return an error as one of ours; None for a bug.
 
-    That a system refuses a path can happen to any function of any library, so it is told here, in one place.
+    That a system refuses a path can happen to any function of any library, so it is reported here, in one place.
     """
     if isinstance(error, ChromacordError):
         return error

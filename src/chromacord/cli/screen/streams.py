@@ -1,4 +1,4 @@
-"""Standard streams that are closed, full or broken off: what is told of a result never undoes it."""
+"""Keep a run successful when a standard stream is closed, full or broken."""
 
 import errno
 import io

@@ -1,4 +1,4 @@
-"""What the commands that harmonize or grade clips say when one is done."""
+"""The summary line of `harmonize`, `grade` and `apply`."""
 
 from typing import TYPE_CHECKING
 
@@ -34,7 +34,7 @@ def summary_line(summary: "Summary") -> str:
 def _cuts_line(summary: "Summary") -> str:
     count = len(summary.cuts)
     if summary.cuts_are == "none":
-        return "one shot, as told"
+        return "one shot, as given"
     who = {"found": "found", "given": "given", "grade": "of the grade file"}[summary.cuts_are]
     if not count:
         return f"no cut {who}"

@@ -1,1 +1,1 @@
-"""Colour as colour management has it: spaces by name, what files say of theirs, and scene-linear light."""
+"""Colour management: named spaces, the spaces that files state, and scene-linear light."""

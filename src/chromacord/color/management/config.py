@@ -1,4 +1,4 @@
-"""Colour spaces by name, from OpenColorIO configurations, and how numbers of one become numbers of another.
+"""Colour spaces by name, from OpenColorIO configurations, and conversions between them.
 
 The common ground is display light: linear, BT.709 primaries, 1 is the white of an SDR display. Every space reaches it:
 
@@ -95,7 +95,7 @@ def open_config(config: str) -> Any:
     # Loaded when first needed: it takes 10 MB and 30 ms.
     import PyOpenColorIO as ocio
 
-    ocio.SetLoggingLevel(ocio.LOGGING_LEVEL_NONE)  # what it has to say comes as errors
+    ocio.SetLoggingLevel(ocio.LOGGING_LEVEL_NONE)  # problems are raised as errors
     if not config.startswith("ocio://") and not Path(config).is_file():
         raise MissingFileError(
             f"{config}: no such OpenColorIO configuration; give --config (or $OCIO) a file or {BUILT_IN}"
@@ -104,7 +104,7 @@ def open_config(config: str) -> Any:
         return ocio.Config.CreateFromFile(config)
     except ocio.Exception as error:
         raise InputError(
-            f"{config}: is no configuration that OpenColorIO can read ({reason_of(error)}); give --config (or $OCIO) "
+            f"{config}: cannot be read by OpenColorIO ({reason_of(error)}); give --config (or $OCIO) "
             f"another file or {BUILT_IN}"
         ) from error
 

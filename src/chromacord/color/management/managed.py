@@ -1,4 +1,4 @@
-"""Grades of pictures in any colour space: seen as SDR video, decided there, and applied without losing what it clips.
+"""Grade pictures in any colour space: decide as SDR video, apply without clipping.
 
 A grade is a map of display-referred R'G'B' in [0, 1]. Light below 0 and above 1 is taken off first and put back:
 
@@ -26,7 +26,7 @@ _DIM = np.float32(1e-3)
 """Light below which the largest component says little of how much a grade brightens."""
 
 Grade = Callable[[FloatArray], FloatArray]
-"""Maps display-referred R'G'B' in [0, 1] and a fourth channel of no meaning; not clamped. Shape (..., 4)."""
+"""Maps display-referred R'G'B' in [0, 1] and a padding channel; not clamped. Shape (..., 4)."""
 
 
 def light_to_display(light: FloatArray) -> FloatArray:
@@ -58,13 +58,13 @@ def grade_light(light: FloatArray, grade: Grade) -> FloatArray:
     display = np.empty_like(light)
     display[..., :3] = light_to_display(positive / exposure)
     display[..., 3] = 0
-    shown = display_to_light(display[..., :3])  # before the grade, which may overwrite its argument
+    shown = display_to_light(display[..., :3])  # computed before the grade, which may overwrite its argument
     graded = np.zeros_like(light)
     graded[..., :3] = display_to_light(np.maximum(grade(display)[..., :3], 0))
     brighter = (graded.max(axis=-1, keepdims=True) * exposure + _DIM) / (
         shown.max(axis=-1, keepdims=True) * exposure + _DIM
     )
-    # As a change too: encoding and decoding would else round what a grade leaves alone.
+    # Apply the change, not the result: encoding and decoding would round colours that the grade keeps.
     graded[..., :3] = light[..., :3] + (graded[..., :3] - shown) * exposure
     graded[..., :3] += np.minimum(light[..., :3], 0) * (brighter - 1)
     return graded

@@ -1,4 +1,4 @@
-"""The shaper for scene-linear pictures: where grades happen is display-referred, light is not.
+"""The shaper for scene-linear pictures: grades are display-referred, light is not.
 
 A grade is a map of [0, 1]. Light below 0 and above 1 is taken off first and put back afterwards:
 

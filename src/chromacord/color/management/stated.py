@@ -1,4 +1,4 @@
-"""Which colour space a file says that its pictures are in: by its tags, its primaries, a name or a profile.
+"""Find the colour space that a file states: by tags, primaries, name or profile.
 
 Nothing here guesses. What a file does not say comes back as "", and who opens it decides what to assume.
 """

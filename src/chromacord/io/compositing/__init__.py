@@ -1,1 +1,1 @@
-"""Layers laid over each other, and mattes read out of planes."""
+"""Layers composited over each other, and mattes read from planes."""

@@ -1,4 +1,4 @@
-"""A foreground with coverage laid over a background, as one clip."""
+"""A foreground with coverage over a background, as one clip."""
 
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack, closing

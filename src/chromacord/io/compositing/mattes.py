@@ -1,4 +1,4 @@
-"""Coverage from files: which plane holds it, and what its codes mean."""
+"""Read coverage from files: which plane holds it, and what its codes mean."""
 
 import warnings
 from contextlib import closing
@@ -21,7 +21,7 @@ _LOSSLESS_STILLS = ("bmp", "gif", "pam", "pbm", "pcx", "pgm", "pgmyuv", "ppm", "
 """libav's names of them."""
 
 _LOSSLESS = frozenset({*LOSSLESS, *_LOSSLESS_STILLS, "tiff", "openexr", "dpx"})
-# Whatever it does to colours, ProRes keeps alpha to the bit.
+# ProRes is lossy for colours but lossless for alpha.
 _LOSSLESS_ALPHA = _LOSSLESS | {"prores"}
 
 
@@ -45,7 +45,7 @@ class MatteReader:
             source,
             pixel_format=gray,
             colorimetry=Colorimetry(matrix=0, full_range=True),
-            # The planes are made here: no codec's noise is left in them.
+            # The planes are generated here, without codec noise.
             codec="rawvideo",
         )
         """What the planes are: grey, full range, of the source's depth (16 bits for floats)."""

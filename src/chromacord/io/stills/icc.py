@@ -1,4 +1,4 @@
-"""ICC profiles of stills, as far as it takes to keep one, or to say which is lost (ICC.1:2022, clauses 7 and 10)."""
+"""ICC profiles of stills: enough to keep one, or to name the one that is lost (ICC.1:2022, clauses 7 and 10)."""
 
 import struct
 import warnings
@@ -44,7 +44,7 @@ def sound_profile(profile: bytes | None, path: Path) -> bytes | None:
     """
     if profile is None or is_sound(profile):
         return profile
-    warnings.warn(f"{path}: its ICC profile is damaged, and is left out", ChromacordWarning, stacklevel=2)
+    warnings.warn(f"{path}: its ICC profile is damaged and was dropped", ChromacordWarning, stacklevel=2)
     return None
 
 

@@ -1,4 +1,4 @@
-"""What each image format can hold: the table from which the sink chooses how to store a picture."""
+"""Image formats and what each can hold; the sink picks from this table."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Which layer of an EXR is the picture: renderers put depth, normals and parts of the light beside it.
+"""Choose the picture among an EXR's layers: renderers add depth, normals and light passes.
 
 A layer is what channels have in common before the last dot ("beauty.R"), in a part of the file, which may have a name
 too. Layers of the same part without a dot have no name.
@@ -109,8 +109,10 @@ def choose_layer(layers: Sequence[Layer], wanted: str | None = None) -> Layer:
     found = found or [layer for layer in layers if layer.title.lower().rpartition(".")[2] == name]
     if len(found) == 1:
         return found[0]
-    several = "stands for several layers" if found else "is no layer"
-    raise InputError(f"{wanted!r} {several}; {one_of(wanted, [layer.title for layer in layers])}")
+    titles = [layer.title for layer in layers]
+    if found:
+        raise InputError(f"{wanted!r} stands for several layers; choose one of {', '.join(titles)}")
+    raise InputError(f"{wanted!r} is not a layer; {one_of(wanted, titles)}")
 
 
 def rivals(layers: Sequence[Layer], chosen: Layer) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""One image file to planes, through OpenImageIO.
+"""Read one image file to planes, through OpenImageIO.
 
 Traps that this file is for:
  - OpenImageIO multiplies PNG and TIFF colours by a straight alpha when it reads, unless told not to.
@@ -131,8 +131,8 @@ def open_image(path: Path) -> oiio.ImageInput:
     """
     if not path.is_file():
         raise MissingFileError(f"{path}: no such file")
-    if any("\udc80" <= letter <= "\udcff" for letter in str(path)):  # how Python spells bytes of no UTF-8
-        raise UnreadableFileError(f"{path}: has a name that is no UTF-8 text, by which no image is read; rename it")
+    if any("\udc80" <= letter <= "\udcff" for letter in str(path)):  # surrogates stand for bytes that are not UTF-8
+        raise UnreadableFileError(f"{path}: its name is not valid UTF-8, so it cannot be read as an image; rename it")
     config = oiio.ImageSpec()
     config[_STRAIGHT] = 1
     image = oiio.ImageInput.open(str(path), config)
@@ -140,13 +140,13 @@ def open_image(path: Path) -> oiio.ImageInput:
         reason = error_reason()
         if path.stat().st_size == 0:
             raise TruncatedFileError(f"{path}: is empty")
-        raise UnreadableFileError(f"{path}: is damaged or no image ({reason})")
+        raise UnreadableFileError(f"{path}: is damaged or not an image ({reason})")
     return image
 
 
 @contextmanager
 def _opened(path: Path) -> Iterator[oiio.ImageInput]:
-    """Open an image for a while. What nobody foresaw in its header is damage."""
+    """Open an image temporarily. Unexpected header content counts as damage."""
     image = open_image(path)
     try:
         with parse_errors(path, said="is damaged", remedy="copy or render it again"):
@@ -189,12 +189,12 @@ def read_image(path: Path, *, layer: str | None = None) -> tuple[ImageHeader, tu
         float32. Shape (height, width) each. Outside the data window of an EXR they are 0.
 
     Raises:
-        TruncatedFileError: the file is cut off or damaged.
+        TruncatedFileError: the file is truncated or damaged.
         NonFiniteError: a colour or alpha sample is NaN or infinite.
         MissingFileError, UnreadableFileError: as `read_header`.
     """
     if not has_end(path):
-        raise TruncatedFileError(f"{path}: is cut off before its end")
+        raise TruncatedFileError(f"{path}: is truncated")
     with _opened(path) as image:
         header = _header(path, image, layer)
         pixels = _read_pixels(image, header)
@@ -215,7 +215,7 @@ def read_all_channels(header: ImageHeader, subimage: int) -> tuple[oiio.ImageSpe
         ChromacordWarning: 32-bit integer channels lie beside float ones; OpenImageIO rounds them to 24 bits.
 
     Raises:
-        TruncatedFileError: the file is cut off or damaged.
+        TruncatedFileError: the file is truncated or damaged.
     """
     with _opened(header.path) as image:
         spec = image.spec(subimage)
@@ -346,9 +346,9 @@ def overlap(header: ImageHeader) -> tuple[tuple[slice, slice], tuple[slice, slic
 
 def _checked(path: Path, image: oiio.ImageInput, pixels: Pixels | None) -> Pixels:
     reason = error_reason(image)
-    # libjpeg fills up what is missing with grey and only mentions it.
+    # libjpeg fills missing data with grey and only warns.
     if pixels is None or "remature end" in reason:
-        raise TruncatedFileError(f"{path}: is cut off or damaged ({reason})")
+        raise TruncatedFileError(f"{path}: is truncated or damaged ({reason})")
     return pixels
 
 
@@ -385,7 +385,7 @@ def _as_rate(value: object) -> Fraction | None:
     if not isinstance(value, float | int) or not math.isfinite(value) or not 0 < value < 1e6:
         return None
     broadcast = Fraction(round(value * 1001), 1001)
-    # 23.976, 29.97 and the like stand for multiples of 1000/1001.
+    # 23.976, 29.97 etc. stand for multiples of 1000/1001.
     if broadcast.denominator == 1001 and broadcast.numerator % 1000 == 0:
         return broadcast
     return Fraction(value).limit_denominator(1000)

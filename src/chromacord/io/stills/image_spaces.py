@@ -1,4 +1,4 @@
-"""Which colour spaces an image file names, besides its colour tags."""
+"""Colour spaces that an image file names, besides its colour tags."""
 
 import numpy as np
 import OpenImageIO as oiio

@@ -1,4 +1,4 @@
-"""Text that OpenImageIO quotes from a file. In a damaged one, or an old one, it is no UTF-8.
+"""Text from OpenImageIO headers, which in old or damaged files is not UTF-8.
 
 The Python bindings then raise for an error's reason, and give half surrogates for what a header states, which no
 terminal and no file takes. All text of OpenImageIO therefore comes through here, with U+FFFD for such bytes.

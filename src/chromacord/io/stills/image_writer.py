@@ -1,4 +1,4 @@
-"""Planes to one image file, through OpenImageIO, with everything that the source's file kept.
+"""Write planes to one image file through OpenImageIO, with the source's metadata.
 
 Traps that this file is for:
  - OpenImageIO multiplies colours by a straight alpha unless told that they are straight.
@@ -43,7 +43,7 @@ _NAMES = {1: ("Y",), 2: ("Y", "A"), 3: ("R", "G", "B"), 4: ("R", "G", "B", "A")}
 _COPY_BYTES = 1 << 20
 _PIPE_BYTES = 1 << 20
 _PNG_FILTER_SUB = 0x10
-# What a reader states of the old samples and would be wrong, or lossy, for the new ones.
+# Attributes that describe the old samples, and would be wrong or lossy for the new ones.
 _STALE = (
     "oiio:BitsPerSample",
     "oiio:UnassociatedAlpha",
@@ -225,7 +225,7 @@ def _set_storage(spec: oiio.ImageSpec, style: ImageStyle) -> None:
         spec.attribute("png:filter", _PNG_FILTER_SUB)
         is_srgb = (colors.primaries, colors.transfer) == (1, 13)
         spec.attribute("oiio:ColorSpace", "srgb_rec709_scene" if is_srgb else "unknown")
-        # A reader takes CICP over a profile (PNG, third edition, 4.3).
+        # Readers prefer CICP to a profile (PNG, third edition, 4.3).
         if style.icc_profile is None and not is_srgb and 2 not in (colors.primaries, colors.transfer):
             spec.attribute("CICP", oiio.TypeDesc("int[4]"), (colors.primaries, colors.transfer, 0, 1))
 
@@ -251,7 +251,7 @@ def _encode_in_memory(style: ImageStyle, parts: Sequence[_Part]) -> tuple[Binary
     encoded = os.fdopen(os.memfd_create("image"), "rb")
     path = Path(f"/proc/self/fd/{encoded.fileno()}")
     reason = _encode(path, style, parts)
-    # The system's limit of a file's size holds in memory too.
+    # The file-size limit (RLIMIT_FSIZE) applies to memory files too.
     return encoded, reason or ("" if has_end(path) else os.strerror(errno.EFBIG))
 
 
@@ -262,7 +262,7 @@ def _encode_through_pipe(style: ImageStyle, parts: Sequence[_Part]) -> tuple[Bin
     drain = Thread(target=_drain, args=(reader, encoded))
     drain.start()
     try:
-        # What is written at the end, without a chance for the thread, must fit into the pipe.
+        # Output at exit, when the thread no longer runs, must fit into the pipe.
         fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
         for spec, _ in parts:
             spec.erase_attribute("jpeg:progressive")

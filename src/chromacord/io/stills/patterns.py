@@ -1,4 +1,4 @@
-"""Names of numbered images: what a pattern means, which files it stands for, and which sequences lie in a folder."""
+"""Patterns of numbered images: parse them, list their files, and find the sequences of a folder."""
 
 import itertools
 import os
@@ -17,7 +17,7 @@ _MARKS = re.compile(r"#+|@+")
 _LAST_NUMBER = re.compile(r"(?P<prefix>.*?)(?P<number>\d+)(?P<suffix>\D*)", re.DOTALL)
 
 _MAX_DIGITS = 200
-"""Of a number. A name has 255 bytes at the most."""
+"""Of a number. A name has 255 bytes at most."""
 
 MAX_HELD = 1000
 """Missing frames in a row that can be held: 40 seconds. A stray number would stand for millions."""
@@ -34,7 +34,7 @@ class Pattern:
 
     suffix: str
     written: str | None = field(default=None, compare=False)
-    """The name as its user wrote it, as "shot.####.png"; None: nobody wrote one."""
+    """The name as the user wrote it, such as "shot.####.png"; None: not given."""
 
     def __post_init__(self) -> None:
         """Refuse numbers that are longer than a file's name can be.
@@ -43,7 +43,7 @@ class Pattern:
             InputError: says so.
         """
         if self.digits > _MAX_DIGITS:
-            raise InputError(f"{self.folder}: a frame number has {_MAX_DIGITS} digits at the most; write fewer")
+            raise InputError(f"{self.folder}: a frame number has at most {_MAX_DIGITS} digits; write fewer")
 
     def name(self, number: int) -> str:
         """Return the file name of a frame."""
@@ -236,7 +236,7 @@ def _parse_name(folder: Path, name: str, *, marks: bool = True) -> Pattern | Non
     if not found:
         return _parse_marks(folder, name) if marks else None
     before, after = name[: found[0].start("printf")], name[found[0].end("printf") :]
-    # More digits of digits than five are too many anyhow, and could be too many for `int`.
+    # More than five digits is too many anyway, and might exceed `int`'s limit.
     digits = int((found[0]["digits"] or "1").lstrip("0")[:5] or 1)
     return Pattern(folder, before.replace("%%", "%"), digits, after.replace("%%", "%"), written=name)
 

@@ -1,4 +1,4 @@
-"""What OpenImageIO does not tell of a PNG: whether it states sRGB, and whether it ends where it should.
+"""PNG facts that OpenImageIO does not report: the sRGB chunk, and whether the file is complete.
 
 libpng prints to standard error when a file is cut off; looking first keeps the command line's one clear line.
 Source: W3C, "Portable Network Graphics (PNG) Specification", third edition, section 5.
@@ -23,7 +23,7 @@ def has_end(path: Path) -> bool:
                 file.seek(-12, 2)
                 if file.read(12) == _END:
                     return True
-            # Something may follow the end; only then the chunks are walked.
+            # Data may follow the end; only then walk the chunks.
             return any(kind == b"IEND" for kind in _chunks(file))
     except OSError:
         return True

@@ -74,7 +74,7 @@ class SequenceSource(FrameSource):
         self._first = read_header(self.files.paths[0], layer=layer)
         if holds_more_pictures(self.files.paths[0]):
             warnings.warn(
-                f"{self.files.paths[0]}: holds further pages or frames, which are left out; store each in a file of "
+                f"{self.files.paths[0]}: holds more pages or frames, which are ignored; store each in a file of "
                 "its own",
                 ChromacordWarning,
                 stacklevel=2,
@@ -87,7 +87,7 @@ class SequenceSource(FrameSource):
         """Read the images start..stop-1. See `FrameSource.frames`.
 
         Raises:
-            TruncatedFileError: an image is cut off or damaged, unless the source was opened to salvage.
+            TruncatedFileError: an image is truncated or damaged, unless the source was opened to salvage.
             MismatchError: an image differs from the first in size or format.
             NonFiniteError: a float image holds NaN or infinity.
         """
@@ -207,7 +207,7 @@ class SequenceSink(FrameSink):
         self._written: set[int] = set()
         self._staged = StagedFolder(self._pattern.folder, name=self._pattern.label, force=force)
         try:
-            # After what killed runs left was undone.
+            # After cleaning up what killed runs left.
             self._existing = self._check_existing(force=force, trimmed=trimmed)
         except OutputError:
             self._staged.discard()
@@ -248,7 +248,7 @@ class SequenceSink(FrameSink):
 
     def _check_existing(self, *, force: bool, trimmed: bool) -> set[int]:
         pattern = self._pattern
-        # Parts of one sequence may be written by several runs: then `write` refuses only what is there already.
+        # Several runs may write parts of one sequence; then `write` refuses only existing files.
         existing = set() if trimmed else set(pattern.numbers())
         if not pattern.digits and os.path.lexists(pattern.path(0)):
             existing = {0}

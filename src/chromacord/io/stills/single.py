@@ -1,4 +1,4 @@
-"""Single 8-bit pictures: read as data sets hold them, and written as HYouTube's were.
+"""Single 8-bit pictures: read for data sets, and written like HYouTube's.
 
 Sequences and stills as clips are `chromacord.io.stills.sequence`; this is for folders of pictures that belong together
 by a list and not by their numbers.

@@ -1,4 +1,4 @@
-"""Files that libav reads and writes."""
+"""Video files, read and written with libav."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Which codecs a video can be written in, what each can hold, and the choice of one for an output."""
+"""Output codecs: what each can hold, and which one fits an output."""
 
 import warnings
 from dataclasses import dataclass, field
@@ -178,7 +178,7 @@ CONTAINERS: dict[str, Container] = {
     ".mp4": Container("mp4", ("h264", "hevc")),
     ".m4v": Container("mp4", ("h264", "hevc")),
     ".mov": Container("mov", ("h264", "prores", "prores4444")),
-    # PyAV hands the pixel aspect to Matroska's muxer only inside H.264 and HEVC.
+    # PyAV passes the pixel aspect to the Matroska muxer only for H.264 and HEVC.
     ".mkv": Container("matroska", ("h264", "hevc", "ffv1"), frozenset({"pixel aspect"})),
     ".webm": Container("webm", ("vp9", "av1"), frozenset({"pixel aspect"})),
     ".avi": Container("avi", ("ffv1", "mjpeg"), frozenset({"rotation", "timecode", "colour tags"})),
@@ -309,7 +309,7 @@ def _fit(source: VideoInfo, name: str, suffix: str) -> Choice:
 def _distance(wanted: PixelFormat, offered: PixelFormat) -> tuple[int, ...]:
     """Order formats: what is lost counts first (alpha, colour, depth, chroma, model), then what is added."""
     has_alpha, offers_alpha = wanted.alpha is not Alpha.NONE, offered.alpha is not Alpha.NONE
-    # RGB that becomes Y'CbCr goes to 4:2:0 first, which is what players play.
+    # RGB is converted to 4:2:0 first, which all players support.
     step = sum(wanted.subsampling) if wanted.model == "yuv" else 0 if offered.model == wanted.model else 2
     return (
         has_alpha and not offers_alpha,

@@ -1,4 +1,4 @@
-"""Cover pictures of films: which stream is one, and how Matroska keeps it.
+"""Cover pictures in video files: which stream is one, and how Matroska stores it.
 
 MP4 keeps a cover as a stream that has no times, Matroska as an attachment. QuickTime's muxer drops it without a word,
 and others would make a second picture of it.

@@ -1,4 +1,4 @@
-"""Damage that libav fills in: it writes so to its log, and tells no caller.
+"""Detect damage that libav conceals and reports in its log only.
 
 The log is libav's own, of all its contexts and threads together, and names no file. So it is only listened to, for
 errors of a decoder or demuxer of the same name, and a file that may be meant is decoded once more, in one thread, whose
@@ -67,7 +67,7 @@ class _Ear(logging.Handler):
     def __init__(self) -> None:
         super().__init__(logging.ERROR)
         self._listeners: list[Listener] = []
-        self._change = RLock()  # garbage, which closes listeners, is collected at any moment, in here too
+        self._change = RLock()  # garbage collection may close listeners at any moment, even in here
         self._level: int | None = None
         self._skips = True
 
@@ -76,9 +76,9 @@ class _Ear(logging.Handler):
             self._listeners.append(listener)
             if len(self._listeners) == 1:
                 self._level, self._skips = av.logging.get_level(), av.logging.get_skip_repeated()
-                # A program that wants more of the log than errors has it.
+                # Keep the log level of programs that asked for more than errors.
                 av.logging.set_level(max(self._level or 0, av.logging.ERROR))
-                # What one thread logs must not keep the same message of another from being told.
+                # libav suppresses repeated messages; two threads may log the same one.
                 av.logging.set_skip_repeated(False)
                 _LOGGER.addHandler(self)
 
@@ -121,7 +121,7 @@ class DamageCheck:
 
         Args:
             num_packets: that were handed to the decoder. Where others' damage was heard, the next look is put off until
-                there are twice as many, so that all looks together cost two passes at the most.
+                there are twice as many, so that all looks together cost two passes at most.
             at_end: nothing is put off.
         """
         if not self._listener.has_heard or (num_packets < self._next and not at_end):
@@ -148,8 +148,8 @@ def find_damage(location: str, names: tuple[str, ...], num_packets: int) -> Dama
             stream = find_picture(container)
             if stream is None:
                 return None
-            stream.codec_context.thread_count = 1  # its messages come from this thread
-            logs.clear()  # of opening, where a few pictures are decoded, which are decoded again
+            stream.codec_context.thread_count = 1  # messages then come from this thread
+            logs.clear()  # drop messages from opening, which decodes a few pictures that are decoded again
             for packet in islice(container.demux(stream), num_packets + 1):
                 pictures = stream.codec_context.decode(packet)
                 for level, name, text in logs:
@@ -158,5 +158,5 @@ def find_damage(location: str, names: tuple[str, ...], num_packets: int) -> Dama
                 logs.clear()
                 count += len(pictures)
     except av.error.FFmpegError:
-        pass  # what callers are told is not looked for here
+        pass  # errors raised to callers are not looked for here
     return None

@@ -1,4 +1,4 @@
-"""One pass over the pictures of a file, up to its end or the first damage."""
+"""Decode a file's pictures once, up to its end or the first damage."""
 
 from collections.abc import Iterator
 from itertools import chain
@@ -31,8 +31,8 @@ class Reading:
 
     def __del__(self) -> None:
         self._packets.check.close()
-        self._decoder.flush_buffers()  # see `damage`: none of its threads may write to the log when it is freed
-        # PyAV's containers and streams hold each other, decoders and all, until they are closed.
+        self._decoder.flush_buffers()  # see `damage`: no decoder thread may log while it is freed
+        # PyAV's containers and streams reference each other, with their decoders, until closed.
         self.container.close()
 
     def __iter__(self) -> Iterator[av.VideoFrame]:
@@ -59,7 +59,7 @@ class Reading:
 def _decoded(packets: "_Packets", decoder: VideoCodecContext) -> Iterator[av.VideoFrame]:
     """Iterate over the pictures of packets, up to the first damage, which the packets are then said to have."""
     count = 0
-    stop: int | None = None  # with threads, libav logs of pictures that are given later
+    stop: int | None = None  # with threads, libav logs about pictures that it returns later
     for packet in packets:
         pictures, broken = _decode(decoder, packet)
         damage = packets.check.look(packets.count, at_end=packet is None)
@@ -97,7 +97,7 @@ class _Packets:
                     yield packet
         except av.error.FFmpegError:
             self.broken = True
-        # Once nothing more comes, None makes the decoder give what it holds back.
+        # At the end, None flushes the decoder.
         yield None
 
 

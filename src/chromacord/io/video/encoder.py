@@ -1,4 +1,4 @@
-"""Write frames as a video file, with everything else that the source file holds, through PyAV."""
+"""Encode frames as a video file through PyAV, with the source's other streams."""
 
 import contextlib
 import math
@@ -116,7 +116,7 @@ class VideoSink(FrameSink):
             OutputError: the disk is full, or no frame was written.
         """
         if self._count == 0:
-            raise OutputError(f"{self.path}: no frame was written, so there is no video")
+            raise OutputError(f"{self.path}: no frame was written")
         with output_errors(self.path):
             self._mux(None)
             if self._remuxer is not None:
@@ -132,7 +132,7 @@ class VideoSink(FrameSink):
     def discard(self) -> None:
         """Remove what was written and not committed."""
         self._close_source()
-        # A full disk shows again when the rest is flushed; the file is going to be removed.
+        # A full disk fails again while flushing; the file will be removed.
         with contextlib.suppress(av.error.FFmpegError, OSError):
             self._container.close()
         self._staged.discard()
@@ -224,7 +224,7 @@ class VideoSink(FrameSink):
 
     def _mux(self, picture: av.VideoFrame | None) -> None:
         for packet in self._stream.encode(picture):
-            # Not every encoder hands the durations on, and the last one cannot be told from the next time.
+            # Not every encoder passes durations on, and the last one has no next timestamp.
             if packet.pts is not None and packet.pts in self._durations:
                 packet.duration = self._durations.pop(packet.pts)
             if picture is None and self._choice.name == "hevc" and self._count <= _X265_DELAY:

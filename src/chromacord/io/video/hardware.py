@@ -1,4 +1,4 @@
-"""A GPU's own decoder, where there is one: the same samples, since H.264, HEVC and VP9 say every bit of them."""
+"""Hardware decoding, where available. H.264, HEVC and VP9 are bit-exact, so samples do not change."""
 
 from av.codec.hwaccel import HWAccel, hwdevices_available
 

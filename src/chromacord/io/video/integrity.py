@@ -1,4 +1,4 @@
-"""How long a file should be: whether its end is missing, by its own structure, and what it states of its pictures."""
+"""Detect truncated files from their structure and stated picture counts."""
 
 import os
 import re
@@ -27,7 +27,7 @@ def is_cut_off(path: Path) -> bool:
     try:
         file = path.open("rb")
     except FileNotFoundError:
-        raise MissingFileError(f"{path}: was removed while it was read; leave it in place until the end") from None
+        raise MissingFileError(f"{path}: was removed while it was read; keep it until the run ends") from None
     with file:
         size = os.fstat(file.fileno()).st_size
         head = file.read(12)
@@ -64,7 +64,7 @@ def _lacks_segment(file: BinaryIO, size: int) -> bool:
     header = _element_size(file)
     if header is None:
         return False
-    if header > size:  # and further than any file can be read
+    if header > size:  # beyond any readable file
         return True
     file.seek(header, 1)
     if file.read(4) != _SEGMENT:

@@ -1,4 +1,4 @@
-"""Whether video with a palette is transparent anywhere: its pixel format has alpha even where no colour is."""
+"""Detect transparency in palette video, whose pixel format always has alpha."""
 
 from collections.abc import Iterable
 

@@ -1,4 +1,4 @@
-"""Carry over what is not the picture: sound, subtitles, data, attachments, chapters, tags and timecode."""
+"""Copy all but the picture: sound, subtitles, data, attachments, chapters, tags and timecode."""
 
 import contextlib
 import io
@@ -176,7 +176,7 @@ class Remuxer:
     def _refuse(self, stream: Stream) -> None:
         what = f"{self._path}: {self._path.suffix} cannot hold the source's {_describe(stream)}"
         if stream.type != "audio":
-            warnings.warn(f"{what}; it is left out", ChromacordWarning, stacklevel=2)
+            warnings.warn(f"{what}; it is dropped", ChromacordWarning, stacklevel=2)
             return
         able = [suffix for suffix, muxer in _AUDIO_CONTAINERS.items() if _can_hold(muxer, stream)]
         remedy = f"write {' or '.join(able)}" if able else "convert the sound first"
@@ -188,7 +188,7 @@ class Remuxer:
             return
         for packet in self._container.demux(wanted):
             if packet.size and is_cover(packet.stream):
-                packet.pts = packet.dts = 0  # MP4 gives covers no time, and no muxer takes a packet without one
+                packet.pts = packet.dts = 0  # MP4 covers have no timestamp, and muxers require one
             is_timed = packet.dts is not None or packet.pts is not None
             if packet.size and is_timed and not _is_gap(packet):
                 yield packet
@@ -224,13 +224,13 @@ def _can_hold(muxer: str, stream: Stream) -> bool:
     try:
         scratch = av.open(io.BytesIO(), "w", format=muxer)
         if muxer == "mxf":
-            scratch.add_stream("mpeg2video", rate=25)  # MXF takes nothing before a picture
+            scratch.add_stream("mpeg2video", rate=25)  # MXF requires a picture first
         scratch.add_stream_from_template(stream, opaque=True)
         scratch.start_encoding()
     except (av.error.FFmpegError, ValueError):
         return False
     with contextlib.suppress(av.error.FFmpegError):
-        scratch.close()  # MXF minds that no packet came
+        scratch.close()  # MXF fails if it got no packet
     return True
 
 

@@ -1,4 +1,4 @@
-"""The options that each encoder is opened with."""
+"""Encoder options."""
 
 import os
 import warnings
@@ -127,5 +127,5 @@ def _limit_threads(name: str, options: dict[str, str]) -> None:
     options["threads"] = str(share)
     if name == "hevc":
         options["x265-params"] += f":pools={share}"
-    elif name == "av1" and "svtav1-params" not in options:  # for large frames they hold it to one already
+    elif name == "av1" and "svtav1-params" not in options:  # large frames already limit it to one
         options["svtav1-params"] = f"lp={share}"

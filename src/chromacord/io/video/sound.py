@@ -1,4 +1,4 @@
-"""Write a sound file, for clips that are made and not filmed."""
+"""Write a sound file for generated clips."""
 
 from fractions import Fraction
 from pathlib import Path

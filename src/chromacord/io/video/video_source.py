@@ -1,4 +1,4 @@
-"""Read the frames of a video file, as they were coded, through PyAV."""
+"""Read the frames of a video file, as coded, through PyAV."""
 
 import struct
 import warnings
@@ -84,7 +84,7 @@ class VideoSource(FrameSource):
             self.info = _read_info(self._path, container, stream, first, coded_alpha=self._has_coded_alpha)
             if self.info.pixel_format.is_float:
                 raise UnreadableFileError(
-                    f"{self._path}: is video of floats, which is not read; write its frames as .exr files"
+                    f"{self._path}: is floating-point video, which is not supported; write its frames as .exr files"
                 )
             if first.interlaced_frame:
                 warnings.warn(
@@ -103,7 +103,7 @@ class VideoSource(FrameSource):
             self.info = _as_still(self.info)
             if num_streams > 1:
                 warnings.warn(
-                    f"{self._path}: holds further pictures, such as its alpha, which are left out; convert it to PNG",
+                    f"{self._path}: holds more pictures, such as its alpha, which are ignored; convert it to PNG",
                     ChromacordWarning,
                     stacklevel=2,
                 )
@@ -141,7 +141,7 @@ class VideoSource(FrameSource):
         container = _open(self._path, probe=self.info.codec != "h264")
         if _picture_stream(container, self._path).codec_context.reorder_depth == self._probed_depth:
             return container
-        # How many pictures the decoder must hold back is not in the stream's header, but was found in the pictures.
+        # The reorder depth is not in the stream's header; it was found while decoding.
         container.close()
         return _open(self._path)
 
@@ -158,7 +158,7 @@ class VideoSource(FrameSource):
         """Decode all pictures; at a break, the sound ones before it, then an error or (to salvage) a warning."""
         count, end = 0, Fraction(0)
         try:
-            reading = self._begun.pop()  # one step, since analysis and render begin side by side
+            reading = self._begun.pop()  # atomic, because analysis and rendering start concurrently
         except IndexError:
             reading = self._begin()
         with reading.container:
@@ -182,7 +182,7 @@ class VideoSource(FrameSource):
             try:
                 return av.open(file_url(self._path), hwaccel=self._hardware, metadata_errors="replace")
             except (av.error.FFmpegError, OSError, RuntimeError):
-                self._hardware = None  # there is a device, but no driver or no decoder of this kind
+                self._hardware = None  # a device without a driver or without this decoder
         return self._open_again()
 
     def _decoder(self, stream: VideoStream) -> VideoCodecContext:
@@ -205,7 +205,7 @@ class VideoSource(FrameSource):
         stated = self.info.num_frames
         if (stated is None or count < stated) and is_cut_off(self._path):
             return True
-        # Half a second, since some writers count from the first frame and some from 0.
+        # Half a second, because writers differ in counting from the first frame or from 0.
         return self._stated_end is not None and end + Fraction(1, 2) < self._stated_end
 
     def _report_damage(self, damage: Damage) -> None:
@@ -240,12 +240,12 @@ def _open(path: Path, *, probe: bool = True) -> InputContainer:
     except (av.error.FFmpegError, OSError) as error:
         if is_cut_off(path):
             raise TruncatedFileError(
-                f"{path}: breaks before its first frame: the file was cut off and lacks its index; copy it again"
+                f"{path}: ends before its first frame: the file is truncated and has no index; copy it again"
             ) from error
         if isinstance(error, av.error.EOFError):
             raise UnreadableFileError(f"{path}: holds no frames; check the file with a player") from error
         raise UnreadableFileError(
-            f"{path}: is no video that can be read: {error.strerror or error}; check the file with a player"
+            f"{path}: cannot be read as a video: {error.strerror or error}; check the file with a player"
         ) from error
     if container.format.name == "tty":
         container.close()
@@ -269,7 +269,7 @@ def _refuse_tiles(container: InputContainer, stream: VideoStream, path: Path) ->
     """Refuse a HEIF or AVIF picture of several tiles, which libav gives as one stream each, in no known places."""
     if _may_be_still(container) and stream.disposition & Disposition.dependent:
         raise UnreadableFileError(
-            f"{path}: is one picture in {len(container.streams.video)} tiles, which are not put together; convert it "
+            f"{path}: is one picture in {len(container.streams.video)} tiles, which are not supported; convert it "
             "to PNG or TIFF"
         )
 
@@ -279,9 +279,11 @@ def _first(reading: Reading, path: Path) -> av.VideoFrame:
     if first is not None:
         return first
     if is_cut_off(path):
-        raise TruncatedFileError(f"{path}: breaks before its first frame; copy it again")
+        raise TruncatedFileError(f"{path}: ends before its first frame; copy it again")
     if is_animated_webp(path):
-        raise UnreadableFileError(f"{path}: is an animated WebP, which is not read; convert it to a video or to PNGs")
+        raise UnreadableFileError(
+            f"{path}: is an animated WebP, which is not supported; convert it to a video or to PNGs"
+        )
     raise UnreadableFileError(f"{path}: holds no picture that can be decoded: it has no frames, or is damaged")
 
 
@@ -293,7 +295,7 @@ def _stated_bytes(stream: VideoStream) -> int:
     try:
         return frame_bytes(Size(context.height, context.width), describe(context.pix_fmt))
     except UnreadableFileError:
-        return _THREADS_BYTES  # the decoder may give another format yet
+        return _THREADS_BYTES  # the decoder may still return another format
 
 
 def _use_threads(decoder: VideoCodecContext, picture: int) -> None:
@@ -304,7 +306,7 @@ def _use_threads(decoder: VideoCodecContext, picture: int) -> None:
         picture: bytes that each thread holds.
     """
     decoder.thread_type = "AUTO"
-    # Composite and mask are decoded side by side, and others need cores too: more threads only hand over more.
+    # Composite and mask are decoded concurrently; more threads only add hand-overs.
     decoder.thread_count = max(1, min(_MAX_THREADS, num_cores() // 2, _THREADS_BYTES // max(picture, 1)))
 
 
@@ -368,8 +370,8 @@ def _described(picture: av.VideoFrame, path: Path) -> PixelFormat:
 
 
 def _side_data(picture: av.VideoFrame) -> Any:
-    # Not `picture.side_data`: that and the picture would hold each other, and 12 MB at 4K, until garbage is collected.
-    container: Any = SideDataContainer  # PyAV's stub lacks its argument, and has names for keys, which are numbers
+    # Not `picture.side_data`: a reference cycle would keep 12 MB at 4K until garbage collection.
+    container: Any = SideDataContainer  # PyAV's stub lacks the argument, and types numeric keys as names
     return container(picture)
 
 
@@ -380,7 +382,7 @@ def _read_orientation(path: Path, picture: av.VideoFrame) -> Orientation:
     orientation, is_exact = Orientation.from_matrix(struct.unpack("=9i", bytes(matrix)))
     if not is_exact:
         warnings.warn(
-            f"{path}: is shown turned, scaled or sheared by more than quarter turns and mirrors, which alone are kept",
+            f"{path}: is displayed with a rotation, scale or shear; only quarter turns and mirrors are kept",
             ChromacordWarning,
             stacklevel=2,
         )

@@ -1,1 +1,1 @@
-"""Outputs that appear whole or not at all, under names that are safe to take."""
+"""Atomic outputs: complete files under safe names, or none."""

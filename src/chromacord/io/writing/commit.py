@@ -1,4 +1,4 @@
-"""Give outputs their final names: all of a run's or none of them, whatever ends the run.
+"""Rename a run's outputs to their final names, all or none, however the run ends.
 
 Before the first file moves, a journal lists all moves; while it is there, the outputs are not complete. A failure or a
 signal moves the files back at once. After a kill the next run that looks into one of the folders does (`recover`).
@@ -53,7 +53,7 @@ def recover(folder: Path) -> None:
             continue
         journal = Journal.read(path)
         if journal is None:
-            path.unlink(missing_ok=True)  # killed while it was written, so nothing was moved
+            path.unlink(missing_ok=True)  # the run was killed while writing it, so nothing was moved
         elif journal.is_moving:
             journal.undo()
         else:
@@ -106,7 +106,7 @@ def _moving_errors(path: Path) -> Iterator[None]:
         yield
     except FileExistsError as error:
         raise OutputExistsError(
-            f"{path}: appeared while this run was under way and was not replaced; nothing of this run was kept; "
+            f"{path}: appeared while this run was under way and was not replaced; no output of this run was kept; "
             "use --force to replace it, or another name"
         ) from error
     except OSError as error:

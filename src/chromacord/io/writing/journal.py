@@ -1,4 +1,4 @@
-"""The list of all moves of a run: it lies in each folder that files move to, so that any later run can undo them."""
+"""Journal of a run's renames, kept in each target folder so that any later run can undo them."""
 
 import contextlib
 import errno
@@ -71,19 +71,19 @@ class Entry:
         self.source.replace(self.target)
 
     def undo(self) -> None:
-        """Bring back what was there before, if nobody else has written to that name since."""
+        """Restore the previous file, unless another process has written to that name since."""
         now = _mark(self.target)
-        # Another process may be at it too: what it has done already need not be done.
+        # Another process may be recovering too; skip what it has done.
         with contextlib.suppress(FileNotFoundError):
             if self.backup is not None and os.path.lexists(self.backup):
                 if now in ([], self.mark, _mark(self.backup)):
                     self.backup.replace(self.target)
-                remove(self.backup)  # replacing a file by another name of it leaves both
+                remove(self.backup)  # renaming a file onto another name of itself leaves both
             elif now == self.mark and self.names:
                 self._empty_folder()
             elif now == self.mark:
                 self.target.replace(self.source)
-                if _mark(self.target) == self.mark:  # killed while it had both names
+                if _mark(self.target) == self.mark:  # the run was killed while the file had both names
                     self.target.unlink()
 
     def _empty_folder(self) -> None:

@@ -1,4 +1,4 @@
-"""What a path leads to: whether that can be read or written here, and whether two paths share a file.
+"""What a path refers to: whether it can be read or written, and whether two paths share a file.
 
 Files are compared, not names. Two names lead to one file by symbolic links, hard links, "..", or in a folder that is
 itself reached in two ways.
@@ -82,7 +82,7 @@ def check_output_path(path: Path | str) -> None:
     """
     text = os.fspath(path)
     if text == "-":
-        raise OutputError("-: standard output cannot take an output, which is written as a whole; name a file")
+        raise OutputError("-: standard output cannot be an output, because outputs are written whole; name a file")
     try:
         mode = Path(path).stat().st_mode
     except (FileNotFoundError, NotADirectoryError):

@@ -55,20 +55,20 @@ def check_folder(folder: Path, *, wanted: Path) -> None:
         wanted: what the user asked for; the message names it.
 
     Raises:
-        OutputError: the folder does not exist, is no folder, or cannot be written to.
+        OutputError: the folder does not exist, is not a folder, or cannot be written to.
     """
     if not os.path.exists(folder):  # noqa: PTH110 - Path.exists raises where a name is too long
-        raise OutputError(f"{wanted}: the folder {folder} does not exist; make it first")
+        raise OutputError(f"{wanted}: the folder {folder} does not exist; create it first")
     if not folder.is_dir():
-        raise OutputError(f"{wanted}: {folder} is no folder")
+        raise OutputError(f"{wanted}: {folder} is not a folder")
     if not os.access(folder, os.W_OK | os.X_OK):
         raise OutputError(f"{wanted}: the folder {folder} cannot be written to; check its permissions")
-    # Permissions do not tell all (root, read-only and virtual file systems): only trying does, before hours of work.
+    # Permissions are not enough (root, read-only and virtual file systems): try before hours of work.
     try:
         tempfile.TemporaryFile(dir=folder).close()
     except OSError as error:
         raise OutputError(
-            f"{wanted}: nothing can be made in the folder {folder} ({error.strerror}); choose another"
+            f"{wanted}: nothing can be created in the folder {folder} ({error.strerror}); choose another"
         ) from error
 
 
@@ -160,7 +160,7 @@ class StagedFolder(Staging):
         self.folder = folder.absolute()
         self._force = force
         exists = self.folder.exists()
-        # Inside a folder that exists, not beside it: it may be a mount of its own, and a rename cannot cross mounts.
+        # Inside the existing folder, not beside it: it may be a mount point, and renames cannot cross mounts.
         place = self.folder if exists else self.folder.parent
         check_folder(place, wanted=folder)
         with output_errors(folder):

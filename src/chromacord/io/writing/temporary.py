@@ -1,4 +1,4 @@
-"""Hidden names of files in the making: whose they are, what dead processes left of them, and the rename to a free name.
+"""Hidden temporary names: create them, clean up after dead processes, and rename to a free name.
 
 A name holds the final name, the writer's machine and its process id. So the next run into the same folder, whatever it
 writes, can tell what a killed run left (a process of this machine that is gone) from what another run is writing at
@@ -76,7 +76,7 @@ def remove_leftovers(folder: Path) -> None:
     """Remove what dead processes were writing in a folder."""
     for path in folder.iterdir():
         if is_hidden(path, PARTIAL) and is_abandoned(path):
-            with suppress(PermissionError):  # of another user, in a folder that many share
+            with suppress(PermissionError):  # another user's, in a shared folder
                 remove(path)
 
 

@@ -1,1 +1,1 @@
-"""What is measured of a part by itself: methods, flow, the detection of cuts."""
+"""Measure components: methods, optical flow, cut detection."""

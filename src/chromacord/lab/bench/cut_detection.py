@@ -1,4 +1,4 @@
-"""How well cuts are found: on films that are made of real clips, with precision and recall for each kind of join."""
+"""Measure cut detection on films made of real clips: precision and recall for each kind of join."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -111,7 +111,7 @@ def measure_cuts(setting: CutSetting, *, tell: Callable[[str], object] | None = 
     if setting.per_clip < 1:
         raise InputError(f"per-clip must be 1 or more, got {setting.per_clip}")
     if not setting.uses:
-        raise InputError("no use is named; name those of clips in manifest.csv, as train,dev")
+        raise InputError("no use is given; name uses from manifest.csv, such as train,dev")
     tell = tell or (lambda _: None)
     clips = {use: _read_clips(setting.data, use) for use in setting.uses}
     measured = {}
@@ -136,8 +136,8 @@ def measure_cuts(setting: CutSetting, *, tell: Callable[[str], object] | None = 
 def cut_tables(report: Mapping[str, Any]) -> list[Table]:
     """Return the report of `measure_cuts` as tables, one for each use."""
     notes = (
-        "A hard cut counts if it is found at its frame, a dissolve or fade if one frame of it is told. Wrong: whatever "
-        "else is told.",
+        "A hard cut counts if it is found at its frame, a dissolve or fade if one of its frames is reported. Wrong: "
+        "every other report.",
     )
     return [
         Table(

@@ -1,4 +1,4 @@
-"""Films whose cuts are known: shots of real clips, joined in the ways of an edit, and what may look like a cut."""
+"""Make films with known cuts: real shots joined as in an edit, and effects that resemble cuts."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple

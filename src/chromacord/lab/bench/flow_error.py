@@ -1,4 +1,4 @@
-"""How far sources of flow are off: on pairs whose flow is known, and by what real frames look like along their flow."""
+"""Measure optical flow: end-point error on pairs with known flow, and warping error on real frames."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -84,7 +84,7 @@ def measure_flow(setting: FlowSetting, *, tell: Callable[[str], object] | None =
         raise InputError(f"pairs must be 1 or more, got {setting.num_pairs}")
     sources = {name: build_source(name) for name in setting.sources}
     if not sources:
-        raise InputError(f"no source is named; choose one of {', '.join(SOURCES)}")
+        raise InputError(f"no source is given; choose one of {', '.join(SOURCES)}")
     pairs = _made_pairs(setting)
     dataset = open_clips(setting.data, size=Size(WHOLE, WHOLE), use=setting.use)
     frames = [dataset[number].composite for number in range(len(dataset))]

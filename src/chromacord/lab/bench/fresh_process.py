@@ -1,4 +1,4 @@
-"""Processes of their own, for what is measured: a fresh one has a peak memory, a CPU time and threads of its own."""
+"""Run measurements in fresh processes, whose peak memory, CPU time and threads are their own."""
 
 import json
 import os
@@ -69,4 +69,4 @@ def peak_megabytes() -> float:
     for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
         if line.startswith("VmHWM:"):
             return int(line.split()[1]) * 1024 / 1e6
-    raise OSError("this system does not tell the peak memory of a process")
+    raise OSError("this system does not report the peak memory of a process")

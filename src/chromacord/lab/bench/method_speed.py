@@ -1,4 +1,4 @@
-"""What each method costs by itself: CPU time, wall time and memory, each method in a fresh process."""
+"""Measure each method in a fresh process: CPU time, wall time and memory."""
 
 from collections.abc import Callable, Mapping, Sequence
 from statistics import median
@@ -165,7 +165,7 @@ def _values(found: Mapping[str, Any]) -> tuple[float | str, ...]:
 
 def _check(setting: MethodSetting) -> None:
     if not setting.methods:
-        raise InputError("no method is named; `chromacord methods` lists them")
+        raise InputError("no method is given; `chromacord methods` lists them")
     for name, value in (("frames", setting.num_frames), ("repeats", setting.repeats), ("threads", setting.threads)):
         if value < 1:
             raise InputError(f"{name} must be 1 or more, got {value}")
@@ -173,7 +173,7 @@ def _check(setting: MethodSetting) -> None:
         raise InputError(f"there is no device {setting.device!r}; choose one of {', '.join(DEVICES)}")
     if setting.device == "cuda" and not torch.cuda.is_available():
         raise InputError("device cuda: torch finds none on this machine; measure on the cpu, or install torch for CUDA")
-    # Before the first is measured, not when its turn comes.
+    # Check all before measuring the first.
     for method in setting.methods:
         load_method(method, weights=None) if lacks_weights(method) else load_method(method)
 

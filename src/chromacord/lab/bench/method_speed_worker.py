@@ -78,7 +78,7 @@ def measure(name: str, work: Work) -> Mapping[str, object]:
     Returns:
         What the method is, CPU and wall seconds of each run over the clip, and multiplications and additions of one.
     """
-    # The peak so far is that of the imports.
+    # So far, the peak is that of the imports.
     floor = peak_megabytes()
     device = torch.device(work.device)
     is_untrained = lacks_weights(name)

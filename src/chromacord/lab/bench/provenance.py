@@ -48,7 +48,7 @@ def code_version() -> str:
 def commit() -> str | None:
     """Return what git calls the state of the code, "-dirty" after it for uncommitted changes; None outside a clone."""
     root = Path(__file__).parents[4]
-    # Installed, the package may lie in somebody else's repository, whose commits say nothing about it.
+    # An installed package may lie inside another repository, whose commits are unrelated.
     if not (root / ".git").exists():
         return None
     command = ["git", "-C", str(root), "describe", "--always", "--dirty"]

@@ -30,7 +30,7 @@ def enhance(colors: Tensor) -> Tensor:
     largest = colors.amax(dim=1, keepdim=True)
     weights = colors.new_tensor(_LUMA).view(3, *[1] * (colors.ndim - 2))
     average = (weights * colors).sum(dim=1, keepdim=True)
-    # The further a channel lies below the largest, the more it falls: dull colours gain, grey stays.
+    # The further a channel is below the largest, the more it is lowered: dull colours gain saturation, grey stays.
     colors = colors + (colors - largest) * (largest - average) * (2 * VIBRANCE)
     colors = 1 - (1 - colors).clamp_min(0) ** (2**EXPOSURE)
     return torch.pow(colors.clamp_min(0), GAMMA)

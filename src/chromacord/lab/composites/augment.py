@@ -82,7 +82,7 @@ class Augmentation:
     """Of clips, frames of the video from one frame to the next; fewer where a video is too short for it."""
 
     camera: float = 0.08
-    """How far the camera moves over a still at the most, from one frame to the next, in halves of the picture."""
+    """How far the camera moves over a still at most, from one frame to the next, in halves of the picture."""
 
     num_looks: int = 3000
     """Random looks that are made once and then drawn from, alone and one after another."""
@@ -203,7 +203,7 @@ class CompositeMaker:
         """Lay foregrounds over pictures, and compress some. Shape (N, ..., 3, S, S)."""
         composite = over(changed, picture, mask)
         share = self._augmentation.compressed_share
-        if share:  # nothing is drawn otherwise: runs from before there was a share go on with the same pictures
+        if share:  # draw nothing otherwise, so that older runs resume with the same pictures
             quality = torch.randint(*_QUALITIES, (len(composite),), generator=generator)
             for place in torch.nonzero(self._drawn(len(composite), share, generator)).flatten().tolist():
                 composite[place] = _compressed(composite[place], int(quality[place]))
@@ -225,7 +225,7 @@ class CompositeMaker:
         chosen = torch.where(wanted, stills, videos)
         begin, frames = first[chosen], (last - first)[chosen] + 1
         step = ((frames - 1) // (length - 1)).clamp_max(self._augmentation.spacing)
-        # Where the drawn picture lies in its clip, carried over to the places where a window can begin.
+        # Map the drawn picture's position in its clip to the positions where a window can start.
         start = begin + (chosen - begin) * (frames - step * (length - 1)) // frames
         return start[:, None] + step[:, None] * torch.arange(length)
 
@@ -284,7 +284,7 @@ class CompositeMaker:
         centers = self._moving(center, crop, chosen, generator) if length > 1 else center[:, None]
         cut = self._cut(both, crop, centers, flip)
         area = cut[:, :, 3:].mean(dim=(2, 3, 4))
-        # A crop that lost the foreground, or its surroundings, gives way to the whole picture.
+        # A crop without foreground, or without surroundings, is replaced by the whole picture.
         lost = ((area < _LEAST_AREA) | (area > _MOST_AREA)).any(dim=1)
         if lost.any():
             cut[lost] = self._cut(both[lost], torch.ones_like(crop[lost]), torch.zeros_like(centers[lost]), flip[lost])
@@ -317,7 +317,7 @@ class CompositeMaker:
         tables = self._some(self._looks, count, generator)
         if is_lut is None:
             is_lut = self._drawn(count, augmentation.lut_share if len(self._luts) else 0.0, generator)
-        # Two looks after each other are a third one: so a few thousand of them do not run out.
+        # Two looks in sequence make a third one, so a few thousand looks are enough.
         twice = self._drawn(count, 0.3, generator)
         if twice.any():
             second = self._unit + 0.5 * (self._some(self._looks, int(twice.sum()), generator) - self._unit)
@@ -337,7 +337,7 @@ class CompositeMaker:
         return tables
 
     def _weak_looks(self, count: int, generator: torch.Generator) -> Tensor:
-        """Draw random looks, each weakened to a half at the most. Shape (count, 3, D, D, D)."""
+        """Draw random looks, each weakened to a half at most. Shape (count, 3, D, D, D)."""
         strength = 0.5 * torch.rand(count, 1, 1, 1, 1, generator=generator)
         return self._unit + strength * (self._some(self._looks, count, generator) - self._unit)
 
@@ -385,7 +385,7 @@ def _compressed(pictures: Tensor, quality: int) -> Tensor:
     flat = pictures.reshape(-1, *pictures.shape[-3:])
     codes = (flat * 255).round().to(torch.uint8).permute(0, 2, 3, 1).contiguous().numpy()
     options = [cv2.IMWRITE_JPEG_QUALITY, quality]
-    # JPEG's channels are told apart by their order, which is blue first for OpenCV: chroma is coarser than luma.
+    # JPEG's channels are distinguished by their order, which is blue first for OpenCV: chroma is coarser than luma.
     files = [cv2.imencode(".jpg", each[..., ::-1], options)[1] for each in codes]
     read = np.stack([np.asarray(cv2.imdecode(file, cv2.IMREAD_COLOR)) for file in files])
     decoded = torch.from_numpy(read[..., ::-1].copy()).permute(0, 3, 1, 2)

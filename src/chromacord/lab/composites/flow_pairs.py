@@ -166,7 +166,7 @@ class PairMaker:
             flow[has] = torch.where(owned, moved, flow[has])
             top[has] = torch.where(owned, slot + 1.0, top[has])
             covers[has, slot] = there[:, 3]
-        # A layer above the one that is seen at p covers it where it has moved to.
+        # A layer above the visible one at p covers its new position.
         covered, inside = warp(covers, flow)
         is_above = torch.arange(1, most + 1)[:, None, None] > top
         visible = inside & ~((covered > _COVERED) & is_above).any(dim=1, keepdim=True)
@@ -178,7 +178,7 @@ class PairMaker:
         colors = torch.cat([colors, torch.ones_like(colors[:, :1])], dim=1)
         zoom = _uniform((count,), 0.6, 1.0, generator)
         layout = self._layout(zoom, 10.0, generator)
-        # What is looked at lies inside the photograph, give or take the turn.
+        # The sampled region lies inside the photograph, up to the rotation.
         room = (self._whole - zoom * self._side).clamp_min(0) / 2
         layout[:, :, 2] = room[:, None] * _uniform((count, 2), -1, 1, generator)
         return _Layers(colors, layout, *self._moves(count, generator))
@@ -195,7 +195,7 @@ class PairMaker:
         middle = 0.45 * self._side * _uniform((count, 2), -1, 1, generator)
         layout[:, :, 2] = -torch.einsum("nij,nj->ni", layout[:, :, :2], middle)
         motion, bend = self._moves(count, generator)
-        # It turns about its own middle, not the frame's.
+        # Rotate about the object's own centre, not the frame's.
         motion[:, :, 2] += middle - torch.einsum("nij,nj->ni", motion[:, :, :2], middle)
         attached = self._drawn(count, self._motion.attached_share, generator)
         motion[attached], bend[attached] = back.motion[has][attached], back.bend[has][attached]
@@ -214,7 +214,7 @@ class PairMaker:
         """Draw affine motions, shape (n, 2, 3), and bends, shape (n, 2, S, S)."""
         motion, unit = self._motion, self._whole / WHOLE
         moves = ~self._drawn(count, motion.still_share, generator)
-        # How fast, as a multiple of what is typical: a long motion comes with a strong turn.
+        # Speed as a multiple of the typical one: long motions rotate strongly.
         pace = (motion.spread * torch.randn(count, generator=generator)).exp()
         angle = torch.pi * _uniform((count,), -1, 1, generator)
         length = (motion.typical * pace).clamp_max(motion.longest) * unit

@@ -1,4 +1,4 @@
-"""True composites: a foreground cut out of one photograph and pasted into another, as a list says.
+"""True composites: a foreground cut out of one photograph and pasted into another, from a list.
 
 A list is a CSV file with one composite a line; pictures are named relative to a folder, so that a list can be given to
 others without any picture:
@@ -122,7 +122,7 @@ def paste(placement: Placement, folder: Path) -> Pasted:
     background = to_bytes(read_rgb(folder / placement.background))
     coverage = _coverage(placement, folder)
     if coverage.shape != foreground.shape[:2]:
-        raise InputError(f"{folder / placement.mask}: is not of the picture's size")
+        raise InputError(f"{folder / placement.mask}: differs in size from its picture")
     rows, columns = np.nonzero(coverage.max(axis=1))[0], np.nonzero(coverage.max(axis=0))[0]
     if not len(rows):
         raise InputError(f"{folder / placement.mask}: holds none of the foreground that {placement.name} names")

@@ -1,4 +1,4 @@
-"""Photographs and frames with masks, held in memory: what training draws from."""
+"""Photographs and frames with masks, held in memory for training."""
 
 import hashlib
 import time
@@ -127,11 +127,9 @@ def load_photographs(
     """
     if not folder.is_dir():
         raise MissingFileError(f"{folder}: no such folder; name one with images, masks and a manifest.csv")
-    # A slip in what must stay out would let it in.
+    # A misspelled exclusion would include what must stay out.
     if unknown := [name for name in without if not (folder / name).is_dir()]:
-        raise MissingFileError(
-            f"{folder}: there is no folder {', '.join(unknown)} to leave out; name it as it lies there"
-        )
+        raise MissingFileError(f"{folder}: there is no folder {', '.join(unknown)} to exclude; check its name")
     dataset = open_clips(folder, size=None, use=use, licences=licences)
     clips = [clip for clip in dataset.clips if not {clip.name, _set_of(clip.name)} & set(without)]
     if not clips:
@@ -177,7 +175,7 @@ def _frames(clip: ClipFiles, side: int) -> Iterator[tuple[str, Tensor, Tensor, b
         frame.check_sizes(clip.name)
         mask = frame.mask if has_labels else to_bytes(frame.mask)
         if has_labels and mask.max() > 255:
-            raise InputError(f"{clip.name}: labels above 255 are not read; number them anew")
+            raise InputError(f"{clip.name}: labels above 255 are not supported; renumber them")
         name = f"{clip.name}/{frame.name}" if is_clip else clip.name
         yield name, square(to_bytes(frame.composite), side), square(mask, side, exact=has_labels), has_labels
 

@@ -1,4 +1,4 @@
-"""Windows of composites that lie on a disk, read when they are drawn: HYouTube and iHarmony4 are too large to hold."""
+"""Windows of HYouTube and iHarmony4, read on demand because the sets do not fit in memory."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ class RecordedClips:
         mirrored_share: chance that a window is mirrored left to right.
 
     Raises:
-        InputError: there is no clip, or nobody knows its real frames.
+        InputError: there is no clip, or its real frames are unknown.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""How composites are made from real clips: the foreground gets another colour, as HYouTube's did.
+"""Make composites from real clips by recolouring the foreground, like HYouTube.
 
 HYouTube's procedure (the authors' sample script): one LUT for all frames of a clip, its table enhanced
 (`chromacord.lab.color.enhancement`), applied to 8-bit codes trilinearly and clipped; wherever the mask is not 0 the
@@ -43,7 +43,7 @@ class Recipe:
     """How a data set is synthesized."""
 
     per_clip: int = 1
-    """Composites of each clip, each with another LUT."""
+    """Number of composites of each clip, each with a different LUT."""
 
     seed: int = 0
     enhance: bool = True
@@ -116,7 +116,7 @@ def draw_luts(names: Sequence[str], *, count: int, seed: int, clip: str) -> list
         InputError: there are fewer LUTs than are to be drawn.
     """
     if count > len(names):
-        raise InputError(f"{count} LUTs a clip are asked for and there are {len(names)}; lower --per-clip")
+        raise InputError(f"{count} LUTs a clip are requested, but there are only {len(names)}; lower --per-clip")
     return sorted(names, key=lambda name: hashlib.sha256(f"{seed}/{clip}/{name}".encode()).digest())[:count]
 
 

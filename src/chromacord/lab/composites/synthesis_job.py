@@ -1,4 +1,4 @@
-"""Make a data set in HYouTube's layout from clips with masks: many at once, and a stopped run goes on."""
+"""Make a data set in HYouTube's layout from clips with masks: in parallel, and resumable."""
 
 import hashlib
 import json
@@ -151,7 +151,7 @@ def _video_names(names: tuple[str, ...]) -> dict[str, str]:
     """Return a folder's name for each clip: its name without the folders that all clips lie in."""
     paths = {name: PurePosixPath(name) for name in names}
     common = os.path.commonpath([path.parent for path in paths.values()])
-    # Blanks would end a path in the lists.
+    # Spaces would end a path in the lists.
     videos = {name: "_".join("_".join(path.relative_to(common).parts).split()) for name, path in paths.items()}
     video, times = Counter(videos.values()).most_common(1)[0]
     if times > 1:
@@ -220,7 +220,7 @@ def _make_pair(task: _Task) -> tuple[str, int]:
         if writes_real:
             _write_real(places[2], task)
         masks.commit()
-        # Last: that this folder is there says that the pair is complete.
+        # Last: the folder's existence marks the pair as complete.
         composites.commit()
     if not has_foreground:
         message = f"{pair.clip}: the mask is empty in all frames that were taken, so its composites change nothing"
@@ -245,7 +245,7 @@ def _write_real(place: Path, task: _Task) -> None:
 def _chosen(files: ClipFiles, recipe: Recipe) -> Iterator[tuple[int, FramePictures]]:
     """Decode the frames that are taken, with their places in the clip."""
     if isinstance(files, PictureFiles):
-        # What lies between is not decoded.
+        # Frames in between are not decoded.
         steps = slice(0, recipe.num_frames * recipe.spacing, recipe.spacing)
         cut = replace(
             files,

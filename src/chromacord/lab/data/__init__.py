@@ -1,4 +1,4 @@
-"""Clips to work with: samples that are made, and data sets.
+"""Data sets of clips.
 
 `open_dataset` recognises a data set by its folders.
 """
@@ -49,6 +49,6 @@ def open_dataset(
     if find_clips(folder):
         return open_clips(folder, size=size, use=use, stills=stills)
     raise InputError(
-        f"{folder}: is no data set that is known: HYouTube (real_videos, foreground_mask, synthetic_composite_videos), "
+        f"{folder}: is not a known data set: HYouTube (real_videos, foreground_mask, synthetic_composite_videos), "
         "iHarmony4 (HCOCO, ...), or folders with images and masks"
     )

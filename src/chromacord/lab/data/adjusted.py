@@ -1,4 +1,4 @@
-"""Clips whose foreground got one adjustment each, made when they are read: nothing is written, nothing can be stale.
+"""Clips with one foreground adjustment each, made when they are read.
 
 Each clip of a data set gives one clip for each adjustment, `<clip>/<adjustment>`, whose real frames are the clip's own.
 """

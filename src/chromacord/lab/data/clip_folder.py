@@ -1,4 +1,4 @@
-"""Clips of one's own: folders with `images` and `masks`, and with `real` where the truth is known.
+"""Folders of clips: `images` and `masks`, and `real` where the truth is known.
 
     <clip>/images/00000.jpg ...     <clip>/masks/00000.png ...          frames in order, same stems
     <set>/images/<name>.mp4         <set>/masks/<name>.mp4 or .png      one clip for each video
@@ -163,12 +163,12 @@ def _read_manifest(path: Path) -> dict[Path, Entry]:
             return {}
         rows = list(reader)
     if any(not row.get("path") for row in rows):
-        raise InputError(f"{path}: a row has no path; fill it in or take the row out")
+        raise InputError(f"{path}: a row has no path; fill it in or remove the row")
     entries: dict[Path, Entry] = {}
     for row in rows:
         place = path.parent / row["path"]
         if place in entries:
-            raise InputError(f"{path}: {shown(row['path'])} stands there twice; take one row out")
+            raise InputError(f"{path}: {shown(row['path'])} appears twice; remove one row")
         entries[place] = Entry(
             row.get("kind") == "still", row.get("mask") == "labels", row.get("use") or "", row.get("licence") or ""
         )

@@ -1,4 +1,4 @@
-"""Data sets whose clips lie in files: each clip is a list of pictures, or a few video files."""
+"""Data sets of files: each clip is a list of pictures, or a few video files."""
 
 import hashlib
 import json
@@ -187,7 +187,7 @@ class VideoFiles:
 
     @property
     def num_frames(self) -> int | None:
-        """How many frames the file states, `max_frames` at the most."""
+        """How many frames the file states, `max_frames` at most."""
         stated = open_source(self.composite).info.num_frames
         return min(stated, self.max_frames) if stated and self.max_frames else stated or self.max_frames
 
@@ -223,7 +223,9 @@ class VideoFiles:
     def _next(self, frames: Iterator[Frame], frame: Frame, path: Path) -> Frame:
         for found in islice(frames, 1):
             return found
-        raise MismatchError(f"{path}: ends before frame {frame.index} of {self.composite}; they must be equally long")
+        raise MismatchError(
+            f"{path}: ends before frame {frame.index} of {self.composite}; they must have the same length"
+        )
 
 
 class FileDataset:
@@ -303,7 +305,7 @@ def read_lines(path: Path) -> Iterator[str]:
     for number, line in enumerate(text.splitlines(), start=1):
         parts = line.replace("\\", "/").replace("/", " ").split()
         if len(line) > _LONGEST_LINE or "\0" in line or any(len(part.encode()) > _LONGEST_NAME for part in parts):
-            raise InputError(f"{path} line {number}: no file can be called like this: {shown(line)}")
+            raise InputError(f"{path} line {number}: this cannot be a file name: {shown(line)}")
         yield line
 
 

@@ -1,4 +1,4 @@
-"""HYouTube as it lies on a disk (Lu et al., "Deep Video Harmonization with Color Mapping Consistency", IJCAI 2022).
+"""HYouTube's file layout (Lu et al., "Deep Video Harmonization with Color Mapping Consistency", IJCAI 2022).
 
     real_videos/<video>/<frame>.jpg                                 (or Ground-truth/...)
     foreground_mask/<video>/object_<k>/<frame>.png                  (or Mask/...)
@@ -130,7 +130,7 @@ def read_temporal_tasks(folder: Path) -> tuple[TemporalTask, ...]:
     for line in _read_list(path):
         frame = line.composite.stem
         if not frame.isdecimal():
-            raise InputError(f"{line.origin}: {line.composite} is no numbered frame")
+            raise InputError(f"{line.origin}: {line.composite} is not a numbered frame")
         tasks.append(TemporalTask(_clip_name(line.composite.parent), frame, f"{int(frame) + 1:0{len(frame)}d}"))
     return tuple(tasks)
 
@@ -210,11 +210,11 @@ def _read_list(path: Path) -> list[_Line]:
             raise InputError(f"{origin}: has {len(words)} paths; three are expected: real, mask and composite")
         paths = tuple(map(PurePosixPath, words))
         if any(each.is_absolute() or ".." in each.parts for each in paths):
-            raise InputError(f"{origin}: a path leads out of the data set; give it relative to the data set's folder")
+            raise InputError(f"{origin}: a path leads outside the data set; give it relative to the data set's folder")
         if not all(each.parts for each in paths):
-            raise InputError(f"{origin}: a path names nothing; three are expected: real, mask and composite")
+            raise InputError(f"{origin}: a path is empty; three are expected: real, mask and composite")
         if paths in lines:
-            raise InputError(f"{origin}: stands there already, see {lines[paths].origin}; take one out")
+            raise InputError(f"{origin}: is listed already, see {lines[paths].origin}; take one out")
         lines[paths] = _Line(origin, *paths)
     return list(lines.values())
 
@@ -251,7 +251,7 @@ def _clip(folders: _Folders, composite: PurePosixPath, lines: Sequence[_Line]) -
     frames = tuple(line.composite.stem for line in lines)
     if len(set(frames)) < len(frames):
         place = next(place for place, frame in enumerate(frames) if frame in frames[:place])
-        raise InputError(f"{lines[place].origin}: frame {frames[place]} of {name} stands there already; take one out")
+        raise InputError(f"{lines[place].origin}: frame {frames[place]} of {name} is listed already; remove one")
     return PictureFiles(
         name=name,
         frames=frames,

@@ -1,4 +1,4 @@
-"""What every data set gives: clips of named tensors, in an order that does not change."""
+"""The interface of data sets: clips of named tensors, in a fixed order."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -23,7 +23,7 @@ class Clip:
     """Foreground weight in [0, 1], 1 is foreground. Shape (T, 1, H, W)."""
 
     real: Tensor | None
-    """The frames as they were filmed, in [0, 1]; None where nobody knows. Shape (T, 3, H, W)."""
+    """The frames as they were filmed, in [0, 1]; None if unknown. Shape (T, 3, H, W)."""
 
     frames: tuple[str, ...]
     """Name of each frame as the data set's files have it, without the ending, as "00005"."""

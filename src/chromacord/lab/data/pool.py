@@ -1,4 +1,4 @@
-"""Many clips at once: processes of one thread each."""
+"""Process many clips in parallel, in processes of one thread."""
 
 import multiprocessing
 import os
@@ -32,7 +32,7 @@ def run_all(function: Callable[[Task], Result], tasks: Sequence[Task], *, jobs: 
         Results, as they come.
 
     Raises:
-        ProcessDiedError: a process was ended from outside.
+        ProcessDiedError: a process was killed.
         Exception: what the function raised first; no further tasks are begun then.
 
     Warns:
@@ -55,11 +55,10 @@ def run_all(function: Callable[[Task], Result], tasks: Sequence[Task], *, jobs: 
             yield result
     except BrokenProcessPool as error:
         raise ProcessDiedError(
-            "a process was ended from outside, perhaps for want of memory; run the command again to go on, with fewer "
-            "--jobs"
+            "a process was killed, probably out of memory; run the command again to go on, with fewer --jobs"
         ) from error
     except BaseException:
-        # Else a stopped run would wait for the tasks that were begun, and for the ones that were handed out.
+        # Otherwise a stopped run would wait for running and queued tasks.
         alive.close()
         raise
     finally:
@@ -77,7 +76,7 @@ def _call(function: Callable[[Task], Result], task: Task) -> tuple[Result, list[
 
 
 def _start(watched: Connection) -> None:
-    # Ctrl-C reaches all processes of a terminal; only the first is to say something about it.
+    # Ctrl-C reaches all processes of a terminal; only the first one reports it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     torch.set_num_threads(1)
     cv2.setNumThreads(1)

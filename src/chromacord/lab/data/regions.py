@@ -1,4 +1,4 @@
-"""Photographs without masks: regions of like colour stand in for objects.
+"""Photographs without masks: regions of similar colour serve as objects.
 
 What a network learns from a recoloured region is how colours go together in one picture, which needs no object.
 """
@@ -70,7 +70,7 @@ def load_unmasked(folder: Path, *, side: int) -> Photographs:
     for path in files:
         codes = cv2.imread(str(path), cv2.IMREAD_COLOR)
         if codes is None:
-            raise UnreadableFileError(f"{path}: cannot be read as a picture; take it out or copy it anew")
+            raise UnreadableFileError(f"{path}: cannot be read as a picture; remove it or copy it again")
         picture = square(codes[..., ::-1], side)
         seed = int.from_bytes(hashlib.sha256(path.relative_to(folder).as_posix().encode()).digest()[:3], "big")
         pictures.append(picture)

@@ -1,4 +1,4 @@
-"""Pictures of a file to tensors, resized as the field's evaluations do.
+"""Load pictures as tensors, resized like the literature's evaluations.
 
 CO2Net's and iSSAM's loaders resize 8-bit pictures with OpenCV, bilinearly, whatever their aspect, and round to 8 bits
 again; masks are resized as floats, so that their borders become soft and their inside stays exactly 1.

@@ -1,1 +1,1 @@
-"""Methods compared on data sets."""
+"""Compare methods on data sets."""

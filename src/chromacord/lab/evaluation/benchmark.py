@@ -81,7 +81,7 @@ def read_summary(output: Path) -> Summary:
 
 def _check(plan: Plan, dataset: FileDataset) -> None:
     if not plan.protocols:
-        raise InputError(f"no protocol is named; choose one of {', '.join(PROTOCOLS)}")
+        raise InputError(f"no protocol is given; choose one of {', '.join(PROTOCOLS)}")
     chosen = [("protocol", name, tuple(PROTOCOLS)) for name in plan.protocols]
     for what, name, known in (*chosen, ("flow source", plan.flow, tuple(FLOW_SOURCES)), ("input", plan.input, INPUTS)):
         if name not in known:
@@ -90,7 +90,7 @@ def _check(plan: Plan, dataset: FileDataset) -> None:
         raise InputError(f"passes must be 1 or more, got {plan.passes}")
     if plan.predictions and (plan.input, plan.passes) != (INPUTS[0], 1):
         raise InputError(
-            f"{plan.predictions[0].folder}: others made these from the composites, once; leave out --predictions, or "
+            f"{plan.predictions[0].folder}: predictions were made from the composites, once; omit --predictions, or "
             "measure them without --input and --passes"
         )
     for name in plan.methods:
@@ -203,7 +203,7 @@ def _write(summary: Summary, strips: Iterator[Strip], output: Path, command: str
         f"Harmonization of {header.dataset}",
         facts,
         tables=tables,
-        # Of real frames there is no error to compare a method's with.
+        # Real frames have no error to compare with.
         scatters=summary.scatters() if header.input == COMPOSITE else (),
         strips=list(strips),
         figure=f"fMSE ({header.protocols[0]})",

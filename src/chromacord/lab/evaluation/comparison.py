@@ -1,4 +1,4 @@
-"""Pictures of what methods make of true composites, where no truth exists and only eyes can judge.
+"""Strips and blind sheets of methods on true composites, which have no known truth.
 
 Each composite gives a strip of all methods, and a blind sheet of two of them in random order, whose key is in a file of
 its own. The training data may hold these photographs: a method can have seen them, but no composite of them.
@@ -42,7 +42,7 @@ class Comparison:
     """List of composites: see `chromacord.lab.composites.pasting`."""
 
     pictures: Path
-    """Folder that the list's paths begin in."""
+    """Folder that the list's paths are relative to."""
 
     methods: tuple[str, ...]
     """Of the strips, as `chromacord.methods.load_method` takes them."""
@@ -120,7 +120,7 @@ def sheet(pictures: Mapping[str, Bytes]) -> Bytes:
 
 def _blind_sheet(pasted: Pasted, results: Mapping[str, Bytes], order: Sequence[str]) -> Bytes:
     pair = {letter: results[name] for letter, name in zip("AB", order, strict=True)}
-    # Beside the composite itself, anybody would see which of the two leaves it as it is.
+    # Beside the composite, viewers would recognise the method that changes nothing.
     before = {} if "identity" in order else {"composite": pasted.composite}
     return sheet({**before, **pair})
 

@@ -1,4 +1,4 @@
-"""What methods were given and how often, in words: composites once; or real frames; or their own results again.
+"""Describe what methods were given: composites, real frames, or their own results.
 
 `Summary` has the figures. Here tables of them get titles and notes that say what was not the usual.
 """

@@ -1,4 +1,4 @@
-"""The work of one process: read a clip, harmonize it by every method that is asked for, and score the results."""
+"""Measure one clip in one process: read it, harmonize it with every method, and score the results."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -49,7 +49,7 @@ class Plan:
     """Of a folder of clips, only those whose `use` in its manifest this is."""
 
     stills: bool = False
-    """Take each picture of a folder of clips for a clip of its own."""
+    """Treat each picture of a folder of clips as a clip."""
 
     num_frames: int | None = None
     """So many frames of each clip, evenly spaced; None: all."""

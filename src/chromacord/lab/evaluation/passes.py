@@ -1,4 +1,4 @@
-"""What a method makes of a whole clip of a data set: at working size as the literature has it, or at the clip's own."""
+"""Run a method over a whole clip of a data set, at working size or at the clip's own size."""
 
 import time
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Frames that others' methods have made of a data set's clips, so that they are scored without their code."""
+"""Score frames that were harmonized elsewhere."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -101,5 +101,5 @@ def name_predictions(folders: Iterable[Path]) -> tuple[Predictions, ...]:
     names = [each.name for each in found]
     for name in names:
         if names.count(name) > 1:
-            raise InputError(f"two folders of predictions are called {name}; rename one, since it names a row")
+            raise InputError(f"two folders of predictions are called {name}; rename one, because it names a row")
     return tuple(found)

@@ -1,4 +1,4 @@
-"""The benchmark of quality: every method on mismatches of several kinds, in one table, so that no single trick wins it.
+"""The quality benchmark: every method on several kinds of mismatch, in one table.
 
 A method that was trained on one way of making composites learns that way's inverse. So each set here changes
 foregrounds in another way, and one changes nothing.
@@ -52,7 +52,7 @@ class Setting:
     """Clips with masks and a manifest, luts/dev.zip and pairs_dev."""
 
     runs: Path
-    """Folder for the data sets that are made and for the records of each set; a stopped run goes on there."""
+    """Folder for the data sets that are made and for the records of each set; a stopped run continues there."""
 
     methods: tuple[str, ...] = METHODS
     sets: tuple[str, ...] = ()

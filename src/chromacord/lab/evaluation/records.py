@@ -1,4 +1,4 @@
-"""`records.jsonl`: what has been measured, a line for each clip and method, so that a killed run can go on.
+"""`records.jsonl`: one line for each clip and method, so that a stopped run can resume.
 
 The first line says of what: data set, protocols, size. Whoever adds lines must agree with it in everything.
 """
@@ -115,7 +115,7 @@ class RecordFile:
             if record.method in folders and record.predictions != folders[record.method]:
                 raise InputError(
                     f"{self._path}: {record.method} was measured from {record.predictions or 'our method'}, not from "
-                    f"{folders[record.method]}; rename the folder, since it names a row"
+                    f"{folders[record.method]}; rename the folder, because it names a row"
                 )
 
     def append(self, record: Record) -> None:
@@ -162,7 +162,7 @@ def open_records(path: Path, header: Header) -> Iterator[RecordFile]:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise InputError(
-                f"{path}: another run is writing to it; wait for its end, or name another folder"
+                f"{path}: another run is writing to it; wait until it ends, or name another folder"
             ) from None
         with output_errors(path):
             _cut_off_partial_line(path)
@@ -239,7 +239,7 @@ def _record(values: dict[str, Any], header: Header) -> Record:
         raise ValueError(f"it has figures of {shown(list(scores))}, not of {shown(list(header.protocols))}")
     for protocol, by_name in scores.items():
         if missing := [name for name in PROTOCOLS[protocol].metrics if len(by_name.get(name, ())) != record.num_frames]:
-            raise ValueError(f"{protocol} {missing[0]} is no list of {record.num_frames} figures")
+            raise ValueError(f"{protocol} {missing[0]} is not a list of {record.num_frames} figures")
     if temporal and temporal.keys() != set(TEMPORAL_METRICS):
         raise ValueError(f"it has temporal figures {shown(list(temporal))}, not {shown(TEMPORAL_METRICS)}")
     return record
@@ -252,20 +252,20 @@ def _by_figure(values: dict[str, Any]) -> dict[str, Series]:
 def _series(values: Any) -> Series:
     for value in values:
         if value is not None and (isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value)):
-            raise ValueError(f"{shown(value)} is no figure")
+            raise ValueError(f"{shown(value)} is not a figure")
     return tuple(values)
 
 
 def _check_texts(*values: object) -> None:
     for value in values:
         if not isinstance(value, str):
-            raise ValueError(f"{shown(value)} is no text")
+            raise ValueError(f"{shown(value)} is not text")
 
 
 def _check_counts(*values: object) -> None:
     for value in values:
         if type(value) is not int or not 0 < value < _END:
-            raise ValueError(f"{shown(value)} counts nothing")
+            raise ValueError(f"{shown(value)} is not a count")
 
 
 def _check_same(path: Path, found: Header, wanted: Header) -> None:

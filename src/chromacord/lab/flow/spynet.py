@@ -45,7 +45,7 @@ class SPyNet(nn.Module):
 
     Args:
         levels: networks that are used, from the coarsest: a frame is halved one time less than that. "auto": halved
-            until both sides are 32 at the most, as the paper's code does: 256 x 256 uses four.
+            until both sides are 32 at most, as the paper's code does: 256 x 256 uses four.
         weights: "spynet", the path of a .safetensors file, or of a published checkpoint of either layout; None: they
             are drawn at random, so that the flow is nearly 0. The published ones are for non-commercial research.
 
@@ -167,7 +167,7 @@ class SPyNetFlow:
             Displacement from first to second in pixels, channels (x right, y down). Shape (N, 2, H, W).
         """
         flow = first.new_zeros(len(first), 2, *first.shape[-2:])
-        for index in range(len(first)):  # a clip at once would hold 64 channels of each frame
+        for index in range(len(first)):  # frame by frame: a whole clip would keep 64 channels of each frame
             flow[index] = self._network(first[index : index + 1], second[index : index + 1])[0]
         return flow
 
@@ -211,7 +211,7 @@ def _level() -> nn.Sequential:
         nn.init.kaiming_normal_(convolution.weight, nonlinearity="relu")
         nn.init.zeros_(convolution.bias)  # type: ignore[arg-type]
         layers += [convolution, nn.ReLU()]
-    # A network that has learned nothing should leave the flow of the level before it alone.
+    # An untrained level must leave the flow of the previous level unchanged.
     nn.init.normal_(convolution.weight, std=1e-3)
     return nn.Sequential(*layers[:-1])
 

@@ -1,4 +1,4 @@
-"""Fetch pixels along a flow."""
+"""Warp pictures along optical flow."""
 
 from typing import Literal
 

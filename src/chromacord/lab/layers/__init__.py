@@ -1,1 +1,1 @@
-"""Blocks that networks are built of; what one method alone uses, and is short, stays in that method's file."""
+"""Network blocks that several methods share; short blocks of one method stay in its file."""

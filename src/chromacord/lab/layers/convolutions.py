@@ -1,4 +1,4 @@
-"""Convolutions with what follows them, and how their weights start."""
+"""Convolution blocks and their initialisation."""
 
 from torch import Tensor, nn
 

@@ -1,4 +1,4 @@
-"""What goes into a network and comes out of it: the range of its colours, and sizes that it can halve."""
+"""Input and output of networks: value ranges, and padding to sizes that can be halved."""
 
 import torch.nn.functional as F
 from torch import Tensor

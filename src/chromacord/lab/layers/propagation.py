@@ -1,4 +1,4 @@
-"""Flow-guided propagation: what each frame of a window learns from those before and after it.
+"""Flow-guided propagation: features of each frame from the frames before and after it.
 
 Chen et al. 2024, section 3.3 and equation 1. The paper leaves open how far features travel. "recurrent" is read from
 what it follows nearly word for word, Chan et al., "BasicVSR", CVPR 2021: a state goes through the window, and is fused
@@ -148,7 +148,7 @@ class Propagation(nn.Module):
         if there is None:
             return here
         if pair in flows:
-            with torch.autocast(here.device.type, enabled=False):  # places of pixels need more than half precision
+            with torch.autocast(here.device.type, enabled=False):  # pixel positions exceed half precision
                 there = warp(there.float(), flows[pair].float())[0].to(here.dtype)
         if self.aggregator is None:
             return there

@@ -1,4 +1,4 @@
-"""The temporal part of Chen et al. 2024 (sections 3.1 and 4.2): propagation, aggregation, and what makes frames."""
+"""The temporal part of Chen et al. 2024 (sections 3.1 and 4.2): propagation, aggregation and the frame decoder."""
 
 from collections.abc import Mapping, Sequence
 from typing import Literal
@@ -34,7 +34,7 @@ class TemporalDecoder(nn.Module):
         if isinstance(self.head, nn.Conv2d) and head == "residual":
             nn.init.zeros_(self.head.weight)
             nn.init.zeros_(self.head.bias)  # type: ignore[arg-type]
-        elif head == "plain":  # another name for its numbers, which mean something else: they must not be mixed up
+        elif head == "plain":  # a different key, because these weights have a different meaning
             self.head = nn.Sequential(self.head)
 
     def forward(self, features: Tensor, harmonized: Tensor, composite: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Global discrimination and domain verification: what DoveNet and RainNet are trained against.
+"""Global discrimination and domain verification: the adversary of DoveNet and RainNet.
 
 Cong et al., "DoveNet: Deep Image Harmonization via Domain Verification", CVPR 2020, https://arxiv.org/abs/1911.13239.
 One score says whether a picture is real; another, whether its foreground belongs to the domain of its background.

@@ -1,1 +1,1 @@
-"""The literature's methods, which run in torch, and ShotGrade's network as it trains."""
+"""The literature's methods, in torch."""

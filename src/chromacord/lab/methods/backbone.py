@@ -1,4 +1,4 @@
-"""What a method for pictures offers to a method for videos that is built on it."""
+"""The interface between an image method and a video method built on it."""
 
 from abc import abstractmethod
 from typing import NamedTuple

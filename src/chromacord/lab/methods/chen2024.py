@@ -105,7 +105,7 @@ class Chen2024(TorchMethod):
         super().__init__()
         if working_side < 1:
             raise InputError(f"working_side must be 1 or more, got {working_side}")
-        if frames >= 1 and not 1 <= hop <= frames:  # of other numbers the network says what is wrong
+        if frames >= 1 and not 1 <= hop <= frames:  # the network reports other invalid values
             raise InputError(f"hop must lie in 1..{frames}, the frames of a window, got {hop}")
         self.stage, self.flow = stage, flow
         past = (frames - hop) // 2

@@ -166,7 +166,7 @@ def load_weights(network: CO2NetNetwork, source: str, *, backbone: str, backbone
         backbone_weights: where the backbone's weights came from.
 
     Raises:
-        InputError: they cannot be read, are of another network, or nobody gives those of the backbone.
+        InputError: they cannot be read, are of another network, or those of the backbone are not given.
     """
     state = weights_of(source, CO2Net.from_published)
     first = state.get(f"{_REFINEMENT}{_FIRST}")
@@ -178,10 +178,10 @@ def load_weights(network: CO2NetNetwork, source: str, *, backbone: str, backbone
         )
     has_backbone = any(map(_is_of_backbone, state))
     if has_backbone and backbone_weights is not None:
-        raise InputError(f"{source}: holds its backbone's weights already; leave backbone_weights out")
+        raise InputError(f"{source}: already holds its backbone's weights; omit backbone_weights")
     if first is not None and not has_backbone:
         if backbone_weights is None:
-            raise InputError(f"{source}: holds a refinement alone; give backbone_weights too, those of {backbone}")
+            raise InputError(f"{source}: holds only a refinement; give backbone_weights too, those of {backbone}")
         state |= {f"{_BACKBONE}{key}": value for key, value in network.backbone.state_dict().items()}
     fit(network, state, source=source)
 

@@ -1,4 +1,4 @@
-"""Where a picture says nothing of what its foreground should look like, learned methods leave it as it is."""
+"""Detect frames without foreground or without background, which learned methods leave unchanged."""
 
 import torch
 from torch import Tensor

@@ -1,4 +1,4 @@
-"""What methods share whose network is pix2pix's U-Net: sizes, and frames laid over their background."""
+"""Shared parts of methods that use pix2pix's U-Net: sizes, and compositing over the background."""
 
 from torch import Tensor
 

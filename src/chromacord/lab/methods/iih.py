@@ -105,6 +105,6 @@ class IIH(TorchMethod):
         Raises:
             InputError: it is of another network: names the first keys that differ.
         """
-        with torch.device("meta"):  # its shapes are enough
+        with torch.device("meta"):  # only shapes are needed
             network = IIHNetwork()
         return _renamed(checkpoint, network)

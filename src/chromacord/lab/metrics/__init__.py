@@ -1,1 +1,1 @@
-"""How near a result is to the truth, and how steady."""
+"""Accuracy and temporal stability."""

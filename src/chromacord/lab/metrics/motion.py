@@ -1,4 +1,4 @@
-"""Which frames temporal figures are taken from: each frame of a clip with the next one of its video.
+"""Frame pairs for temporal metrics: each frame of a clip with the next one of its video.
 
 Clips that hold every frame have both. HYouTube's hold every fifth: the frames after them come in a set of their own,
 and `tl_task.txt` lists which pairs count.

@@ -1,4 +1,4 @@
-"""How near a harmonized clip is to the real one, frame by frame, under two protocols that are never mixed.
+"""Accuracy frame by frame, under protocols that are never mixed.
 
 `hyoutube` follows the evaluation of the HYouTube data set (Lu et al., "Deep Video Harmonization with Color Mapping
 Consistency", 2022) with all its peculiarities, since only so are figures comparable with the literature's. `clean` has
@@ -85,7 +85,7 @@ class MetricProtocol:
             NonFiniteError: `harmonized` holds NaN or infinity.
         """
         check_clip(harmonized, real, mask)
-        # Frame by frame: a clip at once would leave the processor's caches, and take twice the time.
+        # Frame by frame: a whole clip exceeds the CPU caches and takes twice as long.
         scores = [self.score_frame(*frame) for frame in zip(harmonized.clamp(0, 1), real, mask, strict=True)]
         return {key: torch.tensor([score[key] for score in scores], dtype=torch.float64) for key in self.metrics}
 

@@ -1,4 +1,4 @@
-"""What a method leaves of the composites' error: sums, and item by item.
+"""The share of the composites' error that a method leaves: in total, and item by item.
 
 An item is a clip, or a still. A ratio of sums is decided by the large errors, which must go; the median ratio and the
 share of items that are worse tell what becomes of the others. Items whose composite has no error, since nothing was

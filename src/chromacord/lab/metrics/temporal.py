@@ -1,4 +1,4 @@
-"""How steadily a harmonized clip moves: measures on pairs of consecutive frames.
+"""Temporal stability: metrics on pairs of consecutive frames.
 
 Absolute values of `tl` and `rtl` hold for one source of flow only: its name belongs beside every figure. `tl` rewards
 doing little, so it is to be read beside fMSE and beside the composite's own. Most of it is texture, noise and occlusion

@@ -261,7 +261,7 @@ class Chen2024Network(nn.Module):
     def _flow(self, first: Tensor, second: Tensor) -> Tensor:
         assert self.flow is not None
         size, step = first.shape[-2:], self.flow_reduction
-        with torch.autocast(first.device.type, enabled=False):  # a tenth of a pixel needs more than half precision
+        with torch.autocast(first.device.type, enabled=False):  # a tenth of a pixel exceeds half precision
             if step == 1:
                 flow: Tensor = self.flow(first, second)
                 return flow

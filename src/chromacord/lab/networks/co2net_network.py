@@ -135,7 +135,7 @@ class CO2NetNetwork(nn.Module):
         kept, waiting = dict.fromkeys(order[hop:]), set(order[PAST + hop :])
         remembered = [frames[index] for index in kept]
         for number, index in enumerate(kept):
-            if index not in waiting:  # features are most of what is known of a frame, and its turn is over
+            if index not in waiting:  # features take most of a frame's memory, and are no longer needed
                 remembered[number] = remembered[number]._replace(features=None)
         return torch.stack(made, dim=1), Memory(tuple(remembered))
 
@@ -143,10 +143,10 @@ class CO2NetNetwork(nn.Module):
         """Return the frames of a window that differ, and which of them stands at each place."""
         known = memory.frames if memory is not None else ()
         length = composite.shape[1]
-        last = length - (FUTURE if self.training else 0)  # what training looks at has no turn later
+        last = length - (FUTURE if self.training else 0)  # training needs no later frames
         frames: list[SeenFrame] = []
         order = [0] * length
-        for place in (*range(PAST, length), *range(PAST)):  # those first whose features are of use
+        for place in (*range(PAST, length), *range(PAST)):  # first those whose features are needed
             picture, weight = composite[:, place], mask[:, place]
             needs_features = self.has_features and PAST <= place < last
             index = _place_of(frames, picture, weight)

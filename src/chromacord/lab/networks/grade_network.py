@@ -34,7 +34,7 @@ _LEAST_DEVIATION = 1e-3
 
 def averaged(picture: Tensor, step: int) -> Tensor:
     """Return the means of squares of `step` pixels a side. Shape (N, C, H, W) to (N, C, H / step, W / step)."""
-    while step > 1 and step % 2 == 0:  # by halves: vectors of whole rows are added, five times as fast as torch pools
+    while step > 1 and step % 2 == 0:  # halve repeatedly: adding whole rows is five times as fast as torch's pooling
         rows = picture[..., ::2, :] + picture[..., 1::2, :]
         picture, step = (rows[..., ::2] + rows[..., 1::2]) / 4, step // 2
     return F.avg_pool2d(picture, step) if step > 1 else picture
@@ -179,7 +179,7 @@ class Attention(nn.Module):
         found = weight @ torch.cat([outer, outer.square()], dim=-1)
         level, square = found.split(3, dim=-1)
         spread = (square - level.square()).clamp_min(0).add(1e-4).sqrt()
-        # How well the best places match: how much what they say can be trusted.
+        # Similarity of the best matches, as a measure of their reliability.
         sure = torch.logsumexp(match + outside[:, None], dim=-1, keepdim=True) / 4
         mixed = F.silu(self.mix(torch.cat([own, inner, level, inner - level, spread, sure], dim=-1)))
         share = mask / mask.sum(dim=-1, keepdim=True).clamp_min(1e-6)
@@ -223,7 +223,7 @@ class GradeNetwork(nn.Module):
 
     `calibration` is not trained with the rest but fitted afterwards, on pictures that were held out: two rows of
     numbers for 1, the logarithm of the mean squared change and `log_error`. The logistic function of the first row is
-    the share of the change that leaves the least error; that of the second is the chance that this brings the
+    the share of the change that leaves the least error; that of the second is the probability that this brings the
     foreground nearer to the truth.
 
     Args:
@@ -340,7 +340,7 @@ class GradeNetwork(nn.Module):
         shares = _shares(regions)
         red, green, blue = composite.flatten(2).unbind(1)
         largest, least = composite.amax(dim=1).flatten(1), composite.amin(dim=1).flatten(1)
-        light = composite.flatten(2).square()  # near enough to linear light for a statistic, without a power
+        light = composite.flatten(2).square()  # close enough to linear light for a statistic, and cheaper than a power
         channels = torch.stack([red, green, blue, largest - least, (largest - least) / (largest + 0.05)], dim=1)
         pooled = _pooled(torch.cat([channels, light], dim=1).mT, shares)
         level = (shares @ light.mT + 1e-3).log()

@@ -312,7 +312,7 @@ class IIHNetwork(nn.Module):
         """
         if composite.shape[-2:] != (SIDE, SIDE):
             height, width = composite.shape[-2:]
-            raise InputError(f"IIH knows pictures of {SIDE} x {SIDE} alone, got {width} x {height}; resize them")
+            raise InputError(f"IIH accepts only {SIDE} x {SIDE} pictures, got {width} x {height}; resize them")
         picture = torch.cat([composite, mask], dim=1)
         at_features, at_guide = (F.interpolate(mask, (side, side)) for side in (_FEATURE_SIDE, _GUIDE_SIDE))
         foreground, background = self.light(picture, at_features)
@@ -325,7 +325,7 @@ class IIHNetwork(nn.Module):
         for block in self.lighting:
             illumination = block(illumination, foreground, background, at_features)
         for block in self.illumination_rebuilding:
-            # As published: what is learned of matter comes from the reflectance alone.
+            # As published: material features come from the reflectance only.
             illumination = block(illumination, attention.detach())
         reflectance, illumination = (
             decoder(features) / 2 + 0.5

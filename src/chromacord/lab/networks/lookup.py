@@ -1,4 +1,4 @@
-"""ShotGrade's weights between its two networks: the one that runs without torch, and the one that trains."""
+"""Convert ShotGrade's weights between its training network and its torch-free network."""
 
 from collections.abc import Mapping
 
@@ -26,7 +26,7 @@ def encoder_from_published(checkpoint: Mapping[str, Tensor]) -> dict[str, Tensor
     try:
         return {f"encoder.{key}": value for key, value in from_published(checkpoint).items()}
     except KeyError as error:
-        raise InputError(f"is no EfficientNet-Lite0: {error} is missing") from error
+        raise InputError(f"is not an EfficientNet-Lite0: {error} is missing") from error
 
 
 def network_of(method: Method) -> nn.Module:

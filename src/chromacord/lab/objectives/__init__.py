@@ -1,1 +1,1 @@
-"""What a stage of training learns from what; one file each."""
+"""Training objectives, one file each."""

@@ -1,4 +1,4 @@
-"""What DoveNet and RainNet learn: real colours, and to pass a discriminator that verifies domains.
+"""The objective of DoveNet and RainNet: real colours, and passing a domain-verification discriminator.
 
 Cong et al., "DoveNet", CVPR 2020; Ling et al., "Region-aware Adaptive Instance Normalization", CVPR 2021. Terms and
 weights are those of both authors' code. The generator has the absolute error of pictures in [-1, 1] and both scores;

@@ -1,4 +1,4 @@
-"""How much of a grade to apply: fitted on pictures that were held out, since networks are surer than they should be."""
+"""Calibrate grade strength on held-out pictures, because networks are overconfident."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -53,7 +53,7 @@ def calibrated(measured: Measured) -> Tensor:
     def error(row: Tensor) -> Tensor:
         return 255 * (measured.error(torch.sigmoid(row @ inputs)).clamp_min(0) + _LEAST_ERROR).sqrt().mean()
 
-    # From far below 1: where the logistic function is flat, there is no slope to follow.
+    # Start far below 1: the logistic function has no gradient where it is flat.
     strength = _minimized(error, torch.tensor([1.0, 0.3, -0.3]))
     helped = (measured.error(torch.sigmoid(strength @ inputs)) < measured.squared_wanted).to(moved)
 

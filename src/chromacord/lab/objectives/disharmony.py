@@ -1,4 +1,4 @@
-"""What the method of Huang et al. learns against a discriminator that sees, pixel by pixel, what does not belong.
+"""The adversarial objective of Huang et al., with a pixel-wise disharmony discriminator.
 
 Huang et al., "Temporally Coherent Video Harmonization Using Adversarial Networks", IEEE TIP 29, 2020. The discriminator
 looks at harmonized frames, without their masks, and tells the mask; of real frames it tells that nothing was changed.
@@ -33,7 +33,7 @@ class DisharmonyOptions(PairsOptions):
     """The options of a stage that learns pairs against a discriminator."""
 
     adversarial: float = 0.01
-    """Weight of what the discriminator tells of the results."""
+    """Weight of the discriminator's verdict on the results."""
 
     def __post_init__(self) -> None:
         """Refuse values that make no loss.
@@ -69,7 +69,7 @@ class DisharmonyDiscriminator(nn.Module):
         picture = padded(picture, MULTIPLE)
         features, *skipped = self.encoder(picture)
         for block, finer in zip(self.decoder, skipped, strict=True):
-            features = block(features, finer, picture[:, :1])  # in place of a mask, which no block here looks at
+            features = block(features, finer, picture[:, :1])  # instead of a mask, which no block here uses
         told: Tensor = self.head(features)
         return told[..., :height, :width]
 

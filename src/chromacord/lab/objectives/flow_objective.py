@@ -1,4 +1,4 @@
-"""What SPyNet learns: flow, from pairs of frames that are made on the fly.
+"""The objective of SPyNet: optical flow, from frame pairs made on the fly.
 
 All levels of a stage learn in one pass, each from an error of its own: no gradient goes from a level to the one before
 it. That is the paper's training, one level after another, without its waste: a level's input is made by levels that go

@@ -1,4 +1,4 @@
-"""What IIH learns: composites taken apart into reflectance and illumination, without a truth for either.
+"""The objective of IIH: decompose composites into reflectance and illumination, without ground truth for either.
 
 Guo et al., "Intrinsic Image Harmonization", CVPR 2021; terms and weights are those of their code at its tag v1.0.
 """
@@ -66,7 +66,7 @@ class IntrinsicObjective(FramesObjective):
         """Refuse tables of a recipe that cannot be used. See `Objective.check`."""
         super().check(recipe, stage, where=where)
         if (side := recipe.data.get("side", SIDE)) != SIDE:
-            raise InputError(f"{where} [data]: side must be {SIDE}, the only one that IIH knows, got {side}")
+            raise InputError(f"{where} [data]: side must be {SIDE}, the only size that IIH accepts, got {side}")
 
     def loss(self, module: nn.Module, batch: Batch) -> tuple[Tensor, Mapping[str, Tensor]]:
         """Return the loss of one batch. See `Objective.loss`. Shape (N, 1, C, 256, 256)."""

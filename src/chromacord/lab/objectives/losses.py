@@ -25,12 +25,12 @@ def root_error(squared: Tensor, *, power: float = 0.5) -> Tensor:
         squared: Shape (N,).
         power: above 0, up to 1.
     """
-    # A 255th squared: below what 8 bits hold, an error has no slope that leads anywhere.
+    # (1/255)^2: errors below 8-bit precision need no gradient.
     return ((squared + 1 / 255**2) ** power).mean()
 
 
 def confidence_loss(confidence: Tensor, after: Tensor, before: Tensor) -> Tensor:
-    """Return the cross-entropy of the chance that a grade helps, and of whether it did.
+    """Return the cross-entropy of the probability that a grade helps, and of whether it did.
 
     No gradient reaches the errors.
 
@@ -70,7 +70,7 @@ def end_point_error(flow: Tensor, target: Tensor, weight: Tensor) -> Tensor:
         flow, target: Shape (N, 2, H, W).
         weight: of each pixel. Shape (N, 1, H, W).
     """
-    # A hundredth of a pixel: nearer than that, a distance has no direction to go.
+    # A hundredth of a pixel: closer than that, the gradient of a distance is undefined.
     distance = ((flow - target).square().sum(dim=1, keepdim=True) + 1e-4).sqrt()
     return (weight * distance).sum() / weight.sum().clamp_min(1e-6)
 
@@ -96,6 +96,6 @@ def gradient_penalty(score: Callable[[Tensor], Tensor], real: Tensor, generated:
     share = torch.rand(len(real), 1, 1, 1, device=real.device)
     mixed = (share * real + (1 - share) * generated).detach().requires_grad_()
     (slope,) = torch.autograd.grad(score(mixed).sum(), mixed, create_graph=True)
-    # Added before the root, which has no slope of its own at 0.
+    # Added before the square root, whose gradient at 0 is infinite.
     length = (slope.flatten(1).square().sum(dim=1) + 1e-16).sqrt()
     return (length - 1).square().mean()

@@ -1,4 +1,4 @@
-"""What the method of Huang et al. learns in tables: pairs of frames, the later of which is to look like the earlier.
+"""The objective of Huang et al. as used in tables: pairs of frames, the later consistent with the earlier.
 
 The "simple version" that CO2Net's authors trained: FN-MSE of the later frame, and 0.01 times the squared error between
 both results, the earlier one seen along optical flow. That error is of whole frames, normalised, whatever is hidden;

@@ -1,4 +1,4 @@
-"""What iSSAM and the paper's network learn: frames one by one (stage 1), and windows of frames (stage 2).
+"""The objectives of iSSAM and the paper's network: single frames (stage 1) and windows of frames (stage 2).
 
 Chen et al. 2024, section 4.2: stage 1 by the foreground-normalised squared error of Sofiiuk et al. 2021, stage 2 by the
 absolute error.
@@ -96,7 +96,7 @@ class FramesObjective:
         self._is_video = recipe.method == _VIDEO
         torch.manual_seed(recipe.seed)
         module = _network(recipe)
-        # Convolutions in half precision are a tenth faster so, also on a CPU.
+        # Half-precision convolutions are 10 % faster this way, also on a CPU.
         self.module: nn.Module = module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._freeze(tables.options)
         sources = open_sources(tables.data, tables.augmentation, folder, seed=recipe.seed, progress=progress)
@@ -113,7 +113,7 @@ class FramesObjective:
                 f"{where}: the objective {stage.objective!r} trains {' or '.join(cls.trains)}, not {recipe.method!r}"
             )
         if fixed := [name for name in ("weights", "working_side", "hop") if name in recipe.network]:
-            raise InputError(f"{where} [network]: {fixed[0]} is no matter of training; leave it out")
+            raise InputError(f"{where} [network]: {fixed[0]} does not affect training; remove it")
         try:
             check_options(recipe.method, METHODS[recipe.method], recipe.network)
             _network(recipe)
@@ -205,7 +205,7 @@ class ClipsObjective(FramesObjective):
         """Refuse tables of a recipe that cannot be used. See `Objective.check`."""
         super().check(recipe, stage, where=where)
         if recipe.method != _VIDEO or recipe.network.get("stage", 2) != 2:
-            raise InputError(f"{where}: windows are learned by {_VIDEO} with stage 2 alone; set method and [network]")
+            raise InputError(f"{where}: only {_VIDEO} with stage 2 learns windows; set method and [network]")
         options = read_tables(recipe, stage, cls.options_class, where=where).options
         assert isinstance(options, ClipsOptions)
         if options.flow_weights != SHIPPED and _flow_weights(recipe, stage) is None:
@@ -213,7 +213,7 @@ class ClipsObjective(FramesObjective):
                 f"{where} [stage.options]: flow_weights are for flow = {SHIPPED!r} in [network]; set it, or leave them "
                 "out"
             )
-        # Parts of the network would have nothing to do, and several processes wait for gradients of all that trains.
+        # Unused parts would get no gradient, for which several processes would wait forever.
         fewest = 3 if recipe.network.get("output") == "centre" else 2
         if num_frames(recipe) < fewest:
             raise InputError(
@@ -223,7 +223,7 @@ class ClipsObjective(FramesObjective):
         is_first = stage == recipe.stages[0]
         if is_first and recipe.start is None and not options.train_image:
             raise InputError(
-                f"{where}: builds on frames that are harmonized already; give the weights of such a run with --start, "
+                f"{where}: needs a network trained on single frames; give the weights of such a run with --start, "
                 "or put a stage harmonize_frames before it"
             )
 
@@ -258,9 +258,9 @@ class ClipsObjective(FramesObjective):
                 part.requires_grad_(requires_grad=is_trained)
         if options.train_flow and isinstance(self.module, Chen2024Network) and isinstance(self.module.flow, SPyNet):
             side, flow = max(1, round(self._data.side / self.module.flow_reduction)), self.module.flow
-            # Frames of this size give the finest networks no gradient, and several processes would wait for it.
+            # At this size the finest networks get no gradient, for which several processes would wait forever.
             flow.levels[flow.num_levels(side, side) :].requires_grad_(requires_grad=False)
-        if self._head != "residual":  # other heads do not look at what stage 1 makes, so nothing reaches its own
+        if self._head != "residual":  # other heads do not use stage 1's output, so its own head gets no gradient
             head: nn.Module = self.module.image.head  # type: ignore[union-attr, assignment]
             head.requires_grad_(requires_grad=False)
 

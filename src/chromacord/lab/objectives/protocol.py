@@ -1,4 +1,4 @@
-"""What a stage learns, from what: all that the loop knows of a method."""
+"""The objective interface: all that the training loop knows of a method."""
 
 from collections.abc import Callable, Mapping
 from importlib import import_module

@@ -1,4 +1,4 @@
-"""What CO2Net's refinement learns (Lu et al. 2022, stage 2): its backbone is trained already, and stays as it is."""
+"""The objective of CO2Net's refinement (Lu et al. 2022, stage 2), with a frozen, pretrained backbone."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -85,7 +85,7 @@ class RefinementObjective:
             raise InputError(f"{where}: the objective {stage.objective!r} trains {_METHOD}, not {recipe.method!r}")
         fixed = [name for name in ("weights", "backbone_weights", "working_side", "hop") if name in recipe.network]
         if fixed:
-            what = "stands in [stage.options]" if fixed[0] == "backbone_weights" else "is no matter of training"
+            what = "stands in [stage.options]" if fixed[0] == "backbone_weights" else "does not affect training"
             raise InputError(f"{where} [network]: {fixed[0]} {what}; leave it out")
         try:
             check_options(_METHOD, METHODS[_METHOD], recipe.network)
@@ -94,7 +94,7 @@ class RefinementObjective:
             raise InputError(f"{where} [network]: {error}") from error
         if options.backbone_weights is None and recipe.start is None:
             raise InputError(
-                f"{where} [stage.options]: builds on a backbone that is trained; name its weights as backbone_weights, "
+                f"{where} [stage.options]: needs a trained backbone; name its weights as backbone_weights, "
                 "or give those of such a run with --start"
             )
 

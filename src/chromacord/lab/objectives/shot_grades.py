@@ -1,4 +1,4 @@
-"""What ShotGrade learns: to give a recoloured foreground its real colours, from composites made on the fly.
+"""The objective of ShotGrade: recover a recoloured foreground's real colours, from composites made on the fly.
 
 Two ways of drawing them. With `pool`, so many composites are drawn once and the encoder's features of them are kept:
 the encoder stands still, and a step costs a hundredth of one that looks at pictures. Without, every step has new ones,

@@ -1,1 +1,1 @@
-"""What becomes of records: tables, charts and pages."""
+"""Tables, charts and pages from records."""

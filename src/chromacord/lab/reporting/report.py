@@ -1,4 +1,4 @@
-"""The report page: tables, a scatter for each method, and strips of pictures, in one HTML file that needs no other."""
+"""The report page: tables, scatter plots and strips of pictures in one self-contained HTML file."""
 
 import base64
 from collections.abc import Mapping, Sequence

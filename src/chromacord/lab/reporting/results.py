@@ -1,4 +1,4 @@
-"""Records to tables: the mean over all frames, and what of each clip the charts show."""
+"""Aggregate records into tables and charts."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -22,7 +22,7 @@ SHOWN = "fmse"
 """The figure of charts and of captions."""
 
 _UNCHANGED = (COMPOSITE, "identity")
-"""Rows that nobody has harmonized: they are never the best."""
+"""Rows without harmonization: they are never marked best."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Tables of figures, as Markdown, LaTeX and JSON. A table holds figures of one protocol, and says of which."""
+"""Tables of figures, as Markdown, LaTeX and JSON. A table holds figures of one protocol and names it."""
 
 import math
 from collections.abc import Sequence

@@ -1,1 +1,1 @@
-"""How a network is trained, whatever it learns."""
+"""Training: the loop, recipes, checkpoints and logs."""

@@ -1,4 +1,4 @@
-"""Checkpoints: everything that a run needs to go on as if it had not been stopped."""
+"""Checkpoints: everything that a run needs to resume as if it had not been stopped."""
 
 import fcntl
 import os
@@ -61,7 +61,7 @@ class Checkpoint:
 
         Raises:
             TypeError: a value is of another type.
-            ValueError: a number counts nothing.
+            ValueError: a number is not a count.
         """
         states = (self.recipe, self.module, self.average, self.optimizer, self.scaler or {}, self.adversary or {})
         counts = (self.stage, self.step, self.num_processes)
@@ -90,7 +90,7 @@ def only_run(folder: Path) -> Iterator[None]:
             f"{folder}: another run is training there; wait for it, or choose another folder with -o"
         ) from None
     except OSError:
-        pass  # a file system without locks, as of some networks: it must do without
+        pass  # some network file systems have no locks; continue without one
     try:
         yield
     finally:
@@ -108,7 +108,7 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
     with StagedFile(path, force=True) as staged:
         try:
             torch.save(values, staged.temporary)
-        except (OSError, RuntimeError) as error:  # torch's own, which does not say why
+        except (OSError, RuntimeError) as error:  # torch's RuntimeError does not say why
             reason = getattr(error, "strerror", None) or "the disk may be full"
             raise OutputError(f"{path}: cannot be written: {reason}; make room, and run the command again") from error
         staged.commit()
@@ -210,7 +210,7 @@ def _differences(checkpoint: Checkpoint, recipe: Recipe) -> list[str]:
     if len(recipe.stages) < len(begun):
         return [*differing, "number of stages"]
     for number, (old, new) in enumerate(zip(begun, recipe.stages, strict=False)):
-        # A key that a stage had not when the checkpoint was made stood for what is its default now.
+        # Keys added after the checkpoint was made had what is now their default.
         plain = asdict(Stage(new.objective, new.steps, new.batch, new.learning_rate))
         changed = [name for name, value in asdict(new).items() if old.get(name, plain[name]) != value]
         if number == checkpoint.stage and _is_before_cooldown(checkpoint, old, new):

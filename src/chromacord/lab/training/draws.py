@@ -1,4 +1,4 @@
-"""What pixel methods learn from: composites made on the fly, or those of HYouTube and iHarmony4."""
+"""Training samples of pixel methods: composites made on the fly, or those of HYouTube and iHarmony4."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace

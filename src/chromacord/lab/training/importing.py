@@ -1,4 +1,4 @@
-"""Checkpoints that others published become weights of ours: a .safetensors file in full precision, and its card."""
+"""Convert published checkpoints to a .safetensors file in full precision, with a card."""
 
 import os
 from collections.abc import Callable, Mapping
@@ -55,7 +55,7 @@ def import_published(method: str, file: Path, output: Path | None = None, *, for
     """
     convert, file = _converter(method), at_home(file)
     if not str(file).endswith(SUFFIXES):
-        raise InputError(f"{file}: is no checkpoint by its name; give a file that ends in {', '.join(SUFFIXES)}")
+        raise InputError(f"{file}: does not look like a checkpoint; give a file that ends in {', '.join(SUFFIXES)}")
     weights = _weights_path(file, output)
     card = weights.with_suffix(_CARD_SUFFIX)
     for path in (weights, card):

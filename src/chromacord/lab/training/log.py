@@ -1,4 +1,4 @@
-"""What a run writes down: JSON lines, TensorBoard, and the validation curve as a picture."""
+"""A run's log: JSON lines, TensorBoard, and the validation curve."""
 
 import json
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""The loop: any recipe, on one processor or on several devices, with checkpoints that a killed run goes on from."""
+"""The training loop: any recipe, on a CPU or on several GPUs, resumable from checkpoints."""
 
 import math
 import time
@@ -126,7 +126,7 @@ def _removed_if_empty(folder: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        with suppress(OSError):  # what holds something stays
+        with suppress(OSError):  # folders that are not empty stay
             folder.rmdir()
 
 
@@ -307,7 +307,7 @@ class _StageRun:
 
 def _accelerator(recipe: Recipe, device: Device) -> "Accelerator":
     try:
-        # The log needs it, after all pictures are read: that would be late to say so.
+        # The log needs it only after all pictures are read, which would be late to fail.
         import torch.utils.tensorboard
         from accelerate import Accelerator
     except ImportError as error:
@@ -323,11 +323,11 @@ def _accelerator(recipe: Recipe, device: Device) -> "Accelerator":
         accelerator = Accelerator(mixed_precision=precision, cpu=device == "cpu")
     except ValueError as error:
         # One process has one precision and one device, and some devices lack a precision.
-        raise InputError(f"recipe {recipe.name}: {device} with {recipe.precision} is refused: {error}") from error
+        raise InputError(f"recipe {recipe.name}: {device} with {recipe.precision} failed: {error}") from error
     for number, stage in enumerate(recipe.stages, 1):
         if stage.batch % accelerator.num_processes:
             raise InputError(
-                f"recipe {recipe.name}, stage {number}: a batch of {stage.batch} cannot be shared by "
-                f"{accelerator.num_processes} processes; start another number of them"
+                f"recipe {recipe.name}, stage {number}: a batch of {stage.batch} cannot be divided among "
+                f"{accelerator.num_processes} processes; change their number"
             )
     return accelerator

@@ -1,4 +1,4 @@
-"""Optimizers, learning rates over time, and the running mean of weights."""
+"""Optimizers, learning-rate schedules and weight EMA."""
 
 import copy
 import math
@@ -27,7 +27,7 @@ def build_optimizer(module: nn.Module, stage: Stage) -> torch.optim.Optimizer:
         parts.setdefault(part if part in stage.rates else "", []).append(value)
     if unknown := sorted(stage.rates.keys() - parts.keys()):
         names = ", ".join(dict.fromkeys(name.partition(".")[0] for name in trained))
-        raise InputError(f"rates: nothing of {unknown[0]!r} is trained; what trains are {names}")
+        raise InputError(f"rates: {unknown[0]!r} is not trained; the trained parts are {names}")
     groups = [
         {"params": values, "weight_decay": decay, RATE: stage.rates.get(part, 1.0)}
         for part, both in parts.items()

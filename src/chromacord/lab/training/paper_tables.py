@@ -1,4 +1,4 @@
-"""The tables of Chen et al. 2024 anew: every row is trained from a recipe of its own, and measured."""
+"""Reproduce the tables of Chen et al. 2024: train a recipe for every row and measure it."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -120,7 +120,7 @@ def train_table(run: TableRun, *, progress: Callable[[Progress], object] | None 
     known, folder = {row.recipe: row for row in rows}, _folder(run)
     recipes = {name: _recipe(run, folder, known.get(name, PaperRow(name))) for name in names}
     measured = [recipes[row.recipe] for row in rows]
-    for recipe in recipes.values():  # a slip in the last row must not cost the days of those before it
+    for recipe in recipes.values():  # check all rows first: an error in the last one must not waste days of training
         check_objectives(recipe)
         check_flow_weights(recipe)
     plan = _checked_plan(run, measured)
@@ -134,7 +134,7 @@ def train_table(run: TableRun, *, progress: Callable[[Progress], object] | None 
     if None in done:
         return None
     table = _measured(run, plan, measured, progress)
-    # Figures of other data than HYouTube's say nothing beside the literature's.
+    # Figures on other data than HYouTube cannot be compared with the literature's.
     text = markdown([table, *([paper_tables()[run.number - 1]] if run.test is None else [])])
     write_text(run.output / f"table{run.number}.md", text, force=True)
     return text
@@ -146,7 +146,9 @@ def _folder(run: TableRun) -> Path:
     if run.number == 1:
         return RECIPES / "small" if run.budget == "small" else RECIPES
     if run.budget == "small":
-        raise InputError(f"a small budget is for table 1; table {run.number} has recipes of the paper's settings alone")
+        raise InputError(
+            f"a small budget is for table 1; table {run.number} only has recipes with the paper's settings"
+        )
     return RECIPES / "ablations"
 
 
@@ -197,8 +199,7 @@ def _checked_plan(run: TableRun, recipes: list[Recipe]) -> Plan:
         method = method_of(recipe, weights)
         if ":" in str(weights) or parse_spec(method).options["weights"] != str(weights):
             raise InputError(
-                f"{run.output}: a method's options cannot name files there, for a colon or spaces at the ends; choose "
-                "another folder with -o"
+                f"{run.output}: paths of options cannot contain a colon or end in spaces; choose another folder with -o"
             )
         load_method(recipe.method, **{**parse_spec(method).options, "weights": None})
         methods.append(method)

@@ -1,4 +1,4 @@
-"""Pictures to train on, and pictures held out."""
+"""Split pictures into training and held-out sets."""
 
 import os
 import warnings
@@ -138,9 +138,7 @@ def _is_there(key: str, data: PictureData, path: Path) -> bool:
     if os.path.lexists(path):
         return True
     if key not in data.optional:
-        raise MissingFileError(
-            f"{path}: is not there, and the recipe's [data] {key} names it; change it, or leave it out"
-        )
+        raise MissingFileError(f"{path}: is missing, but the recipe's [data] {key} names it; correct or remove the key")
     _warn(f"{path}: is not there; trained without the recipe's {key}")
     return False
 

@@ -152,7 +152,7 @@ def read_recipe(path: Path) -> Recipe:
     try:
         content = read_file(path, limit=_MAX_BYTES)
     except MissingFileError:
-        raise MissingFileError(f"{path}: no such recipe; name a TOML file, as those in recipes/") from None
+        raise MissingFileError(f"{path}: no such recipe; name a TOML file, such as those in recipes/") from None
     values = parse_toml(content, where=path, remedy="correct the recipe")
     if "stages" in values:
         raise InputError(f"{path}: stages is not known; write each stage as a table [[stage]]")
