@@ -25,7 +25,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "analysis": {"parsing", "color", "io", "methods", "masks", "grade"},
     "render": {"color", "io", "masks", "grade"},
     "job": {"parsing", "color", "io", "methods", "masks", "grade", "analysis", "render"},
-    "api": {"io", "methods", "grade", "analysis", "job"},
+    "api": {"color", "io", "methods", "grade", "analysis", "job"},
     "sample": {"color", "io"},
     "lab": {"parsing", "color", "weights", "io", "methods", "masks", "grade", "analysis", "render", "job", "api"},
     "cli": {"color", "io", "methods", "grade", "analysis", "job", "api", "sample", "lab"},

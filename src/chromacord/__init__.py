@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from chromacord.api import harmonize_video
+    from chromacord.color.parameters.parametric import Parametric
     from chromacord.errors import ChromacordError, ChromacordWarning
+    from chromacord.grade.by_hand import Strength
     from chromacord.grade.keys import Grade
     from chromacord.job.arrays import harmonize_frames, harmonize_image
     from chromacord.job.options import Options
@@ -30,8 +32,10 @@ _PLACES = {
     "Grade": "grade.keys",
     "Method": "methods.base",
     "Options": "job.options",
+    "Parametric": "color.parameters.parametric",
     "Prediction": "methods.base",
     "Progress": "types",
+    "Strength": "grade.by_hand",
     "Summary": "job.summary",
     "Window": "methods.base",
     "harmonize_frames": "job.arrays",
@@ -48,8 +52,10 @@ __all__ = [
     "Grade",
     "Method",
     "Options",
+    "Parametric",
     "Prediction",
     "Progress",
+    "Strength",
     "Summary",
     "Window",
     "__version__",

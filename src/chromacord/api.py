@@ -9,11 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from chromacord.analysis.cuts import Cuts, check_cuts
+from chromacord.analysis.reference import read_reference
 from chromacord.analysis.told_cuts import read_cuts
+from chromacord.color.management.clip_space import SpaceOfClip, Spaces, explicit, settle
+from chromacord.color.management.config import choose_config, find_space
 from chromacord.errors import ChromacordWarning, InputError
-from chromacord.io import LayeredSource, open_source
+from chromacord.io import FrameSource, LayeredSource, open_source
 from chromacord.io.stills.image_layers import UNNAMED
 from chromacord.job.clip import CompositeClip, LayeredClip, MaskedClip
+from chromacord.job.conversion import convert_grade
 from chromacord.job.job import Job
 from chromacord.job.options import Options
 from chromacord.job.outputs import Outputs
@@ -36,6 +40,8 @@ def harmonize_video(
     grade_in: StrPath | None = None,
     lut_out: StrPath | None = None,
     preview: StrPath | None = None,
+    foreground_out: StrPath | None = None,
+    reference: StrPath | None = None,
     cuts: Cuts | None = None,
     progress: Callable[[Progress], object] | None = None,
     options: Options | None = None,
@@ -55,10 +61,12 @@ def harmonize_video(
         alpha: the foreground's coverage, where it has no alpha channel of its own.
         background: the clip under the foreground; the output follows its format.
         grade_out: write what was decided, as JSON.
-        grade_in: render a grade file instead of analysing, or a LUT or a CDL with a suffix of `EXPORT_FORMATS`;
-            `strength` then weakens it further.
+        grade_in: render a grade file instead of analysing, or a LUT or a CDL with a suffix of `LOOK_FORMATS`;
+            `strength` then weakens it further. Without a clip it is made into `grade_out` or `lut_out`.
         lut_out: a LUT or a CDL for each shot: a file whose suffix is in `EXPORT_FORMATS`, or a folder for .cube files.
         preview: write before and after side by side, to a video or a picture by the suffix.
+        foreground_out: write the graded foreground alone, with alpha: a 4444 video, a picture or a pattern.
+        reference: match the foreground to the first frame of this file in place of its own background.
         cuts: where shots begin: their first frames, counted from 0 in sequences too, as numbers or as text ("24,48");
             the file of an edit decision list (CMX 3600); or "none" for one shot. None: cuts are found. Those outside
             `frames` are left out.
@@ -74,14 +82,27 @@ def harmonize_video(
     check_cuts(cuts, grade_in=grade_in)
     find_device(how.device)
     optional = _paths(output=output, grade_out=grade_out, lut_out=lut_out, preview=preview, grade_in=grade_in)
-    _check_asked(optional)
-    clip = _open_clip(
-        _paths(composite=composite, mask=mask, foreground=foreground, alpha=alpha, background=background), how
-    )
+    matched = _paths(reference=reference, foreground_out=foreground_out)
+    layers = _paths(composite=composite, mask=mask, foreground=foreground, alpha=alpha, background=background)
+    is_conversion = _check_asked(optional, has_clip=any(layers.values()))
     clip_out = None if output is None else os.fspath(output)
     others = optional["grade_out"], optional["lut_out"], optional["preview"]
-    outputs = Outputs(clip_out, *others, how.encoding or Encoding(), how.force)
-    job = Job(clip, outputs, how, grade_in=optional["grade_in"], cuts=read_cuts(cuts, clip.info), progress=progress)
+    alone = None if foreground_out is None else os.fspath(foreground_out)
+    outputs = Outputs(clip_out, *others, how.encoding or Encoding(), how.force, alone)
+    if is_conversion and optional["grade_in"] is not None:
+        asked = None if how.working_space is None else find_space(how.working_space, choose_config(how.config))
+        return convert_grade(optional["grade_in"], outputs, hand=how.hand, working=asked)
+    clip, space = _open_clip(layers, how)
+    job = Job(
+        clip,
+        outputs,
+        how,
+        grade_in=optional["grade_in"],
+        cuts=read_cuts(cuts, clip.info),
+        progress=progress,
+        space=space,
+        reference=None if matched["reference"] is None else read_reference(matched["reference"], how.spaces),
+    )
     return job.run()
 
 
@@ -93,19 +114,24 @@ def _paths(**paths: StrPath | None) -> dict[str, Path | None]:
     return {name: None if path is None else Path(path) for name, path in paths.items()}
 
 
-def _check_asked(paths: dict[str, Path | None]) -> None:
-    """Refuse to write nothing, and what needs a render where none is asked for."""
+def _check_asked(paths: dict[str, Path | None], *, has_clip: bool) -> bool:
+    """Refuse to write nothing, and what needs a render where none is asked for.
+
+    Returns:
+        Whether a grade file is made into others, without a clip.
+    """
     if paths["output"] is not None:
-        return
+        return False
     if paths["grade_out"] is None and paths["lut_out"] is None:
         raise InputError("there is nothing to write; give an output, or a file for the grade or its LUTs")
-    for path in (paths["preview"], paths["grade_in"]):
+    for path in (paths["preview"], paths["grade_in"] if has_clip else None):
         if path is not None:
             raise InputError(f"{path}: needs a rendered clip; give an output")
+    return paths["grade_in"] is not None
 
 
-def _open_clip(paths: dict[str, Path | None], options: Options) -> MaskedClip:
-    """Open a composite with its mask, or layers, whichever was given."""
+def _open_clip(paths: dict[str, Path | None], options: Options) -> tuple[MaskedClip, SpaceOfClip]:
+    """Open a composite with its mask, or layers, whichever was given; the colour space is that of the output."""
     given = {name for name, path in paths.items() if path is not None}
     sources = {
         name: open_source(
@@ -121,12 +147,15 @@ def _open_clip(paths: dict[str, Path | None], options: Options) -> MaskedClip:
     }
     for name, source in sources.items():
         _tell_layer(source.info, is_chosen=options.layer is not None and name in _GRADED, can_be_chosen=name in _GRADED)
-    if given == {"composite", "mask"}:
-        return CompositeClip(
+    space = _settle_spaces(sources, options.spaces)
+    if given == {"composite", "mask"} and space is not None:
+        clip = CompositeClip(
             sources["composite"], sources.get("mask"), mask_fit=options.mask_fit, salvage=options.salvage
         )
-    if given in _COMBINATIONS:
-        return LayeredClip(LayeredSource(sources["foreground"], sources["background"], sources.get("alpha")))
+        return clip, space
+    if given in _COMBINATIONS and space is not None:
+        layers = LayeredSource(sources["foreground"], sources["background"], sources.get("alpha"))
+        return LayeredClip(layers), space
     if given == {"composite"}:
         raise InputError(f"{paths['composite']}: needs a mask; give --mask FILE, or --mask alpha for its own alpha")
     wanted = {"foreground", "background"} if given & {"foreground", "alpha", "background"} else {"composite", "mask"}
@@ -135,6 +164,18 @@ def _open_clip(paths: dict[str, Path | None], options: Options) -> MaskedClip:
         f"needs {absent}: give a composite with --mask, or --foreground (with --alpha, if it has no alpha of its own) "
         "and --background"
     )
+
+
+def _settle_spaces(sources: dict[str, FrameSource], spaces: Spaces) -> SpaceOfClip | None:
+    """Give the sources of pictures their colour spaces; return that of the output, None where there is no picture."""
+    found: dict[str, SpaceOfClip] = {}
+    for name in _PICTURES:
+        if name in sources:
+            sources[name].info, found[name] = settle(sources[name].info, spaces, name)
+    if len(found) > 1 and any(each.space is not None for each in found.values()):
+        for name in found:
+            sources[name].info = explicit(sources[name].info)
+    return found.get("composite") or found.get("background")
 
 
 def _tell_layer(info: VideoInfo, *, is_chosen: bool, can_be_chosen: bool) -> None:
@@ -151,6 +192,7 @@ def _tell_layer(info: VideoInfo, *, is_chosen: bool, can_be_chosen: bool) -> Non
 
 
 _GRADED = ("composite", "foreground")
+_PICTURES = ("composite", "foreground", "background")
 
 _COMBINATIONS = (
     {"composite", "mask"},

@@ -75,6 +75,56 @@ class ColorSpace:
     """What the configuration says of its numbers: "scene-linear", "log", "sdr-video", "hdr-video", ...; "": nothing."""
 
 
+Chromaticity = tuple[float, float]
+"""x and y of CIE 1931."""
+
+
+class MasteringDisplay(NamedTuple):
+    """The display that HDR video was mastered on (SMPTE ST 2086)."""
+
+    red: Chromaticity
+    green: Chromaticity
+    blue: Chromaticity
+    white: Chromaticity
+    darkest: float
+    """cd/m2."""
+
+    brightest: float
+    """cd/m2."""
+
+
+class ContentLight(NamedTuple):
+    """How bright HDR video gets (CTA-861.3), in cd/m2."""
+
+    highest: int
+    """Of any pixel (MaxCLL)."""
+
+    highest_mean: int
+    """Of any frame's mean (MaxFALL)."""
+
+
+@dataclass(frozen=True)
+class HdrMetadata:
+    """The static metadata of HDR video."""
+
+    mastering: MasteringDisplay | None = None
+    light: ContentLight | None = None
+
+    def __bool__(self) -> bool:
+        """Whether there is any."""
+        return self.mastering is not None or self.light is not None
+
+    @property
+    def described(self) -> tuple[str, ...]:
+        """One line for each part, for people."""
+        lines = []
+        if self.mastering is not None:
+            lines.append(f"mastering display {self.mastering.darkest:g} to {self.mastering.brightest:g} cd/m2")
+        if self.light is not None:
+            lines.append(f"content light level {self.light.highest}, {self.light.highest_mean} cd/m2")
+        return tuple(lines)
+
+
 @dataclass(frozen=True)
 class PixelFormat:
     """The layout of a frame's planes. Planes are always separate and in the order Y U V [A], R G B [A] or Y [A]."""
@@ -173,8 +223,8 @@ class VideoInfo:
     """One line for each subtitle, data or attachment stream."""
 
     timecode: str | None = None
-    hdr_metadata: tuple[str, ...] = field(default=())
-    """What the picture says of the display it was graded on: "mastering display", "content light level"."""
+    hdr_metadata: HdrMetadata = HdrMetadata()
+    """What the picture says of the display it was mastered on, and of its light."""
 
     icc_profile: bytes | None = field(default=None, repr=False)
     """Of a still or a sequence: what its colours mean, where that is not what they are taken for without one."""

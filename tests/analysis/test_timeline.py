@@ -10,6 +10,7 @@ import pytest
 from chromacord.analysis.observe import observe
 from chromacord.analysis.timeline import Timeline
 from chromacord.color.transforms import AffineField
+from chromacord.grade.by_hand import Hand, Strength
 from chromacord.grade.keys import Consistency
 from chromacord.masks.masks import MaskedFrame
 from chromacord.methods.base import Method, Prediction, State, Window
@@ -79,14 +80,14 @@ CLIPS = {
 def test_each_frames_transform_is_that_of_the_whole_grade(name: str, consistency: Consistency, method: Method) -> None:
     frames = made(**CLIPS[name])
     whole, counted = analyse(iter(frames), INFO, method, name="m", consistency=consistency)
-    timeline = Timeline(method, rate=INFO.rate, name="m", consistency=consistency, strength=0.7)
+    timeline = Timeline(method, rate=INFO.rate, name="m", consistency=consistency, hand=Hand(Strength.both(0.7)))
     decided = timeline.decide(observe(iter(frames), INFO, method, consistency=consistency))
     for masked, known in zip(frames, decided, strict=True):
         index, mask, transform = known.index, known.mask.unpack_box(), known.transform
         assert (index, mask.box, mask.is_full) == (masked.frame.index, masked.mask.box, masked.mask.is_full)
         if mask.box is not None:
             np.testing.assert_array_equal(mask.crop(mask.box), masked.mask.crop(mask.box))
-        shot = whole.scaled(0.7).shot_at(index)
+        shot = whole.by_hand(Hand(Strength.both(0.7))).shot_at(index)
         assert shot is not None
         expected = shot.at(index) if mask.is_usable else None
         assert (transform is None) == (expected is None)

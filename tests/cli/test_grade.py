@@ -17,7 +17,7 @@ def test_a_grade_is_decided_and_written_alone(run: Run, footage: Path, tmp_path:
     assert (done.code, done.err) == (0, "")
     assert done.out.startswith(f"{out}: 10 frames, 1 shot, poisson, ")
     assert done.out.count("\n") == 1
-    assert ("the CDL leaves 0.0 of " in done.out) == (suffix in (".cc", ".ccc", ".cdl"))
+    assert ("the CDL leaves 0.0 of " in done.out) == (suffix in (".cc", ".ccc", ".cdl", ".edl"))
     assert list(tmp_path.iterdir()) == [out]
 
 

@@ -19,7 +19,7 @@ from chromacord.color.cdl import Cdl
 from chromacord.color.cube import cube_text
 from chromacord.color.transforms import Lut3d, lattice
 from chromacord.errors import ChromacordError
-from chromacord.grade.exports import EXPORT_FORMATS, ExportedShot, cdl_text, lut_text
+from chromacord.grade.exports import EXPORT_FORMATS, LOOK_FORMATS, ExportedShot, cdl_text, lut_text
 from chromacord.grade.file import read_grade
 from chromacord.grade.imports import read_import
 from chromacord.io import open_source
@@ -154,7 +154,7 @@ def make_doors(shared: Path, seeds: Path) -> dict[str, list[Door]]:
             compared="out.mkv",
             composite="good.mkv",
         )
-        for suffix in EXPORT_FORMATS
+        for suffix in LOOK_FORMATS
     ]
     doors["icc"] = [
         Door((seeds / "profile.png").read_bytes(), "f.png", _converted("png", "jpg"), "out", _png_profile),
@@ -267,7 +267,7 @@ def _encode(path: Path, codec: str, pix_fmt: str, frames: list[np.ndarray]) -> N
 def _write_looks(seeds: Path) -> None:
     """Write a LUT or a CDL in each format."""
     shot = ExportedShot("made", "made_shot001", Lut3d(lattice(9)[None] * 0.8), None)
-    for suffix, kind in EXPORT_FORMATS.items():
+    for suffix, kind in LOOK_FORMATS.items():
         path = seeds / f"look{suffix}"
         path.write_text(cdl_text([(shot, CDL)], path) if kind.is_cdl else lut_text(shot, path))
 

@@ -1,5 +1,6 @@
 """Grades in other tools' files, read back by OpenColorIO."""
 
+import re
 import warnings
 from contextlib import ExitStack
 from dataclasses import replace
@@ -15,8 +16,11 @@ from chromacord.color.cdl import Cdl
 from chromacord.color.distribution import ColorDistribution
 from chromacord.color.transforms import AffineField, ColorTransform, Lut3d, lattice
 from chromacord.errors import ChromacordWarning, GradeFileError, InputError, OutputExistsError
+from chromacord.grade.edl_text import Event, edl_text
 from chromacord.grade.exports import EXPORT_FORMATS
 from chromacord.grade.keys import Grade, Key, Shot
+from chromacord.io.edl import read_edl
+from chromacord.io.timecode import frame_of
 from chromacord.job.outputs import Outputs
 from chromacord.types import PixelFormat
 from tests.footage import decoded, disc, make_composite, make_mask
@@ -55,11 +59,22 @@ def export(
 
 def read_back(path: Path, colors: np.ndarray, cdl_id: str = "") -> np.ndarray:
     """Apply a file as OpenColorIO reads it. Shape (P, 3)."""
+    if path.suffix == ".edl":  # which it does not read
+        return cdls_of_edl(path)[0](np.ascontiguousarray(colors, np.float32))
     step = ocio.FileTransform(str(path), cccId=cdl_id, interpolation=ocio.INTERP_TETRAHEDRAL)
     step.setCDLStyle(ocio.CDL_ASC)
     mapped = np.ascontiguousarray(colors, np.float32).copy()
     ocio.Config.CreateRaw().getProcessor(step).getDefaultCPUProcessor().applyRGB(mapped)
     return mapped
+
+
+def cdls_of_edl(path: Path) -> list[Cdl]:
+    """Read the comments that the ASC's standard gives to lists of this kind."""
+    found = []
+    sops = re.findall(r"^\* ASC_SOP: \((.*)\)\((.*)\)\((.*)\)$", path.read_text(), re.MULTILINE)
+    for sop, saturation in zip(sops, re.findall(r"^\* ASC_SAT: (.*)$", path.read_text(), re.MULTILINE), strict=True):
+        found.append(Cdl(*(tuple(map(float, part.split())) for part in sop), float(saturation)))
+    return found
 
 
 def nodes() -> np.ndarray:
@@ -89,7 +104,7 @@ def test_a_cdl_read_back_is_the_grade_that_it_can_hold(tmp_path: Path, suffix: s
     np.testing.assert_allclose(read_back(path, nodes()), graded(EXPOSURE, nodes()), atol=1e-4)
 
 
-@pytest.mark.parametrize("suffix", [suffix for suffix in EXPORT_FORMATS if suffix not in (".ccc", ".cdl")])
+@pytest.mark.parametrize("suffix", [suffix for suffix, kind in EXPORT_FORMATS.items() if not kind.holds_all_shots])
 def test_each_of_several_shots_has_a_file(tmp_path: Path, suffix: str) -> None:
     second = EXPOSURE.with_parameters(EXPOSURE.parameters * np.float32(0.75))
     paths = export(grade_of(EXPOSURE, second), tmp_path / f"look{suffix}")
@@ -108,6 +123,25 @@ def test_a_collection_holds_all_shots_by_their_ids(tmp_path: Path, suffix: str) 
         found = read_back(path, nodes(), f"look_shot00{number}")
         np.testing.assert_allclose(found, graded(transform, nodes()), atol=1e-3)
     assert "frames 10-19 made" in path.read_text()
+
+
+def test_an_edl_holds_the_cut_and_the_cdl_of_each_shot(tmp_path: Path) -> None:
+    second = EXPOSURE.with_parameters(EXPOSURE.parameters * np.float32(0.75))
+    path = tmp_path / "look.edl"
+    assert export(grade_of(EXPOSURE, second), path) == [path]
+    begin = frame_of("00:00:00:00", rate=INFO.rate, drop=False)
+    assert [frame - begin for frame, _ in read_edl(path, rate=INFO.rate).shots] == [0, 10]
+    for cdl, transform in zip(cdls_of_edl(path), (EXPOSURE, second), strict=True):
+        np.testing.assert_allclose(cdl(nodes()), graded(transform, nodes()), atol=1e-3)
+    assert "* FROM CLIP NAME: comp.mov" in path.read_text()
+
+
+def test_an_edl_counts_from_the_clips_own_timecode() -> None:
+    cdl = Cdl((1, 1, 1), (0, 0, 0), (1, 1, 1), 1)
+    info = replace(INFO, timecode="01:00:59;28", rate=Fraction(30000, 1001))
+    text = edl_text([Event(0, 4, cdl)], info, title="reel")
+    assert text.splitlines()[:2] == ["TITLE: reel", "FCM: DROP FRAME"]
+    assert "V     C        01:00:59;28 01:01:00;04 01:00:59;28 01:01:00;04" in text  # :00 and :01 are left out
 
 
 def test_a_folder_holds_cubes_named_after_the_clip(tmp_path: Path) -> None:

@@ -10,15 +10,15 @@ from chromacord import harmonize_video
 from chromacord.color.cdl import Cdl
 from chromacord.color.transforms import lattice
 from chromacord.errors import GradeFileError, MissingFileError, OutputError
-from chromacord.grade.exports import EXPORT_FORMATS
+from chromacord.grade.exports import LOOK_FORMATS
 from chromacord.grade.file import read_grade
 from chromacord.grade.imports import is_import, read_import
 from chromacord.grade.keys import ANY_LENGTH
 from chromacord.io import open_source
 from tests.images import write
 
-LUTS = [suffix for suffix, kind in EXPORT_FORMATS.items() if not kind.is_cdl]
-CDLS = [suffix for suffix, kind in EXPORT_FORMATS.items() if kind.is_cdl]
+LUTS = [suffix for suffix, kind in LOOK_FORMATS.items() if not kind.is_cdl]
+CDLS = [suffix for suffix, kind in LOOK_FORMATS.items() if kind.is_cdl]
 ONE_CDL = """<ColorCorrection id="a"><SOPNode><Slope>1.2 0.9 1</Slope><Offset>0.02 0 -0.01</Offset>
 <Power>1.1 1 0.9</Power></SOPNode><SatNode><Saturation>0.8</Saturation></SatNode></ColorCorrection>"""
 
@@ -71,7 +71,7 @@ def test_it_fits_clips_of_any_length_and_becomes_a_grade_file(tmp_path: Path, cl
     assert read_grade(grade).num_frames == ANY_LENGTH
 
 
-@pytest.mark.parametrize("suffix", EXPORT_FORMATS)
+@pytest.mark.parametrize("suffix", LOOK_FORMATS)
 @pytest.mark.parametrize("content", [b"", b"hello", b"<ColorCorrection id='a'>", bytes(300), b'{"format": 1}'])
 def test_what_is_none_is_refused_in_one_line(tmp_path: Path, suffix: str, content: bytes) -> None:
     path = tmp_path / f"a{suffix}"

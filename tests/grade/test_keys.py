@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from chromacord.color.transforms import AffineField, Lut3d, lattice
+from chromacord.grade.by_hand import Hand, Strength
 from chromacord.grade.keys import LEAST_STEP, Consistency, Grade, Key, Shot
 from chromacord.grade.smoothing import SMOOTHING_SECONDS, Smoothing
 
@@ -32,13 +33,13 @@ def test_between_keys_the_grade_is_their_blend_and_outside_it_is_held() -> None:
 
 
 def test_strength_scales_what_the_grade_changes() -> None:
-    shot = Shot(0, 10, keys_of({0: 0.2}), strength=0.25)
+    shot = Shot(0, 10, keys_of({0: 0.2}), hand=Hand(Strength.both(0.25)))
     assert value_of(shot.at(3)) == pytest.approx(0.05)
-    assert Shot(0, 10, keys_of({0: 0.2}), strength=0).at(3) is None
+    assert Shot(0, 10, keys_of({0: 0.2}), hand=Hand(Strength.both(0))).at(3) is None
 
 
 def test_held_frames_share_one_transform_so_that_renderers_prepare_it_once() -> None:
-    shot = Shot(0, 10, keys_of({0: 0.2}), strength=0.5)
+    shot = Shot(0, 10, keys_of({0: 0.2}), hand=Hand(Strength.both(0.5)))
     assert shot.at(1) is shot.at(7)
 
 
@@ -121,7 +122,7 @@ def test_smoothing_in_turn_is_that_of_all_keys_at_once() -> None:
 
 
 def test_a_shots_mean_has_its_strength() -> None:
-    mean = Shot(0, 5, keys_of({0: 0.1, 4: 0.3}), strength=0.5).mean()
+    mean = Shot(0, 5, keys_of({0: 0.1, 4: 0.3}), hand=Hand(Strength.both(0.5))).mean()
     assert mean is not None
     np.testing.assert_allclose(mean.to_lut(5).parameters, lattice(5)[None] + 0.1, rtol=1e-6, atol=1e-6)
     assert Shot(5, 9, ()).mean() is None

@@ -226,7 +226,7 @@ def test_lut_export_asks_local_methods_for_a_global_grade(tmp_path: Path) -> Non
     harmonize_video(
         composite, mask=mask, output=tmp_path / "b.mkv", method=Shade(), grade_out=exportable, lut_out=tmp_path / "l"
     )
-    made = [json.loads(path.read_text())["shots"][0]["keys"][0]["transform"] for path in (local, exportable)]
+    made = [json.loads(path.read_text())["shots"][0]["keys"][0]["residual"] for path in (local, exportable)]
     assert (made[0]["kind"], made[0]["grid"], made[1]["kind"]) == ("affine", [16, 16], "lut3d")
     rows = np.array(made[0]["matrices"]).reshape(16, 16, 3, 4)[6:10]
     grey = 0.5 * rows[..., :3].sum(axis=-1) + rows[..., 3]  # what the field makes of 0.5 grey
@@ -357,7 +357,7 @@ def test_cuts_separate_grades(tmp_path: Path) -> None:
     assert summary.num_shots == 2
     shots = json.loads(grade.read_text())["shots"]
     assert [(shot["start"], shot["stop"], len(shot["keys"])) for shot in shots] == [(0, 10, 1), (10, 20, 1)]
-    assert shots[0]["keys"][0]["transform"] != shots[1]["keys"][0]["transform"]
+    assert shots[0]["keys"][0]["residual"] != shots[1]["keys"][0]["residual"]
 
 
 def test_progress_is_told_as_readable_lines(tmp_path: Path) -> None:

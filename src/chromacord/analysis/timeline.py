@@ -20,6 +20,7 @@ from chromacord.color.distribution import ColorDistribution
 from chromacord.color.fitting import fit_affine_field, fit_gains, fit_lut3d
 from chromacord.color.transforms import ColorTransform
 from chromacord.errors import NonFiniteError
+from chromacord.grade.by_hand import NO_HAND, Hand
 from chromacord.grade.keys import Consistency, Grade, Key, Shot
 from chromacord.grade.smoothing import Smoothing
 from chromacord.io.memory import return_freed_memory
@@ -55,7 +56,7 @@ class Timeline:
         rate: Fraction,
         name: str = "",
         consistency: Consistency = "smooth",
-        strength: float = 1.0,
+        hand: Hand = NO_HAND,
         exportable: bool = False,
         keep_colors: bool = False,
     ) -> None:
@@ -66,13 +67,13 @@ class Timeline:
             rate: frames a second.
             name: the method's, for the grade.
             consistency: how the grade may change inside a shot.
-            strength: of what comes out: 0 changes nothing, 1 is the full grade. `grade` is always the full one.
+            hand: what is changed by hand of what comes out; `grade` is as it was decided.
             exportable: decide only what a LUT can hold, also for methods whose grade depends on the place.
             keep_colors: count the foreground's colours too.
         """
         self.method = method
         self._rate, self._name = rate, name
-        self._consistency, self._strength, self._exportable = consistency, strength, exportable
+        self._consistency, self._hand, self._exportable = consistency, hand, exportable
         self._shots: list[_ShotLine] = []
         self.first = 0
         """Index of the first frame."""
@@ -95,7 +96,7 @@ class Timeline:
         decided = []
         if seen.shot == len(self._shots):
             decided += self._end_shot()
-            self._shots.append(_ShotLine(seen.index, self.method, self._smoothing(), self._strength, self._exportable))
+            self._shots.append(_ShotLine(seen.index, self.method, self._smoothing(), self._hand, self._exportable))
         self._count(seen)
         return decided + self._shots[-1].push(seen)
 
@@ -116,7 +117,7 @@ class Timeline:
 
     @property
     def grade(self) -> Grade:
-        """The grade of all frames that have been pushed, at full strength; whole after `finish`."""
+        """The grade of all frames that have been pushed, as it was decided; whole after `finish`."""
         end = self.first + self.num_frames
         bounds = pairwise([*(shot.start for shot in self._shots), end])
         shots = (Shot(*each, tuple(shot.keys)) for each, shot in zip(bounds, self._shots, strict=True))
@@ -144,12 +145,12 @@ class Timeline:
 class _ShotLine:
     """The time line of one shot."""
 
-    def __init__(self, start: int, method: Method, smoothing: Smoothing, strength: float, exportable: bool) -> None:
+    def __init__(self, start: int, method: Method, smoothing: Smoothing, hand: Hand, exportable: bool) -> None:
         self.start = start
         self.keys: list[Key] = []
         self._method, self._exportable = method, exportable
         self._windows: Windows[Observation] = Windows(method.window)
-        self._smoothing, self._strength = smoothing, strength
+        self._smoothing, self._hand = smoothing, hand
         self._state: State = None
         self._is_over = False
         self._waiting: deque[tuple[int, PackedMask]] = deque()
@@ -191,7 +192,7 @@ class _ShotLine:
         following = bisect_right(self.keys, index, key=lambda key: key.index)
         around = tuple(self.keys[max(following - 1, 0) : following + 1])
         if self._around is None or self._around.keys != around:
-            self._around = Shot(self.start, index + 1, around, self._strength)
+            self._around = Shot(self.start, index + 1, around, self._hand)
         return self._around.at(index)
 
 

@@ -21,7 +21,7 @@ GradeFile = Annotated[
 _GRADE = Parameter("grade", Parameter.KEYWORD_ONLY, annotation=GradeFile)
 
 
-@takes(_GRADE, without=(*METHOD, "consistency", "grade_in", "grade_out", "lut_out", "cuts"))
+@takes(_GRADE, without=(*METHOD, "consistency", "reference", "grade_in", "grade_out", "lut_out", "cuts"))
 def apply(given: Given) -> Given:
     """Render GRADE on clips, like `chromacord harmonize --grade-in GRADE`."""
     grade = given.pop("grade")

@@ -3,9 +3,10 @@
 import inspect
 from collections.abc import Callable, Collection
 from functools import wraps
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from chromacord.cli import options, output_options, values
+from chromacord.cli import values
+from chromacord.cli.arguments.declared import ALL
 from chromacord.cli.batch.clips import Clip, plan_clips
 from chromacord.cli.batch.one_clip import harmonize_one
 from chromacord.cli.screen.choice import choose_display
@@ -14,51 +15,35 @@ from chromacord.cli.screen.exits import job
 if TYPE_CHECKING:
     from chromacord.job.options import Options
 
-
-class _Parameter(NamedTuple):
-    """An argument or an option as typer declares it."""
-
-    kind: Any
-    default: Any = None
-
-
-ALL = {
-    "composite": _Parameter(options.Composite),
-    "output": _Parameter(output_options.Output, inspect.Parameter.empty),
-    "mask": _Parameter(options.Mask),
-    "foreground": _Parameter(options.Foreground),
-    "alpha": _Parameter(options.Matte),
-    "background": _Parameter(options.Background),
-    "method": _Parameter(options.Method),
-    "weights": _Parameter(options.Weights),
-    "strength": _Parameter(options.Strength, 1.0),
-    "consistency": _Parameter(options.Consistency),
-    "grade_out": _Parameter(output_options.GradeOut),
-    "grade_in": _Parameter(options.GradeIn),
-    "lut_out": _Parameter(output_options.LutOut),
-    "cuts": _Parameter(options.Cuts),
-    "codec": _Parameter(output_options.Codec),
-    "crf": _Parameter(output_options.Crf),
-    "preset": _Parameter(output_options.Preset),
-    "preview": _Parameter(output_options.Preview),
-    "frames": _Parameter(options.Frames),
-    "mask_fit": _Parameter(options.MaskFit, False),
-    "missing": _Parameter(options.Missing, "error"),
-    "salvage": _Parameter(options.Salvage, False),
-    "layer": _Parameter(options.Layer),
-    "force": _Parameter(output_options.Force, False),
-    "skip_existing": _Parameter(output_options.SkipExisting, False),
-    "jobs": _Parameter(output_options.Jobs, 0),
-    "device": _Parameter(output_options.Device, "cpu"),
-    "log_json": _Parameter(output_options.LogJson, False),
-    "quiet": _Parameter(output_options.Quiet, False),
-}
-"""Every argument and option, in the order of the help."""
-
-FILES = ("output", "mask", "alpha", "background", "grade_out", "grade_in", "lut_out", "preview", "cuts")
+FILES = (
+    "output",
+    "mask",
+    "alpha",
+    "background",
+    "grade_out",
+    "grade_in",
+    "lut_out",
+    "preview",
+    "foreground_out",
+    "reference",
+    "cuts",
+)
 """Those that are fields of `Clip`, beside composite and foreground."""
 
-SAME = ("strength", "consistency", "mask_fit", "missing", "salvage", "layer", "force", "device")
+COLOUR = ("input_space", "foreground_space", "background_space", "working_space", "config")
+BY_HAND = ("exposure", "temperature", "tint", "contrast", "saturation", "black", "protect", "strength")
+SAME = (
+    *COLOUR,
+    *BY_HAND,
+    "foreground_alpha",
+    "consistency",
+    "mask_fit",
+    "missing",
+    "salvage",
+    "layer",
+    "force",
+    "device",
+)
 """Those that are fields of `chromacord.job.options.Options`, with the same values."""
 
 METHOD = ("method", "weights")

@@ -19,15 +19,15 @@ Output = Annotated[
         "-o",
         metavar="FILE",
         help="Grade to write; the extension sets the format: .json, or a LUT or CDL for each shot (.cube, .clf, .ctf, "
-        ".3dl, .csp, .cc, .ccc, .cdl).",
+        ".3dl, .csp, .cc, .ccc, .cdl), or .edl for a list of all shots with their CDLs.",
         rich_help_panel=OUTPUT,
     ),
 ]
 
 
-@takes(without=(*ENCODING, "grade_in", "grade_out", "lut_out", "preview"), output=Output)
+@takes(without=(*ENCODING, "grade_out", "lut_out", "preview", "foreground_out", "foreground_alpha"), output=Output)
 def grade(given: Given) -> Given:
-    """Write the grade of clips as JSON, LUTs or CDLs, without rendering."""
+    """Write the grade of clips as JSON, LUTs or CDLs, without rendering; or convert --grade-in."""
     output = given.pop("output")
     return given | {_field(output): output}
 

@@ -10,11 +10,11 @@ from typing import Any
 from typer import Context
 from typer.core import TyperCommand, TyperGroup
 
-INPUT, MASK, GRADE, OUTPUT, RUN = "Input", "Mask", "Grade", "Output", "Run"
+INPUT, MASK, COLOUR, GRADE, OUTPUT, RUN = "Input", "Mask", "Colour", "Grade", "Output", "Run"
 OPTIONS = "Options"
 """Where options without a group stand."""
 
-GROUPS = (INPUT, MASK, GRADE, OUTPUT, OPTIONS, RUN)
+GROUPS = (INPUT, MASK, COLOUR, GRADE, OUTPUT, OPTIONS, RUN)
 """The order of groups."""
 
 _PLAIN_TYPE = re.compile(r" <(?:bool|str|list\[str\])>$")

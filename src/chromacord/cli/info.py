@@ -9,7 +9,7 @@ from typer import Argument, Option
 
 from chromacord.cli.screen.choice import choose_display
 from chromacord.cli.screen.exits import job
-from chromacord.errors import one_line
+from chromacord.errors import InputError, one_line
 
 if TYPE_CHECKING:
     from chromacord.types import Colorimetry, PixelFormat, VideoInfo
@@ -60,6 +60,7 @@ def describe(info: "VideoInfo") -> dict[str, object]:
         "primaries": _named(colors.primaries, PRIMARIES),
         "transfer": "scene-linear" if colors.scene_linear else _named(colors.transfer, TRANSFERS),
         "range": describe_range(colors),
+        "colour_space": describe_space(info),
         "rotation": info.rotation,
         "mirrored": info.mirrored,
         "layer": info.layer or None,
@@ -68,7 +69,7 @@ def describe(info: "VideoInfo") -> dict[str, object]:
         "audio": list(info.audio),
         "other_streams": list(info.other_streams),
         "timecode": info.timecode,
-        "hdr_metadata": list(info.hdr_metadata),
+        "hdr_metadata": list(info.hdr_metadata.described),
     }
 
 
@@ -77,6 +78,17 @@ def describe_pixels(pixels: "PixelFormat") -> str:
     chroma = {(0, 0): "4:4:4 ", (0, 1): "4:2:2 ", (1, 1): "4:2:0 ", (0, 2): "4:1:1 "}
     model = {"yuv": f"{chroma.get(pixels.subsampling, '')}Y'CbCr", "rgb": "RGB", "gray": "grey"}[pixels.model]
     return f"{model}, {pixels.depth} bit" + (" float" if pixels.is_float else "")
+
+
+def describe_space(info: "VideoInfo") -> str:
+    """Return what a file's colours are taken for, and why."""
+    from chromacord.color.management.clip_space import space_of_clip
+
+    try:
+        space = space_of_clip(info)
+    except InputError as error:
+        return f"unknown: {error}"
+    return f"{space.name} ({space.note})" if space.note else space.name
 
 
 def describe_range(colors: "Colorimetry") -> str:

@@ -75,10 +75,6 @@ Weights = Annotated[
         rich_help_panel=GRADE,
     ),
 ]
-Strength = Annotated[
-    float,
-    Option(min=0.0, max=1.0, metavar="0..1", help="0 returns the source, 1 is the full grade.", rich_help_panel=GRADE),
-]
 Consistency = Annotated[
     Literal["shot", "smooth", "frame"] | None,
     Option(

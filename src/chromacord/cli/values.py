@@ -17,6 +17,13 @@ def complete_codec(incomplete: str) -> list[str]:
     return [name for name in CODECS if name.startswith(incomplete.lower())]
 
 
+def complete_space(incomplete: str) -> list[str]:
+    """Return the built-in colour spaces that begin with what a shell wants completed."""
+    from chromacord.color.management.config import space_names
+
+    return [name for name in space_names() if name.lower().startswith(incomplete.lower())]
+
+
 def parse_names(text: str) -> tuple[str, ...]:
     """Read names divided by commas; each counts once, empty ones do not."""
     return tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))

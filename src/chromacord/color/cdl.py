@@ -6,24 +6,20 @@ from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
-from numpy.typing import NDArray
 
+from chromacord.color.parameters.least_squares import Doubles, least_squares
 from chromacord.types import FloatArray
-
-Doubles = NDArray[np.float64]
 
 _LUMA = np.array([0.2126, 0.7152, 0.0722])
 """The standard's weights, whatever the picture's primaries."""
 
 _IDENTITY = np.array([1, 1, 1, 0, 0, 0, 1, 1, 1, 1], np.float64)
-_LOWEST = np.array([0, 0, 0, *[-np.inf] * 3, 0.01, 0.01, 0.01, 0])
+_LOWEST, _HIGHEST = np.array([0, 0, 0, *[-np.inf] * 3, 0.01, 0.01, 0.01, 0]), np.full(10, np.inf)
 """Slopes and saturation may be 0; powers must be above it."""
 
 _PULL = 1e-6
 """Towards the identity, against a data term of weight 1 in all: holds what the colours say nothing of."""
 
-_STEPS = 60
-_DIFFERENCE = 1e-6
 _DIGITS = 6
 
 
@@ -55,7 +51,7 @@ class Cdl:
 
 
 def fit_cdl(colors: FloatArray, wanted: FloatArray, weights: FloatArray) -> Cdl:
-    """Fit a CDL by weighted least squares (Levenberg and Marquardt's steps, cut off at the standard's limits).
+    """Fit a CDL by weighted least squares within the standard's limits.
 
     Args:
         colors: RGB in [0, 1]. Shape (P, 3).
@@ -69,19 +65,7 @@ def fit_cdl(colors: FloatArray, wanted: FloatArray, weights: FloatArray) -> Cdl:
         left = (_apply(numbers, own) - target) * scale
         return np.concatenate([left.ravel(), np.sqrt(_PULL) * (numbers - _IDENTITY)])
 
-    numbers, damping = _IDENTITY, 1e-3
-    left = errors(numbers)
-    for _ in range(_STEPS):
-        moved = numbers + _DIFFERENCE * np.eye(len(numbers))
-        slopes = np.stack([(errors(each) - left) / _DIFFERENCE for each in moved], axis=1)
-        normal = slopes.T @ slopes
-        step = np.linalg.solve(normal + damping * np.diag(np.diag(normal)), -slopes.T @ left)
-        tried = np.maximum(numbers + step, _LOWEST)
-        left_then = errors(tried)
-        if left_then @ left_then < left @ left:
-            numbers, left, damping = tried, left_then, damping / 3
-        else:
-            damping *= 4
+    numbers = least_squares(errors, _IDENTITY, lowest=_LOWEST, highest=_HIGHEST)
     return Cdl._from_numbers(numbers.round(_DIGITS))
 
 

@@ -16,9 +16,12 @@ from chromacord.color.cube import cube_text
 from chromacord.color.distribution import ColorDistribution
 from chromacord.color.transforms import ColorTransform, Lut3d, lattice
 from chromacord.errors import InputError
+from chromacord.grade.edl_text import Event, edl_text
+from chromacord.grade.in_space import brought, graded_in, lut_in, shown
 from chromacord.grade.lattice import LUT_SIZE, lut_step, raw_config
-from chromacord.grade.naming import clip_name
+from chromacord.grade.naming import clip_name, readable
 from chromacord.io.stills.patterns import Pattern, is_folder, still_pattern
+from chromacord.types import ColorSpace, VideoInfo
 
 _EVEN = 9
 """Nodes a side of the even colours that a CDL is fitted over where the foreground's are not known."""
@@ -41,6 +44,9 @@ class ExportFormat:
     holds_all_shots: bool = False
     """Whether one file holds all shots, each with its id. A .cc holds one by its definition."""
 
+    is_edl: bool = False
+    """Whether it is an edit decision list, which `edl_text` writes."""
+
     @property
     def kind(self) -> str:
         """For messages."""
@@ -57,8 +63,12 @@ EXPORT_FORMATS = {
     ".cc": ExportFormat("ColorCorrection", is_cdl=True),
     ".ccc": ExportFormat("ColorCorrectionCollection", is_cdl=True, holds_all_shots=True),
     ".cdl": ExportFormat("ColorDecisionList", is_cdl=True, holds_all_shots=True),
+    ".edl": ExportFormat("", is_cdl=True, holds_all_shots=True, is_edl=True),
 }
 """By suffix."""
+
+LOOK_FORMATS = {suffix: kind for suffix, kind in EXPORT_FORMATS.items() if not kind.is_edl}
+"""Those that hold a look and nothing else, which are read too."""
 
 _FOLDER_SUFFIX = ".cube"
 """Of the files in a folder that was named in place of a file."""
@@ -108,7 +118,18 @@ class ExportedShot(NamedTuple):
     id: str
     transform: ColorTransform
     colors: ColorDistribution | None
-    """Of the foreground; None: not known."""
+    """Of the foreground, display-referred; None: not known."""
+
+    frames: tuple[int, int] = (0, 1)
+    """The shot's frames, start..stop-1."""
+
+    working: ColorSpace | None = None
+    """Where the export lives; None: in the picture's own numbers, display-referred."""
+
+    @property
+    def lut(self) -> Lut3d:
+        """The grade where the export lives, on the lattice of the render, or a finer one."""
+        return self.transform.to_lut(LUT_SIZE) if self.working is None else lut_in(self.transform, self.working)
 
 
 class Residual(NamedTuple):
@@ -135,13 +156,17 @@ def cdl_of(shot: ExportedShot) -> FittedCdl:
     else:
         colors = lattice(_EVEN).reshape(3, -1).T
         weights = np.ones(len(colors), np.float32)
-    pixels = np.ascontiguousarray(colors.T)[None, :, None]  # a picture of one row
-    wanted = shot.transform(pixels).clip(0, 1)[0, :, 0].T
-    cdl = fit_cdl(colors, wanted, weights)
-    means = [
-        float(np.average(np.abs(one - wanted).mean(axis=1), weights=weights)) * 255 for one in (colors, cdl(colors))
-    ]
-    return FittedCdl(cdl, Residual(*means))
+    space = shot.working
+    if space is None:
+        pixels = np.ascontiguousarray(colors.T)[None, :, None]  # a picture of one row
+        wanted = shot.transform(pixels).clip(0, 1)[0, :, 0].T
+    else:
+        colors = brought(colors, space)
+        wanted = graded_in(shot.transform, space, colors)
+    cdl = fit_cdl(colors, wanted.clip(0, 1), weights)
+    seen = [each if space is None else shown(each, space) for each in (wanted, colors, cdl(colors))]
+    left = [np.abs(one - seen[0]).mean(axis=1) for one in seen[1:]]
+    return FittedCdl(cdl, Residual(*(float(np.average(each, weights=weights)) * 255 for each in left)))
 
 
 def lut_text(shot: ExportedShot, path: Path) -> str:
@@ -154,7 +179,7 @@ def lut_text(shot: ExportedShot, path: Path) -> str:
     Raises:
         InputError: the format cannot hold a grade that is so dark.
     """
-    kind, lut = EXPORT_FORMATS[path.suffix.lower()], shot.transform.to_lut(LUT_SIZE)
+    kind, lut = EXPORT_FORMATS[path.suffix.lower()], shot.lut
     if kind.lowest_peak is not None and lut.parameters.max() <= kind.lowest_peak:
         raise InputError(
             f"{path}: the grade makes white darker than half, which readers of {path.suffix} files take for another "
@@ -162,7 +187,7 @@ def lut_text(shot: ExportedShot, path: Path) -> str:
         )
     if not kind.name:
         return cube_text(lut, title=shot.title)
-    return _baked(lut, kind.name) if kind.is_baked else _written([lut_step(lut)], kind.name, shot.title)
+    return _baked(lut, kind.name) if kind.is_baked else _written([lut_step(lut)], kind.name, shot)
 
 
 def cdl_text(shots: Sequence[tuple[ExportedShot, Cdl]], path: Path) -> str:
@@ -172,7 +197,18 @@ def cdl_text(shots: Sequence[tuple[ExportedShot, Cdl]], path: Path) -> str:
         shots: the CDLs.
         path: of the file; its suffix decides.
     """
-    return _written([_cdl_step(*each) for each in shots], EXPORT_FORMATS[path.suffix.lower()].name, "")
+    return _written([_cdl_step(*each) for each in shots], EXPORT_FORMATS[path.suffix.lower()].name)
+
+
+def list_text(shots: Sequence[tuple[ExportedShot, Cdl]], info: VideoInfo) -> str:
+    """Return the text of an edit decision list with the CDL of each shot.
+
+    Args:
+        shots: the CDLs.
+        info: of the clip.
+    """
+    events = [Event(*shot.frames, cdl) for shot, cdl in shots]
+    return edl_text(events, info, title=_plain(readable(clip_name(info.path))))
 
 
 def _cdl_step(shot: ExportedShot, cdl: Cdl) -> Any:
@@ -188,12 +224,16 @@ def _cdl_step(shot: ExportedShot, cdl: Cdl) -> Any:
     return step
 
 
-def _written(steps: Sequence[Any], name: str, title: str) -> str:
+def _written(steps: Sequence[Any], name: str, shot: ExportedShot | None = None) -> str:
     import PyOpenColorIO as ocio
 
     group = ocio.GroupTransform()
-    if title:
-        group.getFormatMetadata().setName(_plain(title))
+    if shot is not None:
+        told = group.getFormatMetadata()
+        told.setName(_plain(shot.title))
+        if shot.working is not None:
+            for end in ("InputDescriptor", "OutputDescriptor"):
+                told.addChildElement(end, shot.working.name)
     for step in steps:
         group.appendTransform(step)
     return str(group.write(name, raw_config()))
@@ -213,7 +253,7 @@ def _baked(lut: Lut3d, name: str) -> str:
     baker.setFormat(name)
     baker.setInputSpace("source")
     baker.setTargetSpace("graded")
-    baker.setCubeSize(LUT_SIZE)
+    baker.setCubeSize(max(lut.size, LUT_SIZE))
     return str(baker.bake())
 
 

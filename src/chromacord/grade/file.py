@@ -1,38 +1,51 @@
 """Grades as JSON: exact enough to render again, plain enough to edit by hand.
 
-    {"format": "chromacord grade", "version": 1, "method": "mkl", "consistency": "smooth", "rate": "25", "frames": 75,
+    {"format": "chromacord grade", "version": 2, "method": "mkl", "consistency": "smooth", "rate": "25", "frames": 75,
      "shots": [{"start": 0, "stop": 75, "strength": 1.0,
-                "keys": [{"frame": 0, "weight": 0.21, "transform": {"kind": "affine", ...}}, ...]}]}
+                "parametric": {"exposure": 0.31, "temperature": -12.0, "tint": 2.5, "contrast": 1.04, "pivot": 0.4894,
+                               "black": 0.004, "saturation": 0.95},
+                "keys": [{"frame": 0, "weight": 0.21, "residual": {"kind": "affine", ...}}, ...]}]}
 
-A transform is one of
+The `parametric` numbers say in units that people know what a shot's grade does: stops, mired (above 0 is warmer), CC
+(above 0 is towards magenta), an exponent around a pivot, what black becomes, and a factor (see
+`chromacord.Parametric`). A key's `residual` is what its grade does beside; edit the numbers, and the residual stays.
+It is one of
 
-* `{"kind": "identity"}`
-* `{"kind": "affine", "grid": [1, 1], "matrices": [[[r, g, b, offset], [...], [...]], ...]}`: one 3x4 matrix for each
-  node of the grid, row by row; with a grid of 1 x 1 it holds for the whole picture
-* `{"kind": "lut3d", "size": 17, "values": [[r, g, b], ...]}`: red fastest, as in a .cube file
+* `{"kind": "identity"}`: nothing
+* `{"kind": "affine", "grid": [1, 1], "matrices": [[[r, g, b, offset], [...], [...]], ...]}`: one 3x4 matrix, added to
+  the parametric one, for each node of the grid, row by row; with a grid of 1 x 1 it holds for the whole picture
+* `{"kind": "lut3d", "size": 17, "values": [[r, g, b], ...]}`: what is added at each node; red fastest, as in .cube
 
 A key may have a `confidence` in 0 to 1: how far the method trusted it. It is not needed to render.
 "frames" of 2147483647 stand for a clip of any length.
 
-Colours are display-referred R'G'B' in [0, 1]. Between two keys the render blends them; `strength` weakens a shot.
+Colours are display-referred R'G'B' in [0, 1], as SDR video has them. Between two keys the render blends them;
+`strength` weakens a shot, as one number or as {"tone": 0.5, "colour": 1.0}.
+
+In version 1, which is read too, a shot had no `parametric` numbers, and a key had a whole `transform`, no residual.
 """
 
 import json
 import math
 import re
+from dataclasses import asdict, fields, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from chromacord.color.parameters.parametric import Parametric
 from chromacord.color.transforms import AffineField, ColorTransform, Identity, Lut3d
 from chromacord.errors import GradeFileError, UnreadableFileError
+from chromacord.grade.by_hand import FULL, Hand, Strength, as_strength
 from chromacord.grade.keys import Grade, Key, Shot, check_consistency
+from chromacord.grade.parts import joined, parametric_part, residual_of
 from chromacord.parsing import parse_json, read_file, reason_of, shown
 from chromacord.types import FloatArray
 
-FORMAT, VERSION = "chromacord grade", 1
+FORMAT, VERSION = "chromacord grade", 2
+_READ = (1, VERSION)
 DIGITS = 6
 """Decimals that are written: a hundredth of a 16-bit step."""
 
@@ -58,11 +71,22 @@ def grade_text(grade: Grade) -> str:
     }
     lines = [json.dumps(head)[:-1] + ', "shots": [']
     for number, shot in enumerate(grade.shots):
-        opening = json.dumps({"start": shot.start, "stop": shot.stop, "strength": shot.strength})
-        keys = ",\n".join("  " + json.dumps(_key_to_json(key)) for key in shot.keys)
-        end = "," if number + 1 < len(grade.shots) else ""
-        lines.append(f'{opening[:-1]}, "keys": [\n{keys}\n]}}{end}')
+        lines.append(_shot_text(shot) + ("," if number + 1 < len(grade.shots) else ""))
     return "\n".join([*lines, "]}"]) + "\n"
+
+
+def _shot_text(shot: Shot) -> str:
+    told = shot if replace(shot.hand, strength=FULL).does_nothing else shot.settled
+    base = parametric_part(told.keys)
+    head: dict[str, Any] = {"start": told.start, "stop": told.stop, "strength": _strength_to_json(told.hand.strength)}
+    if told.keys:
+        head["parametric"] = asdict(base)
+    keys = ",\n".join("  " + json.dumps(_key_to_json(key, base)) for key in told.keys)
+    return f'{json.dumps(head)[:-1]}, "keys": [\n{keys}\n]}}'
+
+
+def _strength_to_json(strength: Strength) -> float | dict[str, float]:
+    return strength.tone if strength.tone == strength.colour else asdict(strength)
 
 
 def read_grade(path: Path) -> Grade:
@@ -79,8 +103,9 @@ def read_grade(path: Path) -> Grade:
     data = parse_json(content, where=path, remedy=_REMEDY, kind=GradeFileError)
     if not isinstance(data, dict) or data.get("format") != FORMAT:
         raise GradeFileError(f"{path}: is not a chromacord grade file; {_REMEDY}")
-    if data.get("version") != VERSION:
-        raise GradeFileError(f"{path}: has version {shown(data.get('version'))}, this chromacord reads {VERSION}")
+    if data.get("version") not in _READ or isinstance(data["version"], bool):
+        known = " and ".join(map(str, _READ))
+        raise GradeFileError(f"{path}: has version {shown(data.get('version'))}, this chromacord reads {known}")
     place = ["the head"]
     try:
         return _grade_from_json(data, place)
@@ -97,21 +122,40 @@ def _grade_from_json(data: dict[str, Any], place: list[str]) -> Grade:
     for number, shot in enumerate(data["shots"], start=1):
         place[0] = f"shot {number}"
         keys = []
-        start, stop, strength = _whole(shot["start"]), _whole(shot["stop"]), _number(shot.get("strength", 1))
+        start, stop, strength = _whole(shot["start"]), _whole(shot["stop"]), _strength(shot.get("strength", 1))
+        base = _parametric(shot.get("parametric", {})) if data["version"] == VERSION else None
         if start >= stop or (shots and start < shots[-1].stop):
             raise ValueError(f"start {start} and stop {stop} must increase, and not overlap the previous shot")
-        if not 0 <= strength <= 1:
-            raise ValueError(f"strength must lie in 0..1, got {strength}")
         for key in shot["keys"]:
             place[0] = f"shot {number}, the key of frame {shown(key.get('frame', '?'))}"
-            keys.append(_key_from_json(key))
+            keys.append(_key_from_json(key, base))
         place[0] = f"shot {number}"
         if [key.index for key in keys] != sorted({key.index for key in keys}):
             raise ValueError("the frames of the keys must increase")
         if len({(key.transform.kind, key.transform.parameters.shape) for key in keys}) > 1:
             raise ValueError("all keys of a shot need transforms of one kind and size")
-        shots.append(Shot(start, stop, tuple(keys), strength))
+        shots.append(Shot(start, stop, tuple(keys), Hand(strength)))
     return Grade(tuple(shots), _text(data["method"]), data["consistency"], rate, num_frames)
+
+
+def _strength(value: object) -> Strength:
+    if not isinstance(value, dict):
+        return as_strength(_number(value))
+    _check_names(value, Strength)
+    return Strength(**{name: _number(part) for name, part in value.items()})
+
+
+def _parametric(value: object) -> Parametric:
+    if not isinstance(value, dict):
+        raise ValueError(f"expected parametric numbers by their names, got {shown(value)}")
+    _check_names(value, Parametric)
+    return Parametric(**{name: _number(part) for name, part in value.items()}).checked()
+
+
+def _check_names(value: dict[str, Any], kind: type[Parametric] | type[Strength]) -> None:
+    known = [each.name for each in fields(kind)]
+    if unknown := [name for name in value if name not in known]:
+        raise ValueError(f"{shown(unknown[0])} is not known; there are {', '.join(known)}")
 
 
 def _whole(value: object) -> int:
@@ -142,17 +186,25 @@ def _rate(value: object) -> Fraction:
     return rate
 
 
-def _key_to_json(key: Key) -> dict[str, Any]:
+def _key_to_json(key: Key, base: Parametric) -> dict[str, Any]:
     known = {} if key.confidence is None else {"confidence": round(key.confidence, DIGITS)}
     weight = round(key.weight, DIGITS)
-    return {"frame": key.index, "weight": weight, **known, "transform": _transform_to_json(key.transform)}
+    return {
+        "frame": key.index,
+        "weight": weight,
+        **known,
+        "residual": _transform_to_json(residual_of(key.transform, base)),
+    }
 
 
-def _key_from_json(data: dict[str, Any]) -> Key:
+def _key_from_json(data: dict[str, Any], base: Parametric | None) -> Key:
     confidence = None if data.get("confidence") is None else _number(data["confidence"])
     if confidence is not None and not 0 <= confidence <= 1:
         raise ValueError(f"confidence must lie in 0..1, got {confidence}")
-    transform = _transform_from_json(data["transform"])
+    if base is None:
+        transform = _transform_from_json(data["transform"])
+    else:
+        transform = joined(_transform_from_json(data["residual"]), base)
     return Key(_whole(data["frame"]), _number(data.get("weight", 1)), transform, confidence)
 
 

@@ -16,7 +16,7 @@ from chromacord.color.cdl import Cdl
 from chromacord.color.cube import parse_cube
 from chromacord.color.transforms import Lut3d, lattice
 from chromacord.errors import ChromacordError, GradeFileError, InputError, OutputError, UnreadableFileError
-from chromacord.grade.exports import EXPORT_FORMATS
+from chromacord.grade.exports import LOOK_FORMATS
 from chromacord.grade.keys import ANY_LENGTH, Grade, Key, Shot
 from chromacord.grade.lattice import LUT_SIZE, raw_config
 from chromacord.parsing import parse_errors, read_file
@@ -31,7 +31,7 @@ _LARGEST = 1e4
 
 def is_import(path: Path) -> bool:
     """Whether a path is that of a LUT or a CDL, by its suffix."""
-    return path.suffix.lower() in EXPORT_FORMATS
+    return path.suffix.lower() in LOOK_FORMATS
 
 
 def read_import(path: Path) -> Grade:
@@ -64,7 +64,7 @@ def _by_opencolorio(content: bytes, path: Path) -> FloatArray:
     """Return what a file makes of the lattice. Shape (3, D * D * D)."""
     import PyOpenColorIO as ocio
 
-    kind = EXPORT_FORMATS[path.suffix.lower()]
+    kind = LOOK_FORMATS[path.suffix.lower()]
     # OpenColorIO reads files alone, and remembers them by their names: this one nobody changes.
     with _copied(content, path) as copy, parse_errors(path, kind=GradeFileError):
         try:

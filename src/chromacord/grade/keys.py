@@ -9,8 +9,9 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from chromacord.color.transforms import LARGEST, ColorTransform, blend, weighted_mean
+from chromacord.color.transforms import LARGEST, ColorTransform, weighted_mean
 from chromacord.errors import InputError, NonFiniteError
+from chromacord.grade.by_hand import NO_HAND, NONE, Hand
 
 Consistency = Literal["shot", "smooth", "frame"]
 """How a grade may change inside a shot: not at all, slowly, or freely from frame to frame."""
@@ -62,15 +63,15 @@ class Shot:
     keys: tuple[Key, ...]
     """In order. Empty when the mask was empty or full in all frames: then the shot passes through."""
 
-    strength: float = 1.0
-    """0 changes nothing, 1 is the full grade."""
+    hand: Hand = NO_HAND
+    """What is changed of the grade by hand."""
 
     def at(self, index: int) -> ColorTransform | None:
         """Return the transform of a frame: before the first key and after the last it, between two their blend.
 
         The blend moves in steps of `LEAST_STEP` or more.
         """
-        if not self.keys or self.strength == 0:
+        if not self.keys or self.is_unchanged:
             return None
         following = bisect_right(self.keys, index, key=_index)
         left, right = max(following - 1, 0), min(following, len(self.keys) - 1)
@@ -87,8 +88,22 @@ class Shot:
 
     @cached_property
     def _blended(self) -> tuple[ColorTransform, ...]:
-        """The keys' transforms at this strength, made once: a renderer knows a transform again by its identity."""
-        return tuple(blend(key.transform, self.strength) for key in self.keys)
+        """The keys' transforms by hand, made once: a renderer knows a transform again by its identity."""
+        return tuple(self._by_hand(key.transform) for key in self.keys)
+
+    def _by_hand(self, transform: ColorTransform) -> ColorTransform:
+        return self.hand(transform)
+
+    @property
+    def is_unchanged(self) -> bool:
+        """Whether nothing of the grade is applied, and nothing after it."""
+        return self.hand.strength == NONE and self.hand.turn.is_neutral
+
+    @property
+    def settled(self) -> "Shot":
+        """The same shot with what a hand did in its keys."""
+        keys = (replace(key, transform=now) for key, now in zip(self.keys, self._blended, strict=True))
+        return replace(self, keys=tuple(keys), hand=NO_HAND)
 
     @property
     def confidence(self) -> float | None:
@@ -96,10 +111,8 @@ class Shot:
         return confidence_of(self.keys)
 
     def mean(self) -> ColorTransform | None:
-        """Return the one transform that stands for the whole shot, strength included."""
-        if not self.keys:
-            return None
-        return blend(mean_of(self.keys), self.strength)
+        """Return the one transform that stands for the whole shot, with what a hand did."""
+        return self._by_hand(mean_of(self.keys)) if self.keys else None
 
 
 @dataclass(frozen=True)
@@ -127,9 +140,11 @@ class Grade:
         """The keys of all shots."""
         return tuple(key for shot in self.shots for key in shot.keys)
 
-    def scaled(self, strength: float) -> "Grade":
-        """Return the grade with every shot's strength multiplied."""
-        return replace(self, shots=tuple(replace(shot, strength=shot.strength * strength) for shot in self.shots))
+    def by_hand(self, hand: Hand) -> "Grade":
+        """Return the grade with every shot's strength multiplied, and changed by hand."""
+        hands = (replace(hand, strength=shot.hand.strength * hand.strength) for shot in self.shots)
+        shots = (replace(shot, hand=each) for shot, each in zip(self.shots, hands, strict=True))
+        return replace(self, shots=tuple(shots))
 
 
 def check_consistency(consistency: str) -> None:

@@ -25,12 +25,13 @@ def raw_config() -> Any:
 
 
 def lut_step(lut: Lut3d) -> Any:
-    """Return OpenColorIO's transform of a LUT, on the lattice of the render."""
+    """Return OpenColorIO's transform of a LUT, on the lattice of the render, or its own if that is finer."""
     import PyOpenColorIO as ocio
 
-    step = ocio.Lut3DTransform(LUT_SIZE)
+    size = max(lut.size, LUT_SIZE)
+    step = ocio.Lut3DTransform(size)
     step.setInterpolation(ocio.INTERP_TETRAHEDRAL)
-    step.setData(lut_table(lut, LUT_SIZE).ravel())
+    step.setData(lut_table(lut, size).ravel())
     return step
 
 

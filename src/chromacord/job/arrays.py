@@ -14,7 +14,9 @@ import numpy.typing as npt
 from chromacord.analysis.cuts import given_numbers
 from chromacord.analysis.observe import observe
 from chromacord.analysis.timeline import Timeline
+from chromacord.color.parameters.parametric import Parametric
 from chromacord.errors import InputError, MismatchError
+from chromacord.grade.by_hand import NO_TURN, Hand, Strength, as_strength
 from chromacord.grade.keys import Consistency, check_consistency
 from chromacord.job.mask_check import MaskCheck, array_mask, check_floats
 from chromacord.masks.masks import MaskedFrame
@@ -34,7 +36,8 @@ def harmonize_frames(
     pairs: Iterable[tuple[Array, Array]],
     method: str | Method = DEFAULT_METHOD,
     *,
-    strength: float = 1.0,
+    strength: float | Strength = 1.0,
+    turn: Parametric = NO_TURN,
     consistency: Consistency = "smooth",
     cuts: Sequence[int] | Literal["none"] | None = None,
     rate: Fraction | float = 25,
@@ -50,7 +53,8 @@ def harmonize_frames(
             floats in [0, 1], shape (H, W, 3); masks bool, uint8, uint16 or floats in [0, 1], shape (H, W) or
             (H, W, 1). All frames have one size and type.
         method: a name of `list_methods()`, with options if wanted ("mkl:max_gain=2"), or a loaded method.
-        strength: 0 returns the source, 1 is the full grade.
+        strength: 0 returns the source, 1 is the full grade; tone and colour may differ.
+        turn: what is done by hand after the grade.
         consistency: "shot" for one grade a shot, "smooth" for a slowly moving one, "frame" for one a frame.
         cuts: first frames of shots, counted from 0; "none" for one shot; None: cuts are found.
         rate: frames a second; decides how many frames are looked at, and how fast the grade may move.
@@ -65,8 +69,7 @@ def harmonize_frames(
         NonFiniteError: an array holds NaN or infinity.
         MismatchError: a frame and its mask, or two frames, differ in size or type.
     """
-    if not 0 <= strength <= 1:
-        raise InputError(f"strength must lie in 0..1, got {strength}")
+    hand = Hand(as_strength(strength), turn)
     check_consistency(consistency)
     if isinstance(rate, bool) or not isinstance(rate, Real) or not _RATES[0] <= rate <= _RATES[1]:
         raise InputError(f"rate must lie in {_RATES[0]}..{_RATES[1]} frames a second, got {shown(rate)}")
@@ -74,7 +77,7 @@ def harmonize_frames(
     place = find_device(device)
     loaded = load_method(method) if isinstance(method, str) else method
     exact = Fraction(rate if isinstance(rate, Rational) else float(rate)).limit_denominator(1001)
-    return _harmonized(iter(pairs), loaded, exact, place, strength=strength, consistency=consistency, cuts=starts)
+    return _harmonized(iter(pairs), loaded, exact, place, hand=hand, consistency=consistency, cuts=starts)
 
 
 def harmonize_image(
@@ -111,7 +114,7 @@ def _harmonized(
     rate: Fraction,
     place: Device,
     *,
-    strength: float,
+    hand: Hand,
     consistency: Consistency,
     cuts: Sequence[int] | None,
 ) -> Iterator[Array]:
@@ -130,7 +133,7 @@ def _harmonized(
             waiting.append(masked)
             yield masked
 
-    timeline = Timeline(loaded.on(place), rate=info.rate, consistency=consistency, strength=strength)
+    timeline = Timeline(loaded.on(place), rate=info.rate, consistency=consistency, hand=hand)
     renderer = Renderer(info)
     for decided in timeline.decide(observe(watched(), info, loaded, consistency=consistency, cuts=cuts)):
         masked = waiting.popleft()

@@ -11,12 +11,13 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
 
 from chromacord.analysis.cuts import CutSource, ToldCuts
 from chromacord.analysis.observe import Seen, observe
+from chromacord.analysis.reference import MatchedTo
 from chromacord.analysis.timeline import Decided, Timeline
 from chromacord.analysis.told_cuts import named_cuts
+from chromacord.color.management.clip_space import SpaceOfClip, working_space_of
 from chromacord.color.transforms import ColorTransform
 from chromacord.errors import ChromacordWarning, GradeFileError, InputError, NothingToDoError, counted
 from chromacord.grade.file import read_grade
@@ -30,17 +31,13 @@ from chromacord.job.options import Options
 from chromacord.job.outputs import Outputs, StagedTexts
 from chromacord.job.preview import Preview
 from chromacord.job.summary import Summary
-from chromacord.job.threads import prefetch, single_threaded, write_behind
+from chromacord.job.threads import prefetch, reported, single_threaded, write_behind
 from chromacord.masks.masks import MaskedFrame
 from chromacord.methods import load_method, weights_file
 from chromacord.methods.base import Method
 from chromacord.render.cpu import Renderer
-from chromacord.types import Frame, Progress
-
-Item = TypeVar("Item")
-
-REPORT_SECONDS = 0.2
-"""Between two calls of a progress callback."""
+from chromacord.render.foreground import ForegroundOut
+from chromacord.types import FloatArray, Frame, Progress
 
 DECIDED_AHEAD = 32
 """Frames whose grade is known and that may wait for the render, as packed masks: what one of ShotGrade's windows gives,
@@ -71,6 +68,11 @@ class Job:
     """None: they are found, or the grade that is read says where they are."""
 
     progress: Callable[[Progress], object] | None = None
+    space: SpaceOfClip | None = None
+    """Of the output, for the summary."""
+
+    reference: FloatArray | None = None
+    """What the foreground is matched to in place of its background, as SDR video. Shape (H, W, 3)."""
 
     def run(self) -> Summary:
         """Analyse, render, then commit all outputs.
@@ -85,18 +87,20 @@ class Job:
         with single_threaded(), ExitStack() as stack:
             # Open the output before the analysis, so that unsupported formats fail at once.
             sink = None if self.outputs.clip is None else stack.enter_context(self._open_sink(self.outputs.clip))
+            foreground = self.outputs.open_foreground(self.clip, self.options, self._inputs(), stack)
             timeline = None if method is None else self._timeline(method)
             if timeline is None or sink is None or self._needs_whole_grade():
-                grade = self._whole_grade(timeline).scaled(self.options.strength)
+                grade = self._whole_grade(timeline).by_hand(self.options.hand)
                 texts = self._stage_texts(grade, timeline, stack)
                 preview = None if sink is None else self._open_preview(stack, picture_of=self._telling_frame(grade))
-                counts = _counts_of(timeline) if sink is None else self._render_grade(grade, sink, preview)
+                counts = _counts_of(timeline) if sink is None else self._render_grade(grade, sink, preview, foreground)
             else:
                 preview = self._open_preview(stack)
-                counts = self._analyse_and_render(timeline, sink, preview)
-                grade = timeline.grade.scaled(self.options.strength)
+                counts = self._analyse_and_render(timeline, sink, preview, foreground)
+                grade = timeline.grade.by_hand(self.options.hand)
                 texts = self._stage_texts(grade, timeline, stack)
-            written = [each for each in (sink, preview.sink if preview else None) if each is not None]
+            others = [each.sink for each in (preview, foreground) if each is not None]
+            written = [each for each in (sink, *others) if each is not None]
             for each in written:
                 each.finish()
             commit_all([*(each.staged for each in written), *texts.staged])
@@ -114,6 +118,7 @@ class Job:
             seconds=time.perf_counter() - wall,
             cpu_seconds=time.process_time() - cpu,
             cdl_residual=texts.residual,
+            color_space=self.space,
         )
 
     def _inputs(self) -> tuple[Path, ...]:
@@ -178,11 +183,14 @@ class Job:
         return max(keys, key=lambda key: key.weight).index if keys else start
 
     def _stage_texts(self, grade: Grade, timeline: Timeline | None, stack: ExitStack) -> StagedTexts:
+        info, options = self.clip.info, self.options
         colors = None if timeline is None else timeline.colors
-        return self.outputs.stage_texts(grade, self.clip.info, stack, source=self.grade_in, colors=colors)
+        working = working_space_of(info, options.working_space, options.config)
+        return self.outputs.stage_texts(grade, info, stack, source=self.grade_in, colors=colors, working=working)
 
     def _load_method(self) -> Method:
-        return load_method(self.options.method) if isinstance(self.options.method, str) else self.options.method
+        method = load_method(self.options.method) if isinstance(self.options.method, str) else self.options.method
+        return method if self.reference is None else MatchedTo(method, self.reference)
 
     @property
     def _name(self) -> str:
@@ -199,7 +207,7 @@ class Job:
             rate=self.clip.info.rate,
             name=self._name,
             consistency=self._consistency,
-            strength=self.options.strength,
+            hand=self.options.hand,
             exportable=self.outputs.luts is not None and not has_cdl,
             keep_colors=has_cdl,
         )
@@ -227,11 +235,13 @@ class Job:
             read = read_import if is_import(self.grade_in) else read_grade
             return read(self.grade_in)
         with prefetch(self._observed(timeline.method)) as seen:
-            deque(self._decided(self._reported("analyse", seen, self._num_frames()), timeline), maxlen=0)
+            deque(self._decided(reported("analyse", seen, self._num_frames(), self.progress), timeline), maxlen=0)
         self._warn_of_doubts(timeline.grade)
         return timeline.grade
 
-    def _analyse_and_render(self, timeline: Timeline, sink: FrameSink, preview: Preview | None) -> Counts:
+    def _analyse_and_render(
+        self, timeline: Timeline, sink: FrameSink, preview: Preview | None, foreground: ForegroundOut | None
+    ) -> Counts:
         """Render each frame as soon as its grade is known, while another thread decides those of later ones."""
         with (
             prefetch(self._observed(timeline.method)) as seen,
@@ -239,7 +249,7 @@ class Job:
             prefetch(self.clip.pictures(*self._range)) as pictures,
         ):
             # End with the shorter one: a salvaged clip has more pictures than masks.
-            counts = self._render(map(_joined, decided, pictures), sink, preview, self._num_frames())
+            counts = self._render(map(_joined, decided, pictures), sink, preview, foreground, self._num_frames())
             deque(decided, maxlen=0)
         if counts.frames < timeline.num_frames:
             raise InputError(
@@ -291,7 +301,9 @@ class Job:
             return None
         return max(0, (stated if stop is None else min(stop, stated)) - start)
 
-    def _render_grade(self, grade: Grade, sink: FrameSink, preview: Preview | None) -> Counts:
+    def _render_grade(
+        self, grade: Grade, sink: FrameSink, preview: Preview | None, foreground: ForegroundOut | None
+    ) -> Counts:
         """Render by a grade that is known to its end."""
         num_ungraded = 0
 
@@ -307,7 +319,7 @@ class Job:
         total = self._num_frames() if self.grade_in is not None else grade.num_frames - grade.shots[0].start
         frames_again = self.clip.frames(*self._range) if self.grade_in is None else self._checked_frames()
         with prefetch(frames_again) as frames:
-            counts = self._render(graded(frames), sink, preview, total)
+            counts = self._render(graded(frames), sink, preview, foreground, total)
         self._check_any(counts.frames)
         if num_ungraded:
             _warn(
@@ -327,6 +339,7 @@ class Job:
         graded: Iterator[tuple[MaskedFrame, ColorTransform | None]],
         sink: FrameSink,
         preview: Preview | None,
+        foreground: ForegroundOut | None,
         total: int | None,
     ) -> Counts:
         renderer = Renderer(self.clip.info, self.clip.foreground)
@@ -339,12 +352,14 @@ class Job:
                 preview.write(before, after)
 
         with write_behind(write) as put:
-            for masked, transform in self._reported("render", graded, total):
+            for masked, transform in reported("render", graded, total, self.progress):
                 counts.frames += 1
                 counts.empty += masked.mask.box is None
                 counts.full += masked.mask.is_full
                 before = None if preview is None else masked.frame
                 after = renderer.render(masked, transform)
+                if foreground is not None:
+                    foreground.write(masked, transform)
                 # Drop our reference so that the frame can be freed while encoding, and before the next frame is read.
                 del masked
                 put((before, after))
@@ -357,26 +372,6 @@ class Job:
                 f"{self.grade_in}: was made for {counted(grade.num_frames, 'frame')}, the clip has more; "
                 'raise "frames" and the last shot\'s "stop" in it if that is intended'
             )
-
-    def _reported(self, stage: str, items: Iterator[Item], total: int | None) -> Iterator[Item]:
-        """Pass items on, and call the progress callback now and then: before the first, after it and at the last."""
-        if self.progress is None:
-            yield from items
-            return
-        self.progress(Progress(stage, 0, total, 0.0))
-        started = last = time.perf_counter()
-        done = 0
-        while True:
-            try:
-                yield next(items)  # no variable, which would keep it alive while waiting for the next one
-            except StopIteration:
-                break
-            done += 1
-            now = time.perf_counter()
-            if now - last >= REPORT_SECONDS or done == 1:
-                last = now
-                self.progress(Progress(stage, done, total, done / max(now - started, 1e-9)))
-        self.progress(Progress(stage, done, done, done / max(time.perf_counter() - started, 1e-9)))
 
 
 def _joined(decided: Decided, picture: tuple[Frame, Frame | None]) -> tuple[MaskedFrame, ColorTransform | None]:

@@ -1,14 +1,16 @@
 """How clips are harmonized, whatever their files: one object for the command, Python and the processes of a batch."""
 
 from dataclasses import dataclass
-from numbers import Real
 from typing import Literal, get_args
 
+from chromacord.color.management.clip_space import Spaces
+from chromacord.color.parameters.hues import HueRange
+from chromacord.color.parameters.parametric import Parametric
 from chromacord.errors import InputError
+from chromacord.grade.by_hand import Hand, Strength, as_strength
 from chromacord.grade.keys import Consistency, check_consistency
 from chromacord.methods import DEFAULT_METHOD
 from chromacord.methods.base import Method
-from chromacord.parsing import shown
 from chromacord.types import Device, Encoding
 
 Missing = Literal["error", "hold"]
@@ -29,8 +31,50 @@ class Options:
     method: str | Method = DEFAULT_METHOD
     """A name of `list_methods()`, with options if wanted ("mkl:max_gain=2"), or a loaded method."""
 
-    strength: float = 1.0
-    """0 returns the source, 1 is the full grade. Of a grade that is read, it weakens further."""
+    strength: float | str | Strength = 1.0
+    """0 returns the source, 1 is the full grade; tone and colour may differ. Of a grade that is read, it weakens
+    further."""
+
+    exposure: float = 0.0
+    """Stops by which the graded foreground is brightened, after the grade as all that follows."""
+
+    temperature: float = 0.0
+    """Mired by which it is warmed, as by a filter; below 0 it is cooled."""
+
+    tint: float = 0.0
+    """CC by which it is shifted towards magenta, as by a filter; below 0 towards green."""
+
+    contrast: float = 1.0
+    """Ratio of its contrast around mid-grey."""
+
+    saturation: float = 1.0
+    """Ratio of its saturation."""
+
+    black: float = 0.0
+    """What black becomes; white stays."""
+
+    protect: str | None = None
+    """Hues that stay closer to where they were: "skin", or degrees as "20-60"."""
+
+    foreground_alpha: Literal["straight", "premultiplied"] | None = None
+    """How the colours of `foreground_out` are stored; None: as its format has them."""
+
+    input_space: str | None = None
+    """Colour space of the clip, by name; None: what the file says, else SDR video with BT.709's primaries, or light
+    with these."""
+
+    foreground_space: str | None = None
+    """Colour space of a foreground layer, if it is another."""
+
+    background_space: str | None = None
+    """Colour space of a background layer, if it is another."""
+
+    working_space: str | None = None
+    """Colour space that LUTs and CDLs are for; None: the clip's own, or a log one for light."""
+
+    config: str | None = None
+    """OpenColorIO configuration that names are looked up in, a file or "ocio://..."; None: that of $OCIO, else the
+    built-in one."""
 
     consistency: Consistency | None = None
     """"shot" for one grade a shot, "smooth" for a slowly moving one, "frame" for one a frame. None: "smooth", or "shot"
@@ -62,8 +106,7 @@ class Options:
 
     def __post_init__(self) -> None:
         """Refuse what no clip can make right."""
-        if isinstance(self.strength, bool) or not isinstance(self.strength, Real) or not 0 <= self.strength <= 1:
-            raise InputError(f"strength must lie in 0..1, got {shown(self.strength)}")
+        self.hand.turn.checked()
         if self.consistency is not None:
             check_consistency(self.consistency)
         if self.missing not in get_args(Missing):
@@ -71,6 +114,28 @@ class Options:
         if self.device not in get_args(Device):
             raise InputError(f"there is no device {self.device!r}; choose one of {', '.join(get_args(Device))}")
         _check_range(self.frames)
+
+    @property
+    def hand(self) -> Hand:
+        """All that is changed of a grade by hand.
+
+        Raises:
+            InputError: something cannot be used; says which.
+        """
+        turn = Parametric(
+            self.exposure,
+            self.temperature,
+            self.tint,
+            self.contrast,
+            black=self.black,
+            saturation=self.saturation,
+        )
+        return Hand(as_strength(self.strength), turn, None if self.protect is None else HueRange.parse(self.protect))
+
+    @property
+    def spaces(self) -> Spaces:
+        """What is said of colour spaces."""
+        return Spaces(self.input_space, self.foreground_space, self.background_space, self.working_space, self.config)
 
     @property
     def range(self) -> tuple[int, int | None]:

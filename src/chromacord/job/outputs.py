@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from chromacord.color.distribution import ColorDistribution
 from chromacord.errors import ChromacordWarning, GradeFileError, InputError, OutputExistsError
-from chromacord.grade.exports import ExportedShot, ExportNames, Residual, cdl_of, cdl_text, lut_text
+from chromacord.grade.exports import ExportedShot, ExportNames, Residual, cdl_of, cdl_text, list_text, lut_text
 from chromacord.grade.file import grade_text
 from chromacord.grade.keys import Grade
 from chromacord.grade.naming import clip_name, readable
@@ -18,7 +18,10 @@ from chromacord.io.stills.image_formats import is_image_name
 from chromacord.io.stills.patterns import still_pattern
 from chromacord.io.writing.places import Place, Places, check_output_path, output_place, place_of
 from chromacord.io.writing.staging import StagedFile, StagedFolder, check_output, output_errors
-from chromacord.types import VideoInfo
+from chromacord.job.clip import MaskedClip
+from chromacord.job.options import Options
+from chromacord.render.foreground import ForegroundOut
+from chromacord.types import ColorSpace, VideoInfo
 
 LARGEST_RESIDUAL = 2.0
 """Codes of 8 bits that a CDL may leave of a grade, in the mean, without a warning."""
@@ -49,6 +52,8 @@ class Outputs:
     preview: Path | None = None
     encoding: Encoding = field(default_factory=Encoding)
     force: bool = False
+    foreground: str | None = None
+    """Where the graded foreground alone goes; as `clip`."""
 
     def check(self, like: VideoInfo, inputs: tuple[Path, ...]) -> None:
         """Refuse outputs that are inputs or each other, before any work is done.
@@ -81,9 +86,10 @@ class Outputs:
                 check_output(file, force=self.force)
 
     def _places(self, like: VideoInfo) -> Iterator[Place]:
-        if self.clip is not None:
-            check_output_path(self.clip)
-            yield output_place(self.clip, like)
+        for pictures in (self.clip, self.foreground):
+            if pictures is not None:
+                check_output_path(pictures)
+                yield output_place(pictures, like)
         if self.preview is not None:
             yield place_of(self.preview, still_pattern(self.preview))
         if self.grade is not None:
@@ -91,6 +97,34 @@ class Outputs:
         if self.luts is not None:
             for names in self._lut_names(like).patterns:
                 yield place_of(self.luts, names)
+
+    def open_foreground(
+        self, clip: MaskedClip, options: Options, inputs: tuple[Path, ...], stack: ExitStack
+    ) -> ForegroundOut | None:
+        """Open the file of the graded foreground alone, if one is asked for.
+
+        Args:
+            clip: whose foreground it is.
+            options: how its colours are stored, and whether only a part of the clip comes.
+            inputs: what the run reads.
+            stack: discards it at its end.
+
+        Raises:
+            CodecError, OutputError: the file cannot hold it, or cannot be written.
+        """
+        if self.foreground is None:
+            return None
+        opened = ForegroundOut(
+            self.foreground,
+            clip.info,
+            clip.foreground,
+            alpha=options.foreground_alpha,
+            force=self.force,
+            trimmed=options.frames is not None,
+            inputs=inputs,
+        )
+        stack.enter_context(opened.sink)
+        return opened
 
     def _lut_names(self, info: VideoInfo) -> ExportNames:
         assert self.luts is not None
@@ -125,6 +159,7 @@ class Outputs:
         *,
         source: Path | None,
         colors: Sequence[ColorDistribution] | None = None,
+        working: ColorSpace | None = None,
     ) -> StagedTexts:
         """Write grade, LUTs and CDLs under temporary names.
 
@@ -134,6 +169,7 @@ class Outputs:
             stack: discards them at its end.
             source: the file that the grade was read from.
             colors: of each shot's foreground; None: not known.
+            working: where LUTs and CDLs live; None: in the picture's own numbers, display-referred.
 
         Raises:
             InputError: a LUT or a CDL cannot hold the grade.
@@ -147,10 +183,10 @@ class Outputs:
             paths.append(self.grade)
         if self.luts is not None:
             names = self._lut_names(info)
-            shots = _exported_shots(grade, info, names, colors)
+            shots = _exported_shots(grade, info, names, colors, working)
             _check_global(shots, names, self.luts, source=source)
-            _tell_limits(grade, info, names, self.luts)
-            texts, residual = _export_texts(shots, names, self.luts)
+            _tell_limits(grade, info, names, self.luts, working)
+            texts, residual = _export_texts(shots, names, self.luts, info)
             if names.file is not None:
                 staged += [self._staged(path, text, stack) for path, text in texts.items()]
             else:
@@ -170,7 +206,7 @@ class Outputs:
 
 
 def _export_texts(
-    shots: Sequence[ExportedShot], names: ExportNames, asked: Path
+    shots: Sequence[ExportedShot], names: ExportNames, asked: Path, info: VideoInfo
 ) -> tuple[dict[Path, str], Residual | None]:
     """Return the text of each file of LUTs or CDLs, and what CDLs leave."""
     if names.numbered is None or (names.file is not None and len(shots) == 1):
@@ -183,6 +219,9 @@ def _export_texts(
     residuals = [residual for _, _, residual in fitted]
     _tell_residuals(asked, residuals, is_known=all(shot.colors is not None for shot in shots))
     cdls = [(shot, cdl) for shot, cdl, _ in fitted]
+    if names.format.is_edl:
+        texts = {path: list_text(cdls, info) for path in paths}
+        return texts, max(residuals, key=lambda residual: residual.left, default=None)
     parts = [[each] for each in cdls] if len(paths) == len(cdls) else [cdls]
     texts = {path: cdl_text(part, path) for path, part in zip(paths, parts, strict=True)}
     return texts, max(residuals, key=lambda residual: residual.left, default=None)
@@ -202,19 +241,27 @@ def _check_global(shots: Sequence[ExportedShot], names: ExportNames, asked: Path
         )
 
 
-def _tell_limits(grade: Grade, info: VideoInfo, names: ExportNames, asked: Path) -> None:
+def _tell_limits(grade: Grade, info: VideoInfo, names: ExportNames, asked: Path, working: ColorSpace | None) -> None:
     what = names.format.kind
     if any(len(shot.keys) > 1 for shot in grade.shots):
         _warn(
             f"{asked}: the grade moves inside a shot and a {what} cannot, so each {what} is its shot's mean; "
             f"use --consistency shot for a clip that equals its {what}"
         )
-    if info.colorimetry.scene_linear:
+    if working is not None and working != info.space:
+        _warn(
+            f"{asked}: each {what} lives in {working.name}: bring the picture there before applying it, and back after"
+        )
+    elif info.colorimetry.scene_linear and working is None:
         _warn(f"{asked}: each {what} is for sRGB-encoded pictures; encode the scene-linear clip before applying it")
 
 
 def _exported_shots(
-    grade: Grade, info: VideoInfo, names: ExportNames, colors: Sequence[ColorDistribution] | None
+    grade: Grade,
+    info: VideoInfo,
+    names: ExportNames,
+    colors: Sequence[ColorDistribution] | None,
+    working: ColorSpace | None,
 ) -> list[ExportedShot]:
     """Return the shots that have a grade, each under its number among them."""
     title = readable(clip_name(info.path))
@@ -224,8 +271,9 @@ def _exported_shots(
         mean, number = shot.mean(), len(found) + 1
         if mean is not None:
             told = f"{title} shot {number} frames {shot.start}-{shot.stop - 1} {grade.method}"
+            told += "" if working is None else f" in {working.name}"
             known = colors[place] if colors and not colors[place].is_empty else None
-            found.append(ExportedShot(told, f"{stem}_shot{number:03d}", mean, known))
+            found.append(ExportedShot(told, f"{stem}_shot{number:03d}", mean, known, (shot.start, shot.stop), working))
     return found
 
 

@@ -12,7 +12,7 @@ from chromacord.io.orientation import Orientation
 from chromacord.io.stills.image_formats import is_image_name
 from chromacord.masks.masks import shown_size
 from chromacord.masks.proxy import proxy
-from chromacord.types import Alpha, Colorimetry, Frame, PixelFormat, Size, VideoInfo
+from chromacord.types import Alpha, Colorimetry, Frame, HdrMetadata, PixelFormat, Size, VideoInfo
 
 MAX_WIDTH = 1920
 """Of each half. Enough to judge colours on any screen, and within what H.264 decoders take for both together."""
@@ -57,7 +57,7 @@ class Preview:
             rotation=0,
             mirrored=False,
             pixel_aspect=Fraction(1) if info.rotation % 180 else info.pixel_aspect,
-            hdr_metadata=(),
+            hdr_metadata=HdrMetadata(),
             icc_profile=None if info.colorimetry.scene_linear else info.icc_profile,
             num_frames=1 if is_picture else info.num_frames,
         )

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from chromacord.analysis.cuts import Cut, CutSource
+from chromacord.color.management.clip_space import SpaceOfClip
 from chromacord.grade.exports import Residual
 
 
@@ -41,3 +42,6 @@ class Summary:
 
     cdl_residual: Residual | None = None
     """What a CDL leaves, of the shot of which it leaves most; None: no CDL was written."""
+
+    color_space: SpaceOfClip | None = None
+    """What the picture's colours were taken for."""

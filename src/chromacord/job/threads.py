@@ -1,6 +1,7 @@
 """Bounded threads for decoding and encoding: libav and OpenColorIO release the GIL, so they overlap."""
 
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from queue import Empty, Full, Queue
@@ -10,11 +11,15 @@ from typing import Any, TypeVar
 import cv2
 
 from chromacord.job.blas import open_blas
+from chromacord.types import Progress
 
 Item = TypeVar("Item")
 
 DEPTH = 1
 """Items in a queue. More would only hold more 4K frames in memory: the stages are evenly paced."""
+
+REPORT_SECONDS = 0.2
+"""Between two calls of a progress callback."""
 
 _POLL_SECONDS = 0.1
 
@@ -172,3 +177,33 @@ def _empty(
             failures.append(error)
             stop.set()
         del item  # release the item before waiting for the next one
+
+
+def reported(
+    stage: str, items: Iterator[Item], total: int | None, progress: Callable[[Progress], object] | None
+) -> Iterator[Item]:
+    """Pass items on, and call a progress callback now and then: before the first, after it and at the last.
+
+    Args:
+        stage: what is done with them.
+        items: in order.
+        total: how many there are; None: not known.
+        progress: None: nobody wants to know.
+    """
+    if progress is None:
+        yield from items
+        return
+    progress(Progress(stage, 0, total, 0.0))
+    started = last = time.perf_counter()
+    done = 0
+    while True:
+        try:
+            yield next(items)  # no variable, which would keep it alive while waiting for the next one
+        except StopIteration:
+            break
+        done += 1
+        now = time.perf_counter()
+        if now - last >= REPORT_SECONDS or done == 1:
+            last = now
+            progress(Progress(stage, done, total, done / max(now - started, 1e-9)))
+    progress(Progress(stage, done, done, done / max(time.perf_counter() - started, 1e-9)))

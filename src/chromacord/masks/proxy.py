@@ -6,17 +6,23 @@ import cv2
 import numpy as np
 
 from chromacord.color.alpha import unpremultiply
+from chromacord.color.management.managed import ManagedSpace
 from chromacord.color.management.shaper import linear_to_display
 from chromacord.color.spaces import code_to_rgb
 from chromacord.masks.area import area_average
 from chromacord.types import Alpha, Colorimetry, FloatArray, Frame, PixelFormat, Plane, Size, VideoInfo
 
+_SHOWN = 4
+"""How many times as high and wide as the result a picture may be when it is brought to SDR video."""
+
 
 def proxy(frame: Frame, info: VideoInfo, size: Size) -> FloatArray:
     """Return a frame at another size as display-referred R'G'B', area-averaged in the file's own codes.
 
-    Scene-linear pictures are averaged in light and then encoded with the sRGB curve, clipped at white. Colours
-    multiplied by an alpha are divided by it.
+    Pictures in a colour space of their own are brought to SDR video first, so that they give what SDR video of the same
+    scene gives; large ones once they are no larger than `_SHOWN` times the result. Scene-linear ones without are
+    averaged in light and encoded with the sRGB curve, clipped at white. Colours multiplied by an alpha are divided
+    by it.
 
     Args:
         frame: planes as decoded.
@@ -26,16 +32,27 @@ def proxy(frame: Frame, info: VideoInfo, size: Size) -> FloatArray:
     Returns:
         RGB in [0, 1]. Shape (height, width, 3).
     """
-    planes = [scaled(plane, size) for plane in frame.planes]
+    read = size if info.space is None else _read_size(frame, size)
+    planes = [scaled(plane, read) for plane in frame.planes]
     if info.pixel_format.num_colors == 1:
         planes = [planes[0]] * 3 + planes[1:]
     codes = cv2.merge(planes[:3])
     if info.pixel_format.alpha is Alpha.PREMULTIPLIED:
         codes = unpremultiply(codes, planes[-1][..., None] / np.float32(info.pixel_format.max_code))
     rgb: FloatArray = cv2.transform(codes, _decoding(info.colorimetry, info.size, info.pixel_format))
+    if info.space is not None:
+        shown = ManagedSpace.of(info.space).display(np.concatenate([rgb, rgb[..., :1]], axis=-1))
+        return np.stack([scaled(shown[..., channel], size) for channel in range(3)], axis=-1)
     if info.colorimetry.scene_linear:
         rgb = linear_to_display(np.maximum(rgb, 0))
     return np.clip(rgb, 0, 1, out=rgb)
+
+
+def _read_size(frame: Frame, size: Size) -> Size:
+    """Return at what size a picture is brought to SDR video: its own, or the smallest that is enough."""
+    height, width = frame.planes[0].shape
+    enough = Size(_SHOWN * size.height, _SHOWN * size.width)
+    return enough if height > enough.height and width > enough.width else Size(height, width)
 
 
 def thumbnail(frame: Frame, info: VideoInfo, *, width: int = 96) -> FloatArray:

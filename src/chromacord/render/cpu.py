@@ -16,7 +16,7 @@ from chromacord.io.compositing.overlay import block_mean
 from chromacord.io.pixels import writable_copy
 from chromacord.masks.chroma_grid import aligned, chroma_grid, samples
 from chromacord.masks.masks import MaskedFrame
-from chromacord.render.graders import Grading, grading
+from chromacord.render.graders import Grading, ManagedGrading, grading
 from chromacord.render.native import NativeGrading
 from chromacord.types import Alpha, Box, FloatArray, Frame, PixelFormat, Plane, VideoInfo
 
@@ -41,6 +41,8 @@ class Renderer:
         # One grade gives codes within the format, up to rounding; sums of several may exceed it.
         premultiplied = info.pixel_format.alpha is Alpha.PREMULTIPLIED
         self._adds_up = (foreground is not None or premultiplied) and not info.pixel_format.is_float
+        # Layers are laid over each other, and colours multiplied by alpha, as they are stored.
+        self._mixes_as_shown = foreground is None and not premultiplied
         self._last: tuple[ColorTransform, NativeGrading | tuple[Grading, Grading | None]] | None = None
 
     def render(self, masked: MaskedFrame, transform: ColorTransform | None) -> Frame:
@@ -96,6 +98,9 @@ class Renderer:
         for soft in spans((~whole[part.left - strip.left : part.right - strip.left]).nonzero()[0]):
             side = Box(part.top, part.left + soft.start, part.bottom, part.left + soft.stop)
             weight = self._share(masked, masked.mask.crop(side), side)
+            if isinstance(grade, ManagedGrading) and self._mixes_as_shown:
+                grade.lay_over(after[:, soft], before[:, soft], weight)
+                continue
             lay_over(after[:, soft], before[:, soft], weight)
         self._store(target, after, part)
 

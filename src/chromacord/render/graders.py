@@ -10,6 +10,7 @@ from typing import Protocol
 import cv2
 import numpy as np
 
+from chromacord.color.management.managed import ManagedSpace
 from chromacord.color.management.shaper import display_to_linear, linear_to_display, shape, unshape
 from chromacord.color.spaces import AffineMap, code_to_rgb, rgb_to_code
 from chromacord.color.transforms import AffineField, ColorTransform, Identity, Lut3d, stretch_weights
@@ -44,6 +45,8 @@ def grading(transform: ColorTransform, source: VideoInfo, target: VideoInfo) -> 
     decode = code_to_rgb(source.colorimetry, source.size, source.pixel_format)
     encode = rgb_to_code(target.colorimetry, target.size, target.pixel_format)
     curve = _curve(transform, source.size)
+    if source.space is not None and target.space is not None:
+        return ManagedGrading(curve, source, target, decode, encode)
     if source.colorimetry.scene_linear or target.colorimetry.scene_linear:
         return _LinearGrading(curve, source, target, decode, encode)
     return _DisplayGrading(curve, decode, encode)
@@ -70,6 +73,46 @@ class _DisplayGrading:
         rgb = self._curve(cv2.transform(codes, self._decode), box)
         graded: FloatArray = cv2.transform(rgb.clip(0, 1, out=rgb), self._encode)
         return graded
+
+
+class ManagedGrading:
+    """A grade of pictures in a colour space of their own: see `chromacord.color.management.managed`."""
+
+    def __init__(
+        self, curve: _Curve, source: VideoInfo, target: VideoInfo, decode: AffineMap, encode: AffineMap
+    ) -> None:
+        assert source.space is not None
+        assert target.space is not None
+        self._curve = curve
+        self._decode, self._encode = _matrix(decode), _matrix(encode)
+        self._source, self._target = ManagedSpace.of(source.space), ManagedSpace.of(target.space)
+        self._decode_target = _matrix(encode.inverse())
+        self._holds_all = target.pixel_format.is_float
+
+    def __call__(self, codes: FloatArray, box: Box) -> FloatArray:
+        """Grade a rectangle of a picture. See `Grading`."""
+        rgb = self._source.converted(cv2.transform(codes, self._decode), self._target)
+        rgb = self._target.graded(rgb, lambda display: self._curve(display, box))
+        return self._encoded(rgb)
+
+    def lay_over(self, graded: FloatArray, codes: FloatArray, weight: FloatArray) -> None:
+        """Blend graded codes with those before in SDR video, as pictures that are stored so are blended.
+
+        Then a soft edge looks alike in all spaces; halfway between two codes is elsewhere in each.
+
+        Args:
+            graded: overwritten with the result. Shape (..., 4).
+            codes: before the grade, of the target. Shape (..., 4).
+            weight: of the graded ones, in [0, 1]. Shape (...).
+        """
+        before, after = (cv2.transform(np.ascontiguousarray(each), self._decode_target) for each in (codes, graded))
+        graded[...] = self._encoded(self._target.mixed(before, after, weight))
+
+    def _encoded(self, rgb: FloatArray) -> FloatArray:
+        if not self._holds_all:
+            rgb.clip(0, 1, out=rgb)
+        encoded: FloatArray = cv2.transform(rgb, self._encode)
+        return encoded
 
 
 class _LinearGrading:

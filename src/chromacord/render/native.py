@@ -154,6 +154,7 @@ def _is_common(info: VideoInfo) -> bool:
         and max(pixel_format.subsampling) <= 1
         and pixel_format.alpha is not Alpha.PREMULTIPLIED
         and not info.colorimetry.scene_linear
+        and info.space is None
     )
 
 

@@ -7,6 +7,9 @@ from tests.color.spaces import in_spaces
 
 TEN_BITS = 1023
 
+FEWER_COLOURS = ("Raw", "ADX10", "ADX16")
+"""Spaces that do not hold all of SDR video: no colours at all, and the densities of print film."""
+
 
 def rgba(rgb: np.ndarray) -> np.ndarray:
     return np.concatenate([rgb, rgb[..., :1]], axis=-1).astype(np.float32)
@@ -33,6 +36,16 @@ def test_a_scene_in_five_spaces_is_seen_alike_and_graded_alike() -> None:
     for name in seen:
         assert np.abs(seen[name] - display).max() * TEN_BITS < 0.3, name
         assert np.abs(graded[name] - expected).max() * TEN_BITS < 0.5, name
+
+
+@pytest.mark.parametrize("name", [each for each in space_names() if each not in FEWER_COLOURS])
+def test_every_space_is_seen_and_graded_as_sdr_video_of_the_same_scene(name) -> None:
+    rec709, managed = ManagedSpace.of(find_space("Rec.709")), ManagedSpace.of(find_space(name))
+    display = scene().clip(0.1, 1)
+    numbers = rec709.converted(rgba(display), managed)
+    graded = managed.converted(managed.graded(numbers, warmer), rec709)[:, :3].clip(0, 1)
+    assert np.abs(managed.display(numbers) - display).max() * TEN_BITS < 0.5
+    assert np.abs(graded - warmer(rgba(display))[:, :3].clip(0, 1)).max() * TEN_BITS < 0.5
 
 
 @pytest.mark.parametrize("name", [each for each in space_names() if each != "Raw"])

@@ -10,10 +10,12 @@ from chromacord.color.spaces import code_scale
 from chromacord.errors import ChromacordWarning, InputError
 from chromacord.io import Encoding, open_sink, open_source
 from chromacord.io.video.video_source import VideoSource
-from chromacord.types import Colorimetry, Frame, PixelFormat, Size, VideoInfo
+from chromacord.types import Colorimetry, ContentLight, Frame, PixelFormat, Size, VideoInfo
 from tests.clips import BT709, SMALL, make_clip, picture
 from tests.images import video_info
 from tests.io.video.transcode import transcode
+
+PQ = Colorimetry(9, 16, 9, full_range=False)
 
 
 def clip_info(folder: Path, pixel_format: PixelFormat, *, size: Size = SMALL) -> VideoInfo:
@@ -49,14 +51,30 @@ def test_times_that_do_not_rise_are_named(tmp_path: Path) -> None:
             sink.write(Frame(planes, 2, pts=1))
 
 
-def test_lost_hdr_metadata_is_said(tmp_path: Path) -> None:
+def hdr_clip(path: Path) -> VideoSource:
     static = "master-display=G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(10000000,1):max-cll=1000,400"
     options = {"x265-params": f"log-level=none:bframes=0:hdr10=1:{static}"}
-    pq = Colorimetry(9, 16, 9, full_range=False)
-    path = make_clip(tmp_path / "in.mp4", codec="libx265", pix_fmt="yuv420p10le", options=options, colorimetry=pq)
-    source = VideoSource(path)
-    assert source.info.hdr_metadata == ("mastering display", "content light level")
-    with pytest.warns(ChromacordWarning, match=r"mastering display and content light level \(HDR\) is not kept"):
-        copy = transcode(source, tmp_path / "out.mp4")
-    assert copy.info.hdr_metadata == ()
-    assert copy.info.colorimetry == pq
+    return VideoSource(make_clip(path, codec="libx265", pix_fmt="yuv420p10le", options=options, colorimetry=PQ))
+
+
+@pytest.mark.parametrize(
+    ("codec", "suffix"), [("hevc", ".mp4"), ("hevc", ".mov"), ("hevc", ".mkv"), ("av1", ".mp4"), ("h264", ".mp4")]
+)
+def test_hdr_metadata_survives(tmp_path: Path, codec: str, suffix: str) -> None:
+    source = hdr_clip(tmp_path / "in.mp4")
+    copy = transcode(source, tmp_path / f"out{suffix}", encoding=Encoding(codec=codec))
+    for info in (source.info, copy.info):
+        mastering, light = info.hdr_metadata.mastering, info.hdr_metadata.light
+        assert mastering is not None
+        places = [*mastering.red, *mastering.green, *mastering.blue, *mastering.white]
+        assert places == pytest.approx([0.68, 0.32, 0.265, 0.69, 0.15, 0.06, 0.3127, 0.329], abs=1e-5)
+        assert (mastering.darkest, mastering.brightest) == pytest.approx((1e-4, 1000), rel=0.4)  # AV1: in 1/16384
+        assert light == ContentLight(1000, 400)
+        assert info.colorimetry == PQ
+
+
+def test_hdr_metadata_that_a_codec_cannot_hold_is_said_to_be_lost(tmp_path: Path) -> None:
+    source = hdr_clip(tmp_path / "in.mp4")
+    with pytest.warns(ChromacordWarning, match=r"prores does not keep the source's HDR metadata \(mastering display"):
+        copy = transcode(source, tmp_path / "out.mov", encoding=Encoding(codec="prores"))
+    assert not copy.info.hdr_metadata

@@ -14,7 +14,7 @@ from chromacord.grade.naming import clip_name, folder_name
 _PLACEHOLDER = re.compile(r"\{(name|folder|parent)\}")
 StrPath = str | os.PathLike[str]
 
-_OUTPUTS = ("output", "grade_out", "lut_out", "preview")
+_OUTPUTS = ("output", "grade_out", "lut_out", "preview", "foreground_out")
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,8 @@ class Clip:
     grade_out: str | None = None
     lut_out: str | None = None
     preview: str | None = None
+    foreground_out: str | None = None
+    reference: str | None = None
     cuts: str | None = None
     """Frame numbers, a word or a file: see `chromacord.analysis.cuts`."""
 

@@ -28,6 +28,8 @@ def summary_line(summary: "Summary") -> str:
         line += f", the CDL leaves {left:.1f} of {change:.1f} codes of change"
     if summary.num_empty or summary.num_full:
         line += f"; passed through: {summary.num_empty} with an empty mask, {summary.num_full} with a full one"
+    if summary.color_space is not None and (summary.color_space.note or summary.color_space.space is not None):
+        line += f"; colours: {summary.color_space.note or summary.color_space.name}"
     return f"{line}; {_cuts_line(summary)}"
 
 
@@ -63,6 +65,8 @@ def summary_values(summary: "Summary") -> Values:
         "method": summary.method,
         "confidence": None if summary.confidence is None else round(summary.confidence, 4),
         "cdl_residual": left and {name: round(value, 4) for name, value in left._asdict().items()},
+        "color_space": summary.color_space and summary.color_space.name,
+        "color_space_is": summary.color_space and summary.color_space.known_by,
         "seconds": round(summary.seconds, 3),
         "cpu_seconds": round(summary.cpu_seconds, 3),
     }

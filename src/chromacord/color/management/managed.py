@@ -70,6 +70,13 @@ def grade_light(light: FloatArray, grade: Grade) -> FloatArray:
     return graded
 
 
+def _signed(values: FloatArray, power: float) -> FloatArray:
+    """Raise to a power, mirrored below 0. Any shape."""
+    raised: FloatArray = cv2.pow(np.abs(values), power).reshape(values.shape)
+    signed: FloatArray = np.copysign(raised, values, out=raised)
+    return signed
+
+
 @dataclass(frozen=True)
 class ManagedSpace:
     """A colour space that pictures are seen and graded in."""
@@ -115,6 +122,23 @@ class ManagedSpace:
         changed -= self._from_light(light)
         changed += rgba
         return changed
+
+    def mixed(self, before: FloatArray, after: FloatArray, weight: FloatArray) -> FloatArray:
+        """Return a picture between two others, mixed as SDR video.
+
+        Args:
+            before: in the space. Shape (..., 4).
+            after: the same. Shape (..., 4).
+            weight: of `after`, in [0, 1]. Shape (...).
+
+        Returns:
+            In the space; where the weight is 0, `before` to the bit. Shape (..., 4).
+        """
+        light, other = self._to_light(before), self._to_light(after)
+        shown, shown_after = _signed(light, 1 / GAMMA), _signed(other, 1 / GAMMA)
+        shown += weight[..., None] * (shown_after - shown)
+        mixed = self._from_light(_signed(shown, GAMMA)) - self._from_light(light)
+        return np.where(weight[..., None] > 0, before + mixed, before)
 
     def converted(self, rgba: FloatArray, target: "ManagedSpace") -> FloatArray:
         """Return a picture in another space, with the same light. Shape (..., 4)."""

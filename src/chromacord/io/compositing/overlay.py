@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 
 from chromacord.color.alpha import over
+from chromacord.color.management.managed import ManagedSpace
 from chromacord.color.spaces import code_scale, effective_matrix, rgb_to_code
 from chromacord.io.convert import PlaneConverter
 from chromacord.types import Alpha, Box, FloatArray, PixelFormat, Plane, VideoInfo
@@ -19,7 +20,8 @@ class Overlay:
     Colours are blended as the background stores them: in light for scene-linear files, in R'G'B' or Y'CbCr codes for
     all others. Where the two agree in model, matrix and chroma grid, the foreground's samples are used as they are;
     otherwise they go through R'G'B', and its chroma is the mean over each block of pixels, weighted by coverage, so
-    that the colour under transparent pixels never shows.
+    that the colour under transparent pixels never shows. Colours of another
+    colour space go through light.
     """
 
     def __init__(self, foreground: VideoInfo, background: VideoInfo) -> None:
@@ -32,7 +34,11 @@ class Overlay:
         self._foreground, self._background = foreground, background
         self._shares_grid = _shares_grid(foreground, background)
         straight = PixelFormat("rgb", 32, is_float=True)
-        self._to_rgb = PlaneConverter(foreground, straight, scene_linear=background.colorimetry.scene_linear)
+        light = foreground if foreground.space != background.space else background
+        self._to_rgb = PlaneConverter(foreground, straight, scene_linear=light.colorimetry.scene_linear)
+        self._spaces: tuple[ManagedSpace, ManagedSpace] | None = None
+        if foreground.space is not None and background.space is not None and foreground.space != background.space:
+            self._spaces = ManagedSpace.of(foreground.space), ManagedSpace.of(background.space)
 
     def composite(
         self, foreground: Sequence[Plane], background: Sequence[Plane], mask: Plane, *, mask_format: PixelFormat
@@ -101,7 +107,7 @@ class Overlay:
             return [
                 self._scaled(plane, number, band) for number, plane in enumerate(foreground[: pixel_format.num_colors])
             ]
-        rgb = self._rgb(foreground, band)
+        rgb = self._converted(self._rgb(foreground, band))
         affine = rgb_to_code(self._background.colorimetry, self._background.size, pixel_format)
         colors = []
         for number in range(pixel_format.num_colors):
@@ -117,6 +123,14 @@ class Overlay:
             return self._to_rgb.band([plane[:, columns] for plane in foreground], slice(band.top, band.bottom))
         # Chroma is interpolated from its neighbours, beyond the band's sides too.
         return [plane[:, columns] for plane in self._to_rgb.band(foreground, slice(band.top, band.bottom))]
+
+    def _converted(self, rgb: list[Plane]) -> list[Plane]:
+        """Bring colours from the foreground's colour space to the background's, where they differ."""
+        if self._spaces is None:
+            return rgb
+        source, target = self._spaces
+        converted = source.converted(np.stack([*rgb, rgb[0]], axis=-1).astype(np.float32), target)
+        return [converted[..., channel] for channel in range(3)]
 
     def _scaled(self, plane: Plane, number: int, band: Box) -> FloatArray:
         """Bring samples of a plane from the foreground's depth and range to the background's."""
@@ -168,6 +182,8 @@ def _samples(band: Box, shift: tuple[int, int]) -> tuple[slice, slice]:
 def _shares_grid(foreground: VideoInfo, background: VideoInfo) -> bool:
     one, other = foreground.pixel_format, background.pixel_format
     colors, other_colors = foreground.colorimetry, background.colorimetry
+    if foreground.space != background.space:
+        return False
     if one.alpha is Alpha.PREMULTIPLIED or colors.scene_linear != other_colors.scene_linear:
         return False
     if (one.model, one.subsampling) != (other.model, other.subsampling):

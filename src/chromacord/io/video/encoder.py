@@ -14,6 +14,7 @@ import av.error
 from av.video.stream import VideoStream
 
 from chromacord.errors import ChromacordWarning, CodecError, InputError, OutputError
+from chromacord.io import hdr
 from chromacord.io.colorimetry import Converter, output_tags, write_tags
 from chromacord.io.interfaces import FrameSink
 from chromacord.io.pixels import describe, picture_of, planar_name
@@ -66,9 +67,11 @@ class VideoSink(FrameSink):
         self._staged = StagedFile(self.path, force=force)
         self._choice = choose(replace(like, size=self._size), self.path, encoding.codec)
         self._warn_of_drops()
-        if like.hdr_metadata:
+        if like.hdr_metadata and self._choice.name not in hdr.ENCODERS:
+            lost = " and ".join(like.hdr_metadata.described)
             warnings.warn(
-                f"{self.path}: the source's {' and '.join(like.hdr_metadata)} (HDR) is not kept, its colour tags are",
+                f"{self.path}: {self._choice.name} does not keep the source's HDR metadata ({lost}), only its colour "
+                f"tags; {' and '.join(hdr.ENCODERS)} do",
                 ChromacordWarning,
                 stacklevel=2,
             )
@@ -156,7 +159,7 @@ class VideoSink(FrameSink):
             self._converter = Converter(
                 (like.colorimetry, like.pixel_format), (self._tags, stored), name=choice.pix_fmt, size=self._size
             )
-        options = encoder_options(choice, encoding, size=self._size, pixel_format=stored)
+        options = encoder_options(choice, encoding, size=self._size, pixel_format=stored, metadata=like.hdr_metadata)
         stream: Any = self._container.add_stream(choice.codec.encoder, rate=like.rate, options=options)
         context = stream.codec_context
         context.width, context.height, context.pix_fmt = self._size.width, self._size.height, choice.pix_fmt

@@ -5,9 +5,10 @@ import warnings
 
 from chromacord.errors import ChromacordWarning, CodecError, one_of
 from chromacord.io.cores import core_share
+from chromacord.io.hdr import hdr_options
 from chromacord.io.pixels import frame_bytes
 from chromacord.io.video.codecs import Choice
-from chromacord.types import Encoding, PixelFormat, Size
+from chromacord.types import Encoding, HdrMetadata, PixelFormat, Size
 
 _DNXHR_PROFILES = {"yuv422p": "dnxhr_hq", "yuv422p10le": "dnxhr_hqx", "yuv444p10le": "dnxhr_444"}
 
@@ -34,11 +35,15 @@ _BYTES_PER_BYTE = {"h264": 2, "hevc": 5}
 _HIGHEST_CRF = {"h264": 51, "hevc": 51, "av1": 63, "vp9": 63}
 """The worst quality on each codec's scale. The encoders take what lies beyond in silence."""
 
+_NO_HDR = HdrMetadata()
+
 _LARGE_FRAME = 8_000_000
 """Bytes of a frame from which SVT-AV1 and libvpx, which count in pictures, not bytes, are cut: 8 bit 2880x1800."""
 
 
-def encoder_options(choice: Choice, encoding: Encoding, *, size: Size, pixel_format: PixelFormat) -> dict[str, str]:
+def encoder_options(
+    choice: Choice, encoding: Encoding, *, size: Size, pixel_format: PixelFormat, metadata: HdrMetadata = _NO_HDR
+) -> dict[str, str]:
     """Return libav's options for an encoder.
 
     Args:
@@ -46,6 +51,7 @@ def encoder_options(choice: Choice, encoding: Encoding, *, size: Size, pixel_for
         encoding: what the user wants; what the codec has no setting for is left out.
         size: of the picture.
         pixel_format: that the encoder is given.
+        metadata: of HDR video, for the codecs of `chromacord.io.hdr.ENCODERS`.
 
     Raises:
         CodecError: the codec has no preset of that name, or its quality no such value.
@@ -65,6 +71,8 @@ def encoder_options(choice: Choice, encoding: Encoding, *, size: Size, pixel_for
     _warn_of_unused(choice, encoding)
     _limit_memory(choice.name, options, frame_bytes(size, pixel_format))
     _limit_threads(choice.name, options)
+    for name, parameters in hdr_options(choice.name, metadata).items():
+        options[name] = f"{options[name]}:{parameters}" if name in options else parameters
     return options
 
 

@@ -23,6 +23,7 @@ from av.video.stream import VideoStream
 from chromacord.errors import ChromacordWarning, MissingFileError, TruncatedFileError, UnreadableFileError, counted
 from chromacord.io.colorimetry import read_tags
 from chromacord.io.cores import num_cores
+from chromacord.io.hdr import read_hdr
 from chromacord.io.interfaces import FrameSource
 from chromacord.io.orientation import Orientation
 from chromacord.io.pixels import describe, frame_bytes, planar_name, planes_of, to_planar
@@ -36,10 +37,6 @@ from chromacord.io.video.palettes import has_palette_alpha, is_opaque
 from chromacord.io.video.remux import NO_PROBE, describe_streams, find_picture, find_timecode
 from chromacord.types import Alpha, Frame, PixelFormat, Size, VideoInfo
 
-_HDR_METADATA = {
-    SideDataType.MASTERING_DISPLAY_METADATA: "mastering display",
-    SideDataType.CONTENT_LIGHT_LEVEL: "content light level",
-}
 _STILL_FORMATS = frozenset({"image2", "gif", "apng", "webp", "ico"})
 """libav's demuxers of pictures (BMP, TGA, GIF) besides those whose names end with "_pipe"."""
 
@@ -357,7 +354,7 @@ def _read_info(
         audio=audio,
         other_streams=others,
         timecode=find_timecode(container, picture=stream),
-        hdr_metadata=_hdr_metadata(first),
+        hdr_metadata=read_hdr(_side_data(first)),
         icc_profile=sound_profile(_icc_profile(first), path),
     )
 
@@ -392,8 +389,3 @@ def _read_orientation(path: Path, picture: av.VideoFrame) -> Orientation:
 def _icc_profile(picture: av.VideoFrame) -> bytes | None:
     profile = _side_data(picture).get(SideDataType.ICC_PROFILE)
     return None if profile is None else bytes(profile)
-
-
-def _hdr_metadata(picture: av.VideoFrame) -> tuple[str, ...]:
-    side_data = _side_data(picture)
-    return tuple(name for kind, name in _HDR_METADATA.items() if side_data.get(kind) is not None)

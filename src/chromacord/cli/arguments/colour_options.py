@@ -1,0 +1,108 @@
+"""The options of colour spaces, of what a hand does to a grade, and of the foreground alone."""
+
+from typing import Annotated, Literal
+
+from typer import Option
+
+from chromacord.cli.help import COLOUR, GRADE, OUTPUT
+from chromacord.cli.values import complete_space
+
+InputSpace = Annotated[
+    str | None,
+    Option(
+        metavar="NAME",
+        help="Colour space of the clip, as LogC3, S-Log3, ACEScg, PQ or a name of the configuration; by default what "
+        "the file says, else Rec.709.",
+        autocompletion=complete_space,
+        rich_help_panel=COLOUR,
+    ),
+]
+ForegroundSpace = Annotated[
+    str | None,
+    Option(
+        metavar="NAME",
+        help="Colour space of the foreground layer.",
+        autocompletion=complete_space,
+        rich_help_panel=COLOUR,
+    ),
+]
+BackgroundSpace = Annotated[
+    str | None,
+    Option(
+        metavar="NAME",
+        help="Colour space of the background layer.",
+        autocompletion=complete_space,
+        rich_help_panel=COLOUR,
+    ),
+]
+WorkingSpace = Annotated[
+    str | None,
+    Option(
+        metavar="NAME",
+        help="Colour space that LUTs and CDLs are written for; by default the clip's own, or ACEScct for linear clips.",
+        autocompletion=complete_space,
+        rich_help_panel=COLOUR,
+    ),
+]
+Config = Annotated[
+    str | None,
+    Option(
+        metavar="FILE|ocio://NAME",
+        help="OpenColorIO configuration that names are looked up in; by default $OCIO, else the built-in one.",
+        rich_help_panel=COLOUR,
+    ),
+]
+Strength = Annotated[
+    str,
+    Option(
+        metavar="N|tone=N,colour=N",
+        help="0 keeps the source, 1 applies the full grade; tone is brightness, colour the rest.",
+        rich_help_panel=GRADE,
+    ),
+]
+Exposure = Annotated[
+    float, Option(metavar="STOPS", help="Brighten or darken the graded foreground.", rich_help_panel=GRADE)
+]
+Temperature = Annotated[
+    float, Option(metavar="MIRED", help="Warm it (above 0) or cool it, as a filter does.", rich_help_panel=GRADE)
+]
+Tint = Annotated[
+    float, Option(metavar="CC", help="Shift it to magenta (above 0) or green, as a filter does.", rich_help_panel=GRADE)
+]
+Contrast = Annotated[
+    float, Option(metavar="RATIO", help="Contrast around mid-grey; 1 keeps it.", rich_help_panel=GRADE)
+]
+Saturation = Annotated[float, Option(metavar="RATIO", help="Saturation; 1 keeps it.", rich_help_panel=GRADE)]
+Black = Annotated[
+    float, Option(metavar="LEVEL", help="Lift black to this level (0 to 1); white stays.", rich_help_panel=GRADE)
+]
+Protect = Annotated[
+    str | None,
+    Option(
+        metavar="skin|A-B",
+        help="Keep hues closer to where they were: skin, or degrees as 20-60 (0 is red, 120 green).",
+        rich_help_panel=GRADE,
+    ),
+]
+Reference = Annotated[
+    str | None,
+    Option(
+        metavar="FILE",
+        help="Match the foreground to this picture, or a clip's first frame, instead of its background.",
+        rich_help_panel=GRADE,
+    ),
+]
+ForegroundOut = Annotated[
+    str | None,
+    Option(
+        metavar="CLIP",
+        help="Also write the graded foreground alone, with alpha: a ProRes 4444 .mov, .png or .exr.",
+        rich_help_panel=OUTPUT,
+    ),
+]
+ForegroundAlpha = Annotated[
+    Literal["straight", "premultiplied"] | None,
+    Option(
+        help="How --foreground-out stores colours; by default straight, in .exr premultiplied.", rich_help_panel=OUTPUT
+    ),
+]

@@ -1,0 +1,63 @@
+"""Every argument and option of the commands that harmonize clips, declared once."""
+
+import inspect
+from typing import Any, NamedTuple
+
+from chromacord.cli import options, output_options
+from chromacord.cli.arguments import colour_options
+
+
+class _Parameter(NamedTuple):
+    """An argument or an option as typer declares it."""
+
+    kind: Any
+    default: Any = None
+
+
+ALL = {
+    "composite": _Parameter(options.Composite),
+    "output": _Parameter(output_options.Output, inspect.Parameter.empty),
+    "mask": _Parameter(options.Mask),
+    "foreground": _Parameter(options.Foreground),
+    "alpha": _Parameter(options.Matte),
+    "background": _Parameter(options.Background),
+    "method": _Parameter(options.Method),
+    "weights": _Parameter(options.Weights),
+    "input_space": _Parameter(colour_options.InputSpace),
+    "foreground_space": _Parameter(colour_options.ForegroundSpace),
+    "background_space": _Parameter(colour_options.BackgroundSpace),
+    "working_space": _Parameter(colour_options.WorkingSpace),
+    "config": _Parameter(colour_options.Config),
+    "strength": _Parameter(colour_options.Strength, 1.0),
+    "exposure": _Parameter(colour_options.Exposure, 0.0),
+    "temperature": _Parameter(colour_options.Temperature, 0.0),
+    "tint": _Parameter(colour_options.Tint, 0.0),
+    "contrast": _Parameter(colour_options.Contrast, 1.0),
+    "saturation": _Parameter(colour_options.Saturation, 1.0),
+    "black": _Parameter(colour_options.Black, 0.0),
+    "protect": _Parameter(colour_options.Protect),
+    "reference": _Parameter(colour_options.Reference),
+    "consistency": _Parameter(options.Consistency),
+    "grade_out": _Parameter(output_options.GradeOut),
+    "grade_in": _Parameter(options.GradeIn),
+    "lut_out": _Parameter(output_options.LutOut),
+    "cuts": _Parameter(options.Cuts),
+    "codec": _Parameter(output_options.Codec),
+    "crf": _Parameter(output_options.Crf),
+    "preset": _Parameter(output_options.Preset),
+    "preview": _Parameter(output_options.Preview),
+    "foreground_out": _Parameter(colour_options.ForegroundOut),
+    "foreground_alpha": _Parameter(colour_options.ForegroundAlpha),
+    "frames": _Parameter(options.Frames),
+    "mask_fit": _Parameter(options.MaskFit, False),
+    "missing": _Parameter(options.Missing, "error"),
+    "salvage": _Parameter(options.Salvage, False),
+    "layer": _Parameter(options.Layer),
+    "force": _Parameter(output_options.Force, False),
+    "skip_existing": _Parameter(output_options.SkipExisting, False),
+    "jobs": _Parameter(output_options.Jobs, 0),
+    "device": _Parameter(output_options.Device, "cpu"),
+    "log_json": _Parameter(output_options.LogJson, False),
+    "quiet": _Parameter(output_options.Quiet, False),
+}
+"""Every argument and option, in the order of the help."""

@@ -1,0 +1,146 @@
+"""Which colour space a clip is in: what the user says, else what its file says, else what is assumed."""
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from chromacord.color.management.config import BUILT_IN, REC709, choose_config, find_space, working_space
+from chromacord.color.management.stated import BT2020, space_of_tags
+from chromacord.errors import InputError
+from chromacord.types import UNSPECIFIED, ColorSpace, VideoInfo
+
+LINEAR_REC709 = "Linear Rec.709 (sRGB)"
+"""What float images are taken for that say nothing."""
+
+_PLAIN = (REC709, LINEAR_REC709)
+"""Spaces whose numbers are graded as they are, if files say so: the rule for files that say nothing."""
+
+
+@dataclass(frozen=True)
+class Spaces:
+    """What a user says of colour spaces: names in a configuration."""
+
+    composite: str | None = None
+    foreground: str | None = None
+    background: str | None = None
+    working: str | None = None
+    config: str | None = None
+    """A file, or "ocio://..."; None: that of $OCIO, else OpenColorIO's built-in one."""
+
+    def of(self, layer: str) -> str | None:
+        """Return what is said of "composite", "foreground" or "background"; the composite's name holds for layers."""
+        return {"foreground": self.foreground, "background": self.background}.get(layer) or self.composite
+
+
+@dataclass(frozen=True)
+class SpaceOfClip:
+    """The colour space of a clip, and how it is known."""
+
+    name: str
+    known_by: Literal["option", "file", "assumed"]
+    note: str = ""
+    """What was assumed, and why; "" where nothing was."""
+
+    space: ColorSpace | None = None
+    """What it is seen and graded in; None: its numbers are graded as they are."""
+
+
+def space_of_clip(info: VideoInfo, asked: str | None = None, config: str | None = None) -> SpaceOfClip:
+    """Return the colour space of a clip.
+
+    Args:
+        info: what its file says.
+        asked: what the user says.
+        config: a file, or "ocio://..."; None: that of $OCIO, else OpenColorIO's built-in one.
+
+    Raises:
+        InputError: the space or the configuration cannot be used, or the file contradicts itself.
+    """
+    if asked is not None:
+        space = find_space(asked, choose_config(config))
+        is_plain = space == find_space(REC709) and not info.colorimetry.scene_linear
+        return SpaceOfClip(space.name, "option", space=None if is_plain else space)
+    stated = _stated(info, config)
+    if stated is None:
+        return _assumed(info)
+    if stated.name in _PLAIN and (stated.name == LINEAR_REC709) == info.colorimetry.scene_linear:
+        return SpaceOfClip(stated.name, "file")
+    return SpaceOfClip(stated.name, "file", space=stated)
+
+
+def _stated(info: VideoInfo, config: str | None) -> ColorSpace | None:
+    """Return the space that a file states; None where it states none that is known."""
+    found: list[ColorSpace] = []
+    if not info.colorimetry.scene_linear:
+        try:
+            tagged = space_of_tags(info.colorimetry)
+        except InputError as error:
+            raise InputError(f"{info.path}: {error}") from None
+        found += [find_space(tagged)] if tagged else []
+    for name in info.stated_spaces if not found else ():  # PNG's and video's tags go before a profile
+        space = _known(name, config)
+        found += [space] if space is not None and space not in found else []
+    if len(found) > 1:
+        raise InputError(
+            f"{info.path}: contradicts itself: it says that its colours are {' and '.join(each.name for each in found)}"
+            "; say which colour space it is with --input-space"
+        )
+    return found[0] if found else None
+
+
+def _known(name: str, config: str | None) -> ColorSpace | None:
+    for place in dict.fromkeys((choose_config(config), BUILT_IN)):
+        try:
+            return find_space(name, place)
+        except InputError:
+            continue
+    return None
+
+
+def _assumed(info: VideoInfo) -> SpaceOfClip:
+    colors = info.colorimetry
+    if colors.scene_linear:
+        unknown = [name for name in info.stated_spaces if name]
+        why = f"{unknown[0]} is not known" if unknown else "the file names no colour space"
+        return SpaceOfClip(LINEAR_REC709, "assumed", f"taken for {LINEAR_REC709}: {why}")
+    if colors.primaries == BT2020:
+        return SpaceOfClip("Rec.2020", "assumed", "BT.2020 video with an SDR curve is graded as if it were Rec.709")
+    if info.icc_profile is not None:
+        return SpaceOfClip("Rec.709", "assumed", "graded as if it were Rec.709 or sRGB: its ICC profile is another")
+    if (colors.primaries, colors.transfer) == (UNSPECIFIED, UNSPECIFIED):
+        return SpaceOfClip("Rec.709", "assumed", "taken for Rec.709: the file has no colour tags")
+    return SpaceOfClip("Rec.709", "file")
+
+
+def settle(info: VideoInfo, spaces: Spaces, layer: str = "composite") -> tuple[VideoInfo, SpaceOfClip]:
+    """Return what is known of a source with its colour space.
+
+    Args:
+        info: of the source.
+        spaces: what the user says.
+        layer: "composite", "foreground" or "background".
+    """
+    found = space_of_clip(info, spaces.of(layer), spaces.config)
+    return replace(info, space=found.space), found
+
+
+def explicit(info: VideoInfo) -> VideoInfo:
+    """Return a source with its colour space by name where its numbers would be graded as they are.
+
+    Layers of which one has another space are all converted by light.
+    """
+    if info.space is not None:
+        return info
+    return replace(info, space=find_space(LINEAR_REC709 if info.colorimetry.scene_linear else REC709))
+
+
+def working_space_of(info: VideoInfo, asked: str | None, config: str | None) -> ColorSpace | None:
+    """Return where the exports of a clip's grade live; None: in the picture's own numbers, display-referred.
+
+    Args:
+        info: of the clip, with its colour space.
+        asked: what the user says.
+        config: where that is looked up.
+    """
+    if asked is not None:
+        return find_space(asked, choose_config(config) if info.space is None else info.space.config)
+    return None if info.space is None else working_space(info.space)

@@ -1,0 +1,1 @@
+"""Maps of colour that are a few numbers."""

@@ -1,0 +1,76 @@
+"""Ranges of hue, and how much of a colour lies in one."""
+
+import re
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+
+from chromacord.color.parameters.least_squares import Doubles
+from chromacord.errors import InputError
+from chromacord.types import FloatArray
+
+_FADE = 15.0
+"""Degrees over which a range fades out on either side."""
+
+_GREYEST = 0.06
+"""Chroma, as largest minus smallest component, below which a colour has no hue to speak of."""
+
+_NAMED = {"skin": (5.0, 45.0)}
+"""Skin of all shades lies around 25 degrees: blood and melanin differ in depth, hardly in hue."""
+
+_DEGREES = re.compile(r"(\d{1,3}(?:\.\d+)?)-(\d{1,3}(?:\.\d+)?)", re.ASCII)
+
+
+@dataclass(frozen=True)
+class HueRange:
+    """Hues from one angle up to another: 0 is red, 120 green, 240 blue; a range may go through 0."""
+
+    first: float
+    last: float
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read "skin", or degrees as "20-60".
+
+        Raises:
+            InputError: it is neither.
+        """
+        if text.strip().lower() in _NAMED:
+            return cls(*_NAMED[text.strip().lower()])
+        found = _DEGREES.fullmatch(text.strip())
+        if found is None or max(map(float, found.groups())) > 360:
+            raise InputError(f"range of hues {text!r}: write skin, or degrees in 0..360 as 20-60 (0 is red, 120 green)")
+        return cls(float(found[1]), float(found[2]))
+
+    def share(self, colors: FloatArray) -> FloatArray:
+        """Return how much of each colour lies in the range, in [0, 1].
+
+        Args:
+            colors: R'G'B'. Shape (P, 3).
+
+        Returns:
+            Shape (P,). Grey lies in no range.
+        """
+        hue, chroma = _hue_and_chroma(colors.astype(np.float64).clip(0, 1))
+        width = (self.last - self.first) % 360
+        middle = self.first + width / 2
+        away = np.abs((hue - middle + 180) % 360 - 180) - width / 2
+        inside = _smooth(1 - away / _FADE)
+        coloured = _smooth((chroma - _GREYEST) / _GREYEST)
+        return (inside * coloured).astype(np.float32)
+
+
+def _hue_and_chroma(colors: Doubles) -> tuple[Doubles, Doubles]:
+    """Return the angle of a colour on the hexagon of R'G'B', in degrees, and its chroma. Shape (P,) each."""
+    red, green, blue = colors.T
+    chroma = colors.max(axis=1) - colors.min(axis=1)
+    hue = np.degrees(np.arctan2(np.sqrt(3) * (green - blue), 2 * red - green - blue)) % 360
+    return hue, chroma
+
+
+def _smooth(share: Doubles) -> Doubles:
+    """Return a smooth step from 0 at 0 to 1 at 1."""
+    held = share.clip(0, 1)
+    stepped: Doubles = held * held * (3 - 2 * held)
+    return stepped

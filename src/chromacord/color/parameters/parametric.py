@@ -1,0 +1,184 @@
+"""A grade in numbers that people know: exposure, white balance, contrast around a pivot, saturation and black.
+
+Colours are display-referred R'G'B'; light is what a BT.1886 display makes of them, so exposure and balance are gains.
+Without contrast the whole is affine in R'G'B'.
+"""
+
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Self
+
+import numpy as np
+
+from chromacord.color.parameters.least_squares import Doubles, least_squares
+from chromacord.errors import InputError
+from chromacord.types import FloatArray
+
+GREY = 0.18 ** (1 / 2.4)
+"""The default pivot: 18 % of the light of white."""
+
+_GAMMA = 2.4
+LUMA = np.array([0.2126, 0.7152, 0.0722])
+"""BT.709's weights of R', G' and B' in luma."""
+
+_D65_KELVIN = 6504.0
+_XYZ_TO_RGB = np.array(
+    [[3.2409699, -1.5373832, -0.4986108], [-0.9692436, 1.8759675, 0.0415551], [0.0556301, -0.2039770, 1.0569715]]
+)
+_STOPS_PER_CC = np.log2(10) / 100
+"""A colour compensating filter of 1 has a density of 0.01."""
+
+_DIGITS = 4
+_PULL = 1e-4
+"""Towards no change, against a data term of weight 1 in all, with a step of each number that is seen alike."""
+
+_UNITS = np.array([0.1, 5, 5, 0.05, 0.05, 0.01])
+"""Steps of exposure, temperature, tint, contrast, saturation and black that are about as easily seen."""
+
+LIMITS = {
+    "exposure": (-10.0, 10.0),
+    "temperature": (-400.0, 400.0),
+    "tint": (-200.0, 200.0),
+    "contrast": (0.1, 10.0),
+    "pivot": (0.01, 1.0),
+    "black": (-0.5, 0.5),
+    "saturation": (0.0, 10.0),
+}
+"""Lowest and highest of each number that a hand may give."""
+
+_LOWEST = np.array([-6, -300, -100, 0.25, 0, -0.25])
+_HIGHEST = np.array([6, 300, 100, 4, 4, 0.25])
+
+
+@dataclass(frozen=True)
+class Parametric:
+    """Numbers of a grade, applied in this order; as they stand they change nothing."""
+
+    exposure: float = 0.0
+    """Stops."""
+
+    temperature: float = 0.0
+    """Mired, as a filter's: above 0 is warmer. Along the daylight locus (CIE 15:2004, 3.1), as gains of light."""
+
+    tint: float = 0.0
+    """CC, as a filter's: above 0 is towards magenta, below towards green."""
+
+    contrast: float = 1.0
+    """Exponent around the pivot."""
+
+    pivot: float = GREY
+    """What contrast leaves alone."""
+
+    black: float = 0.0
+    """What black becomes; white stays."""
+
+    saturation: float = 1.0
+    """Distance from grey of the same luma."""
+
+    def checked(self) -> Self:
+        """Return it, if its numbers can be meant.
+
+        Raises:
+            InputError: says which number cannot.
+        """
+        for name, (low, high) in LIMITS.items():
+            value = getattr(self, name)
+            if not low <= value <= high:
+                raise InputError(f"{name} must lie in {low:g}..{high:g}, got {value}")
+        return self
+
+    @property
+    def is_neutral(self) -> bool:
+        """Whether it changes nothing."""
+        return replace(self, pivot=GREY) == Parametric()
+
+    @property
+    def affine(self) -> tuple[FloatArray, FloatArray] | None:
+        """The matrix, shape (3, 3), and the offset, shape (3,), of R'G'B'; None where contrast bends it."""
+        if self.contrast != 1:
+            return None
+        matrix, offset = self._after_contrast()
+        return (matrix * self._gains).astype(np.float32), offset.astype(np.float32)
+
+    def __call__(self, colors: FloatArray) -> FloatArray:
+        """Map colours. Not clamped; contrast is mirrored below 0.
+
+        Args:
+            colors: R'G'B'. Shape (P, 3).
+        """
+        return self._mapped(colors.astype(np.float64)).astype(np.float32)
+
+    def _mapped(self, colors: Doubles) -> Doubles:
+        numbers = colors * self._gains
+        if self.contrast != 1:
+            numbers = np.sign(numbers) * self.pivot * (np.abs(numbers) / self.pivot) ** self.contrast
+        matrix, offset = self._after_contrast()
+        mapped: Doubles = numbers @ matrix.T + offset
+        return mapped
+
+    @property
+    def _gains(self) -> Doubles:
+        """Of R', G' and B'."""
+        warmer, magenta = _balance_stops()
+        stops = self.exposure + self.temperature * warmer + self.tint * magenta
+        gains: Doubles = np.exp2(stops / _GAMMA)
+        return gains
+
+    def _after_contrast(self) -> tuple[Doubles, Doubles]:
+        saturate = self.saturation * np.eye(3) + (1 - self.saturation) * LUMA
+        return (1 - self.black) * saturate, np.full(3, self.black)
+
+    @classmethod
+    def _from_numbers(cls, numbers: Doubles) -> Self:
+        exposure, temperature, tint, contrast, saturation, black = map(float, numbers)
+        return cls(exposure, temperature, tint, contrast, black=black, saturation=saturation)
+
+
+@cache
+def _balance_stops() -> tuple[Doubles, Doubles]:
+    """Return the stops of red, green and blue that a mired, and a CC, change white by; its luminance stays."""
+    step = 1.0
+    mired = 1e6 / _D65_KELVIN
+    there, here = (np.log2(_daylight(1e6 / each)) for each in (mired + step, mired - step))
+    warmer = (there - here) / (2 * step)
+    magenta = np.array([0, -_STOPS_PER_CC, 0])
+    return warmer - LUMA @ warmer, magenta - LUMA @ magenta
+
+
+def _daylight(kelvin: float) -> Doubles:
+    """Return the light of CIE daylight in BT.709's primaries (CIE 15:2004, equations 3.3 and 3.4)."""
+    one, two, three = 1e3 / kelvin, 1e6 / kelvin**2, 1e9 / kelvin**3
+    x = 0.244063 + 0.09911 * one + 2.9678 * two - 4.6070 * three
+    if kelvin > 7000:
+        x = 0.237040 + 0.24748 * one + 1.9018 * two - 2.0064 * three
+    y = -3.000 * x**2 + 2.870 * x - 0.275
+    light: Doubles = _XYZ_TO_RGB @ np.array([x / y, 1, (1 - x - y) / y])
+    return light
+
+
+def fit_parametric(colors: FloatArray, wanted: FloatArray, weights: FloatArray, *, bends: bool = True) -> Parametric:
+    """Fit the numbers to a grade by weighted least squares.
+
+    Args:
+        colors: R'G'B' in [0, 1]. Shape (P, 3).
+        wanted: what they shall become. Shape (P, 3).
+        weights: how much each counts; not negative, at least one above 0. Shape (P,).
+        bends: whether there may be contrast; without it the result is affine.
+    """
+    neutral = np.array([0, 0, 0, 1, 1, 0], np.float64)
+    own, target = colors.astype(np.float64), wanted.astype(np.float64)
+    scale = np.sqrt(weights.astype(np.float64) / (3 * weights.sum(dtype=np.float64)))[:, None]
+    free = np.array([True, True, True, bends, True, True])
+
+    def numbers_of(steps: Doubles) -> Doubles:
+        numbers = neutral.copy()
+        numbers[free] += steps * _UNITS[free]
+        return numbers
+
+    def errors(steps: Doubles) -> Doubles:
+        left = (Parametric._from_numbers(numbers_of(steps))._mapped(own) - target) * scale
+        return np.concatenate([left.ravel(), _PULL * steps])
+
+    bounds = [((limit - neutral) / _UNITS)[free] for limit in (_LOWEST, _HIGHEST)]
+    steps = least_squares(errors, np.zeros(int(free.sum())), lowest=bounds[0], highest=bounds[1])
+    return Parametric._from_numbers(numbers_of(steps).round(_DIGITS))

@@ -1,0 +1,198 @@
+"""What a hand changes of a decided grade: parts of it weakened, and a turn of exposure, balance and others after it."""
+
+from dataclasses import dataclass
+from numbers import Real
+from typing import Self
+
+import numpy as np
+
+from chromacord.color.parameters.hues import HueRange
+from chromacord.color.parameters.parametric import LUMA, Parametric
+from chromacord.color.transforms import AffineField, ColorTransform, Identity, Lut3d, blend, lattice
+from chromacord.errors import InputError
+from chromacord.parsing import shown
+from chromacord.types import FloatArray
+
+_PROTECTION = 0.8
+"""Share of the change of colour that protected hues are spared."""
+
+BENT_LUT_SIZE = 17
+"""Nodes a side, at least, of a LUT that a turn bends: each second node of the render's."""
+
+
+@dataclass(frozen=True)
+class Strength:
+    """How much of a grade is applied: 0 nothing of it, 1 all."""
+
+    tone: float = 1.0
+    """Of the change of luma."""
+
+    colour: float = 1.0
+    """Of the rest of the change."""
+
+    def __post_init__(self) -> None:
+        """Refuse what would exaggerate a grade, or turn it round.
+
+        Raises:
+            InputError: says which part.
+        """
+        for name, value in vars(self).items():
+            if not 0 <= value <= 1:
+                raise InputError(f"strength of {name} must lie in 0..1, got {value}")
+
+    @classmethod
+    def both(cls, share: float) -> Self:
+        """Return one strength for tone and colour."""
+        return cls(share, share)
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read "0.5", "tone=0.5", "colour=1" or "tone=0.5,colour=1".
+
+        Raises:
+            InputError: it is none of these.
+        """
+        parts = dict.fromkeys(("tone", "colour"), 1.0)
+        try:
+            if "=" not in text:
+                return cls.both(_in_range(float(text)))
+            for part in text.split(","):
+                name, _, value = part.partition("=")
+                parts[{"color": "colour"}.get(name.strip(), name.strip())] = float(value)
+            return cls(**parts)
+        except InputError:
+            raise
+        except (TypeError, ValueError):
+            raise InputError(f"strength {text!r}: write a number in 0..1, or tone=0.5,colour=1") from None
+
+    def __mul__(self, other: "Strength") -> "Strength":
+        """Return what is left of a strength that is weakened by another."""
+        return Strength(self.tone * other.tone, self.colour * other.colour)
+
+
+def as_strength(strength: "float | str | Strength") -> Strength:
+    """Return a strength that was given as a number, or as text that `Strength.parse` reads.
+
+    Raises:
+        InputError: it does not lie in 0 to 1.
+    """
+    if isinstance(strength, Strength):
+        return strength
+    if isinstance(strength, str):
+        return Strength.parse(strength)
+    return Strength.both(_in_range(strength))
+
+
+def _in_range(strength: object) -> float:
+    share = float(strength) if isinstance(strength, Real) and not isinstance(strength, bool) else -1.0
+    if not 0 <= share <= 1:
+        raise InputError(f"strength must lie in 0..1, got {shown(strength)}")
+    return share
+
+
+FULL, NONE = Strength(), Strength(0, 0)
+NO_TURN = Parametric()
+
+
+@dataclass(frozen=True)
+class Hand:
+    """All that a hand does to a grade."""
+
+    strength: Strength = FULL
+    turn: Parametric = NO_TURN
+    protect: HueRange | None = None
+    """Hues that stay closer to where they were."""
+
+    @property
+    def does_nothing(self) -> bool:
+        """Whether the whole grade is applied as it was decided."""
+        return self.strength == FULL and self.turn.is_neutral and self.protect is None
+
+    def __call__(self, transform: ColorTransform) -> ColorTransform:
+        """Return the transform as the hand leaves it: weakened, with hues protected, then turned.
+
+        Raises:
+            InputError: the transform depends on the place, and the hand does what only a LUT can hold.
+        """
+        return turned(protected(weakened(transform, self.strength), self.protect), self.turn)
+
+
+NO_HAND = Hand()
+
+
+def weakened(transform: ColorTransform, strength: Strength) -> ColorTransform:
+    """Return a part of a transform. Linear in its parameters, so means may be taken before or after."""
+    if strength.tone == strength.colour or isinstance(transform, Identity):
+        return blend(transform, strength.tone)
+    unit = transform.identity().parameters
+    change = transform.parameters - unit
+    luma = np.tensordot(np.float32(LUMA), change, axes=(0, 1))[:, None]
+    kept = np.float32(strength.tone) * luma + np.float32(strength.colour) * (change - luma)
+    return transform.with_parameters((unit + kept).astype(np.float32))
+
+
+def protected(transform: ColorTransform, hues: HueRange | None) -> ColorTransform:
+    """Return a transform that takes less of the colour out of a range of hues; what it does to luma stays.
+
+    Args:
+        transform: for one picture.
+        hues: of the colours that go in; None: none are protected.
+
+    Returns:
+        A LUT, where there is anything to protect.
+
+    Raises:
+        InputError: the transform depends on the place.
+    """
+    if hues is None or isinstance(transform, Identity):
+        return transform
+    lut = _bent(transform, "hues cannot be protected")
+    before = lattice(lut.size)
+    change = lut.parameters[0] - before
+    luma = np.tensordot(np.float32(LUMA), change, axes=(0, 0))
+    kept = 1 - np.float32(_PROTECTION) * hues.share(before.reshape(3, -1).T).reshape(before.shape[1:])
+    return lut.with_parameters((before + luma + kept * (change - luma))[None].astype(np.float32))
+
+
+def _bent(transform: ColorTransform, what: str) -> Lut3d:
+    if not transform.is_global:
+        raise InputError(
+            f"the grade depends on the place in the picture, so {what} by hand; leave that out, or choose another "
+            "method"
+        )
+    return transform.to_lut(max(BENT_LUT_SIZE, transform.size if isinstance(transform, Lut3d) else 0))
+
+
+def turned(transform: ColorTransform, turn: Parametric) -> ColorTransform:
+    """Return a transform followed by a turn.
+
+    Args:
+        transform: for one picture.
+        turn: of what the transform makes.
+
+    Returns:
+        One of the same kind, but for contrast, which makes a LUT of anything.
+
+    Raises:
+        InputError: the transform depends on the place, and contrast is turned.
+    """
+    if turn.is_neutral:
+        return transform
+    affine = turn.affine
+    if affine is None:
+        lut = _bent(transform, "its contrast cannot be turned")
+        return lut.with_parameters(_mapped(lut.parameters, turn))
+    if isinstance(transform, Lut3d):
+        return transform.with_parameters(_mapped(transform.parameters, turn))
+    matrix, offset = affine
+    if isinstance(transform, Identity):
+        return AffineField.from_matrix(matrix[None], offset[None])
+    parameters = np.einsum("ij,njkhw->nikhw", matrix, transform.parameters)
+    parameters[:, :, 3] += offset[None, :, None, None]
+    return transform.with_parameters(parameters.astype(np.float32))
+
+
+def _mapped(nodes: FloatArray, turn: Parametric) -> FloatArray:
+    """Map the colours of a LUT's nodes. Shape (1, 3, D, D, D)."""
+    colors = nodes.reshape(3, -1).T
+    return np.ascontiguousarray(turn(colors).T).reshape(nodes.shape)

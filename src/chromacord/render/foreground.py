@@ -1,0 +1,141 @@
+"""The graded foreground alone, with its coverage: what a compositor lays over the background again."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from chromacord.color.alpha import premultiply, unpremultiply
+from chromacord.color.transforms import ColorTransform, Identity
+from chromacord.io import FrameSink, open_sink
+from chromacord.masks.chroma_grid import aligned, chroma_grid
+from chromacord.masks.masks import MaskedFrame
+from chromacord.render.cpu import STRIP_PIXELS, alpha_of, unpack
+from chromacord.render.graders import Grading, grading
+from chromacord.types import Alpha, Box, Colorimetry, Encoding, Frame, PixelFormat, Plane, VideoInfo
+
+AlphaOut = Literal["straight", "premultiplied"]
+
+
+def foreground_info(info: VideoInfo, alpha: AlphaOut, depth: int = 16) -> VideoInfo:
+    """Return what the frames of `ForegroundRenderer` are: R, G, B and coverage, at full size.
+
+    Args:
+        info: of the composite.
+        alpha: whether colours are multiplied by coverage.
+        depth: of integers.
+    """
+    is_float = info.pixel_format.is_float
+    depth = info.pixel_format.depth if is_float else depth
+    colors = info.colorimetry
+    rgb = Colorimetry(colors.primaries, colors.transfer, 0, full_range=True, scene_linear=colors.scene_linear)
+    return replace(info, pixel_format=PixelFormat("rgb", depth, is_float, alpha=Alpha(alpha)), colorimetry=rgb)
+
+
+class ForegroundRenderer:
+    """Renders the foreground of a clip's frames: graded as if all were foreground, and 0 outside the mask's box."""
+
+    def __init__(
+        self, info: VideoInfo, foreground: VideoInfo | None = None, *, alpha: AlphaOut = "straight", depth: int = 16
+    ) -> None:
+        """Prepare for a clip.
+
+        Args:
+            info: of the composite.
+            foreground: of the foreground's own clip, where it came as a layer.
+            alpha: whether colours are multiplied by coverage.
+            depth: of integers.
+        """
+        self.info = foreground_info(info, alpha, depth)
+        """Of the frames."""
+
+        self._composite, self._source = info, foreground or info
+        self._is_layer = foreground is not None
+        self._grid = chroma_grid((self._source,))
+
+    def render(self, masked: MaskedFrame, transform: ColorTransform | None) -> Frame:
+        """Return the foreground; with no transform as it is.
+
+        Args:
+            masked: composite and mask, and the foreground where it is a layer.
+            transform: for one picture.
+        """
+        planes = tuple(np.zeros(self.info.size, self.info.pixel_format.dtype) for _ in range(4))
+        box = masked.mask.box
+        if box is not None:
+            grade = grading(transform or Identity.for_frames(1), self._source, self.info)
+            whole, step = aligned(box, self._grid, self._source.size), 1 << self._grid[0]
+            rows = max(step, STRIP_PIXELS // (whole.right - whole.left) // step * step)
+            for top in range(whole.top, whole.bottom, rows):
+                self._fill(planes, masked, Box(top, whole.left, min(top + rows, whole.bottom), whole.right), grade)
+        return replace(masked.frame, planes=planes, attributes=None, picture=None)
+
+    def _fill(self, planes: tuple[Plane, ...], masked: MaskedFrame, part: Box, grade: Grading) -> None:
+        pixel_format = self.info.pixel_format
+        frame = masked.foreground if self._is_layer and masked.foreground is not None else masked.frame
+        codes = unpack(frame.planes, self._source, part)
+        coverage = alpha_of(frame, self._source, part)
+        if coverage is not None:
+            codes = np.ascontiguousarray(unpremultiply(codes, coverage))
+        weight = masked.mask.crop(part)[..., None]
+        colors = grade(codes, part)[..., :3]
+        if pixel_format.alpha is Alpha.PREMULTIPLIED:
+            colors = premultiply(colors, weight)
+        else:
+            colors = np.where(weight > 0, colors, 0)
+        stored = np.concatenate([colors, weight * pixel_format.max_code], axis=-1)
+        if not pixel_format.is_float:
+            stored = np.rint(stored).clip(0, pixel_format.max_code)
+        for number, plane in enumerate(planes):
+            plane[part.top : part.bottom, part.left : part.right] = stored[..., number].astype(plane.dtype)
+
+
+class ForegroundOut:
+    """The foreground of a clip on its way into a file of its own."""
+
+    def __init__(
+        self,
+        path: str,
+        info: VideoInfo,
+        foreground: VideoInfo | None,
+        *,
+        alpha: AlphaOut | None,
+        force: bool,
+        trimmed: bool,
+        inputs: Iterable[Path],
+    ) -> None:
+        """Open the file.
+
+        Args:
+            path: a video with alpha (4444), a picture or a pattern.
+            info: of the composite.
+            foreground: of the foreground's own clip, where it came as a layer.
+            alpha: how colours are stored; None: as the format has them.
+            force: replace what exists.
+            trimmed: only a part of the clip comes.
+            inputs: paths that the run reads.
+
+        Raises:
+            CodecError: the format holds no alpha.
+            OutputError: it cannot be written.
+        """
+        self._renderer = ForegroundRenderer(info, foreground, alpha=alpha or "straight")
+        like = self._renderer.info
+        encoding = None
+        if Path(path).suffix.lower() == ".mov" and not like.pixel_format.is_float:
+            like = replace(like, codec="prores", pixel_format=replace(like.pixel_format, depth=10))
+            self._renderer = ForegroundRenderer(info, foreground, alpha=alpha or "straight", depth=10)
+            encoding = Encoding(codec="prores4444")
+        if alpha is not None:
+            # What the format would have, so that the colours are stored as they are.
+            own = Alpha.PREMULTIPLIED if Path(path).suffix.lower() == ".exr" else Alpha.STRAIGHT
+            like = replace(like, pixel_format=replace(like.pixel_format, alpha=own))
+        self.sink: FrameSink = open_sink(
+            path, like, encoding=encoding, force=force, copy_streams=False, trimmed=trimmed, inputs=inputs
+        )
+
+    def write(self, masked: MaskedFrame, transform: ColorTransform | None) -> None:
+        """Render and write the foreground of a frame. See `ForegroundRenderer.render`."""
+        self.sink.write(self._renderer.render(masked, transform))
