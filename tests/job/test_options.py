@@ -16,7 +16,7 @@ NOT_OF_A_CLIP = {"jobs", "skip_existing", "log_json", "quiet"}
     ("wrong", "told"),
     [
         ({"strength": 1.5}, "strength must lie in 0..1"),
-        ({"strength": "much"}, "strength must lie in 0..1"),
+        ({"strength": "much"}, "write a number in 0..1"),
         ({"consistency": "never"}, "consistency"),
         ({"missing": "guess"}, "missing must be"),
         ({"device": "tpu"}, "no device 'tpu'"),
