@@ -13,7 +13,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from chromacord.analysis.analyse import analyse
+from chromacord.analysis.observe import observe
+from chromacord.analysis.timeline import Timeline
 from chromacord.api import harmonize_video
 from chromacord.io import Encoding, open_sink, open_source
 from chromacord.io.memory import share_freed_memory
@@ -114,7 +115,10 @@ def run_stages(work: Work) -> dict[str, float]:
     held = list(islice(clip.frames(), max(8, HELD_BYTES // _bytes(next(clip.frames())))))
     method = load_method(work.method)
     started = time.process_time()
-    grade, _ = analyse(iter(held), clip.info, method, name=work.method)
+    timeline = Timeline(method, rate=clip.info.rate)
+    for _ in timeline.decide(observe(iter(held), clip.info, method, consistency="smooth")):
+        pass
+    grade = timeline.grade
     times["analyse"] = 1000 * (time.process_time() - started) / len(held)
     renderer = Renderer(clip.info)
     graded: list[Frame] = []

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from chromacord import harmonize_video
-from chromacord.analysis.analyse import analyse
 from chromacord.color.transforms import AffineField
 from chromacord.errors import ChromacordWarning
 from chromacord.grade.file import grade_text, read_grade
@@ -16,6 +15,7 @@ from chromacord.grade.keys import Grade, Key, Shot
 from chromacord.masks.masks import MaskedFrame
 from chromacord.methods.base import Method, Prediction, State
 from chromacord.types import FloatArray, Frame, PixelFormat, Size
+from tests.analysis.whole import analyse
 from tests.footage import make_composite, make_mask
 from tests.scenes import as_mask, describe, soft_disc
 

@@ -12,27 +12,13 @@ from chromacord.color import curves
 
 Curve = Callable[[Tensor], Tensor]
 
-PAIRS: dict[str, tuple[Curve, Curve]] = {
-    "srgb": (curves.srgb_to_linear, curves.linear_to_srgb),
-    "bt709": (curves.bt709_to_linear, curves.linear_to_bt709),
-    "pq": (curves.pq_to_linear, curves.linear_to_pq),
-    "hlg": (curves.hlg_to_linear, curves.linear_to_hlg),
-}
-EVERY = [curve for pair in PAIRS.values() for curve in pair]
+EVERY: tuple[Curve, ...] = (curves.srgb_to_linear, curves.linear_to_srgb, curves.bt709_to_linear)
 
 
-@pytest.mark.parametrize("name", PAIRS)
-def test_decoding_undoes_encoding(name: str) -> None:
-    to_linear, to_code = PAIRS[name]
-    linear = torch.linspace(-1, 1, 4001, dtype=torch.float64)
-    torch.testing.assert_close(to_linear(to_code(linear)), linear, atol=1e-9, rtol=0)
-
-
-@pytest.mark.parametrize("name", ["srgb", "bt709", "hlg"])
-def test_light_above_white_survives(name: str) -> None:
-    to_linear, to_code = PAIRS[name]
-    linear = torch.tensor([1.5, 4.0, -4.0], dtype=torch.float64)
-    torch.testing.assert_close(to_linear(to_code(linear)), linear)
+@pytest.mark.parametrize("top", [1.0, 4.0])
+def test_decoding_undoes_encoding_above_white_too(top: float) -> None:
+    linear = torch.linspace(-top, top, 4001, dtype=torch.float64)
+    torch.testing.assert_close(curves.srgb_to_linear(curves.linear_to_srgb(linear)), linear, atol=1e-9, rtol=0)
 
 
 @pytest.mark.parametrize("curve", EVERY)
@@ -56,7 +42,7 @@ def test_gradients_agree_with_finite_differences(curve: Curve) -> None:
     assert torch.autograd.gradcheck(curve, (values,), eps=1e-7, atol=1e-3)
 
 
-@pytest.mark.parametrize("curve", [curves.srgb_to_linear, curves.linear_to_srgb, curves.linear_to_bt709])
+@pytest.mark.parametrize("curve", EVERY)
 def test_the_slope_at_black_is_that_of_the_straight_piece(curve: Curve) -> None:
     zero = torch.zeros(1, dtype=torch.float64, requires_grad=True)
     curve(zero).sum().backward()  # type: ignore[no-untyped-call]
@@ -69,23 +55,6 @@ def test_the_slope_at_black_is_that_of_the_straight_piece(curve: Curve) -> None:
 def test_type_and_shape_follow_the_input(curve: Curve) -> None:
     assert curve(torch.rand(2, 3, 4, 5)).shape == (2, 3, 4, 5)
     assert curve(torch.rand(3)).dtype == torch.float32
-
-
-@pytest.mark.parametrize(
-    ("style", "curve", "scale"),
-    [
-        ("CURVE - ST-2084_to_LINEAR", curves.pq_to_linear, 100.0),  # there 1 is 100 cd/m2
-        ("CURVE - HLG-OETF-INVERSE", curves.hlg_to_linear, 3.0),  # there HLG 0.5 is 0.25, here 1/12
-    ],
-)
-def test_decoding_agrees_with_opencolorio(style: str, curve: Curve, scale: float) -> None:
-    transform = ocio.BuiltinTransform(style)
-    processor = ocio.Config.CreateRaw().getProcessor(transform).getDefaultCPUProcessor()
-    codes = np.repeat(np.linspace(0, 1, 257, dtype=np.float32)[:, None], 3, axis=1)
-    expected = codes.copy()
-    processor.applyRGB(expected)
-    light = scale * curve(torch.from_numpy(codes[:, 0]).double()).numpy()
-    np.testing.assert_allclose(light, expected[:, 0], rtol=2e-3, atol=1e-4)
 
 
 def test_srgb_agrees_with_opencolorio() -> None:
@@ -103,11 +72,7 @@ def test_srgb_agrees_with_opencolorio() -> None:
     ("curve", "value", "expected"),
     [
         (curves.srgb_to_linear, 0.5, 0.21404114),  # IEC 61966-2-1, by hand
-        (curves.linear_to_bt709, 0.18, 0.40884811),  # 1.0992968 * 0.18 ** 0.45 - 0.0992968
-        (curves.linear_to_pq, 0.01, 0.50807842),  # ITU-R BT.2408-7: 100 cd/m2 is 50.8 %
-        (curves.linear_to_pq, 0.0203, 0.58068888),  # ITU-R BT.2408-7: 203 cd/m2 is 58 %
-        (curves.linear_to_hlg, 1 / 12, 0.5),  # ITU-R BT.2100-2, table 5
-        (curves.linear_to_hlg, 1.0, 1.0),
+        (curves.bt709_to_linear, 0.40884811, 0.18),  # 1.0992968 * 0.18 ** 0.45 - 0.0992968
     ],
 )
 def test_values_are_those_of_the_standards(curve: Curve, value: float, expected: float) -> None:
@@ -116,6 +81,6 @@ def test_values_are_those_of_the_standards(curve: Curve, value: float, expected:
 
 
 def test_bt709_has_no_step_at_its_knee() -> None:
-    around = torch.tensor([0.018053968510807 - 1e-12, 0.018053968510807 + 1e-12], dtype=torch.float64)
-    low, high = curves.linear_to_bt709(around)
+    knee = 4.5 * 0.018053968510807
+    low, high = curves.bt709_to_linear(torch.tensor([knee - 1e-12, knee + 1e-12], dtype=torch.float64))
     assert (high - low).abs() < 1e-10

@@ -19,11 +19,6 @@ CURVES = (
     curves.srgb_to_linear,
     curves.linear_to_srgb,
     curves.bt709_to_linear,
-    curves.linear_to_bt709,
-    curves.pq_to_linear,
-    curves.linear_to_pq,
-    curves.hlg_to_linear,
-    curves.linear_to_hlg,
 )
 
 

@@ -1,5 +1,5 @@
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
 
 import numpy as np
@@ -7,7 +7,8 @@ import pytest
 
 from chromacord.color.transforms import AffineField, Lut3d, lattice
 from chromacord.grade.by_hand import Hand, Strength
-from chromacord.grade.keys import LEAST_STEP, SMOOTHING_SECONDS, Grade, Key, Shot, steady
+from chromacord.grade.keys import LEAST_STEP, Consistency, Grade, Key, Shot
+from chromacord.grade.smoothing import SMOOTHING_SECONDS, Smoothing
 
 RATE = Fraction(24)
 
@@ -58,6 +59,14 @@ def test_frames_find_their_shot() -> None:
     grade = Grade((Shot(0, 5, ()), Shot(5, 9, ()), Shot(12, 20, ())), "mkl", "smooth", RATE, 20)
     starts = [None if shot is None else shot.start for shot in map(grade.shot_at, (0, 4, 5, 8, 9, 11, 12, 19, 20))]
     assert starts == [0, 0, 5, 5, None, None, 12, 12, None]
+
+
+def steady(keys: Iterable[Key], consistency: Consistency, rate: Fraction) -> Iterator[Key]:
+    """Smooth all keys of a shot, and give each as soon as it is known."""
+    smoothing = Smoothing(consistency, rate)
+    for key in keys:
+        yield from smoothing.push(key)
+    yield from smoothing.finish()
 
 
 def test_one_grade_a_shot_is_the_mean_by_evidence() -> None:

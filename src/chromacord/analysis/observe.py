@@ -66,7 +66,7 @@ class _Waiting(NamedTuple):
     mask: PackedMask
 
 
-def look(
+def observe(
     frames: Iterable[MaskedFrame],
     info: VideoInfo,
     method: Method,

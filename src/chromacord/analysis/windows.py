@@ -1,7 +1,6 @@
 """Group a shot's analysed frames into the windows that a method declares."""
 
 from collections.abc import Iterable, Iterator
-from itertools import islice
 from typing import Generic, NamedTuple, TypeVar
 
 from chromacord.methods.base import Window
@@ -19,26 +18,48 @@ class WindowOf(NamedTuple, Generic[Item]):
     """The items that results are wanted for: the first ones of the hop, fewer than `Window.hop` only at the end."""
 
 
+class Windows(Generic[Item]):
+    """Cuts the items of one shot into windows that advance by `Window.hop`, as they come."""
+
+    def __init__(self, window: Window) -> None:
+        """Prepare for a shot.
+
+        Args:
+            window: what the method declares.
+        """
+        self._window = window
+        self._past: list[Item] = []
+        self._ahead: list[Item] = []
+
+    def push(self, item: Item) -> list[WindowOf[Item]]:
+        """Take the next item, and return the window that it completes, if it does."""
+        if not self._past:
+            self._past = [item] * self._window.past
+        self._ahead.append(item)
+        return [self._next()] if len(self._ahead) == self._window.hop + self._window.future else []
+
+    def finish(self) -> Iterator[WindowOf[Item]]:
+        """Iterate over the windows that are left at the end of the shot."""
+        while self._ahead:
+            yield self._next()
+
+    def _next(self) -> WindowOf[Item]:
+        hop = self._window.hop
+        padding = [self._ahead[-1]] * (hop + self._window.future - len(self._ahead))
+        made = WindowOf([*self._past, *self._ahead, *padding], self._ahead[:hop])
+        self._past = [*self._past, *made.hop][-self._window.past :] if self._window.past else []
+        del self._ahead[:hop]
+        return made
+
+
 def windows(items: Iterable[Item], window: Window) -> Iterator[WindowOf[Item]]:
-    """Cut one shot into windows that advance by `window.hop`, reading ahead no further than `window.future`.
+    """Cut a whole shot into windows, reading ahead no further than `window.future`.
 
     Args:
         items: of one shot, in order.
         window: what the method declares.
     """
-    source = iter(items)
-    ahead = list(islice(source, window.hop + window.future))
-    if not ahead:
-        return
-    past = [ahead[0]] * window.past
-    while ahead:
-        yield _window_of(past, ahead, window)
-        past = [*past, *ahead[: window.hop]][-window.past :] if window.past else []
-        # Release finished frames before reading more.
-        del ahead[: window.hop]
-        ahead += islice(source, window.hop)
-
-
-def _window_of(past: list[Item], ahead: list[Item], window: Window) -> WindowOf[Item]:
-    padding = [ahead[-1]] * (window.hop + window.future - len(ahead))
-    return WindowOf([*past, *ahead, *padding], ahead[: window.hop])
+    cutter: Windows[Item] = Windows(window)
+    for item in items:
+        yield from cutter.push(item)
+    yield from cutter.finish()

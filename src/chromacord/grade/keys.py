@@ -1,8 +1,7 @@
 """A grade: the colour transforms decided for a clip, on the time lines of its shots."""
 
 import math
-from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from bisect import bisect_right
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
@@ -16,11 +15,6 @@ from chromacord.grade.by_hand import NO_HAND, NONE, Hand
 
 Consistency = Literal["shot", "smooth", "frame"]
 """How a grade may change inside a shot: not at all, slowly, or freely from frame to frame."""
-
-SMOOTHING_SECONDS = 1.0
-"""Reach of the smoothing to either side. Twice as long as what the eye reads as flicker (above 1 Hz), and short
-enough to follow a change of light in the background."""
-
 
 ANY_LENGTH = 2**31 - 1
 """What a grade has for its number of frames that fits a clip of any length."""
@@ -173,46 +167,6 @@ def confidence_of(keys: tuple[Key, ...]) -> float | None:
     """Return the mean of the keys' confidence; None where the method cannot tell."""
     known = [key.confidence for key in keys if key.confidence is not None]
     return sum(known) / len(known) if known else None
-
-
-def steady(keys: Iterable[Key], consistency: Consistency, rate: Fraction) -> Iterator[Key]:
-    """Make the keys of one shot as steady as asked, and give each as soon as it is known.
-
-    Args:
-        keys: of one shot, in order.
-        consistency: "shot" leaves one key, the mean; "smooth" averages each key with its neighbours within
-            `SMOOTHING_SECONDS` under a raised cosine; "frame" changes nothing.
-        rate: frames a second.
-    """
-    if consistency == "smooth":
-        yield from _smooth(keys, SMOOTHING_SECONDS * float(rate))
-    elif consistency == "frame":
-        yield from keys
-    elif held := tuple(keys):
-        middle = max(held, key=lambda key: key.weight)
-        yield replace(middle, transform=mean_of(held), confidence=confidence_of(held))
-
-
-def _smooth(keys: Iterable[Key], reach: float) -> Iterator[Key]:
-    near: list[Key] = []
-    done = 0
-    for key in keys:
-        near.append(key)
-        while key.index >= near[done].index + reach:
-            yield _smoothed(near[done], near, reach)
-            done += 1
-            passed = bisect_right(near, near[done].index - reach, key=_index)
-            del near[:passed]
-            done -= passed
-    for center in near[done:]:
-        yield _smoothed(center, near, reach)
-
-
-def _smoothed(center: Key, keys: Sequence[Key], reach: float) -> Key:
-    first = bisect_right(keys, center.index - reach, key=_index)
-    near = keys[first : bisect_left(keys, center.index + reach, key=_index)]
-    weights = [max(key.weight, 1e-6) * (1 + math.cos(math.pi * (key.index - center.index) / reach)) for key in near]
-    return replace(center, transform=weighted_mean([key.transform for key in near], weights))
 
 
 def _index(key: Key) -> int:

@@ -1,8 +1,9 @@
 """Harmonize in-memory frames: NumPy arrays in, NumPy arrays out."""
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
-from itertools import chain, tee
+from itertools import chain
 from numbers import Rational, Real
 from pathlib import Path
 from typing import Any, Literal
@@ -10,10 +11,9 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from chromacord.analysis.analyse import Tally, decide_all
 from chromacord.analysis.cuts import given_numbers
-from chromacord.analysis.lookahead import LookAhead
-from chromacord.analysis.observe import look
+from chromacord.analysis.observe import observe
+from chromacord.analysis.timeline import Timeline
 from chromacord.color.parameters.parametric import Parametric
 from chromacord.errors import InputError, MismatchError
 from chromacord.grade.by_hand import NO_TURN, Hand, Strength, as_strength
@@ -126,17 +126,18 @@ def _harmonized(
     masked_frames = (
         _masked_frame(index, *pair, info) for index, pair in enumerate(_of_one_type(chain([first], pairs)))
     )
-    ahead, behind = tee(
-        MaskCheck(None, info).watch(masked_frames)
-    )  # buffers only the frames between analysis and rendering
-    tally = Tally()
-    seen = look(ahead, info, loaded, consistency=consistency, cuts=cuts)
-    decided = decide_all(seen, loaded, tally, consistency=consistency, rate=info.rate, device=place)
-    grade = LookAhead(decided, tally, consistency=consistency, hand=hand)
+    waiting: deque[MaskedFrame] = deque()  # just the frames between the one analysed and the one rendered
+
+    def watched() -> Iterator[MaskedFrame]:
+        for masked in MaskCheck(None, info).watch(masked_frames):
+            waiting.append(masked)
+            yield masked
+
+    timeline = Timeline(loaded.on(place), rate=info.rate, consistency=consistency, hand=hand)
     renderer = Renderer(info)
-    for masked in behind:
-        transform = grade.at(masked.frame.index) if masked.mask.is_usable else None
-        rendered = renderer.render(masked, transform)
+    for decided in timeline.decide(observe(watched(), info, loaded, consistency=consistency, cuts=cuts)):
+        masked = waiting.popleft()
+        rendered = renderer.render(masked, decided.transform)
         yield _as_given(rendered) if rendered is not masked.frame else np.array(rendered.attributes)
 
 

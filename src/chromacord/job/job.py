@@ -6,16 +6,16 @@ rendered, or is read from a file, one comes after the other; the result is the s
 
 import time
 import warnings
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from chromacord.analysis.analyse import Tally, analyse
 from chromacord.analysis.cuts import CutSource, ToldCuts
-from chromacord.analysis.lookahead import AnalysisAhead
-from chromacord.analysis.observe import look
+from chromacord.analysis.observe import Seen, observe
 from chromacord.analysis.reference import MatchedTo
+from chromacord.analysis.timeline import Decided, Timeline
 from chromacord.analysis.told_cuts import named_cuts
 from chromacord.color.management.clip_space import SpaceOfClip, working_space_of
 from chromacord.color.transforms import ColorTransform
@@ -32,12 +32,16 @@ from chromacord.job.outputs import Outputs, StagedTexts
 from chromacord.job.preview import Preview
 from chromacord.job.summary import Summary
 from chromacord.job.threads import prefetch, reported, single_threaded, write_behind
-from chromacord.masks.masks import Mask, MaskedFrame
+from chromacord.masks.masks import MaskedFrame
 from chromacord.methods import load_method, weights_file
 from chromacord.methods.base import Method
 from chromacord.render.cpu import Renderer
 from chromacord.render.foreground import ForegroundOut
 from chromacord.types import FloatArray, Frame, Progress
+
+DECIDED_AHEAD = 32
+"""Frames whose grade is known and that may wait for the render, as packed masks: what one of ShotGrade's windows gives,
+so that the next one is decided meanwhile."""
 
 DOUBTFUL = 0.4
 """Confidence below which a shot's grade deserves a look by its user."""
@@ -84,21 +88,17 @@ class Job:
             # Open the output before the analysis, so that unsupported formats fail at once.
             sink = None if self.outputs.clip is None else stack.enter_context(self._open_sink(self.outputs.clip))
             foreground = self.outputs.open_foreground(self.clip, self.options, self._inputs(), stack)
-            preview = None
-            if method is None or sink is None or self._needs_whole_grade():
-                grade, tally = self._grade(method)
-                grade = grade.by_hand(self.options.hand)
-                texts = self._stage_texts(grade, tally, stack)
-                if sink is None:
-                    counts = Counts(tally.num_frames, tally.num_empty, tally.num_full)
-                else:
-                    preview = self._open_preview(stack, picture_of=self._telling_frame(grade))
-                    counts = self._render_grade(grade, sink, preview, foreground)
+            timeline = None if method is None else self._timeline(method)
+            if timeline is None or sink is None or self._needs_whole_grade():
+                grade = self._whole_grade(timeline).by_hand(self.options.hand)
+                texts = self._stage_texts(grade, timeline, stack)
+                preview = None if sink is None else self._open_preview(stack, picture_of=self._telling_frame(grade))
+                counts = _counts_of(timeline) if sink is None else self._render_grade(grade, sink, preview, foreground)
             else:
                 preview = self._open_preview(stack)
-                grade, tally, counts = self._analyse_and_render(method, sink, preview, foreground)
-                grade = grade.by_hand(self.options.hand)
-                texts = self._stage_texts(grade, tally, stack)
+                counts = self._analyse_and_render(timeline, sink, preview, foreground)
+                grade = timeline.grade.by_hand(self.options.hand)
+                texts = self._stage_texts(grade, timeline, stack)
             others = [each.sink for each in (preview, foreground) if each is not None]
             written = [each for each in (sink, *others) if each is not None]
             for each in written:
@@ -113,7 +113,7 @@ class Job:
             num_shots=len(grade.shots),
             cuts=named_cuts(self.clip.info, [shot.start for shot in grade.shots[1:]]),
             cuts_are=self._who_says_cuts(),
-            num_analysed=tally.num_analysed,
+            num_analysed=0 if timeline is None else timeline.num_analysed,
             confidence=min((shot.confidence for shot in grade.shots if shot.confidence is not None), default=None),
             seconds=time.perf_counter() - wall,
             cpu_seconds=time.process_time() - cpu,
@@ -182,10 +182,11 @@ class Job:
         keys = [key for key in grade.keys if start <= key.index < (grade.num_frames if stop is None else stop)]
         return max(keys, key=lambda key: key.weight).index if keys else start
 
-    def _stage_texts(self, grade: Grade, tally: Tally, stack: ExitStack) -> StagedTexts:
+    def _stage_texts(self, grade: Grade, timeline: Timeline | None, stack: ExitStack) -> StagedTexts:
         info, options = self.clip.info, self.options
+        colors = None if timeline is None else timeline.colors
         working = working_space_of(info, options.working_space, options.config)
-        return self.outputs.stage_texts(grade, info, stack, source=self.grade_in, colors=tally.colors, working=working)
+        return self.outputs.stage_texts(grade, info, stack, source=self.grade_in, colors=colors, working=working)
 
     def _load_method(self) -> Method:
         method = load_method(self.options.method) if isinstance(self.options.method, str) else self.options.method
@@ -198,73 +199,65 @@ class Job:
             self.options.method if isinstance(self.options.method, str) else type(self.options.method).__name__.lower()
         )
 
-    def _grade(self, method: Method | None) -> tuple[Grade, Tally]:
-        """Return the grade, by a method or from a file, and what was counted while it was decided."""
-        if method is None:
+    def _timeline(self, method: Method) -> Timeline:
+        """Return what decides the grade."""
+        has_cdl = self.outputs.has_cdl(self.clip.info)
+        return Timeline(
+            method.on(self.options.device),
+            rate=self.clip.info.rate,
+            name=self._name,
+            consistency=self._consistency,
+            hand=self.options.hand,
+            exportable=self.outputs.luts is not None and not has_cdl,
+            keep_colors=has_cdl,
+        )
+
+    def _observed(self, method: Method) -> Iterator[Seen]:
+        return observe(self._checked_frames(), self.clip.info, method, consistency=self._consistency, cuts=self._cuts)
+
+    def _decided(self, seen: Iterator[Seen], timeline: Timeline) -> Iterator[Decided]:
+        """Iterate over frames whose grade is known. Nothing comes out before it is known that any will have one."""
+        held: list[Decided] = []
+        for each in seen:
+            held += timeline.push(each)
+            if timeline.has_keys:
+                yield from held
+                held.clear()
+        held += timeline.finish()
+        self._check_foreground(timeline)
+        yield from held
+        self._check_cuts(timeline)
+
+    def _whole_grade(self, timeline: Timeline | None) -> Grade:
+        """Return the grade at full strength: read from a file, or decided to the end before a frame is rendered."""
+        if timeline is None:
             assert self.grade_in is not None
             read = read_import if is_import(self.grade_in) else read_grade
-            return read(self.grade_in), Tally()
-        has_cdl = self.outputs.has_cdl(self.clip.info)
-        with prefetch(self._checked_frames()) as frames:
-            grade, tally = analyse(
-                reported("analyse", frames, self._num_frames(), self.progress),
-                self.clip.info,
-                method,
-                name=self._name,
-                consistency=self._consistency,
-                cuts=self._cuts,
-                exportable=self.outputs.luts is not None and not has_cdl,
-                keep_colors=has_cdl,
-                device=self.options.device,
-            )
-        self._check_tally(tally)
-        self._check_cuts(tally)
-        self._warn_of_doubts(grade)
-        return grade, tally
+            return read(self.grade_in)
+        with prefetch(self._observed(timeline.method)) as seen:
+            deque(self._decided(reported("analyse", seen, self._num_frames(), self.progress), timeline), maxlen=0)
+        self._warn_of_doubts(timeline.grade)
+        return timeline.grade
 
     def _analyse_and_render(
-        self, method: Method, sink: FrameSink, preview: Preview | None, foreground: ForegroundOut | None
-    ) -> tuple[Grade, Tally, Counts]:
-        """Render each frame as soon as its grade is known.
-
-        Returns:
-            The grade at full strength, what was counted while it was decided, and what was rendered.
-        """
-        looked_at = look(
-            self._checked_frames(),
-            self.clip.info,
-            method,
-            consistency=self._consistency,
-            cuts=self._cuts,
-        )
-        with prefetch(looked_at) as seen, prefetch(self.clip.pictures(*self._range)) as pictures:
-            analysis = AnalysisAhead(
-                seen,
-                method,
-                name=self._name,
-                rate=self.clip.info.rate,
-                consistency=self._consistency,
-                hand=self.options.hand,
-                device=self.options.device,
-            )
-            counts = self._render(self._graded_ahead(pictures, analysis), sink, preview, foreground, self._num_frames())
-            grade = analysis.finish()
-        if counts.frames < analysis.tally.num_frames:
+        self, timeline: Timeline, sink: FrameSink, preview: Preview | None, foreground: ForegroundOut | None
+    ) -> Counts:
+        """Render each frame as soon as its grade is known, while another thread decides those of later ones."""
+        with (
+            prefetch(self._observed(timeline.method)) as seen,
+            prefetch(self._decided(seen, timeline), depth=DECIDED_AHEAD) as decided,
+            prefetch(self.clip.pictures(*self._range)) as pictures,
+        ):
+            # End with the shorter one: a salvaged clip has more pictures than masks.
+            counts = self._render(map(_joined, decided, pictures), sink, preview, foreground, self._num_frames())
+            deque(decided, maxlen=0)
+        if counts.frames < timeline.num_frames:
             raise InputError(
-                f"{self.clip.info.path}: gave {counted(analysis.tally.num_frames, 'frame')} when it was read first, "
-                f"then {counts.frames}; did it change in the meantime? Try again"
+                f"{self.clip.info.path}: gave {counted(timeline.num_frames, 'frame')} when it was read first, then "
+                f"{counts.frames}; did it change in the meantime? Try again"
             )
-        self._check_cuts(analysis.tally)
-        self._warn_of_doubts(grade)
-        return grade, analysis.tally, counts
-
-    def _graded_ahead(
-        self, pictures: Iterator[tuple[Frame, Frame | None]], analysis: AnalysisAhead
-    ) -> Iterator[tuple[MaskedFrame, ColorTransform | None]]:
-        if not analysis.begin():
-            self._check_tally(analysis.tally)
-        # End with the shorter one: a salvaged clip has more pictures than masks.
-        yield from map(_joined, analysis, pictures)
+        self._warn_of_doubts(timeline.grade)
+        return counts
 
     def _warn_of_doubts(self, grade: Grade) -> None:
         for number, shot in enumerate(grade.shots, start=1):
@@ -275,7 +268,8 @@ class Job:
                     "the foreground does not match, try another --strength or --method (see `chromacord methods`)"
                 )
 
-    def _check_tally(self, tally: Tally) -> None:
+    def _check_foreground(self, tally: Timeline) -> None:
+        """Refuse a clip without a frame that has both a foreground and a background."""
         where = self.clip.mask_path
         self._check_any(tally.num_frames)
         if tally.num_empty + tally.num_full == tally.num_frames:
@@ -286,7 +280,7 @@ class Job:
                 "it should be white where the foreground is and black elsewhere"
             )
 
-    def _check_cuts(self, tally: Tally) -> None:
+    def _check_cuts(self, tally: Timeline) -> None:
         """Refuse cuts behind the end of a clip that did not say before where that is."""
         if self.cuts is not None and self.clip.info.num_frames is None and self._range[1] is None:
             self.cuts.check_end(tally.first + tally.num_frames, self.clip.info.path)
@@ -380,11 +374,14 @@ class Job:
             )
 
 
-def _joined(
-    decided: tuple[Mask, ColorTransform | None], picture: tuple[Frame, Frame | None]
-) -> tuple[MaskedFrame, ColorTransform | None]:
-    (mask, transform), (frame, foreground) = decided, picture
-    return MaskedFrame(frame, mask, foreground), transform
+def _joined(decided: Decided, picture: tuple[Frame, Frame | None]) -> tuple[MaskedFrame, ColorTransform | None]:
+    frame, foreground = picture
+    return MaskedFrame(frame, decided.mask.unpack_box(), foreground), decided.transform
+
+
+def _counts_of(timeline: Timeline | None) -> Counts:
+    """Return what a run without a render counts."""
+    return Counts() if timeline is None else Counts(timeline.num_frames, timeline.num_empty, timeline.num_full)
 
 
 def _warn(message: str) -> None:

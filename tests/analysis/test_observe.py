@@ -4,13 +4,13 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from chromacord.analysis.analyse import analyse
 from chromacord.analysis.observe import working_size
 from chromacord.color.transforms import AffineField, Lut3d
 from chromacord.errors import NonFiniteError
 from chromacord.masks.masks import MaskedFrame
 from chromacord.methods.base import Method, Prediction, State, Window
 from chromacord.types import FloatArray, Frame, PixelFormat, Size
+from tests.analysis.whole import analyse
 from tests.scenes import Brighten, Shade, as_mask, describe, soft_disc
 
 INFO = describe(PixelFormat("rgb"))

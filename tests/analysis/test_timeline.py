@@ -7,15 +7,15 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from chromacord.analysis.analyse import analyse
-from chromacord.analysis.lookahead import AnalysisAhead
-from chromacord.analysis.observe import look
+from chromacord.analysis.observe import observe
+from chromacord.analysis.timeline import Timeline
 from chromacord.color.transforms import AffineField
 from chromacord.grade.by_hand import Hand, Strength
 from chromacord.grade.keys import Consistency
 from chromacord.masks.masks import MaskedFrame
 from chromacord.methods.base import Method, Prediction, State, Window
 from chromacord.types import FloatArray, Frame, PixelFormat, Size
+from tests.analysis.whole import analyse
 from tests.scenes import as_mask, describe, soft_disc
 
 INFO = replace(describe(PixelFormat("rgb")), rate=Fraction(25))
@@ -74,33 +74,28 @@ CLIPS = {
 }
 
 
-def ahead(frames: Iterator[MaskedFrame], method: Method, consistency: Consistency, strength: float) -> AnalysisAhead:
-    seen = look(frames, INFO, method, consistency=consistency)
-    return AnalysisAhead(
-        seen, method, name="m", rate=INFO.rate, consistency=consistency, hand=Hand(Strength.both(strength))
-    )
-
-
 @pytest.mark.parametrize("name", CLIPS)
 @pytest.mark.parametrize("consistency", ["smooth", "frame"])
 @pytest.mark.parametrize("method", [Eight(), Five()], ids=["eight", "five"])
 def test_each_frames_transform_is_that_of_the_whole_grade(name: str, consistency: Consistency, method: Method) -> None:
     frames = made(**CLIPS[name])
-    whole, tally = analyse(iter(frames), INFO, method, name="m", consistency=consistency)
-    analysis = ahead(iter(frames), method, consistency, 0.7)
-    assert analysis.begin()
-    for masked, (mask, transform) in zip(frames, analysis, strict=True):
-        assert (mask.box, mask.is_full) == (masked.mask.box, masked.mask.is_full)
+    whole, counted = analyse(iter(frames), INFO, method, name="m", consistency=consistency)
+    timeline = Timeline(method, rate=INFO.rate, name="m", consistency=consistency, hand=Hand(Strength.both(0.7)))
+    decided = timeline.decide(observe(iter(frames), INFO, method, consistency=consistency))
+    for masked, known in zip(frames, decided, strict=True):
+        index, mask, transform = known.index, known.mask.unpack_box(), known.transform
+        assert (index, mask.box, mask.is_full) == (masked.frame.index, masked.mask.box, masked.mask.is_full)
         if mask.box is not None:
             np.testing.assert_array_equal(mask.crop(mask.box), masked.mask.crop(mask.box))
-        shot = whole.by_hand(Hand(Strength.both(0.7))).shot_at(masked.frame.index)
+        shot = whole.by_hand(Hand(Strength.both(0.7))).shot_at(index)
         assert shot is not None
-        expected = shot.at(masked.frame.index) if mask.is_usable else None
+        expected = shot.at(index) if mask.is_usable else None
         assert (transform is None) == (expected is None)
         if transform is not None and expected is not None:
-            assert np.array_equal(transform.parameters, expected.parameters), masked.frame.index
-    grade = analysis.finish()
-    assert analysis.tally == tally
+            assert np.array_equal(transform.parameters, expected.parameters), index
+    grade = timeline.grade
+    for name in ("first", "num_frames", "num_empty", "num_full", "num_analysed"):
+        assert getattr(timeline, name) == getattr(counted, name)
     assert [(shot.start, shot.stop) for shot in grade.shots] == [(shot.start, shot.stop) for shot in whole.shots]
     for one, other in zip(grade.keys, whole.keys, strict=True):
         assert (one.index, one.weight, one.confidence) == (other.index, other.weight, other.confidence)
@@ -135,9 +130,9 @@ def test_analysis_is_no_further_ahead_than_grades_need(
     method: Method, consistency: Consistency, most: int, cuts: tuple[int, ...]
 ) -> None:
     source = Source(made(300, cuts=cuts))
-    analysis = ahead(iter(source), method, consistency, 1.0)
-    assert analysis.begin()
-    leads = [source.read - number for number, _ in enumerate(analysis)]
+    timeline = Timeline(method, rate=INFO.rate, consistency=consistency)
+    decided = timeline.decide(observe(iter(source), INFO, method, consistency=consistency))
+    leads = [source.read - number for number, _ in enumerate(decided)]
     assert len(leads) == 300
     # Near a cut the next shot's first key tells that the shot is over.
     assert max(leads) <= most + (most if cuts else 0)
@@ -146,15 +141,34 @@ def test_analysis_is_no_further_ahead_than_grades_need(
 
 def test_what_waits_of_a_frame_takes_little() -> None:
     frames = made(70)
-    seen = list(look(iter(frames), INFO, Eight(), consistency="smooth"))
+    seen = list(observe(iter(frames), INFO, Eight(), consistency="smooth"))
     assert [each.index for each in seen] == list(range(70))
     packed = sum(each.mask.nbytes for each in seen if each.mask is not None)
     assert 0 < packed < 70 * frames[0].mask.plane.nbytes / 4  # of masks that are soft to a third, in floats
 
 
-def test_a_clip_without_any_usable_mask_is_read_to_its_end_before_a_frame_comes_out() -> None:
+def test_frames_without_a_usable_mask_pass_through_at_once() -> None:
     source = Source(made(80, unusable=tuple(range(80))))
-    analysis = ahead(iter(source), Eight(), "smooth", 1.0)
-    assert not analysis.begin()
-    assert (source.read, analysis.tally.num_frames) == (80, 80)
-    assert analysis.tally.num_empty + analysis.tally.num_full == 80
+    timeline = Timeline(Eight(), rate=INFO.rate)
+    held_back = 4  # until a cut is certain
+    for number, decided in enumerate(timeline.decide(observe(iter(source), INFO, Eight(), consistency="smooth"))):
+        assert decided.transform is None
+        assert source.read <= number + 1 + held_back
+    assert not timeline.has_keys
+    assert timeline.num_empty + timeline.num_full == timeline.num_frames == 80
+
+
+def test_the_whole_grade_of_a_shot_is_known_at_its_end() -> None:
+    frames = made(60, cuts=(30,))
+    timeline = Timeline(Eight(), rate=INFO.rate, consistency="shot")
+    seen = list(observe(iter(frames), INFO, Eight(), consistency="shot"))
+    came = {each.index: len(timeline.push(each)) for each in seen}
+    assert {index: count for index, count in came.items() if count} == {30: 30}
+    assert [decided.index for decided in timeline.finish()] == list(range(30, 60))
+    assert [len(shot.keys) for shot in timeline.grade.shots] == [1, 1]
+
+
+def test_what_was_not_pushed_has_no_grade() -> None:
+    timeline = Timeline(Eight(), rate=INFO.rate)
+    assert (timeline.finish(), timeline.has_keys) == ([], False)
+    assert (timeline.grade.shots, timeline.grade.num_frames) == ((), 0)
