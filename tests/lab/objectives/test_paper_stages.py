@@ -405,7 +405,7 @@ def test_a_batch_depends_on_its_seed_alone(data: Path, hyoutube: Path, tmp_path:
             {"network": {**NETWORK, "frames": 2, "output": "centre"}},
             r"windows need frames = 3 or more",
         ),
-        (CLIPS, {"network": {"stage": 1}}, r"windows are learned by chen2024 with stage 2 alone"),
+        (CLIPS, {"network": {"stage": 1}}, r"only chen2024 with stage 2 learns windows"),
     ],
 )
 def test_what_cannot_be_trained_is_refused_in_one_line(
@@ -423,5 +423,5 @@ def test_other_methods_are_not_trained_by_these_objectives(tmp_path: Path) -> No
         with pytest.raises(InputError, match=f"'harmonize_frames' trains issam or chen2024, not '{method}'"):
             check_objectives(recipe)
     recipe = read_recipe(write_recipe(tmp_path / "r.toml", stage_values(**CLIPS), method="issam", network={}))
-    with pytest.raises(InputError, match="windows are learned by chen2024"):
+    with pytest.raises(InputError, match="only chen2024 with stage 2 learns windows"):
         check_objectives(recipe)
