@@ -107,7 +107,7 @@ def test_a_part_may_learn_more_slowly() -> None:
 
 
 def test_a_factor_for_what_does_not_train_is_refused() -> None:
-    with pytest.raises(InputError, match=r"nothing of 'frozen' is trained; what trains are layer, norm"):
+    with pytest.raises(InputError, match=r"'frozen' is not trained; the trained parts are layer, norm"):
         build_optimizer(Small(), replace(stage(), rates={"frozen": 0.5}))
 
 
