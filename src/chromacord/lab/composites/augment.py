@@ -22,18 +22,13 @@ from chromacord.lab.color.enhancement import enhance
 from chromacord.lab.color.looks import random_look
 from chromacord.lab.color.lut3d import apply_cube, apply_lut3d, lattice
 from chromacord.lab.composites.changes import ChangeShares, adjustments, chosen_sides, dimmed_tables, kinds, transfers
+from chromacord.lab.composites.framing import parts_around
 from chromacord.lab.composites.photographs import Photographs
 
 LUT_SIZE = 17
 """Nodes a side of the changes: enough for what graders do, and four times cheaper than 33."""
 
 _LEAST_AREA, _MOST_AREA = 0.002, 0.9
-
-_CLOSE = 1.4, 3.5
-"""Sides of the parts that lie around a foreground, of its box."""
-
-_LEAST_CLOSE = 0.25
-"""Of the picture's side: closer, there would be nothing but blur."""
 
 _QUALITIES = 75, 98
 """Of JPEG, the first one and the one after the last. HYouTube's is 75 at the video's own size; composites here are a
@@ -291,7 +286,7 @@ class CompositeMaker:
         center = (1 - crop) * (2 * torch.rand(count, 2, generator=generator) - 1)
         if augmentation.close_share:  # nothing is drawn otherwise: runs from before there was a share stay as they are
             close = self._drawn(count, augmentation.close_share, generator)
-            crop[close], center[close] = (each[close] for each in _around(masks[:, 0, 0], generator))
+            crop[close], center[close] = (each[close] for each in parts_around(masks[:, 0, 0], generator))
         flip = torch.where(self._drawn(count, 0.5, generator), -1.0, 1.0)
         centers = self._moving(center, crop, chosen, generator) if length > 1 else center[:, None]
         cut = self._cut(both, crop, centers, flip)
@@ -371,30 +366,6 @@ class CompositeMaker:
 
     def _drawn(self, count: int, share: float, generator: torch.Generator) -> Tensor:
         return torch.rand(count, generator=generator) < share
-
-
-def _around(masks: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Draw parts of pictures that lie around the foreground.
-
-    Args:
-        masks: Shape (N, H, W).
-        generator: what their sizes are drawn with.
-
-    Returns:
-        Size and centre along x and y, as shares of half the picture from its middle. Shape (N, 2) each.
-    """
-    low, high = _CLOSE
-    scale = low * (high / low) ** torch.rand(len(masks), 1, generator=generator)
-    first, last = [], []
-    for axis in (2, 1):  # along x what columns hold, along y what rows hold
-        occupied = (masks > 0.5).any(dim=3 - axis).float()
-        size = occupied.shape[1]
-        first.append(occupied.argmax(dim=1) / size)
-        last.append(1 - occupied.flip(1).argmax(dim=1) / size)
-    begin, end = torch.stack(first, dim=1), torch.stack(last, dim=1)
-    crop = (scale * (end - begin)).clamp(_LEAST_CLOSE, 1)
-    room = 1 - crop
-    return crop, torch.maximum(torch.minimum(begin + end - 1, room), -room)
 
 
 def _ends(clips: Sequence[str]) -> tuple[Tensor, Tensor]:
