@@ -66,21 +66,21 @@ def hdr_options(codec: str, hdr: HdrMetadata) -> dict[str, str]:
 
 
 def _x265(hdr: HdrMetadata) -> tuple[str, list[str]]:
-    parameters = []
-    if hdr.mastering is not None:
-        parameters.append(f"master-display={_in_units(hdr.mastering)}")
-    if hdr.light is not None:
-        parameters.append(f"max-cll={hdr.light.highest},{hdr.light.highest_mean}")
-    return "x265-params", parameters
+    return "x265-params", _parameters(hdr, mastering="master-display", light="max-cll")
 
 
 def _x264(hdr: HdrMetadata) -> tuple[str, list[str]]:
+    return "x264-params", _parameters(hdr, mastering="mastering-display", light="cll")
+
+
+def _parameters(hdr: HdrMetadata, *, mastering: str, light: str) -> list[str]:
+    """Return what x264 and x265 take, which differ in the names alone."""
     parameters = []
     if hdr.mastering is not None:
-        parameters.append(f"mastering-display={_in_units(hdr.mastering)}")
+        parameters.append(f"{mastering}={_in_units(hdr.mastering)}")
     if hdr.light is not None:
-        parameters.append(f"cll={hdr.light.highest},{hdr.light.highest_mean}")
-    return "x264-params", parameters
+        parameters.append(f"{light}={hdr.light.highest},{hdr.light.highest_mean}")
+    return parameters
 
 
 def _svt(hdr: HdrMetadata) -> tuple[str, list[str]]:
