@@ -268,22 +268,22 @@ class Job:
                     "the foreground does not match, try another --strength or --method (see `chromacord methods`)"
                 )
 
-    def _check_foreground(self, tally: Timeline) -> None:
+    def _check_foreground(self, timeline: Timeline) -> None:
         """Refuse a clip without a frame that has both a foreground and a background."""
         where = self.clip.mask_path
-        self._check_any(tally.num_frames)
-        if tally.num_empty + tally.num_full == tally.num_frames:
-            what = {tally.num_empty: "empty", tally.num_full: "full"}.get(tally.num_frames, "empty or full")
-            frames = "the only frame" if tally.num_frames == 1 else f"all {tally.num_frames} frames"
+        self._check_any(timeline.num_frames)
+        if timeline.num_empty + timeline.num_full == timeline.num_frames:
+            what = {timeline.num_empty: "empty", timeline.num_full: "full"}.get(timeline.num_frames, "empty or full")
+            frames = "the only frame" if timeline.num_frames == 1 else f"all {timeline.num_frames} frames"
             raise NothingToDoError(
                 f"{where}: the mask is {what} in {frames}, so there is nothing to harmonize; "
                 "it should be white where the foreground is and black elsewhere"
             )
 
-    def _check_cuts(self, tally: Timeline) -> None:
+    def _check_cuts(self, timeline: Timeline) -> None:
         """Refuse cuts behind the end of a clip that did not say before where that is."""
         if self.cuts is not None and self.clip.info.num_frames is None and self._range[1] is None:
-            self.cuts.check_end(tally.first + tally.num_frames, self.clip.info.path)
+            self.cuts.check_end(timeline.first + timeline.num_frames, self.clip.info.path)
 
     def _check_any(self, num_frames: int) -> None:
         if not num_frames:
