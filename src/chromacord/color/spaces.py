@@ -23,6 +23,9 @@ LUMA_WEIGHTS: dict[int, tuple[float, float]] = {
 }
 """K_R and K_B of each matrix code (ITU-T H.273, table 4)."""
 
+LUMA = (0.2126, 0.7152, 0.0722)
+"""Weights of R', G' and B' in luma (ITU-R BT.709-6, item 3.2)."""
+
 
 class AffineMap(NamedTuple):
     """out = matrix @ in + offset, in float64."""

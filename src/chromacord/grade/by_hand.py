@@ -7,7 +7,8 @@ from typing import Self
 import numpy as np
 
 from chromacord.color.parameters.hues import HueRange
-from chromacord.color.parameters.parametric import LUMA, Parametric
+from chromacord.color.parameters.parametric import Parametric
+from chromacord.color.spaces import LUMA
 from chromacord.color.transforms import AffineField, ColorTransform, Identity, Lut3d, blend, lattice
 from chromacord.errors import InputError
 from chromacord.parsing import shown
@@ -126,7 +127,7 @@ def weakened(transform: ColorTransform, strength: Strength) -> ColorTransform:
         return blend(transform, strength.tone)
     unit = transform.identity().parameters
     change = transform.parameters - unit
-    luma = np.tensordot(np.float32(LUMA), change, axes=(0, 1))[:, None]
+    luma = np.tensordot(np.array(LUMA, np.float32), change, axes=(0, 1))[:, None]
     kept = np.float32(strength.tone) * luma + np.float32(strength.colour) * (change - luma)
     return transform.with_parameters((unit + kept).astype(np.float32))
 
@@ -149,7 +150,7 @@ def protected(transform: ColorTransform, hues: HueRange | None) -> ColorTransfor
     lut = _bent(transform, "hues cannot be protected")
     before = lattice(lut.size)
     change = lut.parameters[0] - before
-    luma = np.tensordot(np.float32(LUMA), change, axes=(0, 0))
+    luma = np.tensordot(np.array(LUMA, np.float32), change, axes=(0, 0))
     kept = 1 - np.float32(_PROTECTION) * hues.share(before.reshape(3, -1).T).reshape(before.shape[1:])
     return lut.with_parameters((before + luma + kept * (change - luma))[None].astype(np.float32))
 

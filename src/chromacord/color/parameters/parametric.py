@@ -11,6 +11,7 @@ from typing import Self
 import numpy as np
 
 from chromacord.color.parameters.least_squares import Doubles, least_squares
+from chromacord.color.spaces import LUMA
 from chromacord.errors import InputError
 from chromacord.types import FloatArray
 
@@ -18,8 +19,7 @@ GREY = 0.18 ** (1 / 2.4)
 """The default pivot: 18 % of the light of white."""
 
 _GAMMA = 2.4
-LUMA = np.array([0.2126, 0.7152, 0.0722])
-"""BT.709's weights of R', G' and B' in luma."""
+_LUMA = np.array(LUMA)
 
 _D65_KELVIN = 6504.0
 _XYZ_TO_RGB = np.array(
@@ -125,7 +125,7 @@ class Parametric:
         return gains
 
     def _after_contrast(self) -> tuple[Doubles, Doubles]:
-        saturate = self.saturation * np.eye(3) + (1 - self.saturation) * LUMA
+        saturate = self.saturation * np.eye(3) + (1 - self.saturation) * _LUMA
         return (1 - self.black) * saturate, np.full(3, self.black)
 
     @classmethod
@@ -142,7 +142,7 @@ def _balance_stops() -> tuple[Doubles, Doubles]:
     there, here = (np.log2(_daylight(1e6 / each)) for each in (mired + step, mired - step))
     warmer = (there - here) / (2 * step)
     magenta = np.array([0, -_STOPS_PER_CC, 0])
-    return warmer - LUMA @ warmer, magenta - LUMA @ magenta
+    return warmer - _LUMA @ warmer, magenta - _LUMA @ magenta
 
 
 def _daylight(kelvin: float) -> Doubles:

@@ -12,9 +12,7 @@ import torch
 from torch import Tensor
 
 from chromacord.color.curves import linear_to_srgb, srgb_to_linear
-
-LUMA = (0.2126, 0.7152, 0.0722)
-"""Weights of R'G'B' in luma (ITU-R BT.709-6, item 3.2)."""
+from chromacord.color.spaces import LUMA
 
 CONTRAST_PIVOT = 0.45
 """The value that a change of contrast leaves alone."""

@@ -7,14 +7,14 @@ authors' sample script. It darkens: with an identity LUT mid-grey becomes 0.459.
 import torch
 from torch import Tensor
 
+from chromacord.color.spaces import LUMA
+
 CONTRAST = 0.1
 VIBRANCE = 0.5
 EXPOSURE = 0.2
 """In stops."""
 
 GAMMA = 1.3
-
-_LUMA = (0.2126, 0.7152, 0.0722)
 
 
 def enhance(colors: Tensor) -> Tensor:
@@ -28,7 +28,7 @@ def enhance(colors: Tensor) -> Tensor:
     """
     colors = (colors - 0.5) * (1 + CONTRAST) + 0.5
     largest = colors.amax(dim=1, keepdim=True)
-    weights = colors.new_tensor(_LUMA).view(3, *[1] * (colors.ndim - 2))
+    weights = colors.new_tensor(LUMA).view(3, *[1] * (colors.ndim - 2))
     average = (weights * colors).sum(dim=1, keepdim=True)
     # The further a channel is below the largest, the more it is lowered: dull colours gain saturation, grey stays.
     colors = colors + (colors - largest) * (largest - average) * (2 * VIBRANCE)

@@ -12,13 +12,13 @@ import torch
 from torch import Tensor
 
 from chromacord.color.curves import linear_to_srgb, srgb_to_linear
+from chromacord.color.spaces import LUMA
 from chromacord.color.transforms import Lut3d
 from chromacord.lab.color.lut3d import lattice
 
 NUM_WAVES = 3
 """Cosines along each axis of the colour cube, the constant one included."""
 
-_LUMA = (0.2126, 0.7152, 0.0722)
 _Color = tuple[float, float, float]
 
 
@@ -76,9 +76,9 @@ class Look:
         """Change the grade: contrast, saturation, hue, tinted shadows and highlights."""
         # A cubic through (0, 0), (0.5, 0.5) and (1, 1).
         colors = colors + 4 * (self.contrast - 1) * colors * (1 - colors) * (colors - 0.5)
-        luma = colors.new_tensor(_LUMA) @ colors
+        luma = colors.new_tensor(LUMA) @ colors
         colors = _hue_rotation(self.hue).to(colors) @ colors
-        colors = luma[:, None] + self.saturation * (colors - (colors.new_tensor(_LUMA) @ colors)[:, None])
+        colors = luma[:, None] + self.saturation * (colors - (colors.new_tensor(LUMA) @ colors)[:, None])
         dark, bright = (colors.new_tensor(tint)[:, None] for tint in (self.shadows, self.highlights))
         level = luma.clamp(0, 1)[:, None]
         return (colors + dark * (1 - level) ** 2 + bright * level**2).clamp(0, 1)

@@ -15,11 +15,11 @@ from torch import Tensor
 
 from chromacord.color.curves import linear_to_srgb, srgb_to_linear
 from chromacord.color.opponent import lalphabeta_to_rgb, rgb_to_lalphabeta
+from chromacord.color.spaces import LUMA
 from chromacord.color.statistics import color_statistics, monge_kantorovich
 from chromacord.errors import InputError
 from chromacord.lab.color.lut3d import lattice
 
-_LUMA = (0.2126, 0.7152, 0.0722)
 _FLOOR = (2 / 255) ** 2
 """Variance added to what colours are transferred between: what is flat has no contrast to multiply."""
 
@@ -140,7 +140,7 @@ def adjustments(count: int, size: int, generator: torch.Generator) -> Tensor:
     colors = linear_to_srgb(torch.where(is_bent, bent, light * 2 ** stops[..., None]).clamp(0, 1))
     pivot = uniform(0.3, 0.55, 1)[..., None]
     colors = pivot + (colors - pivot) * contrast.exp()[..., None]
-    luma = torch.einsum("c,ncp->np", colors.new_tensor(_LUMA), colors)[:, None]
+    luma = torch.einsum("c,ncp->np", colors.new_tensor(LUMA), colors)[:, None]
     colors = luma + (colors - luma) * saturation.exp()[..., None]
     return colors.clamp(0, 1).view(count, 3, size, size, size)
 
