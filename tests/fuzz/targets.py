@@ -18,6 +18,7 @@ from chromacord.analysis.cuts import given_numbers
 from chromacord.analysis.told_cuts import read_cuts
 from chromacord.color.cube import cube_text
 from chromacord.color.transforms import AffineField, Lut3d, lattice
+from chromacord.grade.by_hand import Hand, Strength
 from chromacord.grade.file import grade_text, read_grade
 from chromacord.grade.keys import Grade, Key, Shot
 from chromacord.io import open_source
@@ -73,7 +74,7 @@ def _grade(folder: Path) -> Target:
     matrix = AffineField.from_matrix(np.eye(3, dtype=np.float32)[None] * 1.25, np.float32([[0.1, -0.2, 0.3]]))
     lut = Lut3d(lattice(2)[None])
     keys = (Key(0, 0.25, matrix), Key(6, 0.5, matrix.with_parameters(matrix.parameters * 2), 0.75))
-    shots = (Shot(0, 10, keys, 0.5), Shot(10, 20, (Key(12, 0.1, lut),)))
+    shots = (Shot(0, 10, keys, Hand(Strength.both(0.5))), Shot(10, 20, (Key(12, 0.1, lut),)))
     text = grade_text(Grade(shots, "made", "smooth", Fraction(24000, 1001), 20))
 
     def parse(path: Path) -> object:

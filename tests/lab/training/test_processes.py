@@ -72,7 +72,7 @@ def test_several_processes_share_a_batch_and_one_of_them_writes(data: Path, tmp_
         env={**os.environ, "OMP_NUM_THREADS": "1"},
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout.count("1 steps, 4 samples") == 1
+    assert done.stdout.count("1 step, 4 samples") == 1
     assert [line["step"] for line in log_of(tmp_path / "run")] == [1]
     assert len(list((tmp_path / "run/tensorboard").iterdir())) == 1
 
