@@ -12,7 +12,7 @@ from typing import NamedTuple
 from chromacord.api import harmonize_video
 from chromacord.errors import MismatchError
 from chromacord.io import Encoding
-from chromacord.io.memory import return_freed_memory
+from chromacord.io.memory import return_freed_memory, share_freed_memory
 from chromacord.job.summary import Summary
 from chromacord.types import Progress
 
@@ -151,6 +151,7 @@ JOBS: dict[str, Callable[[Work], Record]] = {"long": run_long, "short": run_shor
 
 def main() -> None:
     """Run a job and print what it held as JSON."""
+    share_freed_memory()  # as the command does: gaps in the stores of many threads would come and go like a leak
     record = JOBS[sys.argv[1]](Work(**json.loads(sys.argv[2])))
     print(json.dumps(record))
 
