@@ -13,8 +13,8 @@ from chromacord.io import FrameSink, open_sink
 from chromacord.masks.chroma_grid import aligned, chroma_grid
 from chromacord.masks.masks import MaskedFrame
 from chromacord.render.cpu import STRIP_PIXELS, alpha_of, unpack
-from chromacord.render.graders import Grading, grading
-from chromacord.types import Alpha, Box, Colorimetry, Encoding, Frame, PixelFormat, Plane, VideoInfo
+from chromacord.render.graders import Grading, ManagedGrading, grading
+from chromacord.types import Alpha, Box, Colorimetry, Encoding, FloatArray, Frame, PixelFormat, Plane, VideoInfo
 
 AlphaOut = Literal["straight", "premultiplied"]
 
@@ -54,6 +54,9 @@ class ForegroundRenderer:
         self._composite, self._source = info, foreground or info
         self._is_layer = foreground is not None
         self._grid = chroma_grid((self._source,))
+        self._ungraded = grading(Identity.for_frames(1), self._source, self.info)
+        # As `Renderer` decides it.
+        self._mixes_as_shown = not self._is_layer and info.pixel_format.alpha is not Alpha.PREMULTIPLIED
 
     def render(self, masked: MaskedFrame, transform: ColorTransform | None) -> Frame:
         """Return the foreground; with no transform as it is.
@@ -80,7 +83,10 @@ class ForegroundRenderer:
         if coverage is not None:
             codes = np.ascontiguousarray(unpremultiply(codes, coverage))
         weight = masked.mask.crop(part)[..., None]
-        colors = grade(codes, part)[..., :3]
+        graded = grade(codes, part)
+        if isinstance(grade, ManagedGrading) and self._mixes_as_shown:
+            graded = self._as_mixed(grade, graded, self._ungraded(codes, part), weight)
+        colors = graded[..., :3]
         if pixel_format.alpha is Alpha.PREMULTIPLIED:
             colors = premultiply(colors, weight)
         else:
@@ -90,6 +96,21 @@ class ForegroundRenderer:
             stored = np.rint(stored).clip(0, pixel_format.max_code)
         for number, plane in enumerate(planes):
             plane[part.top : part.bottom, part.left : part.right] = stored[..., number].astype(plane.dtype)
+
+    def _as_mixed(
+        self, grade: ManagedGrading, graded: FloatArray, before: FloatArray, weight: FloatArray
+    ) -> FloatArray:
+        """Return the colours that, blended as they are stored, give what the render blends as SDR video.
+
+        Args:
+            grade: blends.
+            graded: colours of the foreground. Shape (height, width, 4).
+            before: those that they are laid over. Shape (height, width, 4).
+            weight: Shape (height, width, 1).
+        """
+        mixed = graded.copy()
+        grade.lay_over(mixed, before, weight[..., 0])
+        return np.where(weight > 0, before + (mixed - before) / np.where(weight > 0, weight, 1), graded)
 
 
 class ForegroundOut:
