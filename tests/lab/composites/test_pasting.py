@@ -101,10 +101,10 @@ def test_pictures_that_do_not_fit_are_named(tmp_path: Path) -> None:
     folder = make_pictures(tmp_path / "pictures")
     (placement,) = read_placements(write_list(tmp_path / "list.csv", {}))
     write(folder / "things" / "masks" / "square.png", np.zeros((64, 96), np.uint8))
-    with pytest.raises(InputError, match=r"masks/square.png: holds none of the foreground that one names"):
+    with pytest.raises(InputError, match=r"masks/square.png: contains none of the labels listed for one"):
         paste(placement, folder)
     write(folder / "things" / "masks" / "square.png", np.zeros((64, 95), np.uint8))
-    with pytest.raises(InputError, match=r"masks/square.png: differs in size from its picture"):
+    with pytest.raises(InputError, match=r"masks/square.png: has a different size than its picture"):
         paste(placement, folder)
     (folder / "place.png").unlink()
     with pytest.raises(MissingFileError, match=r"place.png"):
