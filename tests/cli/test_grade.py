@@ -148,3 +148,41 @@ def test_a_grade_that_is_there_is_left_out(run: Run, footage: Path, tmp_path: Pa
     done = run("grade", *clip)
     assert done.code == 0
     assert done.out == f"{tmp_path / 'look.cc'}: left out, it is there\n"
+
+
+def two_shots(folder: Path) -> tuple[object, ...]:
+    first = [recoloured("yuv420p", index) for index in range(12)]
+    second = [[255 - plane[::-1] for plane in recoloured("yuv420p", index)] for index in range(12)]
+    composite = make_composite(folder / "comp.mkv", codec="ffv1", frames=first + second)
+    mask = make_mask(folder / "mask.mkv", frames=2 * [[disc(index)] for index in range(12)])
+    return composite, "--mask", mask, "--method", "mkl", "--quiet"
+
+
+@pytest.mark.parametrize("scene", [("--lock",), ("--match", "1-2"), ("--match", "1", "--match", "2")])
+def test_shots_of_one_scene_have_one_grade_in_every_output(run: Run, tmp_path: Path, scene: tuple[str, ...]) -> None:
+    clip = two_shots(tmp_path)
+    assert run("grade", *clip, *scene, "-o", tmp_path / "grade.json").code == 0
+    first, second = json.loads((tmp_path / "grade.json").read_text())["shots"]
+    is_one = scene[1:] != ("1", "--match", "2")
+    assert (first["parametric"] == second["parametric"]) == is_one
+    assert run("grade", *clip, *scene, "-o", tmp_path / "look.cc").code == 0
+    sops = [PyOpenColorIO.CDLTransform.CreateFromFile(str(path), "").getSOP() for path in tmp_path.glob("*.cc")]
+    assert (sops[0] == sops[1]) == is_one
+    options = ("--codec", "ffv1")
+    assert run("harmonize", *clip, *scene, *options, "-o", tmp_path / "a.mkv").code == 0
+    assert run("apply", tmp_path / "grade.json", *clip[:3], *options, "-o", tmp_path / "b.mkv").code == 0
+    for planes, again in zip(decoded(tmp_path / "a.mkv"), decoded(tmp_path / "b.mkv"), strict=True):
+        for plane, same in zip(planes, again, strict=True):
+            assert np.abs(plane.astype(int) - same).max() <= 1
+
+
+def test_shots_of_a_grade_file_are_matched_later(run: Run, tmp_path: Path) -> None:
+    assert run("grade", *two_shots(tmp_path), "-o", tmp_path / "own.json").code == 0
+    assert run("grade", "--grade-in", tmp_path / "own.json", "--lock", "-o", tmp_path / "one.json").code == 0
+    own, one = (json.loads((tmp_path / name).read_text())["shots"] for name in ("own.json", "one.json"))
+    assert own[0]["parametric"] != own[1]["parametric"]
+    assert one[0]["parametric"] == one[1]["parametric"]
+    wrong = run("grade", "--grade-in", tmp_path / "own.json", "--match", "2,3", "-o", tmp_path / "no.json")
+    assert wrong.code == 2
+    assert wrong.err.startswith("error: match: there is no shot 3, the clip has 2 shots")
+    assert not (tmp_path / "no.json").exists()

@@ -35,6 +35,8 @@ BY_HAND = ("exposure", "temperature", "tint", "contrast", "saturation", "black",
 SAME = (
     *COLOUR,
     *BY_HAND,
+    "lock",
+    "match",
     "foreground_alpha",
     "consistency",
     "mask_fit",
