@@ -4,7 +4,7 @@ import inspect
 from typing import Any, NamedTuple
 
 from chromacord.cli import options, output_options
-from chromacord.cli.arguments import colour_options
+from chromacord.cli.arguments import colour_options, finish_options
 
 
 class _Parameter(NamedTuple):
@@ -37,6 +37,7 @@ ALL = {
     "black": _Parameter(colour_options.Black, 0.0),
     "protect": _Parameter(colour_options.Protect),
     "reference": _Parameter(colour_options.Reference),
+    "wrap": _Parameter(finish_options.Wrap),
     "consistency": _Parameter(options.Consistency),
     "grade_out": _Parameter(output_options.GradeOut),
     "grade_in": _Parameter(options.GradeIn),
