@@ -91,7 +91,7 @@ def harmonize_video(
     outputs = Outputs(clip_out, *others, how.encoding or Encoding(), how.force, alone)
     if is_conversion and optional["grade_in"] is not None:
         asked = None if how.working_space is None else find_space(how.working_space, choose_config(how.config))
-        return convert_grade(optional["grade_in"], outputs, hand=how.hand, working=asked)
+        return convert_grade(optional["grade_in"], outputs, hand=how.hand, scenes=how.scenes, working=asked)
     clip, space = _open_clip(layers, how)
     job = Job(
         clip,

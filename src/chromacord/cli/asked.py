@@ -37,6 +37,8 @@ SAME = (
     *COLOUR,
     *BY_HAND,
     *FINISH,
+    "lock",
+    "match",
     "foreground_alpha",
     "consistency",
     "mask_fit",

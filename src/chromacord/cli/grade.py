@@ -19,7 +19,7 @@ Output = Annotated[
         "-o",
         metavar="FILE",
         help="Grade to write; the extension sets the format: .json, or a LUT or CDL for each shot (.cube, .clf, .ctf, "
-        ".3dl, .csp, .cc, .ccc, .cdl), or .edl for a list of all shots with their CDLs.",
+        ".3dl, .csp, .cc, .ccc, .cdl), or .edl or .otio for a list of all shots with their CDLs.",
         rich_help_panel=OUTPUT,
     ),
 ]

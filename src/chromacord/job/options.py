@@ -1,5 +1,6 @@
 """How clips are harmonized, whatever their files: one object for the command, Python and the processes of a batch."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -9,6 +10,7 @@ from chromacord.color.parameters.parametric import Parametric
 from chromacord.errors import InputError
 from chromacord.grade.by_hand import Hand, Strength, as_strength
 from chromacord.grade.keys import Consistency, check_consistency
+from chromacord.grade.smoothing import Scenes
 from chromacord.methods import DEFAULT_METHOD
 from chromacord.methods.base import Method
 from chromacord.render.finish.wrap import parse_wrap
@@ -56,6 +58,12 @@ class Options:
 
     protect: str | None = None
     """Hues that stay closer to where they were: "skin", or degrees as "20-60"."""
+
+    lock: bool = False
+    """One grade for all shots, the mean of theirs."""
+
+    match: str | Sequence[str] | None = None
+    """Shots that share one grade, counted from 1: "1,3-5"; or a list of such texts, one for each scene."""
 
     foreground_alpha: Literal["straight", "premultiplied"] | None = None
     """How the colours of `foreground_out` are stored; None: as its format has them."""
@@ -110,7 +118,7 @@ class Options:
 
     def __post_init__(self) -> None:
         """Refuse what no clip can make right."""
-        self.hand.turn.checked()
+        _ = self.hand.turn.checked(), self.scenes
         if self.wrap is not None:
             parse_wrap(self.wrap)
         if self.consistency is not None:
@@ -137,6 +145,15 @@ class Options:
             saturation=self.saturation,
         )
         return Hand(as_strength(self.strength), turn, None if self.protect is None else HueRange.parse(self.protect))
+
+    @property
+    def scenes(self) -> Scenes:
+        """Which shots share one grade.
+
+        Raises:
+            InputError: they cannot be read, or contradict each other.
+        """
+        return Scenes.parse(lock=self.lock, match=self.match or ())
 
     @property
     def spaces(self) -> Spaces:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from chromacord.color.distribution import ColorDistribution
 from chromacord.errors import ChromacordWarning, GradeFileError, InputError, OutputExistsError
-from chromacord.grade.exports import ExportedShot, ExportNames, Residual, cdl_of, cdl_text, list_text, lut_text
+from chromacord.grade.exports import ExportedShot, ExportNames, Residual, cdl_of, cdl_text, list_text, lut_text, where
 from chromacord.grade.file import grade_text
 from chromacord.grade.keys import Grade
 from chromacord.grade.naming import clip_name, readable
@@ -212,15 +212,15 @@ def _export_texts(
     if names.numbered is None or (names.file is not None and len(shots) == 1):
         paths = [names.file] if names.file is not None and shots else []
     else:
-        paths = [names.numbered.path(number) for number, _ in enumerate(shots, start=1)]
+        paths = [names.numbered.path(number, shot.where) for number, shot in enumerate(shots, start=1)]
     if not names.format.is_cdl:
         return {path: lut_text(shot, path) for path, shot in zip(paths, shots, strict=True)}, None
     fitted = [(shot, *cdl_of(shot)) for shot in shots]
     residuals = [residual for _, _, residual in fitted]
     _tell_residuals(asked, residuals, is_known=all(shot.colors is not None for shot in shots))
     cdls = [(shot, cdl) for shot, cdl, _ in fitted]
-    if names.format.is_edl:
-        texts = {path: list_text(cdls, info) for path in paths}
+    if names.format.is_list:
+        texts = {path: list_text(cdls, info, path) for path in paths}
         return texts, max(residuals, key=lambda residual: residual.left, default=None)
     parts = [[each] for each in cdls] if len(paths) == len(cdls) else [cdls]
     texts = {path: cdl_text(part, path) for path, part in zip(paths, parts, strict=True)}
@@ -273,7 +273,9 @@ def _exported_shots(
             told = f"{title} shot {number} frames {shot.start}-{shot.stop - 1} {grade.method}"
             told += "" if working is None else f" in {working.name}"
             known = colors[place] if colors and not colors[place].is_empty else None
-            found.append(ExportedShot(told, f"{stem}_shot{number:03d}", mean, known, (shot.start, shot.stop), working))
+            frames = shot.start, shot.stop
+            name = f"{stem}_shot{number:03d}"
+            found.append(ExportedShot(told, name, mean, known, frames, working, where(*frames, info)))
     return found
 
 

@@ -36,6 +36,8 @@ ALL = {
     "saturation": _Parameter(colour_options.Saturation, 1.0),
     "black": _Parameter(colour_options.Black, 0.0),
     "protect": _Parameter(colour_options.Protect),
+    "lock": _Parameter(colour_options.Lock, False),
+    "match": _Parameter(colour_options.Match),
     "reference": _Parameter(colour_options.Reference),
     "wrap": _Parameter(finish_options.Wrap),
     "consistency": _Parameter(options.Consistency),
