@@ -269,7 +269,7 @@ class Progress(NamedTuple):
 
 @dataclass(frozen=True)
 class Encoding:
-    """How the user wants a video written. None leaves the choice to the source and the container."""
+    """How the user wants a video, or EXR files, written. None leaves the choice to the source and the container."""
 
     codec: str | None = None
     """A name of `chromacord.io.video.codecs.CODECS`."""
@@ -279,3 +279,6 @@ class Encoding:
 
     preset: str | None = None
     """Speed of x264 and x265 ("ultrafast" to "veryslow") or SVT-AV1 ("0" to "13")."""
+
+    exr_compression: str | None = None
+    """Of EXR files: "zip", "piz", "dwaa:45", ...; None: as the source's where that is without loss, else zip."""
