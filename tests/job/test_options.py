@@ -20,6 +20,7 @@ NOT_OF_A_CLIP = {"jobs", "skip_existing", "log_json", "quiet"}
         ({"consistency": "never"}, "consistency"),
         ({"missing": "guess"}, "missing must be"),
         ({"device": "tpu"}, "no device 'tpu'"),
+        ({"config": "none.ocio"}, "none.ocio: no such OpenColorIO configuration"),
         ({"frames": (4, 4)}, "frames 4:4 is not a range"),
         ({"frames": (-1, None)}, "frames -1: is not a range"),
     ],

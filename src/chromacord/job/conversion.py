@@ -14,7 +14,9 @@ from chromacord.job.summary import Summary
 from chromacord.types import Colorimetry, ColorSpace, PixelFormat, Size, VideoInfo
 
 
-def convert_grade(source: Path, outputs: Outputs, *, hand: Hand, working: ColorSpace | None = None) -> Summary:
+def convert_grade(
+    source: Path, outputs: Outputs, *, hand: Hand, working: ColorSpace | None = None, files: tuple[Path, ...] = ()
+) -> Summary:
     """Write what a grade file holds in other forms.
 
     Args:
@@ -22,6 +24,7 @@ def convert_grade(source: Path, outputs: Outputs, *, hand: Hand, working: ColorS
         outputs: a grade, LUTs or CDLs, and no clip.
         hand: what is changed of it by hand.
         working: where LUTs and CDLs live; None: display-referred, as the grade itself.
+        files: what is read besides; no output may be one of them.
 
     Raises:
         ChromacordError: the file cannot be read, or an output cannot hold it or be written; nothing was written then.
@@ -41,7 +44,7 @@ def convert_grade(source: Path, outputs: Outputs, *, hand: Hand, working: ColorS
         codec="grade",
         container="grade",
     )
-    outputs.check(info, (source,))
+    outputs.check(info, (source, *files))
     with ExitStack() as stack:
         texts = outputs.stage_texts(grade, info, stack, source=source, working=working)
         commit_all(texts.staged)
