@@ -8,6 +8,7 @@ from chromacord.errors import GradeFileError
 from chromacord.grade.by_hand import Hand
 from chromacord.grade.file import read_grade
 from chromacord.grade.imports import is_import, read_import
+from chromacord.grade.smoothing import NO_SCENES, Scenes, locked
 from chromacord.io.writing.staging import commit_all
 from chromacord.job.outputs import Outputs
 from chromacord.job.summary import Summary
@@ -15,7 +16,13 @@ from chromacord.types import Colorimetry, ColorSpace, PixelFormat, Size, VideoIn
 
 
 def convert_grade(
-    source: Path, outputs: Outputs, *, hand: Hand, working: ColorSpace | None = None, files: tuple[Path, ...] = ()
+    source: Path,
+    outputs: Outputs,
+    *,
+    hand: Hand,
+    scenes: Scenes = NO_SCENES,
+    working: ColorSpace | None = None,
+    files: tuple[Path, ...] = (),
 ) -> Summary:
     """Write what a grade file holds in other forms.
 
@@ -23,6 +30,7 @@ def convert_grade(
         source: the grade file, or a LUT or a CDL; exports are called by its name.
         outputs: a grade, LUTs or CDLs, and no clip.
         hand: what is changed of it by hand.
+        scenes: which shots share one grade.
         working: where LUTs and CDLs live; None: display-referred, as the grade itself.
         files: what is read besides; no output may be one of them.
 
@@ -30,7 +38,7 @@ def convert_grade(
         ChromacordError: the file cannot be read, or an output cannot hold it or be written; nothing was written then.
     """
     wall, cpu = time.perf_counter(), time.process_time()
-    grade = (read_import if is_import(source) else read_grade)(source).by_hand(hand)
+    grade = locked((read_import if is_import(source) else read_grade)(source), scenes).by_hand(hand)
     if not grade.keys:
         raise GradeFileError(f"{source}: holds no grade: no shot of it has a key")
     info = VideoInfo(

@@ -17,15 +17,18 @@ from chromacord.analysis.observe import Seen, observe
 from chromacord.analysis.reference import MatchedTo
 from chromacord.analysis.timeline import Decided, Timeline
 from chromacord.analysis.told_cuts import named_cuts
+from chromacord.color.distribution import shared
 from chromacord.color.management.clip_space import SpaceOfClip, working_space_of
 from chromacord.color.transforms import ColorTransform
 from chromacord.errors import ChromacordWarning, GradeFileError, InputError, NothingToDoError, counted
 from chromacord.grade.file import read_grade
 from chromacord.grade.imports import is_import, read_import
 from chromacord.grade.keys import ANY_LENGTH, Consistency, Grade
+from chromacord.grade.smoothing import locked
 from chromacord.io import FrameSink, open_sink
 from chromacord.io.writing.staging import commit_all
 from chromacord.job.clip import MaskedClip
+from chromacord.job.finishing.stages import finish_of
 from chromacord.job.mask_check import MaskCheck
 from chromacord.job.options import Options
 from chromacord.job.outputs import Outputs, StagedTexts
@@ -93,7 +96,7 @@ class Job:
             foreground = self.outputs.open_foreground(self.clip, self.options, self._inputs(), stack)
             timeline = None if method is None else self._timeline(method)
             if timeline is None or sink is None or self._needs_whole_grade():
-                grade = self._whole_grade(timeline).by_hand(self.options.hand)
+                grade = locked(self._whole_grade(timeline), self.options.scenes).by_hand(self.options.hand)
                 texts = self._stage_texts(grade, timeline, stack)
                 preview = None if sink is None else self._open_preview(stack, picture_of=self._telling_frame(grade))
                 counts = _counts_of(timeline) if sink is None else self._render_grade(grade, sink, preview, foreground)
@@ -129,7 +132,7 @@ class Job:
 
     def _needs_whole_grade(self) -> bool:
         """Whether the first frame can be rendered only when all are analysed."""
-        return self._consistency == "shot" or self.outputs.need_whole_grade
+        return self._consistency == "shot" or bool(self.options.scenes) or self.outputs.need_whole_grade
 
     def _who_says_cuts(self) -> CutSource:
         if self.cuts is not None:
@@ -185,7 +188,7 @@ class Job:
 
     def _stage_texts(self, grade: Grade, timeline: Timeline | None, stack: ExitStack) -> StagedTexts:
         info, options = self.clip.info, self.options
-        colors = None if timeline is None else timeline.colors
+        colors = None if timeline is None else shared(timeline.colors, options.scenes.of(len(grade.shots)))
         working = working_space_of(info, options.working_space, options.config)
         return self.outputs.stage_texts(grade, info, stack, source=self.grade_in, colors=colors, working=working)
 
@@ -344,6 +347,7 @@ class Job:
         total: int | None,
     ) -> Counts:
         renderer = Renderer(self.clip.info, self.clip.foreground)
+        finish = finish_of(self.clip.info, self.options)
         counts = Counts()
 
         def write(pair: tuple[Frame | None, Frame]) -> None:
@@ -358,7 +362,7 @@ class Job:
                 counts.empty += masked.mask.box is None
                 counts.full += masked.mask.is_full
                 before = None if preview is None else masked.frame
-                after = renderer.render(masked, transform)
+                after = finish(masked, renderer.render(masked, transform))
                 if foreground is not None:
                     foreground.write(masked, transform)
                 # Drop our reference so that the frame can be freed while encoding, and before the next frame is read.

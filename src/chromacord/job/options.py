@@ -1,5 +1,6 @@
 """How clips are harmonized, whatever their files: one object for the command, Python and the processes of a batch."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
@@ -11,8 +12,10 @@ from chromacord.color.parameters.parametric import Parametric
 from chromacord.errors import InputError
 from chromacord.grade.by_hand import Hand, Strength, as_strength
 from chromacord.grade.keys import Consistency, check_consistency
+from chromacord.grade.smoothing import Scenes
 from chromacord.methods import DEFAULT_METHOD, weights_file
 from chromacord.methods.base import Method
+from chromacord.render.finish.wrap import parse_wrap
 from chromacord.types import Device, Encoding
 
 Missing = Literal["error", "hold"]
@@ -58,8 +61,17 @@ class Options:
     protect: str | None = None
     """Hues that stay closer to where they were: "skin", or degrees as "20-60"."""
 
+    lock: bool = False
+    """One grade for all shots, the mean of theirs."""
+
+    match: str | Sequence[str] | None = None
+    """Shots that share one grade, counted from 1: "1,3-5"; or a list of such texts, one for each scene."""
+
     foreground_alpha: Literal["straight", "premultiplied"] | None = None
     """How the colours of `foreground_out` are stored; None: as its format has them."""
+
+    wrap: str | None = None
+    """Light of the background over the foreground's edge, "AMOUNT" or "AMOUNT,RADIUS": 0 to 1, and pixels."""
 
     input_space: str | None = None
     """Colour space of the clip, by name; None: what the file says, else SDR video with BT.709's primaries, or light
@@ -108,7 +120,9 @@ class Options:
 
     def __post_init__(self) -> None:
         """Refuse what no clip can make right."""
-        self.hand.turn.checked()
+        _ = self.hand.turn.checked(), self.scenes
+        if self.wrap is not None:
+            parse_wrap(self.wrap)
         if self.config is not None:
             open_config(choose_config(self.config))
         if self.consistency is not None:
@@ -135,6 +149,15 @@ class Options:
             saturation=self.saturation,
         )
         return Hand(as_strength(self.strength), turn, None if self.protect is None else HueRange.parse(self.protect))
+
+    @property
+    def scenes(self) -> Scenes:
+        """Which shots share one grade.
+
+        Raises:
+            InputError: they cannot be read, or contradict each other.
+        """
+        return Scenes.parse(lock=self.lock, match=self.match or ())
 
     @property
     def spaces(self) -> Spaces:

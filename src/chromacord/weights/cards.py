@@ -42,72 +42,72 @@ from chromacord.parsing import parse_toml, shown
 Number = int | float
 
 _END = 2**63
-"""Numbers lie below; NaN does not."""
+"""Exclusive upper bound of numbers, which also excludes NaN."""
 
 _KINDS: Mapping[type, str] = {str: "text", int: "a whole number", float: "a number", dict: "a table", list: "a list"}
 
 
 @dataclass(frozen=True)
 class TrainingData:
-    """One source of what weights were trained on."""
+    """One source of training data."""
 
     name: str
     licence: str
     num_items: int
-    """Pictures or clips, whichever the source has."""
+    """Number of pictures or clips, according to the source."""
 
     note: str = ""
 
 
 @dataclass(frozen=True)
 class Figures:
-    """What was measured of weights, and how to measure it again."""
+    """Measured figures, and how to reproduce them."""
 
     data: str
     protocol: str
     command: str
     commit: str
-    """Of the code that measured, not of the code that trained."""
+    """Commit of the code that measured, which may differ from the one that trained."""
 
     values: Mapping[str, Number]
-    """By the figure's key, as in `table.json`."""
+    """Figures by the keys used in `table.json`."""
 
 
 @dataclass(frozen=True)
 class Card:
-    """What there is to know of weights before they are used."""
+    """What users should know before they use weights."""
 
     name: str
     method: str
-    """The name of the method, or of the source of flow, that they belong to."""
+    """Name of the method or flow source that the weights belong to."""
 
     title: str
     licence: str
-    """Of the weights, by its SPDX name."""
+    """SPDX identifier of the weights' licence."""
 
     sha256: str
-    """Of the safetensors file."""
+    """Hash of the safetensors file."""
 
     num_parameters: int
     recipe: str
-    """The file in the repository that they were trained from."""
+    """The recipe in the repository that they were trained with."""
 
     commit: str
-    """Of the code that trained them."""
+    """Commit of the code that trained them."""
 
     data: tuple[TrainingData, ...]
     training: Mapping[str, str | Number]
-    """Steps, samples, hours, machine, and whatever else there is to say."""
+    """Free-form facts, such as steps, samples, hours and machine."""
 
     figures: tuple[Figures, ...]
     limits: tuple[str, ...]
-    """What the weights are not good for, a line each."""
+    """Known limitations, one per line."""
 
     use: str = ""
-    """Of the command line, where it is not the method's option `weights` that takes them."""
+    """How to use the weights on the command line, if not by the method's option `weights`."""
 
     def describe(self) -> str:
-        """Return the card as lines of text, for people."""
+        """Format the card as lines of text."""
         rows: list[tuple[str, str]] = [
             ("use", self.use or f"--method {self.method}:weights={self.name}"),
             ("licence", self.licence),
@@ -129,25 +129,25 @@ class Card:
 
 @dataclass(frozen=True)
 class ImportedCard:
-    """What there is to know of weights that others trained: little. It is no `Card`, and nothing ships with one."""
+    """What is known about imported weights: little. It is not a `Card`, and no shipped weights have one."""
 
     name: str
     method: str
     use: str
-    """Of the command line."""
+    """How to use the weights on the command line."""
 
     file: str
-    """The published file's name."""
+    """Name of the published file."""
 
     file_sha256: str
     sha256: str
-    """Of the safetensors file that was made of it."""
+    """Hash of the converted safetensors file."""
 
     num_values: int
-    """Numbers in it, statistics of batch norms too."""
+    """Number of stored values, including batch norm statistics."""
 
     def toml(self) -> str:
-        """Return the card's file."""
+        """Format the card as TOML."""
         lines: dict[str, str | int] = {
             "name": self.name,
             "method": self.method,
@@ -164,14 +164,14 @@ class ImportedCard:
 
 
 def parse_card(content: bytes, *, where: str) -> Card:
-    """Read a card.
+    """Parse a card.
 
     Args:
         content: the TOML file.
-        where: what to call the file in messages.
+        where: name of the file in messages.
 
     Raises:
-        InputError: it is no TOML; or a key is missing, unknown or holds something of another type; names the key.
+        InputError: it is not TOML; or a key is missing, unknown or has the wrong type; names the key.
     """
     table = _Table(parse_toml(content, where=where, remedy="correct the card"), where)
     card = Card(
@@ -215,36 +215,36 @@ def _figures(table: "_Table") -> Figures:
 
 
 class _Table:
-    """A table of a TOML file that says which key is wrong, and tracks which keys were not read."""
+    """A TOML table that reports invalid keys by name, and tracks which keys were not read."""
 
     def __init__(self, values: Mapping[str, Any], where: str, prefix: str = "") -> None:
         self._values, self._where, self._prefix = values, where, prefix
         self._known: set[str] = set()
 
     def has(self, key: str) -> bool:
-        """Whether an optional key is there."""
+        """Whether an optional key is present."""
         return key in self._values
 
     def take(self, key: str, kind: type) -> Any:
-        """Return the value of a key, which must be there and of this type."""
+        """Return the value of a required key of this type."""
         self._known.add(key)
         if key not in self._values:
             raise InputError(f"{self._where}: the key {self._prefix + key!r} is missing; add it")
         return self._check(key, self._values[key], (kind,))
 
     def text(self, key: str) -> str:
-        """Return text that says something."""
+        """Return non-empty text."""
         text: str = self.take(key, str)
         if not text.strip():
             raise InputError(f"{self._where}: the key {self._prefix + key!r} is empty; fill it in")
         return text
 
     def lines(self, key: str) -> tuple[str, ...]:
-        """Return a list of texts."""
+        """Return a list of strings."""
         return tuple(self._check(f"{key}[{number}]", line, (str,)) for number, line in enumerate(self.take(key, list)))
 
     def tables(self, key: str) -> list["_Table"]:
-        """Return a list of tables, at least one."""
+        """Return a non-empty list of tables."""
         tables = self.take(key, list)
         if not tables:
             raise InputError(f"{self._where}: the key {self._prefix + key!r} is empty; fill it in")
@@ -255,21 +255,21 @@ class _Table:
         ]
 
     def mapping(self, key: str, kinds: tuple[type, ...]) -> dict[str, Any]:
-        """Return a table of any keys with values of these types, at least one."""
+        """Return a non-empty table of arbitrary keys with values of these types."""
         values = self.take(key, dict)
         if not values:
             raise InputError(f"{self._where}: the key {self._prefix + key!r} is empty; fill it in")
         return {name: self._check(f"{key}.{name}", value, kinds) for name, value in values.items()}
 
     def refuse_others(self) -> None:
-        """Refuse keys that a card does not have: most likely one is misspelt."""
+        """Refuse unknown keys, which are most likely misspelt."""
         others = sorted(self._values.keys() - self._known)
         if others:
             known = ", ".join(sorted(self._known))
             raise InputError(f"{self._where}: a card has no key {self._prefix + others[0]!r}; its keys are {known}")
 
     def _check(self, place: str, value: Any, kinds: tuple[type, ...]) -> Any:
-        # In Python a bool is an int; in a card it is not.
+        # # In Python a bool is an int; in a card it is not.
         if not isinstance(value, kinds) or isinstance(value, bool) or not _is_bounded(value):
             wanted = " or ".join(_KINDS[kind] for kind in kinds)
             raise InputError(f"{self._where}: the key {self._prefix + place!r} must be {wanted}, got {shown(value)}")
@@ -277,12 +277,12 @@ class _Table:
 
 
 def _is_bounded(value: Any) -> bool:
-    """Whether a number is one that counts or measures something."""
+    """Whether a number is finite and in range."""
     return not isinstance(value, int | float) or abs(value) < _END
 
 
 def _toml(value: str | int) -> str:
-    """Return a value as TOML has it: JSON, but for the one character that only JSON takes as it is."""
+    """Format a value as TOML: JSON, except for the one character that only JSON accepts unescaped."""
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 

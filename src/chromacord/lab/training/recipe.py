@@ -1,4 +1,4 @@
-"""Recipes: what a training run is, as TOML. One file for each set of weights.
+"""Recipes: TOML files that define training runs, one for each set of weights.
 
     name = "shotgrade"              # of the weights
     method = "shotgrade"            # a key of METHODS
@@ -14,7 +14,7 @@
     batch = 32
     learning_rate = 1e-3
 
-A key that is not known is an error: a slip of the pen must not train something else.
+An unknown key is an error, so that a typo cannot silently train something else.
 """
 
 import math
@@ -35,7 +35,7 @@ Options = TypeVar("Options")
 
 MAX_BATCH = 16_384
 MAX_SIDE = 4096
-"""Pixels of a picture's side. What a recipe asks for is allocated: these keep a slip from taking all of the memory."""
+"""Maximum picture side in pixels. Memory is allocated for what a recipe asks: limits keep typos from exhausting it."""
 
 _MAX_BYTES = 64 << 10
 _LONGEST_NAME = 200
@@ -49,49 +49,49 @@ class Stage:
     """One stage of training."""
 
     objective: str
-    """A key of `chromacord.lab.objectives.protocol.OBJECTIVES`: what is learned from what."""
+    """A key of `chromacord.lab.objectives.protocol.OBJECTIVES`."""
 
     steps: int
     batch: int
-    """Samples a step, over all devices."""
+    """Samples per step, over all devices."""
 
     learning_rate: float
     optimizer: Optimizer = "adamw"
     weight_decay: float = 0.0
     betas: tuple[float, float] = (0.9, 0.999)
     warmup: int = 0
-    """Steps in which the learning rate rises from 0."""
+    """Number of steps in which the learning rate rises from 0."""
 
     schedule: Schedule = "cooldown"
-    """"cooldown": constant, then linear to 0 over the last `cooldown` steps, so that a run can be given another length
-    until then; "cosine": to 0 over all steps; "milestones": times `factor` at each of them."""
+    """"cooldown": constant, then linear to 0 over the last `cooldown` steps, so that the length can be changed until
+    the cooldown begins; "cosine": to 0 over all steps; "milestones": multiplied by `factor` at each of them."""
 
     cooldown: int = 0
     milestones: tuple[int, ...] = ()
-    """In steps."""
+    """Milestones, in steps."""
 
     factor: float = 0.1
     rates: Mapping[str, float] = field(default_factory=dict)
-    """What the learning rate is multiplied by for parts of the network, by the first word of their parameters' names:
-    pretrained flow is tuned more slowly than what is new."""
+    """Factors of the learning rate for parts of the network, by the first component of parameter names, for example to
+    tune pretrained flow more slowly than new layers."""
 
     max_norm: float | None = None
-    """Gradients longer than this are cut to it; None: none are."""
+    """Maximum gradient norm; None: no clipping."""
 
     average: float = 0.0
-    """Decay of the running mean of the weights, which is what ships; 0: the last weights ship."""
+    """Decay of the weights' EMA, which is saved as the result; 0: no EMA."""
 
     validate_every: int = 1000
     save_every: int = 500
     log_every: int = 50
     options: Mapping[str, Any] = field(default_factory=dict)
-    """Of the objective."""
+    """Options of the objective."""
 
     def __post_init__(self) -> None:
-        """Refuse values that would end the run later, or let it learn nothing.
+        """Check the values.
 
         Raises:
-            InputError: names the value.
+            InputError: a value is out of range; names it.
         """
         check_range("batch", self.batch, 1, MAX_BATCH)
         for name in ("steps", "validate_every", "save_every", "log_every"):
@@ -123,22 +123,22 @@ class Recipe:
     precision: Precision = "fp32"
     title: str = ""
     start: str | None = None
-    """A .safetensors file with weights for all of the network, or for a part of it, that training starts from."""
+    """A .safetensors file with initial weights for all of the network, or for a part of it."""
 
     data: Mapping[str, Any] = field(default_factory=dict)
     network: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Refuse a seed that no generator takes.
+        """Check the seed.
 
         Raises:
-            InputError: names it.
+            InputError: the seed is out of range.
         """
         check_range("seed", self.seed, 0)
 
     @property
     def num_steps(self) -> int:
-        """Steps of all stages."""
+        """Number of steps of all stages."""
         return sum(stage.steps for stage in self.stages)
 
 
@@ -147,7 +147,7 @@ def read_recipe(path: Path) -> Recipe:
 
     Raises:
         MissingFileError: there is no such file.
-        InputError: it is no TOML, or a key is missing, unknown or of the wrong type; names it.
+        InputError: it is not TOML, or a key is missing, unknown or of the wrong type; names it.
     """
     try:
         content = read_file(path, limit=_MAX_BYTES)
@@ -168,12 +168,12 @@ def read_recipe(path: Path) -> Recipe:
 
 
 def parse(kind: type[Options], values: Mapping[str, Any], *, where: str) -> Options:
-    """Build a dataclass from a table of TOML.
+    """Build a dataclass from a TOML table.
 
     Args:
-        kind: a dataclass of plain values. It may refuse values itself, by an `InputError` from `__post_init__`.
-        values: by name of field; lists become tuples.
-        where: what an error names.
+        kind: a dataclass of plain values. Its `__post_init__` may raise `InputError`.
+        values: values by field name; lists become tuples.
+        where: name of the table in errors.
 
     Raises:
         InputError: a key is missing, unknown, of the wrong type or out of range; names it.
@@ -197,23 +197,23 @@ def parse(kind: type[Options], values: Mapping[str, Any], *, where: str) -> Opti
 
 
 def _stray_number(value: object) -> int | float | None:
-    """Return a number that nothing can be counted or weighed by, of a value or a list of values."""
+    """Return a number that is not finite or too long, in a value or a list of values; None if there is none."""
     values = value if isinstance(value, tuple) else (value,)
     numbers = (each for each in values if isinstance(each, int | float))
     return next((each for each in numbers if not abs(each) < _END), None)
 
 
 def check_range(name: str, value: float, least: float, most: float = math.inf, *, is_open: bool = False) -> None:
-    """Refuse a number outside a range.
+    """Check that a number is in a range.
 
     Args:
-        name: what an error calls it.
-        value: what is given; NaN lies outside every range.
+        name: name of the number in errors.
+        value: the number; NaN is outside every range.
         least, most: ends of the range.
-        is_open: `most` itself lies outside.
+        is_open: whether `most` is excluded.
 
     Raises:
-        InputError: names it, and the range.
+        InputError: it is outside; names it, and the range.
     """
     if not least <= value <= most or (is_open and value == most):
         wanted = f"be {least} or more" if most == math.inf else f"lie in {least}..{most}"
@@ -222,7 +222,7 @@ def check_range(name: str, value: float, least: float, most: float = math.inf, *
 
 
 def _fits(value: object, declared: Any) -> bool:
-    """Whether a value is of a field's type. A whole number is a number, but true and false are none."""
+    """Whether a value has a field's type. Integers are accepted as floats, but booleans are not numbers."""
     origin, inner = get_origin(declared), get_args(declared)
     if origin in (Union, UnionType):
         return any(_fits(value, each) for each in inner)
@@ -237,10 +237,10 @@ def _fits(value: object, declared: Any) -> bool:
 
 
 def in_words(declared: Any) -> str:
-    """Return what a field takes, in the words of who writes TOML.
+    """Describe a field's type for users who write TOML.
 
     Args:
-        declared: the field's type.
+        declared: the type.
     """
     origin, inner = get_origin(declared), get_args(declared)
     if origin in (Union, UnionType):
@@ -254,5 +254,5 @@ def in_words(declared: Any) -> str:
 
 
 def as_values(recipe: Recipe) -> dict[str, Any]:
-    """Return a recipe as plain values, to store and compare."""
+    """Return a recipe as plain values, for storing and comparing."""
     return asdict(recipe)
