@@ -100,6 +100,14 @@ class Shot:
         return self.hand.strength == NONE and self.hand.turn.is_neutral
 
     @property
+    def moves(self) -> bool:
+        """Whether its grade changes from key to key by more than can be seen."""
+        keys = [key.transform.parameters for key in self.keys]
+        return any(
+            each.shape != keys[0].shape or np.abs(each - keys[0]).max(initial=0) > LEAST_STEP for each in keys[1:]
+        )
+
+    @property
     def settled(self) -> "Shot":
         """The same shot with what a hand did in its keys."""
         keys = (replace(key, transform=now) for key, now in zip(self.keys, self._blended, strict=True))

@@ -8,7 +8,7 @@ from typing import Literal, get_args
 from chromacord.color.management.clip_space import Spaces
 from chromacord.color.management.config import choose_config, open_config
 from chromacord.color.parameters.hues import HueRange
-from chromacord.color.parameters.parametric import Parametric
+from chromacord.color.parameters.parametric import Parametric, as_mired
 from chromacord.errors import InputError
 from chromacord.grade.by_hand import Hand, Strength, as_strength
 from chromacord.grade.keys import Consistency, check_consistency
@@ -43,8 +43,8 @@ class Options:
     exposure: float = 0.0
     """Stops by which the graded foreground is brightened, after the grade as all that follows."""
 
-    temperature: float = 0.0
-    """Mired by which it is warmed, as by a filter; below 0 it is cooled."""
+    temperature: float | str = 0.0
+    """Mired by which it is warmed, as by a filter; below 0 it is cooled. Or what white becomes, as "5600K"."""
 
     tint: float = 0.0
     """CC by which it is shifted towards magenta, as by a filter; below 0 towards green."""
@@ -142,7 +142,7 @@ class Options:
         """
         turn = Parametric(
             self.exposure,
-            self.temperature,
+            as_mired(self.temperature),
             self.tint,
             self.contrast,
             black=self.black,
