@@ -15,6 +15,7 @@ from chromacord.color.management.clip_space import SpaceOfClip, Spaces, explicit
 from chromacord.color.management.config import choose_config, find_space
 from chromacord.errors import ChromacordWarning, InputError
 from chromacord.io import FrameSource, LayeredSource, open_source
+from chromacord.io.compositing.alpha_kind import read_as
 from chromacord.io.stills.image_layers import UNNAMED
 from chromacord.job.clip import CompositeClip, LayeredClip, MaskedClip
 from chromacord.job.conversion import convert_grade
@@ -23,7 +24,7 @@ from chromacord.job.options import Options
 from chromacord.job.outputs import Outputs
 from chromacord.job.summary import Summary
 from chromacord.methods.base import find_device
-from chromacord.types import Encoding, Progress, VideoInfo
+from chromacord.types import ALPHA_WORDS, Encoding, Progress, VideoInfo
 
 StrPath = str | PathLike[str]
 
@@ -58,7 +59,8 @@ def harmonize_video(
         mask: white for the foreground, or opaque where it is a cut-out; a clip like the composite, a still for all
             frames, or "alpha": the composite's own alpha channel.
         foreground: instead of a composite: the layer to paste, with `background`.
-        alpha: the foreground's coverage, where it has no alpha channel of its own.
+        alpha: the foreground's coverage, where it has no alpha channel of its own; or "straight" or "premultiplied" for
+            how its own is stored, if not as its format has it, or "auto" to find out.
         background: the clip under the foreground; the output follows its format.
         grade_out: write what was decided, as JSON.
         grade_in: render a grade file instead of analysing, or a LUT or a CDL with a suffix of `LOOK_FORMATS`;
@@ -91,14 +93,19 @@ def harmonize_video(
     outputs = Outputs(clip_out, *others, how.encoding or Encoding(), how.force, alone)
     if is_conversion and optional["grade_in"] is not None:
         asked = None if how.working_space is None else find_space(how.working_space, choose_config(how.config))
-        return convert_grade(optional["grade_in"], outputs, hand=how.hand, scenes=how.scenes, working=asked)
+        return convert_grade(
+            optional["grade_in"], outputs, hand=how.hand, scenes=how.scenes, working=asked, files=how.files
+        )
     clip, space = _open_clip(layers, how)
+    told = read_cuts(cuts, clip.info)
+    files = (optional["grade_in"], matched["reference"], None if told is None else told.file)
     job = Job(
         clip,
         outputs,
         how,
         grade_in=optional["grade_in"],
-        cuts=read_cuts(cuts, clip.info),
+        cuts=told,
+        files=tuple(file for file in files if file is not None),
         progress=progress,
         space=space,
         reference=None if matched["reference"] is None else read_reference(matched["reference"], how.spaces),
@@ -132,6 +139,8 @@ def _check_asked(paths: dict[str, Path | None], *, has_clip: bool) -> bool:
 
 def _open_clip(paths: dict[str, Path | None], options: Options) -> tuple[MaskedClip, SpaceOfClip]:
     """Open a composite with its mask, or layers, whichever was given; the colour space is that of the output."""
+    alpha = None if str(paths["alpha"]) not in ALPHA_WORDS else str(paths["alpha"])
+    paths = paths | {"alpha": None if alpha else paths["alpha"]}
     given = {name for name, path in paths.items() if path is not None}
     sources = {
         name: open_source(
@@ -147,6 +156,8 @@ def _open_clip(paths: dict[str, Path | None], options: Options) -> tuple[MaskedC
     }
     for name, source in sources.items():
         _tell_layer(source.info, is_chosen=options.layer is not None and name in _GRADED, can_be_chosen=name in _GRADED)
+    if alpha is not None and "foreground" in sources:
+        sources["foreground"].info = read_as(sources["foreground"], alpha)
     space = _settle_spaces(sources, options.spaces)
     if given == {"composite", "mask"} and space is not None:
         clip = CompositeClip(

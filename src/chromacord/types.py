@@ -45,6 +45,10 @@ class Alpha(Enum):
     PREMULTIPLIED = "premultiplied"
 
 
+ALPHA_WORDS = (Alpha.STRAIGHT.value, Alpha.PREMULTIPLIED.value, "auto")
+"""What a user may say of a layer's own alpha, in place of a matte's file."""
+
+
 @dataclass(frozen=True)
 class Colorimetry:
     """How numbers mean colours: the four tags of a stream, as code points of ITU-T H.273.
@@ -211,6 +215,9 @@ class VideoInfo:
 
     mirrored: bool = False
     """Whether a player exchanges left and right after the turn."""
+
+    display_shift: tuple[int, int] = (0, 0)
+    """Where a display matrix moves the picture after that, right and down, in 1/65536 of a pixel."""
 
     pixel_aspect: Fraction = Fraction(1)
     profile: str | None = None

@@ -16,7 +16,13 @@ from chromacord.types import Colorimetry, ColorSpace, PixelFormat, Size, VideoIn
 
 
 def convert_grade(
-    source: Path, outputs: Outputs, *, hand: Hand, scenes: Scenes = NO_SCENES, working: ColorSpace | None = None
+    source: Path,
+    outputs: Outputs,
+    *,
+    hand: Hand,
+    scenes: Scenes = NO_SCENES,
+    working: ColorSpace | None = None,
+    files: tuple[Path, ...] = (),
 ) -> Summary:
     """Write what a grade file holds in other forms.
 
@@ -26,6 +32,7 @@ def convert_grade(
         hand: what is changed of it by hand.
         scenes: which shots share one grade.
         working: where LUTs and CDLs live; None: display-referred, as the grade itself.
+        files: what is read besides; no output may be one of them.
 
     Raises:
         ChromacordError: the file cannot be read, or an output cannot hold it or be written; nothing was written then.
@@ -45,7 +52,7 @@ def convert_grade(
         codec="grade",
         container="grade",
     )
-    outputs.check(info, (source,))
+    outputs.check(info, (source, *files))
     with ExitStack() as stack:
         texts = outputs.stage_texts(grade, info, stack, source=source, working=working)
         commit_all(texts.staged)
