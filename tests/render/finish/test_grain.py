@@ -6,7 +6,7 @@ import pytest
 
 from chromacord.color.transforms import AffineField
 from chromacord.grade.keys import Grade, Key, Shot
-from chromacord.job.finishing.measuring import MatchedGrain, Measuring
+from chromacord.job.finishing.matching import MatchedGrain, Measuring
 from chromacord.masks.masks import MaskedFrame
 from chromacord.render.cpu import Renderer
 from chromacord.render.finish.grain import Grain

@@ -1,7 +1,7 @@
 """The stages of finishing that are asked for, made for a clip."""
 
 from chromacord.grade.keys import Grade
-from chromacord.job.finishing.measuring import MatchedGrain, Measuring
+from chromacord.job.finishing.matching import MatchedGrain, Measuring
 from chromacord.job.options import Options
 from chromacord.render.finish.grain import Grain
 from chromacord.render.finish.stage import Finish, Stage
