@@ -231,7 +231,7 @@ class AffineField:
     def to_lut(self, size: int) -> Lut3d:
         """Sample a global map on a lattice; exact, since both are linear inside a cell."""
         if not self.is_global:
-            raise ValueError("the grade depends on the place in the picture, so no LUT can hold it")
+            raise ValueError("the grade varies over the picture, so no LUT can hold it")
         matrix = self.parameters[..., 0, 0]
         values = matrix[:, :, :3] @ lattice(size).reshape(3, -1) + matrix[:, :, 3:]
         return Lut3d(values.reshape(-1, 3, size, size, size))
