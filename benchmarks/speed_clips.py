@@ -92,7 +92,7 @@ def natural_texture(size: Size, random: np.random.Generator) -> npt.NDArray[np.f
 
 
 def _composite_frame(pan: _Pan, index: int, size: Size) -> Frame:
-    # # Even steps, so that the chroma planes move by whole samples too.
+    # Even steps, so that the chroma planes move by whole samples too.
     top = 2 * round(_MARGIN / 4 * (1 + math.sin(index / 17)))
     left = 2 * round(_MARGIN / 4 * (1 + math.cos(index / 23)))
     luma, *chroma = pan.planes

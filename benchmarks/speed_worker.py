@@ -147,7 +147,7 @@ def _cpu_per_item(items: Iterable[Any], use: Callable[[Any], object]) -> float:
 
 
 def _bytes(masked: MaskedFrame) -> int:
-    # # Each frame is held three times: composite, mask and result.
+    # Each frame is held three times: composite, mask and result.
     return 3 * sum(plane.nbytes for plane in masked.frame.planes)
 
 

@@ -145,7 +145,7 @@ def parse_json(
     with parse_errors(where, said="cannot be read as JSON", remedy=remedy, kind=kind):
         values = json.loads(content.decode("utf-8-sig"))
         if b"\\ud" in content or b"\\uD" in content:
-            # # Escapes may form lone surrogates, which neither files nor terminals accept.
+            # Escapes may form lone surrogates, which neither files nor terminals accept.
             json.dumps(values, ensure_ascii=False).encode()
         return values
 

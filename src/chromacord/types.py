@@ -270,7 +270,7 @@ class Progress(NamedTuple):
 
 @dataclass(frozen=True)
 class Encoding:
-    """How to encode a video. None leaves the choice to the source and the container."""
+    """How to encode a video or EXR files. None leaves the choice to the source and the container."""
 
     codec: str | None = None
     """A key of `chromacord.io.video.codecs.CODECS`."""
@@ -280,3 +280,6 @@ class Encoding:
 
     preset: str | None = None
     """Speed of x264 and x265 ("ultrafast" to "veryslow") or SVT-AV1 ("0" to "13")."""
+
+    exr_compression: str | None = None
+    """Compression of EXR files: "zip", "piz", "dwaa:45", ...; None: the source's if that is lossless, otherwise zip."""

@@ -49,7 +49,7 @@ SAME = (
 """Those that are fields of `chromacord.job.options.Options`, with the same values."""
 
 METHOD = ("method", "weights")
-ENCODING = ("codec", "crf", "preset")
+ENCODING = ("codec", "crf", "preset", "exr_compression")
 
 Given = dict[str, Any]
 """What was given, by the names of parameters."""

@@ -65,12 +65,12 @@ def _by_opencolorio(content: bytes, path: Path) -> FloatArray:
     import PyOpenColorIO as ocio
 
     kind = LOOK_FORMATS[path.suffix.lower()]
-    # # OpenColorIO only reads files, and caches them by name: give it a private copy that cannot change.
+    # OpenColorIO only reads files, and caches them by name: give it a private copy that cannot change.
     with _copied(content, path) as copy, parse_errors(path, kind=GradeFileError):
         try:
             return _of_cdl(ocio, copy, path) if kind.is_cdl else _of_lut(ocio, copy)
         except (ocio.Exception, RuntimeError, TypeError) as error:
-            # # OpenColorIO's message names the copy, and every format that it tried.
+            # OpenColorIO's message names the copy, and every format that it tried.
             raise GradeFileError(f"{path}: is damaged, or no {kind.kind} in {path.suffix} format") from error
 
 

@@ -15,11 +15,11 @@ LUT_SIZE = 33
 @cache
 def raw_config() -> Any:
     """Return OpenColorIO's configuration without colour spaces."""
-    # # Loaded on first use: it takes 10 MB and 30 ms.
+    # Loaded on first use: it takes 10 MB and 30 ms.
     import PyOpenColorIO as ocio
 
     config = ocio.Config.CreateRaw()
-    # # Each grade needs one processor, once; OpenColorIO's cache would keep them all.
+    # Each grade needs one processor, once; OpenColorIO's cache would keep them all.
     config.setProcessorCacheFlags(ocio.PROCESSOR_CACHE_OFF)
     return config
 

@@ -115,7 +115,7 @@ class CompositeClip:
     def _end(self, first: int, num_masks: int, num_frames: int) -> None:
         """Refuse clips of different lengths, or warn that the result has the shorter length."""
         if not self._salvage:
-            # # No local variable: a traceback references its frames and their decoders, so they must not reference the
+            # No local variable: a traceback references its frames and their decoders, so they must not reference the
             # error.
             raise self._mismatch(first, num_masks, num_frames)
         told = str(self._mismatch(first, num_masks, num_frames)).partition(";")[0]

@@ -84,7 +84,7 @@ class Job:
         """
         wall, cpu = time.perf_counter(), time.process_time()
         self.outputs.check(self.clip.info, self._inputs())
-        # # Load the method first: it determines whether torch is in use, whose threads are limited too.
+        # Load the method first: it determines whether torch is in use, whose threads are limited too.
         method = None if self.grade_in is not None else self._load_method()
         with single_threaded(), ExitStack() as stack:
             # Open the output before the analysis, so that unsupported formats fail at once.
@@ -250,7 +250,7 @@ class Job:
             prefetch(self._decided(seen, timeline), depth=DECIDED_AHEAD) as decided,
             prefetch(self.clip.pictures(*self._range)) as pictures,
         ):
-            # # End with the shorter one: a salvaged clip may have more pictures than masks.
+            # End with the shorter one: a salvaged clip may have more pictures than masks.
             counts = self._render(map(_joined, decided, pictures), sink, preview, foreground, self._num_frames())
             deque(decided, maxlen=0)
         if counts.frames < timeline.num_frames:

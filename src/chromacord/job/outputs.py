@@ -14,8 +14,8 @@ from chromacord.grade.file import grade_text
 from chromacord.grade.keys import Grade
 from chromacord.grade.naming import clip_name, readable
 from chromacord.io import Encoding
-from chromacord.io.stills.image_formats import is_image_name
-from chromacord.io.stills.patterns import still_pattern
+from chromacord.io.stills.image_formats import checked_compression, is_image_name
+from chromacord.io.stills.patterns import is_image_output, output_pattern, still_pattern
 from chromacord.io.writing.places import Place, Places, check_output_path, output_place, place_of
 from chromacord.io.writing.staging import StagedFile, StagedFolder, check_output, output_errors
 from chromacord.job.clip import MaskedClip
@@ -64,7 +64,9 @@ class Outputs:
 
         Raises:
             OutputExistsError, OutputError: an output clashes, exists, or cannot be written; names it.
+            CodecError: the EXR compression does not exist.
         """
+        self._check_compression(like)
         written: Places[Path] = Places()
         for place in self._places(like):
             if written.find(place) is not None:
@@ -74,7 +76,7 @@ class Outputs:
             clash = written.find(place_of(path))
             if clash is not None:
                 raise OutputExistsError(f"{clash}: is also an input; choose another output")
-        # # The clip's sink is opened before the analysis and checks itself; the other outputs come later.
+        # The clip's sink is opened before the analysis and checks itself; the other outputs come later.
         for later in (self.grade, self.preview):
             if later is not None:
                 check_output(later, force=self.force)
@@ -84,6 +86,15 @@ class Outputs:
                 self._stage_luts(like).discard()
             else:
                 check_output(file, force=self.force)
+
+    def _check_compression(self, like: VideoInfo) -> None:
+        compression = self.encoding.exr_compression
+        if compression is None:
+            return
+        checked_compression(compression)
+        pictures = [path for path in (self.clip, self.foreground) if path is not None and is_image_output(path)]
+        if not any(output_pattern(path, like).suffix.lower().endswith(".exr") for path in pictures):
+            _warn(f"exr compression {compression}: no EXR files are written; ignored")
 
     def _places(self, like: VideoInfo) -> Iterator[Place]:
         for pictures in (self.clip, self.foreground):
@@ -119,6 +130,7 @@ class Outputs:
             clip.info,
             clip.foreground,
             alpha=options.foreground_alpha,
+            encoding=self.encoding,
             force=self.force,
             trimmed=options.frames is not None,
             inputs=inputs,

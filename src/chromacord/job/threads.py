@@ -72,7 +72,7 @@ def prefetch(items: Iterable[Item], *, depth: int = DEPTH) -> Iterator[Iterator[
         yield _Drain(queue)
     finally:
         stop.set()
-        # # The thread must end before its decoder is freed; otherwise libav crashes at interpreter exit.
+        # The thread must end before its decoder is freed; otherwise libav crashes at interpreter exit.
         thread.join()
 
 

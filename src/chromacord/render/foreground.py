@@ -55,7 +55,7 @@ class ForegroundRenderer:
         self._is_layer = foreground is not None
         self._grid = chroma_grid((self._source,))
         self._ungraded = grading(Identity.for_frames(1), self._source, self.info)
-        # # The same decision as in `Renderer`.
+        # The same decision as in `Renderer`.
         self._mixes_as_shown = not self._is_layer and info.pixel_format.alpha is not Alpha.PREMULTIPLIED
 
     def render(self, masked: MaskedFrame, transform: ColorTransform | None) -> Frame:
@@ -123,6 +123,7 @@ class ForegroundOut:
         foreground: VideoInfo | None,
         *,
         alpha: AlphaOut | None,
+        encoding: Encoding,
         force: bool,
         trimmed: bool,
         inputs: Iterable[Path],
@@ -134,6 +135,7 @@ class ForegroundOut:
             info: properties of the composite.
             foreground: properties of the foreground's own clip, if it is a layer.
             alpha: straight or premultiplied colours; None: the format's convention.
+            encoding: encoding of the run; sets the compression of EXR files.
             force: overwrite existing files.
             trimmed: whether only a part of the clip is rendered.
             inputs: input paths of the run, which must not be overwritten.
@@ -144,17 +146,17 @@ class ForegroundOut:
         """
         self._renderer = ForegroundRenderer(info, foreground, alpha=alpha or "straight")
         like = self._renderer.info
-        encoding = None
+        own = Encoding(exr_compression=encoding.exr_compression)
         if Path(path).suffix.lower() == ".mov" and not like.pixel_format.is_float:
             like = replace(like, codec="prores", pixel_format=replace(like.pixel_format, depth=10))
             self._renderer = ForegroundRenderer(info, foreground, alpha=alpha or "straight", depth=10)
-            encoding = Encoding(codec="prores4444")
+            own = Encoding(codec="prores4444")
         if alpha is not None:
-            # # The format's convention, so that colours are stored unchanged.
-            own = Alpha.PREMULTIPLIED if Path(path).suffix.lower() == ".exr" else Alpha.STRAIGHT
-            like = replace(like, pixel_format=replace(like.pixel_format, alpha=own))
+            # The format's convention, so that colours are stored unchanged.
+            held = Alpha.PREMULTIPLIED if Path(path).suffix.lower() == ".exr" else Alpha.STRAIGHT
+            like = replace(like, pixel_format=replace(like.pixel_format, alpha=held))
         self.sink: FrameSink = open_sink(
-            path, like, encoding=encoding, force=force, copy_streams=False, trimmed=trimmed, inputs=inputs
+            path, like, encoding=own, force=force, copy_streams=False, trimmed=trimmed, inputs=inputs
         )
 
     def write(self, masked: MaskedFrame, transform: ColorTransform | None) -> None:

@@ -69,7 +69,7 @@ def sample_layers(num_frames: int = NUM_FRAMES) -> Iterator[Layers]:
     portrait, table = read_photograph(ASTRONAUT), read_photograph(COFFEE)
     matte = cut_out(portrait)
     actor = relight(spill_inwards(portrait, matte), _COLD)
-    # # Out of focus, as behind a person.
+    # Out of focus, as behind a person.
     table = relight(cv2.GaussianBlur(table, (0, 0), 0.8), lamp_light(Size(*table.shape[:2])))
     random = np.random.default_rng(0)
     for index in range(num_frames):

@@ -47,6 +47,7 @@ ALL = {
     "codec": _Parameter(output_options.Codec),
     "crf": _Parameter(output_options.Crf),
     "preset": _Parameter(output_options.Preset),
+    "exr_compression": _Parameter(output_options.ExrCompression),
     "preview": _Parameter(output_options.Preview),
     "foreground_out": _Parameter(colour_options.ForegroundOut),
     "foreground_alpha": _Parameter(colour_options.ForegroundAlpha),
