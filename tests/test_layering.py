@@ -23,7 +23,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "masks": {"color", "io"},
     "grade": {"parsing", "color", "io"},
     "analysis": {"parsing", "color", "io", "methods", "masks", "grade"},
-    "render": {"color", "io", "masks", "grade"},
+    "render": {"parsing", "color", "io", "masks", "grade"},
     "job": {"parsing", "color", "io", "methods", "masks", "grade", "analysis", "render"},
     "api": {"color", "io", "methods", "grade", "analysis", "job"},
     "sample": {"color", "io"},

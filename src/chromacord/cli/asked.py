@@ -32,9 +32,11 @@ FILES = (
 
 COLOUR = ("input_space", "foreground_space", "background_space", "working_space", "config")
 BY_HAND = ("exposure", "temperature", "tint", "contrast", "saturation", "black", "protect", "strength")
+FINISH = ("wrap",)
 SAME = (
     *COLOUR,
     *BY_HAND,
+    *FINISH,
     "lock",
     "match",
     "foreground_alpha",

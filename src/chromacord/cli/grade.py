@@ -5,7 +5,7 @@ from typing import Annotated
 
 from typer import Option
 
-from chromacord.cli.asked import ENCODING, Given, takes
+from chromacord.cli.asked import ENCODING, FINISH, Given, takes
 from chromacord.cli.batch.clips import refuse_empty
 from chromacord.cli.help import OUTPUT
 from chromacord.errors import InputError, one_of
@@ -25,7 +25,9 @@ Output = Annotated[
 ]
 
 
-@takes(without=(*ENCODING, "grade_out", "lut_out", "preview", "foreground_out", "foreground_alpha"), output=Output)
+@takes(
+    without=(*ENCODING, *FINISH, "grade_out", "lut_out", "preview", "foreground_out", "foreground_alpha"), output=Output
+)
 def grade(given: Given) -> Given:
     """Write the grade of clips as JSON, LUTs or CDLs, without rendering; or convert --grade-in."""
     output = given.pop("output")

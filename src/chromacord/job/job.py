@@ -28,6 +28,7 @@ from chromacord.grade.smoothing import locked
 from chromacord.io import FrameSink, open_sink
 from chromacord.io.writing.staging import commit_all
 from chromacord.job.clip import MaskedClip
+from chromacord.job.finishing.stages import finish_of
 from chromacord.job.mask_check import MaskCheck
 from chromacord.job.options import Options
 from chromacord.job.outputs import Outputs, StagedTexts
@@ -345,6 +346,7 @@ class Job:
         total: int | None,
     ) -> Counts:
         renderer = Renderer(self.clip.info, self.clip.foreground)
+        finish = finish_of(self.clip.info, self.options)
         counts = Counts()
 
         def write(pair: tuple[Frame | None, Frame]) -> None:
@@ -359,7 +361,7 @@ class Job:
                 counts.empty += masked.mask.box is None
                 counts.full += masked.mask.is_full
                 before = None if preview is None else masked.frame
-                after = renderer.render(masked, transform)
+                after = finish(masked, renderer.render(masked, transform))
                 if foreground is not None:
                     foreground.write(masked, transform)
                 # Drop our reference so that the frame can be freed while encoding, and before the next frame is read.

@@ -13,6 +13,7 @@ from chromacord.grade.keys import Consistency, check_consistency
 from chromacord.grade.smoothing import Scenes
 from chromacord.methods import DEFAULT_METHOD
 from chromacord.methods.base import Method
+from chromacord.render.finish.wrap import parse_wrap
 from chromacord.types import Device, Encoding
 
 Missing = Literal["error", "hold"]
@@ -67,6 +68,9 @@ class Options:
     foreground_alpha: Literal["straight", "premultiplied"] | None = None
     """How to store the colours of `foreground_out`; None: the format's convention."""
 
+    wrap: str | None = None
+    """Light of the background over the foreground's edge, "AMOUNT" or "AMOUNT,RADIUS": 0 to 1, and pixels."""
+
     input_space: str | None = None
     """Colour space of the clip by name; None: as stated in the file, otherwise SDR video with BT.709 primaries, or
     scene-linear light with these."""
@@ -115,6 +119,8 @@ class Options:
     def __post_init__(self) -> None:
         """Check values that are invalid for every clip."""
         _ = self.hand.turn.checked(), self.scenes
+        if self.wrap is not None:
+            parse_wrap(self.wrap)
         if self.consistency is not None:
             check_consistency(self.consistency)
         if self.missing not in get_args(Missing):

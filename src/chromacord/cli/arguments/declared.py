@@ -4,7 +4,7 @@ import inspect
 from typing import Any, NamedTuple
 
 from chromacord.cli import options, output_options
-from chromacord.cli.arguments import colour_options
+from chromacord.cli.arguments import colour_options, finish_options
 
 
 class _Parameter(NamedTuple):
@@ -39,6 +39,7 @@ ALL = {
     "lock": _Parameter(colour_options.Lock, False),
     "match": _Parameter(colour_options.Match),
     "reference": _Parameter(colour_options.Reference),
+    "wrap": _Parameter(finish_options.Wrap),
     "consistency": _Parameter(options.Consistency),
     "grade_out": _Parameter(output_options.GradeOut),
     "grade_in": _Parameter(options.GradeIn),
