@@ -147,7 +147,7 @@ def test_a_grade_that_is_there_is_left_out(run: Run, footage: Path, tmp_path: Pa
     (tmp_path / "look_shot001_f0000-0009_tc01-00-00-00.cc").touch()
     done = run("grade", *clip)
     assert done.code == 0
-    assert done.out == f"{tmp_path / 'look.cc'}: left out, it is there\n"
+    assert done.out == f"{tmp_path / 'look.cc'}: skipped, it exists\n"
 
 
 def two_shots(folder: Path) -> tuple[object, ...]:
