@@ -15,6 +15,7 @@ from chromacord.color.management.clip_space import SpaceOfClip, Spaces, explicit
 from chromacord.color.management.config import choose_config, find_space
 from chromacord.errors import ChromacordWarning, InputError
 from chromacord.io import FrameSource, LayeredSource, open_source
+from chromacord.io.compositing.alpha_kind import read_as
 from chromacord.io.stills.image_layers import UNNAMED
 from chromacord.job.clip import CompositeClip, LayeredClip, MaskedClip
 from chromacord.job.conversion import convert_grade
@@ -23,7 +24,7 @@ from chromacord.job.options import Options
 from chromacord.job.outputs import Outputs
 from chromacord.job.summary import Summary
 from chromacord.methods.base import find_device
-from chromacord.types import Encoding, Progress, VideoInfo
+from chromacord.types import ALPHA_WORDS, Encoding, Progress, VideoInfo
 
 StrPath = str | PathLike[str]
 
@@ -58,7 +59,8 @@ def harmonize_video(
         mask: white for the foreground, or opaque in a cut-out; a clip like the composite, a still for all frames, or
             "alpha" for the composite's own alpha channel.
         foreground: layer to paste over `background`, instead of a composite.
-        alpha: the foreground's matte, if it has no alpha channel.
+        alpha: the foreground's matte, if it has no alpha channel; or "straight" or "premultiplied" to override how its
+            own alpha is stored, or "auto" to detect it.
         background: clip under the foreground; the output follows its format.
         grade_out: path for the decided grade, as JSON.
         grade_in: grade file to render instead of analysing, or a LUT or a CDL with a suffix in `LOOK_FORMATS`;
@@ -132,6 +134,8 @@ def _check_asked(paths: dict[str, Path | None], *, has_clip: bool) -> bool:
 
 def _open_clip(paths: dict[str, Path | None], options: Options) -> tuple[MaskedClip, SpaceOfClip]:
     """Open the given composite with its mask, or the layers; the colour space is the output's."""
+    alpha = None if str(paths["alpha"]) not in ALPHA_WORDS else str(paths["alpha"])
+    paths = paths | {"alpha": None if alpha else paths["alpha"]}
     given = {name for name, path in paths.items() if path is not None}
     sources = {
         name: open_source(
@@ -147,6 +151,8 @@ def _open_clip(paths: dict[str, Path | None], options: Options) -> tuple[MaskedC
     }
     for name, source in sources.items():
         _tell_layer(source.info, is_chosen=options.layer is not None and name in _GRADED, can_be_chosen=name in _GRADED)
+    if alpha is not None and "foreground" in sources:
+        sources["foreground"].info = read_as(sources["foreground"], alpha)
     space = _settle_spaces(sources, options.spaces)
     if given == {"composite", "mask"} and space is not None:
         clip = CompositeClip(

@@ -45,6 +45,10 @@ class Alpha(Enum):
     PREMULTIPLIED = "premultiplied"
 
 
+ALPHA_WORDS = (Alpha.STRAIGHT.value, Alpha.PREMULTIPLIED.value, "auto")
+"""What a user may say of a layer's own alpha, in place of a matte's file."""
+
+
 @dataclass(frozen=True)
 class Colorimetry:
     """How codes represent colours: the four tags of a stream, as code points of ITU-T H.273.

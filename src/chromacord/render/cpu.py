@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from chromacord.color.alpha import lay_over, premultiply, unpremultiply
+from chromacord.color.spaces import rgb_to_code
 from chromacord.color.transforms import ColorTransform, Identity
 from chromacord.io.compositing.overlay import block_mean
 from chromacord.io.pixels import writable_copy
@@ -121,10 +122,10 @@ class Renderer:
             layer = unpack(masked.foreground.planes, self._foreground, part)
             layer_coverage = alpha_of(masked.foreground, self._foreground, part)
             if layer_coverage is not None:
-                layer = unpremultiply(layer, layer_coverage)
+                layer = straight_codes(layer, layer_coverage, self._foreground)
             return before + (grade(layer, part) - ungraded(layer, part))
         if coverage is not None:
-            straight = unpremultiply(before, coverage)
+            straight = straight_codes(before, coverage, self._info)
             graded: FloatArray = before + premultiply(grade(straight, part) - straight, coverage)
             return graded
         return grade(before, part)
@@ -154,6 +155,20 @@ def alpha_of(frame: Frame, info: VideoInfo, part: Box) -> FloatArray | None:
         return None
     alpha = frame.planes[-1][part.top : part.bottom, part.left : part.right]
     return alpha[..., None].astype(np.float32) / np.float32(info.pixel_format.max_code)
+
+
+def straight_codes(codes: FloatArray, coverage: FloatArray, info: VideoInfo) -> FloatArray:
+    """Divide colours by their coverage. Black, which they fade to, is not 0 in all formats.
+
+    Args:
+        codes: as `unpack` returns them. Shape (height, width, 4).
+        coverage: Shape (height, width, 1).
+        info: properties of their source.
+    """
+    black = np.zeros(4, np.float32)
+    black[:3] = rgb_to_code(info.colorimetry, info.size, info.pixel_format).offset
+    straight: FloatArray = np.ascontiguousarray(unpremultiply(codes - black, coverage) + black, np.float32)
+    return straight
 
 
 def unpack(planes: tuple[Plane, ...], info: VideoInfo, part: Box) -> FloatArray:

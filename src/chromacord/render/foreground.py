@@ -7,12 +7,12 @@ from typing import Literal
 
 import numpy as np
 
-from chromacord.color.alpha import premultiply, unpremultiply
+from chromacord.color.alpha import premultiply
 from chromacord.color.transforms import ColorTransform, Identity
 from chromacord.io import FrameSink, open_sink
 from chromacord.masks.chroma_grid import aligned, chroma_grid
 from chromacord.masks.masks import MaskedFrame
-from chromacord.render.cpu import STRIP_PIXELS, alpha_of, unpack
+from chromacord.render.cpu import STRIP_PIXELS, alpha_of, straight_codes, unpack
 from chromacord.render.graders import Grading, ManagedGrading, grading
 from chromacord.types import Alpha, Box, Colorimetry, Encoding, FloatArray, Frame, PixelFormat, Plane, VideoInfo
 
@@ -81,7 +81,7 @@ class ForegroundRenderer:
         codes = unpack(frame.planes, self._source, part)
         coverage = alpha_of(frame, self._source, part)
         if coverage is not None:
-            codes = np.ascontiguousarray(unpremultiply(codes, coverage))
+            codes = straight_codes(codes, coverage, self._source)
         weight = masked.mask.crop(part)[..., None]
         graded = grade(codes, part)
         if isinstance(grade, ManagedGrading) and self._mixes_as_shown:

@@ -105,7 +105,10 @@ def _inputs(clip: Clip) -> "Iterator[Place]":
 
 
 def _input_files(clip: Clip) -> dict[str, str]:
-    return {field: path for field, path in clip.inputs.items() if (field, path) != ("mask", "alpha")}
+    from chromacord.types import ALPHA_WORDS
+
+    words = {"mask": ("alpha",), "alpha": ALPHA_WORDS}
+    return {field: path for field, path in clip.inputs.items() if path not in words.get(field, ())}
 
 
 def _check(clip: Clip, options: "Options") -> None:
