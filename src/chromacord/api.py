@@ -93,14 +93,19 @@ def harmonize_video(
     outputs = Outputs(clip_out, *others, how.encoding or Encoding(), how.force, alone)
     if is_conversion and optional["grade_in"] is not None:
         asked = None if how.working_space is None else find_space(how.working_space, choose_config(how.config))
-        return convert_grade(optional["grade_in"], outputs, hand=how.hand, scenes=how.scenes, working=asked)
+        return convert_grade(
+            optional["grade_in"], outputs, hand=how.hand, scenes=how.scenes, working=asked, files=how.files
+        )
     clip, space = _open_clip(layers, how)
+    told = read_cuts(cuts, clip.info)
+    files = (optional["grade_in"], matched["reference"], None if told is None else told.file)
     job = Job(
         clip,
         outputs,
         how,
         grade_in=optional["grade_in"],
-        cuts=read_cuts(cuts, clip.info),
+        cuts=told,
+        files=tuple(file for file in files if file is not None),
         progress=progress,
         space=space,
         reference=None if matched["reference"] is None else read_reference(matched["reference"], how.spaces),

@@ -217,6 +217,9 @@ class VideoInfo:
     mirrored: bool = False
     """Whether players mirror the picture horizontally after the rotation."""
 
+    display_shift: tuple[int, int] = (0, 0)
+    """Where a display matrix moves the picture after that, right and down, in 1/65536 of a pixel."""
+
     pixel_aspect: Fraction = Fraction(1)
     profile: str | None = None
     """The codec's profile, if it distinguishes families ("4444", "dnxhr_hqx")."""

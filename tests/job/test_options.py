@@ -20,6 +20,7 @@ NOT_OF_A_CLIP = {"jobs", "skip_existing", "log_json", "quiet"}
         ({"consistency": "never"}, "consistency"),
         ({"missing": "guess"}, "missing must be"),
         ({"device": "tpu"}, "no device 'tpu'"),
+        ({"config": "none.ocio"}, "none.ocio: no such OpenColorIO configuration"),
         ({"match": "0"}, "match '0': are not shots"),
         ({"match": ["1", "1"]}, "shot 1 is matched to others"),
         ({"frames": (4, 4)}, "frames 4:4 is not a range"),

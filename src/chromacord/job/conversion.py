@@ -16,7 +16,13 @@ from chromacord.types import Colorimetry, ColorSpace, PixelFormat, Size, VideoIn
 
 
 def convert_grade(
-    source: Path, outputs: Outputs, *, hand: Hand, scenes: Scenes = NO_SCENES, working: ColorSpace | None = None
+    source: Path,
+    outputs: Outputs,
+    *,
+    hand: Hand,
+    scenes: Scenes = NO_SCENES,
+    working: ColorSpace | None = None,
+    files: tuple[Path, ...] = (),
 ) -> Summary:
     """Convert a grade file to other formats.
 
@@ -26,6 +32,7 @@ def convert_grade(
         hand: manual changes to the grade.
         scenes: groups of shots that share one grade.
         working: colour space of LUTs and CDLs; None: display-referred, like the grade itself.
+        files: further input files, which no output may overwrite.
 
     Raises:
         ChromacordError: the file cannot be read, or an output cannot represent it or be written; nothing was written.
@@ -45,7 +52,7 @@ def convert_grade(
         codec="grade",
         container="grade",
     )
-    outputs.check(info, (source,))
+    outputs.check(info, (source, *files))
     with ExitStack() as stack:
         texts = outputs.stage_texts(grade, info, stack, source=source, working=working)
         commit_all(texts.staged)

@@ -36,7 +36,7 @@ from chromacord.job.preview import Preview
 from chromacord.job.summary import Summary
 from chromacord.job.threads import prefetch, reported, single_threaded, write_behind
 from chromacord.masks.masks import MaskedFrame
-from chromacord.methods import load_method, weights_file
+from chromacord.methods import load_method
 from chromacord.methods.base import Method
 from chromacord.render.cpu import Renderer
 from chromacord.render.foreground import ForegroundOut
@@ -73,6 +73,9 @@ class Job:
     progress: Callable[[Progress], object] | None = None
     space: SpaceOfClip | None = None
     """Colour space of the output, for the summary."""
+
+    files: tuple[Path, ...] = ()
+    """What the run reads beside the clip and what its options name; no output may be one of them."""
 
     reference: FloatArray | None = None
     """Picture to match the foreground to instead of its background, as SDR video. Shape (H, W, 3)."""
@@ -125,9 +128,7 @@ class Job:
         )
 
     def _inputs(self) -> tuple[Path, ...]:
-        weights = weights_file(self.options.method) if isinstance(self.options.method, str) else None
-        others = (self.grade_in, weights, None if self.cuts is None else self.cuts.file)
-        return (*self.clip.paths, *(path for path in others if path is not None))
+        return (*self.clip.paths, *self.files, *self.options.files)
 
     def _needs_whole_grade(self) -> bool:
         """Whether all frames must be analysed before the first is rendered."""

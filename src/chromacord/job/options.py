@@ -2,16 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal, get_args
 
 from chromacord.color.management.clip_space import Spaces
+from chromacord.color.management.config import choose_config, open_config
 from chromacord.color.parameters.hues import HueRange
 from chromacord.color.parameters.parametric import Parametric
 from chromacord.errors import InputError
 from chromacord.grade.by_hand import Hand, Strength, as_strength
 from chromacord.grade.keys import Consistency, check_consistency
 from chromacord.grade.smoothing import Scenes
-from chromacord.methods import DEFAULT_METHOD
+from chromacord.methods import DEFAULT_METHOD, weights_file
 from chromacord.methods.base import Method
 from chromacord.render.finish.wrap import parse_wrap
 from chromacord.types import Device, Encoding
@@ -121,6 +123,8 @@ class Options:
         _ = self.hand.turn.checked(), self.scenes
         if self.wrap is not None:
             parse_wrap(self.wrap)
+        if self.config is not None:
+            open_config(choose_config(self.config))
         if self.consistency is not None:
             check_consistency(self.consistency)
         if self.missing not in get_args(Missing):
@@ -159,6 +163,13 @@ class Options:
     def spaces(self) -> Spaces:
         """The colour space options."""
         return Spaces(self.input_space, self.foreground_space, self.background_space, self.working_space, self.config)
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The files that are read for every clip: weights, and an OpenColorIO configuration."""
+        weights = weights_file(self.method) if isinstance(self.method, str) else None
+        config = choose_config(self.config)
+        return tuple(Path(file) for file in (weights, None if "://" in config else config) if file is not None)
 
     @property
     def range(self) -> tuple[int, int | None]:
