@@ -12,6 +12,9 @@ import numpy.typing as npt
 
 from chromacord.color.alpha import premultiply, unpremultiply
 from chromacord.color.curves import bt709_to_linear, linear_to_srgb, srgb_to_linear
+from chromacord.color.management.clip_space import LINEAR_REC709
+from chromacord.color.management.config import REC709
+from chromacord.color.management.managed import ManagedSpace
 from chromacord.color.spaces import code_scale, code_to_rgb
 from chromacord.errors import ChromacordWarning, CodecError
 from chromacord.types import UNSPECIFIED, Alpha, Colorimetry, FloatArray, PixelFormat, Plane, Size, VideoInfo
@@ -35,7 +38,8 @@ class PlaneConverter:
     H.264 (on the left luma sample, midway between rows). Integers are rescaled with rounding, so that 10-bit 1023
     becomes 16-bit 65535. Display-referred becomes scene-linear by the inverse of the tagged curve: BT.709 (also 601 and
     2020) or sRGB; untagged Y'CbCr counts as BT.709, untagged RGB as sRGB. Scene-linear becomes display-referred by the
-    sRGB curve; values above 1 are clipped, with one warning.
+    sRGB curve; values above 1 are clipped, with one warning. Between the two, a source's own colour space is
+    converted to BT.709 primaries.
     """
 
     def __init__(self, source: VideoInfo, target: PixelFormat, *, scene_linear: bool) -> None:
@@ -55,7 +59,12 @@ class PlaneConverter:
         self._colorimetry = source.colorimetry
         self._size = source.size
         self._decode = self._encode = None
-        if scene_linear and not source.colorimetry.scene_linear:
+        self._managed = None
+        if changes_light(source, scene_linear=scene_linear):
+            assert source.space is not None
+            self._managed = ManagedSpace.of(source.space)
+            self._encode = None if scene_linear else linear_to_srgb
+        elif scene_linear and not source.colorimetry.scene_linear:
             self._decode = _decoder(source)
         elif source.colorimetry.scene_linear and not scene_linear:
             self._encode = linear_to_srgb
@@ -143,7 +152,7 @@ class PlaneConverter:
 
     def _change_light(self, colors: FloatArray, alpha: FloatArray | None) -> FloatArray:
         """Apply the transfer curve and the alpha convention; curves apply to straight colours only."""
-        curve = self._decode or self._encode
+        curve = self._to_light if self._managed is not None else self._decode or self._encode
         premultiplied = self._source.alpha is Alpha.PREMULTIPLIED
         wants_premultiplied = self._target.alpha is Alpha.PREMULTIPLIED
         if alpha is not None and premultiplied and (curve is not None or not wants_premultiplied):
@@ -152,9 +161,19 @@ class PlaneConverter:
             if curve is self._encode:
                 self._warn_of_clipping(colors)
             colors = curve(colors)
+            if self._managed is not None and self._encode is not None:
+                self._warn_of_clipping(colors)
+                colors = self._encode(colors)
         if alpha is not None and wants_premultiplied and not premultiplied:
             colors = premultiply(colors, alpha[None])
         return colors
+
+    def _to_light(self, colors: FloatArray) -> FloatArray:
+        """Convert colours of a space of their own to light with BT.709's primaries. Shape (3 or 1, rows, width)."""
+        assert self._managed is not None
+        red, green, blue = colors if len(colors) == 3 else np.repeat(colors, 3, axis=0)
+        light = self._managed.light(np.stack([red, green, blue, blue], axis=-1))
+        return np.ascontiguousarray(light[..., : len(colors)].transpose(2, 0, 1))
 
     def _warn_of_clipping(self, colors: FloatArray) -> None:
         if self._has_warned or float(colors.max(initial=0)) <= 1:
@@ -227,6 +246,17 @@ def _decoder(source: VideoInfo) -> Callable[[FloatArray], FloatArray] | None:
             "write .png, .tif or .dpx, or convert the source to BT.709 first"
         )
     return _DECODERS[transfer]
+
+
+def changes_light(source: VideoInfo, *, scene_linear: bool) -> bool:
+    """Whether a source in its own colour space changes between display-referred and linear, which needs more than a curve.
+
+    Args:
+        source: properties of the source, with its colour space.
+        scene_linear: whether the sink stores linear light.
+    """
+    is_plain = source.space is None or source.space.name in (REC709, LINEAR_REC709)
+    return not is_plain and scene_linear != source.colorimetry.scene_linear
 
 
 def stored_colorimetry(source: Colorimetry, *, scene_linear: bool) -> Colorimetry:

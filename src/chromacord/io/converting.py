@@ -4,6 +4,7 @@ import warnings
 from dataclasses import replace
 from pathlib import Path
 
+from chromacord.color.management.stated import DISPLAY_P3, DISPLAY_P3_SPACE, SRGB, space_of_tags
 from chromacord.errors import CodecError
 from chromacord.io.convert import PlaneConverter, stored_colorimetry
 from chromacord.io.interfaces import FrameSink
@@ -69,6 +70,7 @@ def open_video_sink(
     Raises:
         OutputExistsError, OutputError, CodecError: see `VideoSink`.
     """
+    like = _tagged(like)
     warn_of_lost_profile(like.icc_profile, out=path, why="video holds no ICC profile")
     stored = _stored(like, path, encoding)
     sink = VideoSink(
@@ -77,6 +79,14 @@ def open_video_sink(
     if stored.pixel_format == like.pixel_format:
         return sink
     return ConvertingSink(sink, PlaneConverter(like, stored.pixel_format, scene_linear=False))
+
+
+def _tagged(like: VideoInfo) -> VideoInfo:
+    """Replace an ICC profile, which a video cannot hold, by colour tags, if tags can say the same."""
+    colors = like.colorimetry
+    if like.icc_profile is None or like.stated_spaces != (DISPLAY_P3_SPACE,) or space_of_tags(colors):
+        return like
+    return replace(like, icc_profile=None, colorimetry=replace(colors, primaries=DISPLAY_P3, transfer=SRGB))
 
 
 def _stored(like: VideoInfo, path: Path, encoding: Encoding) -> VideoInfo:

@@ -12,6 +12,8 @@ BT709, BT2020, DCI_P3, DISPLAY_P3 = 1, 9, 11, 12
 LINEAR, SRGB, PQ, DCI, HLG = 8, 13, 16, 17, 18
 """Code points of ITU-T H.273, tables 2 and 3."""
 
+DISPLAY_P3_SPACE = "Display P3 - Display"
+
 _SDR_CURVES = (1, 6, SRGB, 14, 15, UNSPECIFIED)
 _NARROW = (1, 4, 5, 6, 7)
 """Primaries of SDR television, which no HDR standard uses."""
@@ -27,7 +29,7 @@ _OF_TAGS = {
     (BT709, LINEAR): "Linear Rec.709 (sRGB)",
     (BT2020, LINEAR): "Linear Rec.2020",
     (DISPLAY_P3, LINEAR): "Linear P3-D65",
-    **{(DISPLAY_P3, curve): "Display P3 - Display" for curve in _SDR_CURVES},
+    **{(DISPLAY_P3, curve): DISPLAY_P3_SPACE for curve in _SDR_CURVES},
 }
 """Spaces of the built-in configuration by primaries and transfer."""
 
@@ -58,7 +60,7 @@ _TOLERANCE = 2e-3
 """Tolerance of chromaticities: files round them to three decimals, or to half floats."""
 
 _OF_PROFILES = (
-    ("display p3", "Display P3 - Display"),
+    ("display p3", DISPLAY_P3_SPACE),
     ("dci-p3 d65", "Gamma 2.6 P3-D65 - Display"),
     ("adobe rgb", "Gamma 2.2 Encoded AdobeRGB"),
     ("adobergb", "Gamma 2.2 Encoded AdobeRGB"),

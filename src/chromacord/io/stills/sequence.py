@@ -7,6 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Literal
 
+from chromacord.color.management.config import REC709
 from chromacord.errors import (
     ChromacordWarning,
     InputError,
@@ -17,7 +18,7 @@ from chromacord.errors import (
     UnreadableFileError,
     counted,
 )
-from chromacord.io.convert import PlaneConverter, stored_colorimetry
+from chromacord.io.convert import PlaneConverter, changes_light, stored_colorimetry
 from chromacord.io.interfaces import FrameSink, FrameSource
 from chromacord.io.orientation import Orientation
 from chromacord.io.stills.icc import is_profile_of, sound_profile, warn_of_lost_profile
@@ -220,6 +221,8 @@ class SequenceSink(FrameSink):
             _told_compression(compression, self.path) if compression and image_format.name == "openexr" else None,
         )
         self._convert = PlaneConverter(like, target, scene_linear=scene_linear)
+        if not is_same:
+            _tell_lost_space(like, target, image_format, out=self.path)
         if not self._pattern.digits and (like.num_frames or 1) > 1 and not trimmed:
             raise self._still_error()
         check_output_path(self._pattern.path(like.first_number))
@@ -309,11 +312,25 @@ def _tell_kept(header: ImageHeader, out: Path) -> None:
 def _kept_profile(like: VideoInfo, target: PixelFormat, image_format: ImageFormat, *, out: Path) -> bytes | None:
     """Return the source's profile if it applies to the output; warn if it is lost."""
     profile = like.icc_profile
+    if changes_light(like, scene_linear=target.is_float):
+        return None  # the colours are another space's now, and look as before
     if profile is None or (image_format.has_icc and _is_as_coded(like, target) and is_profile_of(profile, target)):
         return profile
     holds = "its colours are converted" if image_format.has_icc else f"{image_format.name} holds no ICC profile"
     warn_of_lost_profile(profile, out=out, why=holds)
     return None
+
+
+def _tell_lost_space(like: VideoInfo, target: PixelFormat, image_format: ImageFormat, *, out: Path) -> None:
+    """Warn if a format cannot name the colour space of its numbers. PNG has tags, and EXR gets light."""
+    is_told = like.icc_profile is not None or image_format.name in ("png", "openexr")
+    if like.space is None or like.space.name == REC709 or is_told or changes_light(like, scene_linear=target.is_float):
+        return
+    warnings.warn(
+        f"{out}: {image_format.name} cannot say that its colours are {like.space.name}; name it where the file is read",
+        ChromacordWarning,
+        stacklevel=3,
+    )
 
 
 def _is_as_coded(like: VideoInfo, target: PixelFormat) -> bool:
