@@ -249,7 +249,7 @@ def _decoder(source: VideoInfo) -> Callable[[FloatArray], FloatArray] | None:
 
 
 def changes_light(source: VideoInfo, *, scene_linear: bool) -> bool:
-    """Whether a source in its own colour space changes between display-referred and linear, which needs more than a curve.
+    """Whether a source in its own colour space changes between display-referred and linear: a curve is not enough.
 
     Args:
         source: properties of the source, with its colour space.
