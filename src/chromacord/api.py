@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from chromacord.analysis.cuts import Cuts, check_cuts
+from chromacord.analysis.given_cuts import read_cuts
 from chromacord.analysis.reference import read_reference
-from chromacord.analysis.told_cuts import read_cuts
 from chromacord.color.management.clip_space import SpaceOfClip, Spaces, explicit, settle
 from chromacord.color.management.config import choose_config, find_space
 from chromacord.errors import ChromacordWarning, InputError
@@ -97,14 +97,14 @@ def harmonize_video(
             optional["grade_in"], outputs, hand=how.hand, scenes=how.scenes, working=asked, files=how.files
         )
     clip, space = _open_clip(layers, how)
-    told = read_cuts(cuts, clip.info)
-    files = (optional["grade_in"], matched["reference"], None if told is None else told.file)
+    shot_cuts = read_cuts(cuts, clip.info)
+    files = (optional["grade_in"], matched["reference"], None if shot_cuts is None else shot_cuts.file)
     job = Job(
         clip,
         outputs,
         how,
         grade_in=optional["grade_in"],
-        cuts=told,
+        cuts=shot_cuts,
         files=tuple(file for file in files if file is not None),
         progress=progress,
         space=space,

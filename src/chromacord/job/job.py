@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from chromacord.analysis.cuts import CutSource, ToldCuts
+from chromacord.analysis.cuts import CutSource, GivenCuts
+from chromacord.analysis.given_cuts import named_cuts
 from chromacord.analysis.observe import Seen, observe
 from chromacord.analysis.reference import MatchedTo
 from chromacord.analysis.timeline import Decided, Timeline
-from chromacord.analysis.told_cuts import named_cuts
 from chromacord.color.distribution import shared
 from chromacord.color.management.clip_space import SpaceOfClip, working_space_of
 from chromacord.color.transforms import ColorTransform
@@ -61,7 +61,7 @@ class Job:
     outputs: Outputs
     options: Options = field(default_factory=Options)
     grade_in: Path | None = None
-    cuts: ToldCuts | None = None
+    cuts: GivenCuts | None = None
     """User-given cuts; None: they are detected, or come with the grade to render."""
 
     progress: Callable[[Progress], object] | None = None
