@@ -68,12 +68,12 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Import what is asked for only then: numpy and the codecs cost time that `chromacord --help` need not pay."""
+    """Import public names on first use: numpy and the codecs take time that `chromacord --help` can do without."""
     if name not in _PLACES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f"{__name__}.{_PLACES[name]}"), name)
 
 
 def __dir__() -> list[str]:
-    """Return what there is, imported or not."""
+    """Return all public names, imported or not."""
     return sorted({*globals(), *__all__})

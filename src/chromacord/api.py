@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from chromacord.analysis.cuts import Cuts, check_cuts
+from chromacord.analysis.given_cuts import read_cuts
 from chromacord.analysis.reference import read_reference
-from chromacord.analysis.told_cuts import read_cuts
 from chromacord.color.management.clip_space import SpaceOfClip, Spaces, explicit, settle
 from chromacord.color.management.config import choose_config, find_space
 from chromacord.errors import ChromacordWarning, InputError
@@ -50,35 +50,35 @@ def harmonize_video(
 ) -> Summary:
     """Harmonize a clip: a composite and its mask, or a foreground with alpha over a background.
 
-    All outputs appear whole when everything has succeeded, or not at all.
+    All outputs appear complete when everything has succeeded, or not at all.
 
     Args:
         composite: a video file, an image sequence ("shot.%04d.png", "shot.####.exr", a folder) or a still.
-        output: where to write; the suffix decides the format. Sequences are named like sequences. None: only decide
-            the grade, and write what else was asked for.
-        mask: white for the foreground, or opaque where it is a cut-out; a clip like the composite, a still for all
-            frames, or "alpha": the composite's own alpha channel.
-        foreground: instead of a composite: the layer to paste, with `background`.
-        alpha: the foreground's coverage, where it has no alpha channel of its own; or "straight" or "premultiplied" for
-            how its own is stored, if not as its format has it, or "auto" to find out.
-        background: the clip under the foreground; the output follows its format.
-        grade_out: write what was decided, as JSON.
-        grade_in: render a grade file instead of analysing, or a LUT or a CDL with a suffix of `LOOK_FORMATS`;
-            `strength` then weakens it further. Without a clip it is made into `grade_out` or `lut_out`.
-        lut_out: a LUT or a CDL for each shot: a file whose suffix is in `EXPORT_FORMATS`, or a folder for .cube files.
-        preview: write before and after side by side, to a video or a picture by the suffix.
-        foreground_out: write the graded foreground alone, with alpha: a 4444 video, a picture or a pattern.
-        reference: match the foreground to the first frame of this file in place of its own background.
-        cuts: where shots begin: their first frames, counted from 0 in sequences too, as numbers or as text ("24,48");
-            the file of an edit decision list (CMX 3600); or "none" for one shot. None: cuts are found. Those outside
-            `frames` are left out.
-        progress: called a few times a second.
-        options: how it is done; see `chromacord.Options`.
-        changes: single options, in place of those of `options`: `method="mkl", strength=0.5`.
+        output: path of the result; the suffix selects the format. Sequences are named like sequences. None: only decide
+            the grade, and write other requested outputs.
+        mask: white for the foreground, or opaque in a cut-out; a clip like the composite, a still for all frames, or
+            "alpha" for the composite's own alpha channel.
+        foreground: layer to paste over `background`, instead of a composite.
+        alpha: the foreground's matte, if it has no alpha channel; or "straight" or "premultiplied" to override how its
+            own alpha is stored, or "auto" to detect it.
+        background: clip under the foreground; the output follows its format.
+        grade_out: path for the decided grade, as JSON.
+        grade_in: grade file to render instead of analysing, or a LUT or a CDL with a suffix in `LOOK_FORMATS`;
+            `strength` weakens it further. Without a clip it is converted to `grade_out` or `lut_out`.
+        lut_out: path for a LUT or a CDL per shot: a file with a suffix in `EXPORT_FORMATS`, or a folder for .cube
+            files.
+        preview: path for before and after side by side, as a video or a picture by the suffix.
+        foreground_out: path for the graded foreground alone, with alpha: a 4444 video, a picture or a pattern.
+        reference: match the foreground to the first frame of this file instead of its own background.
+        cuts: first frames of shots, counted from 0 even in sequences, as numbers or text ("24,48"); the path of an edit
+            decision list (CMX 3600); or "none" for one shot. None: detect them. Cuts outside `frames` are ignored.
+        progress: called several times a second.
+        options: see `chromacord.Options`.
+        changes: single options that override those in `options`: `method="mkl", strength=0.5`.
 
     Raises:
-        ChromacordError: an input, an option or an output cannot be used; says which, where and what to do.
-        TypeError: there is no such option.
+        ChromacordError: an input, an option or an output is invalid; says which, where and what to do.
+        TypeError: an option does not exist.
     """
     how = replace(options or Options(), **changes)
     check_cuts(cuts, grade_in=grade_in)
@@ -97,14 +97,14 @@ def harmonize_video(
             optional["grade_in"], outputs, hand=how.hand, scenes=how.scenes, working=asked, files=how.files
         )
     clip, space = _open_clip(layers, how)
-    told = read_cuts(cuts, clip.info)
-    files = (optional["grade_in"], matched["reference"], None if told is None else told.file)
+    shot_cuts = read_cuts(cuts, clip.info)
+    files = (optional["grade_in"], matched["reference"], None if shot_cuts is None else shot_cuts.file)
     job = Job(
         clip,
         outputs,
         how,
         grade_in=optional["grade_in"],
-        cuts=told,
+        cuts=shot_cuts,
         files=tuple(file for file in files if file is not None),
         progress=progress,
         space=space,
@@ -114,7 +114,7 @@ def harmonize_video(
 
 
 def _paths(**paths: StrPath | None) -> dict[str, Path | None]:
-    """Return paths. An empty one, as a shell makes of a variable that is not set, would be the working folder."""
+    """Return paths. Empty ones, from unset shell variables, are refused: they would mean the working directory."""
     for name, path in paths.items():
         if path is not None and not os.fspath(path):
             raise InputError(f"{name} is empty; name a file")
@@ -122,10 +122,10 @@ def _paths(**paths: StrPath | None) -> dict[str, Path | None]:
 
 
 def _check_asked(paths: dict[str, Path | None], *, has_clip: bool) -> bool:
-    """Refuse to write nothing, and what needs a render where none is asked for.
+    """Check that there is something to write, and that outputs that need a rendered clip have one.
 
     Returns:
-        Whether a grade file is made into others, without a clip.
+        Whether to convert a grade file to others, without a clip.
     """
     if paths["output"] is not None:
         return False
@@ -138,7 +138,7 @@ def _check_asked(paths: dict[str, Path | None], *, has_clip: bool) -> bool:
 
 
 def _open_clip(paths: dict[str, Path | None], options: Options) -> tuple[MaskedClip, SpaceOfClip]:
-    """Open a composite with its mask, or layers, whichever was given; the colour space is that of the output."""
+    """Open the given composite with its mask, or the layers; the colour space is the output's."""
     alpha = None if str(paths["alpha"]) not in ALPHA_WORDS else str(paths["alpha"])
     paths = paths | {"alpha": None if alpha else paths["alpha"]}
     given = {name for name, path in paths.items() if path is not None}
@@ -178,7 +178,7 @@ def _open_clip(paths: dict[str, Path | None], options: Options) -> tuple[MaskedC
 
 
 def _settle_spaces(sources: dict[str, FrameSource], spaces: Spaces) -> SpaceOfClip | None:
-    """Give the sources of pictures their colour spaces; return that of the output, None where there is no picture."""
+    """Set the colour spaces of all sources; return the output's, None if it has no pictures."""
     found: dict[str, SpaceOfClip] = {}
     for name in _PICTURES:
         if name in sources:
@@ -190,7 +190,7 @@ def _settle_spaces(sources: dict[str, FrameSource], spaces: Spaces) -> SpaceOfCl
 
 
 def _tell_layer(info: VideoInfo, *, is_chosen: bool, can_be_chosen: bool) -> None:
-    """Name the layer of an EXR that was taken for the picture, where others may have been meant."""
+    """Warn which EXR layer was used as the picture, if there were others."""
     if not info.other_layers or is_chosen:
         return
     remedy = "choose with --layer NAME" if can_be_chosen else "write a file of its own if another is meant"

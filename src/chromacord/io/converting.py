@@ -19,14 +19,14 @@ _DEPTHS = (16, 12, 10, 8)
 
 
 class ConvertingSink(FrameSink):
-    """Passes converted frames on to another sink."""
+    """Converts frames and passes them to another sink."""
 
     def __init__(self, sink: FrameSink, convert: PlaneConverter) -> None:
         """Wrap a sink.
 
         Args:
-            sink: takes what `convert` makes.
-            convert: from the planes that are written here.
+            sink: receives the converted frames.
+            convert: converts the source's planes.
         """
         self.path = sink.path
         self._sink, self._convert = sink, convert
@@ -61,14 +61,14 @@ def open_video_sink(
 ) -> FrameSink:
     """Open a video output, with a conversion before it where the source's planes are none that videos have.
 
-    Float images, scene-linear or not, become integers of the largest depth that the codec holds; scene-linear ones get
-    the sRGB curve. Premultiplied colours become straight.
+    Float images, scene-linear or not, become integers of the codec's largest depth; scene-linear ones get the sRGB
+    curve. Premultiplied colours become straight.
 
     Args:
-        path, like, encoding, force, copy_streams, size, trimmed: as for `VideoSink`.
+        path, like, encoding, force, copy_streams, size, trimmed: see `VideoSink`.
 
     Raises:
-        OutputExistsError, OutputError, CodecError: as `VideoSink`.
+        OutputExistsError, OutputError, CodecError: see `VideoSink`.
     """
     like = _tagged(like)
     warn_of_lost_profile(like.icc_profile, out=path, why="video holds no ICC profile")
@@ -90,7 +90,7 @@ def _tagged(like: VideoInfo) -> VideoInfo:
 
 
 def _stored(like: VideoInfo, path: Path, encoding: Encoding) -> VideoInfo:
-    """Return the pixel format that the video sink receives."""
+    """Return the properties of the frames that the video sink receives."""
     source = like.pixel_format
     if like.container not in ("sequence", "still") or (not source.is_float and source.alpha is not Alpha.PREMULTIPLIED):
         return like
@@ -105,7 +105,7 @@ def _stored(like: VideoInfo, path: Path, encoding: Encoding) -> VideoInfo:
 
 
 def _is_held(info: VideoInfo, path: Path, encoding: Encoding) -> bool:
-    """Tell whether a codec takes a layout without loss of depth or alpha; lost chroma is another matter."""
+    """Whether a codec stores a format without loss of depth or alpha; loss of chroma is handled elsewhere."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

@@ -29,7 +29,7 @@ from chromacord.types import Colorimetry, Device, Frame, PixelFormat, Size, Vide
 Array = npt.NDArray[Any]
 
 _RATES = (0.01, 1_000_000)
-"""Frames a second that make sense: from a picture in two minutes to the fastest cameras."""
+"""Plausible frame rates: from one picture in two minutes to the fastest cameras."""
 
 
 def harmonize_frames(
@@ -43,31 +43,31 @@ def harmonize_frames(
     rate: Fraction | float = 25,
     device: Device = "cpu",
 ) -> Iterator[Array]:
-    """Harmonize pictures one after another.
+    """Harmonize in-memory frames one after another.
 
-    Only as many pictures are held as smoothing must look ahead: about a second and a bit, whatever the length. With
-    "shot", a shot's pictures are held until it has ended.
+    At most the frames within the smoothing's look-ahead are held, a little over a second, whatever the length. With
+    "shot", a shot's frames are held until its end.
 
     Args:
-        pairs: composite and mask of each frame, in order. Composites are display-referred RGB: uint8, uint16, or
-            floats in [0, 1], shape (H, W, 3); masks bool, uint8, uint16 or floats in [0, 1], shape (H, W) or
-            (H, W, 1). All frames have one size and type.
-        method: a name of `list_methods()`, with options if wanted ("mkl:max_gain=2"), or a loaded method.
+        pairs: composite and mask of each frame, in order. Composites are display-referred RGB: uint8, uint16, or floats
+            in [0, 1], shape (H, W, 3); masks are bool, uint8, uint16 or floats in [0, 1], shape (H, W) or (H, W, 1).
+            All frames must have the same size and dtype.
+        method: a name from `list_methods()`, optionally with options ("mkl:max_gain=2"), or a loaded method.
         strength: 0 returns the source, 1 is the full grade; tone and colour may differ.
-        turn: what is done by hand after the grade.
-        consistency: "shot" for one grade a shot, "smooth" for a slowly moving one, "frame" for one a frame.
-        cuts: first frames of shots, counted from 0; "none" for one shot; None: cuts are found.
-        rate: frames a second; decides how many frames are looked at, and how fast the grade may move.
+        turn: manual adjustment after the grade.
+        consistency: "shot": one grade per shot; "smooth": a slowly changing grade; "frame": one grade per frame.
+        cuts: first frames of shots, counted from 0; "none" for one shot; None: detect them.
+        rate: frames per second; determines how many frames are analysed, and how fast the grade may change.
         device: "cuda" for a GPU; a loaded method is moved there.
 
     Returns:
-        Each harmonized frame, of the composite's shape and type. Pixels with mask 0 are the composite's.
+        Each harmonized frame, with the composite's shape and dtype. Pixels with mask 0 are unchanged.
 
     Raises:
-        InputError: `method`, `strength`, `consistency`, `cuts`, `rate` or `device` cannot be used: at once; or an array
-            cannot, by its type, shape or range: when its frame is asked for.
+        InputError: `method`, `strength`, `consistency`, `cuts`, `rate` or `device` is invalid (raised immediately); or
+            an array has an invalid dtype, shape or range (raised when its frame is reached).
         NonFiniteError: an array holds NaN or infinity.
-        MismatchError: a frame and its mask, or two frames, differ in size or type.
+        MismatchError: a frame and its mask, or two frames, differ in size or dtype.
     """
     hand = Hand(as_strength(strength), turn)
     check_consistency(consistency)
@@ -93,16 +93,16 @@ def harmonize_image(
     Args:
         composite: display-referred RGB: uint8, uint16, or floats in [0, 1]. Shape (H, W, 3).
         mask: bool, uint8, uint16 or floats in [0, 1]. Shape (H, W) or (H, W, 1).
-        method: a name of `list_methods()`, with options if wanted ("mkl:max_gain=2"), or a loaded method.
+        method: a name from `list_methods()`, optionally with options ("mkl:max_gain=2"), or a loaded method.
         strength: 0 returns the composite, 1 is the full grade.
         device: "cuda" for a GPU; a loaded method is moved there.
 
     Returns:
-        The harmonized picture, of the composite's shape and type. Pixels with mask 0 are the composite's, as are all
-        where the mask is empty or full.
+        The harmonized picture, with the composite's shape and dtype. Pixels with mask 0 are unchanged, as are all
+        pixels if the mask is empty or full.
 
     Raises:
-        InputError, NonFiniteError, MismatchError: as `harmonize_frames`.
+        InputError, NonFiniteError, MismatchError: see `harmonize_frames`.
     """
     (harmonized,) = harmonize_frames([(composite, mask)], method, strength=strength, cuts="none", device=device)
     return harmonized
@@ -126,7 +126,7 @@ def _harmonized(
     masked_frames = (
         _masked_frame(index, *pair, info) for index, pair in enumerate(_of_one_type(chain([first], pairs)))
     )
-    waiting: deque[MaskedFrame] = deque()  # just the frames between the one analysed and the one rendered
+    waiting: deque[MaskedFrame] = deque()  # only the frames between the analysed one and the rendered one
 
     def watched() -> Iterator[MaskedFrame]:
         for masked in MaskCheck(None, info).watch(masked_frames):
@@ -142,10 +142,10 @@ def _harmonized(
 
 
 def _as_arrays(pairs: Iterator[Any]) -> Iterator[tuple[Array, Array]]:
-    """Read what a caller gives for pairs of arrays.
+    """Convert each pair to arrays.
 
     Raises:
-        InputError: it is no pair, or one of the two is no array.
+        InputError: an item is not a pair, or cannot be converted.
     """
     for index, pair in enumerate(pairs):
         if not isinstance(pair, list | tuple) or len(pair) != 2:
@@ -158,7 +158,7 @@ def _as_arrays(pairs: Iterator[Any]) -> Iterator[tuple[Array, Array]]:
 
 
 def _of_one_type(pairs: Iterable[tuple[Array, Array]]) -> Iterator[tuple[Array, Array]]:
-    """Refuse a composite of another type than the first: its numbers would be taken for others."""
+    """Refuse composites whose dtype differs from the first one's, because the scale of codes would change."""
     first: np.dtype[Any] | None = None
     for index, (composite, mask) in enumerate(pairs):
         found = composite.dtype
@@ -169,7 +169,7 @@ def _of_one_type(pairs: Iterable[tuple[Array, Array]]) -> Iterator[tuple[Array, 
 
 
 def _describe(composite: Array, rate: Fraction) -> VideoInfo:
-    """Return what a file of such pictures would say of itself."""
+    """Return the properties of a video with such frames."""
     if composite.ndim != 3 or composite.shape[2] != 3:
         raise InputError(f"a composite has shape (H, W, 3), got {composite.shape}")
     if composite.dtype not in (np.uint8, np.uint16) and not np.issubdtype(composite.dtype, np.floating):
@@ -204,7 +204,7 @@ def _masked_frame(index: int, composite: Array, mask: Array, info: VideoInfo) ->
 
 
 def _as_given(rendered: Frame) -> Array:
-    """Return a rendered frame in the type of its composite; what float32 has not changed keeps all its digits."""
+    """Convert a rendered frame to its composite's dtype; unchanged values keep all their digits."""
     original: Array = np.asarray(rendered.attributes)
     result = np.stack(rendered.planes, axis=-1)
     if result.dtype == original.dtype:

@@ -1,4 +1,4 @@
-"""Grade files made into other files, without a clip: edited grades, LUTs, CDLs."""
+"""Convert grade files to other files without a clip: edited grades, LUTs, CDLs."""
 
 import time
 from contextlib import ExitStack
@@ -24,18 +24,18 @@ def convert_grade(
     working: ColorSpace | None = None,
     files: tuple[Path, ...] = (),
 ) -> Summary:
-    """Write what a grade file holds in other forms.
+    """Convert a grade file to other formats.
 
     Args:
-        source: the grade file, or a LUT or a CDL; exports are called by its name.
-        outputs: a grade, LUTs or CDLs, and no clip.
-        hand: what is changed of it by hand.
-        scenes: which shots share one grade.
-        working: where LUTs and CDLs live; None: display-referred, as the grade itself.
-        files: what is read besides; no output may be one of them.
+        source: the grade file, or a LUT or a CDL; exports are named after it.
+        outputs: a grade, LUTs or CDLs, but no clip.
+        hand: manual changes to the grade.
+        scenes: groups of shots that share one grade.
+        working: colour space of LUTs and CDLs; None: display-referred, like the grade itself.
+        files: further input files, which no output may overwrite.
 
     Raises:
-        ChromacordError: the file cannot be read, or an output cannot hold it or be written; nothing was written then.
+        ChromacordError: the file cannot be read, or an output cannot represent it or be written; nothing was written.
     """
     wall, cpu = time.perf_counter(), time.process_time()
     grade = locked((read_import if is_import(source) else read_grade)(source), scenes).by_hand(hand)

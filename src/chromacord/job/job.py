@@ -1,7 +1,7 @@
 """Run one job: analyse and render a clip, then commit its outputs together.
 
-Both run side by side, analysis a second or two ahead. Where the whole grade must be known before the first frame is
-rendered, or is read from a file, one comes after the other; the result is the same.
+Both passes run concurrently, with analysis a second or two ahead. If the whole grade must be known before the first
+frame is rendered, or is read from a file, they run one after the other, with the same result.
 """
 
 import time
@@ -10,13 +10,14 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
-from chromacord.analysis.cuts import CutSource, ToldCuts
+from chromacord.analysis.cuts import CutSource, GivenCuts
+from chromacord.analysis.given_cuts import named_cuts
 from chromacord.analysis.observe import Seen, observe
 from chromacord.analysis.reference import MatchedTo
 from chromacord.analysis.timeline import Decided, Timeline
-from chromacord.analysis.told_cuts import named_cuts
 from chromacord.color.distribution import shared
 from chromacord.color.management.clip_space import SpaceOfClip, working_space_of
 from chromacord.color.transforms import ColorTransform
@@ -28,67 +29,60 @@ from chromacord.grade.smoothing import locked
 from chromacord.io import FrameSink, open_sink
 from chromacord.io.writing.staging import commit_all
 from chromacord.job.clip import MaskedClip
-from chromacord.job.finishing.stages import finish_of
+from chromacord.job.finishing.matching import Measuring
+from chromacord.job.finishing.stages import finish_of, measuring_for
 from chromacord.job.mask_check import MaskCheck
 from chromacord.job.options import Options
 from chromacord.job.outputs import Outputs, StagedTexts
 from chromacord.job.preview import Preview
-from chromacord.job.summary import Summary
+from chromacord.job.summary import Counts, Summary
 from chromacord.job.threads import prefetch, reported, single_threaded, write_behind
 from chromacord.masks.masks import MaskedFrame
 from chromacord.methods import load_method
 from chromacord.methods.base import Method
 from chromacord.render.cpu import Renderer
+from chromacord.render.finish.stage import Finish
 from chromacord.render.foreground import ForegroundOut
 from chromacord.types import FloatArray, Frame, Progress
 
 DECIDED_AHEAD = 32
-"""Frames whose grade is known and that may wait for the render, as packed masks: what one of ShotGrade's windows gives,
-so that the next one is decided meanwhile."""
+"""Maximum number of frames with a known grade that wait for the renderer, as packed masks: one window of ShotGrade, so
+that the next one is decided meanwhile."""
 
 DOUBTFUL = 0.4
-"""Confidence below which a shot's grade deserves a look by its user."""
-
-
-@dataclass
-class Counts:
-    """Frames that went through the render."""
-
-    frames: int = 0
-    empty: int = 0
-    full: int = 0
+"""Confidence below which users are advised to look at a shot."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """What is to be done with a clip."""
+    """One clip to harmonize, and how."""
 
     clip: MaskedClip
     outputs: Outputs
     options: Options = field(default_factory=Options)
     grade_in: Path | None = None
-    cuts: ToldCuts | None = None
-    """None: they are found, or the grade that is read says where they are."""
+    cuts: GivenCuts | None = None
+    """User-given cuts; None: they are detected, or come with the grade to render."""
 
     progress: Callable[[Progress], object] | None = None
     space: SpaceOfClip | None = None
-    """Of the output, for the summary."""
+    """Colour space of the output, for the summary."""
 
     files: tuple[Path, ...] = ()
     """What the run reads beside the clip and what its options name; no output may be one of them."""
 
     reference: FloatArray | None = None
-    """What the foreground is matched to in place of its background, as SDR video. Shape (H, W, 3)."""
+    """Picture to match the foreground to instead of its background, as SDR video. Shape (H, W, 3)."""
 
     def run(self) -> Summary:
         """Analyse, render, then commit all outputs.
 
         Raises:
-            ChromacordError: nothing was written then.
+            ChromacordError: the job failed; no output was written.
         """
         wall, cpu = time.perf_counter(), time.process_time()
         self.outputs.check(self.clip.info, self._inputs())
-        # Load the method first: it decides whether torch is in use, whose threads are limited too.
+        # Load the method first: it determines whether torch is in use, whose threads are limited too.
         method = None if self.grade_in is not None else self._load_method()
         with single_threaded(), ExitStack() as stack:
             # Open the output before the analysis, so that unsupported formats fail at once.
@@ -131,8 +125,13 @@ class Job:
         return (*self.clip.paths, *self.files, *self.options.files)
 
     def _needs_whole_grade(self) -> bool:
-        """Whether the first frame can be rendered only when all are analysed."""
-        return self._consistency == "shot" or bool(self.options.scenes) or self.outputs.need_whole_grade
+        """Whether all frames must be analysed before the first is rendered."""
+        needed = bool(self.options.scenes) or self.outputs.need_whole_grade or self._measuring is not None
+        return needed or self._consistency == "shot"
+
+    @cached_property
+    def _measuring(self) -> Measuring | None:
+        return measuring_for(self.clip.info, self.options)
 
     def _who_says_cuts(self) -> CutSource:
         if self.cuts is not None:
@@ -149,11 +148,11 @@ class Job:
 
     @property
     def _consistency(self) -> Consistency:
-        """How the grade may change inside a shot: a LUT cannot move."""
+        """How the grade may change within a shot; a LUT requires it to be constant."""
         return self.options.consistency or ("smooth" if self.outputs.luts is None else "shot")
 
     def _checked_frames(self) -> Iterator[MaskedFrame]:
-        """Return the frames for the first pass that reads masks."""
+        """Yield frames for the first pass that reads masks, checking the masks."""
         return MaskCheck(self.clip.mask_path, self.clip.info).watch(self.clip.frames(*self._range))
 
     def _open_sink(self, path: str) -> FrameSink:
@@ -181,7 +180,7 @@ class Job:
         return preview
 
     def _telling_frame(self, grade: Grade) -> int:
-        """Return the frame that a grade rests on most, of those that are rendered."""
+        """Return the rendered frame with the most evidence for the grade."""
         start, stop = self._range
         keys = [key for key in grade.keys if start <= key.index < (grade.num_frames if stop is None else stop)]
         return max(keys, key=lambda key: key.weight).index if keys else start
@@ -198,13 +197,13 @@ class Job:
 
     @property
     def _name(self) -> str:
-        """The method's, for the grade."""
+        """Name of the method, stored in the grade."""
         return (
             self.options.method if isinstance(self.options.method, str) else type(self.options.method).__name__.lower()
         )
 
     def _timeline(self, method: Method) -> Timeline:
-        """Return what decides the grade."""
+        """Build the timeline that decides the grade."""
         has_cdl = self.outputs.has_cdl(self.clip.info)
         return Timeline(
             method.on(self.options.device),
@@ -217,10 +216,11 @@ class Job:
         )
 
     def _observed(self, method: Method) -> Iterator[Seen]:
-        return observe(self._checked_frames(), self.clip.info, method, consistency=self._consistency, cuts=self._cuts)
+        frames = self._checked_frames() if self._measuring is None else self._measuring.watch(self._checked_frames())
+        return observe(frames, self.clip.info, method, consistency=self._consistency, cuts=self._cuts)
 
     def _decided(self, seen: Iterator[Seen], timeline: Timeline) -> Iterator[Decided]:
-        """Iterate over frames whose grade is known. Nothing comes out before it is known that any will have one."""
+        """Yield frames with a known grade, starting only when it is certain that some frame has one."""
         held: list[Decided] = []
         for each in seen:
             held += timeline.push(each)
@@ -233,9 +233,11 @@ class Job:
         self._check_cuts(timeline)
 
     def _whole_grade(self, timeline: Timeline | None) -> Grade:
-        """Return the grade at full strength: read from a file, or decided to the end before a frame is rendered."""
+        """Return the full-strength grade: read from a file, or decided completely before rendering."""
         if timeline is None:
             assert self.grade_in is not None
+            if self._measuring is not None:
+                deque(self._measuring.watch(self.clip.frames(*self._range)), maxlen=0)
             read = read_import if is_import(self.grade_in) else read_grade
             return read(self.grade_in)
         with prefetch(self._observed(timeline.method)) as seen:
@@ -246,14 +248,15 @@ class Job:
     def _analyse_and_render(
         self, timeline: Timeline, sink: FrameSink, preview: Preview | None, foreground: ForegroundOut | None
     ) -> Counts:
-        """Render each frame as soon as its grade is known, while another thread decides those of later ones."""
+        """Render each frame as soon as its grade is known, while another thread decides later ones."""
         with (
             prefetch(self._observed(timeline.method)) as seen,
             prefetch(self._decided(seen, timeline), depth=DECIDED_AHEAD) as decided,
             prefetch(self.clip.pictures(*self._range)) as pictures,
         ):
-            # End with the shorter one: a salvaged clip has more pictures than masks.
-            counts = self._render(map(_joined, decided, pictures), sink, preview, foreground, self._num_frames())
+            # End with the shorter one: a salvaged clip may have more pictures than masks.
+            frames, finish = map(_joined, decided, pictures), finish_of(self.clip.info, self.options)
+            counts = self._render(frames, sink, preview, foreground, finish, self._num_frames())
             deque(decided, maxlen=0)
         if counts.frames < timeline.num_frames:
             raise InputError(
@@ -273,7 +276,7 @@ class Job:
                 )
 
     def _check_foreground(self, timeline: Timeline) -> None:
-        """Refuse a clip without a frame that has both a foreground and a background."""
+        """Refuse a clip in which no frame has both foreground and background."""
         where = self.clip.mask_path
         self._check_any(timeline.num_frames)
         if timeline.num_empty + timeline.num_full == timeline.num_frames:
@@ -285,7 +288,7 @@ class Job:
             )
 
     def _check_cuts(self, timeline: Timeline) -> None:
-        """Refuse cuts behind the end of a clip that did not say before where that is."""
+        """Check cuts against the end of a clip whose length was unknown at the start."""
         if self.cuts is not None and self.clip.info.num_frames is None and self._range[1] is None:
             self.cuts.check_end(timeline.first + timeline.num_frames, self.clip.info.path)
 
@@ -298,7 +301,7 @@ class Job:
             )
 
     def _num_frames(self) -> int | None:
-        """Return how many frames will be read; None where the clip does not state its length."""
+        """Return the number of frames to read; None if the clip's length is unknown."""
         stated = self.clip.info.num_frames
         start, stop = self._range
         if stated is None:
@@ -308,7 +311,7 @@ class Job:
     def _render_grade(
         self, grade: Grade, sink: FrameSink, preview: Preview | None, foreground: ForegroundOut | None
     ) -> Counts:
-        """Render by a grade that is known to its end."""
+        """Render with a complete grade."""
         num_ungraded = 0
 
         def graded(frames: Iterator[MaskedFrame]) -> Iterator[tuple[MaskedFrame, ColorTransform | None]]:
@@ -321,9 +324,10 @@ class Job:
                 yield masked, None if shot is None else shot.at(index)
 
         total = self._num_frames() if self.grade_in is not None else grade.num_frames - grade.shots[0].start
+        finish = finish_of(self.clip.info, self.options, grade, self._measuring)
         frames_again = self.clip.frames(*self._range) if self.grade_in is None else self._checked_frames()
         with prefetch(frames_again) as frames:
-            counts = self._render(graded(frames), sink, preview, foreground, total)
+            counts = self._render(graded(frames), sink, preview, foreground, finish, total)
         self._check_any(counts.frames)
         if num_ungraded:
             _warn(
@@ -344,10 +348,10 @@ class Job:
         sink: FrameSink,
         preview: Preview | None,
         foreground: ForegroundOut | None,
+        finish: Finish,
         total: int | None,
     ) -> Counts:
         renderer = Renderer(self.clip.info, self.clip.foreground)
-        finish = finish_of(self.clip.info, self.options)
         counts = Counts()
 
         def write(pair: tuple[Frame | None, Frame]) -> None:
@@ -385,7 +389,7 @@ def _joined(decided: Decided, picture: tuple[Frame, Frame | None]) -> tuple[Mask
 
 
 def _counts_of(timeline: Timeline | None) -> Counts:
-    """Return what a run without a render counts."""
+    """Return the counts of a run without rendering."""
     return Counts() if timeline is None else Counts(timeline.num_frames, timeline.num_empty, timeline.num_full)
 
 

@@ -99,7 +99,7 @@ def describe_options(method: type[Method]) -> str:
 
 
 def _parameters(method: type[Method]) -> dict[str, inspect.Parameter]:
-    # # torch modules without a constructor have nn.Module's signature, *args and **kwargs.
+    # torch modules without a constructor have nn.Module's signature, *args and **kwargs.
     named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
     signature = inspect.signature(method, eval_str=True)
     return {name: each for name, each in signature.parameters.items() if each.kind in named}
@@ -114,7 +114,7 @@ def _fits(value: object, kind: Any) -> bool:
         return value in get_args(kind)
     if kind in (Any, inspect.Parameter.empty) or origin is not None or not isinstance(kind, type):
         return True
-    # # Python accepts a bool as a number, and no int as a float; for options it is the other way round.
+    # Python accepts a bool as a number, and no int as a float; for options it is the other way round.
     if isinstance(value, bool):
         return kind in (bool, object)
     return isinstance(value, int | float) if kind is float else isinstance(value, kind)

@@ -269,7 +269,7 @@ class _Table:
             raise InputError(f"{self._where}: a card has no key {self._prefix + others[0]!r}; its keys are {known}")
 
     def _check(self, place: str, value: Any, kinds: tuple[type, ...]) -> Any:
-        # # In Python a bool is an int; in a card it is not.
+        # In Python a bool is an int; in a card it is not.
         if not isinstance(value, kinds) or isinstance(value, bool) or not _is_bounded(value):
             wanted = " or ".join(_KINDS[kind] for kind in kinds)
             raise InputError(f"{self._where}: the key {self._prefix + place!r} must be {wanted}, got {shown(value)}")

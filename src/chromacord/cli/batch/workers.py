@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 
 class _Worker:
-    """A process, and our end of what connects it."""
+    """A worker process with our end of its connection."""
 
     def __init__(self, options: "Options", cores: int | None) -> None:
-        # Fresh interpreters: the threads of torch and libav do not survive a fork.
+        # Spawn fresh interpreters: the threads of torch and libav do not survive a fork.
         context = multiprocessing.get_context("spawn")
         self.connection, theirs = context.Pipe()
         self.process = context.Process(target=serve, args=(theirs, options, cores))
@@ -33,9 +33,9 @@ class _Worker:
         theirs.close()
 
     def receive(self) -> Progress | Answer:
-        """Return what it tells next."""
+        """Return its next message."""
         try:
-            told: Progress | Answer = self.connection.recv()
+            answer: Progress | Answer = self.connection.recv()
         except (EOFError, OSError):
             self.process.join()
             return Failed(
@@ -44,18 +44,18 @@ class _Worker:
                     "memory; run it again with fewer --jobs"
                 )
             )
-        return told
+        return answer
 
 
 class Workers:
-    """Some processes with the same options, as a context: leaving it ends them, whatever they do."""
+    """Worker processes with common options. Leaving the context ends them immediately."""
 
     def __init__(self, jobs: int, options: "Options") -> None:
-        """Begin the processes.
+        """Start the processes.
 
         Args:
-            jobs: how many; each gets its share of the cores.
-            options: what is done with every clip.
+            jobs: number of processes, which share the cores.
+            options: options common to all clips.
         """
         self._options = options
         self._cores = None if jobs == 1 else max(1, len(os.sched_getaffinity(0)) // jobs)
@@ -63,19 +63,19 @@ class Workers:
         self._busy: dict[Connection, tuple[_Worker, Clip]] = {}
 
     def inspect(self, clips: Sequence[Clip], *, skip_existing: bool) -> Findings:
-        """Look at the files of clips. See `chromacord.cli.batch.preflight.inspect`."""
+        """Check the files of clips. See `chromacord.cli.batch.preflight.inspect`."""
         worker = self._idle[0]
         _send(worker, Inspection(list(clips), skip_existing))
-        told = worker.receive()
-        if isinstance(told, Failed):
-            if told.trace is not None:
-                told.error.add_note(told.trace)
-            raise told.error
-        assert isinstance(told, Findings)
-        return told
+        answer = worker.receive()
+        if isinstance(answer, Failed):
+            if answer.trace is not None:
+                answer.error.add_note(answer.trace)
+            raise answer.error
+        assert isinstance(answer, Findings)
+        return answer
 
     def run(self, clips: Sequence[Clip]) -> Iterator[tuple[Clip, Progress | Answer]]:
-        """Harmonize clips in their order, several at a time, and yield messages of each; its result comes last."""
+        """Harmonize clips in order, several at a time, and yield each clip's messages; its result comes last."""
         waiting = list(reversed(clips))
         while waiting or self._busy:
             while waiting and self._idle:
@@ -85,13 +85,13 @@ class Workers:
             for connection in wait(list(self._busy)):
                 assert isinstance(connection, Connection)
                 worker, clip = self._busy[connection]
-                told = worker.receive()
-                if not isinstance(told, Progress):
+                answer = worker.receive()
+                if not isinstance(answer, Progress):
                     del self._busy[connection]
-                    is_alive = not isinstance(told, Failed) or not isinstance(told.error, ProcessDiedError)
+                    is_alive = not isinstance(answer, Failed) or not isinstance(answer.error, ProcessDiedError)
                     if is_alive or waiting:
                         self._idle.append(worker if is_alive else self._begin())
-                yield clip, told
+                yield clip, answer
 
     def _begin(self) -> _Worker:
         return _Worker(self._options, self._cores)
@@ -119,13 +119,13 @@ def _send(worker: _Worker, request: Request) -> None:
     try:
         worker.connection.send(request)
     except OSError:
-        return  # the worker has died, which the receiver will notice
+        return  # the worker died; the receiver will notice
 
 
 @contextmanager
 def _quiet_start() -> Iterator[None]:
-    """Let processes begin deaf to Ctrl-C, which reaches all of a terminal, and with one thread for linear algebra."""
-    # The first worker starts this process, which must not ignore Ctrl-C.
+    """Start processes that ignore Ctrl-C, which reaches a whole terminal, and use one thread for linear algebra."""
+    # The first worker starts multiprocessing's resource tracker, which must not ignore Ctrl-C.
     resource_tracker.ensure_running()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     threads = os.environ.get("OMP_NUM_THREADS")
