@@ -104,10 +104,31 @@ class Hand:
     protect: HueRange | None = None
     """Hues that stay closer to where they were."""
 
+    @classmethod
+    def of(
+        cls,
+        *,
+        strength: "float | str | Strength" = FULL,
+        exposure: float = 0.0,
+        temperature: float = 0.0,
+        tint: float = 0.0,
+        contrast: float = 1.0,
+        saturation: float = 1.0,
+        black: float = 0.0,
+        protect: str | None = None,
+    ) -> Self:
+        """Return what these controls do together; they are those of `chromacord.Options`, with the same units.
+
+        Raises:
+            InputError: one cannot be used; says which.
+        """
+        turn = Parametric(exposure, temperature, tint, contrast, black=black, saturation=saturation)
+        return cls(as_strength(strength), turn.checked(), None if protect is None else HueRange.parse(protect))
+
     @property
-    def does_nothing(self) -> bool:
-        """Whether the whole grade is applied as it was decided."""
-        return self.strength == FULL and self.turn.is_neutral and self.protect is None
+    def only_weakens(self) -> bool:
+        """Whether nothing but the strength is changed."""
+        return self.turn.is_neutral and self.protect is None
 
     def __call__(self, transform: ColorTransform) -> ColorTransform:
         """Return the transform as the hand leaves it: weakened, with hues protected, then turned.

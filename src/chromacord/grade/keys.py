@@ -89,15 +89,17 @@ class Shot:
     @cached_property
     def _blended(self) -> tuple[ColorTransform, ...]:
         """The keys' transforms by hand, made once: a renderer knows a transform again by its identity."""
-        return tuple(self._by_hand(key.transform) for key in self.keys)
-
-    def _by_hand(self, transform: ColorTransform) -> ColorTransform:
-        return self.hand(transform)
+        return tuple(self.hand(key.transform) for key in self.keys)
 
     @property
     def is_unchanged(self) -> bool:
         """Whether nothing of the grade is applied, and nothing after it."""
         return self.hand.strength == NONE and self.hand.turn.is_neutral
+
+    def by_hand(self, hand: Hand) -> "Shot":
+        """Return the shot changed by hand; see `Grade.by_hand`."""
+        before = self if self.hand.only_weakens else self.settled
+        return replace(before, hand=replace(hand, strength=before.hand.strength * hand.strength))
 
     @property
     def settled(self) -> "Shot":
@@ -112,7 +114,7 @@ class Shot:
 
     def mean(self) -> ColorTransform | None:
         """Return the one transform that stands for the whole shot, with what a hand did."""
-        return self._by_hand(mean_of(self.keys)) if self.keys else None
+        return self.hand(mean_of(self.keys)) if self.keys else None
 
 
 @dataclass(frozen=True)
@@ -141,10 +143,15 @@ class Grade:
         return tuple(key for shot in self.shots for key in shot.keys)
 
     def by_hand(self, hand: Hand) -> "Grade":
-        """Return the grade with every shot's strength multiplied, and changed by hand."""
-        hands = (replace(hand, strength=shot.hand.strength * hand.strength) for shot in self.shots)
-        shots = (replace(shot, hand=each) for shot, each in zip(self.shots, hands, strict=True))
-        return replace(self, shots=tuple(shots))
+        """Return the grade weakened and changed by hand, after what was done by hand before.
+
+        Args:
+            hand: its strength multiplies that of every shot.
+
+        Raises:
+            InputError: the grade depends on the place, and the hand did before what only a LUT can hold.
+        """
+        return replace(self, shots=tuple(shot.by_hand(hand) for shot in self.shots))
 
 
 def check_consistency(consistency: str) -> None:

@@ -6,32 +6,34 @@ from pathlib import Path
 
 from chromacord.errors import GradeFileError
 from chromacord.grade.by_hand import Hand
-from chromacord.grade.file import read_grade
-from chromacord.grade.imports import is_import, read_import
+from chromacord.grade.keys import Grade
 from chromacord.io.writing.staging import commit_all
 from chromacord.job.outputs import Outputs
 from chromacord.job.summary import Summary
 from chromacord.types import Colorimetry, ColorSpace, PixelFormat, Size, VideoInfo
 
 
-def convert_grade(source: Path, outputs: Outputs, *, hand: Hand, working: ColorSpace | None = None) -> Summary:
-    """Write what a grade file holds in other forms.
+def convert_grade(
+    decided: Grade, source: Path | None, outputs: Outputs, *, hand: Hand, working: ColorSpace | None = None
+) -> Summary:
+    """Write a grade in other forms.
 
     Args:
-        source: the grade file, or a LUT or a CDL; exports are called by its name.
+        decided: the grade.
+        source: the file that it was read from; exports are called by its name. None: it is of no file.
         outputs: a grade, LUTs or CDLs, and no clip.
         hand: what is changed of it by hand.
         working: where LUTs and CDLs live; None: display-referred, as the grade itself.
 
     Raises:
-        ChromacordError: the file cannot be read, or an output cannot hold it or be written; nothing was written then.
+        ChromacordError: the grade is empty, or an output cannot hold it or be written; nothing was written then.
     """
     wall, cpu = time.perf_counter(), time.process_time()
-    grade = (read_import if is_import(source) else read_grade)(source).by_hand(hand)
+    grade = decided.by_hand(hand)
     if not grade.keys:
-        raise GradeFileError(f"{source}: holds no grade: no shot of it has a key")
+        raise GradeFileError(f"{source or 'the grade'}: holds no grade: no shot of it has a key")
     info = VideoInfo(
-        path=source,
+        path=source or Path("grade"),
         size=Size(1, 1),
         pixel_format=PixelFormat("rgb"),
         colorimetry=Colorimetry(),
@@ -41,7 +43,7 @@ def convert_grade(source: Path, outputs: Outputs, *, hand: Hand, working: ColorS
         codec="grade",
         container="grade",
     )
-    outputs.check(info, (source,))
+    outputs.check(info, () if source is None else (source,))
     with ExitStack() as stack:
         texts = outputs.stage_texts(grade, info, stack, source=source, working=working)
         commit_all(texts.staged)

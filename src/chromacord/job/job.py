@@ -20,8 +20,6 @@ from chromacord.analysis.told_cuts import named_cuts
 from chromacord.color.management.clip_space import SpaceOfClip, working_space_of
 from chromacord.color.transforms import ColorTransform
 from chromacord.errors import ChromacordWarning, GradeFileError, InputError, NothingToDoError, counted
-from chromacord.grade.file import read_grade
-from chromacord.grade.imports import is_import, read_import
 from chromacord.grade.keys import ANY_LENGTH, Consistency, Grade
 from chromacord.io import FrameSink, open_sink
 from chromacord.io.writing.staging import commit_all
@@ -31,7 +29,7 @@ from chromacord.job.options import Options
 from chromacord.job.outputs import Outputs, StagedTexts
 from chromacord.job.preview import Preview
 from chromacord.job.summary import Summary
-from chromacord.job.threads import prefetch, reported, single_threaded, write_behind
+from chromacord.job.threads import prefetch, reported, write_behind
 from chromacord.masks.masks import MaskedFrame
 from chromacord.methods import load_method, weights_file
 from chromacord.methods.base import Method
@@ -63,10 +61,13 @@ class Job:
     clip: MaskedClip
     outputs: Outputs
     options: Options = field(default_factory=Options)
-    grade_in: Path | None = None
-    cuts: ToldCuts | None = None
-    """None: they are found, or the grade that is read says where they are."""
+    grade: Grade | None = None
+    """Rendered instead of one that a method decides."""
 
+    grade_in: Path | None = None
+    """The file that `grade` was read from."""
+
+    cuts: ToldCuts | None = None
     progress: Callable[[Progress], object] | None = None
     space: SpaceOfClip | None = None
     """Of the output, for the summary."""
@@ -82,9 +83,8 @@ class Job:
         """
         wall, cpu = time.perf_counter(), time.process_time()
         self.outputs.check(self.clip.info, self._inputs())
-        # Load the method first: it decides whether torch is in use, whose threads are limited too.
-        method = None if self.grade_in is not None else self._load_method()
-        with single_threaded(), ExitStack() as stack:
+        method = None if self.grade is not None else self._load_method()
+        with ExitStack() as stack:
             # Open the output before the analysis, so that unsupported formats fail at once.
             sink = None if self.outputs.clip is None else stack.enter_context(self._open_sink(self.outputs.clip))
             foreground = self.outputs.open_foreground(self.clip, self.options, self._inputs(), stack)
@@ -121,6 +121,14 @@ class Job:
             color_space=self.space,
         )
 
+    def analyse(self) -> Grade:
+        """Decide the grade, and write nothing.
+
+        Raises:
+            ChromacordError: an input cannot be read, or there is nothing to harmonize.
+        """
+        return self._whole_grade(self._timeline(self._load_method())).by_hand(self.options.hand)
+
     def _inputs(self) -> tuple[Path, ...]:
         weights = weights_file(self.options.method) if isinstance(self.options.method, str) else None
         others = (self.grade_in, weights, None if self.cuts is None else self.cuts.file)
@@ -133,7 +141,7 @@ class Job:
     def _who_says_cuts(self) -> CutSource:
         if self.cuts is not None:
             return self.cuts.source
-        return "found" if self.grade_in is None else "grade"
+        return "found" if self.grade is None else "grade"
 
     @property
     def _cuts(self) -> tuple[int, ...] | None:
@@ -229,11 +237,10 @@ class Job:
         self._check_cuts(timeline)
 
     def _whole_grade(self, timeline: Timeline | None) -> Grade:
-        """Return the grade at full strength: read from a file, or decided to the end before a frame is rendered."""
+        """Return the grade at full strength: as given, or decided to the end before a frame is rendered."""
         if timeline is None:
-            assert self.grade_in is not None
-            read = read_import if is_import(self.grade_in) else read_grade
-            return read(self.grade_in)
+            assert self.grade is not None
+            return self.grade
         with prefetch(self._observed(timeline.method)) as seen:
             deque(self._decided(reported("analyse", seen, self._num_frames(), self.progress), timeline), maxlen=0)
         self._warn_of_doubts(timeline.grade)
@@ -316,21 +323,21 @@ class Job:
                 num_ungraded += masked.mask.is_usable and (shot is None or not shot.keys)
                 yield masked, None if shot is None else shot.at(index)
 
-        total = self._num_frames() if self.grade_in is not None else grade.num_frames - grade.shots[0].start
-        frames_again = self.clip.frames(*self._range) if self.grade_in is None else self._checked_frames()
+        total = self._num_frames() if self.grade is not None else grade.num_frames - grade.shots[0].start
+        frames_again = self.clip.frames(*self._range) if self.grade is None else self._checked_frames()
         with prefetch(frames_again) as frames:
             counts = self._render(graded(frames), sink, preview, foreground, total)
         self._check_any(counts.frames)
         if num_ungraded:
             _warn(
-                f"{self.grade_in}: has no shot or key for {counted(num_ungraded, 'frame')} of foreground, which "
+                f"{self._grade_name}: has no shot or key for {counted(num_ungraded, 'frame')} of foreground, which "
                 "passed through"
             )
         is_whole = self.options.frames is None and grade.num_frames != ANY_LENGTH
-        if self.grade_in is not None and is_whole and counts.frames < grade.num_frames:
+        if self.grade is not None and is_whole and counts.frames < grade.num_frames:
             raise GradeFileError(
-                f"{self.grade_in}: was made for {counted(grade.num_frames, 'frame')}, the clip has {counts.frames}; "
-                'set "frames" in it to that number if that is intended'
+                f"{self._grade_name}: was made for {counted(grade.num_frames, 'frame')}, the clip has {counts.frames}; "
+                'set its "frames" (num_frames in Python) to that number if that is intended'
             )
         return counts
 
@@ -369,9 +376,13 @@ class Job:
     def _check_coverage(self, grade: Grade, index: int) -> None:
         if index >= grade.num_frames:
             raise GradeFileError(
-                f"{self.grade_in}: was made for {counted(grade.num_frames, 'frame')}, the clip has more; "
-                'raise "frames" and the last shot\'s "stop" in it if that is intended'
+                f"{self._grade_name}: was made for {counted(grade.num_frames, 'frame')}, the clip has more; "
+                'raise its "frames" (num_frames in Python) and the last shot\'s "stop" if that is intended'
             )
+
+    @property
+    def _grade_name(self) -> str:
+        return "the grade" if self.grade_in is None else str(self.grade_in)
 
 
 def _joined(decided: Decided, picture: tuple[Frame, Frame | None]) -> tuple[MaskedFrame, ColorTransform | None]:

@@ -1,16 +1,15 @@
 """How clips are harmonized, whatever their files: one object for the command, Python and the processes of a batch."""
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Any, Literal
 
 from chromacord.color.management.clip_space import Spaces
-from chromacord.color.parameters.hues import HueRange
-from chromacord.color.parameters.parametric import Parametric
 from chromacord.errors import InputError
-from chromacord.grade.by_hand import Hand, Strength, as_strength
-from chromacord.grade.keys import Consistency, check_consistency
+from chromacord.grade.by_hand import Hand, Strength
+from chromacord.grade.keys import Consistency
 from chromacord.methods import DEFAULT_METHOD
 from chromacord.methods.base import Method
+from chromacord.typed_tables import check_fields
 from chromacord.types import Device, Encoding
 
 Missing = Literal["error", "hold"]
@@ -18,6 +17,10 @@ Missing = Literal["error", "hold"]
 
 FrameRange = tuple[int | None, int | None]
 """The first frame, and the frame after the last, counted from 0; None leaves a side open."""
+
+
+CONTROLS = ("strength", "exposure", "temperature", "tint", "contrast", "saturation", "black", "protect")
+"""Options that change a grade by hand; arguments of `Hand.of`."""
 
 
 @dataclass(frozen=True)
@@ -106,13 +109,8 @@ class Options:
 
     def __post_init__(self) -> None:
         """Refuse what no clip can make right."""
-        self.hand.turn.checked()
-        if self.consistency is not None:
-            check_consistency(self.consistency)
-        if self.missing not in get_args(Missing):
-            raise InputError(f"missing must be 'error' or 'hold', got {self.missing!r}")
-        if self.device not in get_args(Device):
-            raise InputError(f"there is no device {self.device!r}; choose one of {', '.join(get_args(Device))}")
+        check_fields(Options, vars(self))
+        Hand.of(**self._controls)
         _check_range(self.frames)
 
     @property
@@ -122,15 +120,11 @@ class Options:
         Raises:
             InputError: something cannot be used; says which.
         """
-        turn = Parametric(
-            self.exposure,
-            self.temperature,
-            self.tint,
-            self.contrast,
-            black=self.black,
-            saturation=self.saturation,
-        )
-        return Hand(as_strength(self.strength), turn, None if self.protect is None else HueRange.parse(self.protect))
+        return Hand.of(**self._controls)
+
+    @property
+    def _controls(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in CONTROLS}
 
     @property
     def spaces(self) -> Spaces:

@@ -1,5 +1,6 @@
 """Bounded threads for decoding and encoding: libav and OpenColorIO release the GIL, so they overlap."""
 
+import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -23,23 +24,43 @@ REPORT_SECONDS = 0.2
 
 _POLL_SECONDS = 0.1
 
+_TORCH_READS = "OMP_NUM_THREADS"
+
 
 @contextmanager
 def single_threaded() -> Iterator[None]:
-    """Keep numpy, OpenCV, and torch where it is in use, to one thread each, and give them back what they had.
+    """Keep numpy, OpenCV and torch to one thread each in the whole process, and give them back what they had.
 
-    Decoding, rendering and encoding overlap already. On a machine that others use too, torch with two threads was
-    measured up to 20 times slower than with one.
+    For programs that harmonize clips and do nothing else meanwhile: the commands run in it, while the functions of the
+    package leave the counts to their callers. Decoding, rendering and encoding overlap already. On a machine that
+    others use too, torch with two threads was measured up to 20 times slower than with one.
+
+    A torch that is imported inside keeps to one thread from then on.
     """
     blas = open_blas()
     torch: Any = sys.modules.get("torch")  # not imported here: most runs do not need it
     with ExitStack() as stack:
+        if torch is None:
+            stack.enter_context(_one_thread_at_import())
         _hold(stack, cv2.getNumThreads, cv2.setNumThreads)
         if blas is not None:
             _hold(stack, blas.get_threads, blas.set_threads)
         if torch is not None:
             _hold(stack, torch.get_num_threads, torch.set_num_threads)
         yield
+
+
+@contextmanager
+def _one_thread_at_import() -> Iterator[None]:
+    """Set what torch reads when it is imported, unless the user has."""
+    if _TORCH_READS in os.environ:
+        yield
+        return
+    os.environ[_TORCH_READS] = "1"
+    try:
+        yield
+    finally:
+        os.environ.pop(_TORCH_READS, None)
 
 
 def _hold(stack: ExitStack, get: Callable[[], int], set_to: Callable[[int], object]) -> None:

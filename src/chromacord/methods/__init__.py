@@ -195,6 +195,8 @@ def load_method(name: str, **options: Any) -> Method:
         InputError: there is no method of that name, it has no such option, or an option cannot have that value; or
             no weights are shipped for it and none are named.
     """
+    if not isinstance(name, str):
+        raise InputError(f"there is no method {shown(name)}; give a name of `list_methods()`")
     is_without_weights, spec = lacks_weights(name), parse_spec(name)
     twice = sorted(spec.options.keys() & options.keys())
     if twice:

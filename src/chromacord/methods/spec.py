@@ -4,12 +4,12 @@ import inspect
 import math
 import re
 from collections.abc import Mapping
-from types import UnionType
-from typing import Any, Literal, NamedTuple, Union, get_args, get_origin
+from typing import NamedTuple
 
 from chromacord.errors import InputError, did_you_mean
 from chromacord.methods.base import Method
 from chromacord.parsing import shown
+from chromacord.typed_tables import fits
 
 MAX_WIDTH = 256
 """Channels at a picture's own side: four times those of the widest network that was published."""
@@ -71,11 +71,11 @@ def check_options(name: str, method: type[Method], options: Mapping[str, object]
         if option not in known:
             what = f"method {shown(name)} has no option {shown(option)}{did_you_mean(option, known)}"
             raise InputError(f"{what}; {describe_options(method)}")
-        if not _fits(value, known[option].annotation):
+        if not fits(value, known[option].annotation):
             raise InputError(
                 f"method {shown(name)}: the option {shown(option)} cannot be {shown(value)}; {describe_options(method)}"
             )
-        is_float = _fits(0.5, known[option].annotation)
+        is_float = fits(0.5, known[option].annotation)
         if isinstance(value, int | float) and not isinstance(value, bool):
             _check_bounds(
                 f"method {shown(name)}: the option {shown(option)}",
@@ -104,21 +104,6 @@ def _parameters(method: type[Method]) -> dict[str, inspect.Parameter]:
     named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
     signature = inspect.signature(method, eval_str=True)
     return {name: each for name, each in signature.parameters.items() if each.kind in named}
-
-
-def _fits(value: object, kind: Any) -> bool:
-    """Whether a value is of an annotation's type; True for annotations that say nothing simple."""
-    origin = get_origin(kind)
-    if origin in (Union, UnionType):
-        return any(_fits(value, each) for each in get_args(kind))
-    if origin is Literal:
-        return value in get_args(kind)
-    if kind in (Any, inspect.Parameter.empty) or origin is not None or not isinstance(kind, type):
-        return True
-    # Python takes a bool for a number, and no int for a float; who writes an option means it the other way round.
-    if isinstance(value, bool):
-        return kind in (bool, object)
-    return isinstance(value, int | float) if kind is float else isinstance(value, kind)
 
 
 def _scalar(text: str) -> Scalar:

@@ -1,0 +1,119 @@
+"""Values held to the types that dataclasses and constructors declare: recipes, options of methods and of clips."""
+
+import inspect
+from collections.abc import Iterator, Mapping
+from dataclasses import MISSING, fields
+from numbers import Integral, Real
+from types import NoneType, UnionType
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin
+
+from chromacord.errors import InputError
+from chromacord.parsing import shown
+
+Built = TypeVar("Built")
+
+END = 10**18
+"""Numbers lie below: nothing is counted or weighed by more."""
+
+_WORDS: Mapping[object, str] = {
+    int: "a whole number",
+    float: "a number",
+    str: "text",
+    bool: "true or false",
+    dict: "a table",
+}
+
+
+def build(kind: type[Built], values: Mapping[str, Any], *, where: str) -> Built:
+    """Build a dataclass from a table of TOML.
+
+    Args:
+        kind: a dataclass of plain values. It may refuse values itself, by an `InputError` from `__post_init__`.
+        values: by name of field; lists become tuples.
+        where: what an error names.
+
+    Raises:
+        InputError: a key is missing, unknown, of the wrong type or out of range; names it.
+    """
+    known = {each.name: each for each in fields(kind)}  # type: ignore[arg-type]
+    if unknown := sorted(values.keys() - known.keys()):
+        raise InputError(f"{where}: {shown(', '.join(unknown))[1:-1]} is not known; choose one of {', '.join(known)}")
+    required = [name for name, each in known.items() if each.default is MISSING and each.default_factory is MISSING]
+    if missing := [name for name in required if name not in values]:
+        raise InputError(f"{where}: {', '.join(missing)} is missing; add it")
+    plain = {name: _as_tuple(value) for name, value in values.items()}
+    try:
+        check_fields(kind, plain)
+        return kind(**plain)
+    except InputError as error:
+        raise InputError(f"{where}: {error}") from error
+
+
+def check_fields(kind: type[Any], values: Mapping[str, Any]) -> None:
+    """Refuse values that are not of the types of a dataclass's fields.
+
+    Args:
+        kind: the dataclass.
+        values: by name of field; a list passes for a tuple.
+
+    Raises:
+        InputError: names the field, and what it takes.
+    """
+    for each in fields(kind):
+        if each.name not in values:
+            continue
+        value = values[each.name]
+        if not fits(_as_tuple(value), each.type):
+            raise InputError(f"{each.name} must be {in_words(each.type)}, got {shown(value)}")
+        if (stray := _stray_number(value)) is not None:
+            raise InputError(f"{each.name} must be a finite number of at most 18 digits, got {shown(stray)}")
+
+
+def fits(value: object, declared: Any) -> bool:
+    """Whether a value is of a declared type. A whole number is a number, but true and false are none.
+
+    Args:
+        value: anything.
+        declared: a type, a union or a tuple of some, or a `Literal`; `Any`, or no annotation, takes all.
+    """
+    origin, inner = get_origin(declared), get_args(declared)
+    if declared in (Any, inspect.Parameter.empty):
+        return True
+    if origin in (Union, UnionType):
+        return any(fits(value, each) for each in inner)
+    if origin is Literal:
+        return isinstance(value, str | int) and value in inner
+    if origin is tuple:
+        kinds = inner[:1] * len(value) if inner[-1] is Ellipsis and isinstance(value, tuple) else inner
+        return isinstance(value, tuple) and len(value) == len(kinds) and all(map(fits, value, kinds))
+    if isinstance(value, bool):
+        return declared in (bool, object)
+    return isinstance(value, {float: Real, int: Integral}.get(declared, origin or declared))
+
+
+def in_words(declared: Any) -> str:
+    """Return what a field takes, in the words of who writes TOML.
+
+    Args:
+        declared: the field's type.
+    """
+    origin, inner = get_origin(declared), get_args(declared)
+    if origin in (Union, UnionType):
+        return " or ".join(in_words(each) for each in inner if each is not NoneType)
+    if origin is Literal:
+        return f"one of {', '.join(inner)}"
+    if origin is tuple:
+        item = in_words(inner[0]).removeprefix("a ")
+        return f"a list of {item}s" if inner[-1] is Ellipsis else f"a list of {len(inner)} {item}s"
+    return _WORDS.get(origin or declared) or f"a {declared.__name__}"
+
+
+def _as_tuple(value: object) -> object:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _stray_number(value: object) -> float | None:
+    """Return a number that nothing can be counted or weighed by, of a value or a list of values."""
+    values = value if isinstance(value, tuple | list) else (value,)
+    numbers: Iterator[Any] = (each for each in values if isinstance(each, Real))
+    return next((each for each in numbers if not abs(each) < END), None)
