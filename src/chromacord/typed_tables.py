@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Iterator, Mapping
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, fields, is_dataclass
 from numbers import Integral, Real
 from types import NoneType, UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin
@@ -20,33 +20,50 @@ _WORDS: Mapping[object, str] = {
     float: "a number",
     str: "text",
     bool: "true or false",
-    dict: "a table",
+    Mapping: "a table",
 }
 
 
-def build(kind: type[Built], values: Mapping[str, Any], *, where: str) -> Built:
+def build(kind: type[Built], values: Mapping[str, Any], *, where: str, place: str = "") -> Built:
     """Build a dataclass from a table of TOML.
 
     Args:
-        kind: a dataclass of plain values. It may refuse values itself, by an `InputError` from `__post_init__`.
-        values: by name of field; lists become tuples.
+        kind: a dataclass of plain values, and of tuples of such dataclasses. It may refuse values itself, by an
+            `InputError` from `__post_init__`.
+        values: by name of field; lists become tuples, and tables in them dataclasses.
         where: what an error names.
+        place: of the table in the file, before the names of its keys.
 
     Raises:
         InputError: a key is missing, unknown, of the wrong type or out of range; names it.
     """
     known = {each.name: each for each in fields(kind)}  # type: ignore[arg-type]
     if unknown := sorted(values.keys() - known.keys()):
-        raise InputError(f"{where}: {shown(', '.join(unknown))[1:-1]} is not known; choose one of {', '.join(known)}")
+        names = shown(", ".join(unknown))[1:-1]
+        raise InputError(f"{where}: {place}{names} is not known; choose one of {', '.join(known)}")
     required = [name for name, each in known.items() if each.default is MISSING and each.default_factory is MISSING]
     if missing := [name for name in required if name not in values]:
-        raise InputError(f"{where}: {', '.join(missing)} is missing; add it")
-    plain = {name: _as_tuple(value) for name, value in values.items()}
+        raise InputError(f"{where}: {place}{', '.join(missing)} is missing; add it")
+    plain = {
+        name: _built(known[name].type, value, where=where, place=f"{place}{name}") for name, value in values.items()
+    }
     try:
         check_fields(kind, plain)
         return kind(**plain)
     except InputError as error:
-        raise InputError(f"{where}: {error}") from error
+        raise InputError(f"{where}: {place}{error}") from error
+
+
+def _built(declared: Any, value: object, *, where: str, place: str) -> object:
+    """Return a value with the tables of a list as what the list is declared to hold."""
+    inner = get_args(declared)
+    if not isinstance(value, list) or not inner or not is_dataclass(inner[0]):
+        return _as_tuple(value)
+    kind: Any = inner[0]
+    return tuple(
+        build(kind, each, where=where, place=f"{place}[{number}].") if isinstance(each, dict) else each
+        for number, each in enumerate(value)
+    )
 
 
 def check_fields(kind: type[Any], values: Mapping[str, Any]) -> None:
@@ -64,7 +81,8 @@ def check_fields(kind: type[Any], values: Mapping[str, Any]) -> None:
             continue
         value = values[each.name]
         if not fits(_as_tuple(value), each.type):
-            raise InputError(f"{each.name} must be {in_words(each.type)}, got {shown(value)}")
+            given = list(value) if isinstance(value, tuple) else value
+            raise InputError(f"{each.name} must be {in_words(each.type)}, got {shown(given)}")
         if (stray := _stray_number(value)) is not None:
             raise InputError(f"{each.name} must be a finite number of at most 18 digits, got {shown(stray)}")
 
@@ -86,6 +104,8 @@ def fits(value: object, declared: Any) -> bool:
     if origin is tuple:
         kinds = inner[:1] * len(value) if inner[-1] is Ellipsis and isinstance(value, tuple) else inner
         return isinstance(value, tuple) and len(value) == len(kinds) and all(map(fits, value, kinds))
+    if origin is Mapping:
+        return isinstance(value, Mapping) and all(fits(each, inner[1]) for each in value.values())
     if isinstance(value, bool):
         return declared in (bool, object)
     return isinstance(value, {float: Real, int: Integral}.get(declared, origin or declared))
@@ -105,6 +125,8 @@ def in_words(declared: Any) -> str:
     if origin is tuple:
         item = in_words(inner[0]).removeprefix("a ")
         return f"a list of {item}s" if inner[-1] is Ellipsis else f"a list of {len(inner)} {item}s"
+    if origin is Mapping and inner[1] is not Any:
+        return f"a table with {in_words(inner[1])} for each key"
     return _WORDS.get(origin or declared) or f"a {declared.__name__}"
 
 
@@ -114,6 +136,6 @@ def _as_tuple(value: object) -> object:
 
 def _stray_number(value: object) -> float | None:
     """Return a number that nothing can be counted or weighed by, of a value or a list of values."""
-    values = value if isinstance(value, tuple | list) else (value,)
+    values = value.values() if isinstance(value, Mapping) else value if isinstance(value, tuple | list) else (value,)
     numbers: Iterator[Any] = (each for each in values if isinstance(each, Real))
     return next((each for each in numbers if not abs(each) < END), None)

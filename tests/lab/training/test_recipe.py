@@ -158,8 +158,8 @@ def test_what_must_be_a_table_is_one(tmp_path: Path, table: str) -> None:
         ({"learning_rate": float("nan")}, "learning_rate must be a finite number of at most 18 digits, got nan"),
         ({"max_norm": 0.0}, "max_norm must be above 0, got 0.0"),
         ({"rates": {"flow": 0}}, "rates: flow must be a number above 0, got 0"),
-        ({"rates": {"flow": "slow"}}, "rates: flow must be a number above 0, got 'slow'"),
-        ({"rates": 0.5}, "rates must be a table, got 0.5"),
+        ({"rates": {"flow": "slow"}}, "rates must be a table with a number for each key, got {'flow': 'slow'}"),
+        ({"rates": 0.5}, "rates must be a table with a number for each key, got 0.5"),
     ],
 )
 def test_a_key_of_a_stage_that_cannot_be_used_is_named_with_its_stage(
