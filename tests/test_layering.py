@@ -22,7 +22,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "masks": {"color", "io"},
     "grade": {"parsing", "color", "io"},
     "analysis": {"parsing", "color", "io", "methods", "masks", "grade"},
-    "render": {"color", "io", "masks", "grade"},
+    "render": {"parsing", "color", "io", "masks", "grade"},
     "job": {"parsing", "typed_tables", "color", "io", "methods", "masks", "grade", "analysis", "render"},
     "api": {"parsing", "color", "io", "methods", "grade", "analysis", "job"},
     "sample": {"color", "io"},

@@ -66,7 +66,8 @@ def harmonize_video(
         mask: white for the foreground, or opaque where it is a cut-out; a clip like the composite, a still for all
             frames, or "alpha": the composite's own alpha channel.
         foreground: instead of a composite: the layer to paste, with `background`.
-        alpha: the foreground's coverage, where it has no alpha channel of its own.
+        alpha: the foreground's coverage, where it has no alpha channel of its own; or "straight" or "premultiplied" for
+            how its own is stored, if not as its format has it, or "auto" to find out.
         background: the clip under the foreground; the output follows its format.
         grade_out: write what was decided, as JSON.
         grade_in: render a grade instead of analysing: one in memory, a grade file, or a LUT or a CDL with a suffix of
@@ -102,16 +103,18 @@ def harmonize_video(
     if optional["grade_in"] is not None:
         decided = read_any_grade(optional["grade_in"])
     if clip_out is None and decided is not None:
-        asked = None if how.working_space is None else find_space(how.working_space, choose_config(how.config))
-        return convert_grade(decided, optional["grade_in"], outputs, hand=how.hand, working=asked)
+        return _converted(decided, optional["grade_in"], outputs, how)
     clip, space = open_clip(layers, how)
+    told = read_cuts(cuts, clip.info)
+    files = (optional["grade_in"], matched["reference"], None if told is None else told.file)
     job = Job(
         clip,
         outputs,
         how,
         grade=decided,
         grade_in=optional["grade_in"],
-        cuts=read_cuts(cuts, clip.info),
+        cuts=told,
+        files=tuple(file for file in files if file is not None),
         progress=progress,
         space=space,
         reference=None if matched["reference"] is None else read_reference(matched["reference"], how.spaces),
@@ -313,6 +316,12 @@ def _checked(
     how = replace(options or Options(), **changes)
     find_device(how.device)
     return how
+
+
+def _converted(decided: Grade, source: Path | None, outputs: Outputs, how: Options) -> Summary:
+    """Write a grade to files, without a clip."""
+    working = None if how.working_space is None else find_space(how.working_space, choose_config(how.config))
+    return convert_grade(decided, source, outputs, hand=how.hand, scenes=how.scenes, working=working, files=how.files)
 
 
 def _paths(**paths: StrPath | None) -> dict[str, Path | None]:

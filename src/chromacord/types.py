@@ -45,6 +45,10 @@ class Alpha(Enum):
     PREMULTIPLIED = "premultiplied"
 
 
+ALPHA_WORDS = (Alpha.STRAIGHT.value, Alpha.PREMULTIPLIED.value, "auto")
+"""What a user may say of a layer's own alpha, in place of a matte's file."""
+
+
 @dataclass(frozen=True)
 class Colorimetry:
     """How numbers mean colours: the four tags of a stream, as code points of ITU-T H.273.
@@ -212,6 +216,9 @@ class VideoInfo:
     mirrored: bool = False
     """Whether a player exchanges left and right after the turn."""
 
+    display_shift: tuple[int, int] = (0, 0)
+    """Where a display matrix moves the picture after that, right and down, in 1/65536 of a pixel."""
+
     pixel_aspect: Fraction = Fraction(1)
     profile: str | None = None
     """The codec's profile where it tells families apart ("4444", "dnxhr_hqx")."""
@@ -269,7 +276,7 @@ class Progress(NamedTuple):
 
 @dataclass(frozen=True)
 class Encoding:
-    """How the user wants a video written. None leaves the choice to the source and the container."""
+    """How the user wants a video, or EXR files, written. None leaves the choice to the source and the container."""
 
     codec: str | None = None
     """A name of `chromacord.io.video.codecs.CODECS`."""
@@ -279,3 +286,6 @@ class Encoding:
 
     preset: str | None = None
     """Speed of x264 and x265 ("ultrafast" to "veryslow") or SVT-AV1 ("0" to "13")."""
+
+    exr_compression: str | None = None
+    """Of EXR files: "zip", "piz", "dwaa:45", ...; None: as the source's where that is without loss, else zip."""

@@ -17,7 +17,7 @@ def test_a_grade_is_decided_and_written_alone(run: Run, footage: Path, tmp_path:
     assert (done.code, done.err) == (0, "")
     assert done.out.startswith(f"{out}: 10 frames, 1 shot, poisson, ")
     assert done.out.count("\n") == 1
-    assert ("the CDL leaves 0.0 of " in done.out) == (suffix in (".cc", ".ccc", ".cdl", ".edl"))
+    assert ("the CDL leaves 0.0 of " in done.out) == (suffix in (".cc", ".ccc", ".cdl", ".edl", ".otio"))
     assert list(tmp_path.iterdir()) == [out]
 
 
@@ -78,7 +78,7 @@ def test_a_grade_begins_shots_where_it_is_told(run: Run, footage: Path, tmp_path
     assert [shot["start"] for shot in json.loads((tmp_path / "g.json").read_text())["shots"]] == [0, 3, 7]
     alone = run("grade", *clip, "-o", tmp_path / "look.cc")
     assert (alone.code, alone.err) == (0, "")
-    assert len(list(tmp_path.glob("look_shot00[123].cc"))) == 3
+    assert len(list(tmp_path.glob("look_shot00[123]_f0*.cc"))) == 3
     applied = run("apply", tmp_path / "g.json", *clip[:3], "-o", tmp_path / "out.mkv")
     assert applied.code == 0
     assert "; 2 cuts of the grade file: 3 (" in applied.out
@@ -133,9 +133,9 @@ def test_with_a_cut_each_shot_has_the_cdl_that_it_has_alone(run: Run, tmp_path: 
     assert run("grade", *options, "-o", tmp_path / "both.cc").code == 0
     for number, frames in enumerate(("0:12", "12:24"), start=1):
         assert run("grade", *options, "-o", tmp_path / f"{number}.cc", "--frames", frames).code == 0
+        (own,) = tmp_path.glob(f"both_shot00{number}_f*.cc")
         alone, cut = (
-            PyOpenColorIO.CDLTransform.CreateFromFile(str(tmp_path / name), "")
-            for name in (f"{number}.cc", f"both_shot00{number}.cc")
+            PyOpenColorIO.CDLTransform.CreateFromFile(str(path), "") for path in (tmp_path / f"{number}.cc", own)
         )
         assert cut.getSOP() == pytest.approx(alone.getSOP(), abs=1e-4)
         assert cut.getSat() == pytest.approx(alone.getSat(), abs=1e-4)
@@ -144,7 +144,45 @@ def test_with_a_cut_each_shot_has_the_cdl_that_it_has_alone(run: Run, tmp_path: 
 def test_a_grade_that_is_there_is_left_out(run: Run, footage: Path, tmp_path: Path) -> None:
     """A file for each of several shots counts as well as one file."""
     clip = (footage / "comp.mp4", "--mask", footage / "mask.mkv", "-o", tmp_path / "look.cc", "--skip-existing")
-    (tmp_path / "look_shot001.cc").touch()
+    (tmp_path / "look_shot001_f0000-0009_tc01-00-00-00.cc").touch()
     done = run("grade", *clip)
     assert done.code == 0
     assert done.out == f"{tmp_path / 'look.cc'}: left out, it is there\n"
+
+
+def two_shots(folder: Path) -> tuple[object, ...]:
+    first = [recoloured("yuv420p", index) for index in range(12)]
+    second = [[255 - plane[::-1] for plane in recoloured("yuv420p", index)] for index in range(12)]
+    composite = make_composite(folder / "comp.mkv", codec="ffv1", frames=first + second)
+    mask = make_mask(folder / "mask.mkv", frames=2 * [[disc(index)] for index in range(12)])
+    return composite, "--mask", mask, "--method", "mkl", "--quiet"
+
+
+@pytest.mark.parametrize("scene", [("--lock",), ("--match", "1-2"), ("--match", "1", "--match", "2")])
+def test_shots_of_one_scene_have_one_grade_in_every_output(run: Run, tmp_path: Path, scene: tuple[str, ...]) -> None:
+    clip = two_shots(tmp_path)
+    assert run("grade", *clip, *scene, "-o", tmp_path / "grade.json").code == 0
+    first, second = json.loads((tmp_path / "grade.json").read_text())["shots"]
+    is_one = scene[1:] != ("1", "--match", "2")
+    assert (first["parametric"] == second["parametric"]) == is_one
+    assert run("grade", *clip, *scene, "-o", tmp_path / "look.cc").code == 0
+    sops = [PyOpenColorIO.CDLTransform.CreateFromFile(str(path), "").getSOP() for path in tmp_path.glob("*.cc")]
+    assert (sops[0] == sops[1]) == is_one
+    options = ("--codec", "ffv1")
+    assert run("harmonize", *clip, *scene, *options, "-o", tmp_path / "a.mkv").code == 0
+    assert run("apply", tmp_path / "grade.json", *clip[:3], *options, "-o", tmp_path / "b.mkv").code == 0
+    for planes, again in zip(decoded(tmp_path / "a.mkv"), decoded(tmp_path / "b.mkv"), strict=True):
+        for plane, same in zip(planes, again, strict=True):
+            assert np.abs(plane.astype(int) - same).max() <= 1
+
+
+def test_shots_of_a_grade_file_are_matched_later(run: Run, tmp_path: Path) -> None:
+    assert run("grade", *two_shots(tmp_path), "-o", tmp_path / "own.json").code == 0
+    assert run("grade", "--grade-in", tmp_path / "own.json", "--lock", "-o", tmp_path / "one.json").code == 0
+    own, one = (json.loads((tmp_path / name).read_text())["shots"] for name in ("own.json", "one.json"))
+    assert own[0]["parametric"] != own[1]["parametric"]
+    assert one[0]["parametric"] == one[1]["parametric"]
+    wrong = run("grade", "--grade-in", tmp_path / "own.json", "--match", "2,3", "-o", tmp_path / "no.json")
+    assert wrong.code == 2
+    assert wrong.err.startswith("error: match: there is no shot 3, the clip has 2 shots")
+    assert not (tmp_path / "no.json").exists()

@@ -1,5 +1,6 @@
 """Grades in other tools' files, read back by OpenColorIO."""
 
+import json
 import re
 import warnings
 from contextlib import ExitStack
@@ -16,11 +17,8 @@ from chromacord.color.cdl import Cdl
 from chromacord.color.distribution import ColorDistribution
 from chromacord.color.transforms import AffineField, ColorTransform, Lut3d, lattice
 from chromacord.errors import ChromacordWarning, GradeFileError, InputError, OutputExistsError
-from chromacord.grade.edl_text import Event, edl_text
 from chromacord.grade.exports import EXPORT_FORMATS
 from chromacord.grade.keys import Grade, Key, Shot
-from chromacord.io.edl import read_edl
-from chromacord.io.timecode import frame_of
 from chromacord.job.outputs import Outputs
 from chromacord.types import PixelFormat
 from tests.footage import decoded, disc, make_composite, make_mask
@@ -59,8 +57,9 @@ def export(
 
 def read_back(path: Path, colors: np.ndarray, cdl_id: str = "") -> np.ndarray:
     """Apply a file as OpenColorIO reads it. Shape (P, 3)."""
-    if path.suffix == ".edl":  # which it does not read
-        return cdls_of_edl(path)[0](np.ascontiguousarray(colors, np.float32))
+    if path.suffix in (".edl", ".otio"):  # which it does not read
+        cdls = cdls_of_edl(path) if path.suffix == ".edl" else cdls_of_otio(path)
+        return cdls[0](np.ascontiguousarray(colors, np.float32))
     step = ocio.FileTransform(str(path), cccId=cdl_id, interpolation=ocio.INTERP_TETRAHEDRAL)
     step.setCDLStyle(ocio.CDL_ASC)
     mapped = np.ascontiguousarray(colors, np.float32).copy()
@@ -71,9 +70,19 @@ def read_back(path: Path, colors: np.ndarray, cdl_id: str = "") -> np.ndarray:
 def cdls_of_edl(path: Path) -> list[Cdl]:
     """Read the comments that the ASC's standard gives to lists of this kind."""
     found = []
-    sops = re.findall(r"^\* ASC_SOP: \((.*)\)\((.*)\)\((.*)\)$", path.read_text(), re.MULTILINE)
-    for sop, saturation in zip(sops, re.findall(r"^\* ASC_SAT: (.*)$", path.read_text(), re.MULTILINE), strict=True):
+    sops = re.findall(r"^\*ASC_SOP \((.*)\)\((.*)\)\((.*)\)$", path.read_text(), re.MULTILINE)
+    for sop, saturation in zip(sops, re.findall(r"^\*ASC_SAT (.*)$", path.read_text(), re.MULTILINE), strict=True):
         found.append(Cdl(*(tuple(map(float, part.split())) for part in sop), float(saturation)))
+    return found
+
+
+def cdls_of_otio(path: Path) -> list[Cdl]:
+    """Read the metadata that OpenTimelineIO's reader of edit decision lists gives to a clip."""
+    found = []
+    for clip in json.loads(path.read_text())["tracks"]["children"][0]["children"]:
+        cdl = clip["metadata"]["cdl"]
+        sop = (tuple(cdl["asc_sop"][name]) for name in ("slope", "offset", "power"))
+        found.append(Cdl(*sop, cdl["asc_sat"]))
     return found
 
 
@@ -108,7 +117,7 @@ def test_a_cdl_read_back_is_the_grade_that_it_can_hold(tmp_path: Path, suffix: s
 def test_each_of_several_shots_has_a_file(tmp_path: Path, suffix: str) -> None:
     second = EXPOSURE.with_parameters(EXPOSURE.parameters * np.float32(0.75))
     paths = export(grade_of(EXPOSURE, second), tmp_path / f"look{suffix}")
-    assert paths == [tmp_path / f"look_shot00{n}{suffix}" for n in (1, 2)]
+    assert paths == [tmp_path / f"look_shot00{n}{suffix}" for n in ("1_f0000-0009", "2_f0010-0019")]
     assert sorted(tmp_path.iterdir()) == paths
     for path, transform in zip(paths, (EXPOSURE, second), strict=True):
         np.testing.assert_allclose(read_back(path, nodes()), graded(transform, nodes()), atol=1e-3)
@@ -125,31 +134,12 @@ def test_a_collection_holds_all_shots_by_their_ids(tmp_path: Path, suffix: str) 
     assert "frames 10-19 made" in path.read_text()
 
 
-def test_an_edl_holds_the_cut_and_the_cdl_of_each_shot(tmp_path: Path) -> None:
-    second = EXPOSURE.with_parameters(EXPOSURE.parameters * np.float32(0.75))
-    path = tmp_path / "look.edl"
-    assert export(grade_of(EXPOSURE, second), path) == [path]
-    begin = frame_of("00:00:00:00", rate=INFO.rate, drop=False)
-    assert [frame - begin for frame, _ in read_edl(path, rate=INFO.rate).shots] == [0, 10]
-    for cdl, transform in zip(cdls_of_edl(path), (EXPOSURE, second), strict=True):
-        np.testing.assert_allclose(cdl(nodes()), graded(transform, nodes()), atol=1e-3)
-    assert "* FROM CLIP NAME: comp.mov" in path.read_text()
-
-
-def test_an_edl_counts_from_the_clips_own_timecode() -> None:
-    cdl = Cdl((1, 1, 1), (0, 0, 0), (1, 1, 1), 1)
-    info = replace(INFO, timecode="01:00:59;28", rate=Fraction(30000, 1001))
-    text = edl_text([Event(0, 4, cdl)], info, title="reel")
-    assert text.splitlines()[:2] == ["TITLE: reel", "FCM: DROP FRAME"]
-    assert "V     C        01:00:59;28 01:01:00;04 01:00:59;28 01:01:00;04" in text  # :00 and :01 are left out
-
-
 def test_a_folder_holds_cubes_named_after_the_clip(tmp_path: Path) -> None:
     assert export(grade_of(EXPOSURE, EXPOSURE), tmp_path / "luts") == [
-        tmp_path / "luts" / f"comp_shot00{n}.cube" for n in (1, 2)
+        tmp_path / "luts" / f"comp_shot00{n}.cube" for n in ("1_f0000-0009", "2_f0010-0019")
     ]
     (tmp_path / "old.cube").mkdir()
-    assert export(grade_of(EXPOSURE), tmp_path / "old.cube") == [tmp_path / "old.cube" / "comp_shot001.cube"]
+    assert export(grade_of(EXPOSURE), tmp_path / "old.cube") == [tmp_path / "old.cube" / "comp_shot001_f0000-0009.cube"]
 
 
 @pytest.mark.parametrize("suffix", EXPORT_FORMATS)
@@ -237,7 +227,7 @@ def test_a_3dl_of_a_dark_grade_is_refused(tmp_path: Path) -> None:
     dark, fits = (
         AffineField.from_matrix(gain * np.float32(peak), np.zeros((1, 3), np.float32)) for peak in (0.5, 0.501)
     )
-    with pytest.raises(InputError, match=r"look_shot002\.3dl: the grade makes white darker than half"):
+    with pytest.raises(InputError, match=r"look_shot002_f0010-0019\.3dl: the grade makes white darker than half"):
         export(grade_of(fits, dark), tmp_path / "look.3dl")
     assert not list(tmp_path.iterdir())
     export(grade_of(fits), tmp_path / "look.3dl")

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from chromacord.color.transforms import AffineField, Lut3d, lattice
+from chromacord.errors import InputError
 from chromacord.grade.by_hand import Hand, Strength
 from chromacord.grade.keys import LEAST_STEP, Consistency, Grade, Key, Shot
-from chromacord.grade.smoothing import SMOOTHING_SECONDS, Smoothing
+from chromacord.grade.smoothing import SMOOTHING_SECONDS, Scenes, Smoothing, locked
 
 RATE = Fraction(24)
 
@@ -143,3 +144,51 @@ def test_luts_of_one_size_interpolate_too() -> None:
     middle = Shot(0, 11, keys).at(5)
     assert isinstance(middle, Lut3d)
     np.testing.assert_allclose(middle.parameters, lattice(3)[None] * 1.5, rtol=1e-6)
+
+
+def three_shots() -> Grade:
+    """The first has two keys, and counts once; the second none; the third counts three times as much."""
+    shots = (
+        Shot(0, 10, keys_of({0: 0.0, 5: 0.2})),
+        Shot(10, 20, ()),
+        Shot(20, 30, keys_of({20: 0.5}, weight=1.5), hand=Hand(Strength.both(0.5))),
+    )
+    return Grade(shots, "made", "smooth", RATE, 30)
+
+
+@pytest.mark.parametrize("scenes", [Scenes.parse(lock=True, match=()), Scenes.parse(lock=False, match="1-3")])
+def test_shots_of_a_scene_share_the_mean_of_their_grades(scenes: Scenes) -> None:
+    grade = locked(three_shots(), scenes)
+    assert [len(shot.keys) for shot in grade.shots] == [1, 0, 1]
+    assert [(shot.start, shot.stop) for shot in grade.shots] == [(0, 10), (10, 20), (20, 30)]
+    assert value_of(grade.shots[0].at(3)) == pytest.approx((0.1 + 3 * 0.5) / 4)
+    assert value_of(grade.shots[2].at(29)) == pytest.approx((0.1 + 3 * 0.5) / 4 / 2), "its own strength stays"
+
+
+def test_shots_that_are_not_matched_keep_their_grades() -> None:
+    grade = three_shots()
+    assert locked(grade, Scenes.parse(lock=False, match=["1-2", "3"])).shots[2] == grade.shots[2]
+    assert locked(grade, Scenes()) == grade
+    assert not Scenes.parse(lock=False, match=())
+
+
+def test_shots_that_do_not_exist_or_have_no_mean_are_refused() -> None:
+    with pytest.raises(InputError, match=r"^match: there is no shot 4, the clip has 3 shots; .*--cuts"):
+        locked(three_shots(), Scenes.parse(lock=False, match="1,4"))
+    first, *_, last = three_shots().shots
+    other = Shot(10, 20, (Key(10, 0.5, Lut3d(lattice(5)[None])),))
+    with pytest.raises(InputError, match=r"^shots 1, 2: their grades are of different kinds"):
+        locked(Grade((first, other, last), "made", "shot", RATE, 30), Scenes.parse(lock=False, match="1-2"))
+
+
+@pytest.mark.parametrize("text", ["", "0", "2-1", "1;2", "one", "1-", "-1", "1,,2", "1234567"])
+def test_shots_are_numbers_from_1(text: str) -> None:
+    with pytest.raises(InputError, match=r"are not shots; give their numbers, counted from 1, such as 1,3-5"):
+        Scenes.parse(lock=False, match=[text])
+
+
+def test_a_shot_is_of_one_scene() -> None:
+    with pytest.raises(InputError, match=r"^match '2-4': shot 3 is matched to others already"):
+        Scenes.parse(lock=False, match=["1,3", "2-4"])
+    with pytest.raises(InputError, match=r"^lock already gives all shots one grade"):
+        Scenes.parse(lock=True, match="1,2")

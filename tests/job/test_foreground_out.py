@@ -42,9 +42,9 @@ def with_alpha(index: int) -> np.ndarray:
     return np.concatenate([foreground(index), disc(index)[..., None] / 255], axis=-1)
 
 
-def pngs(folder: Path, name: str, picture: Callable[[int], np.ndarray]) -> Path:
+def pngs(folder: Path, name: str, picture: Callable[[int], np.ndarray], kind: type = np.uint8) -> Path:
     for index in range(NUM_FRAMES):
-        images.write(folder / f"{name}.{index:04}.png", np.rint(picture(index) * 255).astype(np.uint8))
+        images.write(folder / f"{name}.{index:04}.png", np.rint(picture(index) * np.iinfo(kind).max).astype(kind))
     return folder / f"{name}.%04d.png"
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from chromacord.api import harmonize_video
+from chromacord.color.management.config import BUILT_IN, open_config
 from chromacord.errors import OutputExistsError
 from chromacord.io import open_source
 from chromacord.types import Progress
@@ -40,6 +41,21 @@ def test_a_preview_never_replaces_a_frame_of_an_input(footage: dict[str, Path], 
         harmonize_video(
             footage["composite"], mask=tmp_path / "mask", output=tmp_path / "out.mp4", preview=preview, force=True
         )
+
+
+def test_no_output_replaces_a_reference_or_a_colour_configuration(footage: dict[str, Path], tmp_path: Path) -> None:
+    """Under another name, which leads to the same file."""
+    (tmp_path / "dot").symlink_to(".")
+    reference = write(tmp_path / "reference.png", disc(0)[..., None])
+    config = tmp_path / "config.json"
+    config.write_text(open_config(BUILT_IN).serialize())
+    for option, file, output in (("reference", reference, "preview"), ("config", config, "grade_out")):
+        outputs = {"output": tmp_path / "out.mkv", output: tmp_path / "dot" / file.name}
+        before = file.read_bytes()
+        with pytest.raises(OutputExistsError, match=rf"{file.name}: is also an input"):
+            harmonize_video(**footage, **outputs, **{option: file}, method="mkl", force=True)
+        assert file.read_bytes() == before
+        assert not (tmp_path / "out.mkv").exists()
 
 
 def test_a_preview_that_exists_is_refused_before_any_work(footage: dict[str, Path], tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """Parse user-given cuts: frame numbers, an edit decision list, or "none".
 
-The command line reads its options with this: it loads no codec.
+Used by the command line to parse its options, so it loads no codec.
 """
 
 import os
@@ -19,10 +19,10 @@ from chromacord.parsing import shown
 Item = TypeVar("Item")
 
 Cuts = Sequence[int] | str | PathLike[str]
-"""First frames of shots, counted from 0; the same as text ("24,48"); a file of an edit decision list; or "none"."""
+"""First frames of shots, counted from 0; the same as text ("24,48"); the path of an edit decision list; or "none"."""
 
 CutSource = Literal["found", "given", "none", "grade"]
-"""Who says where shots begin: the detector; the user; the user, that there is one shot; a grade file."""
+"""Origin of shot boundaries: the detector; the user; the user's statement that there is one shot; a grade file."""
 
 
 class Cut(NamedTuple):
@@ -32,10 +32,10 @@ class Cut(NamedTuple):
     """Counted from 0."""
 
     timecode: str
-    """On from the clip's own, or from midnight where it has none."""
+    """Timecode of the frame, counted from the clip's start timecode, or from midnight without one."""
 
     file_number: int | None = None
-    """In the name of its file, where a sequence's numbers begin with another than 0."""
+    """File number, for sequences that do not start at 0."""
 
 
 NONE = "none"
@@ -45,42 +45,42 @@ _LARGEST = 10**9
 
 @dataclass(frozen=True)
 class ToldCuts:
-    """What the user says of the cuts."""
+    """Cuts given by the user."""
 
     frames: tuple[int, ...]
-    """First frames of all shots but the first, counted from the start of the clip. Rising."""
+    """First frames of all shots but the first, counted from the start of the clip. Ascending."""
 
     file: Path | None = None
-    """The list that they were read from."""
+    """The list that the cuts were read from."""
 
     @property
     def source(self) -> CutSource:
-        """How a summary calls it."""
+        """Origin, as summaries name it."""
         return "given" if self.frames or self.file is not None else "none"
 
     def between(self, start: int, stop: int | None) -> tuple[int, ...]:
-        """Return those that divide the frames start..stop-1."""
+        """Return the cuts that divide frames start..stop-1."""
         return tuple(frame for frame in self.frames if start < frame and (stop is None or frame < stop))
 
     def check_end(self, num_frames: int, clip: Path) -> None:
-        """Refuse cuts behind the end of a clip that did not state its length.
+        """Check that no cut lies beyond the end of a clip whose length was unknown at the start.
 
         Raises:
-            InputError: says which.
+            InputError: one does; names it.
         """
         if self.frames and self.frames[-1] >= num_frames:
             raise beyond(self.frames[-1], clip, num_frames)
 
 
 def check_cuts(cuts: Cuts | None, *, grade_in: object = None) -> None:
-    """Refuse what contradicts itself or another option, without looking at any file.
+    """Check cuts for contradictions with themselves and other options, without reading files.
 
     Args:
-        cuts: None: they are to be found.
-        grade_in: a grade to render, if there is one.
+        cuts: None: they will be detected.
+        grade_in: the grade to render, if any.
 
     Raises:
-        InputError: says what.
+        InputError: a contradiction; names it.
     """
     if cuts is None:
         return
@@ -94,7 +94,7 @@ def check_cuts(cuts: Cuts | None, *, grade_in: object = None) -> None:
 
 
 def edl_file(cuts: Cuts | None) -> Path | None:
-    """Return the file of an edit decision list; None if cuts are given otherwise or not at all."""
+    """Return the path of an edit decision list; None if cuts are given otherwise or not at all."""
     if isinstance(cuts, PathLike):
         return Path(cuts)
     if isinstance(cuts, str) and cuts != NONE and not _NUMBERS.fullmatch(cuts) and not _is_list(cuts):
@@ -103,13 +103,13 @@ def edl_file(cuts: Cuts | None) -> Path | None:
 
 
 def given_numbers(cuts: Sequence[int] | str | None) -> tuple[int, ...] | None:
-    """Return the first frames of all shots but the first; None where cuts are to be found.
+    """Return the first frames of all shots but the first; None if cuts will be detected.
 
     Args:
-        cuts: frame numbers, counted from 0, as they are or as text; or "none".
+        cuts: frame numbers counted from 0, as integers or text; or "none".
 
     Raises:
-        InputError: they are no numbers, or do not rise.
+        InputError: they are not numbers, or do not increase.
     """
     return None if cuts is None else tuple(frame for frame in _numbers(cuts) if frame)
 
@@ -117,12 +117,12 @@ def given_numbers(cuts: Sequence[int] | str | None) -> tuple[int, ...] | None:
 def split_at(
     items: Iterable[Item], cuts: Sequence[int], *, number: Callable[[Item], int]
 ) -> Iterator[tuple[Item, int]]:
-    """Give each item the number of its shot, from 0.
+    """Yield each item with the number of its shot, from 0.
 
     Args:
         items: the frames of a clip in order.
-        cuts: first frames of all shots but the first. Rising.
-        number: gives an item's frame number.
+        cuts: first frames of all shots but the first. Ascending.
+        number: returns an item's frame number.
     """
 
     def numbered(item: Item) -> tuple[Item, int]:
@@ -133,7 +133,7 @@ def split_at(
 
 
 def _is_list(text: str) -> bool:
-    """Whether a text was meant for numbers, if not for a file."""
+    """Whether a text looks like numbers rather than a file name."""
     return not text.strip() or re.fullmatch(r"[\d\s,;:+-]+", text) is not None
 
 
@@ -159,13 +159,13 @@ def _numbers(cuts: Cuts) -> tuple[int, ...]:
 
 
 def beyond(frame: int, clip: Path, num_frames: int, *, first_number: int = 0) -> InputError:
-    """Return what is said of a cut behind the end of a clip.
+    """Return the error for a cut beyond the end of a clip.
 
     Args:
-        frame: that is not there.
-        clip: its path.
-        num_frames: of the clip.
-        first_number: in the name of a sequence's first file.
+        frame: the cut's frame.
+        clip: path of the clip.
+        num_frames: number of frames in the clip.
+        first_number: file number of a sequence's first frame.
     """
     hint = "frames are counted from 0"
     if first_number and 0 <= frame - first_number < num_frames:

@@ -1,7 +1,7 @@
-"""Detect dissolves: gradual transitions in which each frame mixes two shots.
+"""Detect dissolves: gradual transitions whose frames mix two shots.
 
-Nothing else does so for long: what moves, or is seen by a camera that moves, is on its way in other places than at the
-ends, and what grows lighter or darker keeps its layout.
+Only dissolves do so for long: with motion of objects or camera, intermediate frames show things at other places than
+both ends, and brightness changes keep the layout.
 """
 
 from collections import deque
@@ -12,22 +12,22 @@ import numpy.typing as npt
 from chromacord.analysis.likeness import Look, distance, palette_distance
 
 _SPANS = (6, 10, 16, 22)
-"""Frames between the ends that are compared; longer dissolves are seen by a part of them."""
+"""Distances between the compared frames; longer dissolves are detected from a part of them."""
 
 _QUARTERS = (0.25, 0.5, 0.75)
 
 _PAUSE = 24
-"""Frames after a part of a dissolve in which another part is taken for the same dissolve's."""
+"""Frames within which two detections count as one dissolve."""
 
 _LEAST_CHANGE, _LEAST_RELATIVE, _LEAST_PALETTE, _MOST_STRAYED = 8 / 255, 0.3, 0.32, 0.25
-"""Mean difference of the ends, distances of their palettes, and how far the middle may be off the way between them,
-squared and by the way's length: they rule out nearly all spans, for little."""
+"""Cheap tests that rule out almost all spans: minimum mean difference of the ends, minimum distances of their palettes,
+and maximum deviation of the middle from the line between them, squared and relative to its length."""
 
 _LEAST_LAYOUT = 0.08
-"""Distance of the ends' layouts: light that changes its colour in a shot leaves them alone."""
+"""Minimum distance of the ends' layouts: changes of light colour within a shot do not change the layout."""
 
 _LEAST_CONTRAST = 0.3
-"""Of the darker end, by the other's: what comes out of black is on its way from there."""
+"""Minimum contrast of the darker end, relative to the other: otherwise it is a fade from or to black."""
 
 _FOR = np.array(
     [
@@ -43,11 +43,11 @@ _AGAINST = np.array(
     ]
 )
 _THRESHOLD = 7.5
-"""Weights of the hidden units of a logistic regression, on the values of a span, and 1. Made as those of `shots.py`."""
+"""Weights of the hidden units of a logistic regression on a span's features and 1. Trained like those of `shots.py`."""
 
 
 class DissolveDetector:
-    """Finds dissolves that have gone far enough by the frame that was seen last."""
+    """Detects dissolves as soon as enough of them has been seen."""
 
     def __init__(self) -> None:
         """Start a clip."""
@@ -55,22 +55,22 @@ class DissolveDetector:
         self._number, self._pause_end = 0, 0
 
     def push(self, look: Look) -> None:
-        """Take note of the next frame."""
+        """Add the next frame."""
         self._past.append(look)
         self._number += 1
 
     def restart(self) -> None:
-        """Forget what was before the last frame, which begins a shot."""
+        """Discard frames before the last one, which begins a shot."""
         last = self._past[-1]
         self._past.clear()
         self._past.append(last)
 
     def is_found(self) -> bool:
-        """Whether the last frame belongs to the second of two shots that dissolve, so far as can be told by then.
+        """Whether the last frame belongs to the second of two dissolving shots, as far as can be known by then.
 
-        Each dissolve is reported once, at the frame after which `restart` is to be called.
+        Each dissolve is reported once, at the frame after which the caller must call `restart`.
         """
-        # Test one span a frame: dissolves last, and testing all spans would double the cost.
+        # # Test one span per frame: dissolves last, and testing all spans would double the cost.
         span = _SPANS[self._number % len(_SPANS)]
         if span >= len(self._past) or not self._is_dissolve(span):
             return False

@@ -10,42 +10,42 @@ import numpy.typing as npt
 from chromacord.types import FloatArray
 
 _SMALL, _LAYOUT, _COLORS = (36, 20), (18, 10), (9, 5)
-"""Sizes (width, height) of small pictures."""
+"""Sizes (width, height) of reduced pictures."""
 
 _CENTRE = (slice(1, 9), slice(5, 13))
-"""Part of a layout that is looked for in another one: what a camera moves by a quarter of the width is found again."""
+"""Central part of a layout that is searched in another one: pans of up to a quarter of the width are tolerated."""
 
 _BINS, _RANGES, _RELATIVE_RANGES = [8, 8, 8], [0.0, 1.0, 0.25, 0.75, 0.25, 0.75], [0.0, 256.0] * 3
-"""Of palettes, for Y', Cr and Cb. Chroma beyond the ranges is rare and not counted."""
+"""Histogram bins and ranges for Y', Cr and Cb. Chroma outside the ranges is rare and ignored."""
 
 _LUMA_SPREAD, _CHROMA_SPREAD = 2.6, 1.6
-"""Half the range of the relative palette, in deviations of luma; what lies beyond counts as its edge."""
+"""Half the range of the relative palette, in deviations of luma; values outside are clamped."""
 
 _PLAIN = 2 / 255
-"""Deviation of luma below which a picture shows nothing but noise."""
+"""Standard deviation of luma below which a picture contains only noise."""
 
 _BLACK, _WHITE = 0.1, 0.9
-"""Mean luma of plain pictures that are taken for black, up to here, and for white, from here."""
+"""Mean luma up to which a plain picture counts as black, and from which it counts as white."""
 
 
 class Distance(NamedTuple):
-    """How two frames differ, from 0 to 1 (layouts: to 2)."""
+    """Differences between two frames, from 0 to 1 (layouts: to 2)."""
 
     layout: float
-    """One minus the best correlation of the middle of the later picture with parts of the earlier one."""
+    """One minus the best correlation of the later picture's centre with parts of the earlier one."""
 
     palette: float
-    """One minus the intersection of colour histograms. Motion hardly changes them."""
+    """One minus the intersection of colour histograms, which motion hardly changes."""
 
     relative: float
-    """The same after luma's mean and deviation are made equal. Neither fades nor flashes change these."""
+    """The same after equalizing luma's mean and deviation, which cancels fades and flashes."""
 
 
 class Look:
-    """What is kept of a frame. Most is calculated only when it is asked for, which few frames need."""
+    """Features of a frame, mostly computed on demand, because few frames need them."""
 
     def __init__(self, thumbnail: FloatArray) -> None:
-        """Keep a frame.
+        """Store a frame.
 
         Args:
             thumbnail: RGB in [0, 1]. Shape (height, width, 3).
@@ -58,18 +58,18 @@ class Look:
 
     @cached_property
     def light(self) -> tuple[float, float]:
-        """Mean and deviation of luma."""
+        """Mean and standard deviation of luma."""
         mean, deviation = cv2.meanStdDev(self.small)
         return mean.item(0), deviation.item(0)
 
     @property
     def is_plain(self) -> bool:
-        """Whether the picture shows nothing."""
+        """Whether the picture is featureless."""
         return self.light[1] < _PLAIN
 
     @property
     def is_blank(self) -> bool:
-        """Whether the picture is black or white, as between two shots that fade."""
+        """Whether the picture is black or white, as between two shots that fade through it."""
         return self.is_plain and not _BLACK <= self.light[0] <= _WHITE
 
     @cached_property
@@ -80,18 +80,18 @@ class Look:
 
     @cached_property
     def colors(self) -> FloatArray:
-        """Y'CrCb of a still smaller picture. Shape (135,)."""
+        """Y'CrCb of an even smaller picture. Shape (135,)."""
         colors: FloatArray = cv2.resize(self.small, _COLORS, interpolation=cv2.INTER_AREA).ravel()
         return colors
 
     @cached_property
     def palette(self) -> FloatArray:
-        """Number of pixels in each bin of colour. Shape (8, 8, 8)."""
+        """Colour histogram. Shape (8, 8, 8)."""
         return _histogram(self.small, _RANGES)
 
     @cached_property
     def relative(self) -> FloatArray:
-        """The same after luma's mean and deviation are made equal. Shape (8, 8, 8)."""
+        """Colour histogram after equalizing luma's mean and deviation. Shape (8, 8, 8)."""
         mean, deviation = self.light
         deviation = max(deviation, _PLAIN)
         luma, chroma = 128 / _LUMA_SPREAD / deviation, 128 / _CHROMA_SPREAD / deviation
@@ -99,7 +99,7 @@ class Look:
         stretch = np.array(
             [(luma, 0, 0, 128 - luma * mean), (0, chroma, 0, middle), (0, 0, chroma, middle)], np.float32
         )
-        # To bytes, which clips above; tiny negative values lose their sign.
+        # # Convert to bytes, which clips above; tiny negative values lose their sign.
         codes = cv2.convertScaleAbs(cv2.transform(self.small, stretch))
         return _histogram(codes, _RELATIVE_RANGES)
 
@@ -110,7 +110,7 @@ def _histogram(picture: npt.NDArray[Any], ranges: list[float]) -> FloatArray:
 
 
 def distance(earlier: Look, later: Look) -> Distance:
-    """Return how two frames differ."""
+    """Return the differences between two frames."""
     correlations = cv2.matchTemplate(earlier.layout, later.layout[_CENTRE], cv2.TM_CCOEFF_NORMED)
     return Distance(
         1.0 - float(correlations.max()),
@@ -120,5 +120,5 @@ def distance(earlier: Look, later: Look) -> Distance:
 
 
 def palette_distance(first: FloatArray, second: FloatArray) -> float:
-    """Return one minus the intersection of two palettes of `Look`."""
+    """Return one minus the intersection of two palettes from `Look`."""
     return 1.0 - cv2.compareHist(first, second, cv2.HISTCMP_INTERSECT) / (_SMALL[0] * _SMALL[1])

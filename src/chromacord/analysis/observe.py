@@ -1,4 +1,4 @@
-"""Sample a clip for analysis: a few small frames a second, and shot boundaries."""
+"""Sample a clip for analysis: a few small frames per second, and shot boundaries."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -18,17 +18,17 @@ from chromacord.methods.base import Method
 from chromacord.types import FloatArray, Frame, Size, VideoInfo
 
 ANALYSIS_RATE = 6
-"""Frames a second that are looked at: the spacing of HYouTube, which methods are trained on."""
+"""Analysed frames per second: HYouTube's rate, on which methods are trained."""
 
 UPRIGHT = Orientation()
 
 ANY_SIZE = 160
-"""Longer side of the proxy for methods that take any size: statistics of colour and light need no more."""
+"""Longer side of the proxy for methods that accept any size: colour statistics need no more."""
 
 
 @dataclass(frozen=True)
 class Observation:
-    """What a method sees of one frame."""
+    """One analysed frame as methods see it."""
 
     index: int
     shot: int
@@ -36,31 +36,31 @@ class Observation:
     """RGB in [0, 1], upright. Shape (3, H, W)."""
 
     mask: FloatArray
-    """Shape (1, H, W)."""
+    """Foreground weight. Shape (1, H, W)."""
 
     weight: float
-    """Share of the picture that is foreground."""
+    """Foreground share of the picture."""
 
     orientation: Orientation = UPRIGHT
-    """Of the frame as it is stored, which a transform that depends on the place is for."""
+    """Orientation of the stored frame, to which spatially varying transforms must be turned back."""
 
 
 @dataclass(frozen=True)
 class Seen:
-    """What analysis keeps of one frame: little, so that many can wait."""
+    """What analysis keeps of a frame: little, because many frames wait."""
 
     index: int
     shot: int
     is_empty: bool
     is_full: bool
     observation: Observation | None
-    """None: the method need not see this frame."""
+    """None: the method does not see this frame."""
 
     mask: PackedMask
 
 
 class _Waiting(NamedTuple):
-    """A frame of which it is not known yet whether it begins a shot. What else came with it is not held."""
+    """A frame that may still turn out to begin a shot. Its full-size picture is not kept."""
 
     frame: Frame
     mask: PackedMask
@@ -74,14 +74,14 @@ def observe(
     consistency: Consistency,
     cuts: Sequence[int] | None = None,
 ) -> Iterator[Seen]:
-    """Tell shots apart, and make what the method shall see: frames a step apart, or the next one with a usable mask.
+    """Detect shots, and sample frames for the method: one frame per step, or the next with a usable mask.
 
     Args:
-        frames: all frames in order; few are held, until it is known whether a cut lies between them.
-        info: of the composite.
-        method: will decide.
-        consistency: "frame" shows every frame to the method.
-        cuts: first frames of all shots but the first; None: they are to be found.
+        frames: all frames in order; few are held, until any cut between them is known.
+        info: properties of the composite.
+        method: the method that will decide.
+        consistency: "frame" samples every frame.
+        cuts: first frames of all shots but the first; None: detect them.
     """
     size, orientation = working_size(method, info), Orientation.of(info)
     step = 1 if consistency == "frame" else step_between_keys(info.rate)
@@ -112,33 +112,33 @@ def observe(
 
 
 def _proxies(frame: Frame, mask: Mask, info: VideoInfo, size: Size) -> tuple[FloatArray, FloatArray]:
-    """Return a frame and its mask, small. Shape (3, H, W), (1, H, W)."""
+    """Return a reduced frame and its mask. Shape (3, H, W), (1, H, W)."""
     return np.ascontiguousarray(proxy(frame, info, size).transpose(2, 0, 1)), mask.scaled(size)[None]
 
 
 def step_between_keys(rate: Fraction) -> int:
-    """Return how many frames lie between two that are looked at.
+    """Return the number of frames from one analysed frame to the next.
 
     Args:
-        rate: frames a second.
+        rate: frames per second.
     """
     return max(1, round(rate / ANALYSIS_RATE))
 
 
 def turned_upright(picture: FloatArray, orientation: Orientation) -> FloatArray:
-    """Return a picture as players show it. Shape (..., H, W), exchanged by a quarter turn."""
+    """Rotate a picture as players show it. Shape (..., H, W), swapped by a quarter turn."""
     turned = np.rot90(picture, orientation.rotation // 90, (-2, -1))
     return turned[..., ::-1] if orientation.mirrored else turned
 
 
 def turned_as_stored(picture: FloatArray, orientation: Orientation) -> FloatArray:
-    """Undo `turned_upright`. Shape (..., H, W), exchanged by a quarter turn."""
+    """Undo `turned_upright`. Shape (..., H, W), swapped by a quarter turn."""
     unmirrored = picture[..., ::-1] if orientation.mirrored else picture
     return np.rot90(unmirrored, -orientation.rotation // 90, (-2, -1))
 
 
 def working_size(method: Method, info: VideoInfo) -> Size:
-    """Return the size of proxies, before they are turned upright: the method's own, or one of the picture's shape."""
+    """Return the proxies' size before rotation: the method's, or one with the picture's aspect ratio."""
     if method.working_size is not None:
         own = method.working_size
         return Size(own.width, own.height) if info.rotation % 180 else own

@@ -1,4 +1,4 @@
-"""Matches a foreground to another picture than its own background: a hero frame, another shot."""
+"""Match a foreground to a reference picture instead of its own background: a hero frame, or another shot."""
 
 from contextlib import closing
 from pathlib import Path
@@ -17,24 +17,24 @@ from chromacord.methods.base import Method, Prediction, State
 from chromacord.types import Device, FloatArray, Size
 
 _LARGEST = 512
-"""Longer side of a reference."""
+"""Maximum side of a reference; larger ones are reduced."""
 
 
 class MatchedTo(Method):
-    """Another method that sees a reference picture in place of each frame's background."""
+    """Wraps a method so that it sees a reference picture in place of each frame's background."""
 
     def __init__(self, method: Method, reference: FloatArray) -> None:
-        """Prepare.
+        """Wrap a method.
 
         Args:
-            method: decides.
+            method: the method that decides.
             reference: display-referred RGB in [0, 1], upright, of any size. Shape (H, W, 3).
         """
         self.window, self.working_size, self.fitted = method.window, method.working_size, method.fitted
         self._method, self._reference = method, reference
 
     def harmonize(self, composite: FloatArray, mask: FloatArray, state: State = None) -> Prediction:
-        """See `Method.harmonize`; the background of what comes back is the reference."""
+        """See `Method.harmonize`; the result's background is the reference."""
         return self._method.harmonize(self._over_reference(composite, mask), mask, state)
 
     def decide(self, composite: FloatArray, mask: FloatArray, state: State = None) -> Prediction:
@@ -53,11 +53,11 @@ class MatchedTo(Method):
 
 
 def read_reference(path: Path, spaces: Spaces) -> FloatArray:
-    """Return the first frame of a file as SDR video, upright, no larger than methods need.
+    """Return the first frame of a file as SDR video, upright, reduced to the size that methods need.
 
     Args:
         path: a picture or a clip.
-        spaces: what the user says of colour spaces: the composite's, for a file that says nothing.
+        spaces: the user's colour spaces; the composite's applies to files that state none.
 
     Raises:
         ChromacordError: the file cannot be read.

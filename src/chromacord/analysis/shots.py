@@ -13,51 +13,51 @@ from chromacord.types import FloatArray
 Item = TypeVar("Item")
 
 MIN_SHOT_LENGTH = 4
-"""Frames. Two cuts nearer than this are taken for one: a broken frame."""
+"""Minimum frames between cuts. Two closer cuts are one broken frame."""
 
 _BEFORE, _AFTER = 4, 3
-"""Frames on either side of a cut that are compared: a flash of two frames leaves one unflashed behind it. Those before
-the cut differ from each other, whatever lies between them."""
+"""Number of frames compared before and after a cut: a two-frame flash leaves one unflashed frame after it. Repeated
+frames before the cut are counted once."""
 
 _DISSOLVING = 12
-"""Frames of a dissolve after it was found in which nothing is a cut."""
+"""Frames after the detection of a dissolve in which no cut is reported."""
 
 _LEAST_DIFFERENCE = 1 / 255
-"""Mean difference of frames that are not the same, shown again."""
+"""Mean difference below which a frame counts as a repetition."""
 
 _LEAST_CHANGE = 4 / 255
-"""Mean difference across a cut between plain pictures, whose palettes change wholly with a small change of colour."""
+"""Minimum mean difference across a cut between plain pictures, whose palettes are sensitive to small changes."""
 
 _LEAST_RELATIVE, _LEAST_LAYOUT_AND_PALETTE = 0.15, 0.29
-"""Distances of the two frames at a cut: they rule out nine of ten frames that move, for little."""
+"""Minimum distances of the two frames at a cut: cheap tests that rule out nine of ten moving frames."""
 
 
 class CutDetector:
-    """Finds cuts from thumbnails, by comparing the frames on both sides of each place where one may lie.
+    """Finds cuts in thumbnails by comparing the frames on both sides of each possible position.
 
-    At a cut even the closest frames across it differ, which a flash does not do, and they differ by more than
-    neighbours inside the shots do, which a moving camera does not do. Frames that are shown again count once, so that
-    they hide no motion, and black or white ones not at all: shots that fade through them are compared with each other,
-    and the second begins where it can be seen. A dissolve is reported once, inside it: see `DissolveDetector`.
+    At a cut even the most similar frames across it differ, unlike at a flash, and they differ by more than neighbours
+    within the shots, unlike in a pan. Repeated frames count once, so that they do not hide motion; black and white
+    frames are skipped, so that shots that fade through them are compared with each other, and the second begins where
+    it becomes visible. A dissolve is reported once, inside it: see `DissolveDetector`.
     """
 
     delay = _AFTER - 1
-    """How many frames after a cut it may be reported."""
+    """Maximum number of frames from a cut to its detection."""
 
     def __init__(self) -> None:
         """Start a clip."""
         self._before: deque[Look] = deque(maxlen=_BEFORE)
-        """Different frames of the shot, the last ones."""
+        """The shot's last distinct frames."""
 
         self._coming: deque[Look] = deque(maxlen=_AFTER)
         self._dissolves = DissolveDetector()
         self._number, self._next_cut = 0, MIN_SHOT_LENGTH
 
     def push(self, thumbnail: FloatArray) -> int | None:
-        """Look at the next frame and return the number of a frame, counted from 0, that is found to begin a shot.
+        """Add the next frame, and return the number of a frame, counted from 0, found to begin a shot; None otherwise.
 
         Args:
-            thumbnail: RGB in [0, 1], always of the same size. Shape (height, width, 3).
+            thumbnail: RGB in [0, 1], all of the same size. Shape (height, width, 3).
         """
         self._coming.append(Look(thumbnail))
         candidate = self._number - self.delay
@@ -83,10 +83,10 @@ class CutDetector:
         return candidate if begins else None
 
     def _is_cut(self, change: float) -> bool:
-        """Whether the first of the frames that come begins a shot.
+        """Whether the first of the buffered frames begins a shot.
 
         Args:
-            change: how far it differs from the last one before.
+            change: its mean difference from the previous frame.
         """
         look, before = self._coming[0], self._before[-1]
         if look.is_plain and change < _LEAST_CHANGE:
@@ -116,22 +116,22 @@ _AGAINST = np.array(
         [-23.3, -6.1, 0.7, -12.0, -2.7, 2.1, 11.5],
     ]
 )
-"""Weights for the distances across a cut, inside the shots, and 1: a logistic regression with three hidden units, on
-films of the training clips that `chromacord bench cuts` makes, with other seeds."""
+"""Weights for the distances across a cut, within the shots, and 1: a logistic regression with three hidden units,
+trained on films that `chromacord bench cuts` makes from training clips with other seeds."""
 
 
 def _evidence(across: Distance, inside: Distance) -> float:
-    """Return how much speaks for a cut between frames that differ so, where neighbours inside the shots differ so."""
+    """Return the evidence for a cut, from distances across it and between neighbours within the shots."""
     values = np.array([*across, *inside, 1.0])
     return float(_FOR @ values - np.maximum(_AGAINST @ values, 0).sum())
 
 
 def split_shots(items: Iterable[Item], thumbnail: Callable[[Item], FloatArray]) -> Iterator[tuple[Item, int]]:
-    """Give each item the number of its shot, holding back only as many items as the detector needs to be sure.
+    """Yield each item with its shot's number, holding back only the items that the detector still needs.
 
     Args:
         items: the frames of a clip in order.
-        thumbnail: gives an item's picture for `CutDetector.push`.
+        thumbnail: returns an item's picture for `CutDetector.push`.
 
     Yields:
         The item and its shot's number, from 0.

@@ -1,8 +1,7 @@
-"""The time line of a clip: what is seen of its frames goes in, frames whose grade is known come out.
+"""The timeline of a clip: takes observed frames, and returns frames whose grade is known.
 
-It knows neither files nor threads. How far what comes out lags behind depends on the rate and the method, not on the
-clip's length: a frame lies between two keys, each of them is smoothed with its neighbours, and a method sees several
-frames at once.
+It knows neither files nor threads. Its delay depends on the frame rate and the method, not on the clip's length: a
+frame lies between two keys, each key is smoothed with its neighbours, and a method sees several frames at once.
 """
 
 from bisect import bisect_right
@@ -33,21 +32,21 @@ FITS: dict[str, Callable[[FloatArray, FloatArray, FloatArray], ColorTransform]] 
     "gains": fit_gains,
     "field": fit_affine_field,
 }
-"""What explains a method's pixels, by `Method.fitted`."""
+"""Models that explain a method's pixels, by `Method.fitted`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """A frame whose grade is known."""
+    """A frame with a known grade."""
 
     index: int
     mask: PackedMask
     transform: ColorTransform | None
-    """None: the frame passes through, since its mask is empty or full."""
+    """None: the frame passes through unchanged, because its mask is empty or full."""
 
 
 class Timeline:
-    """Decides the grade of a clip while its frames go by."""
+    """Decides the grade of a clip frame by frame."""
 
     def __init__(
         self,
@@ -60,38 +59,38 @@ class Timeline:
         exportable: bool = False,
         keep_colors: bool = False,
     ) -> None:
-        """Prepare; nothing is decided yet.
+        """Start a clip.
 
         Args:
-            method: decides. It holds no state of a clip, so several time lines may share it.
-            rate: frames a second.
-            name: the method's, for the grade.
+            method: decides the grades. It keeps no state, so several timelines may share it.
+            rate: frames per second.
+            name: name of the method, stored in the grade.
             consistency: how the grade may change inside a shot.
-            hand: what is changed by hand of what comes out; `grade` is as it was decided.
-            exportable: decide only what a LUT can hold, also for methods whose grade depends on the place.
-            keep_colors: count the foreground's colours too.
+            hand: manual changes, applied to the output but not to `grade`.
+            exportable: decide only what a LUT can represent, even if the method's grade is spatially varying.
+            keep_colors: also count the foreground's colours.
         """
         self.method = method
         self._rate, self._name = rate, name
         self._consistency, self._hand, self._exportable = consistency, hand, exportable
         self._shots: list[_ShotLine] = []
         self.first = 0
-        """Index of the first frame."""
+        """Index of the clip's first frame."""
 
         self.num_frames = self.num_empty = self.num_full = self.num_analysed = 0
-        """Of the frames that have gone by: all; those whose mask is empty, or full; those that the method saw."""
+        """Counts of frames so far: all; with an empty mask; with a full mask; seen by the method."""
 
         self.colors: list[ColorDistribution] | None = [] if keep_colors else None
-        """Of each shot's foreground, in the frames that the method saw; None: not kept."""
+        """Colours of each shot's foreground in the frames seen by the method; None: not counted."""
 
     def push(self, seen: Seen) -> list[Decided]:
-        """Take the next frame, and return the frames whose grade is known now.
+        """Take the next frame, and return the frames whose grade has become known.
 
         Args:
-            seen: what `observe` gives of it. Its pictures are not held for longer than the method's window.
+            seen: as returned by `observe`. Its pictures are released after the method's window.
 
         Raises:
-            NonFiniteError: the method gave numbers that no grade can have.
+            NonFiniteError: the method returned NaN or infinity.
         """
         decided = []
         if seen.shot == len(self._shots):
@@ -101,23 +100,23 @@ class Timeline:
         return decided + self._shots[-1].push(seen)
 
     def finish(self) -> list[Decided]:
-        """Return what is left, once the last frame has been pushed."""
+        """Return the remaining frames after the last one was pushed."""
         return self._end_shot()
 
     def decide(self, seen: Iterable[Seen]) -> Iterator[Decided]:
-        """Push all frames, and iterate over them as soon as the grade of each is known."""
+        """Push all frames, and yield them as soon as their grade is known."""
         for each in seen:
             yield from self.push(each)
         yield from self.finish()
 
     @property
     def has_keys(self) -> bool:
-        """Whether anything has been decided: not while no mask was usable."""
+        """Whether anything has been decided: False until a mask was usable."""
         return any(shot.keys for shot in self._shots)
 
     @property
     def grade(self) -> Grade:
-        """The grade of all frames that have been pushed, as it was decided; whole after `finish`."""
+        """The decided grade of all frames so far; complete after `finish`."""
         end = self.first + self.num_frames
         bounds = pairwise([*(shot.start for shot in self._shots), end])
         shots = (Shot(*each, tuple(shot.keys)) for each, shot in zip(bounds, self._shots, strict=True))
@@ -143,7 +142,7 @@ class Timeline:
 
 
 class _ShotLine:
-    """The time line of one shot."""
+    """The timeline of one shot."""
 
     def __init__(self, start: int, method: Method, smoothing: Smoothing, hand: Hand, exportable: bool) -> None:
         self.start = start
@@ -179,7 +178,7 @@ class _ShotLine:
             self.keys += self._smoothing.push(key)
 
     def _known(self) -> Iterator[Decided]:
-        """Let go of frames in order, up to the first whose grade depends on a key that is not decided yet."""
+        """Release frames in order, up to the first whose grade depends on an undecided key."""
         while self._waiting:
             index, mask = self._waiting[0]
             if mask.is_usable and not (self._is_over or (self.keys and self.keys[-1].index >= index)):
@@ -188,7 +187,7 @@ class _ShotLine:
             yield Decided(index, mask, self._at(index) if mask.is_usable else None)
 
     def _at(self, index: int) -> ColorTransform | None:
-        """Return a frame's transform, as `Shot.at` of the whole shot gives it."""
+        """Return a frame's transform, equal to `Shot.at` of the complete shot."""
         following = bisect_right(self.keys, index, key=lambda key: key.index)
         around = tuple(self.keys[max(following - 1, 0) : following + 1])
         if self._around is None or self._around.keys != around:

@@ -13,14 +13,14 @@ from chromacord.types import VideoInfo
 
 
 def read_cuts(cuts: Cuts | None, info: VideoInfo) -> ToldCuts | None:
-    """Return the cuts of a clip; None where they are to be found.
+    """Return the cuts of a clip; None if they are to be detected.
 
     Args:
         cuts: as the user gave them.
-        info: of the composite.
+        info: properties of the composite.
 
     Raises:
-        InputError: numbers do not rise or lie beyond the clip, or a list cannot be read or is not of this clip.
+        InputError: numbers do not increase or lie beyond the clip, or a list cannot be read or belongs to another clip.
     """
     if cuts is None:
         return None
@@ -36,10 +36,10 @@ def read_cuts(cuts: Cuts | None, info: VideoInfo) -> ToldCuts | None:
 
 
 def named_cuts(info: VideoInfo, frames: Iterable[int]) -> tuple[Cut, ...]:
-    """Return cuts with what they are called elsewhere.
+    """Add timecodes and file numbers to cuts.
 
     Args:
-        info: of the composite.
+        info: properties of the composite.
         frames: counted from 0.
     """
     first = info.timecode if info.timecode is not None and is_timecode(info.timecode) else "00:00:00:00"
@@ -65,7 +65,7 @@ def _of_edl(path: Path, info: VideoInfo) -> tuple[int, ...]:
 
 
 def _first_frame(path: Path, edl: Edl, info: VideoInfo) -> tuple[int, bool]:
-    """Return the record time of the clip's first frame, and whether the clip's own timecode says so."""
+    """Return the record time of the clip's first frame, and whether it is the clip's own timecode."""
     if info.timecode is None or not is_timecode(info.timecode):
         return edl.start, False
     drop = is_drop(info.timecode) and can_drop(info.rate)

@@ -9,37 +9,37 @@ Item = TypeVar("Item")
 
 
 class WindowOf(NamedTuple, Generic[Item]):
-    """One window: what goes in, and what the result belongs to."""
+    """One window: the method's input, and the items that its result belongs to."""
 
     items: list[Item]
     """past + hop + future items, in order. At the ends of a shot its first or last item is repeated."""
 
     hop: list[Item]
-    """The items that results are wanted for: the first ones of the hop, fewer than `Window.hop` only at the end."""
+    """The items of the result; fewer than `Window.hop` only at the end of a shot."""
 
 
 class Windows(Generic[Item]):
-    """Cuts the items of one shot into windows that advance by `Window.hop`, as they come."""
+    """Groups a shot's items into windows that advance by `Window.hop`, incrementally."""
 
     def __init__(self, window: Window) -> None:
-        """Prepare for a shot.
+        """Start a shot.
 
         Args:
-            window: what the method declares.
+            window: as declared by the method.
         """
         self._window = window
         self._past: list[Item] = []
         self._ahead: list[Item] = []
 
     def push(self, item: Item) -> list[WindowOf[Item]]:
-        """Take the next item, and return the window that it completes, if it does."""
+        """Take the next item, and return the window that it completes, if any."""
         if not self._past:
             self._past = [item] * self._window.past
         self._ahead.append(item)
         return [self._next()] if len(self._ahead) == self._window.hop + self._window.future else []
 
     def finish(self) -> Iterator[WindowOf[Item]]:
-        """Iterate over the windows that are left at the end of the shot."""
+        """Yield the windows that remain at the end of the shot."""
         while self._ahead:
             yield self._next()
 
@@ -53,11 +53,11 @@ class Windows(Generic[Item]):
 
 
 def windows(items: Iterable[Item], window: Window) -> Iterator[WindowOf[Item]]:
-    """Cut a whole shot into windows, reading ahead no further than `window.future`.
+    """Group a whole shot into windows, reading ahead by at most `window.future`.
 
     Args:
-        items: of one shot, in order.
-        window: what the method declares.
+        items: items of one shot, in order.
+        window: as declared by the method.
     """
     cutter: Windows[Item] = Windows(window)
     for item in items:

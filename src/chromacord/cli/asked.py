@@ -32,9 +32,13 @@ FILES = (
 
 COLOUR = ("input_space", "foreground_space", "background_space", "working_space", "config")
 BY_HAND = ("exposure", "temperature", "tint", "contrast", "saturation", "black", "protect", "strength")
+FINISH = ("wrap",)
 SAME = (
     *COLOUR,
     *BY_HAND,
+    *FINISH,
+    "lock",
+    "match",
     "foreground_alpha",
     "consistency",
     "mask_fit",
@@ -47,7 +51,7 @@ SAME = (
 """Those that are fields of `chromacord.job.options.Options`, with the same values."""
 
 METHOD = ("method", "weights")
-ENCODING = ("codec", "crf", "preset")
+ENCODING = ("codec", "crf", "preset", "exr_compression")
 
 Given = dict[str, Any]
 """What was given, by the names of parameters."""

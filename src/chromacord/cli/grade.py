@@ -5,7 +5,7 @@ from typing import Annotated
 
 from typer import Option
 
-from chromacord.cli.asked import ENCODING, Given, takes
+from chromacord.cli.asked import ENCODING, FINISH, Given, takes
 from chromacord.cli.batch.clips import refuse_empty
 from chromacord.cli.help import OUTPUT
 from chromacord.errors import InputError, one_of
@@ -19,13 +19,15 @@ Output = Annotated[
         "-o",
         metavar="FILE",
         help="Grade to write; the extension sets the format: .json, or a LUT or CDL for each shot (.cube, .clf, .ctf, "
-        ".3dl, .csp, .cc, .ccc, .cdl), or .edl for a list of all shots with their CDLs.",
+        ".3dl, .csp, .cc, .ccc, .cdl), or .edl or .otio for a list of all shots with their CDLs.",
         rich_help_panel=OUTPUT,
     ),
 ]
 
 
-@takes(without=(*ENCODING, "grade_out", "lut_out", "preview", "foreground_out", "foreground_alpha"), output=Output)
+@takes(
+    without=(*ENCODING, *FINISH, "grade_out", "lut_out", "preview", "foreground_out", "foreground_alpha"), output=Output
+)
 def grade(given: Given) -> Given:
     """Write the grade of clips as JSON, LUTs or CDLs, without rendering; or convert --grade-in."""
     output = given.pop("output")

@@ -10,11 +10,12 @@ from typing import Any
 from typer import Context
 from typer.core import TyperCommand, TyperGroup
 
-INPUT, MASK, COLOUR, GRADE, OUTPUT, RUN = "Input", "Mask", "Colour", "Grade", "Output", "Run"
+INPUT, MASK, COLOUR, GRADE = "Input", "Mask", "Colour", "Grade"
+FINISH, OUTPUT, RUN = "Finish", "Output", "Run"
 OPTIONS = "Options"
 """Where options without a group stand."""
 
-GROUPS = (INPUT, MASK, COLOUR, GRADE, OUTPUT, OPTIONS, RUN)
+GROUPS = (INPUT, MASK, COLOUR, GRADE, FINISH, OUTPUT, OPTIONS, RUN)
 """The order of groups."""
 
 _PLAIN_TYPE = re.compile(r" <(?:bool|str|list\[str\])>$")
@@ -28,6 +29,7 @@ EXAMPLES: dict[str, dict[str, str]] = {
         INPUT: "chromacord harmonize --foreground fg.mov --background plate.mov -o over.mov",
         MASK: "chromacord harmonize cutout.png --mask alpha -o fitted.png",
         GRADE: "chromacord harmonize comp.mp4 --mask mask.mp4 -o soft.mp4 --strength 0.6 --cuts 24,48",
+        FINISH: "chromacord harmonize comp.mp4 --mask mask.mp4 -o finished.mp4 --wrap 0.5,20",
         OUTPUT: "chromacord harmonize comp.mp4 --mask mask.mp4 -o master.mov --codec 'ProRes 4444' --lut-out look.cube",
         RUN: "chromacord harmonize shots/*.mp4 --mask 'masks/{name}.mp4' -o 'out/{name}.mp4' --jobs 8 --skip-existing",
     },
@@ -42,6 +44,7 @@ EXAMPLES: dict[str, dict[str, str]] = {
         INPUT: "chromacord apply grade.json comp.mp4 --mask mask.mp4 -o part.mp4 --frames 24:",
         MASK: "chromacord apply cutout.json cutout.png --mask alpha -o graded.png",
         GRADE: "chromacord apply grade.json comp.mp4 --mask mask.mp4 -o weaker.mp4 --strength 0.5",
+        FINISH: "chromacord apply grade.json comp.mp4 --mask mask.mp4 -o wrapped.mp4 --wrap 0.5",
         OUTPUT: "chromacord apply grade.json comp.mp4 --mask mask.mp4 -o small.mp4 --crf 24 --preset fast",
         RUN: "chromacord apply 'out/{name}.json' shots/*.mp4 --mask 'masks/{name}.mp4' -o 'graded/{name}.mp4' --force",
     },

@@ -53,7 +53,13 @@ Mask = Annotated[
 ]
 Matte = Annotated[
     str | None,
-    Option("--alpha", metavar="CLIP", help="Matte of the foreground layer, if it has no alpha.", rich_help_panel=MASK),
+    Option(
+        "--alpha",
+        metavar="CLIP|auto|...",
+        help="Matte of the foreground layer, if it has no alpha; or how its own alpha is stored: straight, "
+        "premultiplied, or auto to find out; by default as usual in its format.",
+        rich_help_panel=MASK,
+    ),
 ]
 MaskFit = Annotated[
     bool, Option("--mask-fit", help="Scale a mask of another size to the composite's.", rich_help_panel=MASK)

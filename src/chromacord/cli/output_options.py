@@ -38,6 +38,14 @@ Preset = Annotated[
         rich_help_panel=OUTPUT,
     ),
 ]
+ExrCompression = Annotated[
+    str | None,
+    Option(
+        metavar="NAME",
+        help="Compression of EXR files (zip, piz, dwaa:45, ...); by default the source's if it is lossless, else zip.",
+        rich_help_panel=OUTPUT,
+    ),
+]
 GradeOut = Annotated[str | None, Option(metavar="FILE", help="Also write the grade as JSON.", rich_help_panel=OUTPUT)]
 LutOut = Annotated[
     str | None,

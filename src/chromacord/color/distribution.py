@@ -1,5 +1,7 @@
 """Weighted colour histograms of pictures."""
 
+from collections.abc import Iterable, Sequence
+
 import numpy as np
 
 from chromacord.types import FloatArray
@@ -38,3 +40,23 @@ class ColorDistribution:
         """Return the colours, shape (P, 3), and their weights, shape (P,)."""
         sums = self._sums[:, self._sums[3] > 0]
         return (sums[:3] / sums[3]).T.astype(np.float32), sums[3].astype(np.float32)
+
+
+def shared(
+    each: Sequence[ColorDistribution] | None, groups: Iterable[frozenset[int]]
+) -> list[ColorDistribution] | None:
+    """Give those of a group the colours of all of them together.
+
+    Args:
+        each: those without a colour stay without; None: none are known.
+        groups: places in it.
+    """
+    if each is None:
+        return None
+    found = list(each)
+    for group in groups:
+        whole = ColorDistribution()
+        whole._sums = np.sum([each[place]._sums for place in group], axis=0)
+        for place in group:
+            found[place] = found[place] if found[place].is_empty else whole
+    return found

@@ -4,6 +4,7 @@ A LUT holds a shot's grade on one lattice, the render's own. A CDL holds ten num
 foreground's colours; how much of the change it leaves is measured over the same colours.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,11 +17,12 @@ from chromacord.color.cube import cube_text
 from chromacord.color.distribution import ColorDistribution
 from chromacord.color.transforms import ColorTransform, Lut3d, lattice
 from chromacord.errors import InputError
-from chromacord.grade.edl_text import Event, edl_text
 from chromacord.grade.in_space import brought, graded_in, lut_in, shown
 from chromacord.grade.lattice import LUT_SIZE, lut_step, raw_config
 from chromacord.grade.naming import clip_name, readable
+from chromacord.grade.shot_lists import Event, edl_text, otio_text
 from chromacord.io.stills.patterns import Pattern, is_folder, still_pattern
+from chromacord.io.timecode import advance, is_timecode
 from chromacord.types import ColorSpace, VideoInfo
 
 _EVEN = 9
@@ -44,8 +46,8 @@ class ExportFormat:
     holds_all_shots: bool = False
     """Whether one file holds all shots, each with its id. A .cc holds one by its definition."""
 
-    is_edl: bool = False
-    """Whether it is an edit decision list, which `edl_text` writes."""
+    is_list: bool = False
+    """Whether it is a list of shots with their times, which `shot_lists` writes."""
 
     @property
     def kind(self) -> str:
@@ -63,12 +65,16 @@ EXPORT_FORMATS = {
     ".cc": ExportFormat("ColorCorrection", is_cdl=True),
     ".ccc": ExportFormat("ColorCorrectionCollection", is_cdl=True, holds_all_shots=True),
     ".cdl": ExportFormat("ColorDecisionList", is_cdl=True, holds_all_shots=True),
-    ".edl": ExportFormat("", is_cdl=True, holds_all_shots=True, is_edl=True),
+    ".edl": ExportFormat("", is_cdl=True, holds_all_shots=True, is_list=True),
+    ".otio": ExportFormat("", is_cdl=True, holds_all_shots=True, is_list=True),
 }
 """By suffix."""
 
-LOOK_FORMATS = {suffix: kind for suffix, kind in EXPORT_FORMATS.items() if not kind.is_edl}
+LOOK_FORMATS = {suffix: kind for suffix, kind in EXPORT_FORMATS.items() if not kind.is_list}
 """Those that hold a look and nothing else, which are read too."""
+
+_WHERE = r"(_f\d+-\d+(_tc[\d-]+)?)?"
+"""What `where` returns, as a regular expression; "" too, as earlier versions had it."""
 
 _FOLDER_SUFFIX = ".cube"
 """Of the files in a folder that was named in place of a file."""
@@ -94,10 +100,10 @@ class ExportNames(NamedTuple):
         """
         suffix = path.suffix.lower()
         if suffix not in EXPORT_FORMATS or is_folder(path):
-            return cls(_FOLDER_SUFFIX, None, Pattern(path, f"{clip_name(clip)}_shot", 3, _FOLDER_SUFFIX))
+            return cls(_FOLDER_SUFFIX, None, _of_shots(path, clip_name(clip), _FOLDER_SUFFIX))
         if EXPORT_FORMATS[suffix].holds_all_shots:
             return cls(suffix, path, None)
-        return cls(suffix, path, Pattern(path.parent, f"{path.stem}_shot", 3, path.suffix))
+        return cls(suffix, path, _of_shots(path.parent, path.stem, path.suffix))
 
     @property
     def format(self) -> ExportFormat:
@@ -109,6 +115,24 @@ class ExportNames(NamedTuple):
         """All names that may be written."""
         files = [] if self.file is None else [still_pattern(self.file)]
         return (*files, *([] if self.numbered is None else [self.numbered]))
+
+
+def _of_shots(folder: Path, stem: str, suffix: str) -> Pattern:
+    return Pattern(folder, f"{stem}_shot", 3, suffix, tail=_WHERE)
+
+
+def where(start: int, stop: int, info: VideoInfo) -> str:
+    """Return what a file of one of several shots is called after, beside its number: "_f1001-1024_tc01-00-00-00".
+
+    Args:
+        start: the shot's first frame, counted from the clip's.
+        stop: half-open.
+        info: of the clip; numbers are those of a sequence's files, and timecode is left out where it has none.
+    """
+    frames = f"_f{info.first_number + start:04d}-{info.first_number + stop - 1:04d}"
+    if info.timecode is None or not is_timecode(info.timecode):
+        return frames
+    return f"{frames}_tc{re.sub(r'[:;.,]', '-', advance(info.timecode, start, rate=info.rate))}"
 
 
 class ExportedShot(NamedTuple):
@@ -125,6 +149,9 @@ class ExportedShot(NamedTuple):
 
     working: ColorSpace | None = None
     """Where the export lives; None: in the picture's own numbers, display-referred."""
+
+    where: str = ""
+    """What stands behind its number in a file's name."""
 
     @property
     def lut(self) -> Lut3d:
@@ -200,15 +227,17 @@ def cdl_text(shots: Sequence[tuple[ExportedShot, Cdl]], path: Path) -> str:
     return _written([_cdl_step(*each) for each in shots], EXPORT_FORMATS[path.suffix.lower()].name)
 
 
-def list_text(shots: Sequence[tuple[ExportedShot, Cdl]], info: VideoInfo) -> str:
-    """Return the text of an edit decision list with the CDL of each shot.
+def list_text(shots: Sequence[tuple[ExportedShot, Cdl]], info: VideoInfo, path: Path) -> str:
+    """Return the text of a list of shots with the CDL of each.
 
     Args:
         shots: the CDLs.
         info: of the clip.
+        path: of the file; its suffix decides.
     """
-    events = [Event(*shot.frames, cdl) for shot, cdl in shots]
-    return edl_text(events, info, title=_plain(readable(clip_name(info.path))))
+    events = [Event(*shot.frames, cdl, _plain(shot.id)) for shot, cdl in shots]
+    text = edl_text if path.suffix.lower() == ".edl" else otio_text
+    return text(events, info, title=_plain(readable(clip_name(info.path))))
 
 
 def _cdl_step(shot: ExportedShot, cdl: Cdl) -> Any:

@@ -1,13 +1,17 @@
-"""Keys made as steady as asked, inside one shot."""
+"""Keys made as steady as asked: inside one shot, or over several shots of a scene."""
 
 import math
+import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
+from typing import Self
 
 from chromacord.color.transforms import weighted_mean
-from chromacord.grade.keys import Consistency, Key, confidence_of, mean_of
+from chromacord.errors import InputError, counted
+from chromacord.grade.keys import Consistency, Grade, Key, confidence_of, mean_of
+from chromacord.parsing import shown
 
 SMOOTHING_SECONDS = 1.0
 """Reach of the smoothing to either side. Twice as long as what the eye reads as flicker (above 1 Hz), and short
@@ -51,10 +55,7 @@ class Smoothing:
         held, left = tuple(self._held), self._held[self._num_done :]
         if self._consistency == "smooth":
             return [_smoothed(center, held, self._reach) for center in left]
-        if not held:
-            return []
-        middle = max(held, key=lambda key: key.weight)
-        return [replace(middle, transform=mean_of(held), confidence=confidence_of(held))]
+        return [_standing_for(held)] if held else []
 
 
 def _smoothed(center: Key, keys: Sequence[Key], reach: float) -> Key:
@@ -66,3 +67,101 @@ def _smoothed(center: Key, keys: Sequence[Key], reach: float) -> Key:
 
 def _index(key: Key) -> int:
     return key.index
+
+
+_SHOTS = re.compile(r"(\d{1,6})(?:-(\d{1,6}))?", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Scenes:
+    """Which shots share one grade."""
+
+    is_all: bool = False
+    """All of the clip, as one scene."""
+
+    groups: tuple[frozenset[int], ...] = ()
+    """Shots of each scene, counted from 1. No shot is in two."""
+
+    @classmethod
+    def parse(cls, *, lock: bool, match: str | Sequence[str]) -> Self:
+        """Read the shots of each scene, as "1,3-5".
+
+        Args:
+            lock: all shots are one scene.
+            match: the shots of one scene, or of each of several.
+
+        Raises:
+            InputError: these are no shots, a shot is in two scenes, or both are given.
+        """
+        texts = [match] if isinstance(match, str) else list(match)
+        if lock and texts:
+            raise InputError("lock already gives all shots one grade; leave it or match out")
+        groups = [_shots(text) for text in texts]
+        for number, group in enumerate(groups):
+            if twice := group & frozenset().union(*groups[:number]):
+                raise InputError(f"match {shown(texts[number])}: shot {min(twice)} is matched to others already")
+        return cls(lock, tuple(groups))
+
+    def __bool__(self) -> bool:
+        """Whether any shots share a grade."""
+        return self.is_all or bool(self.groups)
+
+    def of(self, num_shots: int) -> tuple[frozenset[int], ...]:
+        """Return the places of each scene's shots among those of a clip, counted from 0.
+
+        Raises:
+            InputError: the clip has fewer shots.
+        """
+        if self.is_all:
+            return (frozenset(range(num_shots)),)
+        last = max((max(group) for group in self.groups), default=0)
+        if last > num_shots:
+            raise InputError(
+                f"match: there is no shot {last}, the clip has {counted(num_shots, 'shot')}; shots are counted from 1, "
+                "and --cuts (cuts) says where they begin"
+            )
+        return tuple(frozenset(number - 1 for number in group) for group in self.groups)
+
+
+NO_SCENES = Scenes()
+
+
+def _shots(text: str) -> frozenset[int]:
+    found: set[int] = set()
+    for part in text.split(","):
+        read = _SHOTS.fullmatch(part.strip())
+        first, last = (int(read[1]), int(read[2] or read[1])) if read else (0, 0)
+        if not 1 <= first <= last:
+            raise InputError(f"match {shown(text)}: are not shots; give their numbers, counted from 1, such as 1,3-5")
+        found.update(range(first, last + 1))
+    return frozenset(found)
+
+
+def locked(grade: Grade, scenes: Scenes) -> Grade:
+    """Return a grade in which all shots of a scene have the mean of their grades.
+
+    Args:
+        grade: every shot counts by its evidence, however many keys it has.
+        scenes: shots without a key stay without.
+
+    Raises:
+        InputError: there is no such shot, or the grades of a scene are of different kinds.
+    """
+    shots = list(grade.shots)
+    for scene in scenes.of(len(shots)):
+        keys = {place: _standing_for(shots[place].keys) for place in sorted(scene) if shots[place].keys}
+        if len({(key.transform.kind, key.transform.parameters.shape) for key in keys.values()}) > 1:
+            told = ", ".join(str(place + 1) for place in keys)
+            raise InputError(
+                f"shots {told}: their grades are of different kinds, which have no mean; do not match them"
+            )
+        for place, key in keys.items():
+            mean = mean_of(tuple(keys.values()))
+            shots[place] = replace(shots[place], keys=(replace(key, transform=mean),))
+    return replace(grade, shots=tuple(shots))
+
+
+def _standing_for(keys: tuple[Key, ...]) -> Key:
+    """Return one key with the mean of a shot's, where its evidence is best."""
+    middle = max(keys, key=lambda key: key.weight)
+    return replace(middle, transform=mean_of(keys), confidence=confidence_of(keys))

@@ -83,7 +83,7 @@ def open_sink(
             the source's, or `frame.%06d.png` for a video; or an image, for a clip of one frame. Images carry the
             numbers of the source's, those of a video count from 0.
         like: the source whose frames come, in its planes.
-        encoding: how a video is coded; None leaves it to source and container.
+        encoding: how a video, or EXR files, are coded; None leaves it to source and container.
         force: replace what exists.
         copy_streams: copy sound, subtitles and data of a video to a video.
         size: of the pictures, where it is not the source's.
@@ -102,7 +102,8 @@ def open_sink(
 
         _warn_of_unused(encoding)
         is_new_folder = not (Path(path).suffix or str(path).endswith("/") or is_folder(Path(path)))
-        sink = SequenceSink(path, like, force=force, size=size, trimmed=trimmed)
+        compression = None if encoding is None else encoding.exr_compression
+        sink = SequenceSink(path, like, force=force, size=size, trimmed=trimmed, compression=compression)
         if is_new_folder:
             _warn_of_folder(path, sink.path)
         return sink
@@ -126,8 +127,7 @@ def _warn_of_folder(path: Path | str, images: Path) -> None:
 
 
 def _warn_of_unused(encoding: Encoding | None) -> None:
-    unused = [
-        field.name for field in fields(Encoding) if encoding is not None and getattr(encoding, field.name) is not None
-    ]
+    given = [] if encoding is None else [field.name for field in fields(Encoding) if getattr(encoding, field.name)]
+    unused = [name for name in given if name != "exr_compression"]
     if unused:
         warnings.warn(f"images have no {' and no '.join(unused)}; ignored", ChromacordWarning, stacklevel=3)

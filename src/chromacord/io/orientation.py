@@ -11,6 +11,10 @@ from chromacord.types import Plane, VideoInfo
 _EXIF = {2: (0, True), 3: (180, False), 4: (180, True), 5: (270, True), 6: (270, False), 7: (90, True), 8: (90, False)}
 
 
+_ONE = 1 << 16
+"""1 in a display matrix, but in its last column, where it is 1 << 30."""
+
+
 class Orientation(NamedTuple):
     """What brings a stored picture upright: first the turn, then the mirror."""
 
@@ -44,8 +48,20 @@ class Orientation(NamedTuple):
             a, c = -a, -c
         rotation = round(math.degrees(math.atan2(-b, a)) / 90) * 90 % 360
         straight = {0: (a, d, b, c), 90: (-b, c, a, d), 180: (-a, -d, b, c), 270: (b, -c, a, d)}[rotation]
-        is_exact = straight[0] == straight[1] > 0 and (u, v, *straight[2:]) == (0, 0, 0, 0)
+        is_exact = straight[0] == straight[1] == _ONE and (u, v, *straight[2:]) == (0, 0, 0, 0)
         return cls(rotation, mirrored), is_exact
+
+    def matrix(self, shift: tuple[int, int] = (0, 0)) -> tuple[int, ...]:
+        """Return the display matrix that does this and then moves the picture. See `from_matrix`.
+
+        Args:
+            shift: right and down, in 1/65536 of a pixel.
+        """
+        a, b = {0: (_ONE, 0), 90: (0, -_ONE), 180: (-_ONE, 0), 270: (0, _ONE)}[self.rotation]
+        c, d = -b, a
+        if self.mirrored:
+            a, c = -a, -c
+        return a, b, 0, c, d, 0, *shift, _ONE << 14
 
     def relative_to(self, other: "Orientation") -> "Orientation":
         """Return what brings pictures that lie as this says to lie as another says."""

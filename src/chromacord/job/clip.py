@@ -9,13 +9,14 @@ from typing import Protocol
 from chromacord.color.management.clip_space import SpaceOfClip, Spaces, explicit, settle
 from chromacord.errors import ChromacordWarning, InputError, MismatchError, counted
 from chromacord.io import FrameSource, LayeredSource, open_source
+from chromacord.io.compositing.alpha_kind import read_as
 from chromacord.io.compositing.mattes import choose_alpha
 from chromacord.io.stills.image_layers import UNNAMED
 from chromacord.io.stills.patterns import warn_of_numbers
 from chromacord.job.mask_check import warn_of_stretching
 from chromacord.job.options import Options
 from chromacord.masks.masks import MaskedFrame, MaskReader, shown_size, without_alpha
-from chromacord.types import Frame, VideoInfo
+from chromacord.types import ALPHA_WORDS, Frame, VideoInfo
 
 
 class MaskedClip(Protocol):
@@ -178,6 +179,8 @@ def open_clip(paths: Mapping[str, Path | None], options: Options) -> tuple[Maske
     Raises:
         ChromacordError: they do not make a clip together, or one cannot be read.
     """
+    alpha = None if str(paths["alpha"]) not in ALPHA_WORDS else str(paths["alpha"])
+    paths = {**paths, "alpha": None if alpha else paths["alpha"]}
     given = {name for name, path in paths.items() if path is not None}
     sources = {
         name: open_source(
@@ -193,6 +196,8 @@ def open_clip(paths: Mapping[str, Path | None], options: Options) -> tuple[Maske
     }
     for name, source in sources.items():
         _tell_layer(source.info, is_chosen=options.layer is not None and name in _GRADED, can_be_chosen=name in _GRADED)
+    if alpha is not None and "foreground" in sources:
+        sources["foreground"].info = read_as(sources["foreground"], alpha)
     space = _settle_spaces(sources, options.spaces)
     if given == {"composite", "mask"} and space is not None:
         clip = CompositeClip(

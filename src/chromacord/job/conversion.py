@@ -7,6 +7,7 @@ from pathlib import Path
 from chromacord.errors import GradeFileError
 from chromacord.grade.by_hand import Hand
 from chromacord.grade.keys import Grade
+from chromacord.grade.smoothing import NO_SCENES, Scenes, locked
 from chromacord.io.writing.staging import commit_all
 from chromacord.job.outputs import Outputs
 from chromacord.job.summary import Summary
@@ -14,7 +15,14 @@ from chromacord.types import Colorimetry, ColorSpace, PixelFormat, Size, VideoIn
 
 
 def convert_grade(
-    decided: Grade, source: Path | None, outputs: Outputs, *, hand: Hand, working: ColorSpace | None = None
+    decided: Grade,
+    source: Path | None,
+    outputs: Outputs,
+    *,
+    hand: Hand,
+    scenes: Scenes = NO_SCENES,
+    working: ColorSpace | None = None,
+    files: tuple[Path, ...] = (),
 ) -> Summary:
     """Write a grade in other forms.
 
@@ -23,13 +31,15 @@ def convert_grade(
         source: the file that it was read from; exports are called by its name. None: it is of no file.
         outputs: a grade, LUTs or CDLs, and no clip.
         hand: what is changed of it by hand.
+        scenes: which shots share one grade.
         working: where LUTs and CDLs live; None: display-referred, as the grade itself.
+        files: what is read besides; no output may be one of them.
 
     Raises:
         ChromacordError: the grade is empty, or an output cannot hold it or be written; nothing was written then.
     """
     wall, cpu = time.perf_counter(), time.process_time()
-    grade = decided.by_hand(hand)
+    grade = locked(decided, scenes).by_hand(hand)
     if not grade.keys:
         raise GradeFileError(f"{source or 'the grade'}: holds no grade: no shot of it has a key")
     info = VideoInfo(
@@ -43,7 +53,7 @@ def convert_grade(
         codec="grade",
         container="grade",
     )
-    outputs.check(info, () if source is None else (source,))
+    outputs.check(info, files if source is None else (source, *files))
     with ExitStack() as stack:
         texts = outputs.stage_texts(grade, info, stack, source=source, working=working)
         commit_all(texts.staged)

@@ -17,13 +17,16 @@ from chromacord.analysis.observe import Seen, observe
 from chromacord.analysis.reference import MatchedTo
 from chromacord.analysis.timeline import Decided, Timeline
 from chromacord.analysis.told_cuts import named_cuts
+from chromacord.color.distribution import shared
 from chromacord.color.management.clip_space import SpaceOfClip, working_space_of
 from chromacord.color.transforms import ColorTransform
 from chromacord.errors import ChromacordWarning, GradeFileError, InputError, NothingToDoError, counted
 from chromacord.grade.keys import ANY_LENGTH, Consistency, Grade
+from chromacord.grade.smoothing import locked
 from chromacord.io import FrameSink, open_sink
 from chromacord.io.writing.staging import commit_all
 from chromacord.job.clip import MaskedClip
+from chromacord.job.finishing.stages import finish_of
 from chromacord.job.mask_check import MaskCheck
 from chromacord.job.options import Options
 from chromacord.job.outputs import Outputs, StagedTexts
@@ -31,7 +34,7 @@ from chromacord.job.preview import Preview
 from chromacord.job.summary import Summary
 from chromacord.job.threads import prefetch, reported, write_behind
 from chromacord.masks.masks import MaskedFrame
-from chromacord.methods import load_method, weights_file
+from chromacord.methods import load_method
 from chromacord.methods.base import Method
 from chromacord.render.cpu import Renderer
 from chromacord.render.foreground import ForegroundOut
@@ -72,6 +75,9 @@ class Job:
     space: SpaceOfClip | None = None
     """Of the output, for the summary."""
 
+    files: tuple[Path, ...] = ()
+    """What the run reads beside the clip and what its options name; no output may be one of them."""
+
     reference: FloatArray | None = None
     """What the foreground is matched to in place of its background, as SDR video. Shape (H, W, 3)."""
 
@@ -90,7 +96,7 @@ class Job:
             foreground = self.outputs.open_foreground(self.clip, self.options, self._inputs(), stack)
             timeline = None if method is None else self._timeline(method)
             if timeline is None or sink is None or self._needs_whole_grade():
-                grade = self._whole_grade(timeline).by_hand(self.options.hand)
+                grade = self._whole_grade(timeline)
                 texts = self._stage_texts(grade, timeline, stack)
                 preview = None if sink is None else self._open_preview(stack, picture_of=self._telling_frame(grade))
                 counts = _counts_of(timeline) if sink is None else self._render_grade(grade, sink, preview, foreground)
@@ -127,16 +133,14 @@ class Job:
         Raises:
             ChromacordError: an input cannot be read, or there is nothing to harmonize.
         """
-        return self._whole_grade(self._timeline(self._load_method())).by_hand(self.options.hand)
+        return self._whole_grade(self._timeline(self._load_method()))
 
     def _inputs(self) -> tuple[Path, ...]:
-        weights = weights_file(self.options.method) if isinstance(self.options.method, str) else None
-        others = (self.grade_in, weights, None if self.cuts is None else self.cuts.file)
-        return (*self.clip.paths, *(path for path in others if path is not None))
+        return (*self.clip.paths, *self.files, *self.options.files)
 
     def _needs_whole_grade(self) -> bool:
         """Whether the first frame can be rendered only when all are analysed."""
-        return self._consistency == "shot" or self.outputs.need_whole_grade
+        return self._consistency == "shot" or bool(self.options.scenes) or self.outputs.need_whole_grade
 
     def _who_says_cuts(self) -> CutSource:
         if self.cuts is not None:
@@ -192,7 +196,7 @@ class Job:
 
     def _stage_texts(self, grade: Grade, timeline: Timeline | None, stack: ExitStack) -> StagedTexts:
         info, options = self.clip.info, self.options
-        colors = None if timeline is None else timeline.colors
+        colors = None if timeline is None else shared(timeline.colors, options.scenes.of(len(grade.shots)))
         working = working_space_of(info, options.working_space, options.config)
         return self.outputs.stage_texts(grade, info, stack, source=self.grade_in, colors=colors, working=working)
 
@@ -237,10 +241,12 @@ class Job:
         self._check_cuts(timeline)
 
     def _whole_grade(self, timeline: Timeline | None) -> Grade:
-        """Return the grade at full strength: as given, or decided to the end before a frame is rendered."""
-        if timeline is None:
-            assert self.grade is not None
-            return self.grade
+        """Return the grade by hand: of the one that is given, or of one decided before a frame is rendered."""
+        grade = self.grade or self._decided_grade(timeline)
+        return locked(grade, self.options.scenes).by_hand(self.options.hand)
+
+    def _decided_grade(self, timeline: Timeline | None) -> Grade:
+        assert timeline is not None
         with prefetch(self._observed(timeline.method)) as seen:
             deque(self._decided(reported("analyse", seen, self._num_frames(), self.progress), timeline), maxlen=0)
         self._warn_of_doubts(timeline.grade)
@@ -304,9 +310,7 @@ class Job:
         """Return how many frames will be read; None where the clip does not state its length."""
         stated = self.clip.info.num_frames
         start, stop = self._range
-        if stated is None:
-            return None
-        return max(0, (stated if stop is None else min(stop, stated)) - start)
+        return None if stated is None else max(0, min(stop or stated, stated) - start)
 
     def _render_grade(
         self, grade: Grade, sink: FrameSink, preview: Preview | None, foreground: ForegroundOut | None
@@ -330,14 +334,14 @@ class Job:
         self._check_any(counts.frames)
         if num_ungraded:
             _warn(
-                f"{self._grade_name}: has no shot or key for {counted(num_ungraded, 'frame')} of foreground, which "
-                "passed through"
+                f"{self.grade_in or 'the grade'}: has no shot or key for {counted(num_ungraded, 'frame')} of "
+                "foreground, which passed through"
             )
         is_whole = self.options.frames is None and grade.num_frames != ANY_LENGTH
         if self.grade is not None and is_whole and counts.frames < grade.num_frames:
             raise GradeFileError(
-                f"{self._grade_name}: was made for {counted(grade.num_frames, 'frame')}, the clip has {counts.frames}; "
-                'set its "frames" (num_frames in Python) to that number if that is intended'
+                f"{self.grade_in or 'the grade'}: was made for {counted(grade.num_frames, 'frame')}, the clip has "
+                f'{counts.frames}; set its "frames" (num_frames in Python) to that number if that is intended'
             )
         return counts
 
@@ -350,6 +354,7 @@ class Job:
         total: int | None,
     ) -> Counts:
         renderer = Renderer(self.clip.info, self.clip.foreground)
+        finish = finish_of(self.clip.info, self.options)
         counts = Counts()
 
         def write(pair: tuple[Frame | None, Frame]) -> None:
@@ -364,7 +369,7 @@ class Job:
                 counts.empty += masked.mask.box is None
                 counts.full += masked.mask.is_full
                 before = None if preview is None else masked.frame
-                after = renderer.render(masked, transform)
+                after = finish(masked, renderer.render(masked, transform))
                 if foreground is not None:
                     foreground.write(masked, transform)
                 # Drop our reference so that the frame can be freed while encoding, and before the next frame is read.
@@ -376,13 +381,9 @@ class Job:
     def _check_coverage(self, grade: Grade, index: int) -> None:
         if index >= grade.num_frames:
             raise GradeFileError(
-                f"{self._grade_name}: was made for {counted(grade.num_frames, 'frame')}, the clip has more; "
-                'raise its "frames" (num_frames in Python) and the last shot\'s "stop" if that is intended'
+                f"{self.grade_in or 'the grade'}: was made for {counted(grade.num_frames, 'frame')}, the clip has "
+                'more; raise its "frames" (num_frames in Python) and the last shot\'s "stop" if that is intended'
             )
-
-    @property
-    def _grade_name(self) -> str:
-        return "the grade" if self.grade_in is None else str(self.grade_in)
 
 
 def _joined(decided: Decided, picture: tuple[Frame, Frame | None]) -> tuple[MaskedFrame, ColorTransform | None]:

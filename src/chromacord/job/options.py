@@ -1,14 +1,19 @@
 """How clips are harmonized, whatever their files: one object for the command, Python and the processes of a batch."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 from chromacord.color.management.clip_space import Spaces
+from chromacord.color.management.config import choose_config, open_config
 from chromacord.errors import InputError
 from chromacord.grade.by_hand import Hand, Strength
 from chromacord.grade.keys import Consistency
-from chromacord.methods import DEFAULT_METHOD
+from chromacord.grade.smoothing import Scenes
+from chromacord.methods import DEFAULT_METHOD, weights_file
 from chromacord.methods.base import Method
+from chromacord.render.finish.wrap import parse_wrap
 from chromacord.typed_tables import check_fields
 from chromacord.types import Device, Encoding
 
@@ -59,8 +64,17 @@ class Options:
     protect: str | None = None
     """Hues that stay closer to where they were: "skin", or degrees as "20-60"."""
 
+    lock: bool = False
+    """One grade for all shots, the mean of theirs."""
+
+    match: str | Sequence[str] | None = None
+    """Shots that share one grade, counted from 1: "1,3-5"; or a list of such texts, one for each scene."""
+
     foreground_alpha: Literal["straight", "premultiplied"] | None = None
     """How the colours of `foreground_out` are stored; None: as its format has them."""
+
+    wrap: str | None = None
+    """Light of the background over the foreground's edge, "AMOUNT" or "AMOUNT,RADIUS": 0 to 1, and pixels."""
 
     input_space: str | None = None
     """Colour space of the clip, by name; None: what the file says, else SDR video with BT.709's primaries, or light
@@ -110,7 +124,11 @@ class Options:
     def __post_init__(self) -> None:
         """Refuse what no clip can make right."""
         check_fields(Options, vars(self))
-        Hand.of(**self._controls)
+        _ = self.hand, self.scenes
+        if self.wrap is not None:
+            parse_wrap(self.wrap)
+        if self.config is not None:
+            open_config(choose_config(self.config))
         _check_range(self.frames)
 
     @property
@@ -127,9 +145,25 @@ class Options:
         return {name: getattr(self, name) for name in CONTROLS}
 
     @property
+    def scenes(self) -> Scenes:
+        """Which shots share one grade.
+
+        Raises:
+            InputError: they cannot be read, or contradict each other.
+        """
+        return Scenes.parse(lock=self.lock, match=self.match or ())
+
+    @property
     def spaces(self) -> Spaces:
         """What is said of colour spaces."""
         return Spaces(self.input_space, self.foreground_space, self.background_space, self.working_space, self.config)
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The files that are read for every clip: weights, and an OpenColorIO configuration."""
+        weights = weights_file(self.method) if isinstance(self.method, str) else None
+        config = choose_config(self.config)
+        return tuple(Path(file) for file in (weights, None if "://" in config else config) if file is not None)
 
     @property
     def range(self) -> tuple[int, int | None]:

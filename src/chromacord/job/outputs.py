@@ -9,13 +9,13 @@ from typing import NamedTuple
 
 from chromacord.color.distribution import ColorDistribution
 from chromacord.errors import ChromacordWarning, GradeFileError, InputError, OutputExistsError
-from chromacord.grade.exports import ExportedShot, ExportNames, Residual, cdl_of, cdl_text, list_text, lut_text
+from chromacord.grade.exports import ExportedShot, ExportNames, Residual, cdl_of, cdl_text, list_text, lut_text, where
 from chromacord.grade.file import grade_text
 from chromacord.grade.keys import Grade
 from chromacord.grade.naming import clip_name, readable
 from chromacord.io import Encoding
-from chromacord.io.stills.image_formats import is_image_name
-from chromacord.io.stills.patterns import still_pattern
+from chromacord.io.stills.image_formats import checked_compression, is_image_name
+from chromacord.io.stills.patterns import is_image_output, output_pattern, still_pattern
 from chromacord.io.writing.places import Place, Places, check_output_path, output_place, place_of
 from chromacord.io.writing.staging import StagedFile, StagedFolder, check_output, output_errors
 from chromacord.job.clip import MaskedClip
@@ -64,7 +64,9 @@ class Outputs:
 
         Raises:
             OutputExistsError, OutputError: says which; also where one exists, or cannot be written.
+            CodecError: there is no such compression of EXR files.
         """
+        self._check_compression(like)
         written: Places[Path] = Places()
         for place in self._places(like):
             if written.find(place) is not None:
@@ -84,6 +86,15 @@ class Outputs:
                 self._stage_luts(like).discard()
             else:
                 check_output(file, force=self.force)
+
+    def _check_compression(self, like: VideoInfo) -> None:
+        compression = self.encoding.exr_compression
+        if compression is None:
+            return
+        checked_compression(compression)
+        pictures = [path for path in (self.clip, self.foreground) if path is not None and is_image_output(path)]
+        if not any(output_pattern(path, like).suffix.lower().endswith(".exr") for path in pictures):
+            _warn(f"exr compression {compression}: no EXR files are written; ignored")
 
     def _places(self, like: VideoInfo) -> Iterator[Place]:
         for pictures in (self.clip, self.foreground):
@@ -119,6 +130,7 @@ class Outputs:
             clip.info,
             clip.foreground,
             alpha=options.foreground_alpha,
+            encoding=self.encoding,
             force=self.force,
             trimmed=options.frames is not None,
             inputs=inputs,
@@ -212,15 +224,15 @@ def _export_texts(
     if names.numbered is None or (names.file is not None and len(shots) == 1):
         paths = [names.file] if names.file is not None and shots else []
     else:
-        paths = [names.numbered.path(number) for number, _ in enumerate(shots, start=1)]
+        paths = [names.numbered.path(number, shot.where) for number, shot in enumerate(shots, start=1)]
     if not names.format.is_cdl:
         return {path: lut_text(shot, path) for path, shot in zip(paths, shots, strict=True)}, None
     fitted = [(shot, *cdl_of(shot)) for shot in shots]
     residuals = [residual for _, _, residual in fitted]
     _tell_residuals(asked, residuals, is_known=all(shot.colors is not None for shot in shots))
     cdls = [(shot, cdl) for shot, cdl, _ in fitted]
-    if names.format.is_edl:
-        texts = {path: list_text(cdls, info) for path in paths}
+    if names.format.is_list:
+        texts = {path: list_text(cdls, info, path) for path in paths}
         return texts, max(residuals, key=lambda residual: residual.left, default=None)
     parts = [[each] for each in cdls] if len(paths) == len(cdls) else [cdls]
     texts = {path: cdl_text(part, path) for path, part in zip(paths, parts, strict=True)}
@@ -273,7 +285,9 @@ def _exported_shots(
             told = f"{title} shot {number} frames {shot.start}-{shot.stop - 1} {grade.method}"
             told += "" if working is None else f" in {working.name}"
             known = colors[place] if colors and not colors[place].is_empty else None
-            found.append(ExportedShot(told, f"{stem}_shot{number:03d}", mean, known, (shot.start, shot.stop), working))
+            frames = shot.start, shot.stop
+            name = f"{stem}_shot{number:03d}"
+            found.append(ExportedShot(told, name, mean, known, frames, working, where(*frames, info)))
     return found
 
 

@@ -56,6 +56,7 @@ class Preview:
             container="still" if is_picture else "frames",
             rotation=0,
             mirrored=False,
+            display_shift=(0, 0),
             pixel_aspect=Fraction(1) if info.rotation % 180 else info.pixel_aspect,
             hdr_metadata=HdrMetadata(),
             icc_profile=None if info.colorimetry.scene_linear else info.icc_profile,

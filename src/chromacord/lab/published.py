@@ -20,10 +20,10 @@ from chromacord.parsing import DAMAGE, at_home, read_file, shown
 SUFFIXES = (".pth", ".pt", ".pytorch", ".ckpt")
 
 _WRAPPERS = ("params_ema", "params", "state_dict", "model_state_dict", "model", "network", "net", "generator")
-"""Keys that trainers put the tensors under, the better ones first."""
+"""Keys under which trainers store the tensors; preferred ones first."""
 
 _PARALLEL = "module."
-"""What torch's wrappers for several devices put before every key."""
+"""Prefix that `nn.DataParallel` and `DistributedDataParallel` put before every key."""
 
 MAX_BYTES = 4 << 30
 
@@ -38,22 +38,22 @@ _REFUSED: tuple[type[Exception], ...] = (
     UnpicklingError,
     struct.error,
 )
-"""What torch raises for a file that is none of its own: it depends on where the damage is."""
+"""Exceptions of torch for files that are damaged or not its own; which one depends on where the damage is."""
 
 
 def read_checkpoint(path: Path) -> dict[str, Tensor]:
-    """Read the tensors of a checkpoint. Nothing in it is executed.
+    """Read the tensors of a checkpoint without executing any code in it.
 
     Args:
-        path: of a file that `torch.save` wrote: tensors by key, or such a table under one of the usual names.
+        path: a file written by `torch.save`: tensors by key, or such a dict under one of the usual names.
 
     Returns:
-        Tensors by key, without the "module." of training on several devices. They are as they are stored: one may
-        repeat a few numbers many times over, so compare shapes (`renamed`) before anything is made of it.
+        Tensors by key, without the "module." prefix of multi-device training. They are returned as stored: a tensor of
+        huge shape may be an expanded view of few numbers, so compare shapes (`renamed`) before copying it.
 
     Raises:
         MissingFileError: there is no such file.
-        UnreadableFileError: it is damaged, asks for code to be run, or holds no table of tensors of plain numbers.
+        UnreadableFileError: the file is damaged, would execute code, or holds no dict of dense real tensors.
     """
     path = at_home(path)
     found = load_plain(path, said="is no checkpoint of tensors, or damaged", remedy="download it anew")
@@ -77,17 +77,17 @@ def read_checkpoint(path: Path) -> dict[str, Tensor]:
 def weights_of(
     source: str | Path, from_published: Callable[[Mapping[str, Tensor]], dict[str, Tensor]]
 ) -> dict[str, Tensor]:
-    """Read weights of either kind: ours, or a checkpoint that others published.
+    """Read weights of either kind: ours, or a published checkpoint.
 
     Args:
         source: the name of shipped weights, or the path of a .safetensors file or of one that `torch.save` wrote.
-        from_published: gives a checkpoint's tensors our names. Any shape.
+        from_published: renames a checkpoint's tensors to our keys. Any shape.
 
     Returns:
-        Tensors by our keys, floats as float32. Whose they are is checked for checkpoints alone.
+        Tensors by our keys, floats as float32. Only checkpoints are checked for belonging to the network.
 
     Raises:
-        InputError: they cannot be read, or the checkpoint is of another network.
+        InputError: the file cannot be read, or the checkpoint belongs to another network.
     """
     if not str(source).endswith(SUFFIXES):
         return state_dict(source)
@@ -99,31 +99,31 @@ def weights_of(
 
 
 def _is_plain(value: Tensor) -> bool:
-    """Whether all numbers of a tensor are there, each by itself, and real."""
+    """Whether a tensor is dense and real, and has values."""
     is_dense = value.layout == torch.strided and not value.is_meta
     return is_dense and not (value.is_quantized or value.is_complex())
 
 
 def load_plain(path: Path, *, said: str, remedy: str) -> Any:
-    """Read what `torch.save` wrote, if it is made of what tensors and plain values need. Nothing in it is executed.
+    """Unpickle a `torch.save` file that holds only tensors and plain values, without executing any code in it.
 
     Args:
-        path: of the file.
-        said: what is wrong with a file that torch refuses.
-        remedy: what to do then.
+        path: the file.
+        said: the error message's description of a file that torch refuses.
+        remedy: the error message's advice for such a file.
 
     Raises:
         MissingFileError: there is no such file.
-        UnreadableFileError: it is damaged, unpacks to more than it has, or asks for code to be run.
+        UnreadableFileError: it is damaged, unpacks to more than its size, or would execute code.
     """
     content = read_file(path, limit=MAX_BYTES, missing="name a checkpoint")
     _check_members(content, path)
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of pickle's version, and of what old files lack
+            warnings.simplefilter("ignore")  # about the pickle version and missing keys of old files
             return torch.load(BytesIO(content), map_location="cpu", weights_only=True)
     except _REFUSED as error:
-        # torch's message has many lines.
+        # # torch's message has many lines: extract the name.
         if asked := re.search(r"[Uu]nsupported (?:global: GLOBAL|GLOBAL|class) ([\w.]+)", str(error)):
             raise UnreadableFileError(
                 f"{path}: would run Python code ({asked[1][:80]}), which is refused; give a file of weights alone"
@@ -132,7 +132,7 @@ def load_plain(path: Path, *, said: str, remedy: str) -> Any:
 
 
 def _check_members(content: bytes, path: Path) -> None:
-    """Refuse an archive with compressed members: torch writes none, and unpacks whatever size they state."""
+    """Refuse archives with compressed members: torch writes none, and would allocate whatever size they declare."""
     try:
         with zipfile.ZipFile(BytesIO(content)) as archive:
             is_packed = sum(member.file_size for member in archive.infolist()) > len(content)

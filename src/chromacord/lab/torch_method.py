@@ -15,7 +15,7 @@ from chromacord.types import Device, FloatArray
 
 
 class TensorPrediction(NamedTuple):
-    """What a network makes of the hop frames of a window."""
+    """A network's result for the hop frames of a window."""
 
     harmonized: Tensor
     """RGB in [0, 1]; background pixels are ignored. Shape (B, hop, 3, H, W)."""
@@ -24,10 +24,10 @@ class TensorPrediction(NamedTuple):
 
 
 class TorchMethod(nn.Module, Method):
-    """A method that is a module of torch. As a module it maps tensors, with gradients; as a method it maps arrays."""
+    """A method that is also a torch module: `forward` maps tensors with gradients, `harmonize` maps arrays."""
 
     is_published_whole: bool = True
-    """Whether checkpoints that others published hold all of the weights; otherwise a part that training starts from."""
+    """Whether published checkpoints hold all weights; if not, they hold a part from which training starts."""
 
     @abstractmethod
     def forward(self, composite: Tensor, mask: Tensor, state: State = None) -> TensorPrediction:
@@ -36,11 +36,11 @@ class TorchMethod(nn.Module, Method):
         Args:
             composite: display-referred RGB in [0, 1]. Shape (B, L, 3, H, W).
             mask: foreground weight in [0, 1], soft values allowed. Shape (B, L, 1, H, W).
-            state: what the previous window of the same shot returned; None at the start of a shot.
+            state: returned by the previous window of the same shot; None at the start of a shot.
         """
 
     def harmonize(self, composite: FloatArray, mask: FloatArray, state: State = None) -> Prediction:
-        """Run the network where its parameters lie, without gradients. See `Method.harmonize`."""
+        """Run the network without gradients on the device of its parameters. See `Method.harmonize`."""
         first = next(self.parameters(), None)
         device = torch.device("cpu") if first is None else first.device
         with torch.inference_mode(), full_precision():
@@ -56,29 +56,30 @@ class TorchMethod(nn.Module, Method):
 
     @classmethod
     def from_published(cls, checkpoint: Mapping[str, Tensor]) -> dict[str, Tensor]:  # noqa: ARG003
-        """Return the weights that `weights=` takes, of a checkpoint that the method's authors published.
+        """Convert a published checkpoint to weights for `weights=`.
 
         Args:
-            checkpoint: its tensors by key, as `published.read_checkpoint` gives them. Any shape.
+            checkpoint: tensors by key, as returned by `published.read_checkpoint`. Any shape.
 
         Raises:
-            InputError: none were published, or these are of another method: names the first keys that differ.
+            InputError: none were published, or the checkpoint belongs to another method; names the first keys that
+                differ.
         """
         raise InputError("no checkpoints of this method were published")
 
     @classmethod
     def needed_options(cls, state: Mapping[str, Tensor]) -> str:  # noqa: ARG003
-        """Return the options that weights need beside them, as they stand behind the method's name; mostly none.
+        """Return the method options that these weights require, written as after the method's name; usually empty.
 
         Args:
-            state: weights, as `from_published` gives them. Any shape.
+            state: weights, as returned by `from_published`. Any shape.
         """
         return ""
 
 
 @contextmanager
 def full_precision() -> Iterator[None]:
-    """Keep a GPU's convolutions at 24 bits: cuDNN takes 11 where it may (TF32), which shifts colours."""
+    """Disable TF32: it computes a GPU's convolutions with 11 bits instead of 24, which visibly shifts colours."""
     before = torch.backends.cudnn.allow_tf32
     torch.backends.cudnn.allow_tf32 = False
     try:

@@ -1,4 +1,4 @@
-"""Load weights into torch modules, and write them as they ship."""
+"""Load weights into torch modules, and save them in the format that ships."""
 
 import hashlib
 import os
@@ -31,14 +31,14 @@ def state_dict(source: str | Path) -> dict[str, Tensor]:
 
 
 def load_into(module: nn.Module, source: str | Path) -> None:
-    """Give a module its weights; they must fit in every key and shape.
+    """Load weights into a module; every key and shape must match.
 
     Args:
-        module: is changed.
+        module: modified in place.
         source: the name of shipped weights, or the path of a .safetensors file.
 
     Raises:
-        InputError: the weights cannot be read, or are those of another module; names what does not fit.
+        InputError: the weights cannot be read, or belong to another module; names the mismatch.
     """
     fit(module, state_dict(source), source=source)
 
@@ -46,16 +46,16 @@ def load_into(module: nn.Module, source: str | Path) -> None:
 def fit(
     module: nn.Module, state: Mapping[str, Tensor], *, source: str | Path, names: Mapping[str, str] | None = None
 ) -> None:
-    """Give a module tensors that were read already; they must fit in every key and shape.
+    """Load tensors into a module; every key and shape must match.
 
     Args:
-        module: is changed.
+        module: modified in place.
         state: tensors by key. Any shape.
-        source: where they come from, for the message.
-        names: the key in `state` for each key of the module, where others named them; None: they are the same.
+        source: the tensors' origin, for error messages.
+        names: maps each key of the module to its key in `state`; None if they are the same.
 
     Raises:
-        InputError: they are those of another module; names what does not fit, by the keys of `state`.
+        InputError: the tensors belong to another module; names the mismatch by the keys of `state`.
     """
     keys = names if names is not None else {key: key for key in module.state_dict()}
     try:
@@ -65,41 +65,41 @@ def fit(
 
 
 def renamed(state: Mapping[str, Tensor], module: nn.Module, names: Mapping[str, str]) -> dict[str, Tensor]:
-    """Give tensors that others named the keys of a module; they must fit in every key and shape.
+    """Rename published tensors to the keys of a module; every key and shape must match.
 
     Args:
-        state: tensors by their keys. Any shape.
-        module: says which keys and shapes there must be.
-        names: the key in `state` for each key of the module.
+        state: tensors by their published keys. Any shape.
+        module: defines the required keys and shapes.
+        names: maps each key of the module to its key in `state`.
 
     Returns:
         Floats of any width as float32, others as they are.
 
     Raises:
-        InputError: they are those of another module, or hold NaN or infinity; names what does not fit, by the keys of
+        InputError: the tensors belong to another module, or hold NaN or infinity; names the mismatch by the keys of
             `state`.
     """
     wanted, found = (
         {key: tuple(tensor.shape) for key, tensor in each.items()} for each in (module.state_dict(), state)
     )
     check_fit(found, wanted, names, network=type(module).__name__)
-    # Not earlier: a file of 1 kB may hold one number expanded to a tensor of a thousand million.
+    # # Only after shapes were checked: a 1 kB file may hold one number expanded to a tensor of a billion.
     return {key: _usable(names[key], state[names[key]]) for key in wanted}
 
 
 def fit_part(module: nn.Module, state: Mapping[str, Tensor], *, source: str | Path) -> None:
-    """Give a module tensors for some of its parts, each of them whole; the others stay as they are.
+    """Load tensors into complete parts of a module; other parts keep their values.
 
-    A part is what a module holds under one name: half of it would be another network's, and the rest never trained.
+    A part is a direct child of the module. Half of one would be a different network's, with the rest left untrained.
 
     Args:
-        module: is changed.
-        state: tensors by key, of which the module has all. Any shape.
-        source: where they come from, for the message.
+        module: modified in place.
+        state: tensors by key, all of them keys of the module. Any shape.
+        source: the tensors' origin, for error messages.
 
     Raises:
-        InputError: there are none, or the module does not have one of them, or in another shape, or a part lacks some,
-            or one holds NaN or infinity; names the first.
+        InputError: `state` is empty, a key or shape does not match the module, a part is incomplete, or a tensor holds
+            NaN or infinity; names the first.
     """
     whole = module.state_dict()
     others = sorted(key for key, tensor in state.items() if key not in whole or whole[key].shape != tensor.shape)
@@ -109,7 +109,7 @@ def fit_part(module: nn.Module, state: Mapping[str, Tensor], *, source: str | Pa
         kind = type(module).__name__
         what = "is empty"
         if others:
-            what = f"has {first_keys(others)}, which it has not, or in another shape"
+            what = f"has {first_keys(others)}, which this method lacks or has in another shape"
         elif lacking:
             what = f"lacks {first_keys(lacking)}"
         raise InputError(f"{source}: is not part of {kind}: {what}; give weights that were trained for a part of it")
@@ -120,7 +120,7 @@ def fit_part(module: nn.Module, state: Mapping[str, Tensor], *, source: str | Pa
 
 
 def save(state: Mapping[str, Tensor], path: Path) -> str:
-    """Write weights as they are shipped: floats as float16, whole or not at all.
+    """Save weights as they ship, with floats as float16. The file appears complete or not at all.
 
     Args:
         state: tensors by key. Any shape.
@@ -136,7 +136,7 @@ def save(state: Mapping[str, Tensor], path: Path) -> str:
     if path.suffix != SUFFIX:
         raise InputError(f"{path}: weights are saved as {SUFFIX}; use this extension")
     content = packed(state)
-    # The process's number keeps two runs apart. The name is hidden, so that an unfinished file is never mistaken for a
+    # # The process id keeps two runs apart. The name is hidden so that an unfinished file is never mistaken for a
     # complete one.
     temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
@@ -150,20 +150,20 @@ def save(state: Mapping[str, Tensor], path: Path) -> str:
 
 
 def packed(state: Mapping[str, Tensor], *, dtype: torch.dtype = torch.float16) -> bytes:
-    """Return what a .safetensors file of weights holds; equal weights give equal bytes.
+    """Serialize weights as .safetensors; equal weights give equal bytes.
 
     Args:
         state: tensors by key. Any shape.
-        dtype: of its floats.
+        dtype: the type to store floats in.
 
     Raises:
-        InputError: a tensor holds NaN, or values that the type cannot hold; names it.
+        InputError: a tensor holds NaN, or values outside the type's range; names it.
     """
     return safetensors.torch.save({key: _cast(key, tensor, dtype) for key, tensor in state.items()})
 
 
 def _usable(key: str, tensor: Tensor) -> Tensor:
-    """Return floats as float32, and refuse those that it cannot hold."""
+    """Return floats as float32; refuse values outside its range."""
     if not tensor.is_floating_point():
         return tensor
     cast = tensor.float()

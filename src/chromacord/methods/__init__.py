@@ -31,11 +31,11 @@ _CLASSES = {
     "co2net": "chromacord.lab.methods.co2net.CO2Net",
     "chen2024": "chromacord.lab.methods.chen2024.Chen2024",
 }
-"""Where each method's class is. Those of `chromacord.lab` need torch."""
+"""Module of each method's class. Those in `chromacord.lab` need torch."""
 
 
 class _Methods(Mapping[str, type[Method]]):
-    """The classes by name; a module is imported when its class is asked for, not before."""
+    """Method classes by name; a module is imported when its class is first accessed."""
 
     def __getitem__(self, name: str) -> type[Method]:
         if lacks_torch(name):
@@ -55,7 +55,7 @@ class _Methods(Mapping[str, type[Method]]):
 
 
 def lacks_torch(name: str) -> bool:
-    """Whether a method runs in torch, and that is not installed.
+    """Whether a method needs torch, and torch is not installed.
 
     Args:
         name: a key of `METHODS`.
@@ -68,25 +68,25 @@ def _is_of_torch(name: str) -> bool:
 
 
 METHODS: Mapping[str, type[Method]] = _Methods()
-"""Every method's class, by its name."""
+"""Every method's class by name."""
 
 
 class MethodInfo(NamedTuple):
-    """What a user chooses a method by."""
+    """Properties by which users choose a method."""
 
     name: str
     description: str
-    """One line: what the method does."""
+    """One-line description."""
 
     is_global: bool
-    """Whether its change of colour is the same everywhere in the picture, so that a .cube file can hold it."""
+    """Whether its colour change is the same everywhere in the picture, so that a .cube file can represent it."""
 
     is_learned: bool
     has_weights: bool
-    """Whether it can be used as it is: it is not learned, or its weights are shipped."""
+    """Whether it runs without further files: it is not learned, or its weights ship."""
 
     install: str = ""
-    """The command that installs what it needs and lacks; "" where nothing is missing."""
+    """Command that installs its missing dependencies; "" if none are missing."""
 
 
 def list_methods() -> tuple[MethodInfo, ...]:
@@ -102,9 +102,9 @@ def _describe(name: str, method: type[Method]) -> MethodInfo:
 
 
 def _describe_unread(name: str) -> MethodInfo:
-    """Describe a method of torch without an import: it may not be there, and takes 2 s.
+    """Describe a torch method from its source: torch may be missing, and importing it takes 2 s.
 
-    All of them are learned, load weights of their own name, and have a global grade fitted to their pixels.
+    All of these methods are learned, load weights of their own name, and have a global grade fitted to their pixels.
     """
     module, _, kind = _CLASSES[name].rpartition(".")
     found = find_spec(module)
@@ -122,24 +122,24 @@ def _first_line(text: str | None) -> str:
 
 
 def methods_with_weights() -> tuple[str, ...]:
-    """Return the names of the methods that can be used as they are, in the order of `METHODS`."""
+    """Return the names of the methods that run without further files, in the order of `METHODS`."""
     return tuple(info.name for info in list_methods() if info.has_weights and not info.install)
 
 
 def _default_weights(method: type[Method]) -> str | None:
-    """Return what a learned method's constructor loads if nothing is said; None for methods that are not learned."""
+    """Return a learned method's default for `weights`; None for other methods."""
     parameter = inspect.signature(method).parameters.get("weights")
     return None if parameter is None else parameter.default
 
 
 def lacks_weights(name: str) -> bool:
-    """Whether a method is learned, none of its weights ship with this version, and its name does not say others.
+    """Whether a method is learned, ships without weights, and its name does not specify others.
 
     Args:
-        name: what `load_method` takes.
+        name: as for `load_method`.
 
     Raises:
-        InputError: there is no such method.
+        InputError: the method does not exist.
     """
     spec = parse_spec(name)
     if spec.name not in METHODS:
@@ -150,21 +150,21 @@ def lacks_weights(name: str) -> bool:
 
 
 def list_cards() -> tuple[Card, ...]:
-    """Return the cards of the weights that are shipped, in the order of their methods in `METHODS`, others last."""
+    """Return the cards of shipped weights in the order of their methods in `METHODS`, others last."""
     order = [*METHODS, *sorted({card(name).method for name in list_weights()} - METHODS.keys())]
     cards = [card(name) for name in list_weights()]
     return tuple(sorted(cards, key=lambda each: (order.index(each.method), each.name)))
 
 
 def with_weights(name: str, weights: str) -> str:
-    """Return the name of a method with weights among its options: "issam:weights=FILE".
+    """Add weights to a method's options: "issam:weights=FILE".
 
     Args:
-        name: of a learned method, with options if wanted.
+        name: a learned method, with or without options.
         weights: the name of shipped weights, or a path.
 
     Raises:
-        InputError: the method takes none, or `name` says which already, or no option can hold the path.
+        InputError: the method takes no weights, already has some, or the path cannot be written as an option.
     """
     spec = parse_spec(name)
     if "weights" in spec.options:
@@ -179,21 +179,21 @@ def with_weights(name: str, weights: str) -> str:
 
 
 def weights_file(name: str) -> Path | None:
-    """Return the file that a method's name says its weights are in; None where it names none, or shipped ones."""
+    """Return the weights file in a method's name; None if it names none, or shipped ones."""
     weights = parse_spec(name).options.get("weights")
     return None if weights is None or weights in list_weights() else at_home(str(weights))
 
 
 def load_method(name: str, **options: Any) -> Method:
-    """Build a method, ready to harmonize: in evaluation mode, with its weights.
+    """Build a method in evaluation mode, with its weights.
 
     Args:
-        name: a key of `METHODS`, and options behind it if wanted: "mkl:max_gain=2".
-        **options: more keyword arguments of the method's class.
+        name: a key of `METHODS`, optionally with options: "mkl:max_gain=2".
+        **options: further keyword arguments of the method's class.
 
     Raises:
-        InputError: there is no method of that name, it has no such option, or an option cannot have that value; or
-            no weights are shipped for it and none are named.
+        InputError: the method does not exist, has no such option, or rejects a value; or it ships without weights and
+            none are given.
     """
     if not isinstance(name, str):
         raise InputError(f"there is no method {shown(name)}; give a name of `list_methods()`")
@@ -213,7 +213,7 @@ def load_method(name: str, **options: Any) -> Method:
         return method(**merged).on("cpu")
     except InputError:
         raise
-    # RuntimeError is torch's, for shapes that cannot be and memory that is not there.
+    # # torch raises RuntimeError for impossible shapes and for lack of memory.
     except (ArithmeticError, MemoryError, RuntimeError, TypeError, ValueError) as error:
         raise InputError(
             f"method {shown(name)} cannot be built: {reason_of(error)}; {describe_options(method)}"

@@ -9,11 +9,11 @@ from chromacord.errors import InputError, MissingTorchError
 from chromacord.types import Device, FloatArray, Size
 
 State = Any
-"""What a method carries from window to window of one shot. Opaque to everyone else; None at the start of a shot."""
+"""Data that a method passes from window to window of a shot; opaque to callers. None at the start of a shot."""
 
 
 class Window(NamedTuple):
-    """The frames a method sees at once: L = past + hop + future go in, the hop frames in the middle come out."""
+    """The frames of one call: L = past + hop + future go in, the `hop` frames in the middle come out."""
 
     past: int = 0
     hop: int = 1
@@ -21,12 +21,12 @@ class Window(NamedTuple):
 
     @property
     def length(self) -> int:
-        """Number of frames that go in, L."""
+        """Number of input frames, L."""
         return self.past + self.hop + self.future
 
 
 class Prediction(NamedTuple):
-    """What a method decides for the hop frames of a window."""
+    """A method's result for the hop frames of a window."""
 
     harmonized: FloatArray
     """RGB in [0, 1]; background pixels are ignored. Shape (B, hop, 3, H, W)."""
@@ -37,21 +37,20 @@ class Prediction(NamedTuple):
     state: State = None
 
     confidence: FloatArray | None = None
-    """How far the grade of each of the B * hop frames can be trusted, in [0, 1]. Shape (B * hop,). None: the method
-    cannot tell."""
+    """Estimated probability that the grade of each of the B * hop frames improves the match. Shape (B * hop,). None:
+    not estimated."""
 
 
 class Method(ABC):
-    """A way to harmonize. Constructors take flat keyword arguments; nothing is written to `self` while it runs."""
+    """A harmonization method. Constructors take flat keyword arguments; calls do not modify `self`."""
 
     window: Window = Window()
     working_size: Size | None = Size(256, 256)
     """Height and width that `harmonize` expects. None: any."""
 
     fitted: Literal["lut3d", "gains", "field"] = "lut3d"
-    """What the pipeline fits when `Prediction.transform` is None: a LUT; one gain for each of red, green and blue,
-    which takes from a method nothing but its exposure and white balance, and keeps black black; or an affine field,
-    for changes that depend on the place."""
+    """What the pipeline fits when `Prediction.transform` is None: a LUT; one gain each for red, green and blue, which
+    keeps only exposure and white balance, and black stays black; or an affine field, for spatially varying changes."""
 
     @abstractmethod
     def harmonize(self, composite: FloatArray, mask: FloatArray, state: State = None) -> Prediction:
@@ -60,11 +59,11 @@ class Method(ABC):
         Args:
             composite: display-referred RGB in [0, 1]. Shape (B, L, 3, H, W).
             mask: foreground weight in [0, 1], soft values allowed. Shape (B, L, 1, H, W).
-            state: what the previous window of the same shot returned; None at the start of a shot.
+            state: returned by the previous window of the same shot; None at the start of a shot.
         """
 
     def decide(self, composite: FloatArray, mask: FloatArray, state: State = None) -> Prediction:
-        """Do what the pipeline needs of `harmonize`: a global transform makes the pixels unnecessary.
+        """Return only what the pipeline needs: with a global transform, pixels are unnecessary.
 
         Args:
             composite: as for `harmonize`. Shape (B, L, 3, H, W).
@@ -72,55 +71,55 @@ class Method(ABC):
             state: as for `harmonize`.
 
         Returns:
-            As `harmonize`; but where `transform` is global, `harmonized` may be the composites as they came.
+            As `harmonize`, but if `transform` is global, `harmonized` may be the unchanged composites.
         """
         return self.harmonize(composite, mask, state)
 
     def on(self, device: Device) -> Self:  # noqa: ARG002
-        """Return the method, ready to run on a device; one that needs no torch runs on the processor whatever is asked.
+        """Return the method, ready to run on a device; methods without torch always run on the CPU.
 
         Args:
-            device: where its networks calculate.
+            device: device for its networks.
         """
         return self
 
 
 class TransformMethod(Method):
-    """A method that decides a global transform for each frame by itself, of any size, and so need not touch pixels."""
+    """A method that decides a global transform for each frame independently, at any size, without touching pixels."""
 
     working_size = None
 
     @abstractmethod
     def transform(self, image: FloatArray, weight: FloatArray) -> ColorTransform:
-        """Return what is done to the colours of each frame; one without foreground or background is left as it is.
+        """Return each frame's colour transform; the identity for frames without foreground or background.
 
         Args:
             image: RGB in [0, 1]. Shape (N, 3, H, W).
-            weight: of the foreground. Shape (N, 1, H, W).
+            weight: foreground weight. Shape (N, 1, H, W).
         """
 
     def harmonize(self, composite: FloatArray, mask: FloatArray, state: State = None) -> Prediction:
-        """Map every frame, all of its pixels. See `Method.harmonize`; L is free, and `state` is not looked at."""
+        """Map all pixels of every frame. See `Method.harmonize`; any L, and `state` is unused."""
         decided = self.decide(composite, mask, state)
         assert decided.transform is not None
         mapped = decided.transform(as_frames(composite)).clip(0, 1)
         return decided._replace(harmonized=mapped.reshape(composite.shape))
 
     def decide(self, composite: FloatArray, mask: FloatArray, state: State = None) -> Prediction:  # noqa: ARG002
-        """Decide the transforms, and change no pixel. See `Method.decide`."""
+        """Decide the transforms without changing pixels. See `Method.decide`."""
         return Prediction(composite, self.transform(as_frames(composite), as_frames(mask)))
 
 
 def as_frames(windows: FloatArray) -> FloatArray:
-    """Return the frames of all windows one after another. Shape (B, L, C, H, W) to (B * L, C, H, W)."""
+    """Concatenate the frames of all windows. Shape (B, L, C, H, W) to (B * L, C, H, W)."""
     return windows.reshape(-1, *windows.shape[2:])
 
 
 def find_device(name: str) -> Device:
-    """Return the device of this name, where a method can run. Nothing is imported for the CPU.
+    """Return the device with this name if it is available. For the CPU, torch is not imported.
 
     Raises:
-        InputError: there is no such device here.
+        InputError: the device does not exist.
     """
     if name not in get_args(Device):
         raise InputError(f"there is no device {name!r}; choose one of {', '.join(get_args(Device))}")

@@ -1,4 +1,4 @@
-"""Close-ups: the part of a picture around its foreground, which shows a small one larger."""
+"""Close-ups: crops around the foreground, so that a small foreground is seen larger."""
 
 import cv2
 import numpy as np
@@ -7,23 +7,23 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float32]
 
 _LEAST_SHARE = 0.25
-"""Of the picture's side: a smaller part would be blur."""
+"""Minimum side of a crop, relative to the picture: smaller ones would be blurred."""
 
 
 def close_up(picture: Floats, mask: Floats, *, side: int, scale: float) -> tuple[Floats, Floats]:
-    """Cut the surroundings of the foreground out of a picture, and resize them to a square.
+    """Crop a picture around its foreground and resize the crop to a square.
 
-    Width and height follow the foreground's box each, so the part may be distorted; a mask without foreground gives the
-    whole picture.
+    Width and height follow the foreground's box independently, so the result may be distorted. Without foreground, the
+    crop is the whole picture.
 
     Args:
         picture: RGB. Shape (3, H, W).
         mask: foreground weight in [0, 1]. Shape (1, H, W).
         side: height and width of the result.
-        scale: sides of the part, of the foreground's box.
+        scale: side of the crop, relative to the foreground's box.
 
     Returns:
-        Shape (3, side, side) and (1, side, side).
+        Picture and mask. Shape (3, side, side) and (1, side, side).
     """
     inside = mask[0] > 0.5
     rows, columns = (_part(inside.any(axis=axis), scale) for axis in (1, 0))
@@ -34,7 +34,7 @@ def close_up(picture: Floats, mask: Floats, *, side: int, scale: float) -> tuple
 
 
 def _part(occupied: NDArray[np.bool_], scale: float) -> slice:
-    """Return the rows, or columns, to cut out. Shape (H,)."""
+    """Return the rows, or columns, of the crop. Shape (H,)."""
     length = len(occupied)
     places = np.flatnonzero(occupied)
     if not len(places):

@@ -3,11 +3,11 @@
 from typing import NamedTuple
 
 MEAN, SCALE = 127 / 128, 255 / 128
-"""The network was trained on (code - 127) / 128: a colour in [0, 1] times the scale, less the mean."""
+"""Input normalization of the published weights, (code - 127) / 128, for colours in [0, 1]: colour * SCALE - MEAN."""
 
 
 class Stage(NamedTuple):
-    """Inverted residual blocks of one width; the first of them has the stride."""
+    """Inverted residual blocks of one width; the first block has the stride."""
 
     num_blocks: int
     width: int
@@ -28,13 +28,13 @@ STAGES = (
 )
 
 TAPS = {1: 4, 2: 8, 4: 16, 6: 32}
-"""Stages whose outputs are used, and how many pixels of the input one of their places spans a side."""
+"""Stages whose outputs are used, with the input pixels per output position and side."""
 
 WIDTHS = tuple(STAGES[stage].width for stage in TAPS)
-"""Channels of these outputs."""
+"""Channels of the used outputs."""
 
 
 def padding(kernel: int, stride: int) -> tuple[int, int]:
-    """Return the pixels before and after, as TensorFlow pads pictures of an even side: an odd one goes after."""
+    """Return the padding before and after, as TensorFlow pads even sizes: an odd pixel goes after."""
     total = kernel - stride
     return total // 2, total - total // 2

@@ -1,4 +1,4 @@
-"""ShotGrade's network as it runs: OpenCV for the encoder's convolutions, numpy for all that follows.
+"""ShotGrade's network for inference: OpenCV runs the encoder's convolutions, numpy the rest.
 
 `chromacord.lab.networks.grade_network` holds the same network for training; a test compares the two.
 """
@@ -24,13 +24,13 @@ _RELU6 = {"low": np.array(0, np.float32), "high": np.array(6, np.float32)}
 
 
 class Estimates(NamedTuple):
-    """What the network makes of N pictures."""
+    """The network's result for N pictures."""
 
     lut: Floats
-    """Shape (N, 3, D, D, D)."""
+    """The transforms. Shape (N, 3, D, D, D)."""
 
     log_error: Floats
-    """Logarithm of the mean squared error that is to be expected of it. Shape (N,)."""
+    """Logarithm of the expected mean squared error. Shape (N,)."""
 
 
 class GradeEstimator:
@@ -41,7 +41,7 @@ class GradeEstimator:
 
         Args:
             state: the weights of `grade_network.GradeNetwork`, by its keys. Any shape.
-            side: pictures are reduced to this height and width.
+            side: height and width to which pictures are reduced.
         """
         self.state = dict(state)
         self._lock = Lock()
@@ -50,7 +50,7 @@ class GradeEstimator:
         self.unit = lattice(state["basis"].shape[-1])
 
     def __call__(self, composite: Floats, mask: Floats) -> Estimates:
-        """Estimate.
+        """Estimate transforms and their errors.
 
         Args:
             composite: RGB in [0, 1]. Shape (N, 3, H, W), H and W multiples of the network's side.
@@ -85,7 +85,7 @@ class GradeEstimator:
     def _encoded(self, composite: Floats) -> list[Floats]:
         if "encoder.stem.weight" not in self.state:
             return []
-        with self._lock:  # one loaded method serves many clips, and a network of OpenCV one thread at a time
+        with self._lock:  # methods are shared by clips, but an OpenCV network is not thread-safe
             if self._encoder is None:
                 self._encoder = encoder_network(self.state, self.side)
             network, outputs = self._encoder
@@ -93,7 +93,7 @@ class GradeEstimator:
             return list(network.forward(outputs))
 
     def __eq__(self, other: object) -> bool:
-        """Tell whether another estimator has the same weights."""
+        """Whether another estimator has equal weights."""
         if not isinstance(other, GradeEstimator) or (self.side, self.state.keys()) != (other.side, other.state.keys()):
             return False
         return all(np.array_equal(values, other.state[name]) for name, values in self.state.items())
@@ -101,11 +101,11 @@ class GradeEstimator:
     __hash__ = object.__hash__
 
     def __deepcopy__(self, memo: object) -> "GradeEstimator":
-        """Return another estimator of the same weights: OpenCV's networks and locks cannot be copied."""
+        """Rebuild the estimator from its weights: OpenCV's networks and locks cannot be copied."""
         return GradeEstimator(self.state, side=self.side)
 
     def _attended(self, features: Floats, colors: Floats, mask: Floats) -> Floats | None:
-        """Return the mean over the foreground of what its places found. See `grade_network.Attention`."""
+        """Return the attention's mean result over the foreground. See `grade_network.Attention`."""
         if "attention.query.weight" not in self.state:
             return None
         places = self._norm("attention.norm", features)
@@ -150,10 +150,10 @@ class GradeEstimator:
 
 
 def encoder_network(state: Mapping[str, Floats], side: int) -> tuple[cv2.dnn.Net, list[str]]:
-    """Return the encoder as OpenCV runs it, and the names of its outputs. It takes any number of pictures at once.
+    """Build the encoder for OpenCV; return it with its output names. It accepts any batch size.
 
     Args:
-        state: weights, of which the keys below "encoder." are read. Any shape.
+        state: weights; keys starting with "encoder." are used. Any shape.
         side: height and width of the pictures.
     """
     graph = _Graph(state)
@@ -176,7 +176,7 @@ def encoder_network(state: Mapping[str, Floats], side: int) -> tuple[cv2.dnn.Net
 
 
 class _Graph:
-    """Nodes and tensors of an encoder, while it is put together."""
+    """Nodes and tensors of an encoder under construction."""
 
     def __init__(self, state: Mapping[str, Floats]) -> None:
         self.state = state
@@ -204,14 +204,14 @@ class _Graph:
         return f"{name}.rectified"
 
     def sum(self, name: str, first: str, second: str) -> str:
-        """Add two outputs; return the name of their sum."""
+        """Add the sum of two outputs; return its name."""
         self.nodes.append(Node("Add", [first, second], f"{name}.sum"))
         return f"{name}.sum"
 
 
 def averaged(picture: Floats, step: int) -> Floats:
-    """Return the means of squares of `step` pixels a side. Shape (N, C, H, W) to (N, C, H / step, W / step)."""
-    while step > 1 and step % 2 == 0:  # by halves: vectors of whole rows are added
+    """Average over squares of `step` pixels per side. Shape (N, C, H, W) to (N, C, H / step, W / step)."""
+    while step > 1 and step % 2 == 0:  # halving adds whole rows, which vectorizes
         rows = picture[..., ::2, :] + picture[..., 1::2, :]
         picture, step = (rows[..., ::2] + rows[..., 1::2]) * _QUARTER, step // 2
     if step == 1:
@@ -222,13 +222,13 @@ def averaged(picture: Floats, step: int) -> Floats:
 
 
 def color_histograms(colors: Floats, weight: Floats) -> Floats:
-    """Return the square roots of colour histograms of foreground and background: of the cube, and of each channel.
+    """Return square roots of colour histograms of foreground and background: a joint one and one per channel.
 
-    Each pixel is shared out to the nodes around it in proportion to its distance, so that histograms move smoothly.
+    Each pixel is distributed linearly over the nearest nodes, so that histograms change smoothly.
 
     Args:
         colors: RGB in [0, 1]. Shape (N, 3, P).
-        weight: of the foreground, in [0, 1]. Shape (N, 1, P).
+        weight: foreground weight in [0, 1]. Shape (N, 1, P).
 
     Returns:
         Shape (N, 2 * (bins of the cube + bins of three channels)).
@@ -259,7 +259,7 @@ def _curves(colors: Floats, sides: Floats) -> list[NDArray[np.float64]]:
 
 
 def _node_shares(colors: Floats, bins: int) -> tuple[NDArray[np.int64], Floats]:
-    """Return the node below each value in [0, 1], and the share of the node above it. Any shape."""
+    """Return the node below each value in [0, 1], and the weight of the node above. Any shape."""
     place = np.clip(colors, 0, 1) * np.float32(bins - 1)
     low = np.minimum(place.astype(np.int64), bins - 2)
     return low, place - low.astype(np.float32)
@@ -270,21 +270,21 @@ def _flat(maps: Floats) -> Floats:
 
 
 def _shares(weights: Floats) -> Floats:
-    """Return weights that add up to 1 over the places. Shape (N, R, H, W) to (N, R, P)."""
+    """Normalize weights over positions. Shape (N, R, H, W) to (N, R, P)."""
     flat = _flat(weights)
     shares: Floats = flat / np.maximum(flat.sum(axis=-1, keepdims=True), 1e-6)
     return shares
 
 
 def _pooled(features: Floats, shares: Floats) -> Floats:
-    """Return means and deviations of features over regions. Shape (N, P, C), (N, R, P) to (N, R, 2C)."""
+    """Return means and standard deviations of features by region. Shape (N, P, C), (N, R, P) to (N, R, 2C)."""
     mean = shares @ features
     spread = np.sqrt(np.maximum(shares @ features**2 - mean**2, 0) + 1e-4)
     return np.concatenate([mean, spread], axis=-1)
 
 
 def _bands(mask: Floats) -> Floats:
-    """Return the foreground's and the background's pixels that lie near the other side.
+    """Return the bands of foreground and background along the mask's edge.
 
     Shape (N, 1, S, S) to (N, 2, S, S).
     """
@@ -296,7 +296,7 @@ def _bands(mask: Floats) -> Floats:
 
 
 def _place_colors(composite: Floats, mask: Floats, step: int) -> Floats:
-    """Return the mean colours of each place's foreground and background. Shape (N, P, 6)."""
+    """Return the mean foreground and background colour of each position. Shape (N, P, 6)."""
     sides = [
         averaged(composite * weight, step) / np.maximum(averaged(weight, step), 1e-3) for weight in (mask, 1 - mask)
     ]
@@ -304,7 +304,7 @@ def _place_colors(composite: Floats, mask: Floats, step: int) -> Floats:
 
 
 def _colors(composite: Floats, regions: Floats) -> Floats:
-    """Return statistics of colours in each region, and how they differ. Shape (N, K)."""
+    """Return colour statistics of each region, and their differences. Shape (N, K)."""
     shares, flat = _shares(regions), _flat(composite)
     largest, chroma = flat.max(axis=1, keepdims=True), np.ptp(flat, axis=1)[:, None]
     light = flat**2  # close enough to linear light for a statistic, and cheaper than a power

@@ -3,28 +3,28 @@
 from chromacord.methods.encoder_plan import STAGES, STEM_WIDTH, WIDTHS
 
 WORKING_SIDE = 256
-"""Height and width of the pictures that the method gets."""
+"""Height and width of the method's input."""
 
 CUBE_BINS, CURVE_BINS = 6, 16
-"""Bins a side of the colour histogram, and of each channel's own."""
+"""Bins per side of the joint colour histogram, and of each channel's own."""
 
 SEAM = 1 / 12
-"""Width of the bands along both sides of the mask's edge, of the picture's side."""
+"""Width of the bands along the mask's edge, relative to the picture's side."""
 
 SEAM_SCALES = 3
-"""Scales at which features are pooled along the seam too; the coarsest has no band."""
+"""Number of scales at which features are pooled along the edge too; the coarsest is too coarse for it."""
 
 ATTENTION_SCALE = 2
-"""Of the encoder's maps, the one whose places attend: at a 16th of the side a place is a part of a thing."""
+"""Index of the encoder output used for attention: at 1/16 of the side, a position covers part of an object."""
 
 CLIP = 6.0
-"""Deviations beyond which a number counts no further."""
+"""Standardized features are clipped to this many deviations."""
 
 POLYNOMIAL_DEGREE = 3
-"""Of the polynomials of colour that the basis LUTs start from."""
+"""Degree of the colour polynomials from which the basis LUTs start."""
 
 _NUM_SIDES = 4
-"""Regions that colours are pooled over: foreground, background, and the band along the edge of each."""
+"""Number of regions for colour statistics: foreground, background, and the band along each side of the edge."""
 
 _NUM_MONOMIALS = (POLYNOMIAL_DEGREE + 1) * (POLYNOMIAL_DEGREE + 2) * (POLYNOMIAL_DEGREE + 3) // 6
 
@@ -32,14 +32,14 @@ Shape = tuple[int, ...]
 
 
 def check_sizes(side: int, lut_size: int) -> None:
-    """Refuse sizes that no network has.
+    """Check sizes against the network's constraints.
 
     Args:
-        side: height and width of the pictures that it compares.
-        lut_size: nodes a side of its LUTs.
+        side: height and width of the network's pictures.
+        lut_size: nodes per side of the LUTs.
 
     Raises:
-        ValueError: one cannot be.
+        ValueError: a size is invalid.
     """
     if side < 1 or side % 32 or WORKING_SIDE % side or lut_size < 2:
         raise ValueError(
@@ -49,7 +49,7 @@ def check_sizes(side: int, lut_size: int) -> None:
 
 
 def input_widths(*, encoder: bool) -> dict[str, int]:
-    """Return how many numbers of each kind the network compares."""
+    """Return the number of input features of each kind."""
     widths = {"semantic": 4 * sum(WIDTHS) + 2 * sum(WIDTHS[:SEAM_SCALES])} if encoder else {}
     histogram = 2 * (CUBE_BINS**3 + 3 * CURVE_BINS)
     colors = _NUM_SIDES * 2 * 8 + 8 + 4
@@ -57,13 +57,13 @@ def input_widths(*, encoder: bool) -> dict[str, int]:
 
 
 def weight_shapes(*, lut_size: int, hidden: int, attention: int, encoder: bool) -> dict[str, Shape]:
-    """Return the shape of each of the network's weights, by its key; those of `grade_network.GradeNetwork`.
+    """Return the shape of each of the network's weights by key, as in `grade_network.GradeNetwork`.
 
     Args:
-        lut_size: nodes a side of the basis LUTs.
+        lut_size: nodes per side of the basis LUTs.
         hidden: width of the fully connected layers.
-        attention: width of the attention over the background; 0 leaves it out.
-        encoder: whether the encoder's features are used.
+        attention: width of the attention over the background; 0 disables it.
+        encoder: whether the pretrained encoder's features are used.
     """
     num_weights = 3 * _NUM_MONOMIALS
     shapes: dict[str, Shape] = {"basis": (num_weights, 3, lut_size, lut_size, lut_size), "calibration": (2, 3)}

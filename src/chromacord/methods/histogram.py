@@ -1,10 +1,10 @@
-"""Histogram matching, channel by channel.
+"""Histogram matching per channel.
 
 Gonzalez and Woods, "Digital Image Processing", section "Histogram matching (specification)". The target is the
 composite's own background, as in image harmonization.
 
-Differs from the textbook in that each channel's curve has 17 nodes, those that fit the matched quantiles best, so that
-it is smooth between them and a grade can hold it. Levels that the foreground lacks are shifted like their neighbours.
+Difference from the textbook: each channel's curve has 17 nodes, fitted to the matched quantiles by least squares, so
+that it is smooth and fits in a grade. Levels missing from the foreground are shifted like their neighbours.
 """
 
 import numpy as np
@@ -18,17 +18,17 @@ from chromacord.types import FloatArray
 _NODES = 17
 _QUANTILES = 512
 
-# How strongly neighbouring nodes of the residual curve hold together, against a data term of weight 1 in all.
+# # Smoothness between neighbouring nodes of the residual curve, relative to a data term of total weight 1.
 _SMOOTHNESS = 1e-3
 
 
 def quantiles(image: FloatArray, weight: FloatArray, *, number: int) -> FloatArray:
-    """Return evenly spaced quantiles of each channel, each pixel counted by its weight.
+    """Return evenly spaced quantiles of each channel, with pixels counted by weight.
 
     Args:
         image: Shape (N, C, H, W).
         weight: not negative, not all 0. Shape (N, 1, H, W).
-        number: Q; the levels of probability are (0.5, 1.5, ...) / Q.
+        number: number of quantiles, Q; their probabilities are (0.5, 1.5, ...) / Q.
 
     Returns:
         Ascending values. Shape (N, C, Q).
@@ -46,13 +46,13 @@ def quantiles(image: FloatArray, weight: FloatArray, *, number: int) -> FloatArr
 
 
 def fit_curve(source: FloatArray, target: FloatArray, *, nodes: int, max_gain: float) -> FloatArray:
-    """Fit a rising, piecewise linear curve to pairs of values, by least squares.
+    """Fit a monotonic, piecewise linear curve to pairs of values by least squares.
 
     Args:
         source: in [0, 1]. Shape (N, C, Q).
-        target: what the curve shall give there. Shape (N, C, Q).
-        nodes: of the curve, evenly spaced over [0, 1].
-        max_gain: the steepest slope. Where it binds, the mean of the target is still met.
+        target: wanted values at `source`. Shape (N, C, Q).
+        nodes: number of nodes, evenly spaced over [0, 1].
+        max_gain: maximum slope. Where it binds, the mean of the target is still met.
 
     Returns:
         Values of the curve at its nodes. Shape (N, C, nodes).
@@ -76,7 +76,7 @@ class Histogram(TransformMethod):
     """Give each channel of the foreground the background's histogram (histogram matching).
 
     Args:
-        max_gain: the steepest slope of a curve.
+        max_gain: maximum slope of a curve.
     """
 
     def __init__(self, max_gain: float = 4.0) -> None:
@@ -86,7 +86,7 @@ class Histogram(TransformMethod):
         self.max_gain = max_gain
 
     def transform(self, image: FloatArray, weight: FloatArray) -> Lut3d:
-        """Match each frame's own histograms. See `TransformMethod.transform`."""
+        """Match each frame's histograms. See `TransformMethod.transform`."""
         foreground = quantiles(image, weight, number=_QUANTILES)
         background = quantiles(image, 1 - weight, number=_QUANTILES)
         wanted = np.where(has_both_sides(weight)[:, None, None], background, foreground)

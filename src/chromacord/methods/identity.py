@@ -1,4 +1,4 @@
-"""Leave the composite as it is: the baseline of every table, and a test of everything around a method."""
+"""Return the composite unchanged: the baseline of every table, and a test of the pipeline around a method."""
 
 from chromacord.color.transforms import Identity as IdentityTransform
 from chromacord.methods.base import TransformMethod
@@ -6,8 +6,8 @@ from chromacord.types import FloatArray
 
 
 class Identity(TransformMethod):
-    """Leave the composite as it is."""
+    """Leave the composite unchanged."""
 
     def transform(self, image: FloatArray, weight: FloatArray) -> IdentityTransform:  # noqa: ARG002
-        """Return what changes nothing. See `TransformMethod.transform`."""
+        """Return the identity. See `TransformMethod.transform`."""
         return IdentityTransform.for_frames(len(image))

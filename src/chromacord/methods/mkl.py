@@ -3,8 +3,8 @@
 Pitie and Kokaram, "The Linear Monge-Kantorovitch Linear Colour Mapping for Example-Based Colour Transfer", CVMP 2007,
 https://doi.org/10.1049/cp:20070055. The target is the composite's own background, as in image harmonization.
 
-Differs from the paper in the limit on gains: where the foreground is nearly flat and the background is not, the exact
-map multiplies noise, and in the opposite case it flattens the foreground. Between the limits the map is the paper's.
+Difference from the paper: gains are limited. If the foreground is nearly flat and the background is not, the exact map
+amplifies noise; in the opposite case it flattens the foreground. Within the limits the map is the paper's.
 """
 
 import numpy as np
@@ -15,15 +15,15 @@ from chromacord.errors import InputError
 from chromacord.methods.base import TransformMethod
 from chromacord.types import FloatArray
 
-# Variance added on both sides, that of a step of one 8-bit level: a flat picture has no inverse without.
+# # Variance added on both sides, that of a step of one 8-bit level: without it a flat picture has no inverse.
 _FLOOR = (1 / 255) ** 2 / 12
 
 
 class MKL(TransformMethod):
-    """Give the foreground the background's mean and covariance of colour, moving colours least (Pitie 2007).
+    """Give the foreground the background's colour mean and covariance with the least movement (Pitie 2007).
 
     Args:
-        max_gain: the most that contrast along any direction of colour is multiplied, or divided, by.
+        max_gain: maximum factor by which contrast along any direction of colour is increased or reduced.
     """
 
     def __init__(self, max_gain: float = 4.0) -> None:
@@ -33,7 +33,7 @@ class MKL(TransformMethod):
         self.max_gain = max_gain
 
     def transform(self, image: FloatArray, weight: FloatArray) -> AffineField:
-        """Match each frame's own statistics. See `TransformMethod.transform`."""
+        """Match each frame's statistics. See `TransformMethod.transform`."""
         foreground, background = color_statistics(image, weight), color_statistics(image, 1 - weight)
         unit = np.eye(3)
         matrix = monge_kantorovich(foreground.covariance + _FLOOR * unit, background.covariance + _FLOOR * unit)

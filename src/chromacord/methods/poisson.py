@@ -2,8 +2,8 @@
 
 Perez, Gangnet and Blake, "Poisson Image Editing", ACM TOG 22(3), 2003, https://doi.org/10.1145/882262.882269.
 
-Differs from the paper in what is known: a composite shows no foreground outside the mask and no background inside.
-So the gradient across the mask's border is 0 (the border is closed without a seam), and mixed gradients compare the
+Difference from the paper: a composite shows no foreground outside the mask and no background inside. Therefore the
+gradient across the mask's border is set to 0 (which closes the border without a seam), and mixed gradients compare the
 foreground with the smoothest continuation of the background.
 """
 
@@ -25,7 +25,7 @@ _HALF = np.float32(0.5)
 
 
 class Membrane(NamedTuple):
-    """The 5-point Laplacian of a region, held fast at its border, as springs between neighbouring pixels."""
+    """The 5-point Laplacian of a region with a fixed border, as springs between neighbouring pixels."""
 
     right: FloatArray
     """Spring to the pixel on the right; the last column is 0. Shape (1, 1, H, W)."""
@@ -34,11 +34,11 @@ class Membrane(NamedTuple):
     """Spring to the pixel below; the last row is 0. Shape (1, 1, H, W)."""
 
     border: FloatArray
-    """Springs to pixels outside the region. Nothing beyond the picture's edge (Neumann). Shape (1, 1, H, W)."""
+    """Springs to pixels outside the region; none across the picture's edge (Neumann). Shape (1, 1, H, W)."""
 
     @classmethod
     def of_region(cls, inside: FloatArray) -> Self:
-        """Build it for the pixels where `inside` is 1, not 0. Shape (1, 1, H, W)."""
+        """Build the Laplacian of the pixels where `inside` is 1 rather than 0. Shape (1, 1, H, W)."""
         beside, below = _moved(inside, -1, -1), _moved(inside, -2, -1)
         neighbours = _neighbour_sum(np.ones_like(inside), np.ones_like(inside))
         right, down = inside * beside, inside * below
@@ -52,7 +52,7 @@ class Membrane(NamedTuple):
         return self.right + self.down + left + up + self.border
 
     def coarser(self) -> Self:
-        """Join blocks of 2 x 2 pixels. Springs that act side by side add up, ones in a row halve."""
+        """Merge blocks of 2 x 2 pixels. Parallel springs add up, springs in series halve."""
         right, down, border = (_even(part) for part in self)
         right, down = right[..., 1::2], down[..., 1::2, :]
         return type(self)(
@@ -66,7 +66,7 @@ class Membrane(NamedTuple):
         across = self.right[..., :-1] * (values[..., 1:] - values[..., :-1])
         along = self.down[..., :-1, :] * (values[..., 1:, :] - values[..., :-1, :])
         pulled = self.border * values
-        # In place, on what was made here: this runs hundreds of times on small pictures, where copies cost most.
+        # # In place on local arrays: this runs hundreds of times on small pictures, where copies dominate.
         pulled[..., :-1] -= across
         pulled[..., 1:] += across
         pulled[..., :-1, :] -= along
@@ -75,13 +75,13 @@ class Membrane(NamedTuple):
 
 
 def _neighbour_sum(right: FloatArray, down: FloatArray) -> FloatArray:
-    """Sum what lies to the left, right, above and below inside the picture. Shape (1, C, H, W)."""
+    """Sum the left, right, upper and lower neighbours inside the picture. Shape (1, C, H, W)."""
     horizontal = _moved(right, -1, -1) + _moved(right, -1, 1)
     return horizontal + _moved(down, -2, -1) + _moved(down, -2, 1)
 
 
 def _moved(values: FloatArray, axis: int, step: int) -> FloatArray:
-    """Move values by one place, up for a step of 1 and down for -1; what comes in is 0. Any shape."""
+    """Shift values by one pixel, up for a step of 1 and down for -1, filling with 0. Any shape."""
     moved = np.zeros_like(values)
     later, earlier = slice(1, None), slice(None, -1)
     target, source = (later, earlier) if step > 0 else (earlier, later)
@@ -91,7 +91,7 @@ def _moved(values: FloatArray, axis: int, step: int) -> FloatArray:
 
 
 def _even(values: FloatArray) -> FloatArray:
-    """Add a row and a column of zeros where there is an odd number of them. Shape (1, C, H, W)."""
+    """Pad to even height and width with zeros. Shape (1, C, H, W)."""
     height, width = values.shape[-2:]
     if not (height % 2 or width % 2):
         return values
@@ -105,14 +105,14 @@ def _block_means(values: FloatArray) -> FloatArray:
 
 
 def solve_membrane(membrane: Membrane, force: FloatArray) -> FloatArray:
-    """Find values that a membrane balances a force with: conjugate gradients, preconditioned by multigrid V-cycles.
+    """Solve for the values at which a membrane balances a force, by multigrid-preconditioned conjugate gradients.
 
     Args:
-        membrane: Shape (1, 1, H, W).
+        membrane: the Laplacian. Shape (1, 1, H, W).
         force: 0 outside the region. Shape (1, C, H, W).
 
     Returns:
-        Values, 0 outside the region; the residual falls by about five powers of ten. Shape (1, C, H, W).
+        Values, 0 outside the region; the residual falls by about five orders of magnitude. Shape (1, C, H, W).
     """
     levels = [membrane]
     while min(levels[-1].right.shape[-2:]) > 4:
@@ -133,7 +133,7 @@ def solve_membrane(membrane: Membrane, force: FloatArray) -> FloatArray:
 
 
 def _v_cycle(levels: list[Membrane], inverses: list[FloatArray], force: FloatArray) -> FloatArray:
-    """Approximate a solution by damped Jacobi sweeps on this level, the coarser ones, and this one again."""
+    """Approximate a solution by damped Jacobi sweeps on this level, then coarser ones, then this one again."""
     level, inverse = levels[0], _DAMPING * inverses[0]
     values = inverse * force
     for _ in range(_SWEEPS - 1 if len(levels) > 1 else _COARSEST_SWEEPS):
@@ -150,15 +150,15 @@ def _v_cycle(levels: list[Membrane], inverses: list[FloatArray], force: FloatArr
 
 
 def clone(composite: FloatArray, inside: FloatArray, *, mixed: bool = False) -> FloatArray:
-    """Give a region the gradients of its own picture and the border of what lies around it.
+    """Clone a region: keep its gradients and match its border to the surroundings.
 
     Args:
         composite: RGB. Shape (1, 3, H, W).
-        inside: 1 in the region, 0 around it; both must occur. Shape (1, 1, H, W).
-        mixed: where the surroundings, continued smoothly, vary more than the region does, take their gradient.
+        inside: 1 in the region, 0 outside; both must occur. Shape (1, 1, H, W).
+        mixed: where the smoothly continued surroundings vary more than the region, use their gradients.
 
     Returns:
-        RGB, not clamped; around the region as it was. Shape (1, 3, H, W).
+        RGB, not clamped; unchanged outside the region. Shape (1, 3, H, W).
     """
     membrane = Membrane.of_region(inside)
     outside = (1 - inside) * composite
@@ -177,20 +177,20 @@ def clone(composite: FloatArray, inside: FloatArray, *, mixed: bool = False) -> 
 
 
 def _steps(values: FloatArray, axis: int) -> FloatArray:
-    """Return how far each value lies below the next one along an axis; 0 for the last. Any shape."""
+    """Return the difference from each value to the next along an axis; 0 for the last. Any shape."""
     last = np.take(values, [-1], axis=axis)
     return np.diff(values, axis=axis, append=last)
 
 
 class Poisson(Method):
-    """Keep the foreground's gradients and let its colours run into the background's at the border (Perez 2003).
+    """Keep the foreground's gradients and blend its colours into the background at the border (Perez 2003).
 
-    The pipeline takes only exposure and white balance from the cloned pixels, as three gains that hold everywhere: on
-    recoloured clips that comes nearer to the real ones than the cloned pixels do, since cloning lays the border's
-    light over the foreground like a haze. It also makes the grade exportable.
+    The pipeline takes only exposure and white balance from the cloned pixels, as three global gains: on recoloured
+    clips this is closer to the real ones than the cloned pixels, because cloning spreads the border's light over the
+    foreground like a haze. It also makes the grade exportable.
 
     Args:
-        mixed: where the background, continued smoothly, varies more than the foreground, take its gradient.
+        mixed: where the smoothly continued background varies more than the foreground, use its gradients.
     """
 
     working_size = None
@@ -201,13 +201,13 @@ class Poisson(Method):
         self.mixed = mixed
 
     def harmonize(self, composite: FloatArray, mask: FloatArray, state: State = None) -> Prediction:  # noqa: ARG002
-        """Clone every frame by itself; a frame without foreground or background is left as it is.
+        """Clone every frame independently; frames without foreground or background are unchanged.
 
         Args:
-            composite: RGB in [0, 1]. Shape (B, L, 3, H, W), L free.
-            mask: the region is where it reaches 0.5; the result is laid over the composite by it.
-                Shape (B, L, 1, H, W).
-            state: not looked at.
+            composite: RGB in [0, 1]. Shape (B, L, 3, H, W), any L.
+            mask: the region is where it is at least 0.5; it also blends the result over the composite. Shape (B, L, 1,
+                H, W).
+            state: unused.
         """
         image, weight = as_frames(composite), as_frames(mask)
         inside = (weight >= 0.5).astype(np.float32)
@@ -220,6 +220,6 @@ class Poisson(Method):
 
 
 def _span(line: FloatArray) -> slice:
-    """Return the range where a line is above 0, with one more pixel on each side for the border."""
+    """Return the range where a line is above 0, extended by one pixel on each side for the border."""
     places = line.nonzero()[0]
     return slice(max(int(places[0]) - 1, 0), int(places[-1]) + 2)

@@ -3,10 +3,10 @@
 Reinhard, Ashikhmin, Gooch and Shirley, "Color Transfer between Images", IEEE CG&A 21(5), 2001,
 https://doi.org/10.1109/38.946629. The target is the composite's own background, as in image harmonization.
 
-Differs from the paper in three places: deviations are multiplied or divided by no more than `max_gain` (a flat
-foreground would divide by 0), the logarithm has a foot at black, and the map is given as the LUT that fits it best on
-the colours of the foreground. Sampled at 17 nodes instead, the map would be off by up to 90 of 255 levels near black,
-where it is steep; the fitted one is off by 0.2 levels in the mean and by some 20 in single rare colours.
+Three differences from the paper: deviations change by at most a factor of `max_gain` (a flat foreground would divide by
+0), the logarithm has a linear toe at black, and the map is returned as the LUT that fits it best on the foreground's
+colours. If it were sampled at 17 nodes instead, errors near black, where it is steep, would reach 90 of 255 levels; the
+fitted LUT is off by 0.2 levels on average and by about 20 for single rare colours.
 """
 
 from chromacord.color.fitting import fit_lut3d
@@ -26,11 +26,11 @@ def match_statistics(image: FloatArray, mask: FloatArray, *, max_gain: float) ->
 
     Args:
         image: RGB in [0, 1]. Shape (N, 3, H, W).
-        mask: weights of the foreground in the statistics; the background's are 1 - mask. Shape (N, 1, H, W).
-        max_gain: limit of the ratio of deviations, both ways.
+        mask: foreground weights in the statistics; the background's are 1 - mask. Shape (N, 1, H, W).
+        max_gain: maximum ratio of deviations, in either direction.
 
     Returns:
-        RGB, not clamped, of all pixels; only the foreground's mean something. Shape (N, 3, H, W).
+        RGB of all pixels, not clamped; only the foreground is meaningful. Shape (N, 3, H, W).
     """
     opponent = rgb_to_lalphabeta(image)
     foreground, background = color_statistics(opponent, mask), color_statistics(opponent, 1 - mask)
@@ -44,7 +44,7 @@ class Reinhard(TransformMethod):
     """Give the foreground the background's mean and contrast in l-alpha-beta space (Reinhard 2001).
 
     Args:
-        max_gain: the most that contrast along an axis of l-alpha-beta is multiplied, or divided, by.
+        max_gain: maximum factor by which contrast along an axis of l-alpha-beta is increased or reduced.
     """
 
     def __init__(self, max_gain: float = 4.0) -> None:
@@ -54,7 +54,7 @@ class Reinhard(TransformMethod):
         self.max_gain = max_gain
 
     def transform(self, image: FloatArray, weight: FloatArray) -> Lut3d:
-        """Match each frame's own statistics. See `TransformMethod.transform`."""
+        """Match each frame's statistics. See `TransformMethod.transform`."""
         matched = match_statistics(image, weight, max_gain=self.max_gain).clip(0, 1)
         usable = has_both_sides(weight)[:, None, None, None]
         return fit_lut3d(image, matched, weight * usable)

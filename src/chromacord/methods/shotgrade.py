@@ -1,16 +1,16 @@
-"""ShotGrade: one smooth colour transform for a shot, from comparing the foreground with its background.
+"""ShotGrade: one smooth colour transform per shot, from comparing the foreground with its background.
 
-Our own method, the default. A pretrained encoder looks at foreground and background together, and a small network
-compares the two (`grade_estimator`). What it decides is a sum of learned basis LUTs: a global transform, linear in
-its parameters, so it applies at any size, exports as .cube, and can be averaged over time.
+This is our own method and the default. A pretrained encoder sees foreground and background together, and a small
+network compares the two (`grade_estimator`). Its result is a sum of learned basis LUTs: a global transform, linear in
+its parameters, so that it applies at any size, exports as .cube, and can be averaged over time.
 
-How much of a grade is applied depends on two things that calibration weighs on held-out pictures: how far it moves the
-colours, and how far off the network expects it to be. A large change that is sure is applied whole; a small one that is
-not is left out, for most foregrounds that look nearly right are right.
+The strength of a grade depends on two quantities that are calibrated on held-out pictures: how much it changes colours,
+and the error that the network expects. A large, certain change is applied fully; a small, uncertain one is not, because
+most foregrounds that look almost right are right.
 
-Ideas that it builds on: image-adaptive mixtures of basis LUTs (Zeng et al., "Learning Image-adaptive 3D Lookup Tables
-for High Performance Photo Enhancement in Real-time", TPAMI 2020), here for one region and estimated from another; one
-colour map for a whole clip (Lu et al., "Deep Video Harmonization with Color Mapping Consistency", 2022).
+It builds on image-adaptive mixtures of basis LUTs (Zeng et al., "Learning Image-adaptive 3D Lookup Tables for High
+Performance Photo Enhancement in Real-time", TPAMI 2020), applied to one region and estimated from another, and on one
+colour map per clip (Lu et al., "Deep Video Harmonization with Color Mapping Consistency", 2022).
 """
 
 from collections.abc import Mapping
@@ -27,60 +27,60 @@ from chromacord.methods.grade_plan import check_sizes, weight_shapes
 from chromacord.weights import check_fit, damaged, read_arrays
 
 _MOST_CAUTIOUS = 1000
-"""Of odds: what is the same as leaving everything as it is."""
+"""Maximum prior odds, at which everything stays unchanged."""
 
 _STRIDE = 2
-"""Of a window's frames every second one is looked at: neighbours in time hardly differ, and the grade is a mean."""
+"""Every second frame of a window is analysed: neighbours hardly differ, and the grade is a mean."""
 
 _SCALES = 2.2, 1.6
-"""Sides of what is looked at, of the foreground's box: foregrounds that are small fill the network's picture too."""
+"""Sides of the crops, relative to the foreground's box: small foregrounds fill the network's input too."""
 
 
 class _Look(NamedTuple):
-    """What the network said of the frames of one window, and what their foregrounds are."""
+    """The network's averaged result for one window."""
 
     change: Floats
-    """Mean of the LUTs, less the colours of their nodes. Shape (3, D, D, D)."""
+    """Mean LUT minus the identity. Shape (3, D, D, D)."""
 
     log_error: float
-    """Mean logarithm of the error that is to be expected."""
+    """Mean logarithm of the expected error."""
 
     weight: float
-    """How much the mean counts: the sum of the frames' evidence."""
+    """Weight of the mean: the sum of the frames' evidence."""
 
 
 class ShotState(NamedTuple):
-    """What is kept of the windows before."""
+    """Memory of previous windows."""
 
     change: Floats
-    """Mean of the LUTs so far, less the colours of their nodes. Shape (B, 3, D, D, D)."""
+    """Mean LUT so far, minus the identity. Shape (B, 3, D, D, D)."""
 
     log_error: Floats
-    """Mean logarithm of the error that is to be expected. Shape (B,)."""
+    """Mean logarithm of the expected error. Shape (B,)."""
 
     weight: Floats
-    """How much both count, in frames with plain evidence. Shape (B,)."""
+    """Weight of both means, in frames with full evidence. Shape (B,)."""
 
     applied: Floats
-    """The change that the last frame got. Shape (B, 3, D, D, D)."""
+    """The change applied to the last frame. Shape (B, 3, D, D, D)."""
 
 
 class ShotGrade(Method):
-    """One smooth colour transform for a shot, learned from comparing foreground and background.
+    """One smooth colour transform per shot, learned from comparing foreground and background.
 
-    The foreground and its surroundings are cut out of every second frame of a window, half of them mirrored and closer.
-    Their estimates are averaged, together with what is remembered of the windows before. The first window's frames all
-    get the mean; from there the grade moves to each following window's mean in equal steps, so nothing jumps.
+    Every second frame of a window is cropped to the foreground and its surroundings; half of the crops are mirrored and
+    closer. Their estimates are averaged with the memory of previous windows. The first window's frames all get this
+    mean; from there the grade moves in equal steps to each following window's mean, so that nothing jumps.
 
     Args:
-        weights: shipped weights ("shotgrade"), or the path of a .safetensors file.
-        memory: share of what is remembered that is kept from window to window. 0 follows a change of light within
-            8 analysed frames; 1 never forgets, inside a shot.
-        caution: prior odds that no change is needed, relative to the calibration pictures, in 0..1000. The
-            higher, the more a small or uncertain grade is weakened; 0 applies all of it. The default was chosen on the
-            dev benchmark, by the sum of its errors.
-        per_frame: estimate each frame by itself, and remember nothing.
-        side, lut_size, hidden, attention, encoder: of the network; those of the weights.
+        weights: name of shipped weights ("shotgrade"), or the path of a .safetensors file.
+        memory: share of the memory that is kept from window to window. 0 follows a change of light within 8 analysed
+            frames; 1 never forgets within a shot.
+        caution: prior odds that no change is needed, relative to the calibration pictures, in 0..1000. Higher values
+            weaken small or uncertain grades more; 0 applies every grade fully. The default minimizes the sum of errors
+            on the dev benchmark.
+        per_frame: estimate each frame independently, without memory.
+        side, lut_size, hidden, attention, encoder: sizes of the network; must match the weights.
     """
 
     def __init__(
@@ -122,7 +122,7 @@ class ShotGrade(Method):
         return decided._replace(harmonized=harmonized.reshape(composite.shape))
 
     def decide(self, composite: Floats, mask: Floats, state: State = None) -> Prediction:
-        """Decide the grades of the frames of each window, and change no pixel. See `Method.decide`.
+        """Decide the grades of each window's frames without changing pixels. See `Method.decide`.
 
         Args:
             composite: RGB in [0, 1]. Shape (B, L, 3, 256, 256).
@@ -151,7 +151,7 @@ class ShotGrade(Method):
         return Prediction(composite, transform, None if self.per_frame else after._replace(applied=applied), trust)
 
     def _look(self, pictures: Floats, masks: Floats) -> _Look:
-        """Estimate some frames, and average. Shape (L, 3, H, W), (L, 1, H, W)."""
+        """Average the estimates of some frames. Shape (L, 3, H, W), (L, 1, H, W)."""
         evidence = _evidence(pictures, masks)
         if len(pictures) == 1 and not self.per_frame:
             pictures, masks, evidence = (np.concatenate([each, each]) for each in (pictures, masks, evidence))
@@ -164,7 +164,7 @@ class ShotGrade(Method):
         return _Look(change, float(share @ estimates.log_error), total / len(evidence))
 
     def _remember(self, looks: list[_Look], state: ShotState | None) -> ShotState:
-        """Join what windows say with what is remembered."""
+        """Combine the windows' results with the memory."""
         change, log_error, weight = (np.array(each, np.float32) for each in zip(*looks, strict=True))
         if state is None:
             return ShotState(change, log_error, weight, change)
@@ -178,7 +178,7 @@ class ShotGrade(Method):
         )
 
     def _trust(self, state: ShotState, occupied: Floats) -> tuple[Floats, Floats]:
-        """Return how much of each change is applied, and the probability that it helps. Shape (B,) each."""
+        """Return the strength of each change, and the probability that it helps. Shape (B,) each."""
         squared = (state.change**2).mean(axis=1).reshape(len(occupied), -1)
         moved = np.log((squared * occupied).sum(axis=-1) + 1e-6)
         evidence = np.minimum(state.weight, 1)
@@ -190,7 +190,7 @@ class ShotGrade(Method):
 
 
 def _fitting(source: str, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Floats]:
-    """Read weights that must be a network's in every key and shape."""
+    """Read weights, and check every key and shape."""
     arrays = read_arrays(source)
     try:
         check_fit(
@@ -208,18 +208,18 @@ def _fitting(source: str, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Fl
 
 
 def _chosen(pictures: Floats) -> list[int]:
-    """Return the frames of a window to look at: every second, but none that repeats the one before.
+    """Return the frames of a window to analyse: every second one, without repetitions of the previous frame.
 
-    A window's repeated last frame is no evidence of its own. Shape (L, 3, H, W).
+    The repeated last frame of a window is no additional evidence. Shape (L, 3, H, W).
     """
-    # Comparing stops at nothing, but rows of the middle of two frames of one film differ as soon as anything moves.
+    # # Compare only middle rows: two frames of a film differ there as soon as anything moves.
     is_new = [not n or not np.array_equal(pictures[n], pictures[n - 1]) for n in range(len(pictures))]
     new = [number for number, is_first in enumerate(is_new) if is_first]
     return new[::_STRIDE]
 
 
 def _evidence(pictures: Floats, masks: Floats) -> Floats:
-    """Return how much there is to go by: pixels on both sides, and colours that differ at all. Shape (L,)."""
+    """Return the amount of evidence: pixels on both sides, and colours that vary at all. Shape (L,)."""
     foreground, background = masks.mean(axis=(1, 2, 3)), (1 - masks).mean(axis=(1, 2, 3))
     variance = pictures.var(axis=(2, 3)).mean(axis=1)
     has_both = (masks.sum(axis=(1, 2, 3)) >= 1) & ((1 - masks).sum(axis=(1, 2, 3)) >= 1)
@@ -229,12 +229,12 @@ def _evidence(pictures: Floats, masks: Floats) -> Floats:
 
 
 def _view(picture: Floats, mask: Floats, number: int, side: int) -> tuple[Floats, Floats]:
-    """Return what is looked at of a frame: more of its surroundings and less in turn, which gives a second opinion.
+    """Return a crop of a frame. Alternating between two crop sizes gives a second opinion.
 
     Args:
-        picture: Shape (3, H, W).
-        mask: Shape (1, H, W).
-        number: of the frame; those of odd number are mirrored and closer.
+        picture: RGB. Shape (3, H, W).
+        mask: foreground weight. Shape (1, H, W).
+        number: index of the frame; odd ones are mirrored and closer.
         side: height and width of the result.
     """
     is_second = number % 2
@@ -244,8 +244,8 @@ def _view(picture: Floats, mask: Floats, number: int, side: int) -> tuple[Floats
 
 
 def _occupied(pictures: Floats, masks: Floats, size: int) -> Floats:
-    """Return the share of the foregrounds' pixels that lie nearest to each node of a lattice. Shape (D * D * D,)."""
-    step = 4  # a grid of pixels tells as much of a distribution as all of them
+    """Return the share of foreground pixels nearest to each lattice node. Shape (D * D * D,)."""
+    step = 4  # subsampling hardly changes the distribution
     colors, weights = pictures[..., ::step, ::step], masks[:, 0, ::step, ::step]
     red, green, blue = np.rint(np.clip(colors, 0, 1) * (size - 1)).astype(np.int64).swapaxes(0, 1)
     counted = np.bincount(((blue * size + green) * size + red).ravel(), weights.ravel(), size**3)
@@ -259,7 +259,7 @@ def _logistic(numbers: Floats) -> Floats:
 
 
 def _recolored(picture: Floats, mask: Floats, lut: Floats) -> Floats:
-    """Map the pixels of the foreground, and no others: most of a picture is background. Shape (3, H, W)."""
+    """Map only the foreground's pixels, because most of a picture is background. Shape (3, H, W)."""
     inside = mask[0] > 0
     recolored = picture.copy()
     recolored[:, inside] = apply_lut3d(picture[:, inside][None, :, None], lut[None])[0, :, 0].clip(0, 1)

@@ -12,12 +12,12 @@ from chromacord.parsing import shown
 from chromacord.typed_tables import fits
 
 MAX_WIDTH = 256
-"""Channels at a picture's own side: four times those of the widest network that was published."""
+"""Maximum width of a network's layers: four times that of the widest published network."""
 
 _MOST = {"width": MAX_WIDTH, "lut_size": 65}
 _MOST_OF_OTHERS = 4096
 _LONGEST = 18
-"""Digits of a whole number; one of more is read as a float, which no option of whole numbers takes."""
+"""Maximum digits of an integer option; longer ones parse as floats, which integer options reject."""
 
 Scalar = bool | int | float | str
 
@@ -26,22 +26,21 @@ _FLOAT = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 
 
 class Spec(NamedTuple):
-    """A method as it was named."""
+    """A parsed method name."""
 
     name: str
-    """The part before the options; not checked against the known methods."""
+    """The part before the options, not checked against known methods."""
 
     options: Mapping[str, Scalar]
 
 
 def parse_spec(text: str) -> Spec:
-    """Read `NAME` or `NAME:option=value:option=value`.
+    """Parse `NAME` or `NAME:option=value:option=value`.
 
-    Values are read like those of TOML: true and false, whole numbers, numbers with a point or an exponent; anything
-    else is text, without quotation marks.
+    Values follow TOML: booleans, integers, floats with a point or an exponent; anything else is text without quotes.
 
     Raises:
-        InputError: an option is not written so, or stands there twice.
+        InputError: an option is malformed or given twice.
     """
     name, *rest = (part.strip() for part in text.split(":"))
     options: dict[str, Scalar] = {}
@@ -56,15 +55,15 @@ def parse_spec(text: str) -> Spec:
 
 
 def base_name(text: str) -> str:
-    """Return what stands before the options, of any text."""
+    """Return the part before the options, for any text."""
     return text.partition(":")[0].strip()
 
 
 def check_options(name: str, method: type[Method], options: Mapping[str, object]) -> None:
-    """Refuse options that a method does not have, and values of another type than its constructor states.
+    """Check options against the signature of a method's constructor.
 
     Raises:
-        InputError: names the option, and all that the method has.
+        InputError: an option does not exist or has the wrong type; lists all options of the method.
     """
     known = _parameters(method)
     for option, value in options.items():
@@ -86,7 +85,7 @@ def check_options(name: str, method: type[Method], options: Mapping[str, object]
 
 
 def _check_bounds(what: str, value: float, most: int, *, is_float: bool) -> None:
-    """Refuse sizes that no network has, and floats that are not finite: what an option asks for is allocated."""
+    """Refuse absurd sizes and non-finite floats: memory is allocated for what an option asks."""
     if not is_float and not 0 <= value <= most:
         raise InputError(f"{what} must lie in 0..{most}, got {shown(value)}")
     if abs(value) == math.inf:
@@ -94,13 +93,13 @@ def _check_bounds(what: str, value: float, most: int, *, is_float: bool) -> None
 
 
 def describe_options(method: type[Method]) -> str:
-    """Return, for messages, the options of a method with their types and defaults."""
+    """List the options of a method with their types and defaults, for messages."""
     known = _parameters(method).values()
     return f"its options are {', '.join(str(each) for each in known)}" if known else "it has none"
 
 
 def _parameters(method: type[Method]) -> dict[str, inspect.Parameter]:
-    # Where a module of torch has no constructor of its own, the signature is nn.Module's *args and **kwargs.
+    # # torch modules without a constructor have nn.Module's signature, *args and **kwargs.
     named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
     signature = inspect.signature(method, eval_str=True)
     return {name: each for name, each in signature.parameters.items() if each.kind in named}

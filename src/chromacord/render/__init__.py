@@ -1,1 +1,1 @@
-"""Full-size pixels: a grade applied inside the mask's box."""
+"""Apply a grade to full-size pixels inside the mask's box."""

@@ -1,7 +1,7 @@
 """Pass 2: grade the foreground of a full-size frame in its decoded planes.
 
-Only the box of the mask is touched. A sample is changed by the mask's weight times what the grade changes, so every
-sample whose weight is 0 keeps its bits, whatever the method, the format and the strength.
+Only the mask's box is touched. Samples change by the mask's weight times the grade's difference, so samples of weight 0
+stay bit-identical, whatever the method, format and strength.
 """
 
 from collections.abc import Iterator
@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from chromacord.color.alpha import lay_over, premultiply, unpremultiply
+from chromacord.color.spaces import rgb_to_code
 from chromacord.color.transforms import ColorTransform, Identity
 from chromacord.io.compositing.overlay import block_mean
 from chromacord.io.pixels import writable_copy
@@ -21,37 +22,37 @@ from chromacord.render.native import NativeGrading
 from chromacord.types import Alpha, Box, FloatArray, Frame, PixelFormat, Plane, VideoInfo
 
 STRIP_PIXELS = 3 << 14
-"""Pixels graded at once: 0.8 MB as RGBA float32, which stays in a core's cache, and keeps memory flat at any size."""
+"""Pixels graded at once: 0.8 MB as RGBA float32 fits in a core's cache, and memory stays constant at any size."""
 
 
 class Renderer:
     """Applies transforms to the frames of one clip."""
 
     def __init__(self, info: VideoInfo, foreground: VideoInfo | None = None) -> None:
-        """Prepare for a clip.
+        """Start a clip.
 
         Args:
-            info: of the composite.
-            foreground: of the foreground's own clip, where it came as a layer.
+            info: properties of the composite.
+            foreground: properties of the foreground's own clip, if it is a layer.
         """
         self._info = info
         self._foreground = foreground
         layers = (info,) if foreground is None else (info, foreground)
         self._grid = chroma_grid(layers)
-        # One grade gives codes within the format, up to rounding; sums of several may exceed it.
+        # # A single grade gives codes within the format, up to rounding; sums of several may exceed it.
         premultiplied = info.pixel_format.alpha is Alpha.PREMULTIPLIED
         self._adds_up = (foreground is not None or premultiplied) and not info.pixel_format.is_float
-        # Layers are laid over each other, and colours multiplied by alpha, as they are stored.
+        # # Layers are composited, and colours premultiplied, in the stored encoding.
         self._mixes_as_shown = foreground is None and not premultiplied
         self._last: tuple[ColorTransform, NativeGrading | tuple[Grading, Grading | None]] | None = None
 
     def render(self, masked: MaskedFrame, transform: ColorTransform | None) -> Frame:
-        """Return the harmonized frame. Alpha, times and attributes are the composite's.
+        """Return the harmonized frame with the composite's alpha, timestamps and attributes.
 
         Args:
-            masked: composite and mask; with the foreground as a layer, that is graded and laid over the background
-                again, so that soft edges hold no graded background.
-            transform: for one picture; None leaves the frame as it is.
+            masked: composite and mask. If the foreground is a layer, it is graded and composited over the background
+                again, so that soft edges contain no graded background.
+            transform: for one picture; None leaves the frame unchanged.
         """
         box = masked.mask.box
         if transform is None or isinstance(transform, Identity) or box is None or masked.mask.is_full:
@@ -78,7 +79,7 @@ class Renderer:
         return grading(transform, source, self._info), ungraded
 
     def _strips(self, whole: Box) -> Iterator[Box]:
-        """Cut an aligned box into strips of rows, aligned to whole chroma samples."""
+        """Split an aligned box into strips of rows, aligned to whole chroma samples."""
         down = self._grid[0]
         rows = -(-max(1, STRIP_PIXELS // (whole.right - whole.left)) >> down << down)
         for start in range(whole.top, whole.bottom, rows):
@@ -105,7 +106,7 @@ class Renderer:
         self._store(target, after, part)
 
     def _share(self, masked: MaskedFrame, weight: FloatArray, part: Box) -> FloatArray:
-        """Return how much of the composite's colours is the layer's: all that is seen, over a straight transparency."""
+        """Return the layer's share of the composite's colours; over straight transparency, that of the visible part."""
         if masked.foreground is None or self._info.pixel_format.alpha is not Alpha.STRAIGHT:
             return weight
         joined = masked.frame.planes[-1][part.top : part.bottom, part.left : part.right].astype(np.float32)
@@ -115,22 +116,22 @@ class Renderer:
     def _graded(
         self, masked: MaskedFrame, before: FloatArray, part: Box, grade: Grading, ungraded: Grading | None
     ) -> FloatArray:
-        """Return what the samples of a rectangle would be if all of it were foreground. Shape (height, width, 4)."""
+        """Grade all samples of a rectangle as if it were all foreground. Shape (height, width, 4)."""
         coverage = alpha_of(masked.frame, self._info, part)
         if masked.foreground is not None and self._foreground is not None and ungraded is not None:
             layer = unpack(masked.foreground.planes, self._foreground, part)
             layer_coverage = alpha_of(masked.foreground, self._foreground, part)
             if layer_coverage is not None:
-                layer = unpremultiply(layer, layer_coverage)
+                layer = straight_codes(layer, layer_coverage, self._foreground)
             return before + (grade(layer, part) - ungraded(layer, part))
         if coverage is not None:
-            straight = unpremultiply(before, coverage)
+            straight = straight_codes(before, coverage, self._info)
             graded: FloatArray = before + premultiply(grade(straight, part) - straight, coverage)
             return graded
         return grade(before, part)
 
     def _store(self, target: Frame, after: FloatArray, part: Box) -> None:
-        """Write the samples of a rectangle; those of subsampled chroma are the means of the pixels that they cover."""
+        """Write the samples of a rectangle; subsampled chroma is averaged over the pixels that it covers."""
         pixel_format = self._info.pixel_format
         shift = pixel_format.subsampling
         if self._adds_up:
@@ -146,7 +147,7 @@ def _are_equal(one: ColorTransform, other: ColorTransform) -> bool:
 
 
 def alpha_of(frame: Frame, info: VideoInfo, part: Box) -> FloatArray | None:
-    """Return the coverage that colours are multiplied by, in [0, 1]; None where they are not multiplied.
+    """Return the alpha by which colours are premultiplied, in [0, 1]; None if they are not.
 
     Shape (height, width, 1).
     """
@@ -156,15 +157,29 @@ def alpha_of(frame: Frame, info: VideoInfo, part: Box) -> FloatArray | None:
     return alpha[..., None].astype(np.float32) / np.float32(info.pixel_format.max_code)
 
 
+def straight_codes(codes: FloatArray, coverage: FloatArray, info: VideoInfo) -> FloatArray:
+    """Divide colours by their coverage. Black, which they fade to, is not 0 in all formats.
+
+    Args:
+        codes: as `unpack` returns them. Shape (height, width, 4).
+        coverage: Shape (height, width, 1).
+        info: properties of their source.
+    """
+    black = np.zeros(4, np.float32)
+    black[:3] = rgb_to_code(info.colorimetry, info.size, info.pixel_format).offset
+    straight: FloatArray = np.ascontiguousarray(unpremultiply(codes - black, coverage) + black, np.float32)
+    return straight
+
+
 def unpack(planes: tuple[Plane, ...], info: VideoInfo, part: Box) -> FloatArray:
     """Return the three colour codes of every pixel of a rectangle, and a padding channel.
 
-    Subsampled chroma is repeated: each sample is then graded with exactly its own colour, and the mean change of the
-    pixels that it covers, added back to it, loses nothing of its detail. Grey is repeated for all three.
+    Subsampled chroma is repeated: each sample is graded with its own colour, and adding the mean change of the pixels
+    that it covers preserves its detail. Grey is repeated for all three.
 
     Args:
-        planes: of a frame.
-        info: of its source.
+        planes: planes of a frame.
+        info: properties of its source.
         part: aligned to whole chroma samples.
 
     Returns:
@@ -190,29 +205,29 @@ def unpack(planes: tuple[Plane, ...], info: VideoInfo, part: Box) -> FloatArray:
 
 
 def rounded(codes: FloatArray, pixel_format: PixelFormat) -> Plane:
-    """Return values as samples of a format: rounded to the nearest code, halves to even; floats as they are.
+    """Convert values to samples of a format: rounded to the nearest code, ties to even; floats are kept.
 
     Args:
-        codes: in the format's range, up to a rounding; may be overwritten. Shape (height, width).
-        pixel_format: of the samples.
+        codes: in the format's range up to rounding; may be overwritten. Shape (height, width).
+        pixel_format: format of the samples.
     """
     if pixel_format.is_float:
         return codes
     if pixel_format.depth == 8:
         samples: Plane = cv2.convertScaleAbs(codes)
         return samples
-    # Full-range chroma reaches half a code above the largest one, since its middle is a whole code.
+    # # Full-range chroma extends half a code above the largest one, because its midpoint is a whole code.
     np.minimum(np.rint(codes, out=codes), pixel_format.max_code, out=codes)
     return codes.astype(pixel_format.dtype)
 
 
 def spans(columns: npt.NDArray[np.intp]) -> Iterator[slice]:
-    """Cover numbers by two slices, around the widest gap between them.
+    """Cover columns by at most two slices, split at the widest gap between them.
 
-    Pixels that are not wholly foreground mostly lie at its two sides.
+    Partially covered pixels usually lie at the foreground's two sides.
 
     Args:
-        columns: in order; may be none. Shape (N,).
+        columns: ascending; may be empty. Shape (N,).
     """
     widest = int((columns[1:] - columns[:-1]).argmax()) + 1 if len(columns) > 1 else 1
     for part in (columns[:widest], columns[widest:]):

@@ -1,4 +1,4 @@
-"""The graded foreground alone, with its coverage: what a compositor lays over the background again."""
+"""Render the graded foreground alone with its alpha, for compositing over the background elsewhere."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -7,12 +7,12 @@ from typing import Literal
 
 import numpy as np
 
-from chromacord.color.alpha import premultiply, unpremultiply
+from chromacord.color.alpha import premultiply
 from chromacord.color.transforms import ColorTransform, Identity
 from chromacord.io import FrameSink, open_sink
 from chromacord.masks.chroma_grid import aligned, chroma_grid
 from chromacord.masks.masks import MaskedFrame
-from chromacord.render.cpu import STRIP_PIXELS, alpha_of, unpack
+from chromacord.render.cpu import STRIP_PIXELS, alpha_of, straight_codes, unpack
 from chromacord.render.graders import Grading, ManagedGrading, grading
 from chromacord.types import Alpha, Box, Colorimetry, Encoding, FloatArray, Frame, PixelFormat, Plane, VideoInfo
 
@@ -20,12 +20,12 @@ AlphaOut = Literal["straight", "premultiplied"]
 
 
 def foreground_info(info: VideoInfo, alpha: AlphaOut, depth: int = 16) -> VideoInfo:
-    """Return what the frames of `ForegroundRenderer` are: R, G, B and coverage, at full size.
+    """Return the properties of `ForegroundRenderer`'s frames: R, G, B and alpha, at full size.
 
     Args:
-        info: of the composite.
-        alpha: whether colours are multiplied by coverage.
-        depth: of integers.
+        info: properties of the composite.
+        alpha: straight or premultiplied colours.
+        depth: bits per sample of integer formats.
     """
     is_float = info.pixel_format.is_float
     depth = info.pixel_format.depth if is_float else depth
@@ -35,34 +35,34 @@ def foreground_info(info: VideoInfo, alpha: AlphaOut, depth: int = 16) -> VideoI
 
 
 class ForegroundRenderer:
-    """Renders the foreground of a clip's frames: graded as if all were foreground, and 0 outside the mask's box."""
+    """Renders a clip's foreground: graded as if every pixel were foreground, and 0 outside the mask's box."""
 
     def __init__(
         self, info: VideoInfo, foreground: VideoInfo | None = None, *, alpha: AlphaOut = "straight", depth: int = 16
     ) -> None:
-        """Prepare for a clip.
+        """Start a clip.
 
         Args:
-            info: of the composite.
-            foreground: of the foreground's own clip, where it came as a layer.
-            alpha: whether colours are multiplied by coverage.
-            depth: of integers.
+            info: properties of the composite.
+            foreground: properties of the foreground's own clip, if it is a layer.
+            alpha: straight or premultiplied colours.
+            depth: bits per sample of integer formats.
         """
         self.info = foreground_info(info, alpha, depth)
-        """Of the frames."""
+        """Properties of the rendered frames."""
 
         self._composite, self._source = info, foreground or info
         self._is_layer = foreground is not None
         self._grid = chroma_grid((self._source,))
         self._ungraded = grading(Identity.for_frames(1), self._source, self.info)
-        # As `Renderer` decides it.
+        # # The same decision as in `Renderer`.
         self._mixes_as_shown = not self._is_layer and info.pixel_format.alpha is not Alpha.PREMULTIPLIED
 
     def render(self, masked: MaskedFrame, transform: ColorTransform | None) -> Frame:
-        """Return the foreground; with no transform as it is.
+        """Return the foreground, ungraded if there is no transform.
 
         Args:
-            masked: composite and mask, and the foreground where it is a layer.
+            masked: composite and mask, and the foreground if it is a layer.
             transform: for one picture.
         """
         planes = tuple(np.zeros(self.info.size, self.info.pixel_format.dtype) for _ in range(4))
@@ -81,7 +81,7 @@ class ForegroundRenderer:
         codes = unpack(frame.planes, self._source, part)
         coverage = alpha_of(frame, self._source, part)
         if coverage is not None:
-            codes = np.ascontiguousarray(unpremultiply(codes, coverage))
+            codes = straight_codes(codes, coverage, self._source)
         weight = masked.mask.crop(part)[..., None]
         graded = grade(codes, part)
         if isinstance(grade, ManagedGrading) and self._mixes_as_shown:
@@ -100,13 +100,13 @@ class ForegroundRenderer:
     def _as_mixed(
         self, grade: ManagedGrading, graded: FloatArray, before: FloatArray, weight: FloatArray
     ) -> FloatArray:
-        """Return the colours that, blended as they are stored, give what the render blends as SDR video.
+        """Return colours that give the renderer's blend (in SDR video) when blended in the stored encoding.
 
         Args:
-            grade: blends.
-            graded: colours of the foreground. Shape (height, width, 4).
-            before: those that they are laid over. Shape (height, width, 4).
-            weight: Shape (height, width, 1).
+            grade: grade whose blend is to be reproduced.
+            graded: graded foreground colours. Shape (height, width, 4).
+            before: background colours. Shape (height, width, 4).
+            weight: foreground weight. Shape (height, width, 1).
         """
         mixed = graded.copy()
         grade.lay_over(mixed, before, weight[..., 0])
@@ -114,7 +114,7 @@ class ForegroundRenderer:
 
 
 class ForegroundOut:
-    """The foreground of a clip on its way into a file of its own."""
+    """Writes the foreground of a clip to a file of its own."""
 
     def __init__(
         self,
@@ -123,6 +123,7 @@ class ForegroundOut:
         foreground: VideoInfo | None,
         *,
         alpha: AlphaOut | None,
+        encoding: Encoding,
         force: bool,
         trimmed: bool,
         inputs: Iterable[Path],
@@ -131,32 +132,33 @@ class ForegroundOut:
 
         Args:
             path: a video with alpha (4444), a picture or a pattern.
-            info: of the composite.
-            foreground: of the foreground's own clip, where it came as a layer.
-            alpha: how colours are stored; None: as the format has them.
-            force: replace what exists.
-            trimmed: only a part of the clip comes.
-            inputs: paths that the run reads.
+            info: properties of the composite.
+            foreground: properties of the foreground's own clip, if it is a layer.
+            alpha: straight or premultiplied colours; None: the format's convention.
+            encoding: encoding of the run; sets the compression of EXR files.
+            force: overwrite existing files.
+            trimmed: whether only a part of the clip is rendered.
+            inputs: input paths of the run, which must not be overwritten.
 
         Raises:
-            CodecError: the format holds no alpha.
-            OutputError: it cannot be written.
+            CodecError: the format has no alpha channel.
+            OutputError: the file cannot be written.
         """
         self._renderer = ForegroundRenderer(info, foreground, alpha=alpha or "straight")
         like = self._renderer.info
-        encoding = None
+        own = Encoding(exr_compression=encoding.exr_compression)
         if Path(path).suffix.lower() == ".mov" and not like.pixel_format.is_float:
             like = replace(like, codec="prores", pixel_format=replace(like.pixel_format, depth=10))
             self._renderer = ForegroundRenderer(info, foreground, alpha=alpha or "straight", depth=10)
-            encoding = Encoding(codec="prores4444")
+            own = Encoding(codec="prores4444")
         if alpha is not None:
-            # What the format would have, so that the colours are stored as they are.
-            own = Alpha.PREMULTIPLIED if Path(path).suffix.lower() == ".exr" else Alpha.STRAIGHT
-            like = replace(like, pixel_format=replace(like.pixel_format, alpha=own))
+            # The format's convention, so that colours are stored unchanged.
+            held = Alpha.PREMULTIPLIED if Path(path).suffix.lower() == ".exr" else Alpha.STRAIGHT
+            like = replace(like, pixel_format=replace(like.pixel_format, alpha=held))
         self.sink: FrameSink = open_sink(
-            path, like, encoding=encoding, force=force, copy_streams=False, trimmed=trimmed, inputs=inputs
+            path, like, encoding=own, force=force, copy_streams=False, trimmed=trimmed, inputs=inputs
         )
 
     def write(self, masked: MaskedFrame, transform: ColorTransform | None) -> None:
-        """Render and write the foreground of a frame. See `ForegroundRenderer.render`."""
+        """Render and write the foreground of one frame. See `ForegroundRenderer.render`."""
         self.sink.write(self._renderer.render(masked, transform))

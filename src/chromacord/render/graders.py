@@ -1,8 +1,8 @@
-"""One grade, ready to apply to a file's code values.
+"""A grade prepared for a file's code values.
 
-Codes become R'G'B', are graded, and become codes again, in float32. The affine steps run in OpenCV and the 3D LUTs in
-OpenColorIO's CPU processor, which is what measured fastest for each (a LUT on RGBA; on RGB it is four times slower).
-Both release the interpreter's lock. Common pictures need none of this where native.c was compiled.
+Codes become R'G'B', are graded, and become codes again, in float32. Affine steps run in OpenCV and 3D LUTs in
+OpenColorIO's CPU processor, the fastest measured for each (a LUT on RGBA; on RGB it is four times slower). Both release
+the interpreter's lock. Common formats bypass this module if native.c was compiled.
 """
 
 from typing import Protocol
@@ -25,9 +25,9 @@ class Grading(Protocol):
         """Grade a rectangle of a picture.
 
         Args:
-            codes: of the three colours, and a padding channel: OpenColorIO is fastest on RGBA. Not changed.
-                Shape (height, width, 4), C-contiguous.
-            box: where in the picture the rectangle lies.
+            codes: the three colours and a padding channel, because OpenColorIO is fastest on RGBA. Not modified. Shape
+                (height, width, 4), C-contiguous.
+            box: position of the rectangle in the picture.
 
         Returns:
             Graded codes, not rounded, and a padding channel. Shape (height, width, 4), C-contiguous.
@@ -35,12 +35,12 @@ class Grading(Protocol):
 
 
 def grading(transform: ColorTransform, source: VideoInfo, target: VideoInfo) -> Grading:
-    """Prepare a transform for pixels of a source, with results as samples of a target.
+    """Prepare a transform for a source's pixels, with results as a target's samples.
 
     Args:
         transform: for one picture (N = 1).
-        source: what the codes come from: its format, colorimetry and size.
-        target: what the results are for; the same as `source` unless a foreground layer is graded.
+        source: properties of the input codes: format, colorimetry and size.
+        target: properties of the output codes; equals `source` unless a foreground layer is graded.
     """
     decode = code_to_rgb(source.colorimetry, source.size, source.pixel_format)
     encode = rgb_to_code(target.colorimetry, target.size, target.pixel_format)
@@ -56,14 +56,14 @@ class _Curve(Protocol):
     """A grade of display-referred R'G'B'."""
 
     def __call__(self, rgb: FloatArray, box: Box) -> FloatArray:
-        """Map pixels; the fourth channel has no meaning. Shape (height, width, 4), C-contiguous, in and out.
+        """Map pixels; the fourth channel is padding. Shape (height, width, 4), C-contiguous, in and out.
 
         Input is clamped to [0, 1]; output is not. `rgb` may be overwritten.
         """
 
 
 class _DisplayGrading:
-    """A grade of display-referred codes. What a grade makes lie outside [0, 1] is clipped."""
+    """A grade of display-referred codes. Results outside [0, 1] are clipped."""
 
     def __init__(self, curve: _Curve, decode: AffineMap, encode: AffineMap) -> None:
         self._curve = curve
@@ -76,7 +76,7 @@ class _DisplayGrading:
 
 
 class ManagedGrading:
-    """A grade of pictures in a colour space of their own: see `chromacord.color.management.managed`."""
+    """A grade of pictures in another colour space: see `chromacord.color.management.managed`."""
 
     def __init__(
         self, curve: _Curve, source: VideoInfo, target: VideoInfo, decode: AffineMap, encode: AffineMap
@@ -96,14 +96,14 @@ class ManagedGrading:
         return self._encoded(rgb)
 
     def lay_over(self, graded: FloatArray, codes: FloatArray, weight: FloatArray) -> None:
-        """Blend graded codes with those before in SDR video, as pictures that are stored so are blended.
+        """Blend graded codes with the original ones in SDR video, like display-referred pictures.
 
-        Then a soft edge looks alike in all spaces; halfway between two codes is elsewhere in each.
+        This makes soft edges look the same in all spaces; a blend of codes would differ by encoding.
 
         Args:
             graded: overwritten with the result. Shape (..., 4).
-            codes: before the grade, of the target. Shape (..., 4).
-            weight: of the graded ones, in [0, 1]. Shape (...).
+            codes: original codes of the target. Shape (..., 4).
+            weight: weight of the graded codes in [0, 1]. Shape (...).
         """
         before, after = (cv2.transform(np.ascontiguousarray(each), self._decode_target) for each in (codes, graded))
         graded[...] = self._encoded(self._target.mixed(before, after, weight))
@@ -138,7 +138,7 @@ class _LinearGrading:
 
 
 def _curve(transform: ColorTransform, size: Size) -> _Curve:
-    """Choose what runs a transform fastest, for pictures of a size."""
+    """Choose the fastest implementation of a transform, for pictures of a size."""
     if isinstance(transform, AffineField):
         return _GlobalAffine(transform) if transform.is_global else _Field(transform, size)
     if isinstance(transform, Identity):
@@ -147,7 +147,7 @@ def _curve(transform: ColorTransform, size: Size) -> _Curve:
 
 
 class _Clamp:
-    """Changes nothing but what lies outside [0, 1]."""
+    """The identity, clamped to [0, 1]."""
 
     def __call__(self, rgb: FloatArray, box: Box) -> FloatArray:  # noqa: ARG002
         return rgb.clip(0, 1, out=rgb)
@@ -166,7 +166,7 @@ class _GlobalAffine:
 
 
 class _Lut:
-    """A 3D LUT, interpolated between the four nearest nodes (tetrahedral), as ffmpeg's lut3d does by default."""
+    """A 3D LUT with tetrahedral interpolation, like the default of ffmpeg's lut3d."""
 
     def __init__(self, lut: Lut3d) -> None:
         import PyOpenColorIO as ocio
@@ -183,7 +183,7 @@ class _Lut:
 
 
 class _Field:
-    """An affine field: its matrices are made for the rectangle at hand, never for the whole picture."""
+    """An affine field, whose matrices are expanded for one rectangle at a time, never for the whole picture."""
 
     def __init__(self, transform: AffineField, size: Size) -> None:
         # (h, 12 * w) and (12, w) layouts below keep both stretches plain matrix products, which BLAS does fast.
@@ -214,7 +214,7 @@ def _with_fourth(rgb: FloatArray) -> FloatArray:
 
 
 def _matrix(affine: AffineMap) -> FloatArray:
-    """Return a map as a matrix with an offset column; a fourth channel passes through."""
+    """Return a map as a matrix with an offset column; the fourth channel passes through."""
     matrix = np.eye(4, 5)
     matrix[:3, :3], matrix[:3, -1] = affine.matrix, affine.offset
     return matrix.astype(np.float32)

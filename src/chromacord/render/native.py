@@ -1,6 +1,6 @@
-"""Render common formats with compiled code (native.c), in a third of the time of cpu.py.
+"""Render common formats with compiled code (native.c), three times as fast as cpu.py.
 
-It makes what render.py makes but for roundings: samples may differ by one code. Whatever it cannot do, render.py does.
+Results equal cpu.py's up to rounding: samples may differ by one code. Everything unsupported falls back to cpu.py.
 """
 
 import ctypes
@@ -21,7 +21,7 @@ from chromacord.types import Alpha, Box, FloatArray, Frame, Plane, VideoInfo
 
 SOURCE = Path(__file__).with_name("native.c")
 BINARY = SOURCE.with_name("_native.so")
-"""What the build makes of native.c; installations without a C compiler have none."""
+"""Compiled native.c; installations without a C compiler lack it."""
 
 _MASK_TYPES = (np.dtype(np.uint8), np.dtype(np.uint16), np.dtype(np.float32))
 
@@ -53,10 +53,10 @@ class _Job(ctypes.Structure):
 
 @cache
 def opened(path: Path) -> ctypes.CDLL | None:
-    """Return the compiled code; None where there is none, or where it was built from another native.c.
+    """Load the compiled code; None if it is missing or was built from another version of native.c.
 
     Args:
-        path: of the shared library.
+        path: path of the shared library.
     """
     try:
         compiled = ctypes.CDLL(str(path))
@@ -72,7 +72,7 @@ def opened(path: Path) -> ctypes.CDLL | None:
 
 @dataclass(frozen=True)
 class NativeGrading:
-    """One grade of display-referred Y'CbCr or RGB in integers, ready to run."""
+    """A display-referred grade of integer Y'CbCr or RGB, ready to run."""
 
     _compiled: ctypes.CDLL
     _info: VideoInfo
@@ -83,11 +83,11 @@ class NativeGrading:
 
     @classmethod
     def prepare(cls, transform: ColorTransform, info: VideoInfo) -> Self | None:
-        """Prepare a transform for the frames of a clip; None where the compiled code is not for it or for them.
+        """Prepare a transform for a clip's frames; None if the compiled code does not support them.
 
         Args:
             transform: for one picture (N = 1).
-            info: of the clip.
+            info: properties of the clip.
         """
         compiled = opened(BINARY)
         if compiled is None or not _is_common(info):
@@ -104,13 +104,13 @@ class NativeGrading:
         return cls(compiled, info, decode, encode, grade, nodes)
 
     def render(self, frame: Frame, target: Frame, mask: Mask, part: Box) -> None:
-        """Grade the foreground.
+        """Grade the foreground of a frame.
 
         Args:
             frame: the composite.
-            target: a copy of it, whose colour planes are written to.
-            mask: its weights.
-            part: holds the mask's box; aligned to whole chroma samples.
+            target: a copy of it, whose colour planes are modified.
+            mask: foreground weights.
+            part: contains the mask's box, aligned to whole chroma samples.
         """
         pixel_format = self._info.pixel_format
         down, right = pixel_format.subsampling
@@ -118,7 +118,7 @@ class NativeGrading:
         sizes = [(height, width), *2 * [(-(-height >> down), -(-width >> right))]]
         grids = [(0, 0), *2 * [pixel_format.subsampling]]
         codes = mask.codes(part)
-        # These names keep the job's pointers valid until it is done.
+        # # These names keep the job's pointers valid until it is done.
         source = [_readable(samples(frame.planes[k], part, grids[k]), pixel_format.dtype) for k in range(3)]
         result = [samples(target.planes[k], part, grids[k]) for k in range(3)]
         weights = _readable(codes, codes.dtype if codes.dtype in _MASK_TYPES else np.dtype(np.float32))
@@ -159,7 +159,7 @@ def _is_common(info: VideoInfo) -> bool:
 
 
 def _readable(plane: Plane, dtype: np.dtype[np.generic]) -> Plane:
-    """Return samples of a type whose neighbours in a row are neighbours in memory: a copy only where they are not."""
+    """Return samples of a type with contiguous rows, copying only if necessary."""
     return plane if plane.dtype == dtype and plane.strides[1] == plane.itemsize else plane.astype(dtype, order="C")
 
 
@@ -168,6 +168,6 @@ def _plane(samples: Plane) -> _Plane:
 
 
 def _rows(affine: AffineMap) -> FloatArray:
-    """Return a map's three rows, each of three factors and an offset. Shape (12,)."""
+    """Return a map's three rows of three factors and an offset each. Shape (12,)."""
     rows: FloatArray = np.column_stack((affine.matrix, affine.offset)).astype(np.float32).ravel()
     return rows

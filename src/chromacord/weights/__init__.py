@@ -1,8 +1,8 @@
 """Weights of learned methods: two files each, `<name>.safetensors` (float16) and its card, `<name>.toml`.
 
-Weights that are shipped lie in this package; those of a user's own training, and those imported from checkpoints that
-others published (float32: they must give what their authors' code gives), may lie anywhere. Read here into arrays;
-`chromacord.lab.weight_files` gives them to modules of torch, and writes them.
+Shipped weights are in this package. A user's own weights, and imported published checkpoints (in float32, because they
+must reproduce their authors' results), may be anywhere. This module reads them as arrays; `chromacord.lab.weight_files`
+loads them into torch modules and saves them.
 """
 
 import hashlib
@@ -38,18 +38,18 @@ Shapes = Mapping[str, tuple[int, ...]]
 """The shape of each tensor, by its key."""
 
 FOLDER: Traversable = resources.files(__name__)
-"""Where shipped weights lie."""
+"""Location of shipped weights."""
 
 SUFFIX, _CARD_SUFFIX = ".safetensors", ".toml"
 
 MAX_BYTES = 1 << 30
-"""Of a file of weights that is read: eight times the largest network that was published for this task."""
+"""Size limit of a weights file: eight times the largest network published for this task."""
 
 _LONGEST = 200
-"""Characters of a key that a message names."""
+"""Maximum characters of a key in messages."""
 
 _SHOWN = 3
-"""Keys that a message names."""
+"""Maximum number of keys in messages."""
 
 _TYPES: Mapping[str, npt.DTypeLike] = {
     "BOOL": np.bool_,
@@ -59,7 +59,7 @@ _TYPES: Mapping[str, npt.DTypeLike] = {
     **{f"I{bits}": f"int{bits}" for bits in (8, 16, 32, 64)},
     **{f"U{bits}": f"uint{bits}" for bits in (8, 16, 32, 64)},
 }
-"""Types of numbers by the name that safetensors gives them; bfloat16, which numpy lacks, is read by itself."""
+"""Number types by their name in safetensors; bfloat16, which numpy lacks, is handled separately."""
 
 
 def list_weights() -> tuple[str, ...]:
@@ -72,7 +72,7 @@ def card(name: str) -> Card:
     """Read the card of shipped weights.
 
     Raises:
-        InputError: there are no weights of that name, or their card cannot be used.
+        InputError: the weights do not exist, or their card is invalid.
     """
     if name not in list_weights():
         raise InputError(f"there are no weights {name!r}; {_choice(name)}")
@@ -116,16 +116,16 @@ def _array(dtype: str, shape: Sequence[int], data: bytes) -> npt.NDArray[Any]:
 
 
 def check_fit(found: Shapes, wanted: Shapes, names: Mapping[str, str], *, network: str) -> None:
-    """Refuse weights that are not a network's in every key and shape.
+    """Check that weights match a network in every key and shape.
 
     Args:
-        found: the shapes that there are.
-        wanted: those of the network.
-        names: the key in `found` for each key of the network.
-        network: what the message calls it.
+        found: shapes of the weights.
+        wanted: shapes of the network.
+        names: maps each key of the network to its key in `found`.
+        network: name of the network in the message.
 
     Raises:
-        InputError: names what does not fit, by the keys of `found`.
+        InputError: they do not match; names the mismatch by the keys of `found`.
     """
     faults = {
         "missing": [names[key] for key in wanted if names[key] not in found],
@@ -142,10 +142,10 @@ def check_fit(found: Shapes, wanted: Shapes, names: Mapping[str, str], *, networ
 
 
 def damaged(key: str) -> InputError:
-    """Return the error for a tensor that float32 cannot hold.
+    """Return the error for a tensor with NaN, infinity, or values outside float32's range.
 
     Args:
-        key: the tensor's.
+        key: key of the tensor.
     """
     return InputError(
         f"{first_keys([key])} holds NaN or infinity; the file is damaged or its training failed; use other weights"
@@ -153,13 +153,13 @@ def damaged(key: str) -> InputError:
 
 
 def first_keys(keys: Sequence[str]) -> str:
-    """Return the first keys of several, for a message.
+    """Format the first of several keys for a message.
 
     Args:
-        keys: as a file names them.
+        keys: keys as in the file.
     """
     more = len(keys) - _SHOWN
-    # Keys of a file may hold anything, line breaks too.
+    # # A file's keys may contain anything, including line breaks.
     return ", ".join(repr(key[:_LONGEST])[1:-1] for key in keys[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
 
 
@@ -173,7 +173,7 @@ def _read_shipped(name: str) -> bytes:
 
 
 def _read_file(path: Path) -> bytes:
-    if path.suffix != SUFFIX and os.path.isfile(path):  # noqa: PTH113 - of a name that is too long is_file raises
+    if path.suffix != SUFFIX and os.path.isfile(path):  # noqa: PTH113 - Path.is_file raises on overlong names
         raise InputError(
             f"{path}: is not a {SUFFIX} file; import a published checkpoint with `chromacord weights import`; of a "
             f"run of training take RUN/NAME{SUFFIX}"

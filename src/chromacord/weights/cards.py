@@ -55,65 +55,65 @@ class _Filled:
 
 @dataclass(frozen=True)
 class TrainingData(_Filled):
-    """One source of what weights were trained on."""
+    """One source of training data."""
 
     name: str
     licence: str
     num_items: int
-    """Pictures or clips, whichever the source has."""
+    """Number of pictures or clips, according to the source."""
 
     note: str = ""
 
 
 @dataclass(frozen=True)
 class Figures(_Filled):
-    """What was measured of weights, and how to measure it again."""
+    """Measured figures, and how to reproduce them."""
 
     data: str
     protocol: str
     command: str
     commit: str
-    """Of the code that measured, not of the code that trained."""
+    """Commit of the code that measured, which may differ from the one that trained."""
 
     values: Mapping[str, Number]
-    """By the figure's key, as in `table.json`."""
+    """Figures by the keys used in `table.json`."""
 
 
 @dataclass(frozen=True)
 class Card(_Filled):
-    """What there is to know of weights before they are used."""
+    """What users should know before they use weights."""
 
     name: str
     method: str
-    """The name of the method, or of the source of flow, that they belong to."""
+    """Name of the method or flow source that the weights belong to."""
 
     title: str
     licence: str
-    """Of the weights, by its SPDX name."""
+    """SPDX identifier of the weights' licence."""
 
     sha256: str
-    """Of the safetensors file."""
+    """Hash of the safetensors file."""
 
     num_parameters: int
     recipe: str
-    """The file in the repository that they were trained from."""
+    """The recipe in the repository that they were trained with."""
 
     commit: str
-    """Of the code that trained them."""
+    """Commit of the code that trained them."""
 
     data: tuple[TrainingData, ...]
     training: Mapping[str, str | Number]
-    """Steps, samples, hours, machine, and whatever else there is to say."""
+    """Free-form facts, such as steps, samples, hours and machine."""
 
     figures: tuple[Figures, ...]
     limits: tuple[str, ...]
-    """What the weights are not good for, a line each."""
+    """Known limitations, one per line."""
 
     use: str = ""
-    """Of the command line, where it is not the method's option `weights` that takes them."""
+    """How to use the weights on the command line, if not by the method's option `weights`."""
 
     def describe(self) -> str:
-        """Return the card as lines of text, for people."""
+        """Format the card as lines of text."""
         rows: list[tuple[str, str]] = [
             ("use", self.use or f"--method {self.method}:weights={self.name}"),
             ("licence", self.licence),
@@ -135,25 +135,25 @@ class Card(_Filled):
 
 @dataclass(frozen=True)
 class ImportedCard:
-    """What there is to know of weights that others trained: little. It is no `Card`, and nothing ships with one."""
+    """What is known about imported weights: little. It is not a `Card`, and no shipped weights have one."""
 
     name: str
     method: str
     use: str
-    """Of the command line."""
+    """How to use the weights on the command line."""
 
     file: str
-    """The published file's name."""
+    """Name of the published file."""
 
     file_sha256: str
     sha256: str
-    """Of the safetensors file that was made of it."""
+    """Hash of the converted safetensors file."""
 
     num_values: int
-    """Numbers in it, statistics of batch norms too."""
+    """Number of stored values, including batch norm statistics."""
 
     def toml(self) -> str:
-        """Return the card's file."""
+        """Format the card as TOML."""
         lines: dict[str, str | int] = {
             "name": self.name,
             "method": self.method,
@@ -170,14 +170,14 @@ class ImportedCard:
 
 
 def parse_card(content: bytes, *, where: str) -> Card:
-    """Read a card.
+    """Parse a card.
 
     Args:
         content: the TOML file.
-        where: what to call the file in messages.
+        where: name of the file in messages.
 
     Raises:
-        InputError: it is no TOML; or a key is missing, unknown or holds something of another type; names the key.
+        InputError: it is not TOML; or a key is missing, unknown or has the wrong type; names the key.
     """
     card = build(Card, parse_toml(content, where=where, remedy="correct the card"), where=where)
     if not re.fullmatch("[0-9a-f]{64}", card.sha256):
@@ -186,7 +186,7 @@ def parse_card(content: bytes, *, where: str) -> Card:
 
 
 def _toml(value: str | int) -> str:
-    """Return a value as TOML has it: JSON, but for the one character that only JSON takes as it is."""
+    """Format a value as TOML: JSON, except for the one character that only JSON accepts unescaped."""
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 

@@ -1,7 +1,7 @@
-"""Write ONNX, the only format from which OpenCV loads networks.
+"""Write ONNX models, because OpenCV loads networks only from that format.
 
-The format is protocol buffers (onnx.proto3 of github.com/onnx/onnx, version 13 of the operators); of it only what
-convolutional networks need. Weights ship once, as safetensors; what is written here lives in memory.
+The format is protocol buffers (onnx.proto3 of github.com/onnx/onnx, operator set 13), limited to what convolutional
+networks need. Weights ship once, as safetensors; ONNX models only exist in memory.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,19 +15,19 @@ _VARINT, _LENGTH = 0, 2
 """Wire types of protocol buffers."""
 
 _FLOAT32 = 1
-"""Of TensorProto.DataType."""
+"""Value of TensorProto.DataType."""
 
 _ATTRIBUTE_INT, _ATTRIBUTE_INTS = 2, 7
-"""Of AttributeProto.AttributeType."""
+"""Values of AttributeProto.AttributeType."""
 
 Attribute = int | Sequence[int]
 
 Chunk = bytes | memoryview
-"""A piece of the file."""
+"""A piece of the serialized model."""
 
 
 class Node(NamedTuple):
-    """An operator, its inputs and its output by name."""
+    """An operator with its inputs and output by name."""
 
     operator: str
     inputs: Sequence[str]
@@ -49,12 +49,12 @@ def to_onnx(
     inputs: Sequence[Port],
     outputs: Sequence[Port],
 ) -> bytes:
-    """Return the bytes of an ONNX model.
+    """Serialize an ONNX model.
 
     Args:
-        nodes: in the order in which they run.
-        tensors: weights by the name under which nodes ask for them. Any shape.
-        inputs, outputs: of the network.
+        nodes: operators in execution order.
+        tensors: weights by the names that nodes refer to. Any shape.
+        inputs, outputs: inputs and outputs of the network.
     """
     graph = [chunk for node in nodes for chunk in _message(1, _node(node))]
     graph += _message(2, [b"network"])
@@ -64,7 +64,7 @@ def to_onnx(
         for port in ports:
             graph += _message(field, [_port(port)])
     operators = _packed(1, b"") + _number(2, _OPERATORS)
-    # Join once, at the end: copying at each level would copy all weights repeatedly.
+    # # Join once, at the end: joining at each level would copy all weights repeatedly.
     return b"".join([_number(1, _IR_VERSION), *_message(7, graph), *_message(8, [operators])])
 
 
@@ -101,12 +101,12 @@ def _packed(field: int, content: bytes) -> bytes:
 
 
 def _message(field: int, chunks: Sequence[Chunk]) -> list[Chunk]:
-    """Put a field's key and length before its content."""
+    """Prefix a field's content with its key and length."""
     return [_varint(field << 3 | _LENGTH) + _varint(sum(map(len, chunks))), *chunks]
 
 
 def _varint(value: int) -> bytes:
-    """Return a number that is not negative in groups of seven bits, the lowest first."""
+    """Encode a non-negative number in groups of seven bits, lowest first."""
     groups = []
     while value > 0x7F:
         groups.append(value & 0x7F | 0x80)

@@ -5,6 +5,7 @@ import pytest
 from chromacord.cli.batch.clips import Clip
 from chromacord.cli.batch.existing import is_done
 from chromacord.cli.batch.preflight import inspect
+from chromacord.color.management.config import BUILT_IN, open_config
 from chromacord.errors import InputError, MissingFileError, OutputError, OutputExistsError, SequenceGapError
 from chromacord.job.options import Options
 
@@ -77,6 +78,20 @@ def test_an_output_that_is_a_hard_link_to_an_input_is_found(folder: Path) -> Non
     clip = Clip("out.mp4", "a.mp4", "a.mkv", preview="link.mp4")
     ((_, error),) = inspect([clip], Options(method="identity", force=True)).problems
     assert "also an input" in str(error) or "exists already" in str(error)
+
+
+def test_an_output_that_another_clip_reads_is_found(folder: Path) -> None:
+    """So are a configuration and a reference, which all clips read."""
+    (folder / "config.json").write_text(open_config(BUILT_IN).serialize())
+    options = Options(method="identity", force=True, config="config.json")
+    for other in ("config.json", "there.mp4"):
+        clips = [
+            Clip("1.mp4", "a.mp4", "a.mkv", preview=other, reference="there.mp4"),
+            Clip("2.mp4", "a.mp4", "a.mkv", reference="there.mp4"),
+        ]
+        problems = {clip.output: str(error) for clip, error in inspect(clips, options).problems}
+        assert problems["1.mp4"] == f"{other}: is also an input; choose another output"
+        assert problems["2.mp4"].startswith(f"{other}: would be written for a.mp4, and is read for a.mp4")
 
 
 def test_clips_are_left_out_only_when_all_of_their_outputs_are_there(folder: Path) -> None:

@@ -12,6 +12,7 @@ import pytest
 from chromacord.errors import ChromacordWarning, UnreadableFileError
 from chromacord.io import open_sink, open_source
 from chromacord.io.compositing.mattes import MatteReader
+from chromacord.io.orientation import Orientation
 from tests.clips import make_clip
 from tests.images import noise, write_parts
 
@@ -147,6 +148,21 @@ def test_further_pictures_of_a_still_are_said_to_be_left_out(tmp_path: Path) -> 
     for name in ("pages.tif", "frames.png"):
         with pytest.warns(ChromacordWarning, match=rf"{name}: holds more pages or frames, which are ignored"):
             assert len(list(open_source(tmp_path / name).frames())) == 1
+
+
+@pytest.mark.parametrize("code", [1, 2, 6])
+def test_a_webp_with_exif_is_read_and_lies_as_that_says(tmp_path: Path, code: int) -> None:
+    """PyAV has no name for EXIF among side data. Chunks as in Google's "WebP Container Specification"."""
+    path = tmp_path / "a.webp"
+    cv2.imwrite(str(path), noise(3), [cv2.IMWRITE_WEBP_QUALITY, 101])
+    height, width = noise(3).shape[:2]
+    tag = struct.pack("<HHIHH", 0x112, 3, 1, code, 0)
+    exif = b"II*\0" + struct.pack("<IH", 8, 1) + tag + bytes(4)
+    header = struct.pack("<II", 0x08, width - 1)[:7] + struct.pack("<I", height - 1)[:3]
+    chunks = b"VP8X" + struct.pack("<I", len(header)) + header + path.read_bytes()[12:]
+    chunks += b"EXIF" + struct.pack("<I", len(exif)) + exif
+    path.write_bytes(b"RIFF" + struct.pack("<I", 4 + len(chunks)) + b"WEBP" + chunks)
+    assert Orientation.of(open_source(path).info) == Orientation.from_exif(code)
 
 
 def test_an_animated_webp_is_called_so(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Every image format: what is read is what the file holds, and what is written back is the same to the bit."""
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from fractions import Fraction
 from pathlib import Path
 
@@ -9,9 +10,10 @@ import numpy as np
 import OpenImageIO as oiio
 import pytest
 
-from chromacord.errors import ChromacordWarning, NonFiniteError, TruncatedFileError, UnreadableFileError
+from chromacord.errors import ChromacordWarning, CodecError, NonFiniteError, TruncatedFileError, UnreadableFileError
 from chromacord.io import open_sink, open_source
-from chromacord.types import Alpha, Box, Frame, Size
+from chromacord.io.stills.image_formats import checked_compression
+from chromacord.types import Alpha, Box, Encoding, Frame, Size
 from tests.images import (
     HEIGHT,
     WIDTH,
@@ -229,10 +231,34 @@ class TestExr:
     @pytest.mark.parametrize("compression", ["dwaa:45", "dwab", "b44", "b44a", "pxr24", "zips", "rle", "none"])
     def test_the_background_is_never_compressed_with_loss_once_more(self, tmp_path: Path, compression: str) -> None:
         source = open_source(write(tmp_path / "a.exr", noise(3, "float"), "float", compression=compression))
-        written = copy(source, tmp_path / "b.exr")
+        is_lossless = compression in ("zips", "rle", "none")
+        said = f"written with zip, not with the source's {compression[:4]}"
+        with nullcontext() if is_lossless else pytest.warns(ChromacordWarning, match=said):
+            written = copy(source, tmp_path / "b.exr")
         np.testing.assert_array_equal(next(written.frames()).planes, next(source.frames()).planes)
-        kept = compression if compression in ("zips", "rle", "none") else "zip"
-        assert attributes(tmp_path / "b.exr")["compression"] == kept
+        assert attributes(tmp_path / "b.exr")["compression"] == (compression if is_lossless else "zip")
+
+    @pytest.mark.parametrize("compression", ["piz", "ZIP:2", "none", "dwaa:45", "b44a"])
+    @pytest.mark.parametrize("own", ["dwab", "rle"])
+    def test_a_compression_that_is_asked_for_is_used(self, tmp_path: Path, compression: str, own: str) -> None:
+        source = open_source(write(tmp_path / "a.exr", noise(3, "float"), "float", compression=own))
+        is_lossy = compression in ("dwaa:45", "b44a")
+        with pytest.warns(ChromacordWarning, match="compresses with loss") if is_lossy else nullcontext():
+            written = copy(source, tmp_path / "b.exr", encoding=Encoding(exr_compression=compression))
+        assert attributes(tmp_path / "b.exr")["compression"] == compression.lower().partition(":")[0]
+        if not is_lossy:
+            np.testing.assert_array_equal(next(written.frames()).planes, next(source.frames()).planes)
+        copy(
+            open_source(write(tmp_path / "c.png", noise(3))),
+            tmp_path / "c.exr",
+            encoding=Encoding(exr_compression="piz"),
+        )
+        assert attributes(tmp_path / "c.exr")["compression"] == "piz"
+
+    @pytest.mark.parametrize("compression", ["zap", "piz:3", "", "zip:", "dwaa:x"])
+    def test_a_compression_that_exr_lacks_is_refused(self, compression: str) -> None:
+        with pytest.raises(CodecError, match=r"^exr compression .*: is not known; choose one of none, rle, zip"):
+            checked_compression(compression)
 
     def test_rate_timecode_and_compression_are_read_and_kept(self, tmp_path: Path) -> None:
         spec = oiio.ImageSpec(WIDTH, HEIGHT, 3, "half")

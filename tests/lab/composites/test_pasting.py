@@ -72,10 +72,10 @@ def test_labels_choose_the_foreground(tmp_path: Path, labels: str, columns: int)
     [
         ({"height": "tall"}, "list.csv line 2: height, x and bottom must be numbers"),
         ({"labels": "cat"}, "labels whole numbers, or all"),
-        ({"height": "0"}, "needs two pictures, and a height above 0"),
-        ({"background": ""}, "needs two pictures"),
-        ({"name": ""}, "name '' names a file; give it one of letters"),
-        ({"name": "../one"}, "name '../one' names a file"),
+        ({"height": "0"}, "both pictures are required, and height must be above 0"),
+        ({"background": ""}, "both pictures are required"),
+        ({"name": ""}, "name '' would be a path; use letters"),
+        ({"name": "../one"}, "name '../one' would be a path"),
         ({"background_licence": "CC BY-NC 4.0"}, "line 2: licence 'CC BY-NC 4.0' is not known to be free"),
         ({"foreground_licence": ""}, "licence '' is not known to be free"),
     ],
@@ -101,10 +101,10 @@ def test_pictures_that_do_not_fit_are_named(tmp_path: Path) -> None:
     folder = make_pictures(tmp_path / "pictures")
     (placement,) = read_placements(write_list(tmp_path / "list.csv", {}))
     write(folder / "things" / "masks" / "square.png", np.zeros((64, 96), np.uint8))
-    with pytest.raises(InputError, match=r"masks/square.png: holds none of the foreground that one names"):
+    with pytest.raises(InputError, match=r"masks/square.png: contains none of the labels listed for one"):
         paste(placement, folder)
     write(folder / "things" / "masks" / "square.png", np.zeros((64, 95), np.uint8))
-    with pytest.raises(InputError, match=r"masks/square.png: differs in size from its picture"):
+    with pytest.raises(InputError, match=r"masks/square.png: has a different size than its picture"):
         paste(placement, folder)
     (folder / "place.png").unlink()
     with pytest.raises(MissingFileError, match=r"place.png"):

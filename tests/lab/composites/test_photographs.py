@@ -88,7 +88,7 @@ def test_a_folder_to_leave_out_that_is_not_there_is_named(folder: Path) -> None:
 
 
 def test_where_nothing_is_left_one_line_says_so(folder: Path, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="nothing is left without still/free, still/bought, video/walk; leave out"):
+    with pytest.raises(InputError, match="nothing is left without still/free, still/bought, video/walk; exclude"):
         load_photographs(folder, side=8, without=[FREE, BOUGHT, WALK])
     with pytest.raises(MissingFileError, match="none: no such folder"):
         load_photographs(tmp_path / "none", side=8)

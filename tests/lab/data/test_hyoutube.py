@@ -193,9 +193,9 @@ def test_a_set_without_its_temporal_list_says_so(tmp_path: Path) -> None:
     [
         (
             "{line}\n{line}\n",
-            r"test_frames.txt line 2: is listed already, see .*test_frames.txt line 1; take one out",
+            r"test_frames.txt line 2: is already listed in .*test_frames.txt line 1; remove one of them",
         ),
-        ("{line}\n./{line}\n", "line 2: is listed already"),
+        ("{line}\n./{line}\n", "line 2: is already listed"),
         ("{line}\n{other}\n", r"line 2: frame 00000 of bb02/object_1 is listed already; remove one"),
         (". . .\n", "line 1: a path is empty"),
         ("a b " + "c" * 256 + "\n", "line 1: this cannot be a file name: 'a b ccc"),

@@ -53,7 +53,7 @@ def test_a_broken_lut_is_named_with_its_archive_and_line(tmp_path: Path) -> None
 
 def test_what_is_no_archive_is_refused(tmp_path: Path) -> None:
     (tmp_path / "luts.zip").write_bytes(b"PK\x03\x04 but no more")
-    with pytest.raises(UnreadableFileError, match=r"luts.zip: is damaged, encrypted or no zip archive"):
+    with pytest.raises(UnreadableFileError, match=r"luts.zip: is damaged, encrypted or not a zip archive"):
         read_luts(tmp_path / "luts.zip")
 
 

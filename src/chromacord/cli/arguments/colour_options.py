@@ -92,6 +92,15 @@ Reference = Annotated[
         rich_help_panel=GRADE,
     ),
 ]
+Lock = Annotated[bool, Option("--lock", help="Give all shots one grade, the mean of theirs.", rich_help_panel=GRADE)]
+Match = Annotated[
+    list[str] | None,
+    Option(
+        metavar="1,3-5",
+        help="Give these shots of one scene one grade, counted from 1; repeatable.",
+        rich_help_panel=GRADE,
+    ),
+]
 ForegroundOut = Annotated[
     str | None,
     Option(

@@ -4,7 +4,7 @@ import inspect
 from typing import Any, NamedTuple
 
 from chromacord.cli import options, output_options
-from chromacord.cli.arguments import colour_options
+from chromacord.cli.arguments import colour_options, finish_options
 
 
 class _Parameter(NamedTuple):
@@ -36,7 +36,10 @@ ALL = {
     "saturation": _Parameter(colour_options.Saturation, 1.0),
     "black": _Parameter(colour_options.Black, 0.0),
     "protect": _Parameter(colour_options.Protect),
+    "lock": _Parameter(colour_options.Lock, False),
+    "match": _Parameter(colour_options.Match),
     "reference": _Parameter(colour_options.Reference),
+    "wrap": _Parameter(finish_options.Wrap),
     "consistency": _Parameter(options.Consistency),
     "grade_out": _Parameter(output_options.GradeOut),
     "grade_in": _Parameter(options.GradeIn),
@@ -45,6 +48,7 @@ ALL = {
     "codec": _Parameter(output_options.Codec),
     "crf": _Parameter(output_options.Crf),
     "preset": _Parameter(output_options.Preset),
+    "exr_compression": _Parameter(output_options.ExrCompression),
     "preview": _Parameter(output_options.Preview),
     "foreground_out": _Parameter(colour_options.ForegroundOut),
     "foreground_alpha": _Parameter(colour_options.ForegroundAlpha),

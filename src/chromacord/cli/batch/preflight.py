@@ -55,7 +55,7 @@ def inspect(clips: Sequence[Clip], options: "Options", *, skip_existing: bool = 
     stopped = [clip for clip, _ in found.problems]
     for clip in clips:
         try:
-            _check_inputs_kept(clip, written)
+            _check_inputs_kept(clip, options, written)
         except ChromacordError as error:
             found.problems.extend([(clip, error)] if clip not in stopped else [])
     return found
@@ -75,9 +75,9 @@ def _claim_outputs(clip: Clip, written: "Places[tuple[Clip, Path]]") -> None:
         written.add(place, (clip, place.path))
 
 
-def _check_inputs_kept(clip: Clip, written: "Places[tuple[Clip, Path]]") -> None:
+def _check_inputs_kept(clip: Clip, options: "Options", written: "Places[tuple[Clip, Path]]") -> None:
     """Refuse to read what is written for another clip, or for this one."""
-    for place in _inputs(clip):
+    for place in _inputs(clip, options):
         clash = written.find(place)
         if clash is not None and clash[0] is clip:
             raise OutputExistsError(f"{clash[1]}: is also an input; choose another output")
@@ -96,16 +96,19 @@ def _outputs(clip: Clip) -> "Iterator[Place]":
             yield place_of(Path(path), names)
 
 
-def _inputs(clip: Clip) -> "Iterator[Place]":
+def _inputs(clip: Clip, options: "Options") -> "Iterator[Place]":
     from chromacord.io.writing.places import place_of
 
-    for path in _input_files(clip).values():
+    for path in (*_input_files(clip).values(), *map(str, options.files)):
         files = images_of(path)
         yield place_of(Path(path), files.pattern if files else None)
 
 
 def _input_files(clip: Clip) -> dict[str, str]:
-    return {field: path for field, path in clip.inputs.items() if (field, path) != ("mask", "alpha")}
+    from chromacord.types import ALPHA_WORDS
+
+    words = {"mask": ("alpha",), "alpha": ALPHA_WORDS}
+    return {field: path for field, path in clip.inputs.items() if path not in words.get(field, ())}
 
 
 def _check(clip: Clip, options: "Options") -> None:

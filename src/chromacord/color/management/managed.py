@@ -106,6 +106,14 @@ class ManagedSpace:
         light = self._to_light(rgba)[..., :3]
         return light_to_display(light.clip(0, 1, out=light))
 
+    def light(self, rgba: FloatArray) -> FloatArray:
+        """Return a picture's display light: BT.709 primaries, 1 is SDR white. Shape (..., 4)."""
+        return self._to_light(rgba)
+
+    def encoded(self, light: FloatArray) -> FloatArray:
+        """Return light in the space; undoes `light`. Shape (..., 4)."""
+        return self._from_light(light)
+
     def graded(self, rgba: FloatArray, grade: Grade) -> FloatArray:
         """Grade a picture in its space.
 

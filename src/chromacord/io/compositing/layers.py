@@ -130,7 +130,12 @@ def _orientation(layer: VideoInfo, background: VideoInfo) -> Orientation:
 
 
 def _turned(layer: VideoInfo, background: VideoInfo) -> VideoInfo:
-    placed = replace(layer, rotation=background.rotation, mirrored=background.mirrored)
+    placed = replace(
+        layer,
+        rotation=background.rotation,
+        mirrored=background.mirrored,
+        display_shift=background.display_shift,
+    )
     if _orientation(layer, background).rotation % 180 == 0:
         return placed
     down, right = layer.pixel_format.subsampling

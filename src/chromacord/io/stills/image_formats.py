@@ -1,5 +1,6 @@
 """Image formats and what each can hold; the sink picks from this table."""
 
+import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -40,6 +41,34 @@ IMAGE_FORMATS: dict[str, ImageFormat] = {
     )
 }
 """Every format that can be read and written, by name."""
+
+_LOSSLESS = ("none", "rle", "zip", "zips", "piz")
+_LOSSY = ("pxr24", "b44", "b44a", "dwaa", "dwab")
+"""Compressions of EXR. PXR24 keeps halves, but not floats."""
+
+_COMPRESSION = re.compile(r"(\w+)(:\d{1,4}(\.\d+)?)?", re.ASCII)
+
+
+def is_lossy(compression: str) -> bool:
+    """Tell whether a compression of EXR changes pixels."""
+    return compression.startswith(_LOSSY)
+
+
+def checked_compression(text: str) -> str:
+    """Return a compression of EXR, as OpenImageIO takes it.
+
+    Args:
+        text: its name, with a level if wanted: "zip:6", "dwaa:45".
+
+    Raises:
+        CodecError: EXR has none of that name.
+    """
+    found = _COMPRESSION.fullmatch(text.strip().lower())
+    known = (*_LOSSLESS, *_LOSSY)
+    if found is None or found[1] not in known or (found[2] and found[1] not in ("zip", "zips", "dwaa", "dwab")):
+        raise CodecError(f"exr compression {text!r}: is not known; {one_of(text, known)}")
+    return found[0]
+
 
 IMAGE_SUFFIXES: tuple[str, ...] = tuple(suffix for kind in IMAGE_FORMATS.values() for suffix in kind.suffixes)
 """Endings of image files, lower case; capitals are understood too."""

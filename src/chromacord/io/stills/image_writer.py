@@ -26,7 +26,7 @@ import OpenImageIO as oiio
 
 from chromacord.errors import OutputError
 from chromacord.io.stills.icc import is_profile_of, is_sound
-from chromacord.io.stills.image_formats import ImageFormat
+from chromacord.io.stills.image_formats import ImageFormat, is_lossy
 from chromacord.io.stills.image_reader import ImageHeader, overlap, read_all_channels
 from chromacord.io.stills.image_text import any_attribute, channel_names, error_reason, text_attribute
 from chromacord.io.stills.png_chunks import has_end
@@ -56,8 +56,8 @@ _STALE = (
     "openexr:levelmode",
 )
 
-_LOSSY = ("jpeg", "ccitt", "dwa", "b44", "pxr24")
-"""Beginnings of compressions that would change the background once more."""
+_LOSSY = ("jpeg", "ccitt")
+"""Beginnings of compressions of TIFF that would change the background once more."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +70,8 @@ class ImageStyle:
     rate: Fraction
     pixel_aspect: Fraction = Fraction(1)
     icc_profile: bytes | None = None
+    compression: str | None = None
+    """Of EXR; None: as the source's file where that is without loss, else zip."""
 
 
 def write_image(
@@ -82,8 +84,8 @@ def write_image(
 ) -> None:
     """Write one image.
 
-    PNG and TIFF are compressed without loss, JPEG with quality 98 and 4:4:4, EXR as the source's file where
-    that is without loss, else with zip.
+    PNG and TIFF are compressed without loss, JPEG with quality 98 and 4:4:4, EXR as the style says, or as the source's
+    file where that is without loss, else with zip.
 
     Args:
         path: the file; its ending decides nothing, `style` does.
@@ -178,7 +180,8 @@ def _prepared(source: oiio.ImageSpec, style: ImageStyle) -> oiio.ImageSpec:
     _set_storage(spec, style)
     if style.image_format.name == "png" and not color_space.startswith("srgb"):
         spec.attribute("oiio:ColorSpace", color_space)
-    if text_attribute(spec, "compression").startswith(_LOSSY):
+    compression = text_attribute(spec, "compression")
+    if style.compression is None and (compression.startswith(_LOSSY) or is_lossy(compression)):
         spec.attribute("compression", "zip")
     return spec
 
@@ -216,6 +219,8 @@ def _set_storage(spec: oiio.ImageSpec, style: ImageStyle) -> None:
         spec.attribute("oiio:BitsPerSample", pixel_format.depth)
     if pixel_format.alpha is Alpha.STRAIGHT:
         spec.attribute("oiio:UnassociatedAlpha", 1)
+    if name == "openexr" and style.compression is not None:
+        spec.attribute("compression", style.compression)
     if name == "jpeg":
         spec.attribute("Compression", f"jpeg:{JPEG_QUALITY}")
         spec.attribute("jpeg:subsampling", "4:4:4")

@@ -5,6 +5,7 @@ import os
 import re
 import warnings
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -25,7 +26,7 @@ MAX_HELD = 1000
 
 @dataclass(frozen=True)
 class Pattern:
-    """The names of one sequence: `prefix`, a number of at least `digits` digits, `suffix`."""
+    """The names of one sequence: `prefix`, a number of at least `digits` digits, what `tail` allows, `suffix`."""
 
     folder: Path
     prefix: str
@@ -36,6 +37,9 @@ class Pattern:
     written: str | None = field(default=None, compare=False)
     """The name as the user wrote it, such as "shot.####.png"; None: not given."""
 
+    tail: str = ""
+    """Regular expression of what each name may have of its own behind its number."""
+
     def __post_init__(self) -> None:
         """Refuse numbers that are longer than a file's name can be.
 
@@ -45,13 +49,13 @@ class Pattern:
         if self.digits > _MAX_DIGITS:
             raise InputError(f"{self.folder}: a frame number has at most {_MAX_DIGITS} digits; write fewer")
 
-    def name(self, number: int) -> str:
-        """Return the file name of a frame."""
-        return f"{self.prefix}{number:0{self.digits}d}{self.suffix}" if self.digits else f"{self.prefix}{self.suffix}"
+    def name(self, number: int, tail: str = "") -> str:
+        """Return the file name of a frame, with what it has behind its number."""
+        return f"{self.prefix}{f'{number:0{self.digits}d}{tail}' if self.digits else ''}{self.suffix}"
 
-    def path(self, number: int) -> Path:
-        """Return the file of a frame."""
-        return self.folder / self.name(number)
+    def path(self, number: int, tail: str = "") -> Path:
+        """Return the file of a frame. See `name`."""
+        return self.folder / self.name(number, tail)
 
     @property
     def label(self) -> str:
@@ -65,11 +69,23 @@ class Pattern:
 
     def numbers(self) -> list[int]:
         """Return the numbers of the files that exist, ascending."""
-        expression = re.compile(rf"{re.escape(self.prefix)}(\d+){re.escape(self.suffix)}")
+        return sorted(number for number, _ in self._existing())
+
+    def files(self) -> list[Path]:
+        """Return the files that exist, a still's whether it does or not."""
+        return [path for _, path in self._existing()] if self.digits else [self.path(0)]
+
+    def _existing(self) -> Iterator[tuple[int, Path]]:
         if not self.digits or not is_folder(self.folder):
-            return []
-        found = (expression.fullmatch(entry.name) for entry in self.folder.iterdir())
-        return sorted(int(match[1]) for match in found if match and self.name(int(match[1])) == match[0])
+            return
+        for entry in self.folder.iterdir():
+            match = self._expression.fullmatch(entry.name)
+            if match and f"{int(match['number']):0{self.digits}d}" == match["number"]:
+                yield int(match["number"]), entry
+
+    @property
+    def _expression(self) -> re.Pattern[str]:
+        return re.compile(rf"{re.escape(self.prefix)}(?P<number>\d+){self.tail}{re.escape(self.suffix)}")
 
     def may_share(self, other: "Pattern") -> bool:
         """Tell whether a name could be of both, however their numbers are filled up; folders are not compared."""
@@ -79,8 +95,7 @@ class Pattern:
         """Tell whether a name could be that of one of the files, however its number is filled up."""
         if not self.digits:
             return name == self.name(0)
-        number = name[len(self.prefix) : len(name) - len(self.suffix)]
-        return name.startswith(self.prefix) and name.endswith(self.suffix) and number.isdecimal()
+        return self._expression.fullmatch(name) is not None
 
 
 @dataclass(frozen=True)

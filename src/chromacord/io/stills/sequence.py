@@ -21,10 +21,17 @@ from chromacord.io.convert import PlaneConverter, stored_colorimetry
 from chromacord.io.interfaces import FrameSink, FrameSource
 from chromacord.io.orientation import Orientation
 from chromacord.io.stills.icc import is_profile_of, sound_profile, warn_of_lost_profile
-from chromacord.io.stills.image_formats import ImageFormat, choose_pixel_format, format_of
+from chromacord.io.stills.image_formats import (
+    ImageFormat,
+    checked_compression,
+    choose_pixel_format,
+    format_of,
+    is_lossy,
+)
 from chromacord.io.stills.image_layers import UNNAMED
 from chromacord.io.stills.image_reader import ImageHeader, holds_more_pictures, read_header, read_image
 from chromacord.io.stills.image_spaces import stated_spaces
+from chromacord.io.stills.image_text import text_attribute
 from chromacord.io.stills.image_writer import ImageStyle, write_image
 from chromacord.io.stills.patterns import ImageFiles, find_images, is_folder, output_pattern
 from chromacord.io.writing.places import check_output_path
@@ -167,7 +174,14 @@ class SequenceSink(FrameSink):
     """
 
     def __init__(
-        self, path: Path | str, like: VideoInfo, *, force: bool = False, size: Size | None = None, trimmed: bool = False
+        self,
+        path: Path | str,
+        like: VideoInfo,
+        *,
+        force: bool = False,
+        size: Size | None = None,
+        trimmed: bool = False,
+        compression: str | None = None,
     ) -> None:
         """Choose names and layout; nothing is written yet.
 
@@ -177,11 +191,15 @@ class SequenceSink(FrameSink):
             force: replace files of the same names.
             size: of the pictures, where it is not the source's.
             trimmed: only a part of the clip comes.
+            compression: of EXR files; None: as the source's where that is without loss, else zip.
 
         Raises:
             OutputExistsError: files of these names exist and `force` is not given.
             OutputError: the folder cannot be written to, or a still is to hold more than one frame.
-            CodecError: the format cannot hold the source's alpha or depth.
+            CodecError: the format cannot hold the source's alpha or depth, or there is no such compression.
+
+        Warns:
+            ChromacordWarning: the compression changes all of the picture.
         """
         self._pattern = output_pattern(path, like)
         self.path = self._pattern.folder / self._pattern.label
@@ -199,6 +217,7 @@ class SequenceSink(FrameSink):
             like.rate,
             1 / like.pixel_aspect if like.rotation % 180 and not self._keeps_header else like.pixel_aspect,
             profile,
+            _told_compression(compression, self.path) if compression and image_format.name == "openexr" else None,
         )
         self._convert = PlaneConverter(like, target, scene_linear=scene_linear)
         if not self._pattern.digits and (like.num_frames or 1) > 1 and not trimmed:
@@ -220,6 +239,8 @@ class SequenceSink(FrameSink):
         number = self._like.first_number + frame.index
         target = self._staged.add(self._pattern.name(number))
         header = frame.attributes if self._keeps_header and isinstance(frame.attributes, ImageHeader) else None
+        if header is not None and not self._written and self._style.compression is None:
+            _tell_kept(header, self.path)
         planes = self._convert(frame.planes)
         if header is None:
             planes = tuple(Orientation.of(self._like).apply(plane) for plane in planes)
@@ -260,6 +281,29 @@ class SequenceSink(FrameSink):
     def _still_error(self) -> OutputError:
         name = f"{self._pattern.prefix}.%04d{self._pattern.suffix}"
         return OutputError(f"{self.path}: one image cannot hold a clip; use {self._pattern.folder / name}")
+
+
+def _told_compression(asked: str, out: Path) -> str:
+    compression = checked_compression(asked)
+    if is_lossy(compression):
+        warnings.warn(
+            f"{out}: {compression} compresses with loss, so the background changes too; zip and piz keep it to the bit",
+            ChromacordWarning,
+            stacklevel=3,
+        )
+    return compression
+
+
+def _tell_kept(header: ImageHeader, out: Path) -> None:
+    """Say why files are larger than the source's: the background keeps its bits."""
+    compression = text_attribute(header.spec, "compression")
+    if header.format_name == "openexr" and is_lossy(compression):
+        warnings.warn(
+            f"{out}: written with zip, not with the source's {compression}, which would change the background again; "
+            f"use --exr-compression {compression} for files as small",
+            ChromacordWarning,
+            stacklevel=3,
+        )
 
 
 def _kept_profile(like: VideoInfo, target: PixelFormat, image_format: ImageFormat, *, out: Path) -> bytes | None:

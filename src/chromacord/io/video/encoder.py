@@ -17,6 +17,7 @@ from chromacord.errors import ChromacordWarning, CodecError, InputError, OutputE
 from chromacord.io import hdr
 from chromacord.io.colorimetry import Converter, output_tags, write_tags
 from chromacord.io.interfaces import FrameSink
+from chromacord.io.orientation import Orientation
 from chromacord.io.pixels import describe, picture_of, planar_name
 from chromacord.io.video import file_url
 from chromacord.io.video.codecs import choose
@@ -168,8 +169,8 @@ class VideoSink(FrameSink):
         write_tags(context, self._tags)
         if choice.name == "hevc" and choice.muxer in ("mp4", "mov"):
             context.codec_tag = "hvc1"
-        if like.rotation or like.mirrored:
-            stream.set_display_rotation(like.rotation, hflip=like.mirrored)
+        if like.rotation or like.mirrored or any(like.display_shift):
+            stream.set_display_matrix(Orientation.of(like).matrix(like.display_shift))
         self._open_encoder(stream)
         assert isinstance(stream, VideoStream)
         return stream

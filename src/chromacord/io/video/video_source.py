@@ -1,6 +1,5 @@
 """Read the frames of a video file, as coded, through PyAV."""
 
-import struct
 import warnings
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack
@@ -8,14 +7,11 @@ from dataclasses import replace
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import av
 import av.error
 from av.codec.context import CodecContext
 from av.container import InputContainer
-from av.sidedata.sidedata import SideDataContainer
-from av.sidedata.sidedata import Type as SideDataType
 from av.stream import Disposition
 from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
@@ -27,6 +23,7 @@ from chromacord.io.hdr import read_hdr
 from chromacord.io.interfaces import FrameSource
 from chromacord.io.orientation import Orientation
 from chromacord.io.pixels import describe, frame_bytes, planar_name, planes_of, to_planar
+from chromacord.io.side_data import display_matrix, icc_profile, side_data
 from chromacord.io.stills.icc import sound_profile
 from chromacord.io.video import file_url
 from chromacord.io.video.damage import Damage
@@ -336,7 +333,7 @@ def _read_info(
     if coded_alpha:
         pixel_format = PixelFormat("yuv", pixel_format.depth, subsampling=(1, 1), alpha=Alpha.STRAIGHT)
     audio, others = describe_streams(container, picture=stream)
-    orientation = _read_orientation(path, first)
+    orientation, shift = _read_orientation(path, first)
     return VideoInfo(
         path=path,
         size=Size(first.height, first.width),
@@ -349,13 +346,14 @@ def _read_info(
         container=container.format.name,
         rotation=orientation.rotation,
         mirrored=orientation.mirrored,
+        display_shift=shift,
         pixel_aspect=stream.sample_aspect_ratio or Fraction(1),
         profile=context.profile,
         audio=audio,
         other_streams=others,
         timecode=find_timecode(container, picture=stream),
-        hdr_metadata=read_hdr(_side_data(first)),
-        icc_profile=sound_profile(_icc_profile(first), path),
+        hdr_metadata=read_hdr(side_data(first)),
+        icc_profile=sound_profile(icc_profile(first), path),
     )
 
 
@@ -366,26 +364,16 @@ def _described(picture: av.VideoFrame, path: Path) -> PixelFormat:
         raise UnreadableFileError(f"{path}: {error}") from None
 
 
-def _side_data(picture: av.VideoFrame) -> Any:
-    # Not `picture.side_data`: a reference cycle would keep 12 MB at 4K until garbage collection.
-    container: Any = SideDataContainer  # PyAV's stub lacks the argument, and types numeric keys as names
-    return container(picture)
-
-
-def _read_orientation(path: Path, picture: av.VideoFrame) -> Orientation:
-    matrix = _side_data(picture).get(SideDataType.DISPLAYMATRIX)
+def _read_orientation(path: Path, picture: av.VideoFrame) -> tuple[Orientation, tuple[int, int]]:
+    """Return how a picture lies, and where it is moved to."""
+    matrix = display_matrix(picture)
     if matrix is None:
-        return Orientation()
-    orientation, is_exact = Orientation.from_matrix(struct.unpack("=9i", bytes(matrix)))
+        return Orientation(), (0, 0)
+    orientation, is_exact = Orientation.from_matrix(matrix)
     if not is_exact:
         warnings.warn(
             f"{path}: is displayed with a rotation, scale or shear; only quarter turns and mirrors are kept",
             ChromacordWarning,
             stacklevel=2,
         )
-    return orientation
-
-
-def _icc_profile(picture: av.VideoFrame) -> bytes | None:
-    profile = _side_data(picture).get(SideDataType.ICC_PROFILE)
-    return None if profile is None else bytes(profile)
+    return orientation, (matrix[6], matrix[7]) if is_exact else (0, 0)

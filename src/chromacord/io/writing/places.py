@@ -126,8 +126,7 @@ def place_of(path: Path, names: Pattern | None = None) -> Place:
         names: what the files are called; None: as the path says.
     """
     names = names or parse_pattern(path) or still_pattern(path)
-    files = [names.path(number) for number in (names.numbers() if names.digits else (0,))]
-    return Place(path, names, file_id(names.folder), frozenset(map(file_id, files)))
+    return Place(path, names, file_id(names.folder), frozenset(map(file_id, names.files())))
 
 
 def file_id(path: Path) -> FileId:

@@ -1,4 +1,4 @@
-"""Measure cut detection on films made of real clips: precision and recall for each kind of join."""
+"""Measure cut detection on films joined from real clips: precision and recall for each kind of join."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -21,13 +21,13 @@ from chromacord.masks.proxy import thumbnail
 from chromacord.types import Colorimetry, Frame, PixelFormat, Size, VideoInfo
 
 ALL = "all"
-"""Row of the sums over all kinds."""
+"""Name of the row with the totals over all kinds."""
 
 _SIZE = Size(360, 640)
-"""All clips are brought to it first, so that both shots of a film have one."""
+"""All clips are resized to this first, so that both shots of a film have the same size."""
 
 _WIDTH = 160
-"""Of the small pictures that films are made of: twice that of the detector's, so that a camera can move over them."""
+"""Width of the films' frames: twice what the detector sees, so that a camera can pan over them."""
 
 _COLUMNS = (
     Column("films", "films", 0),
@@ -40,23 +40,23 @@ _COLUMNS = (
 
 
 class CutSetting(NamedTuple):
-    """What is measured on what."""
+    """What to measure, and on which clips."""
 
     data: Path
     """A folder of clips."""
 
     uses: tuple[str, ...] = ("train", "dev")
-    """Of the clips in its manifest. Each has figures of its own: the detector was tuned on "train"."""
+    """Uses in the clips' manifest, each reported separately: the detector was tuned on "train"."""
 
     per_clip: int = 9
-    """Films of each kind that begin with each clip; fewer where there are fewer others."""
+    """Number of films of each kind that begin with each clip, limited by the number of other clips."""
 
     seed: int = 0
 
 
 @dataclass
 class _Count:
-    """What was found in the films of one kind."""
+    """Results for the films of one kind."""
 
     films: int = 0
     frames: int = 0
@@ -67,7 +67,7 @@ class _Count:
     """CPU time."""
 
     def add(self, film: Film, cuts: Sequence[int], seconds: float) -> None:
-        """Count a film. Of several cuts that are found in one transition, all but one are wrong."""
+        """Count one film. If several cuts are reported within one transition, all but one count as wrong."""
         is_found = any(cut in film.transition for cut in cuts)
         self.films += 1
         self.frames += len(film.pictures)
@@ -77,7 +77,7 @@ class _Count:
         self.seconds += seconds
 
     def figures(self) -> dict[str, Any]:
-        """Return counts and ratios; None where there is nothing to divide by."""
+        """Return counts and ratios; None where a ratio's denominator is 0."""
         told = self.found + self.wrong
         counts = {name: value for name, value in vars(self).items() if name != "seconds"}
         return {
@@ -89,24 +89,24 @@ class _Count:
 
 
 def find_cuts(film: Film) -> list[int]:
-    """Return the frames that the detector finds to begin a shot."""
+    """Return the first frame of each shot after the first, as the detector reports them."""
     detector = CutDetector()
     return [cut for picture in film.pictures if (cut := detector.push(picture)) is not None]
 
 
 def measure_cuts(setting: CutSetting, *, tell: Callable[[str], object] | None = None) -> dict[str, Any]:
-    """Measure the detector of cuts.
+    """Measure the cut detector.
 
     Args:
         setting: what to measure.
-        tell: called with a line for each kind of film.
+        tell: called with a progress line for each kind of film.
 
     Returns:
-        What `chromacord bench cuts` prints: for each use and kind how many films, frames and cuts there are, how many
-        cuts were found, how many of those that were told are none, precision, recall, and the CPU time a frame.
+        The output of `chromacord bench cuts`: for each use and kind the number of films, frames, true cuts, cuts found
+        and false reports; precision, recall, and CPU time per frame.
 
     Raises:
-        InputError: the data or another value of the setting cannot be used.
+        InputError: the data or another setting is invalid.
     """
     if setting.per_clip < 1:
         raise InputError(f"per-clip must be 1 or more, got {setting.per_clip}")
@@ -134,7 +134,7 @@ def measure_cuts(setting: CutSetting, *, tell: Callable[[str], object] | None = 
 
 
 def cut_tables(report: Mapping[str, Any]) -> list[Table]:
-    """Return the report of `measure_cuts` as tables, one for each use."""
+    """Format the report of `measure_cuts` as tables, one for each use."""
     notes = (
         "A hard cut counts if it is found at its frame, a dissolve or fade if one of its frames is reported. Wrong: "
         "every other report.",
@@ -174,7 +174,7 @@ def _read(clip: ClipFiles) -> Pictures:
 
 
 def _small(codes: np.ndarray[Any, Any]) -> Pictures:
-    """Return a picture at the size that films are made of, by leaving out pixels as analysis does."""
+    """Reduce a picture to the films' size by dropping pixels, as analysis does."""
     pixels = codes if codes.dtype == np.uint8 else (codes >> 8).astype(np.uint8)
     is_larger = pixels.shape[0] > _SIZE.height
     resized = cv2.resize(pixels, _SIZE[::-1], interpolation=cv2.INTER_AREA if is_larger else cv2.INTER_LINEAR)

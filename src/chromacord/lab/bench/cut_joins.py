@@ -9,41 +9,41 @@ import numpy.typing as npt
 from chromacord.types import FloatArray
 
 Pictures = npt.NDArray[np.uint8]
-"""Consecutive frames of a clip, small, RGB codes. Shape (T, height, width, 3), height and width even."""
+"""Consecutive small frames of a clip as RGB codes. Shape (T, height, width, 3), height and width even."""
 
 LONGEST_SHOT = 20
-"""Frames of a clip on one side of a join."""
+"""Maximum frames of a clip on one side of a join."""
 
 SHORTEST_CLIP = 12
-"""Frames. Shorter ones leave no room for what happens beside a join."""
+"""Minimum length of a clip in frames; shorter ones leave no room for effects beside a join."""
 
 
 class Film(NamedTuple):
-    """A film of one shot or two."""
+    """A film of one or two shots."""
 
     pictures: FloatArray
-    """What the detector is given. RGB in [0, 1]. Shape (T, height / 2, width / 2, 3)."""
+    """The detector's input. RGB in [0, 1]. Shape (T, height / 2, width / 2, 3)."""
 
     transition: range
-    """Frames that may be called the first of the second shot: one of them after a hard cut; empty: one shot."""
+    """Frames accepted as the start of the second shot: exactly one for a hard cut; empty if there is only one shot."""
 
 
 Maker = Callable[[Pictures, Pictures, np.random.Generator], Film]
-"""Makes a film of parts of two clips. Kinds without a second shot make it of the first clip alone."""
+"""Builds a film from two clips. Kinds with a single shot use only the first clip."""
 
 NO_CUT = range(0)
 _CADENCES = ((1, 1, 1, 2), (2,), (3,), (2, 3))
-"""How often frames are shown: 24 at 30 frames a second, 12 at 24, 8 at 24, 12 at 30."""
+"""Repeat patterns of frames: 24 at 30 frames per second, 12 at 24, 8 at 24, 12 at 30."""
 
 
 def make_films(clips: Sequence[Pictures], kind: str, *, per_clip: int, seed: int) -> Iterator[Film]:
-    """Make films of one kind: each clip goes before so many others, the same ones for all kinds.
+    """Make films of one kind. Each clip is followed by `per_clip` others, the same ones for all kinds.
 
     Args:
-        clips: two or more, of one size.
+        clips: two or more, all of the same size.
         kind: a key of `KINDS`.
-        per_clip: how many films begin with each clip.
-        seed: equal ones give equal films.
+        per_clip: number of films that begin with each clip.
+        seed: equal seeds give equal films.
     """
     for number, first in enumerate(clips):
         for distance in range(1, min(per_clip, len(clips) - 1) + 1):
@@ -58,7 +58,7 @@ def _cut(first: Pictures, second: Pictures, generator: np.random.Generator) -> F
 
 
 def _cut_beside_pan(first: Pictures, second: Pictures, generator: np.random.Generator) -> Film:
-    """Join a shot whose camera whips to the side to one that stands still, or the other way round."""
+    """Join a shot that ends in a whip pan to a static one, or the reverse."""
     before, after = _part(first, generator), _part(second, generator)
     if generator.random() < 0.5:
         return _joined(_panned(before, generator), _windows(after, [0] * len(after)))
@@ -109,7 +109,7 @@ def _pan(first: Pictures, second: Pictures, generator: np.random.Generator) -> F
 
 
 def _slow_pan(first: Pictures, second: Pictures, generator: np.random.Generator) -> Film:  # noqa: ARG001
-    """Move the camera by 1 to 8 % of its width a frame, over a whole clip or as far as its pictures go."""
+    """Pan by 1 to 8 % of the width per frame, over the whole clip or until its frames end."""
     width = first.shape[2] // 2
     lefts = np.rint(np.arange(len(first)) * generator.uniform(0.01, 0.08) * width).astype(int)
     reaches = lefts <= width
@@ -123,7 +123,7 @@ def _flash_alone(first: Pictures, second: Pictures, generator: np.random.Generat
 
 
 def _fade_of_one_shot(first: Pictures, second: Pictures, generator: np.random.Generator) -> Film:  # noqa: ARG001
-    """Let a shot come out of black and go into it, or go into it and come back."""
+    """Fade a shot in from black and out again, or out and back in."""
     shot = _shot(first, generator)
     black = np.zeros_like(shot[:1]).repeat(int(generator.integers(0, 9)), 0)
     if generator.random() < 0.5:
@@ -141,7 +141,7 @@ def _repeated(first: Pictures, second: Pictures, generator: np.random.Generator)
 
 
 def _held(first: Pictures, second: Pictures, generator: np.random.Generator) -> Film:  # noqa: ARG001
-    """Hold a frame and leave out those that it hides, as a recorder does that cannot keep up."""
+    """Hold a frame and drop those it replaces, like a recorder that cannot keep up."""
     shot = _shot(first, generator)
     start, count = int(generator.integers(2, len(shot) - 8)), int(generator.integers(1, 5))
     shot[start : start + count + 1] = shot[start]
@@ -163,7 +163,7 @@ KINDS: Mapping[str, Maker] = {
     "repeated frames": _repeated,
     "held frame": _held,
 }
-"""What films are made of: those of the first six have a cut."""
+"""Makers by kind. Films of the first six kinds have a cut."""
 
 
 def _part(clip: Pictures, generator: np.random.Generator) -> Pictures:
@@ -177,7 +177,7 @@ def _shot(clip: Pictures, generator: np.random.Generator) -> FloatArray:
 
 
 def _whole(pictures: Pictures) -> FloatArray:
-    """Return pictures at half the size by leaving out pixels, as thumbnails are made."""
+    """Return frames at half size by dropping pixels, as thumbnails are made."""
     codes: FloatArray = pictures[:, ::2, ::2].astype(np.float32)
     return codes / np.float32(255)
 
@@ -187,12 +187,12 @@ def _joined(before: FloatArray, after: FloatArray) -> Film:
 
 
 def _windows(pictures: Pictures, lefts: Sequence[int], *, blur: int = 0) -> FloatArray:
-    """Return what a camera sees that shows half of each picture's height and width.
+    """Return the view of a camera that covers half of each frame's height and width.
 
     Args:
         pictures: one for each frame.
-        lefts: where each frame's window begins.
-        blur: pixels that the camera moves while its shutter is open.
+        lefts: left edge of the view in each frame.
+        blur: pixels by which the camera moves while the shutter is open.
     """
     height, width = pictures.shape[1] // 2, pictures.shape[2] // 2
     offsets = sorted({0, blur // 3, 2 * blur // 3, blur})
@@ -210,7 +210,7 @@ def _inside(left: int, width: int) -> slice:
 
 
 def _panned(pictures: Pictures, generator: np.random.Generator) -> FloatArray:
-    """Return a shot that ends with a pan by its whole width, at 8 to 25 % of it a frame."""
+    """Return a shot that ends with a pan over its full width, at 8 to 25 % of it per frame."""
     width = pictures.shape[2] // 2
     speed = generator.uniform(0.08, 0.25) * width
     steps = np.arange(len(pictures)) - len(pictures) + 1
@@ -224,11 +224,11 @@ def _panned(pictures: Pictures, generator: np.random.Generator) -> FloatArray:
 class _Fading(NamedTuple):
     pictures: FloatArray
     length: int
-    """Frames at the end that are darker than they were."""
+    """Number of darkened frames at the end."""
 
 
 def _faded(shot: FloatArray, generator: np.random.Generator) -> _Fading:
-    """Let the end of a shot go into black, in steps of its codes as editors do."""
+    """Fade the end of a shot to black, linearly in codes as editors do."""
     length = int(generator.integers(min(4, len(shot) - 2), min(len(shot) - 1, 13)))
     gains = np.ones(len(shot), np.float32)
     gains[len(shot) - length :] = np.linspace(1, 0, length + 2)[1:-1]
@@ -236,7 +236,7 @@ def _faded(shot: FloatArray, generator: np.random.Generator) -> _Fading:
 
 
 def _flash(shot: FloatArray, start: int, generator: np.random.Generator) -> None:
-    """Light up one to three frames, the first of them perhaps from a row on, as a shutter that rolls sees it."""
+    """Brighten one to three frames, the first perhaps only below some row, as a rolling shutter records a flash."""
     length, strength = int(generator.integers(1, 4)), generator.uniform(0.4, 1.0)
     rows = int(generator.integers(shot.shape[1])) if generator.random() < 0.3 else 0
     for number, frame in enumerate(shot[start : start + length]):
@@ -245,7 +245,7 @@ def _flash(shot: FloatArray, start: int, generator: np.random.Generator) -> None
 
 
 def _cadence(count: int, generator: np.random.Generator) -> npt.NDArray[np.intp]:
-    """Return how often each of so many frames is shown."""
+    """Return how many times each of `count` frames is shown."""
     pattern = _CADENCES[int(generator.integers(len(_CADENCES)))]
     shift = int(generator.integers(len(pattern)))
     return np.resize(np.roll(pattern, shift), count)

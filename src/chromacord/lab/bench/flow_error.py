@@ -1,4 +1,4 @@
-"""Measure optical flow: end-point error on pairs with known flow, and warping error on real frames."""
+"""Measure optical flow: end-point error on synthetic pairs, and warping error on real frames."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -32,7 +32,7 @@ _COLUMNS = (
 
 
 class NoFlow:
-    """Says that nothing moves: what any other source must beat."""
+    """Estimates zero motion: the baseline that any other source must beat."""
 
     name = "zero"
 
@@ -47,38 +47,38 @@ SOURCES: Mapping[str, Callable[[], FlowSource]] = {
     "dis-fast": lambda: DISFlow(preset="fast"),
     **FLOW_SOURCES,
 }
-"""What can be measured by name."""
+"""Built-in sources by name."""
 
 
 class FlowSetting(NamedTuple):
-    """What is measured on what."""
+    """What to measure, and on which data."""
 
     data: Path
-    """A folder of clips with masks: their frames make the pairs, and follow each other."""
+    """A folder of clips with masks, used both for synthetic pairs and for consecutive frames."""
 
     use: str | None = "dev"
-    """Only clips of this use in its manifest."""
+    """Restricts clips to this use in the manifest; None: all."""
 
     sources: tuple[str, ...] = tuple(SOURCES)
-    """Keys of `SOURCES`, or files of SPyNet's weights."""
+    """Keys of `SOURCES`, or paths of SPyNet weights."""
 
     num_pairs: int = 64
 
 
 def measure_flow(setting: FlowSetting, *, tell: Callable[[str], object] | None = None) -> dict[str, Any]:
-    """Measure sources of flow on 256 x 256 pixels.
+    """Measure flow sources at 256 x 256 pixels.
 
     Args:
         setting: what to measure.
-        tell: called with a line for each source.
+        tell: called with a progress line for each source.
 
     Returns:
-        What `chromacord bench flow` prints. For each source the mean end-point error on made pairs, in pixels, where
-        the second frame shows what the first does, and everywhere; the difference of frames and the frames after them
-        seen along the flow, on all pixels and channels, absolute and squared, in 8-bit levels; and the CPU time.
+        The output of `chromacord bench flow`. For each source: mean end-point error on synthetic pairs, in pixels, over
+        visible pixels and over all; mean absolute and squared warping errors over all pixels and channels, in 8-bit
+        levels; and CPU time.
 
     Raises:
-        InputError: a source, the data or another value of the setting cannot be used.
+        InputError: a source, the data or another setting is invalid.
     """
     if setting.num_pairs < 1:
         raise InputError(f"pairs must be 1 or more, got {setting.num_pairs}")
@@ -97,10 +97,10 @@ def measure_flow(setting: FlowSetting, *, tell: Callable[[str], object] | None =
 
 
 def build_source(name: str) -> FlowSource:
-    """Return a source of flow by its name, or SPyNet with the weights of a file.
+    """Return a built-in flow source, or SPyNet with weights from a file.
 
     Raises:
-        InputError: there is none, or the weights cannot be read or are those of another network.
+        InputError: the source is unknown, or the weights cannot be read or belong to another network.
     """
     if name in SOURCES:
         return SOURCES[name]()
@@ -112,16 +112,15 @@ def build_source(name: str) -> FlowSource:
 
 
 def warping_errors(source: FlowSource, clips: list[Tensor]) -> dict[str, float]:
-    """Return how much each frame differs from the next one, seen along the flow between them.
+    """Compare each frame with the next one, warped back along the estimated flow.
 
     Args:
         source: estimates the flow.
         clips: consecutive frames, RGB in [0, 1]. Shape (T, 3, H, W) each.
 
     Returns:
-        "warping_mae" and "warping_mse": the mean absolute and the mean squared difference, in 8-bit levels. What leaves
-        the frame is compared with its nearest edge, so that no source gains by sending pixels there. NaN where no
-        clip has two frames.
+        "warping_mae" and "warping_mse": mean absolute and mean squared difference, in 8-bit levels. Vectors that leave
+        the frame are clamped to its edge, so that no source gains by pointing outside. NaN if no clip has two frames.
     """
     absolute, squared, count = 0.0, 0.0, 0
     for clip in clips:
@@ -137,7 +136,7 @@ def warping_errors(source: FlowSource, clips: list[Tensor]) -> dict[str, float]:
 
 
 def flow_table(report: Mapping[str, Any]) -> Table:
-    """Return the report of `measure_flow` as a table."""
+    """Format the report of `measure_flow` as a table."""
     rows = tuple(
         Row(name, tuple(found[column.key] for column in _COLUMNS), is_reference=name == "zero")
         for name, found in report["sources"].items()

@@ -1,4 +1,4 @@
-"""Run measurements in fresh processes, whose peak memory, CPU time and threads are their own."""
+"""Run measurements in fresh processes, so that peak memory, CPU time and thread counts are theirs alone."""
 
 import json
 import os
@@ -11,24 +11,24 @@ from typing import Any
 from chromacord.errors import ChromacordError
 
 Report = dict[str, object]
-"""What a measurement gives, ready for a JSON file."""
+"""A measurement's result, ready for JSON."""
 
 
 class MeasurementError(ChromacordError):
-    """A measured process failed."""
+    """A measuring process failed."""
 
 
 def run_fresh(module: str, job: str, work: Mapping[str, object], *, threads: int = 1) -> Any:
-    """Run a module in a process of its own, and return what the last line that it prints holds as JSON.
+    """Run a module in its own process and parse the last line of its output as JSON.
 
     Args:
-        module: is run as `python -m MODULE JOB JSON`.
-        job: what is measured; errors name it.
-        work: the JSON.
-        threads: of OpenMP.
+        module: run as `python -m MODULE JOB JSON`.
+        job: name of the measurement, also used in errors.
+        work: the JSON argument.
+        threads: number of OpenMP threads.
 
     Raises:
-        MeasurementError: the process failed; the message holds its last line.
+        MeasurementError: the process failed; the message includes the last line of its output.
     """
     command = [sys.executable, "-m", module, job, json.dumps(work)]
     printed = run_command(command, f"the measured process {job!r}", threads=threads)
@@ -36,16 +36,16 @@ def run_fresh(module: str, job: str, work: Mapping[str, object], *, threads: int
 
 
 def run_command(command: Sequence[str], what: str, *, threads: int = 1, cores: Collection[int] | None = None) -> str:
-    """Run a command, and return what it prints.
+    """Run a command and return its standard output.
 
     Args:
-        command: its words.
-        what: errors call it so.
-        threads: of OpenMP.
-        cores: that it may use; None: as this process.
+        command: program and arguments.
+        what: name of the command in errors.
+        threads: number of OpenMP threads.
+        cores: CPU cores that it may use; None: those of this process.
 
     Raises:
-        MeasurementError: the command failed; the message holds its last line.
+        MeasurementError: the command failed; the message includes the last line of its output.
     """
     done = subprocess.run(
         command,
@@ -62,9 +62,9 @@ def run_command(command: Sequence[str], what: str, *, threads: int = 1, cores: C
 
 
 def peak_megabytes() -> float:
-    """Return the most memory that this process held (Linux: VmHWM, in units of 10**6 bytes).
+    """Return the peak resident memory of this process in MB (Linux: VmHWM; 1 MB = 10**6 bytes).
 
-    Not `getrusage`: on Linux that also counts what the process was before it became this program.
+    `getrusage` is unsuitable: on Linux its peak includes the parent's memory from before `exec`.
     """
     for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
         if line.startswith("VmHWM:"):

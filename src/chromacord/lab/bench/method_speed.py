@@ -29,43 +29,43 @@ _COLUMNS = (
 )
 
 _TABLE_4 = {frames: f"chen2024:frames={frames}:hop={frames}:working_side=256:flow_reduction=1" for frames in (3, 5, 7)}
-"""The paper's settings by T. With so long hops, windows have no frame in common, and nothing is known of one before."""
+"""The paper's settings by T. With hops as long as the window, consecutive windows share no frame."""
 
 TABLE_4_METHODS = tuple(_TABLE_4.values())
 
 
 class MethodSetting(NamedTuple):
-    """What is measured."""
+    """What to measure."""
 
     methods: tuple[str, ...]
-    """What `chromacord.methods.load_method` takes."""
+    """Names as accepted by `chromacord.methods.load_method`."""
 
     num_frames: int = 16
-    """Of the clip that is made; rounded up to whole hops of each method's window."""
+    """Length of the synthetic clip, rounded up to whole hops of each method's window."""
 
     repeats: int = 5
     threads: int = 1
-    """Of torch."""
+    """Number of torch threads."""
 
     device: str = "cpu"
-    """One of `DEVICES`."""
+    """A key of `DEVICES`."""
 
 
 def measure_methods(setting: MethodSetting, *, tell: Callable[[str], object] | None = None) -> Report:
-    """Measure methods one after another. Only the method itself runs: no file is read, nothing fitted or applied.
+    """Measure methods one after another. Only the method runs: no I/O, no fitting, no rendering.
 
     Args:
         setting: what to measure.
-        tell: called with a line for each method.
+        tell: called with a progress line for each method.
 
     Returns:
-        What `chromacord bench methods` prints: for each method ms of process CPU time and of wall time, a window and a
-        frame that comes out (in the pipeline: a frame that is analysed), minimum, median and maximum of the repeats;
-        and billions of multiplications with addition (GMAC) a frame.
+        The output of `chromacord bench methods`: for each method minimum, median and maximum CPU and wall time over the
+        repeats, in ms per window and per output frame (in the pipeline: per analysed frame), and billions of
+        multiply-adds (GMAC) per frame.
 
     Raises:
-        InputError: a method or another value of the setting cannot be used.
-        MeasurementError: a measured process failed; the message holds its last line.
+        InputError: a method or another setting is invalid.
+        MeasurementError: a measuring process failed; the message includes the last line of its output.
     """
     _check(setting)
     tell = tell or (lambda _: None)
@@ -80,7 +80,7 @@ def measure_methods(setting: MethodSetting, *, tell: Callable[[str], object] | N
 
 
 def summarize_method(found: Mapping[str, Any]) -> Report:
-    """Turn what a method's process found into its part of the report."""
+    """Convert the output of a method's process to its part of the report."""
     facts = {name: value for name, value in found.items() if name not in ("cpu_seconds", "seconds", "multiply_adds")}
     return {
         **facts,
@@ -93,7 +93,7 @@ def summarize_method(found: Mapping[str, Any]) -> Report:
 
 
 def speed_table(report: Mapping[str, Any]) -> Table:
-    """Return the report of `measure_methods` as a table."""
+    """Format the report of `measure_methods` as a table."""
     setting = report["setting"]
     rows = tuple(Row(name, _values(values)) for name, values in report["methods"].items())
     devices = sorted({values["device"] for values in report["methods"].values()})
@@ -113,7 +113,7 @@ def speed_table(report: Mapping[str, Any]) -> Table:
 
 
 def window_table(report: Mapping[str, Any]) -> Table:
-    """Return a report of `TABLE_4_METHODS` in the form of the paper's Table 4, its own times beside."""
+    """Format a report of `TABLE_4_METHODS` like the paper's Table 4, with the paper's times beside ours."""
     setting, methods = report["setting"], report["methods"]
     measured = [methods[name] for name in TABLE_4_METHODS]
     paper = paper_tables()[3]
@@ -173,7 +173,7 @@ def _check(setting: MethodSetting) -> None:
         raise InputError(f"there is no device {setting.device!r}; choose one of {', '.join(DEVICES)}")
     if setting.device == "cuda" and not torch.cuda.is_available():
         raise InputError("device cuda: torch finds none on this machine; measure on the cpu, or install torch for CUDA")
-    # Check all before measuring the first.
+    # # Check all methods before measuring the first.
     for method in setting.methods:
         load_method(method, weights=None) if lacks_weights(method) else load_method(method)
 

@@ -1,4 +1,4 @@
-"""What `chromacord bench methods` runs in processes of their own, as `python -m ...method_speed_worker METHOD JSON`."""
+"""Worker process of `chromacord bench methods`, run as `python -m ...method_speed_worker METHOD JSON`."""
 
 import json
 import math
@@ -20,17 +20,17 @@ from chromacord.methods.base import Method, State, Window
 from chromacord.types import Device, Size
 
 SIZE = Size(256, 256)
-"""Of the pictures for methods that take any size: what the others work at."""
+"""Frame size for methods that accept any size: the size at which the others work."""
 
 _SHARE = 0.25
-"""Of the picture that the mask covers."""
+"""Share of the picture that the mask covers."""
 
 _TINT = (1.25, 1.0, 0.8)
-"""What the foreground's red, green and blue are multiplied by: there shall be something to harmonize."""
+"""Gains of the foreground's red, green and blue, so that there is something to harmonize."""
 
 
 class Work(NamedTuple):
-    """How to measure."""
+    """Measurement settings."""
 
     frames: int
     repeats: int
@@ -39,21 +39,21 @@ class Work(NamedTuple):
 
 
 class MadeClip(NamedTuple):
-    """What methods are measured on, or one window of it."""
+    """A synthetic clip, or one window of it."""
 
     composite: Tensor
-    """RGB in [0, 1]. Shape (T, 3, H, W); of a window (1, L, 3, H, W)."""
+    """RGB in [0, 1]. Shape (T, 3, H, W), or (1, L, 3, H, W) for a window."""
 
     mask: Tensor
-    """Shape (T, 1, H, W); of a window (1, L, 1, H, W)."""
+    """Foreground weight. Shape (T, 1, H, W), or (1, L, 1, H, W) for a window."""
 
 
 def make_clip(num_frames: int, size: Size) -> MadeClip:
-    """Make smooth pictures that change slowly, in them a soft disc of another tint that moves to and fro.
+    """Make a smooth, slowly changing clip with a soft, tinted disc that moves back and forth.
 
     Args:
-        num_frames: T.
-        size: of the pictures.
+        num_frames: number of frames, T.
+        size: height and width.
     """
     ends = torch.rand(2, 3, 8, 8, generator=torch.Generator().manual_seed(0))
     first, last = functional.interpolate(ends, tuple(size), mode="bicubic", align_corners=False).clamp(0, 1)
@@ -69,16 +69,16 @@ def make_clip(num_frames: int, size: Size) -> MadeClip:
 
 
 def measure(name: str, work: Work) -> Mapping[str, object]:
-    """Load a method, let it warm up on the whole clip, and run it over the clip several times.
+    """Load a method, warm it up on the whole clip, then time several runs over the clip.
 
     Args:
-        name: what `load_method` takes. Where no weights ship for it, random ones serve: they cost as much.
-        work: how.
+        name: as for `load_method`. If no weights ship, random ones are used: they cost the same.
+        work: measurement settings.
 
     Returns:
-        What the method is, CPU and wall seconds of each run over the clip, and multiplications and additions of one.
+        The method's properties, CPU and wall seconds of each run, and the number of multiply-adds in one.
     """
-    # So far, the peak is that of the imports.
+    # # The peak so far is that of the imports.
     floor = peak_megabytes()
     device = torch.device(work.device)
     is_untrained = lacks_weights(name)
@@ -116,14 +116,14 @@ def measure(name: str, work: Work) -> Mapping[str, object]:
 
 
 def cut(clip: MadeClip, window: Window) -> list[MadeClip]:
-    """Cut a clip into windows as the pipeline does, without copies: neither their time nor their memory is a method's.
+    """Cut a clip into windows as the pipeline does, as views: copying must not count as the method's cost.
 
     Args:
-        clip: of whole hops.
-        window: what the method declares.
+        clip: a whole number of hops.
+        window: as declared by the method.
 
     Returns:
-        For each window composite and mask of shape (1, L, C, H, W).
+        Composite and mask of each window. Shape (1, L, C, H, W).
     """
     last = len(clip.composite) - 1
     places = torch.arange(-window.past, last + 1 + window.future).clamp(0, last)
@@ -139,9 +139,9 @@ def _run(method: Method, pieces: Sequence[MadeClip]) -> None:
 
 
 def _multiply_adds(method: Method, pieces: Sequence[MadeClip]) -> int:
-    """Count those of convolutions and matrix products over the clip; no others are worth counting.
+    """Count multiply-adds of convolutions and matrix products over the clip; other operations are negligible.
 
-    Of a network that another library runs, once for each frame, by its twin in torch.
+    A network that runs in another library is counted through its torch twin, once per frame.
     """
     network = network_of(method)
     with FlopCounterMode(display=False) as counter, torch.inference_mode():
@@ -154,7 +154,7 @@ def _multiply_adds(method: Method, pieces: Sequence[MadeClip]) -> int:
 
 
 def main() -> None:
-    """Measure a method and print what was found as JSON."""
+    """Measure a method and print the result as JSON."""
     work = Work(**json.loads(sys.argv[2]))
     torch.set_num_threads(work.threads)
     print(json.dumps(measure(sys.argv[1], work)))

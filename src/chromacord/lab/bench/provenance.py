@@ -1,4 +1,4 @@
-"""Where figures come from: the commit, the machine, and the versions of what calculated them."""
+"""Record where figures come from: commit, machine, and library versions."""
 
 import os
 import platform
@@ -14,7 +14,7 @@ PACKAGES = ("chromacord", "torch", "numpy", "av", "opencv-python-headless", "ope
 
 
 def provenance() -> Mapping[str, object]:
-    """Return machine, versions, commit and whether the compiled render is there, for a JSON file of figures."""
+    """Return machine, versions, commit and whether the compiled renderer is present, for a JSON file of figures."""
     return {
         "machine": {"cpu": _cpu_name(), "cores": os.cpu_count(), "system": platform.platform()},
         "versions": {"python": platform.python_version(), **_versions()},
@@ -24,7 +24,7 @@ def provenance() -> Mapping[str, object]:
 
 
 def _versions() -> dict[str, str | None]:
-    """Return the version of each of `PACKAGES`; None where it is not installed."""
+    """Return the version of each of `PACKAGES`; None if it is not installed."""
     found: dict[str, str | None] = dict.fromkeys(PACKAGES)
     for name in PACKAGES:
         with suppress(PackageNotFoundError):
@@ -40,13 +40,13 @@ def _cpu_name() -> str:
 
 
 def code_version() -> str:
-    """Return what code this is: the package's version, and in a clone the commit."""
+    """Return the package's version and, in a clone, the commit."""
     found = commit()
     return version("chromacord") + (f" ({found})" if found else "")
 
 
 def commit() -> str | None:
-    """Return what git calls the state of the code, "-dirty" after it for uncommitted changes; None outside a clone."""
+    """Return `git describe` of the working tree, with "-dirty" for uncommitted changes; None outside a clone."""
     root = Path(__file__).parents[4]
     # An installed package may lie inside another repository, whose commits are unrelated.
     if not (root / ".git").exists():

@@ -1,1 +1,1 @@
-"""Colour functions on tensors: twins of `chromacord.color` with gradients, and what the main job does not need."""
+"""Colour functions on tensors: differentiable twins of `chromacord.color`, and functions that only research needs."""

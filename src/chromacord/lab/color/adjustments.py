@@ -1,7 +1,7 @@
-"""Adjustments of one kind at a time, by exact formulae, in pairs of opposite direction.
+"""Single-parameter colour adjustments by exact formulas, in pairs of opposite direction.
 
-They are what a benchmark changes a foreground by, so that no method gains by knowing one kind of change. All take
-display-referred R'G'B' in [0, 1] and give the same, clipped. Light is sRGB's.
+A benchmark applies them to foregrounds, so that no method gains by having learned one kind of change. All take
+display-referred R'G'B' in [0, 1] and return the same, clipped. "Linear light" is sRGB's.
 """
 
 import math
@@ -15,13 +15,13 @@ from chromacord.color.curves import linear_to_srgb, srgb_to_linear
 from chromacord.color.spaces import LUMA
 
 CONTRAST_PIVOT = 0.45
-"""The value that a change of contrast leaves alone."""
+"""Value that contrast changes keep fixed."""
 
 UNCHANGED = "unchanged"
 
 
 def darken(picture: Tensor, stops: float) -> Tensor:
-    """Divide the light by a power of two.
+    """Divide linear light by a power of two.
 
     Args:
         picture: RGB in [0, 1]. Any shape.
@@ -31,7 +31,7 @@ def darken(picture: Tensor, stops: float) -> Tensor:
 
 
 def brighten(picture: Tensor, stops: float) -> Tensor:
-    """Brighten without clipping: near black the light is multiplied by a power of two, and white stays white.
+    """Brighten without clipping: near black, linear light is multiplied by a power of two; white stays white.
 
     Args:
         picture: RGB in [0, 1]. Any shape.
@@ -41,21 +41,21 @@ def brighten(picture: Tensor, stops: float) -> Tensor:
 
 
 def balance(picture: Tensor, gains: tuple[float, float, float]) -> Tensor:
-    """Multiply the light of each channel by a gain.
+    """Multiply each channel's linear light by a gain.
 
     Args:
         picture: RGB in [0, 1]. Shape (..., 3, H, W).
-        gains: of red, green and blue.
+        gains: for red, green and blue.
     """
     return linear_to_srgb(srgb_to_linear(picture) * _by_channel(gains, picture)).clamp(0, 1)
 
 
 def saturate(picture: Tensor, factor: float) -> Tensor:
-    """Move colours away from their luma, or towards it where the factor is below 1.
+    """Move colours away from their luma, or towards it if the factor is below 1.
 
     Args:
         picture: RGB in [0, 1]. Shape (..., 3, H, W).
-        factor: 1 changes nothing, 0 leaves grey.
+        factor: 1 changes nothing, 0 gives grey.
     """
     luma = (picture * _by_channel(LUMA, picture)).sum(dim=-3, keepdim=True)
     return (luma * (1 - factor) + factor * picture).clamp(0, 1)
@@ -72,7 +72,7 @@ def stretch(picture: Tensor, factor: float) -> Tensor:
 
 
 def leave(picture: Tensor) -> Tensor:
-    """Return the picture itself. Any shape."""
+    """Return the picture unchanged. Any shape."""
     return picture
 
 
@@ -93,7 +93,7 @@ ADJUSTMENTS: Mapping[str, Callable[[Tensor], Tensor]] = {
     "contrast-1.35": partial(stretch, factor=1.35),
     UNCHANGED: leave,
 }
-"""By name: twelve adjustments, and none."""
+"""Twelve adjustments and the identity, by name."""
 
 
 def _by_channel(values: tuple[float, float, float], picture: Tensor) -> Tensor:

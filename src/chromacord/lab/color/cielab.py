@@ -80,14 +80,15 @@ def _saturated(chroma: Tensor) -> Tensor:
 
 
 def _half_turn(hue: Tensor) -> float:
-    """Return pi and a few roundings: opposite hues have two middles, and the authors choose the one not beyond pi."""
+    """Return pi plus rounding tolerance: opposite hues have two midpoints; like the authors, take the one up to pi."""
     return math.pi * (1 + 4 * torch.finfo(hue.dtype).eps)
 
 
 def _mean_hue(first: Tensor, second: Tensor) -> Tensor:
     """Return the hue half-way along the shorter arc (eq. 14).
 
-    The equation's case of a grey, which has no hue, is left out: all that the hue enters is then multiplied by 0.
+    The equation's special case for greys, which have no hue, is omitted: every term that uses the hue is then
+    multiplied by 0.
     """
     total = first + second
     around = (first - second).abs() > _half_turn(total)

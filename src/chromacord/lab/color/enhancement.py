@@ -1,7 +1,7 @@
-"""The change that HYouTube's authors made to the output of each LUT before they recoloured with it.
+"""The enhancement that HYouTube's authors applied to each LUT's output before recolouring with it.
 
-It is what pillow-lut's `rgb_color_enhance` does with exposure 0.2, contrast 0.1, vibrance 0.5 and gamma 1.3, in the
-authors' sample script. It darkens: with an identity LUT mid-grey becomes 0.459.
+It equals pillow-lut's `rgb_color_enhance` with exposure 0.2, contrast 0.1, vibrance 0.5 and gamma 1.3, as called in the
+authors' sample script. It darkens: with an identity LUT, mid-grey becomes 0.459.
 """
 
 import torch
@@ -12,7 +12,7 @@ from chromacord.color.spaces import LUMA
 CONTRAST = 0.1
 VIBRANCE = 0.5
 EXPOSURE = 0.2
-"""In stops."""
+"""Exposure in stops."""
 
 GAMMA = 1.3
 

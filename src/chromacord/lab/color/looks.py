@@ -1,8 +1,8 @@
-"""Random smooth changes of colour, for making composites without LUT files.
+"""Random smooth colour changes ("looks"), for making composites without LUT files.
 
-What differs between two cameras, two lights or two grades: exposure, white balance, contrast, saturation, hue, tinted
-shadows and highlights, and bends of the whole colour cube that have no name. All keep [0, 1] without clipping much,
-so that what a look took away can mostly be given back.
+A look combines what differs between two cameras, lights or grades: exposure, white balance, contrast, saturation, hue,
+tinted shadows and highlights, and smooth bends of the colour cube. All components stay in [0, 1] almost without
+clipping, so that most of a look can be undone.
 """
 
 import math
@@ -17,36 +17,36 @@ from chromacord.color.transforms import Lut3d
 from chromacord.lab.color.lut3d import lattice
 
 NUM_WAVES = 3
-"""Cosines along each axis of the colour cube, the constant one included."""
+"""Number of cosines along each axis of the colour cube, including the constant one."""
 
 _Color = tuple[float, float, float]
 
 
 @dataclass(frozen=True, eq=False)
 class Look:
-    """A smooth map of display-referred RGB; the defaults change nothing."""
+    """A smooth map of display-referred RGB. The default is the identity."""
 
     exposure: float = 0.0
-    """Stops. White stays white: the curve is 1 - (1 - light) ** (2 ** exposure)."""
+    """Exposure in stops. White stays white: the curve is 1 - (1 - light) ** (2 ** exposure)."""
 
     balance: _Color = (1.0, 1.0, 1.0)
-    """Gains of linear red, green and blue, divided by the largest of them."""
+    """Gains of linear red, green and blue, normalized so that the largest is 1."""
 
     contrast: float = 1.0
-    """Slope at mid-grey of an S-curve that keeps black and white; rises everywhere up to 1.5."""
+    """Slope at mid-grey of an S-curve that keeps black and white; monotonic up to 1.5."""
 
     saturation: float = 1.0
     hue: float = 0.0
-    """Radians around the axis of greys."""
+    """Hue rotation around the grey axis, in radians."""
 
     shadows: _Color = (0.0, 0.0, 0.0)
-    """Added at black, and less the brighter a colour is."""
+    """Offset at black, fading towards white."""
 
     highlights: _Color = (0.0, 0.0, 0.0)
-    """Added at white."""
+    """Offset at white, fading towards black."""
 
     waves: Tensor = field(default_factory=lambda: torch.zeros(3, NUM_WAVES, NUM_WAVES, NUM_WAVES))
-    """Amplitudes of cosines over the colour cube that are added, axes (output channel, red, green, blue)."""
+    """Amplitudes of the cosines added to each channel, axes (output channel, red, green, blue)."""
 
     def __call__(self, colors: Tensor) -> Tensor:
         """Map colours.
@@ -63,17 +63,17 @@ class Look:
         return (flat + self._waved(flat)).clamp(0, 1).view_as(colors)
 
     def to_lut(self, size: int = 33) -> Lut3d:
-        """Sample the look on a lattice of `size` nodes a side."""
+        """Sample the look on a lattice with `size` nodes per side."""
         return Lut3d(self(lattice(size)[None]).numpy())
 
     def _lit(self, colors: Tensor) -> Tensor:
-        """Change the light: exposure and white balance, in linear light."""
+        """Apply exposure and white balance in linear light."""
         gains = colors.new_tensor(self.balance)[:, None] / max(self.balance)
         light = srgb_to_linear(colors) * gains
         return linear_to_srgb(1 - (1 - light).clamp_min(0) ** (2**self.exposure))
 
     def _graded(self, colors: Tensor) -> Tensor:
-        """Change the grade: contrast, saturation, hue, tinted shadows and highlights."""
+        """Apply contrast, saturation, hue, and tinted shadows and highlights."""
         # A cubic through (0, 0), (0.5, 0.5) and (1, 1).
         colors = colors + 4 * (self.contrast - 1) * colors * (1 - colors) * (colors - 0.5)
         luma = colors.new_tensor(LUMA) @ colors
@@ -90,11 +90,11 @@ class Look:
 
 
 def random_look(generator: torch.Generator, *, strength: float = 1.0) -> Look:
-    """Draw a look. Each of its parts is there about every second time, so that simple looks come up too.
+    """Draw a look. Each component is present with a probability of about one half, so that simple looks occur too.
 
     Args:
-        generator: of torch; equal states give equal looks.
-        strength: 1 changes a photograph about as much as HYouTube's LUTs do; 0 not at all.
+        generator: equal states give equal looks.
+        strength: 1 changes a photograph about as much as HYouTube's LUTs; 0 not at all.
     """
 
     def normal(scale: float) -> float:
@@ -119,7 +119,7 @@ def random_look(generator: torch.Generator, *, strength: float = 1.0) -> Look:
 
 
 def _random_waves(generator: torch.Generator, *, strength: float) -> Tensor:
-    """Draw amplitudes that fall with the frequency, so that no slope turns negative."""
+    """Draw amplitudes that fall with frequency, so that the map stays monotonic."""
     orders = torch.arange(NUM_WAVES, dtype=torch.float32)
     frequency = orders[:, None, None] + orders[:, None] + orders
     drawn = torch.randn(3, NUM_WAVES, NUM_WAVES, NUM_WAVES, generator=generator).clamp(-2, 2)
@@ -127,7 +127,7 @@ def _random_waves(generator: torch.Generator, *, strength: float) -> Tensor:
 
 
 def _hue_rotation(angle: float) -> Tensor:
-    """Return the rotation of RGB around the axis of greys (Rodrigues' formula). Shape (3, 3)."""
+    """Return the rotation matrix of RGB around the grey axis (Rodrigues' formula). Shape (3, 3)."""
     axis = 1 / math.sqrt(3)
     cross = torch.tensor([[0, -axis, axis], [axis, 0, -axis], [-axis, axis, 0]])
     return torch.eye(3) + math.sin(angle) * cross + (1 - math.cos(angle)) * (cross @ cross)

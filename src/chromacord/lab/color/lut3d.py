@@ -1,4 +1,4 @@
-"""LUTs on tensors, with gradients: twins of what `chromacord.color.transforms` does on arrays."""
+"""LUTs on tensors: differentiable twins of `chromacord.color.transforms`."""
 
 import torch
 import torch.nn.functional as F
@@ -8,10 +8,10 @@ from chromacord.color.cube import Cube
 
 
 def lattice(size: int, *, dtype: torch.dtype = torch.float32) -> Tensor:
-    """Return the LUT that changes nothing: every node holds its own colour.
+    """Return the identity LUT.
 
     Args:
-        size: nodes a side, D.
+        size: nodes per side, D.
         dtype: of the values.
 
     Returns:
@@ -39,11 +39,11 @@ def apply_lut3d(image: Tensor, lut: Tensor) -> Tensor:
 
 
 def apply_cube(image: Tensor, cube: Cube) -> Tensor:
-    """Map every pixel as a .cube file says; input outside its domain is clamped to it.
+    """Apply a .cube LUT; input outside its domain is clamped.
 
     Args:
         image: RGB. Shape (N, 3, H, W).
-        cube: what the file holds.
+        cube: the LUT with its domain.
 
     Returns:
         Mapped RGB. Shape (N, 3, H, W).

@@ -1,8 +1,8 @@
-"""A colour mapping that is measured: what became of the colours of some pixels, looked up for those of others.
+"""A measured colour mapping: observe how some pixels' colours changed, then look up the change for others.
 
-Lu, Huang, Niu, Cong and Zhang, "Deep Video Harmonization with Color Mapping Consistency" (2022): each pixel leaves its
-new colour at the eight nodes of a lattice around its old one, by trilinear weights; a node's colour is the mean of what
-was left there. Where nothing was left, nothing is known: such nodes have no say when a colour is looked up.
+Lu, Huang, Niu, Cong and Zhang, "Deep Video Harmonization with Color Mapping Consistency" (2022): each pixel adds its
+new colour to the eight lattice nodes around its old one, with trilinear weights; a node's colour is the weighted mean.
+Empty nodes are undefined and are ignored when a colour is looked up.
 """
 
 from collections.abc import Iterator
@@ -13,20 +13,20 @@ import torch
 from torch import Tensor
 
 NODES = 33
-"""Of the lattice, a side: D."""
+"""Lattice nodes per side, D."""
 
 _CELL = 1.000001 / (NODES - 1)
-"""A cell's side, as in the authors' code: a little wider, so that 1 lies inside the last cell."""
+"""Cell size as in the authors' code: slightly enlarged, so that 1 lies inside the last cell."""
 
 _THRESHOLD = 0.5
-"""Foreground weight above which a pixel leaves its colour."""
+"""Foreground weight above which a pixel is counted."""
 
 
 class LookedUp(NamedTuple):
-    """What a mapping says of the pixels of N pictures."""
+    """Result of applying a mapping to N pictures."""
 
     picture: Tensor
-    """Colours; black where the mapping says nothing. Shape (N, 3, H, W)."""
+    """Mapped colours; black where the mapping is undefined. Shape (N, 3, H, W)."""
 
     is_unmapped: Tensor
     """Whether all eight nodes around a pixel's colour are empty. Boolean. Shape (N, 1, H, W)."""
@@ -34,14 +34,14 @@ class LookedUp(NamedTuple):
 
 @torch.no_grad()
 def splat(before: Tensor, after: Tensor, mask: Tensor) -> Tensor:
-    """Measure a mapping: leave the colours of foregrounds on a lattice. No gradient goes through it.
+    """Measure a mapping by accumulating foreground colours on a lattice. Not differentiable.
 
-    Sums of several pictures may be added: together they are one mapping.
+    The sums of several pictures may be added to form one mapping.
 
     Args:
         before: RGB; values outside [0, 1] are clamped to the lattice. Shape (N, 3, H, W).
-        after: what each pixel became. Shape (N, 3, H, W).
-        mask: foreground weight; pixels above 0.5 count, all alike. Shape (N, 1, H, W).
+        after: new colour of each pixel. Shape (N, 3, H, W).
+        mask: foreground weight; pixels above 0.5 count equally. Shape (N, 1, H, W).
 
     Returns:
         Sums of weighted colours, and of weights in the fourth channel; axes (N, channel, blue, green, red) as in a LUT.
@@ -49,7 +49,7 @@ def splat(before: Tensor, after: Tensor, mask: Tensor) -> Tensor:
     """
     number, row, column = (mask[:, 0] > _THRESHOLD).nonzero(as_tuple=True)
     left = torch.cat([after, torch.ones_like(mask)], dim=1)[number, :, row, column].T.double()
-    # In single precision the sums of many pixels of one colour would drift.
+    # # In single precision, sums over many pixels of one colour would drift.
     sums = left.new_zeros(4, len(mask) * NODES**3)
     for node, weight in _corners(before[number, :, row, column].T):
         sums.index_add_(1, number * NODES**3 + node, left * weight)
@@ -58,10 +58,10 @@ def splat(before: Tensor, after: Tensor, mask: Tensor) -> Tensor:
 
 @torch.no_grad()
 def look_up(sums: Tensor, picture: Tensor) -> LookedUp:
-    """Look up every pixel, trilinearly; empty nodes have no weight, and the others' weights sum up to 1.
+    """Look up every pixel trilinearly; empty nodes are skipped and the remaining weights normalized.
 
-    As in the authors' code a pixel that lies exactly on a face of its cell counts as mapped if any of the cell's eight
-    nodes is filled, and is black if none of that face is.
+    As in the authors' code, a pixel exactly on a face of its cell counts as mapped if any of the cell's eight nodes is
+    filled, and is black if none of that face's nodes is.
 
     Args:
         sums: of `splat`. Shape (N, 4, D, D, D).
@@ -86,7 +86,7 @@ def look_up(sums: Tensor, picture: Tensor) -> LookedUp:
 
 
 def _corners(colors: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
-    """Yield the eight nodes around each colour, by their place in a flat lattice, and their weights.
+    """Yield the eight nodes around each colour, as indices into a flattened lattice, with their weights.
 
     Shape (3, P) to (P,) twice.
     """

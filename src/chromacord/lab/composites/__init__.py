@@ -1,1 +1,1 @@
-"""Composites with a known truth: of footage, of photographs, of pictures that others recorded."""
+"""Composites with known ground truth, made from footage or photographs, or recorded by others."""

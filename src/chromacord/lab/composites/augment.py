@@ -1,8 +1,8 @@
-"""Composites for training, made on the fly: a real picture, a mask, and a change of the foreground's colours.
+"""Composites for training, made on the fly: a real picture, a mask, and a colour change of the foreground.
 
-What a batch holds depends on its seed alone, so that a run that was stopped goes on with the same pictures. The
-changes are the two kinds that composites differ by: LUTs as graders use them, enhanced as HYouTube's were or not, mixed
-and weakened; and smooth random looks. Some foregrounds are left as they are, for a method must know when to do nothing.
+A batch depends only on its seed, so that a resumed run sees the same pictures. Two kinds of change are drawn: LUTs as
+graders use them, optionally enhanced like HYouTube's, mixed or weakened; and smooth random looks. Some foregrounds stay
+unchanged, because a method must learn when to do nothing.
 """
 
 from collections.abc import Sequence
@@ -26,13 +26,13 @@ from chromacord.lab.composites.framing import parts_around
 from chromacord.lab.composites.photographs import Photographs
 
 LUT_SIZE = 17
-"""Nodes a side of the changes: enough for what graders do, and four times cheaper than 33."""
+"""Nodes per side of the change tables: enough for graders' LUTs, and four times cheaper than 33."""
 
 _LEAST_AREA, _MOST_AREA = 0.002, 0.9
 
 _QUALITIES = 75, 98
-"""Of JPEG, the first one and the one after the last. HYouTube's is 75 at the video's own size; composites here are a
-fraction of that, where the same noise is weaker."""
+"""Range of JPEG qualities (half-open). HYouTube uses 75 at full video size; at the small size of these composites the
+same noise is weaker, hence milder values."""
 
 
 @dataclass(frozen=True)
@@ -40,62 +40,62 @@ class Augmentation:
     """How pictures, masks and changes are drawn. Shares are probabilities."""
 
     lut_share: float = 0.6
-    """Changes that are LUTs of `luts`; the others are random looks. Without LUTs all are."""
+    """Share of changes drawn from `luts`; the others are random looks. Without LUTs, all are looks."""
 
     enhanced_share: float = 0.8
-    """Of the LUTs, those enhanced as HYouTube's were; also of `enhanced_look_share` of the looks."""
+    """Share of LUTs that are enhanced like HYouTube's; also of `enhanced_look_share` of the looks."""
 
     enhanced_look_share: float = 0.3
     mixed_share: float = 0.4
-    """Of the LUTs, those mixed with another one, or weakened towards no change."""
+    """Share of LUTs that are mixed with another one, or weakened towards the identity."""
 
     varied_share: float = 0.0
-    """Of the LUTs, those followed by a weak random look: a few dozen LUTs are learned by heart otherwise."""
+    """Share of LUTs followed by a weak random look: without it, a network memorizes a few dozen LUTs."""
 
     dimmed_share: float = 0.0
-    """Changes followed by a tinted gain, mostly below 1, and a bend of the curve: white is not white any more, as in
-    a foreground that was exposed too little."""
+    """Share of changes followed by a tinted gain, mostly below 1, and a power curve: white is no longer white, as in an
+    underexposed foreground."""
 
     unchanged_share: float = 0.1
-    """Foregrounds that are left as they are."""
+    """Share of foregrounds left unchanged."""
 
     compressed_share: float = 0.0
-    """Composites that went through JPEG, as HYouTube's did, each frame for itself: it leaves noise that differs from
-    frame to frame."""
+    """Share of composites compressed as JPEG, like HYouTube's: each frame separately, so that noise differs between
+    frames."""
 
     relit_share: float = 0.5
-    """Real pictures that are given a mild look as a whole, before anything else."""
+    """Share of real pictures that first receive a mild look as a whole."""
 
     relit_strength: float = 0.5
     foreign_mask_share: float = 0.1
-    """Masks taken from another picture."""
+    """Share of masks taken from another picture."""
 
     inverted_share: float = 0.08
-    """Masks turned inside out: the surroundings are the foreground."""
+    """Share of inverted masks, which make the surroundings the foreground."""
 
     smallest_crop: float = 0.55
-    """Side of the smallest part of a picture that is looked at."""
+    """Side of the smallest crop, relative to the picture."""
 
     close_share: float = 0.0
-    """Parts that lie around the foreground, 1.4 to 3.5 times its box; the others lie anywhere."""
+    """Share of crops around the foreground, 1.4 to 3.5 times its box; other crops lie anywhere."""
 
     still_clip_share: float = 0.5
-    """Of clips, those made of one still that the camera moves over; the others are parts of videos."""
+    """Share of clips made by panning over a still; the others are cut from videos."""
 
     spacing: int = 5
-    """Of clips, frames of the video from one frame to the next; fewer where a video is too short for it."""
+    """Video frames from one frame of a clip to the next; reduced if a video is too short."""
 
     camera: float = 0.08
-    """How far the camera moves over a still at most, from one frame to the next, in halves of the picture."""
+    """Maximum pan over a still from one frame to the next, in half picture sides."""
 
     num_looks: int = 3000
-    """Random looks that are made once and then drawn from, alone and one after another."""
+    """Number of random looks made in advance, to be drawn alone or in sequence."""
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be drawn.
+        """Check the values.
 
         Raises:
-            InputError: names the value.
+            InputError: a value is out of range; names it.
         """
         for name, value in asdict(self).items():
             if name.endswith("_share") and not 0 <= value <= 1:
@@ -110,23 +110,23 @@ class Augmentation:
 
 
 class CompositeBatch(NamedTuple):
-    """N composites, and P pixels of each foreground with their truth."""
+    """N composites, and P foreground pixels of each with their ground truth."""
 
     composite: Tensor
-    """RGB in [0, 1], whole 255ths in the foreground. Shape (N, 3, S, S)."""
+    """RGB in [0, 1], quantized to 8 bits in the foreground. Shape (N, 3, S, S)."""
 
     mask: Tensor
     """Shape (N, 1, S, S)."""
 
     changed: Tensor
-    """The composite's colour at pixels drawn from the foreground. Shape (N, 3, 1, P)."""
+    """The composite's colour at random foreground pixels. Shape (N, 3, 1, P)."""
 
     real: Tensor
-    """The real colour at the same pixels. Shape (N, 3, 1, P)."""
+    """The ground truth at the same pixels. Shape (N, 3, 1, P)."""
 
 
 class ClipBatch(NamedTuple):
-    """N clips of T frames, one change of colours each."""
+    """N clips of T frames, with one colour change per clip."""
 
     composite: Tensor
     """RGB in [0, 1]. Shape (N, T, 3, S, S)."""
@@ -152,16 +152,16 @@ class CompositeMaker:
         num_pixels: int = 1024,
         seed: int = 0,
     ) -> None:
-        """Prepare the tables.
+        """Prepare the change tables.
 
         Args:
-            photographs: what to draw from.
+            photographs: the pictures to draw from.
             luts: may be empty.
             augmentation: how to draw.
-            changes: of many kinds and to either side, in place of recoloured foregrounds alone.
+            changes: draw these kinds of change, to either side, instead of recoloured foregrounds only.
             side: height and width of the composites, S.
-            num_pixels: drawn from each foreground, P.
-            seed: of the random looks.
+            num_pixels: number of pixels drawn from each foreground, P.
+            seed: seed of the random looks.
         """
         self._photographs, self._augmentation, self._shares = photographs, augmentation, changes
         self._side, self._num_pixels = side, num_pixels
@@ -178,8 +178,8 @@ class CompositeMaker:
         """Make composites.
 
         Args:
-            count: how many, N.
-            generator: what everything is drawn with.
+            count: number of composites, N.
+            generator: random number generator.
         """
         picture, mask, changed = (part[:, 0] for part in self._recolored(self._chosen(count, generator), generator))
         place = torch.multinomial(
@@ -192,19 +192,19 @@ class CompositeMaker:
         return CompositeBatch(self._composed(changed, picture, mask, generator), mask, *pixels)
 
     def draw_clips(self, count: int, length: int, generator: torch.Generator) -> ClipBatch:
-        """Make clips: all frames of one have the same part of the picture, mirrored or not, and the same change.
+        """Make clips. All frames of a clip share the crop, the mirroring and the colour change.
 
         Args:
-            count: how many, N.
-            length: frames of each, T.
-            generator: what everything is drawn with.
+            count: number of clips, N.
+            length: frames per clip, T.
+            generator: random number generator.
         """
         chosen = self._chosen(count, generator) if length == 1 else self._following(count, length, generator)
         picture, mask, changed = self._recolored(chosen, generator)
         return ClipBatch(self._composed(changed, picture, mask, generator), mask, picture)
 
     def _composed(self, changed: Tensor, picture: Tensor, mask: Tensor, generator: torch.Generator) -> Tensor:
-        """Lay foregrounds over pictures, and compress some. Shape (N, ..., 3, S, S)."""
+        """Composite foregrounds over pictures, and compress a share of the results. Shape (N, ..., 3, S, S)."""
         composite = over(changed, picture, mask)
         share = self._augmentation.compressed_share
         if share:  # draw nothing otherwise, so that older runs resume with the same pictures
@@ -218,7 +218,7 @@ class CompositeMaker:
         return torch.multinomial(self._photographs.weights, count, replacement=True, generator=generator)[:, None]
 
     def _following(self, count: int, length: int, generator: torch.Generator) -> Tensor:
-        """Draw pictures that follow each other; of a still it is the same one. Shape (count, length)."""
+        """Draw consecutive pictures; a still is repeated. Shape (count, length)."""
         source, first, last = self._photographs, self._first, self._last
         is_still = first == last
         wanted = self._drawn(count, self._augmentation.still_clip_share, generator)
@@ -234,11 +234,11 @@ class CompositeMaker:
         return start[:, None] + step[:, None] * torch.arange(length)
 
     def _recolored(self, chosen: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
-        """Return parts of pictures, masks, and the pictures in other colours.
+        """Return crops, masks, and recoloured crops.
 
         Args:
-            chosen: which pictures. Shape (N, T).
-            generator: what everything else is drawn with.
+            chosen: indices of pictures. Shape (N, T).
+            generator: random number generator.
 
         Returns:
             Shape (N, T, 3, S, S), (N, T, 1, S, S) and (N, T, 3, S, S).
@@ -266,14 +266,14 @@ class CompositeMaker:
         return _rounded(real), mask, _rounded(changed)
 
     def _where_changed(self, picture: Tensor, tables: Tensor) -> Tensor:
-        """Map pictures, but for those whose table changes nothing: about every second one."""
+        """Map pictures, skipping those whose table is the identity, about half of them."""
         which = (tables != self._unit).flatten(1).any(dim=1)
         mapped = picture.clone()
         mapped[which] = _mapped(picture[which], tables[which])
         return mapped
 
     def _cut_out(self, chosen: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Draw parts of pictures, and masks. Shape (N, T) to (N, T, 3, S, S) and (N, T, 1, S, S)."""
+        """Draw crops of pictures and masks. Shape (N, T) to (N, T, 3, S, S) and (N, T, 1, S, S)."""
         source, augmentation = self._photographs, self._augmentation
         count, length = chosen.shape
         masks = torch.stack([source.foreground(indices, generator) for indices in chosen])
@@ -298,7 +298,7 @@ class CompositeMaker:
         return cut[:, :, :3].contiguous(), cut[:, :, 3:].contiguous()
 
     def _moving(self, center: Tensor, crop: Tensor, chosen: Tensor, generator: torch.Generator) -> Tensor:
-        """Return a place for each frame: over a still it moves evenly, as far as the picture goes. Shape (N, T, 2)."""
+        """Return a centre for each frame. Over a still it pans evenly, within the picture. Shape (N, T, 2)."""
         count, length = chosen.shape
         speed = self._augmentation.camera * (2 * torch.rand(count, 2, generator=generator) - 1)
         speed = speed * (chosen[:, :1] == chosen[:, -1:])
@@ -308,7 +308,7 @@ class CompositeMaker:
         return torch.maximum(torch.minimum(moved, room), -room)
 
     def _cut(self, both: Tensor, crop: Tensor, centers: Tensor, flip: Tensor) -> Tensor:
-        """Cut the same part out of all frames of a clip, each around its center. Shape (N, T, 4, ...)."""
+        """Crop the same region from all frames of a clip, around each frame's centre. Shape (N, T, 4, ...)."""
         length = both.shape[1]
         affine = torch.zeros(len(both), length, 2, 3)
         affine[:, :, 0, 0], affine[:, :, 1, 1] = (crop[:, 0] * flip)[:, None], crop[:, 1:]
@@ -319,7 +319,7 @@ class CompositeMaker:
         return cut.view(len(both), length, *cut.shape[1:])
 
     def _changes(self, count: int, generator: torch.Generator, *, is_lut: Tensor | None = None) -> Tensor:
-        """Draw what is done to foregrounds, as tables. Shape (N, 3, D, D, D)."""
+        """Draw changes of foregrounds as tables. Shape (N, 3, D, D, D)."""
         augmentation = self._augmentation
         tables = self._some(self._looks, count, generator)
         if is_lut is None:
@@ -344,7 +344,7 @@ class CompositeMaker:
         return tables
 
     def _weak_looks(self, count: int, generator: torch.Generator) -> Tensor:
-        """Draw random looks, each weakened to a half at most. Shape (count, 3, D, D, D)."""
+        """Draw random looks, each weakened to a half or less. Shape (count, 3, D, D, D)."""
         strength = 0.5 * torch.rand(count, 1, 1, 1, 1, generator=generator)
         return self._unit + strength * (self._some(self._looks, count, generator) - self._unit)
 
@@ -358,7 +358,7 @@ class CompositeMaker:
         return tables + share * (others - tables)
 
     def _after(self, tables: Tensor, following: Tensor) -> Tensor:
-        """Return tables that do one change after another. Shape (n, 3, D, D, D) each."""
+        """Concatenate tables: `tables` first, then `following`. Shape (n, 3, D, D, D) each."""
         return apply_lut3d(tables.flatten(2)[:, :, None], following).view_as(tables)
 
     def _some(self, tables: Tensor, count: int, generator: torch.Generator) -> Tensor:
@@ -369,7 +369,7 @@ class CompositeMaker:
 
 
 def _ends(clips: Sequence[str]) -> tuple[Tensor, Tensor]:
-    """Return for each picture where its clip begins and where it ends; a clip's pictures lie together. Shape (M,)."""
+    """Return the start and end of each picture's clip; a clip's pictures are contiguous. Shape (M,)."""
     starts = [place for place, name in enumerate(clips) if not place or clips[place - 1] != name]
     lengths = torch.tensor([*starts[1:], len(clips)]) - torch.tensor(starts)
     first = torch.tensor(starts).repeat_interleave(lengths)
@@ -377,7 +377,7 @@ def _ends(clips: Sequence[str]) -> tuple[Tensor, Tensor]:
 
 
 def _rounded(picture: Tensor) -> Tensor:
-    """Return a picture in whole 255ths. Any shape."""
+    """Quantize a picture to 8 bits, as floats. Any shape."""
     return (picture.clamp(0, 1) * 255).round() / 255
 
 
@@ -388,7 +388,7 @@ def _mapped(picture: Tensor, tables: Tensor) -> Tensor:
 
 
 def _compressed(pictures: Tensor, quality: int) -> Tensor:
-    """Return pictures as they are read back from JPEG files. Shape (..., 3, S, S)."""
+    """Compress pictures as JPEG and decode them. Shape (..., 3, S, S)."""
     flat = pictures.reshape(-1, *pictures.shape[-3:])
     codes = (flat * 255).round().to(torch.uint8).permute(0, 2, 3, 1).contiguous().numpy()
     options = [cv2.IMWRITE_JPEG_QUALITY, quality]

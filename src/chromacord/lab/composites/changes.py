@@ -1,9 +1,9 @@
-"""Changes of colour of many kinds, each as likely as its inverse: what foregrounds differ from their surroundings by.
+"""Colour changes of many kinds, each as likely as its inverse, for training on what composites differ by.
 
-A composite has two sides. Its truth is the picture under one table, its foreground the picture under another. Where the
-second alone changes something, the foreground was recoloured; where the first alone does, the whole real picture was,
-and the foreground kept its colours. A network that sees as much of one as of the other cannot learn that the answer is
-always to take something out.
+A composite has two sides: the ground truth is the picture under one table, the foreground is the picture under another.
+If only the foreground's table changes something, the foreground was recoloured; if only the truth's does, the whole
+real picture was, and the foreground kept its colours. A network that sees both equally often cannot learn a fixed
+direction, such as always removing saturation.
 """
 
 import math
@@ -21,45 +21,45 @@ from chromacord.errors import InputError
 from chromacord.lab.color.lut3d import lattice
 
 _FLOOR = (2 / 255) ** 2
-"""Variance added to what colours are transferred between: what is flat has no contrast to multiply."""
+"""Variance added to the statistics of a transfer, so that flat colours are not amplified without limit."""
 
 _MOST_GAIN = 3.0
-"""Of a transfer, along any direction of colour."""
+"""Maximum gain of a transfer along any direction of colour."""
 
 
 @dataclass(frozen=True)
 class ChangeShares:
-    """How often changes of each kind are drawn, relative to each other, and which side they are made to."""
+    """Relative frequencies of each kind of change, and the side to which changes are applied."""
 
     lut: float = 0.34
-    """LUTs as graders use them, most of them enhanced as HYouTube's were."""
+    """LUTs as graders use them, most of them enhanced like HYouTube's."""
 
     look: float = 0.12
     """Random smooth looks."""
 
     adjustment: float = 0.3
-    """Exposure, white balance, contrast or saturation, alone or together."""
+    """Exposure, white balance, contrast or saturation, alone or combined."""
 
     transfer: float = 0.24
-    """The colours of another picture's foreground, as HCOCO and HFlickr were made."""
+    """Transfers of another picture's foreground colours, as HCOCO and HFlickr were made."""
 
     inverse: float = 0.38
-    """Changes made to the truth in place of the foreground."""
+    """Share of changes applied to the truth instead of the foreground."""
 
     inverse_lut: float = 0.15
-    """The same of LUTs."""
+    """The same share for LUTs."""
 
     both: float = 0.12
-    """Changes made to both sides: a picture in unusual colours whose foreground fits."""
+    """Share of changes applied to both sides: a picture in unusual colours whose foreground matches."""
 
     neither: float = 0.12
-    """Pictures whose foreground fits as they are."""
+    """Share of unchanged pictures whose foreground matches."""
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be drawn.
+        """Check the values.
 
         Raises:
-            InputError: names the value.
+            InputError: a value is out of range; names it.
         """
         for each in fields(self):
             if not 0 <= getattr(self, each.name) <= 1:
@@ -72,23 +72,23 @@ class ChangeShares:
 
 
 class Sides(NamedTuple):
-    """The tables of N composites."""
+    """The change tables of N composites."""
 
     real: Tensor
-    """What makes the truth, of the picture as it is. Shape (N, 3, D, D, D)."""
+    """Table from the picture to the ground truth. Shape (N, 3, D, D, D)."""
 
     changed: Tensor
-    """What makes the foreground. Shape (N, 3, D, D, D)."""
+    """Table from the picture to the foreground. Shape (N, 3, D, D, D)."""
 
 
 def chosen_sides(tables: Tensor, is_lut: Tensor, shares: ChangeShares, generator: torch.Generator) -> Sides:
-    """Decide which side of each composite is changed.
+    """Choose the side of each composite to which its change is applied.
 
     Args:
         tables: the changes. Shape (N, 3, D, D, D).
         is_lut: which of them are LUTs. Shape (N,), bool.
         shares: how to draw.
-        generator: what is drawn with.
+        generator: random number generator.
     """
     place = torch.rand(len(tables), generator=generator)
     inverse = torch.where(is_lut, shares.inverse_lut, shares.inverse)
@@ -102,14 +102,14 @@ def chosen_sides(tables: Tensor, is_lut: Tensor, shares: ChangeShares, generator
 
 
 def adjustments(count: int, size: int, generator: torch.Generator) -> Tensor:
-    """Draw exposure, white balance, contrast and saturation: one alone in every second table, or several together.
+    """Draw exposure, white balance, contrast and saturation: a single one in half of the tables, else several.
 
-    Exposure goes up to 1.5 stops both ways, with and without clipping.
+    Exposure covers up to 1.5 stops in either direction, with and without clipping.
 
     Args:
-        count: tables, N.
-        size: nodes a side, D.
-        generator: what is drawn with.
+        count: number of tables, N.
+        size: nodes per side, D.
+        generator: random number generator.
 
     Returns:
         RGB in [0, 1]. Shape (N, 3, D, D, D).
@@ -134,7 +134,7 @@ def adjustments(count: int, size: int, generator: torch.Generator) -> Tensor:
     light = srgb_to_linear(lattice(size)).flatten(1).expand(count, -1, -1)
     gains = 2 ** torch.cat([warmth - green / 2, green, -warmth - green / 2], dim=1)
     light = light * gains[..., None]
-    # Half of them bend towards white, so that no highlight clips; the others multiply.
+    # # Half of them roll off towards white so that no highlight clips; the others multiply.
     bent = 1 - (1 - light).clamp_min(0) ** (2 ** stops[..., None])
     is_bent = (torch.rand(count, generator=generator) < torch.where(stops[:, 0] > 0, 0.7, 0.3))[:, None, None]
     colors = linear_to_srgb(torch.where(is_bent, bent, light * 2 ** stops[..., None]).clamp(0, 1))
@@ -146,15 +146,15 @@ def adjustments(count: int, size: int, generator: torch.Generator) -> Tensor:
 
 
 def transfers(picture: Tensor, mask: Tensor, size: int, generator: torch.Generator) -> Tensor:
-    """Give each picture the colours of another one's foreground: its means and deviations, or its covariance.
+    """Transfer the colours of another picture's foreground: means and deviations, or the covariance.
 
-    Done in RGB, in linear light or in l-alpha-beta, weakened at random: a third keep nine tenths or more of the change.
+    The transfer is done in RGB, linear light or l-alpha-beta, and weakened at random: a third keep 90 % or more.
 
     Args:
         picture: RGB in [0, 1]. Shape (N, 3, H, W).
         mask: foreground weight. Shape (N, 1, H, W).
-        size: nodes a side, D.
-        generator: what is drawn with.
+        size: nodes per side, D.
+        generator: random number generator.
 
     Returns:
         RGB in [0, 1]. Shape (N, 3, D, D, D).
@@ -196,11 +196,11 @@ def transfers(picture: Tensor, mask: Tensor, size: int, generator: torch.Generat
 
 
 def dimmed_tables(tables: Tensor, generator: torch.Generator) -> Tensor:
-    """Return tables followed by a tinted gain, mostly below 1, and a power.
+    """Follow tables by a tinted gain, mostly below 1, and a power curve.
 
     Args:
         tables: Shape (N, 3, D, D, D).
-        generator: what both are drawn with.
+        generator: random number generator.
     """
     count = len(tables)
     low, high = math.log(0.35), math.log(1.1)
@@ -212,13 +212,13 @@ def dimmed_tables(tables: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def kinds(count: int, shares: ChangeShares, generator: torch.Generator, *, has_luts: bool) -> Tensor:
-    """Draw the kind of each change: 0 a LUT, 1 a look, 2 an adjustment, 3 a transfer. Shape (N,).
+    """Draw the kind of each change: 0 is a LUT, 1 a look, 2 an adjustment, 3 a transfer. Shape (N,).
 
     Args:
-        count: changes, N.
-        shares: how often each is drawn.
-        generator: what is drawn with.
-        has_luts: whether there are LUTs; without them looks take their share.
+        count: number of changes, N.
+        shares: relative frequencies.
+        generator: random number generator.
+        has_luts: whether LUTs are available; otherwise looks take their share.
     """
     lut, look = (shares.lut, shares.look) if has_luts else (0.0, shares.lut + shares.look)
     weights = torch.tensor([lut, look, shares.adjustment, shares.transfer], dtype=torch.float64)

@@ -1,12 +1,12 @@
-"""Pairs of frames whose flow is known, made by code: what flow estimators learn from and are measured with.
+"""Synthetic frame pairs with exact flow, for training and measuring flow estimators.
 
-A photograph is the background, parts of others are cut out along their masks and laid over it, and each moves by itself
-from the first frame to the second: an affine motion, mostly a few pixels and now and then many, and a smooth bend. So
-there are edges of motion, and places that one frame shows and the other does not. Then light, noise and sharpness
-change between both frames.
+A photograph is the background; parts of others are cut out along their masks and laid over it. Each layer moves
+independently from the first frame to the second by an affine motion, usually of a few pixels and occasionally of many,
+and a smooth bend. This gives motion boundaries and occlusions. Exposure, noise and sharpness then differ between the
+frames.
 
-A layer's photograph is looked up at C(p + bend(p)) in the first frame, and at C(A^-1 q) in the second, where C lays the
-photograph out and A is the layer's motion. What is at p has thus moved to q = A(p + bend(p)): the flow is exact.
+A layer's photograph is sampled at C(p + bend(p)) in the first frame and at C(A^-1 q) in the second, where C places the
+photograph and A is the layer's motion. So the point at p moves to q = A(p + bend(p)), and the flow is exact.
 """
 
 import math
@@ -22,7 +22,7 @@ from chromacord.lab.composites.photographs import Photographs
 from chromacord.lab.flow.warp import warp
 
 WHOLE = 256
-"""Side of the pictures that lengths are given for, in pixels."""
+"""Picture side, in pixels, to which all lengths refer."""
 
 _BEND_NODES = 5
 _COVERED = 0.5
@@ -30,52 +30,52 @@ _COVERED = 0.5
 
 @dataclass(frozen=True)
 class Motion:
-    """How pairs are drawn. Lengths are pixels of 256 x 256 pictures; shares are probabilities."""
+    """How pairs are drawn. Lengths are in pixels of 256 x 256 pictures; shares are probabilities."""
 
     typical: float = 3.5
-    """Length that half of the layers move less than."""
+    """Median displacement of layers."""
 
     spread: float = 1.2
-    """How much lengths differ: the deviation of their logarithm. Turns and scales grow with them."""
+    """Standard deviation of the displacement's logarithm. Rotation and scale grow with the displacement."""
 
     longest: float = 40.0
-    """No layer's middle moves farther."""
+    """Maximum displacement of a layer's centre."""
 
     turn: float = 1.5
-    """Deviation of the angle of a layer that moves as is typical, in degrees."""
+    """Standard deviation of the rotation, in degrees, of a layer with typical displacement."""
 
     stretch: float = 0.02
-    """Deviation of the logarithm of its scale; a quarter of it shears."""
+    """Standard deviation of the scale's logarithm; shear has a quarter of it."""
 
     bend: float = 1.0
-    """Deviation of the smooth bend of `bent_share` of the layers."""
+    """Standard deviation of the smooth bend that `bent_share` of the layers have."""
 
     bent_share: float = 0.5
     still_share: float = 0.1
-    """Layers that do not move at all."""
+    """Share of layers that do not move."""
 
     attached_share: float = 0.2
-    """Cut-outs that move as the background does."""
+    """Share of cut-outs that move with the background."""
 
     most_cutouts: int = 3
     foreign_share: float = 0.25
-    """Cut-outs that show another photograph than the one whose mask they have."""
+    """Share of cut-outs filled with another photograph than the mask's own."""
 
     relit_share: float = 0.7
-    """Pairs whose second frame has another light."""
+    """Share of pairs whose second frame is lit differently."""
 
     relit_strength: float = 1.0
     noise: float = 0.02
-    """The most noise that a frame gets: its deviation, of colours in [0, 1]."""
+    """Maximum standard deviation of a frame's noise, for colours in [0, 1]."""
 
     blurred_share: float = 0.3
-    """Frames that are blurred a little."""
+    """Share of frames that are slightly blurred."""
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be drawn.
+        """Check the values.
 
         Raises:
-            InputError: names the value.
+            InputError: a value is out of range; names it.
         """
         for name, value in asdict(self).items():
             if name.endswith("_share") and not 0 <= value <= 1:
@@ -88,30 +88,30 @@ class FlowPairs(NamedTuple):
     """N pairs of frames."""
 
     first: Tensor
-    """RGB in [0, 1], whole 255ths. Shape (N, 3, S, S)."""
+    """RGB in [0, 1], quantized to 8 bits. Shape (N, 3, S, S)."""
 
     second: Tensor
     """Shape (N, 3, S, S)."""
 
     flow: Tensor
-    """Where what each pixel of `first` shows lies in `second`, seen or not: pixels, (x right, y down).
+    """Displacement of each pixel of `first` in pixels, (x right, y down), occluded ones included.
     Shape (N, 2, S, S)."""
 
     visible: Tensor
-    """1 where it can be seen there, 0 where it left the frame or is covered. Shape (N, 1, S, S)."""
+    """1 where the pixel is visible in `second`, 0 where it left the frame or is occluded. Shape (N, 1, S, S)."""
 
 
 class _Layers(NamedTuple):
-    """L layers of some of the pairs, one a pair; the first of all are the backgrounds."""
+    """L layers, one for each of some pairs; the first layers are the backgrounds."""
 
     colors: Tensor
-    """Multiplied by the coverage that is the fourth channel. Shape (L, 4, T, T)."""
+    """Colours premultiplied by the coverage in the fourth channel. Shape (L, 4, T, T)."""
 
     layout: Tensor
-    """From pixels of the frame, counted from its middle, to those of the photograph. Shape (L, 2, 3)."""
+    """Map from frame pixels, relative to the centre, to photograph pixels. Shape (L, 2, 3)."""
 
     motion: Tensor
-    """From pixels of the first frame to those of the second. Shape (L, 2, 3)."""
+    """Map from pixels of the first frame to pixels of the second. Shape (L, 2, 3)."""
 
     bend: Tensor
     """Shape (L, 2, S, S)."""
@@ -121,16 +121,16 @@ class PairMaker:
     """Draws batches of pairs."""
 
     def __init__(self, photographs: Photographs, motion: Motion, *, side: int, whole: int | None = None) -> None:
-        """Reduce the photographs to the size that they are looked at.
+        """Reduce the photographs to the working size.
 
         Args:
-            photographs: what to draw from; their side a multiple of `whole`.
+            photographs: the pictures to draw from; their side must be a multiple of `whole`.
             motion: how to draw.
             side: height and width of the frames, S.
-            whole: of the picture that a frame is a part of; None: the frame is all of it. Motions are of its size.
+            whole: side of the picture from which a frame is cropped; None: no crop. Motions are relative to it.
 
         Raises:
-            InputError: the photographs are of a side that cannot be reduced so.
+            InputError: the photographs' side is not a multiple of `whole`.
         """
         self._motion, self._side, self._whole = motion, side, whole or side
         stored = photographs.pictures.shape[-1]
@@ -144,8 +144,8 @@ class PairMaker:
         """Make pairs.
 
         Args:
-            count: how many, N.
-            generator: what everything is drawn with.
+            count: number of pairs, N.
+            generator: random number generator.
         """
         most = self._motion.most_cutouts
         numbers = torch.randint(0, most + 1, (count,), generator=generator)
@@ -202,7 +202,7 @@ class PairMaker:
         return _Layers(colors, layout, motion, bend)
 
     def _layout(self, zoom: Tensor, turn: float, generator: torch.Generator) -> Tensor:
-        """Draw turns of up to some degrees, and mirror half of them. Shape (n,) to (n, 2, 3)."""
+        """Draw small rotations, and mirror half of them. Shape (n,) to (n, 2, 3)."""
         count = len(zoom)
         layout = torch.zeros(count, 2, 3)
         angle = math.radians(turn) * _uniform((count,), -1, 1, generator)
@@ -233,7 +233,7 @@ class PairMaker:
         return affine, bend
 
     def _seen(self, layers: _Layers, padding: str) -> tuple[Tensor, Tensor, Tensor]:
-        """Return layers as each frame sees them, shape (L, 4, S, S), and the flow, shape (L, 2, S, S)."""
+        """Return layers as they appear in each frame, shape (L, 4, S, S), and the flow, shape (L, 2, S, S)."""
         bent = self._places + layers.bend
         moved = _transformed(layers.motion, bent)
         back = _inverse(layers.motion)
@@ -246,7 +246,7 @@ class PairMaker:
         return frames[0], frames[1], moved - self._places
 
     def _filmed(self, first: Tensor, second: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Change light, sharpness and noise, and round to 8 bits. Shape (N, 3, S, S) each."""
+        """Vary light, sharpness and noise, and quantize to 8 bits. Shape (N, 3, S, S) each."""
         count, motion = len(first), self._motion
         second = _relit(second, motion.relit_strength * self._drawn(count, motion.relit_share, generator), generator)
         both = torch.cat([first, second])
@@ -272,25 +272,25 @@ def _uniform(shape: tuple[int, ...], least: float, most: float, generator: torch
 
 
 def _rotation(angle: Tensor) -> Tensor:
-    """Return matrices that turn by angles in radians. Shape (n,) to (n, 2, 2)."""
+    """Return rotation matrices for angles in radians. Shape (n,) to (n, 2, 2)."""
     rows = [torch.stack([angle.cos(), -angle.sin()], dim=-1), torch.stack([angle.sin(), angle.cos()], dim=-1)]
     return torch.stack(rows, dim=-2)
 
 
 def _transformed(affine: Tensor, places: Tensor) -> Tensor:
-    """Return where places go. Shape (n, 2, 3) and (n, 2, S, S) to (n, 2, S, S)."""
+    """Apply affine maps to positions. Shape (n, 2, 3) and (n, 2, S, S) to (n, 2, S, S)."""
     moved: Tensor = torch.einsum("nij,njyx->niyx", affine[:, :, :2], places) + affine[:, :, 2, None, None]
     return moved
 
 
 def _inverse(affine: Tensor) -> Tensor:
-    """Return the motions back. Shape (n, 2, 3)."""
+    """Invert affine maps. Shape (n, 2, 3)."""
     back = torch.linalg.inv(affine[:, :, :2])
     return torch.cat([back, -back @ affine[:, :, 2:]], dim=2)
 
 
 def _relit(frames: Tensor, strength: Tensor, generator: torch.Generator) -> Tensor:
-    """Change exposure, contrast, white balance, and the light from side to side. Shape (N, 3, S, S) and (N,)."""
+    """Vary exposure, contrast, white balance, and a horizontal light gradient. Shape (N, 3, S, S) and (N,)."""
     count = len(frames)
 
     def drawn(deviation: float, *shape: int) -> Tensor:
@@ -303,7 +303,7 @@ def _relit(frames: Tensor, strength: Tensor, generator: torch.Generator) -> Tens
 
 
 def _blurred(frames: Tensor, radius: Tensor) -> Tensor:
-    """Blur each frame with a Gaussian of its own. Shape (n, 3, S, S) and (n,)."""
+    """Blur each frame with its own Gaussian. Shape (n, 3, S, S) and (n,)."""
     offsets = torch.arange(-2, 3)
     kernel = torch.exp(-0.5 * (offsets / radius[:, None]).square())
     kernel = (kernel / kernel.sum(dim=1, keepdim=True)).repeat_interleave(3, 0)

@@ -1,29 +1,29 @@
-"""Which parts of pictures composites for training show."""
+"""Choose crops of pictures for training composites."""
 
 import torch
 from torch import Tensor
 
 _CLOSE = 1.4, 3.5
-"""Sides of the parts that lie around a foreground, of its box."""
+"""Range of a close crop's side, relative to the foreground's box."""
 
 _LEAST_CLOSE = 0.25
-"""Of the picture's side: closer, there would be nothing but blur."""
+"""Minimum side of a crop, relative to the picture: closer crops would be blurred by enlargement."""
 
 
 def parts_around(masks: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Draw parts of pictures that lie around the foreground.
+    """Draw crops around the foreground.
 
     Args:
         masks: Shape (N, H, W).
-        generator: what their sizes are drawn with.
+        generator: random number generator.
 
     Returns:
-        Size and centre along x and y, as shares of half the picture from its middle. Shape (N, 2) each.
+        Size and centre along x and y, in half picture sides from the centre. Shape (N, 2) each.
     """
     low, high = _CLOSE
     scale = low * (high / low) ** torch.rand(len(masks), 1, generator=generator)
     first, last = [], []
-    for axis in (2, 1):  # along x what columns hold, along y what rows hold
+    for axis in (2, 1):  # x from the columns, y from the rows
         occupied = (masks > 0.5).any(dim=3 - axis).float()
         size = occupied.shape[1]
         first.append(occupied.argmax(dim=1) / size)

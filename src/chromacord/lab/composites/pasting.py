@@ -1,14 +1,14 @@
-"""True composites: a foreground cut out of one photograph and pasted into another, from a list.
+"""Pasted composites: a foreground cut from one photograph and pasted into another, as given in a list.
 
-A list is a CSV file with one composite a line; pictures are named relative to a folder, so that a list can be given to
-others without any picture:
+A list is a CSV file with one composite per line. Pictures are named relative to a folder, so that a list can be shared
+without its pictures:
 
     name,foreground,labels,background,height,x,bottom,mismatch,foreground_licence,background_licence
 
-The mask of `<set>/images/<name>.webp` is `<set>/masks/<name>.png`. `labels` says which labels of the mask are the
-foreground, divided by blanks, or `all`; empty: the mask is coverage. `height` is the foreground's, as a share of the
-background's; `x` and `bottom` say where its middle and its lowest line lie, as shares of the background's width and
-height. Nobody knows how such a foreground would have been photographed there: only eyes can judge what becomes of it.
+The mask of `<set>/images/<name>.webp` is `<set>/masks/<name>.png`. `labels` lists the mask labels that form the
+foreground, separated by spaces, or is `all`; if empty, the mask is coverage. `height` is the foreground's height
+relative to the background's; `x` and `bottom` place its centre and its lowest row, relative to the background's width
+and height. There is no ground truth for such a composite: its harmonization can only be judged by eye.
 """
 
 import csv
@@ -28,10 +28,10 @@ from chromacord.lab.composites.synthesis import Bytes, to_bytes
 from chromacord.types import FloatArray
 
 FREE_LICENCES = ("CC0", "CC BY 2.0", "CC BY 4.0", "CC BY-SA", "MIT", "Apache-2.0", "public domain")
-"""How licences begin whose pictures may be shown to anybody."""
+"""Prefixes of licences whose pictures may be shown publicly."""
 
 EDGE = 1.0
-"""Standard deviation, in pixels of the composite, of the blur that makes a foreground's edge soft."""
+"""Standard deviation of the blur that softens a foreground's edge, in pixels of the composite."""
 
 _COLUMNS = (
     *("name", "foreground", "labels", "background", "height", "x", "bottom", "mismatch"),
@@ -45,30 +45,30 @@ class Placement:
 
     name: str
     foreground: Path
-    """Relative to the folder of pictures, as is `background`."""
+    """Path relative to the folder of pictures, like `background`."""
 
     labels: frozenset[int] | None
-    """Of the mask; an empty set stands for all above 0. None: the mask is coverage."""
+    """Foreground labels of the mask; an empty set means all above 0. None: the mask is coverage."""
 
     background: Path
     height: float
-    """Of the foreground, as a share of the background's."""
+    """Foreground height, relative to the background's."""
 
     x: float
-    """Where the foreground's middle lies, as a share of the background's width."""
+    """Horizontal centre of the foreground, relative to the background's width."""
 
     bottom: float
-    """Where the foreground ends, as a share of the background's height; above 1 it is cut off."""
+    """Bottom of the foreground, relative to the background's height; above 1 it is cut off."""
 
     mismatch: str
-    """In words, as "daylight on dusk"."""
+    """Short description, such as "daylight on dusk"."""
 
     licences: tuple[str, str]
-    """Of the foreground and of the background."""
+    """Licences of the foreground and the background."""
 
     @property
     def mask(self) -> Path:
-        """The foreground's mask."""
+        """Path of the foreground's mask."""
         return self.foreground.parent.parent / "masks" / f"{self.foreground.stem}.png"
 
 
@@ -79,7 +79,7 @@ class Pasted(NamedTuple):
     """Shape (H, W, 3)."""
 
     mask: FloatArray
-    """Weight of the foreground in [0, 1]. Shape (H, W)."""
+    """Foreground weight in [0, 1]. Shape (H, W)."""
 
 
 def read_placements(path: Path) -> tuple[Placement, ...]:
@@ -87,7 +87,7 @@ def read_placements(path: Path) -> tuple[Placement, ...]:
 
     Raises:
         MissingFileError: there is no such file.
-        InputError: a line cannot be read, names a composite twice or has a licence that is not free; says which.
+        InputError: a line cannot be read, repeats a composite's name, or has a non-free licence; names the line.
     """
     if not path.is_file():
         raise MissingFileError(f"{path}: no such file; it lists the composites")
@@ -109,23 +109,27 @@ def read_placements(path: Path) -> tuple[Placement, ...]:
 
 
 def paste(placement: Placement, folder: Path) -> Pasted:
-    """Make a composite: the foreground scaled, its edge softened inwards, laid over the background.
+    """Make a composite: scale the foreground, soften its edge inwards, and lay it over the background.
 
     Args:
-        placement: what goes where.
-        folder: that the list's paths begin in.
+        placement: a line of the list.
+        folder: base folder of the list's paths.
 
     Raises:
-        InputError: a picture is missing or cannot be read, or nothing of the foreground would be seen.
+        InputError: a picture is missing or unreadable, or no foreground would be visible.
     """
     foreground = to_bytes(read_rgb(folder / placement.foreground))
     background = to_bytes(read_rgb(folder / placement.background))
     coverage = _coverage(placement, folder)
     if coverage.shape != foreground.shape[:2]:
-        raise InputError(f"{folder / placement.mask}: differs in size from its picture")
+        raise InputError(
+            f"{folder / placement.mask}: has a different size than its picture; give a mask of the same size"
+        )
     rows, columns = np.nonzero(coverage.max(axis=1))[0], np.nonzero(coverage.max(axis=0))[0]
     if not len(rows):
-        raise InputError(f"{folder / placement.mask}: holds none of the foreground that {placement.name} names")
+        raise InputError(
+            f"{folder / placement.mask}: contains none of the labels listed for {placement.name}; correct the labels"
+        )
     box = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     matrix = _fit(placement, box, background.shape[:2])
     size = (background.shape[1], background.shape[0])
@@ -145,14 +149,14 @@ def _placement(row: dict[str, str], where: str) -> Placement:
     except (TypeError, ValueError, AttributeError) as error:
         raise InputError(f"{where}: height, x and bottom must be numbers, labels whole numbers, or all") from error
     if not (0 < height <= 4 and row["foreground"] and row["background"]):
-        raise InputError(f"{where}: needs two pictures, and a height above 0 and up to 4")
+        raise InputError(f"{where}: both pictures are required, and height must be above 0 and at most 4")
     if not re.fullmatch(r"[\w-]+", row["name"] or ""):
-        raise InputError(f"{where}: name {row['name']!r} names a file; give it one of letters, digits and dashes")
+        raise InputError(f"{where}: name {row['name']!r} would be a path; use letters, digits and dashes only")
     licences = (row["foreground_licence"] or "", row["background_licence"] or "")
     for licence in licences:
         if not licence.startswith(FREE_LICENCES):
             known = ", ".join(FREE_LICENCES)
-            raise InputError(f"{where}: licence {licence!r} is not known to be free; take a picture of {known}")
+            raise InputError(f"{where}: licence {licence!r} is not known to be free; use a picture under {known}")
     pictures = Path(row["foreground"]), Path(row["background"])
     return Placement(row["name"], pictures[0], labels, pictures[1], height, x, bottom, row["mismatch"] or "", licences)
 
@@ -172,12 +176,12 @@ def _coverage(placement: Placement, folder: Path) -> FloatArray:
 
 
 def _fit(placement: Placement, box: tuple[slice, slice], size: tuple[int, ...]) -> npt.NDArray[np.float64]:
-    """Return the matrix from the foreground's picture to the background's. Shape (2, 3)."""
+    """Return the matrix from foreground to background coordinates. Shape (2, 3)."""
     rows, columns = box
     scale = placement.height * size[0] / (rows.stop - rows.start)
     left = placement.x * size[1] - scale * (columns.start + columns.stop) / 2
     top = placement.bottom * size[0] - scale * rows.stop
-    # Pixels are areas: half a pixel lies between an edge and the first centre.
+    # # Pixel coordinates refer to centres, half a pixel from the edge.
     half = (scale - 1) / 2
     return np.array([[scale, 0, left + half], [0, scale, top + half]])
 
@@ -188,7 +192,7 @@ def _moved(picture: FloatArray, matrix: npt.NDArray[np.float64], size: tuple[int
 
 
 def _softened(picture: FloatArray, scale: float) -> FloatArray:
-    """Blur a picture by what would turn into false patterns where it is made smaller."""
+    """Low-pass a picture to prevent aliasing when it is reduced."""
     if scale >= 1:
         return picture
     softened: FloatArray = cv2.GaussianBlur(picture, (0, 0), 0.5 / scale - 0.4)
@@ -196,6 +200,6 @@ def _softened(picture: FloatArray, scale: float) -> FloatArray:
 
 
 def _soft_edge(mask: FloatArray) -> FloatArray:
-    """Return a mask with a soft edge that begins at the border and rises inwards: what lies outside is not taken."""
+    """Soften a mask's edge inwards, so that no pixel outside the cut-out becomes visible."""
     soft: FloatArray = np.clip(2 * cv2.GaussianBlur(mask, (0, 0), EDGE) - 1, 0, 1)
     return soft

@@ -20,43 +20,43 @@ from chromacord.lab.data.files import ClipFiles, PictureFiles
 from chromacord.types import Progress
 
 CLIP_WEIGHT = 20.0
-"""How many stills a clip counts for, however many frames it has: its frames look alike."""
+"""Total weight of a clip in stills, whatever its length, because its frames look alike."""
 
 
 @dataclass(frozen=True, eq=False)
 class Photographs:
-    """M pictures of one size, and their masks."""
+    """M pictures of one size with their masks."""
 
     names: tuple[str, ...]
     clips: tuple[str, ...]
-    """The clip that each belongs to; a still is one by itself."""
+    """Clip of each picture; a still is its own clip."""
 
     pictures: Tensor
-    """RGB codes. Shape (M, 3, S, S), uint8."""
+    """RGB codes, uint8. Shape (M, 3, S, S)."""
 
     masks: Tensor
-    """Coverage as codes, or labels where `has_labels`. Shape (M, 1, S, S), uint8."""
+    """Coverage as codes, or labels where `has_labels`; uint8. Shape (M, 1, S, S)."""
 
     has_labels: Tensor
-    """Shape (M,), bool."""
+    """Whether each mask holds labels. Shape (M,), bool."""
 
     weights: Tensor
-    """How often each is drawn, relative to a still. Shape (M,)."""
+    """Sampling weight of each picture, relative to a still. Shape (M,)."""
 
     def __len__(self) -> int:
         """Return the number of pictures."""
         return len(self.names)
 
     def sets(self) -> dict[str, int]:
-        """Return how many pictures come from each folder."""
+        """Return the number of pictures from each folder."""
         return dict(Counter(_set_of(name) for name in self.names))
 
     def foreground(self, indices: Tensor, generator: torch.Generator) -> Tensor:
-        """Return the masks of pictures that show the same: of labels the union of one to three, or of all.
+        """Return masks of one foreground in each picture. Of labels, draw the union of one to three, or of all.
 
         Args:
-            indices: of one picture, or of frames of one clip. Shape (T,).
-            generator: what labels are drawn with.
+            indices: one picture, or frames of one clip. Shape (T,).
+            generator: random number generator for labels.
 
         Returns:
             Coverage in [0, 1]. Shape (T, 1, S, S).
@@ -73,27 +73,27 @@ class Photographs:
         return (mask > 0).float()
 
     def split(self, share: float) -> tuple["Photographs", "Photographs"]:
-        """Divide into pictures to train on and pictures held out, whole clips to either side.
+        """Split into training and held-out pictures, without dividing clips.
 
-        Which side a clip goes to depends on nothing but its name.
+        The side depends only on the clip's name.
 
         Args:
-            share: of the pictures to hold out, about.
+            share: approximate share of pictures to hold out.
         """
         held = torch.tensor([is_held_out(clip, share) for clip in self.clips], dtype=torch.bool)
         return self.chosen(~held), self.chosen(held)
 
     def joined(self, others: "Photographs") -> "Photographs":
-        """Return these and others of the same size."""
+        """Return the concatenation with others of the same size."""
         tensors = ("pictures", "masks", "has_labels", "weights")
         both = {name: torch.cat([getattr(self, name), getattr(others, name)]) for name in tensors}
         return Photographs(self.names + others.names, self.clips + others.clips, **both)
 
     def chosen(self, which: Tensor) -> "Photographs":
-        """Return some of the pictures.
+        """Return the selected pictures.
 
         Args:
-            which: Shape (M,), bool.
+            which: selection mask. Shape (M,), bool.
         """
         taken = which.nonzero()[:, 0].tolist()
         names, clips = (tuple(all_of[index] for index in taken) for all_of in (self.names, self.clips))
@@ -111,29 +111,29 @@ def load_photographs(
     without: Collection[str] = (),
     progress: Callable[[Progress], object] | None = None,
 ) -> Photographs:
-    """Decode all pictures of a folder of clips, and reduce them to squares as the field's evaluations do.
+    """Decode all pictures of a folder of clips, resized to squares like the literature's evaluations.
 
     Args:
         folder: a tree of clips with a manifest.csv.
         side: height and width to resize to, S.
-        use: only clips whose `use` in the manifest this is.
-        licences: only clips whose `licence` in the manifest is one of these; None: all.
-        without: folders to leave out, as "still/labelme".
-        progress: called now and then.
+        use: take only clips with this `use` in the manifest.
+        licences: take only clips with one of these values of `licence` in the manifest; None: all.
+        without: folders to exclude, such as "still/labelme".
+        progress: called from time to time.
 
     Raises:
-        MissingFileError: there is no such folder, no clip of this use and these licences, or nothing to leave out.
+        MissingFileError: the folder, a clip of this use and these licences, or an excluded folder does not exist.
         InputError: no clip is left, or a file cannot be read.
     """
     if not folder.is_dir():
         raise MissingFileError(f"{folder}: no such folder; name one with images, masks and a manifest.csv")
-    # A misspelled exclusion would include what must stay out.
+    # # A misspelled exclusion would silently include what must stay out.
     if unknown := [name for name in without if not (folder / name).is_dir()]:
         raise MissingFileError(f"{folder}: there is no folder {', '.join(unknown)} to exclude; check its name")
     dataset = open_clips(folder, size=None, use=use, licences=licences)
     clips = [clip for clip in dataset.clips if not {clip.name, _set_of(clip.name)} & set(without)]
     if not clips:
-        raise InputError(f"{folder}: nothing is left without {', '.join(without)}; leave out less")
+        raise InputError(f"{folder}: nothing is left without {', '.join(without)}; exclude fewer folders")
     names: list[str] = []
     origins: list[str] = []
     pictures: list[Tensor] = []
@@ -186,7 +186,7 @@ def square(codes: Codes, side: int, *, exact: bool = False) -> Tensor:
     Args:
         codes: 8-bit codes, or labels.
         side: height and width.
-        exact: no value may be mixed of others, as labels must not.
+        exact: do not interpolate, as for labels.
     """
     how = cv2.INTER_NEAREST if exact else cv2.INTER_AREA if min(codes.shape[:2]) > side else cv2.INTER_LINEAR
     resized = cv2.resize(codes.astype(np.uint8), (side, side), interpolation=how)
@@ -194,11 +194,11 @@ def square(codes: Codes, side: int, *, exact: bool = False) -> Tensor:
 
 
 def _set_of(name: str) -> str:
-    """Return the folder that a clip or still belongs to: its first two parts."""
+    """Return the set that a clip or still belongs to: the first two parts of its name."""
     return "/".join(name.split("/")[:2])
 
 
 def is_held_out(name: str, share: float) -> bool:
-    """Whether a name belongs to the share that is held out; it depends on nothing but the name."""
+    """Whether a name belongs to the held-out share. It depends only on the name, so that splits are stable."""
     digest = hashlib.sha256(name.encode()).digest()
     return int.from_bytes(digest[:4], "big") < share * 2**32

@@ -17,13 +17,13 @@ class RecordedClips:
     """Draws windows of consecutive frames.
 
     Args:
-        clips: of pictures with their real ones.
-        size: what they are resized to.
-        num_readers: pictures are decoded by so many threads.
-        mirrored_share: chance that a window is mirrored left to right.
+        clips: composites with their ground truth.
+        size: size to resize to.
+        num_readers: number of decoding threads.
+        mirrored_share: probability that a window is mirrored horizontally.
 
     Raises:
-        InputError: there is no clip, or its real frames are unknown.
+        InputError: there are no clips, or one has no ground truth.
     """
 
     def __init__(
@@ -42,19 +42,19 @@ class RecordedClips:
         return int(self._weights.sum())
 
     def sets(self) -> dict[str, int]:
-        """Return how many frames come from each set: a part of iHarmony4, or the whole."""
+        """Return the number of frames of each set: a subset of iHarmony4, or the whole data set."""
         counts: Counter[str] = Counter()
         for clip in self._clips:
             counts[clip.name.partition("/")[0] if clip.num_frames == 1 else "clips"] += clip.num_frames
         return dict(counts)
 
     def draw_clips(self, count: int, length: int, generator: torch.Generator) -> ClipBatch:
-        """Draw windows, of each clip as often as it has frames. A clip that is too short repeats its last frame.
+        """Draw windows, each clip in proportion to its length. A clip that is too short repeats its last frame.
 
         Args:
-            count: how many, N.
-            length: frames of each, T.
-            generator: what they are drawn with.
+            count: number of windows, N.
+            length: frames per window, T.
+            generator: random number generator.
         """
         chosen = torch.multinomial(self._weights, count, replacement=True, generator=generator).tolist()
         places = torch.rand(count, generator=generator, dtype=torch.float64).tolist()
@@ -76,13 +76,13 @@ class RecordedClips:
 
 
 def divided_clips(dataset: FileDataset, share: float) -> tuple[list[PictureFiles], list[PictureFiles]]:
-    """Divide a data set into clips to train on and clips held out.
+    """Split a data set into training and held-out clips.
 
     All composites of one video, or of one photograph, go to the same side.
 
     Args:
-        dataset: of picture files.
-        share: of the clips to hold out, about.
+        dataset: a data set of picture files.
+        share: approximate share of clips to hold out.
     """
     clips = [clip for clip in dataset.clips if isinstance(clip, PictureFiles)]
     held = [is_held_out(_origin(clip), share) for clip in clips]
@@ -91,7 +91,7 @@ def divided_clips(dataset: FileDataset, share: float) -> tuple[list[PictureFiles
 
 
 def _origin(clip: PictureFiles) -> str:
-    """Return the name of what a clip was made from."""
+    """Return the name of the video or photograph that a clip was made from."""
     if clip.reals is None:
         return clip.name
     first = clip.reals[0]

@@ -1,9 +1,9 @@
 """Make composites from real clips by recolouring the foreground, like HYouTube.
 
-HYouTube's procedure (the authors' sample script): one LUT for all frames of a clip, its table enhanced
-(`chromacord.lab.color.enhancement`), applied to 8-bit codes trilinearly and clipped; wherever the mask is not 0 the
-composite is the recoloured frame; saved as JPEG of quality 75. The background is thus a recompressed copy of the real
-frame, which is what evaluations on HYouTube have to live with.
+HYouTube's procedure (the authors' sample script): one LUT for all frames of a clip, enhanced
+(`chromacord.lab.color.enhancement`), applied trilinearly to 8-bit codes and clipped. Wherever the mask is not 0, the
+composite is the recoloured frame; it is saved as JPEG at quality 75. The background is therefore a recompressed copy of
+the real frame, an error that every evaluation on HYouTube includes.
 """
 
 import hashlib
@@ -27,13 +27,13 @@ from chromacord.types import FloatArray
 
 RANDOM = "random"
 LUT_SIZE = 33
-"""Nodes a side of random looks."""
+"""Nodes per side of random looks."""
 
 DRIFT_STRENGTH = 0.5
-"""Of the second look that a drifting change moves to and from."""
+"""Strength of the second look, at the far end of a drift."""
 
 DRIFT_PERIODS = (80, 240)
-"""Frames from one extreme of a drift back to it: least and most."""
+"""Minimum and maximum period of a drift, in frames."""
 
 Bytes = npt.NDArray[np.uint8]
 
@@ -43,23 +43,23 @@ class Recipe:
     """How a data set is synthesized."""
 
     per_clip: int = 1
-    """Number of composites of each clip, each with a different LUT."""
+    """Number of composites per clip, each with a different LUT."""
 
     seed: int = 0
     enhance: bool = True
-    """Whether tables are enhanced as HYouTube's were."""
+    """Whether LUTs are enhanced like HYouTube's."""
 
     drift: bool = False
-    """Whether the change moves slowly in time, between the LUT and a mild random look after it."""
+    """Whether the change drifts slowly between the LUT and the LUT followed by a mild random look."""
 
     num_frames: int = 20
-    """Of each clip, from its start; a shorter clip gives what it has."""
+    """Maximum frames per clip, from its start."""
 
     spacing: int = 1
-    """Frames of the clip from one that is taken to the next."""
+    """Step between the frames taken from a clip."""
 
     quality: int = 75
-    """Of the composites' JPEG."""
+    """JPEG quality of the composites."""
 
     def __post_init__(self) -> None:
         for name, least in (("per_clip", 1), ("num_frames", 1), ("spacing", 1), ("quality", 1)):
@@ -70,31 +70,31 @@ class Recipe:
 
 
 class Drift(NamedTuple):
-    """How far a change has moved towards its second look, as a slow wave."""
+    """A slow periodic blend between two looks."""
 
     period: int
-    """Frames."""
+    """Period in frames."""
 
     phase: float
-    """Share of a period, in [0, 1)."""
+    """Start as a share of the period, in [0, 1)."""
 
     def at(self, frame: int) -> float:
-        """Return the second look's weight at a frame of the video, in [0, 1]."""
+        """Return the second look's weight at a video frame, in [0, 1]."""
         return 0.5 - 0.5 * math.cos(2 * math.pi * (frame / self.period + self.phase))
 
 
 @dataclass(frozen=True, eq=False)
 class Change:
-    """What is done to the colours of one foreground over time."""
+    """The colour change of one foreground over time."""
 
     cube: Cube
     moved: FloatArray | None = None
-    """The table at the other end of the drift. Shape (1, 3, D, D, D)."""
+    """Table at the other end of the drift. Shape (1, 3, D, D, D)."""
 
     drift: Drift | None = None
 
     def at(self, frame: int) -> Cube:
-        """Return the LUT for a frame of the video."""
+        """Return the LUT for a video frame."""
         if self.moved is None or self.drift is None:
             return self.cube
         table = self.cube.lut.parameters
@@ -102,18 +102,18 @@ class Change:
 
 
 def draw_luts(names: Sequence[str], *, count: int, seed: int, clip: str) -> list[str]:
-    """Draw LUTs for a clip, without putting back.
+    """Draw LUTs for a clip without replacement.
 
-    The draw depends on nothing but its arguments: not on the other clips, nor on any library's generator.
+    The result depends only on the arguments, not on other clips or a library's random generator.
 
     Args:
-        names: of all LUTs, in any order.
-        count: how many to draw.
-        seed: of the data set.
+        names: names of all LUTs, in any order.
+        count: number of LUTs to draw.
+        seed: seed of the data set.
         clip: name of the clip.
 
     Raises:
-        InputError: there are fewer LUTs than are to be drawn.
+        InputError: there are fewer than `count` LUTs.
     """
     if count > len(names):
         raise InputError(f"{count} LUTs a clip are requested, but there are only {len(names)}; lower --per-clip")
@@ -121,19 +121,19 @@ def draw_luts(names: Sequence[str], *, count: int, seed: int, clip: str) -> list
 
 
 def derive_seed(seed: int, *parts: object) -> int:
-    """Return a seed of its own for a part of the work, below 2**48."""
+    """Derive an independent seed for a part of the work, below 2**48."""
     text = "/".join(map(str, (seed, *parts)))
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:6], "big")
 
 
 def make_change(cube: Cube | None, *, seed: int, enhanced: bool, drift: bool) -> Change:
-    """Return what a clip's foreground goes through.
+    """Return the colour change of a clip's foreground.
 
     Args:
         cube: a LUT; None draws a random look.
-        seed: of the look and of the drift.
-        enhanced: enhance the table as HYouTube's were.
-        drift: let the change move.
+        seed: seed of the look and the drift.
+        enhanced: enhance the LUT like HYouTube's.
+        drift: let the change drift over time.
     """
     generator = torch.Generator().manual_seed(seed)
     if cube is None:
@@ -150,12 +150,12 @@ def make_change(cube: Cube | None, *, seed: int, enhanced: bool, drift: bool) ->
 
 
 def recolor(real: Bytes, mask: Codes, cube: Cube) -> Bytes:
-    """Give the foreground of a frame other colours.
+    """Recolour the foreground of a frame.
 
     Args:
         real: RGB. Shape (H, W, 3).
-        mask: whatever is not 0 is foreground. Shape (H, W).
-        cube: the map of RGB in [0, 1].
+        mask: all values above 0 are foreground. Shape (H, W).
+        cube: LUT on RGB in [0, 1].
 
     Returns:
         The composite. Shape (H, W, 3).
@@ -170,7 +170,7 @@ def recolor(real: Bytes, mask: Codes, cube: Cube) -> Bytes:
 
 
 def to_bytes(codes: Codes) -> Bytes:
-    """Return codes as 8-bit ones, rounded to the nearest. Any shape."""
+    """Convert codes to 8 bits with rounding. Any shape."""
     return codes.astype(np.uint8, copy=False) if codes.dtype == np.uint8 else np.rint(codes / 257).astype(np.uint8)
 
 

@@ -1,4 +1,4 @@
-"""Make a data set in HYouTube's layout from clips with masks: in parallel, and resumable."""
+"""Make a data set in HYouTube's layout from clips with masks; parallel and resumable."""
 
 import hashlib
 import json
@@ -27,43 +27,43 @@ _JPEG_SUFFIXES = (".jpg", ".jpeg")
 
 @dataclass(frozen=True)
 class Pair:
-    """One composite clip that is to be made."""
+    """One composite clip to make."""
 
     clip: str
-    """Name of the source."""
+    """Name of the source clip."""
 
     video: str
-    """Folder of its real frames."""
+    """Folder of the real frames."""
 
     foreground: str
-    """Folder below the video's, "object_1"."""
+    """Folder below the video's, such as "object_1"."""
 
     lut: str
-    """Name of the LUT's file, or "random"."""
+    """File name of the LUT, or "random"."""
 
     lut_sha256: str | None
-    """Of the table as it was read; None for a random look."""
+    """Hash of the LUT's table as read; None for a random look."""
 
     seed: int
-    """Of the random look, and of the drift."""
+    """Seed of the random look and the drift."""
 
     @property
     def place(self) -> str:
-        """Its folder below those of masks and composites."""
+        """Path below the folders of masks and composites."""
         return f"{self.video}/{self.foreground}"
 
 
 @dataclass(frozen=True)
 class Summary:
-    """What a run did."""
+    """Result of a run."""
 
     folder: Path
     num_pairs: int
     num_frames: int
-    """Of all composites, those of runs before included."""
+    """Number of frames of all composites, including those of previous runs."""
 
     num_kept: int
-    """Pairs that runs before had made."""
+    """Number of pairs that previous runs had made."""
 
     seconds: float
 
@@ -87,23 +87,23 @@ def synthesize(
     jobs: int | None = None,
     progress: Callable[[Progress], object] | None = None,
 ) -> Summary:
-    """Make composites of clips, in HYouTube's layout, with lists and a manifest.
+    """Make composites of clips in HYouTube's layout, with lists and a manifest.
 
-    Run again with the same arguments it makes what is missing. The result depends on the arguments alone, not on
-    `jobs` nor on how often it was stopped.
+    A repeated run with the same arguments makes what is missing. The result depends only on the arguments, not on
+    `jobs` or on interruptions.
 
     Args:
-        clips: with masks; where they have real frames those are recoloured, else their composites, which then are
-            taken for real.
-        luts: by name; None: random looks.
-        folder: of the data set; made if it does not exist, its parent must.
-        recipe: what is done.
-        split: the lists are called `<split>_list.txt` and `<split>_frames.txt`.
-        jobs: number of processes; None: one for each core.
-        progress: called with the frames that are done.
+        clips: clips with masks. Their real frames are recoloured; if there are none, their composites are used as real
+            frames.
+        luts: LUTs by name; None: random looks.
+        folder: folder of the data set; created if missing, but not its parent.
+        recipe: how to synthesize.
+        split: prefix of the lists `<split>_list.txt` and `<split>_frames.txt`.
+        jobs: number of processes; None: one per core.
+        progress: called with the number of finished frames.
 
     Raises:
-        OutputExistsError: the folder holds something else, or a data set made from other clips or in another way.
+        OutputExistsError: the folder holds something else, or a data set made from other clips or settings.
         InputError: a clip cannot be read, or there are too few LUTs.
         OutputError: the folder cannot be written to.
     """
@@ -129,10 +129,10 @@ def synthesize(
 
 
 def plan(clips: FileDataset, luts: Mapping[str, Cube] | None, recipe: Recipe) -> list[Pair]:
-    """Decide what is made of each clip.
+    """List the composites to make from each clip.
 
     Raises:
-        InputError: there are fewer LUTs than composites are asked for of a clip.
+        InputError: a clip needs more LUTs than there are.
     """
     videos = _video_names(clips.names)
     hashes = {name: _hash(cube) for name, cube in (luts or {}).items()}
@@ -148,10 +148,10 @@ def plan(clips: FileDataset, luts: Mapping[str, Cube] | None, recipe: Recipe) ->
 
 
 def _video_names(names: tuple[str, ...]) -> dict[str, str]:
-    """Return a folder's name for each clip: its name without the folders that all clips lie in."""
+    """Return a folder name for each clip: its name without the path that all clips share."""
     paths = {name: PurePosixPath(name) for name in names}
     common = os.path.commonpath([path.parent for path in paths.values()])
-    # Spaces would end a path in the lists.
+    # # The lists separate paths by spaces.
     videos = {name: "_".join("_".join(path.relative_to(common).parts).split()) for name, path in paths.items()}
     video, times = Counter(videos.values()).most_common(1)[0]
     if times > 1:
@@ -171,7 +171,7 @@ def _manifest(pairs: list[Pair], recipe: Recipe, split: str) -> str:
 
 
 def _prepare(folder: Path, manifest: str) -> None:
-    """Make the folder, or see that it holds the same data set, perhaps unfinished."""
+    """Create the folder, or check that it holds the same data set, finished or not."""
     path = folder / MANIFEST
     if path.is_file():
         if path.read_bytes() != manifest.encode():
@@ -194,7 +194,7 @@ def _num_frames(files: ClipFiles, recipe: Recipe) -> int:
 
 
 def _make_pair(task: _Task) -> tuple[str, int]:
-    """Write a composite with its mask, and for the first of a clip the real frames.
+    """Write a composite with its mask and, for the first composite of a clip, the real frames.
 
     Returns:
         Name of the clip and number of frames.
@@ -220,16 +220,16 @@ def _make_pair(task: _Task) -> tuple[str, int]:
         if writes_real:
             _write_real(places[2], task)
         masks.commit()
-        # Last: the folder's existence marks the pair as complete.
+        # # Rename last: the folder's existence marks the pair as complete.
         composites.commit()
     if not has_foreground:
-        message = f"{pair.clip}: the mask is empty in all frames that were taken, so its composites change nothing"
+        message = f"{pair.clip}: the mask is empty in all frames taken, so the composites equal the real frames"
         warnings.warn(ChromacordWarning(message), stacklevel=2)
     return pair.clip, count
 
 
 def _write_real(place: Path, task: _Task) -> None:
-    """Write the real frames: a JPEG is copied as it is, everything else becomes PNG, so that nothing is lost."""
+    """Write the real frames without loss: JPEGs are copied, everything else becomes PNG."""
     with StagedFolder(place, force=True) as reals:
         for index, frame in _chosen(task.files, task.recipe):
             name, source = _frame_name(frame, index), _real_file(task.files, index)
@@ -243,9 +243,9 @@ def _write_real(place: Path, task: _Task) -> None:
 
 
 def _chosen(files: ClipFiles, recipe: Recipe) -> Iterator[tuple[int, FramePictures]]:
-    """Decode the frames that are taken, with their places in the clip."""
+    """Decode the frames taken from a clip, with their positions in it."""
     if isinstance(files, PictureFiles):
-        # Frames in between are not decoded.
+        # # Skip the frames in between without decoding them.
         steps = slice(0, recipe.num_frames * recipe.spacing, recipe.spacing)
         cut = replace(
             files,
@@ -262,7 +262,7 @@ def _chosen(files: ClipFiles, recipe: Recipe) -> Iterator[tuple[int, FramePictur
 
 
 def _frame_name(frame: FramePictures, index: int) -> str:
-    """Return the frame's number as five digits: the source's where it has one, else its place."""
+    """Return a five-digit frame number: the source's if it has one, else the position."""
     return f"{int(frame.name) if frame.name.isdecimal() else index:05d}"
 
 
@@ -273,7 +273,7 @@ def _real_file(files: ClipFiles, index: int) -> Path | None:
 
 
 def _write_lists(folder: Path, pairs: list[Pair], split: str) -> int:
-    """Write the lists in HYouTube's form; return the number of frames."""
+    """Write the lists in HYouTube's format; return the number of frames."""
     pair_lines, frame_lines, lut_lines = [], [], []
     for pair in pairs:
         real, mask, composite = f"{REAL}/{pair.video}", f"{MASK}/{pair.place}", f"{COMPOSITE}/{pair.place}"

@@ -29,18 +29,18 @@ def open_dataset(
     """Open a data set: HYouTube or one in its layout, iHarmony4, or a folder of clips with images and masks.
 
     Args:
-        path: its folder.
+        path: the data set's folder.
         split: "test" or "train"; a folder of clips has no splits.
-        size: what pictures are resized to, ignoring their aspect; None: as they are.
-        use: of a folder of clips, only those whose `use` in its manifest.csv this is.
-        stills: in a folder of clips, take each picture for a clip of its own.
+        size: size to resize to, ignoring the aspect ratio; None: keep the original size.
+        use: in a folder of clips, take only those with this `use` in manifest.csv.
+        stills: in a folder of clips, treat each picture as a clip of its own.
 
     Raises:
-        MissingFileError: there is no such folder, or files that its lists name do not exist.
-        InputError: the folder is of no kind that is known.
+        MissingFileError: the folder, or a file named by its lists, does not exist.
+        InputError: the folder's layout is unknown.
     """
     folder = Path(path)
-    if not os.path.isdir(folder):  # noqa: PTH112 - of a name that is too long Path.is_dir raises
+    if not os.path.isdir(folder):  # noqa: PTH112 - Path.is_dir raises on overlong names
         raise MissingFileError(f"{folder}: no such folder")
     if is_hyoutube(folder):
         return open_hyoutube(folder, split=split, size=size)

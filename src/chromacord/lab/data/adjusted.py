@@ -1,6 +1,6 @@
-"""Clips with one foreground adjustment each, made when they are read.
+"""Clips whose foreground gets one adjustment each when they are read.
 
-Each clip of a data set gives one clip for each adjustment, `<clip>/<adjustment>`, whose real frames are the clip's own.
+Each clip yields one clip per adjustment, `<clip>/<adjustment>`, with the original frames as ground truth.
 """
 
 from collections.abc import Iterator, Sequence
@@ -22,7 +22,7 @@ from chromacord.types import Size
 
 @dataclass(frozen=True)
 class AdjustedFiles:
-    """A clip by one adjustment. Where it has real frames those are adjusted, else its composites are taken for real."""
+    """A clip with one adjustment, applied to its real frames or, if there are none, to its composites."""
 
     source: ClipFiles
     adjustment: str
@@ -30,25 +30,25 @@ class AdjustedFiles:
 
     @property
     def name(self) -> str:
-        """The clip's name and the adjustment's."""
+        """The clip's name followed by the adjustment's."""
         return f"{self.source.name}/{self.adjustment}"
 
     @property
     def num_frames(self) -> int | None:
-        """How many frames the clip has. See `ClipFiles.num_frames`."""
+        """The clip's number of frames. See `ClipFiles.num_frames`."""
         return self.source.num_frames
 
     @property
     def spacing(self) -> int:
-        """The clip's. See `Clip.spacing`."""
+        """The clip's spacing. See `Clip.spacing`."""
         return self.source.spacing
 
     def sources(self) -> Iterator[tuple[Path, str]]:
-        """Give the clip's files. See `ClipFiles.sources`."""
+        """Return the clip's files. See `ClipFiles.sources`."""
         return self.source.sources()
 
     def pictures(self) -> Iterator[FramePictures]:
-        """Decode the frames and adjust them. See `ClipFiles.pictures`."""
+        """Decode and adjust the frames. See `ClipFiles.pictures`."""
         for frame in self.source.pictures():
             frame.check_sizes(self.source.name)
             real = to_bytes(frame.composite if frame.real is None else frame.real)
@@ -60,16 +60,16 @@ class AdjustedFiles:
 
 
 def adjust_clips(dataset: FileDataset, adjustments: Sequence[str], *, name: str, size: Size | None) -> FileDataset:
-    """Return a data set of a data set's clips, each by each adjustment.
+    """Return a data set with each clip under each adjustment.
 
     Args:
-        dataset: whose clips are adjusted.
+        dataset: the clips to adjust.
         adjustments: keys of `chromacord.lab.color.adjustments.ADJUSTMENTS`.
-        name: what tables call the data set.
-        size: what pictures are resized to, after they were adjusted; None: as they are.
+        name: name of the new data set in tables.
+        size: size to resize to after adjusting; None: keep the original size.
 
     Raises:
-        InputError: there is no such adjustment.
+        InputError: an adjustment does not exist.
     """
     for adjustment in adjustments:
         if adjustment not in ADJUSTMENTS:
@@ -79,7 +79,7 @@ def adjust_clips(dataset: FileDataset, adjustments: Sequence[str], *, name: str,
 
 
 def adjust_codes(real: Bytes, mask: Codes, adjustment: str) -> Bytes:
-    """Adjust the foreground of a frame: clipped, rounded to 8 bits, laid over the frame with the mask as weight.
+    """Adjust a frame's foreground, clip and round it to 8 bits, and blend it over the frame by the mask.
 
     Args:
         real: RGB. Shape (H, W, 3).

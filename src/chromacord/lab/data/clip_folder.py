@@ -1,11 +1,11 @@
-"""Folders of clips: `images` and `masks`, and `real` where the truth is known.
+"""Folders of clips: `images` and `masks`, and `real` if the ground truth is known.
 
     <clip>/images/00000.jpg ...     <clip>/masks/00000.png ...          frames in order, same stems
     <set>/images/<name>.mp4         <set>/masks/<name>.mp4 or .png      one clip for each video
 
-A folder may hold many of these, some levels deep. A `manifest.csv` in it, or in a folder above it (columns `path`,
-`kind`, `mask`, `use`), may say of each whether it is a `video` or holds `still`s, whether masks are `labels`, and what
-it is for; a folder that it does not name is a video, unless it holds video files.
+A folder may contain many of these at any depth. A `manifest.csv` (columns `path`, `kind`, `mask`, `use`) in it, or in a
+parent folder, may state for each clip whether it is a `video` or holds `still`s, whether masks are `labels`, and its
+use. Folders that the manifest does not name are videos made of pictures, unless they hold video files.
 """
 
 import csv
@@ -30,7 +30,7 @@ _MAX_BYTES = 256 << 20
 
 @dataclass(frozen=True)
 class Entry:
-    """What the manifest says of a folder."""
+    """A folder's row in the manifest."""
 
     is_still: bool = False
     has_labels: bool = False
@@ -51,18 +51,18 @@ def open_clips(
     """Open a folder of clips with masks.
 
     Args:
-        folder: one clip, or a tree of them.
-        size: what pictures are resized to; None: as they are.
-        use: only clips whose `use` in the manifest this is.
-        licences: only clips whose `licence` in the manifest is one of these; None: all.
-        labels: where masks hold labels, those whose union is the foreground; none: all above 0.
-        max_frames: of each clip, only so many from its start.
-        stills: take each picture for a clip of its own, whatever the manifest says.
+        folder: a clip, or a tree of clips.
+        size: size to resize to; None: keep the original size.
+        use: take only clips with this `use` in the manifest.
+        licences: take only clips with one of these values of `licence` in the manifest; None: all.
+        labels: labels that form the foreground, if masks hold labels; empty: all above 0.
+        max_frames: maximum frames per clip, from its start.
+        stills: treat each picture as a clip of its own, whatever the manifest says.
 
     Raises:
-        MissingFileError: there is no clip, or an image has no mask.
+        MissingFileError: there are no clips, or an image has no mask.
         UnreadableFileError: a manifest is damaged.
-        InputError: a manifest does not say what it is about, or says it twice.
+        InputError: a manifest has a row without a path, or two rows for one path.
     """
     entries = _read_manifests(folder)
     chosen = frozenset(labels)
@@ -79,12 +79,12 @@ def open_clips(
 
 
 def find_clips(folder: Path) -> list[Path]:
-    """Return the folders, sorted, that hold `images` and `masks`: `folder` itself or what lies below it."""
+    """Return the sorted folders that hold `images` and `masks`: `folder` itself, or folders below it."""
     return sorted(_search(folder, _MAX_DEPTH))
 
 
 def has_manifest(folder: Path) -> bool:
-    """Whether a manifest, in a folder or above it, says anything of the clips in it.
+    """Whether a manifest in a folder, or in a parent of it, has rows for its clips.
 
     Raises:
         UnreadableFileError: a manifest is damaged.
@@ -101,7 +101,7 @@ def _why_none(
     use: str | None,
     licences: Collection[str] | None,
 ) -> str:
-    """Return why no clip of these folders is taken, and what to do about it."""
+    """Explain why none of these folders was taken, with a remedy."""
     if not places:
         return "holds no clips: folders with images/ and masks/ are expected"
     found = [entries[place.absolute()] for place in places if place.absolute() in entries]
@@ -129,7 +129,7 @@ def _why_none(
 
 
 def _listed(values: Iterable[str]) -> str:
-    """Return different values, as a message names them."""
+    """Format the distinct values for a message."""
     return ", ".join(shown(value) for value in sorted(set(values)))
 
 
@@ -143,7 +143,7 @@ def _search(folder: Path, depth: int) -> Iterator[Path]:
 
 
 def _read_manifests(folder: Path) -> dict[Path, Entry]:
-    """Return what the manifests in a folder and above it say, by absolute path; the nearest one counts."""
+    """Read the manifests in a folder and above it, by absolute path; the nearest one wins."""
     top = folder.absolute()
     entries: dict[Path, Entry] = {}
     for place in (*reversed(top.parents[:_MAX_DEPTH]), top):
@@ -159,7 +159,7 @@ def _read_manifest(path: Path) -> dict[Path, Entry]:
     with parse_errors(path, csv.Error, said="cannot be read as CSV in UTF-8", remedy=remedy):
         reader = csv.DictReader(io.StringIO(content.decode("utf-8-sig"), newline=""))
         if "path" not in (reader.fieldnames or ()):
-            # A manifest of something else.
+            # # A manifest of something else, not of clips.
             return {}
         rows = list(reader)
     if any(not row.get("path") for row in rows):
@@ -201,12 +201,12 @@ def _clips_in(
 
 
 def _name(place: Path, folder: Path) -> str:
-    """Return what a clip is called: its path below the data's folder."""
+    """Return a clip's name: its path relative to the data folder."""
     return place.relative_to(folder).as_posix() if place != folder else folder.absolute().name
 
 
 def _by_stem(folder: Path, suffixes: tuple[str, ...]) -> dict[str, Path]:
-    """Return the files of a folder by their name without ending, sorted; hidden ones do not count."""
+    """Return the sorted files of a folder by stem, without hidden ones."""
     if not folder.is_dir():
         return {}
     files = (path for path in folder.iterdir() if path.suffix.lower() in suffixes and not path.name.startswith("."))
@@ -214,10 +214,10 @@ def _by_stem(folder: Path, suffixes: tuple[str, ...]) -> dict[str, Path]:
 
 
 def _partner(found: dict[str, Path], stem: str, image: Path) -> Path:
-    """Return the file of the same stem.
+    """Return the file with the given stem.
 
     Raises:
-        MissingFileError: there is none.
+        MissingFileError: it does not exist.
     """
     if stem not in found:
         kind = "mask" if image.parent.name == "images" else "file"

@@ -27,37 +27,37 @@ from chromacord.types import Frame, Size
 Item = TypeVar("Item")
 
 MAX_LIST_BYTES = 256 << 20
-"""Of a list of files that is read: a million lines of three paths."""
+"""Size limit of a file list: a million lines with three paths."""
 
 _LONGEST_LINE = 4096
 _LONGEST_NAME = 255
 
 LISTED = 10
-"""How many absent files a message names before it only counts."""
+"""Maximum missing files named in a message; the rest are counted."""
 
 _DARKEST_FOREGROUND = 0.25
 
 
 class ClipFiles(Protocol):
-    """Where the frames of one clip lie."""
+    """The files of one clip."""
 
     @property
     def name(self) -> str:
-        """As `Clip.name`."""
+        """See `Clip.name`."""
 
     @property
     def num_frames(self) -> int | None:
-        """How many frames it has; None where that is not known before they are decoded."""
+        """Number of frames; None if unknown before decoding."""
 
     @property
     def spacing(self) -> int:
-        """As `Clip.spacing`."""
+        """See `Clip.spacing`."""
 
     def sources(self) -> Iterator[tuple[Path, str]]:
-        """Give every file, and who names it ("test_list.txt line 3"), or nothing."""
+        """Return each file with the list line that names it ("test_list.txt line 3"), or an empty string."""
 
     def pictures(self) -> Iterator["FramePictures"]:
-        """Decode the frames, one after another.
+        """Decode the frames one by one.
 
         Raises:
             InputError: a file is missing or cannot be read.
@@ -73,23 +73,23 @@ class ClipFiles(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class FramePictures:
-    """The pictures of one frame, as codes."""
+    """The pictures of one frame as codes."""
 
     name: str
     composite: Codes
-    """Shape (H, W, 3)."""
+    """RGB. Shape (H, W, 3)."""
 
     mask: Codes
-    """Shape (H, W)."""
+    """Foreground coverage. Shape (H, W)."""
 
     real: Codes | None
-    """Shape (H, W, 3)."""
+    """RGB; None if unknown. Shape (H, W, 3)."""
 
     def check_sizes(self, where: str) -> None:
-        """Refuse pictures of one frame that differ in size.
+        """Check that all pictures of the frame have the same size.
 
         Raises:
-            MismatchError: says which.
+            MismatchError: they differ; names the picture.
         """
         sizes = {"mask": self.mask.shape[:2], "real": self.real.shape[:2] if self.real is not None else None}
         for kind, size in sizes.items():
@@ -103,7 +103,7 @@ class FramePictures:
 
 @dataclass(frozen=True)
 class PictureFiles:
-    """A clip of one picture file a frame."""
+    """A clip with one picture file per frame."""
 
     name: str
     frames: tuple[str, ...]
@@ -113,21 +113,21 @@ class PictureFiles:
     foreground: str | None = None
     spacing: int = 1
     origins: tuple[str, ...] = ()
-    """For each frame, the line of a list that names it; empty: no list does."""
+    """List line that names each frame; empty if no list does."""
 
     labels: frozenset[int] | None = None
-    """Labels whose union is the foreground, where masks hold labels; an empty set stands for all above 0."""
+    """Labels that form the foreground, if masks hold labels; an empty set means all above 0."""
 
     is_strict: bool = True
-    """Refuse a frame's pictures that differ in size also where they are resized."""
+    """Refuse frames whose pictures differ in size even if they are resized anyway."""
 
     @property
     def num_frames(self) -> int:
-        """How many frames the clip has."""
+        """Number of frames."""
         return len(self.frames)
 
     def sources(self) -> Iterator[tuple[Path, str]]:
-        """Give every file, and the line of a list that names it. See `ClipFiles.sources`."""
+        """Return each file and the list line that names it. See `ClipFiles.sources`."""
         for paths in (self.composites, self.masks, self.reals or ()):
             for index, path in enumerate(paths):
                 yield path, self._origin(index)
@@ -145,7 +145,7 @@ class PictureFiles:
         return stack_pictures(self, size, is_strict=self.is_strict, foreground=self.foreground, spacing=self.spacing)
 
     def part(self, indices: Sequence[int]) -> "PictureFiles":
-        """Return a clip of some of the frames, in any order; nothing is read."""
+        """Return a clip with some of the frames, in any order, without reading any."""
         return replace(
             self,
             frames=_picked(self.frames, indices),
@@ -156,7 +156,7 @@ class PictureFiles:
         )
 
     def spread(self, count: int) -> "PictureFiles":
-        """Return a clip of so many frames, evenly spaced over this one; itself where it has no more."""
+        """Return a clip with `count` frames, evenly spaced; the clip itself if it is not longer."""
         if count >= self.num_frames:
             return self
         indices = [(2 * number + 1) * self.num_frames // (2 * count) for number in range(count)]
@@ -175,7 +175,7 @@ class PictureFiles:
 
 @dataclass(frozen=True)
 class VideoFiles:
-    """A clip of video files. A mask that is a still serves for all frames."""
+    """A clip of video files. A still mask applies to all frames."""
 
     name: str
     composite: Path
@@ -187,16 +187,16 @@ class VideoFiles:
 
     @property
     def num_frames(self) -> int | None:
-        """How many frames the file states, `max_frames` at most."""
+        """Number of frames according to the container, limited by `max_frames`."""
         stated = open_source(self.composite).info.num_frames
         return min(stated, self.max_frames) if stated and self.max_frames else stated or self.max_frames
 
     def sources(self) -> Iterator[tuple[Path, str]]:
-        """Give every file. See `ClipFiles.sources`."""
+        """Return each file. See `ClipFiles.sources`."""
         yield from ((path, "") for path in (self.composite, self.mask, self.real) if path is not None)
 
     def pictures(self) -> Iterator[FramePictures]:
-        """Decode the frames side by side. See `ClipFiles.pictures`."""
+        """Decode the files in parallel, frame by frame. See `ClipFiles.pictures`."""
         composite, matte = open_source(self.composite), open_source(self.mask)
         to_rgb, to_matte = RgbReader(composite.info), MatteReader(matte.info, from_alpha=False)
         real = open_source(self.real) if self.real is not None else None
@@ -229,18 +229,18 @@ class VideoFiles:
 
 
 class FileDataset:
-    """Clips that lie in files. Read when they are asked for, and not kept."""
+    """Clips in files, read on demand and not cached."""
 
     def __init__(self, name: str, clips: Iterable[ClipFiles], *, size: Size | None) -> None:
-        """Take note of the clips; no picture is read.
+        """Store the list of clips without reading pictures.
 
         Args:
-            name: what tables call the data set.
-            clips: in order, with names that differ.
-            size: what pictures are resized to; None: as they are.
+            name: name of the data set in tables.
+            clips: the clips in order, with unique names.
+            size: size to resize to; None: keep the original size.
 
         Raises:
-            InputError: there is no clip, or two have one name.
+            InputError: there are no clips, or two have the same name.
         """
         self.name = name
         self.clips = tuple(clips)
@@ -258,7 +258,7 @@ class FileDataset:
 
     @property
     def fingerprint(self) -> str:
-        """A hash of the names of clips and files, and of the files' lengths. See `ClipDataset.fingerprint`."""
+        """Hash of the names of clips and files, and of file sizes. See `ClipDataset.fingerprint`."""
         digest = hashlib.sha256()
         for clip in self.clips:
             files = [(path.name, path.stat().st_size if path.exists() else None) for path, _ in clip.sources()]
@@ -270,13 +270,13 @@ class FileDataset:
         return len(self.clips)
 
     def spread(self, count: int) -> "FileDataset":
-        """Return the same clips with so many frames each, evenly spaced.
+        """Return the same clips, each with `count` frames, evenly spaced.
 
         Args:
-            count: of frames, 1 or more.
+            count: number of frames, 1 or more.
 
         Raises:
-            InputError: a clip is a video file, of which frames cannot be picked.
+            InputError: a clip is a video file, from which single frames cannot be picked.
         """
         if count < 1:
             raise InputError(f"the number of frames of each clip must be 1 or more, got {count}")
@@ -296,10 +296,10 @@ def _picked(values: Sequence[Item], indices: Sequence[int]) -> tuple[Item, ...]:
 
 
 def read_lines(path: Path) -> Iterator[str]:
-    """Iterate over the lines of a list of files. Names of other encodings than UTF-8 come with replacement characters.
+    """Iterate over the lines of a file list. Bytes that are not UTF-8 become replacement characters.
 
     Raises:
-        InputError: it cannot be read, or a line names what no file is called.
+        InputError: the list cannot be read, or a line cannot be a file name.
     """
     text = read_file(path, limit=MAX_LIST_BYTES).decode("utf-8-sig", errors="replace")
     for number, line in enumerate(text.splitlines(), start=1):
@@ -310,14 +310,14 @@ def read_lines(path: Path) -> Iterator[str]:
 
 
 def check_files(clips: Sequence[ClipFiles], *, where: str) -> None:
-    """Refuse clips of which files are absent. Each folder is looked into once.
+    """Check that all files exist, listing each folder once.
 
     Args:
-        clips: of a data set.
-        where: what names the files, as "test_list.txt".
+        clips: clips of a data set.
+        where: what names the files, such as "test_list.txt".
 
     Raises:
-        MissingFileError: names the first ten files and counts the rest.
+        MissingFileError: files are missing; names the first ten and counts the rest.
     """
     known: dict[str, set[str]] = {}
     missing: list[str] = []
@@ -341,14 +341,14 @@ def stack_pictures(
     """Decode a clip's frames into tensors.
 
     Args:
-        files: of the clip.
-        size: what pictures are resized to; None: as they are.
-        is_strict: refuse a frame's pictures that differ in size also where they are resized.
-        foreground: as `Clip.foreground`.
-        spacing: as `Clip.spacing`.
+        files: the clip's files.
+        size: size to resize to; None: keep the original size.
+        is_strict: refuse frames whose pictures differ in size even if they are resized anyway.
+        foreground: see `Clip.foreground`.
+        spacing: see `Clip.spacing`.
 
     Raises:
-        InputError: there is no frame, or one cannot be read.
+        InputError: there are no frames, or one cannot be read.
         MismatchError: sizes differ.
     """
     names: list[str] = []
@@ -377,7 +377,7 @@ def stack_pictures(
 
 @contextmanager
 def _naming(origin: str) -> Iterator[None]:
-    """Add to an error of the block which line of a list names the file."""
+    """Add the list line that names the file to any error raised in the block."""
     try:
         yield
     except InputError as error:

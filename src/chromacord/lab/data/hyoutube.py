@@ -4,9 +4,9 @@
     foreground_mask/<video>/object_<k>/<frame>.png                  (or Mask/...)
     synthetic_composite_videos/<video>/object_<k>/<frame>.jpg       (or Composite/...)
 
-The published lists name the first folders, the published description the second ones; either may be on the disk, with
-either in the lists. A list has three paths a line, to real, mask and composite: folders, one line for each clip, or
-pictures, one for each frame. Line ends may be CRLF and slashes backslashes.
+The published lists use the first folder names and the published description the second; either may exist on disk, with
+either in the lists. Each line has three paths, to real, mask and composite: folders (one line per clip) or pictures
+(one line per frame). Line ends may be CRLF, and slashes may be backslashes.
 """
 
 import re
@@ -23,13 +23,13 @@ from chromacord.lab.data.tensors import WORKING_SIZE
 from chromacord.types import Size
 
 SPACING = 5
-"""Frames of a video from one listed frame to the next: YouTube-VOS has masks for every fifth."""
+"""Step between listed frames in the video: YouTube-VOS has masks for every fifth frame."""
 
 REAL, MASK, COMPOSITE = "real_videos", "foreground_mask", "synthetic_composite_videos"
-"""The folders' names in the lists."""
+"""Folder names in the lists."""
 
 MANIFEST = "manifest.json"
-"""Lies in data sets that `chromacord synthesize` made, and not in HYouTube itself."""
+"""File that marks data sets made by `chromacord synthesize`; HYouTube itself has none."""
 
 TEMPORAL_LIST = "tl_task.txt"
 
@@ -42,7 +42,7 @@ _LIST_NAMES = ("{split}_frames.txt", "{split}_list.txt", "{split}.txt")
 
 
 class _Line(NamedTuple):
-    """A line of a list, as it stands there."""
+    """A parsed line of a list."""
 
     origin: str
     real: PurePosixPath
@@ -51,16 +51,16 @@ class _Line(NamedTuple):
 
 
 class TemporalTask(NamedTuple):
-    """A frame that the temporal loss looks at, with the video's next frame, which another archive holds."""
+    """A frame measured by the temporal loss, and the video's next frame, which is in another archive."""
 
     clip: str
-    """`Clip.name`, in both data sets."""
+    """`Clip.name` in both data sets."""
 
     frame: str
-    """In the test set."""
+    """Frame name in the test set."""
 
     next_frame: str
-    """In the temporal set, whose list is `future_list.txt`: open it as split "future"."""
+    """Frame name in the temporal set, whose list is `future_list.txt`: open it as split "future"."""
 
 
 def open_hyoutube(
@@ -71,19 +71,19 @@ def open_hyoutube(
     lists: Path | None = None,
     name: str | None = None,
 ) -> FileDataset:
-    """Open HYouTube, or a data set in its layout.
+    """Open HYouTube, or a data set with the same layout.
 
     Args:
-        folder: that holds the three folders.
-        split: "train", "test", "future" (the temporal set), or whatever else a list is called by: `<split>_frames.txt`,
-            `<split>_list.txt` or `<split>.txt`, the first that exists.
-        size: what pictures are resized to; None: as they are.
+        folder: the folder that holds the three folders.
+        split: "train", "test", "future" (the temporal set), or another list's name; the first of `<split>_frames.txt`,
+            `<split>_list.txt` and `<split>.txt` is read.
+        size: size to resize to; None: keep the original size.
         lists: folder with the lists; None: `folder`.
-        name: of the data set, before the split; None: "hyoutube", of a synthesized set the folder's name.
+        name: name of the data set, before the split; None: "hyoutube", or the folder's name for a synthesized set.
 
     Raises:
-        MissingFileError: there is no such list, or it names files that do not exist (first ten, and their number).
-        InputError: a line of the list cannot be read (says which).
+        MissingFileError: the list does not exist, or names missing files (the first ten, and their number).
+        InputError: a line of the list is invalid; names it.
     """
     path = find_list(lists or folder, split)
     lines = _read_list(path)
@@ -95,7 +95,7 @@ def open_hyoutube(
 
 
 def is_hyoutube(folder: Path) -> bool:
-    """Tell whether a folder holds HYouTube's three folders, under either of their names."""
+    """Whether a folder holds HYouTube's three folders, under either name."""
     found = _Folders(folder)
     return folder.is_dir() and all(found.exists(top) for top in _SPELLINGS)
 
@@ -114,14 +114,14 @@ def find_list(folder: Path, split: str) -> Path:
 
 
 def read_temporal_tasks(folder: Path) -> tuple[TemporalTask, ...]:
-    """Read which frames the temporal loss is measured on (`tl_task.txt`; HYouTube's has 78).
+    """Read the list of frames for the temporal loss (`tl_task.txt`; HYouTube's has 78).
 
     Args:
-        folder: with the lists.
+        folder: the folder with the lists.
 
     Raises:
         MissingFileError: there is no such list.
-        InputError: a line cannot be read.
+        InputError: a line is invalid.
     """
     path = folder / TEMPORAL_LIST
     if not path.is_file():
@@ -136,19 +136,19 @@ def read_temporal_tasks(folder: Path) -> tuple[TemporalTask, ...]:
 
 
 def neighbours(frames: Sequence[str], index: int, *, past: int, future: int, spacing: int = SPACING) -> list[int]:
-    """Return which frames of a clip a method is shown with one of them, as the reference evaluation chooses them.
+    """Return the window of frames that the reference evaluation shows a method for one frame.
 
-    A neighbour has the frame's number plus or minus a multiple of `spacing`. In place of one that does not exist
-    stands the last existing one in that direction, or the frame itself.
+    A neighbour's number differs by a multiple of `spacing`. A missing neighbour is replaced by the last existing one in
+    that direction, or by the frame itself.
 
     Args:
         frames: `Clip.frames`, numbers as text.
-        index: of the frame.
-        past, future: how many before and after it.
-        spacing: from one neighbour to the next.
+        index: index of the frame.
+        past, future: number of neighbours before and after it.
+        spacing: step between neighbours.
 
     Returns:
-        past + 1 + future indices, ascending in time.
+        past + 1 + future indices in temporal order.
     """
     at = {int(name): place for place, name in enumerate(frames)}
     number = int(frames[index])
@@ -164,7 +164,7 @@ def neighbours(frames: Sequence[str], index: int, *, past: int, future: int, spa
 
 
 class _Folders:
-    """The data set's folders under the names that they have on the disk."""
+    """The data set's folders by their names on disk."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
@@ -179,7 +179,7 @@ class _Folders:
         return self._names[top] is not None
 
     def place(self, path: PurePosixPath) -> Path:
-        """Return where a path of a list is on the disk."""
+        """Return the location of a listed path on disk."""
         first, *rest = path.parts
         for top, spellings in _SPELLINGS.items():
             if _letters(first) in spellings:
@@ -188,7 +188,7 @@ class _Folders:
         return self._root.joinpath(first, *rest)
 
     def picture(self, folder: PurePosixPath, stem: str) -> str:
-        """Return a picture's file name: the reference has JPEG, what is made here may be PNG."""
+        """Return a picture's file name: the original uses JPEG, synthesized sets may use PNG."""
         if folder not in self._files:
             place = self.place(folder)
             self._files[folder] = {entry.name for entry in place.iterdir()} if place.is_dir() else set()
@@ -214,7 +214,7 @@ def _read_list(path: Path) -> list[_Line]:
         if not all(each.parts for each in paths):
             raise InputError(f"{origin}: a path is empty; three are expected: real, mask and composite")
         if paths in lines:
-            raise InputError(f"{origin}: is listed already, see {lines[paths].origin}; take one out")
+            raise InputError(f"{origin}: is already listed in {lines[paths].origin}; remove one of them")
         lines[paths] = _Line(origin, *paths)
     return list(lines.values())
 
@@ -230,7 +230,7 @@ def _clips(folders: _Folders, lines: Iterable[_Line]) -> list[PictureFiles]:
 
 
 def _frames_of_pair(folders: _Folders, line: _Line) -> list[_Line]:
-    """Return a line for each mask in the pair's mask folder, sorted by name, as the frame lists were made."""
+    """Return one line per mask in the pair's mask folder, sorted by name, as the frame lists were made."""
     masks = folders.place(line.mask)
     names = sorted(entry.name for entry in masks.iterdir() if is_image_name(entry.name)) if masks.is_dir() else []
     if not names:
@@ -261,7 +261,7 @@ def _clip(folders: _Folders, composite: PurePosixPath, lines: Sequence[_Line]) -
         foreground=name.rpartition("/")[2] if "/" in name else None,
         spacing=_spacing(frames),
         origins=tuple(line.origin for line in lines),
-        # The reference resizes each picture on its own, whatever their sizes.
+        # # The reference resizes each picture separately, whatever its size.
         is_strict=False,
     )
 
@@ -271,7 +271,7 @@ def _clip_name(composite: PurePosixPath) -> str:
 
 
 def _spacing(frames: Sequence[str]) -> int:
-    """Return the least distance between two frames; HYouTube's own where one frame says nothing."""
+    """Return the smallest distance between two frames; HYouTube's own for a single frame."""
     if not all(frame.isdecimal() for frame in frames):
         return 1
     numbers = sorted({int(frame) for frame in frames})

@@ -1,4 +1,4 @@
-"""iHarmony4 (Cong et al., "DoveNet", CVPR 2020): four sets of stills, each a clip of one frame.
+"""iHarmony4 (Cong et al., "DoveNet", CVPR 2020): four sets of stills, each treated as a clip of one frame.
 
 <subset>/composite_images/<picture>_<foreground>_<version>.jpg
 <subset>/masks/<picture>_<foreground>.png
@@ -24,16 +24,16 @@ def open_iharmony4(
     size: Size | None = WORKING_SIZE,
     subsets: Sequence[str] = SUBSETS,
 ) -> FileDataset:
-    """Open iHarmony4, or those of its subsets that are there.
+    """Open iHarmony4, or those of its subsets that exist.
 
     Args:
-        folder: that holds the subsets' folders, or the folder of one subset.
+        folder: the folder with the subsets' folders, or the folder of one subset.
         split: "train" or "test".
-        size: what pictures are resized to; None: as they are.
-        subsets: names of those that are wanted.
+        size: size to resize to; None: keep the original size.
+        subsets: names of the subsets to open.
 
     Raises:
-        MissingFileError: a list, or files that it names, do not exist.
+        MissingFileError: a list, or a file named in it, does not exist.
         InputError: a line of a list does not name a composite.
     """
     places = {place.name: place for place in _places(folder)}
@@ -47,7 +47,7 @@ def open_iharmony4(
 
 
 def is_iharmony4(folder: Path) -> bool:
-    """Tell whether a folder holds a subset of iHarmony4, or is one."""
+    """Whether a folder holds a subset of iHarmony4, or is one."""
     return next(_places(folder), None) is not None
 
 
@@ -62,7 +62,7 @@ def _subset_clips(place: Path, split: str) -> Iterator[PictureFiles]:
     if not path.is_file():
         raise MissingFileError(f"{path}: no such file; it lists the {split} pictures")
     for number, line in enumerate(read_lines(path), start=1):
-        # Some copies of the lists give the path, not only the name.
+        # # Some copies of the lists contain paths instead of names.
         composite = line.strip().replace("\\", "/").rpartition("/")[2]
         if composite:
             yield _clip(place, composite, f"{path} line {number}")
@@ -82,6 +82,6 @@ def _clip(place: Path, composite: str, origin: str) -> PictureFiles:
         reals=(place / "real_images" / f"{picture}.{suffix}",),
         foreground=foreground,
         origins=(origin,),
-        # A few composites differ from their real picture by a row; the field resizes each on its own.
+        # # A few composites differ from their real picture by a row; the literature resizes each separately.
         is_strict=False,
     )

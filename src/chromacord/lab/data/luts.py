@@ -1,4 +1,4 @@
-"""LUT files: a folder of .cube files, a zip archive of them, or one."""
+"""LUT files: a folder of .cube files, a zip archive of them, or a single one."""
 
 import os
 import re
@@ -13,31 +13,31 @@ from chromacord.parsing import parse_errors, read_file, shown
 
 SUFFIX = ".cube"
 MAX_BYTES = 200 << 20
-"""Of one file, unpacked: a table of 129 nodes a side with long numbers has some 100 MB."""
+"""Size limit of one unpacked file: a table of 129 nodes per side with long numbers takes about 100 MB."""
 
 MAX_TOTAL = 4 << 30
-"""Of all files of an archive, unpacked: a few kB can hold it."""
+"""Size limit of all unpacked files together: an archive of a few kB may expand to it."""
 
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-"""Compressions of members that are unpacked; of others `zipfile` cannot limit how much comes out at once."""
+"""Supported compression of members; for others `zipfile` cannot limit the size of a read."""
 
 _REFUSED = (zipfile.BadZipFile, RuntimeError, NotImplementedError, OSError, zlib.error)
-"""What `zipfile` raises: damage, a password (RuntimeError), a version that it does not know (NotImplementedError)."""
+"""Exceptions of `zipfile`: damage, a password (RuntimeError), an unsupported version (NotImplementedError)."""
 
 
 def read_luts(path: Path) -> dict[str, Cube]:
     """Read LUTs.
 
     Args:
-        path: a folder with .cube files, also in folders below it; a .zip archive; or one .cube file.
+        path: a folder with .cube files, searched recursively; a .zip archive; or one .cube file.
 
     Returns:
-        Each LUT by its name: the file's, with its folders below `path`; numbers in names sort as numbers.
+        LUTs by name: the path relative to `path`, in natural order (numbers sort by value).
 
     Raises:
         MissingFileError: there is no such file or folder, or no .cube file in it.
         UnreadableFileError: the archive is damaged.
-        InputError: a file is no 3D .cube file; names it, and its line.
+        InputError: a file is not a 3D .cube file; names it and the line.
     """
     luts: dict[str, Cube] = {}
     for name, content in _contents(path):
@@ -54,13 +54,13 @@ def read_cube(path: Path) -> Cube:
 
     Raises:
         MissingFileError: there is no such file.
-        InputError: it is no 3D .cube file; names the line.
+        InputError: it is not a 3D .cube file; names the line.
     """
     return parse_cube(_read(path), name=str(path))
 
 
 def _contents(path: Path) -> Iterator[tuple[str, bytes]]:
-    if os.path.isdir(path):  # noqa: PTH112 - of a name that is too long Path.is_dir raises
+    if os.path.isdir(path):  # noqa: PTH112 - Path.is_dir raises on overlong names
         for file in path.rglob("*"):
             if _is_lut(file.relative_to(path).as_posix()) and file.is_file():
                 yield file.relative_to(path).as_posix(), _read(file)
@@ -77,8 +77,8 @@ def _read(path: Path) -> bytes:
 def _unpacked(path: Path) -> Iterator[tuple[str, bytes]]:
     if not os.path.isfile(path):  # noqa: PTH113
         raise MissingFileError(f"{path}: no such file or folder; name an archive that exists")
-    said = "is damaged, encrypted or no zip archive"
-    with parse_errors(path, *_REFUSED, said=said, remedy="make it anew"), zipfile.ZipFile(path) as archive:
+    said = "is damaged, encrypted or not a zip archive"
+    with parse_errors(path, *_REFUSED, said=said, remedy="create it again"), zipfile.ZipFile(path) as archive:
         members = [member for member in archive.infolist() if _is_lut(member.filename)]
         if sum(member.file_size for member in members) > MAX_TOTAL:
             raise InputError(f"{path}: unpacks to more than {MAX_TOTAL >> 30} GB; leave LUTs out")
@@ -87,12 +87,12 @@ def _unpacked(path: Path) -> Iterator[tuple[str, bytes]]:
                 raise zipfile.BadZipFile(f"{shown(member.filename)} is not compressed by deflate")
             _check_length(member.file_size, f"{path}/{member.filename}")
             with archive.open(member) as file:
-                # ZipFile.read would unpack everything, whatever size the member states.
+                # # ZipFile.read would unpack everything, whatever size the member declares.
                 yield member.filename, file.read(member.file_size + 1)
 
 
 def _is_lut(name: str) -> bool:
-    """Tell a .cube file from other files, and from what macOS puts beside each file of an archive."""
+    """Whether a name is that of a .cube file, and not of macOS metadata beside one."""
     return name.lower().endswith(SUFFIX) and not any(part.startswith((".", "__MACOSX")) for part in name.split("/"))
 
 
@@ -104,6 +104,6 @@ def _check_length(length: int, name: str) -> None:
 
 
 def _natural(name: str) -> list[tuple[str, int, str]]:
-    """Return a key that sorts numbers in names by their value, however long they are."""
+    """Return a sort key that compares numbers in names by value, however long they are."""
     parts = ((text, digits.lstrip("0")) for text, digits in re.findall(r"(\D*)(\d*)", name))
     return [(text, len(digits), digits) for text, digits in parts]

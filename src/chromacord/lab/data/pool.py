@@ -1,4 +1,4 @@
-"""Process many clips in parallel, in processes of one thread."""
+"""Process many clips in parallel, in single-threaded processes."""
 
 import multiprocessing
 import os
@@ -21,30 +21,30 @@ Result = TypeVar("Result")
 
 
 def run_all(function: Callable[[Task], Result], tasks: Sequence[Task], *, jobs: int | None = None) -> Iterator[Result]:
-    """Call a function with each of many tasks, in several processes.
+    """Call a function with each task, in several processes.
 
     Args:
-        function: of a module, so that another process can find it; tasks and results must be picklable.
-        tasks: what it is called with.
-        jobs: number of processes; None: one for each core; 1 stays in this process.
+        function: a module-level function, so that it can be pickled, as must tasks and results.
+        tasks: arguments, one per call.
+        jobs: number of processes; None: one per core; 1 runs in this process.
 
     Yields:
-        Results, as they come.
+        Results in order of completion.
 
     Raises:
         ProcessDiedError: a process was killed.
-        Exception: what the function raised first; no further tasks are begun then.
+        Exception: the first one raised by the function; no further tasks are started.
 
     Warns:
-        ChromacordWarning: what the function warned of.
+        ChromacordWarning: warnings issued by the function.
     """
     jobs = min(jobs or os.cpu_count() or 1, len(tasks))
     if jobs <= 1:
         yield from map(function, tasks)
         return
-    # Fresh interpreters: the threads of torch do not survive a fork.
+    # # Spawn fresh interpreters: torch's threads do not survive a fork.
     context = multiprocessing.get_context("spawn")
-    # The processes end when `alive` is closed: by us, or by the system if we are killed.
+    # # The processes end when `alive` is closed: by us, or by the system if we are killed.
     watched, alive = context.Pipe(duplex=False)
     pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=_start, initargs=(watched,))
     try:
@@ -68,7 +68,7 @@ def run_all(function: Callable[[Task], Result], tasks: Sequence[Task], *, jobs: 
 
 
 def _call(function: Callable[[Task], Result], task: Task) -> tuple[Result, list[str]]:
-    """Call the function; what it warns of goes to the process that asked, which knows how to show it."""
+    """Call the function and return its warnings too: the parent process shows them."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         result = function(task)
@@ -76,7 +76,7 @@ def _call(function: Callable[[Task], Result], task: Task) -> tuple[Result, list[
 
 
 def _start(watched: Connection) -> None:
-    # Ctrl-C reaches all processes of a terminal; only the first one reports it.
+    # # Ctrl-C reaches all processes of a terminal; only the parent reports it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
@@ -84,6 +84,6 @@ def _start(watched: Connection) -> None:
 
 
 def _end_when_closed(watched: Connection) -> None:
-    """End this process, whatever it does, when the one that started it needs no more of it or was killed."""
+    """End this process when its parent closes the connection or dies."""
     wait([watched])
     os._exit(1)

@@ -1,6 +1,6 @@
-"""Photographs without masks: regions of similar colour serve as objects.
+"""Photographs without masks: regions of similar colour serve as foregrounds.
 
-What a network learns from a recoloured region is how colours go together in one picture, which needs no object.
+A recoloured region teaches a network which colours occur together in one picture; that does not require objects.
 """
 
 import hashlib
@@ -16,23 +16,23 @@ from chromacord.io.stills.single import Codes
 from chromacord.lab.composites.photographs import Photographs, square
 
 _SIDE = 64
-"""Of the pictures that regions are found in."""
+"""Side of the reduced pictures in which regions are found."""
 
 _NUM_REGIONS = (4, 9)
-"""The least, and one more than the most."""
+"""Range of the number of regions (half-open)."""
 
 _LIGHTNESS_WEIGHT = 0.6
-"""Of L*, beside 1 for a* and b*: shadows divide a thing less than colours do."""
+"""Weight of L*, relative to a* and b*: shadows divide an object less than colours do."""
 
 _ITERATIONS = 12
 
 
 def color_regions(picture: Codes, *, seed: int) -> Codes:
-    """Divide a picture into regions that are alike in colour and lie together, by k-means over L*a*b* and place.
+    """Segment a picture into contiguous regions of similar colour by k-means over L*a*b* and position.
 
     Args:
         picture: RGB codes. Shape (H, W, 3).
-        seed: how many regions, and where they begin.
+        seed: determines the number of regions and the initial centres.
 
     Returns:
         Labels from 1. Shape (H, W).
@@ -60,7 +60,7 @@ def load_unmasked(folder: Path, *, side: int) -> Photographs:
         side: height and width to resize to.
 
     Raises:
-        MissingFileError: there is none.
+        MissingFileError: there are none.
         UnreadableFileError: one cannot be read.
     """
     files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in (*IMAGE_SUFFIXES, ".webp"))

@@ -1,7 +1,7 @@
 """Load pictures as tensors, resized like the literature's evaluations.
 
-CO2Net's and iSSAM's loaders resize 8-bit pictures with OpenCV, bilinearly, whatever their aspect, and round to 8 bits
-again; masks are resized as floats, so that their borders become soft and their inside stays exactly 1.
+CO2Net's and iSSAM's loaders resize 8-bit pictures with OpenCV, bilinearly, ignoring the aspect ratio, and round to 8
+bits. Masks are resized as floats: edges become soft, and the interior stays exactly 1.
 """
 
 import cv2
@@ -13,18 +13,18 @@ from chromacord.io.stills.single import Codes
 from chromacord.types import FloatArray, Size
 
 WORKING_SIZE = Size(256, 256)
-"""What the literature trains and measures at."""
+"""Size at which the literature trains and measures."""
 
 
 def picture_tensor(pixels: Codes, size: Size | None) -> Tensor:
-    """Return a picture as a tensor.
+    """Convert a picture to a tensor.
 
     Args:
         pixels: RGB codes. Shape (H, W, 3).
-        size: to resize to, ignoring the aspect; None: as it is.
+        size: size to resize to, ignoring the aspect ratio; None: keep the original size.
 
     Returns:
-        RGB in [0, 1]; of 8-bit pictures whole 255ths, resized or not. Shape (3, height, width).
+        RGB in [0, 1]; 8-bit pictures stay quantized to 8 bits, resized or not. Shape (3, height, width).
     """
     if pixels.dtype != np.uint8:
         return _to_tensor(_resized(_normalized(pixels), size))
@@ -34,11 +34,11 @@ def picture_tensor(pixels: Codes, size: Size | None) -> Tensor:
 
 
 def mask_tensor(matte: Codes, size: Size | None) -> Tensor:
-    """Return a mask as a tensor.
+    """Convert a mask to a tensor.
 
     Args:
         matte: coverage as codes. Shape (H, W).
-        size: to resize to, ignoring the aspect; None: as it is.
+        size: size to resize to; None: keep the original size.
 
     Returns:
         Weight in [0, 1]. Shape (1, height, width).

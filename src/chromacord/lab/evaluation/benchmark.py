@@ -1,6 +1,4 @@
-"""The benchmark: every method on every clip of a data set, as records that a killed run goes on with, then tables and
-a page to look at.
-"""
+"""The benchmark: measure every method on every clip, and write resumable records, tables and a report page."""
 
 import json
 import time
@@ -37,21 +35,22 @@ def evaluate(
     command: str = "",
     progress: Callable[[Progress], object] | None = None,
 ) -> Summary:
-    """Measure a plan, and write records, tables and a report page into a folder.
+    """Measure a plan, and write records, tables and a report page to a folder.
 
-    What the folder's records hold already is not measured again.
+    Clips already in the folder's records are not measured again.
 
     Args:
-        plan: data set, methods, protocols.
-        output: a folder; made if missing. Gets records.jsonl, table.md, table.tex, table.json and report.html.
+        plan: data set, methods and protocols.
+        output: result folder, created if missing. Receives records.jsonl, table.md, table.tex, table.json and
+            report.html.
         jobs: number of processes.
-        num_strips: clips of which the page shows pictures.
-        command: how this was called, for the tables.
-        progress: called after each clip, with frames of all rows.
+        num_strips: number of clips whose pictures the page shows.
+        command: the command line, for the tables.
+        progress: called after each clip with the number of frames scored, counted once per method.
 
     Raises:
-        InputError: a method, a protocol or the data set cannot be used, frames of predictions are missing, or the
-            folder holds records of something else.
+        InputError: a method, a protocol or the data set is invalid, frames of predictions are missing, or the folder
+            holds records of another measurement.
         OutputError: the folder cannot be written to.
     """
     dataset = plan.open(size=plan.size)
@@ -66,10 +65,10 @@ def evaluate(
 
 
 def read_summary(output: Path) -> Summary:
-    """Read what a folder's records say.
+    """Read the summary of a folder's records.
 
     Raises:
-        InputError: the folder holds no records, or the run was stopped before its end.
+        InputError: the folder has no records, or they are incomplete.
         UnreadableFileError: a record cannot be read.
     """
     header, records = read_records(output / RECORDS)
@@ -105,10 +104,10 @@ def _check(plan: Plan, dataset: FileDataset) -> None:
 
 
 def make_folder(output: Path) -> None:
-    """Make a folder for measurements, unless it is there.
+    """Create a folder for measurements if it does not exist.
 
     Raises:
-        OutputError: it cannot be made, or nothing can be written there.
+        OutputError: it cannot be created or written to.
     """
     check_folder(output if output.exists() else output.absolute().parent, wanted=output)
     with output_errors(output):
@@ -159,7 +158,7 @@ def _measure(
 
 
 def _count_frames(dataset: FileDataset, tasks: Sequence[Task]) -> int | None:
-    """Return the number of frames to measure, each as often as it has rows; None where clips do not state theirs."""
+    """Return the number of frames to measure, counted once per method; None if a clip's length is unknown."""
     counts = [(dataset.clips[task.clip].num_frames, len(task.labels)) for task in tasks]
     known = [count * rows for count, rows in counts if count is not None]
     return sum(known) if len(known) == len(tasks) else None
@@ -203,7 +202,7 @@ def _write(summary: Summary, strips: Iterator[Strip], output: Path, command: str
         f"Harmonization of {header.dataset}",
         facts,
         tables=tables,
-        # Real frames have no error to compare with.
+        # # Real frames have no error to compare with.
         scatters=summary.scatters() if header.input == COMPOSITE else (),
         strips=list(strips),
         figure=f"fMSE ({header.protocols[0]})",

@@ -1,7 +1,7 @@
-"""Strips and blind sheets of methods on true composites, which have no known truth.
+"""Strips and blind sheets that compare methods on pasted composites, which have no ground truth.
 
-Each composite gives a strip of all methods, and a blind sheet of two of them in random order, whose key is in a file of
-its own. The training data may hold these photographs: a method can have seen them, but no composite of them.
+Each composite yields a strip with all methods, and a blind sheet with two of them in random order, whose key is in a
+separate file. The training data may include these photographs, but no composite of them.
 """
 
 import csv
@@ -26,17 +26,17 @@ from chromacord.methods import load_method
 from chromacord.types import Progress
 
 COLUMNS = 4
-"""Pictures side by side in a strip."""
+"""Pictures per row."""
 
 PAGE, BLIND_PAGE, KEY = "strips.html", "blind.html", "blind_key.csv"
 
 _BAR, _GAP = 24, 8
-"""Pixels of the bar with a picture's label, and between pictures."""
+"""Height of a picture's label, and the gap between pictures, in pixels."""
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """What is shown."""
+    """What to compare."""
 
     placements: Path
     """List of composites: see `chromacord.lab.composites.pasting`."""
@@ -45,16 +45,16 @@ class Comparison:
     """Folder that the list's paths are relative to."""
 
     methods: tuple[str, ...]
-    """Of the strips, as `chromacord.methods.load_method` takes them."""
+    """Methods in the strips, as accepted by `chromacord.methods.load_method`."""
 
     blind: tuple[str, ...] = ()
-    """Two methods of the blind sheets; none: no blind sheets."""
+    """The two methods in the blind sheets; empty: no blind sheets."""
 
     seed: int | None = None
-    """Of the order in the blind sheets; None: another one each time."""
+    """Seed of the order in the blind sheets; None: random."""
 
     command: str = ""
-    """How this was called, for the page."""
+    """The command line, for the page."""
 
 
 def compare(
@@ -64,19 +64,19 @@ def compare(
     force: bool = False,
     progress: Callable[[Progress], object] | None = None,
 ) -> int:
-    """Write strips, blind sheets and the pages that show them into a folder.
+    """Write strips, blind sheets and the pages that show them to a folder.
 
     Args:
-        comparison: what is shown.
-        output: a folder; made if missing, its parent must exist.
-        force: replace files of the same names.
+        comparison: what to compare.
+        output: result folder, created if missing; its parent must exist.
+        force: overwrite existing files.
         progress: called after each composite.
 
     Returns:
         The number of composites.
 
     Raises:
-        InputError: the list, a picture or a method cannot be used.
+        InputError: the list, a picture or a method is invalid.
         OutputError: the folder cannot be written to.
     """
     if comparison.blind and len(set(comparison.blind)) != 2:
@@ -103,7 +103,7 @@ def compare(
 
 
 def sheet(pictures: Mapping[str, Bytes]) -> Bytes:
-    """Return pictures of one size side by side, each below its label.
+    """Arrange pictures of one size in a grid, each below its label.
 
     Args:
         pictures: RGB by label. Shape (H, W, 3) each.
@@ -120,7 +120,7 @@ def sheet(pictures: Mapping[str, Bytes]) -> Bytes:
 
 def _blind_sheet(pasted: Pasted, results: Mapping[str, Bytes], order: Sequence[str]) -> Bytes:
     pair = {letter: results[name] for letter, name in zip("AB", order, strict=True)}
-    # Beside the composite, viewers would recognise the method that changes nothing.
+    # # Without the composite: beside it, viewers would recognize a method that changes nothing.
     before = {} if "identity" in order else {"composite": pasted.composite}
     return sheet({**before, **pair})
 
@@ -137,13 +137,13 @@ def _cell(label: str, picture: Bytes) -> Bytes:
 
 
 def _harmonize(pasted: Pasted, method: object) -> Bytes:
-    """Send a still through the whole pipeline, as the command does."""
+    """Run a still through the whole pipeline, as the command does."""
     (harmonized,) = harmonize_frames([pasted], method)  # type: ignore[arg-type]
     return np.asarray(harmonized, np.uint8)
 
 
 def _orders(comparison: Comparison, count: int) -> list[Sequence[str]]:
-    """Return for each composite the methods in the order of A and B."""
+    """Return the methods shown as A and B for each composite."""
     chance = random.Random(comparison.seed)
     return [chance.sample(comparison.blind, len(comparison.blind)) for _ in range(count)]
 
@@ -157,7 +157,7 @@ def _blind_name(number: int) -> str:
 
 
 def _texts(comparison: Comparison, placements: Sequence[Placement], orders: Sequence[Sequence[str]]) -> dict[str, str]:
-    """Return the pages and the key by their names."""
+    """Return the pages and the key, by file name."""
     facts = [
         f"{counted(len(placements), 'composite')} of {comparison.placements.name}, by chromacord {code_version()}, "
         "each through the whole pipeline at its own size. Nobody knows how these foregrounds would have been "

@@ -1,6 +1,6 @@
-"""Describe what methods were given: composites, real frames, or their own results.
+"""Describe the input of methods: composites, real frames, or their own results.
 
-`Summary` has the figures. Here tables of them get titles and notes that say what was not the usual.
+`Summary` has the figures. This module gives their tables titles and notes that mention unusual input.
 """
 
 import math
@@ -17,17 +17,17 @@ _FIGURE = "fmse"
 
 
 def is_usual(header: Header) -> bool:
-    """Whether methods were given composites, once: only then may figures stand beside the literature's."""
+    """Whether methods got composites, once: only such figures compare with the literature."""
     return (header.input, header.passes) == (COMPOSITE, 1)
 
 
 def row_name(label: str, header: Header) -> str:
-    """Return what tables call a row: the one before any method after what methods were given."""
+    """Return a row's name in tables; the first row is named after the input."""
     return header.input if label == COMPOSITE else label
 
 
 def tables_of(summary: Summary) -> tuple[Table, ...]:
-    """Return the tables of a summary, with what methods were given in titles and notes; of several passes one more."""
+    """Return the tables of a summary, with the input in titles and notes; several passes add a table."""
     header = summary.header
     tables = summary.tables()
     if is_usual(header):
@@ -37,11 +37,11 @@ def tables_of(summary: Summary) -> tuple[Table, ...]:
 
 
 def change_by_pass(summary: Summary) -> dict[str, list[float | None]]:
-    """Return how far each pass of each method moved the foreground; nothing where there was but one pass.
+    """Return how much each pass of each method changed the foreground; empty for a single pass.
 
     Returns:
-        For each method and pass the mean fMSE, by protocol `clean`, between what the pass was given and what it made,
-        over all frames with foreground; None where there is none.
+        For each method and pass the mean fMSE (protocol `clean`) between the pass's input and output, over all frames
+        with foreground; None if there are none.
     """
     if summary.header.passes == 1:
         return {}

@@ -26,61 +26,61 @@ from chromacord.methods.base import Method
 from chromacord.types import Size
 
 COMPOSITE = "composite"
-"""The row of the clips as methods are given them, before any of them."""
+"""Name of the row for the methods' input, before any method."""
 
 INPUTS = ("composite", "real")
-"""What methods may be given: the composites, or the real frames, which are in harmony already."""
+"""Possible inputs of methods: composites, or real frames, which already match."""
 
 _DIGITS = 9
-"""Significant digits of a figure in a record: more than float32 pictures can back."""
+"""Significant digits of a recorded figure: more than float32 pictures justify."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What is to be measured, and how. Small, since every process gets it."""
+    """What to measure, and how. Kept small because it is sent to every process."""
 
     data: Path
     methods: tuple[str, ...]
-    """What `chromacord.methods.load_method` takes: names, with options behind them if wanted."""
+    """Names with options, as accepted by `chromacord.methods.load_method`."""
 
     predictions: tuple[Predictions, ...] = ()
     split: str = "test"
     use: str | None = None
-    """Of a folder of clips, only those whose `use` in its manifest this is."""
+    """In a folder of clips, take only those with this `use` in the manifest; None: all."""
 
     stills: bool = False
     """Treat each picture of a folder of clips as a clip."""
 
     num_frames: int | None = None
-    """So many frames of each clip, evenly spaced; None: all."""
+    """Number of evenly spaced frames per clip; None: all."""
 
     adjustments: tuple[str, ...] = ()
-    """Keys of `chromacord.lab.color.adjustments.ADJUSTMENTS`: real clips are adjusted so, and the results measured."""
+    """Keys of `chromacord.lab.color.adjustments.ADJUSTMENTS`, applied to real clips to make composites."""
 
     size: Size | None = WORKING_SIZE
-    """What clips are resized to; None with `full`."""
+    """Size to resize clips to; None with `full`."""
 
     full: bool = False
-    """Send clips through the whole pipeline, at their own size."""
+    """Run clips through the whole pipeline at their own size."""
 
     protocols: tuple[str, ...] = ("hyoutube", "clean")
     flow: str = "dis"
     """A key of `chromacord.lab.metrics.temporal.FLOW_SOURCES`."""
 
     next_frames: Path | None = None
-    """Folder with the frames after those of HYouTube's test set, for its temporal figures."""
+    """Folder with the frames that follow those of HYouTube's test set, for its temporal metrics."""
 
     input: str = INPUTS[0]
-    """What methods are given, one of `INPUTS`."""
+    """Input of the methods, one of `INPUTS`."""
 
     passes: int = 1
-    """How often each method is run, each time on its own result."""
+    """How often to run each method, each time on its own result."""
 
     def open(self, *, size: Size | None) -> FileDataset:
-        """Open the data set, with clips of a size; None: of their own.
+        """Open the data set with clips of a given size; None: their own.
 
         Raises:
-            InputError: it cannot be read, or not in this way.
+            InputError: it cannot be read, or does not support an option of the plan.
         """
         dataset = open_dataset(self.data, split=self.split, size=size, use=self.use, stills=self.stills)
         if self.num_frames is not None:
@@ -91,7 +91,7 @@ class Plan:
         return dataset
 
     def open_next_frames(self) -> NextFrames | None:
-        """Open the set that `next_frames` names.
+        """Open the set in `next_frames`.
 
         Raises:
             InputError: it cannot be read.
@@ -102,26 +102,26 @@ class Plan:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """The name of each row, in the order of a table."""
+        """Name of each row, in table order."""
         return (COMPOSITE, *self.methods, *(each.name for each in self.predictions))
 
 
 class Task(NamedTuple):
-    """One clip, and what is wanted of it."""
+    """One clip and the rows to measure on it."""
 
     plan: Plan
     fingerprint: str
-    """Of the data set as it is now."""
+    """Fingerprint of the data set at the start of the run."""
 
     clip: int
-    """Its place in the data set."""
+    """Index in the data set."""
 
     labels: tuple[str, ...]
-    """Rows."""
+    """Rows to measure."""
 
 
 def measure(task: Task) -> list[Record]:
-    """Harmonize and score one clip; methods stay loaded for the next one.
+    """Harmonize and score one clip; methods stay loaded for later clips.
 
     Raises:
         ChromacordError: the clip or a prediction cannot be read or scored; names it.
@@ -149,8 +149,8 @@ class Measurer:
         """Harmonize and score one clip.
 
         Args:
-            index: of the clip.
-            labels: rows that are wanted.
+            index: index of the clip.
+            labels: rows to measure.
 
         Raises:
             ChromacordError: the clip or a prediction cannot be read or scored; names the clip.
@@ -160,11 +160,11 @@ class Measurer:
         return [self._record(clip, real, motion, label) for label in labels]
 
     def strip(self, index: int, captions: Mapping[str, str]) -> Strip:
-        """Return the pictures of the frame with the largest foreground of a clip.
+        """Return pictures of the clip's frame with the largest foreground.
 
         Args:
-            index: of the clip.
-            captions: the figure that stands beside a label.
+            index: index of the clip.
+            captions: a figure to show beside each label.
         """
         clip, real = self._read(index)
         frame = int(clip.mask.sum(dim=(1, 2, 3)).argmax())
@@ -188,7 +188,7 @@ class Measurer:
         return self._given(clip), clip.real
 
     def _given(self, clip: Clip) -> Clip:
-        """Return what methods are given of a clip: itself, or its real frames in place of the composites."""
+        """Return the methods' input: the clip, or its real frames in place of the composites."""
         return clip if self._plan.input == "composite" or clip.real is None else replace(clip, composite=clip.real)
 
     def _record(self, clip: Clip, real: Tensor, motion: Motion, label: str) -> Record:
@@ -230,7 +230,7 @@ class Measurer:
         return Size(*dataset[dataset.names.index(name)].composite.shape[-2:])
 
     def _run(self, clip: Clip, label: str) -> Passes:
-        """Return the frames of a row; `clip` is what methods are given."""
+        """Return the frames of a row; `clip` is the methods' input."""
         if label == COMPOSITE:
             return Passes(clip.composite)
         if label in self._predictions:
@@ -242,5 +242,5 @@ class Measurer:
 
 
 def _series(figures: Tensor) -> Series:
-    """Round figures to what they are worth; JSON has no NaN."""
+    """Round figures to their significant digits, and replace NaN, which JSON lacks, by None."""
     return tuple(None if value != value else float(f"{value:.{_DIGITS}g}") for value in figures.tolist())

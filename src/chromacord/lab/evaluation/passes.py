@@ -18,18 +18,18 @@ from chromacord.lab.metrics.protocols import foreground_error, lay_over
 from chromacord.methods.base import Method
 
 VIDEO_RATE = 30
-"""Frames a second that videos are taken for: most of HYouTube's have about as many. Clips with frames left out have
-fewer. It decides how often the pipeline looks at a clip, and how fast its grade may move."""
+"""Frame rate assumed for videos, close to most of HYouTube's; clips with skipped frames have less. It determines how
+often the pipeline analyses a clip, and how fast its grade may change."""
 
 
 class Passes(NamedTuple):
-    """What became of a clip."""
+    """Result of harmonizing a clip."""
 
     harmonized: Tensor
-    """By the last pass. RGB in [0, 1]. Shape (T, 3, H, W)."""
+    """Result of the last pass. RGB in [0, 1]. Shape (T, 3, H, W)."""
 
     change_by_pass: tuple[Tensor, ...] = ()
-    """For each pass, where there are several, `foreground_error` between what it was given and what it made."""
+    """With several passes, `foreground_error` between each pass's input and output."""
 
     seconds: float = 0.0
     """CPU time of all passes."""
@@ -39,12 +39,12 @@ def run_passes(clip: Clip, harmonize: Callable[[Clip], Tensor], passes: int) -> 
     """Harmonize a clip, then the result, and so on.
 
     Args:
-        clip: what the first pass is given.
+        clip: input of the first pass.
         harmonize: one pass; returns RGB in [0, 1]. Shape (T, 3, H, W).
-        passes: how many, 1 or more.
+        passes: number of passes, 1 or more.
 
     Raises:
-        InputError: a pass made NaN or infinity; names the clip.
+        InputError: a pass returned NaN or infinity; names the clip.
     """
     change: list[Tensor] = []
     seconds = 0.0
@@ -62,17 +62,17 @@ def run_passes(clip: Clip, harmonize: Callable[[Clip], Tensor], passes: int) -> 
 
 
 def harmonize_at_working_size(clip: Clip, method: Method) -> Tensor:
-    """Let a method see all frames of a clip in its windows, and take its pixels as they are.
+    """Run a method over all windows of a clip, and use its pixels directly.
 
     Args:
-        clip: at the size that the method works at.
+        clip: at the method's working size.
         method: in evaluation mode.
 
     Returns:
-        RGB in [0, 1], laid over the composite by the soft mask. Shape (T, 3, H, W).
+        RGB in [0, 1], composited over the background by the soft mask. Shape (T, 3, H, W).
 
     Raises:
-        InputError: the method works at another size.
+        InputError: the clip has another size.
     """
     size = tuple(clip.composite.shape[-2:])
     if method.working_size is not None and size != tuple(method.working_size):
@@ -93,7 +93,7 @@ def harmonize_at_working_size(clip: Clip, method: Method) -> Tensor:
 
 
 def harmonize_at_own_size(clip: Clip, method: Method) -> Tensor:
-    """Send a clip through the whole pipeline: analysed small, smoothed in time, applied at the clip's size.
+    """Run a clip through the whole pipeline: analysed small, smoothed over time, rendered at the clip's size.
 
     Args:
         clip: at its own size.

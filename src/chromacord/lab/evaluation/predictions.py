@@ -1,4 +1,4 @@
-"""Score frames that were harmonized elsewhere."""
+"""Score frames that were harmonized by other software."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -15,29 +15,29 @@ from chromacord.lab.data.tensors import picture_tensor
 from chromacord.types import Size
 
 SUFFIXES = (".png", ".tif", ".tiff", ".webp", ".jpg", ".jpeg")
-"""Endings that a prediction may have, the first that is there."""
+"""Accepted suffixes of a prediction, preferred ones first."""
 
 LISTED = 10
-"""How many missing frames a message names before it only counts."""
+"""Maximum missing frames named in a message; the rest are counted."""
 
 
 @dataclass(frozen=True)
 class Predictions:
-    """A folder of frames, named like the data set's: FOLDER/<clip>/<frame>.<ending>."""
+    """A folder of frames named like the data set's: FOLDER/<clip>/<frame>.<suffix>."""
 
     name: str
-    """What tables call them."""
+    """Name in tables."""
 
     folder: Path
 
     def check(self, keys: Iterable[str]) -> None:
-        """Refuse a folder that lacks frames, before any work is done.
+        """Check that no frames are missing, before any work starts.
 
         Args:
-            keys: path of each frame without its ending, as `Clip.keys`.
+            keys: path of each frame without the suffix, as in `Clip.keys`.
 
         Raises:
-            MissingFileError: names the first ten frames and counts them all.
+            MissingFileError: frames are missing; names the first ten and counts the rest.
         """
         if not self.folder.is_dir():
             raise MissingFileError(f"{self.folder}: there is no such folder of predictions")
@@ -51,18 +51,18 @@ class Predictions:
             )
 
     def missing(self, keys: Iterable[str]) -> list[str]:
-        """Return which frames the folder lacks, by `Clip.keys`."""
+        """Return the keys of missing frames, as in `Clip.keys`."""
         return [key for key in keys if self._path(key) is None]
 
     def read(self, clip: Clip, own_size: Callable[[], Size]) -> Tensor:
-        """Read the frames of a clip as they are: what their method made of the background counts too.
+        """Read the frames of a clip unchanged, including their background.
 
         Args:
-            clip: at the size that is measured.
-            own_size: gives the size of the clip's files; called where the predictions have not the measured size.
+            clip: at the measured size.
+            own_size: returns the size of the clip's files; called if predictions differ from the measured size.
 
         Returns:
-            RGB in [0, 1], of the clip's size. Shape (T, 3, H, W).
+            RGB in [0, 1] at the clip's size. Shape (T, 3, H, W).
 
         Raises:
             MissingFileError: a frame is missing.
@@ -86,13 +86,13 @@ class Predictions:
         return torch.stack(frames)
 
     def _path(self, key: str) -> Path | None:
-        """Return the file of a frame; None where there is none. Lossless endings are preferred."""
+        """Return a frame's file, preferring lossless formats; None if there is none."""
         endings = [ending for suffix in SUFFIXES for ending in (suffix, suffix.upper())]
         return next((path for ending in endings if (path := self.folder / f"{key}{ending}").is_file()), None)
 
 
 def name_predictions(folders: Iterable[Path]) -> tuple[Predictions, ...]:
-    """Name folders of predictions after their last part.
+    """Name folders of predictions after their last path component.
 
     Raises:
         InputError: two folders would have one name.

@@ -1,7 +1,7 @@
 """The quality benchmark: every method on several kinds of mismatch, in one table.
 
-A method that was trained on one way of making composites learns that way's inverse. So each set here changes
-foregrounds in another way, and one changes nothing.
+A method trained on one way of making composites learns its inverse. Each set therefore changes foregrounds in another
+way, and one set changes nothing.
 """
 
 from collections.abc import Callable, Sequence
@@ -24,7 +24,7 @@ from chromacord.lab.reporting.results import Summary
 from chromacord.lab.reporting.tables import Column, Row, Table, as_values
 
 PROTOCOL = "foreground"
-"""Whose error the table shows."""
+"""Protocol whose error the table shows."""
 
 METHODS = (
     "identity",
@@ -36,41 +36,41 @@ METHODS = (
     "shotgrade:caution=0",
     "chen2024",
 )
-"""The table's rows, if no others are asked for."""
+"""Default rows of the table."""
 
 DEV = "dev"
-"""The clips' use in the manifest, and the split of what is made of them."""
+"""The clips' use in the manifest, and the split of data sets made from them."""
 
 TWELVE = tuple(name for name in ADJUSTMENTS if name != UNCHANGED)
 
 
 @dataclass(frozen=True)
 class Setting:
-    """What is measured, and where."""
+    """What to measure, and where."""
 
     footage: Path
     """Clips with masks and a manifest, luts/dev.zip and pairs_dev."""
 
     runs: Path
-    """Folder for the data sets that are made and for the records of each set; a stopped run continues there."""
+    """Folder for synthesized data sets and for each set's records; an interrupted run resumes there."""
 
     methods: tuple[str, ...] = METHODS
     sets: tuple[str, ...] = ()
-    """Keys of `SETS`; none: all."""
+    """Keys of `SETS`; empty: all."""
 
     jobs: int = 1
     command: str = ""
-    """How this was called, for the tables."""
+    """The command line, for the tables."""
 
 
 class QualitySet(NamedTuple):
     """One kind of mismatch."""
 
     description: str
-    """One line for the table's notes."""
+    """One-line description for the table's notes."""
 
     plan: Callable[[Setting], Plan]
-    """Makes the data set where it must be made, and says what is measured of it."""
+    """Synthesizes the data set if necessary, and returns what to measure on it."""
 
 
 def _lut_plan(setting: Setting) -> Plan:
@@ -117,21 +117,21 @@ SETS: dict[str, QualitySet] = {
         "the ten clips by a LUT that drifts: 10 items of 40 frames, whole pipeline, 854×480", _drift_plan
     ),
 }
-"""By name, in the order of the table."""
+"""Sets by name, in table order."""
 
 
 def measure_quality(setting: Setting, *, tell: Callable[[str], object] = lambda _: None) -> dict[str, Summary]:
-    """Measure methods on sets. What the records in `setting.runs` hold already is not measured again.
+    """Measure methods on sets. Records that exist in `setting.runs` are not measured again.
 
     Args:
-        setting: what, and where.
-        tell: called with a line for each set, before it is measured.
+        setting: what to measure, and where.
+        tell: called with a progress line before each set.
 
     Returns:
-        What was measured, by set.
+        A summary for each set.
 
     Raises:
-        InputError: there is no such set or method, or the footage cannot be read.
+        InputError: a set or method does not exist, or the footage cannot be read.
         OutputError: the folder cannot be written to.
     """
     for name in setting.sets:
@@ -148,11 +148,11 @@ def measure_quality(setting: Setting, *, tell: Callable[[str], object] = lambda 
 
 
 def quality_table(summaries: dict[str, Summary], methods: Sequence[str]) -> Table:
-    """Return one table of all sets: of each method the error, what is left of it, and how often it grew.
+    """Make one table of all sets: for each method the error, the ratio, and the share of worsened items.
 
     Args:
-        summaries: by set.
-        methods: the rows of each set.
+        summaries: summaries by set.
+        methods: rows of each set.
     """
     columns = (Column("method", "method"), *COLUMNS[:-1])
     rows = tuple(_row(name, summary, method) for name, summary in summaries.items() for method in methods)
@@ -164,11 +164,11 @@ def quality_table(summaries: dict[str, Summary], methods: Sequence[str]) -> Tabl
 
 
 def adjustment_table(summary: Summary, methods: Sequence[str]) -> Table:
-    """Return the ratio of each method by adjustment, and the composites' error.
+    """Make a table of each method's ratio by adjustment, beside the composites' error.
 
     Args:
-        summary: of clips that were adjusted, called `<clip>/<adjustment>`.
-        methods: the columns.
+        summary: of adjusted clips, named `<clip>/<adjustment>`.
+        methods: columns.
     """
     errors = {label: _by_adjustment(summary, label) for label in (COMPOSITE, *methods)}
     columns = (Column("composite", "composite", 1), *(Column(name, f"`{name}`", 2) for name in methods))
@@ -182,14 +182,14 @@ def adjustment_table(summary: Summary, methods: Sequence[str]) -> Table:
 
 
 def quality_tables(summaries: dict[str, Summary], methods: Sequence[str]) -> tuple[Table, ...]:
-    """Return the table of all sets, and one by adjustment where these were measured."""
+    """Return the table of all sets and, if measured, the table by adjustment."""
     tables = (quality_table(summaries, methods),)
     adjusted = summaries.get("adjust-dev")
     return (*tables, adjustment_table(adjusted, methods)) if adjusted is not None else tables
 
 
 def quality_report(summaries: dict[str, Summary], setting: Setting) -> dict[str, object]:
-    """Return what the JSON file holds: tables, the sets' fingerprints, command, commit and machine."""
+    """Return the contents of the JSON file: tables, fingerprints, command, commit and machine."""
     sets = {
         name: {
             "description": SETS[name].description,
@@ -213,7 +213,7 @@ def _row(name: str, summary: Summary, method: str) -> Row:
     before, after = summary.by_clip(COMPOSITE, PROTOCOL), summary.by_clip(method, PROTOCOL)
     found = compare_items(before, after)
     if found.composite is None:
-        # Nothing was changed: all of the result's error is harm.
+        # # The foreground was not changed, so the result's whole error is harm.
         found = found._replace(composite=0.0, result=found.harm)
     return Row(name, (method, *found[:-1]), method == "identity")
 
@@ -227,7 +227,7 @@ def _by_adjustment(summary: Summary, label: str) -> dict[str, dict[str, float]]:
 
 
 def _recoloured(setting: Setting, name: str, recipe: Recipe) -> Path:
-    """Make a data set of the dev clips, or what is missing of it."""
+    """Synthesize a data set from the dev clips, or what is missing of it."""
     clips = open_dataset(setting.footage, split=DEV, size=None, use=DEV)
     luts = read_luts(setting.footage / "luts" / "dev.zip")
     synthesize(clips, luts, setting.runs / name, recipe=recipe, split=DEV, jobs=setting.jobs)

@@ -1,6 +1,6 @@
-"""`records.jsonl`: one line for each clip and method, so that a stopped run can resume.
+"""`records.jsonl`: one line per clip and method, so that an interrupted run can resume.
 
-The first line says of what: data set, protocols, size. Whoever adds lines must agree with it in everything.
+The first line is the header: data set, protocols and size. Later runs may only append if all of it agrees.
 """
 
 import fcntl
@@ -19,7 +19,7 @@ from chromacord.lab.metrics.temporal import FLOW_SOURCES, TEMPORAL_METRICS
 from chromacord.parsing import parse_errors, parse_json, read_file, shown
 
 Series = tuple[float | None, ...]
-"""A figure of each frame, or of each pair of frames; None where it has no meaning, as without foreground."""
+"""A metric for each frame or pair of frames; None where it is undefined, as without foreground."""
 
 _MAX_BYTES = 4 << 30
 _END = 2**31
@@ -29,31 +29,31 @@ _RULE = "one folder holds one measurement: name another with -o, or remove this 
 
 @dataclass(frozen=True)
 class Header:
-    """What all lines of a file have in common."""
+    """Properties shared by all records of a file."""
 
     dataset: str
     fingerprint: str
-    """Of the data set's clips and frames."""
+    """Fingerprint of the data set's clips and frames."""
 
     num_clips: int
     protocols: tuple[str, ...]
     size: tuple[int, int] | None
-    """Height and width of what is measured; None: each clip's own."""
+    """Measured height and width; None: each clip's own."""
 
     full: bool
-    """Whether grades went through the whole pipeline, at each clip's own size."""
+    """Whether clips went through the whole pipeline at their own size."""
 
     flow: str
-    """Where temporal figures have their flow from."""
+    """Flow source of temporal metrics."""
 
     next_frames: str | None
-    """Fingerprint of the set that temporal figures took second frames from; None: from the clips themselves."""
+    """Fingerprint of the set with following frames; None: they are in the clips themselves."""
 
     version: str
-    """Of the code: figures of two versions do not belong in one table."""
+    """Version of the code: figures of different versions do not belong in one table."""
 
     input: str = "composite"
-    """What methods were given: one of `chromacord.lab.evaluation.measuring.INPUTS`."""
+    """Input of the methods: one of `chromacord.lab.evaluation.measuring.INPUTS`."""
 
     passes: int = 1
     """How often each method was run, each time on its own result."""
@@ -61,32 +61,32 @@ class Header:
 
 @dataclass(frozen=True)
 class Record:
-    """The figures of one clip and method."""
+    """Scores of one method on one clip."""
 
     clip: str
     method: str
     num_frames: int
     scores: Mapping[str, Mapping[str, Series]]
-    """By protocol and figure."""
+    """Scores by protocol and metric."""
 
     temporal: Mapping[str, Series]
-    """By figure; empty where the frames do not follow each other in the video."""
+    """Scores by temporal metric; empty if the frames are not consecutive in the video."""
 
     method_seconds: float
-    """CPU time of the method in all passes, reading not counted."""
+    """CPU time of the method over all passes, without reading."""
 
     score_seconds: float
-    """CPU time of the figures."""
+    """CPU time of scoring."""
 
     predictions: str | None = None
-    """Folder that the frames were read from, where no method of ours made them."""
+    """Folder that the frames were read from; None if a method made them."""
 
     change_by_pass: tuple[Series, ...] = ()
-    """For each pass, where there are several: fMSE, by protocol `clean`, between what it was given and what it made."""
+    """With several passes, fMSE (protocol `clean`) between each pass's input and output."""
 
 
 class RecordFile:
-    """A file of records that is open for more."""
+    """A records file open for appending."""
 
     def __init__(self, path: Path, file: IO[str], records: list[Record]) -> None:
         self._path = path
@@ -94,22 +94,22 @@ class RecordFile:
         self._records = {(record.clip, record.method): record for record in reversed(records)}
 
     def __contains__(self, key: tuple[str, str]) -> bool:
-        """Whether a clip (by name) and a method have been measured."""
+        """Whether a (clip name, method) pair has been measured."""
         return key in self._records
 
     @property
     def records(self) -> list[Record]:
-        """All records; of each clip and method one."""
+        """All records, one per clip and method."""
         return list(self._records.values())
 
     def check_predictions(self, folders: Mapping[str, str]) -> None:
-        """Refuse to go on with predictions of another folder, or with a method under the name of predictions.
+        """Check that existing rows come from the same folders of predictions, or from methods.
 
         Args:
-            folders: by name; every other name is taken for a method's.
+            folders: folders by row name; any other row is a method.
 
         Raises:
-            InputError: says which.
+            InputError: a row has another origin; names it.
         """
         for record in self._records.values():
             if record.method in folders and record.predictions != folders[record.method]:
@@ -119,11 +119,11 @@ class RecordFile:
                 )
 
     def append(self, record: Record) -> None:
-        """Write a record at once, unless its clip and method are there already.
+        """Write a record immediately, unless its clip and method were measured already.
 
         Raises:
-            NonFiniteError: a figure is infinite.
-            OutputError: the disk is full, or the file cannot be written for another reason.
+            NonFiniteError: a score is infinite.
+            OutputError: the file cannot be written, for example because the disk is full.
         """
         key = (record.clip, record.method)
         if key not in self._records:
@@ -142,16 +142,16 @@ class RecordFile:
 
 @contextmanager
 def open_records(path: Path, header: Header) -> Iterator[RecordFile]:
-    """Open a file of records to go on with it, or make it.
+    """Open a records file for appending, or create it.
 
-    A last line that was cut off by a kill is removed.
+    An incomplete last line, left by a killed run, is removed.
 
     Args:
         path: `records.jsonl`; its folder must exist.
-        header: what is measured now.
+        header: the current measurement.
 
     Raises:
-        InputError: the file holds records of something else, or another run is writing to it.
+        InputError: the file belongs to another measurement, or another run is writing to it.
         UnreadableFileError: a line cannot be read.
         OutputError: the file cannot be written.
     """
@@ -179,10 +179,10 @@ def open_records(path: Path, header: Header) -> Iterator[RecordFile]:
 
 
 def read_records(path: Path) -> tuple[Header, list[Record]]:
-    """Read a file of records; what follows the last line end is left out.
+    """Read a records file, ignoring an incomplete last line.
 
     Raises:
-        InputError: there is no such file, or nothing in it.
+        InputError: the file does not exist or is empty.
         UnreadableFileError: a line cannot be read.
     """
     found = _read(path) if path.is_file() else None

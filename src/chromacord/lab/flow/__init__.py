@@ -1,1 +1,1 @@
-"""Optical flow: where each pixel of one frame lies in another."""
+"""Optical flow: the displacement of each pixel between two frames."""

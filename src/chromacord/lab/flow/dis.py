@@ -1,6 +1,6 @@
-"""Dense inverse search: Kroeger et al., "Fast Optical Flow using Dense Inverse Search" (2016), by OpenCV.
+"""Dense inverse search (DIS) by OpenCV: Kroeger et al., "Fast Optical Flow using Dense Inverse Search" (2016).
 
-It has no weights, and costs 6 ms for a pair of 256 x 256 pictures on one core.
+It has no weights and takes 6 ms per pair of 256 x 256 pictures on one core.
 """
 
 from typing import Literal
@@ -17,21 +17,21 @@ _MIN_SIDE = 12
 
 
 class DISFlow:
-    """Estimate flow with OpenCV's DIS, on luma rounded to 8 bits. Tables of temporal figures have it at "medium"."""
+    """Estimates flow with OpenCV's DIS on luma rounded to 8 bits. Tables of temporal metrics use preset "medium"."""
 
     name = "DIS"
-    """What tables call this source of flow."""
+    """Name in tables."""
 
     def __init__(self, *, preset: Literal["ultrafast", "fast", "medium"] = "medium") -> None:
-        """Make the estimator.
+        """Create the estimator.
 
         Args:
-            preset: OpenCV's name of a trade of quality for time.
+            preset: OpenCV's trade-off between quality and time.
         """
         self._estimator = cv2.DISOpticalFlow.create(getattr(cv2, f"DISOPTICAL_FLOW_PRESET_{preset.upper()}"))
 
     def __call__(self, first: Tensor, second: Tensor) -> Tensor:
-        """Return where each pixel of the first frames lies in the second.
+        """Return the displacement of each pixel from the first frames to the second.
 
         Args:
             first, second: RGB in [0, 1]. Shape (N, 3, H, W).

@@ -1,12 +1,11 @@
 """SPyNet: Ranjan and Black, "Optical Flow Estimation using a Spatial Pyramid Network" (2017).
 
-Both frames are halved some times. From the coarsest size to the finest, the flow so far is doubled, the second frame is
-warped by it, and a small network of that level's own adds what is missing: a motion of a pixel or two, however large
-the whole one is.
+Both frames are halved repeatedly. From the coarsest size to the finest, the flow so far is doubled, the second frame is
+warped by it, and a small network for that level adds the remainder: a pixel or two, however large the total motion.
 
-There are six levels, as in the networks that restore videos with it, where the paper has five. How many of them a
-picture uses is a choice (`levels`), and public weights give other flows by it. Frames of any size are resized to
-multiples of 32, as the public implementations do.
+There are six levels, as in video restoration networks; the paper has five. The number of levels a picture uses is an
+option (`levels`); with public weights it changes the flow. Frames of any size are resized to multiples of 32, as in
+public implementations.
 """
 
 from collections.abc import Mapping
@@ -28,7 +27,7 @@ SHIPPED = "spynet"
 """The name of the shipped weights."""
 
 ENDINGS = (".safetensors", *SUFFIXES)
-"""Of files that hold weights for it."""
+"""Suffixes of SPyNet weight files."""
 
 _WIDTHS = (8, 32, 64, 32, 16, 2)
 _MULTIPLE = 2 ** (NUM_LEVELS - 1)
@@ -36,21 +35,21 @@ _COARSE_SIDE = 32
 _MEAN, _DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 _PUBLISHED = ("basic_module", "moduleBasic")
-"""What the levels and the layers are called in BasicSR's and in pytorch-spynet's checkpoints. Both hold networks that
-get RGB: the latter's loader hands over BGR, but its network turns it before the first layer."""
+"""Names of levels and layers in BasicSR's and pytorch-spynet's checkpoints. Both networks take RGB: pytorch-spynet's
+loader passes BGR, but its network reverses the channels before the first layer."""
 
 
 class SPyNet(nn.Module):
-    """Estimates where each pixel of one frame lies in another.
+    """Estimates the displacement of each pixel between two frames.
 
     Args:
-        levels: networks that are used, from the coarsest: a frame is halved one time less than that. "auto": halved
-            until both sides are 32 at most, as the paper's code does: 256 x 256 uses four.
-        weights: "spynet", the path of a .safetensors file, or of a published checkpoint of either layout; None: they
-            are drawn at random, so that the flow is nearly 0. The published ones are for non-commercial research.
+        levels: number of networks to use, from the coarsest; a frame is halved one time less. "auto": halve until both
+            sides are at most 32, as in the paper's code: four levels for 256 x 256.
+        weights: "spynet", the path of a .safetensors file, or of a published checkpoint of either layout; None: random,
+            with a flow near 0. The published ones are for non-commercial research.
 
     Raises:
-        InputError: the weights cannot be read or are those of another network, or there is no such number of levels.
+        InputError: the weights cannot be read or belong to another network, or `levels` is out of range.
     """
 
     def __init__(self, *, levels: int | Literal["auto"] = NUM_LEVELS, weights: str | Path | None = None) -> None:
@@ -65,8 +64,8 @@ class SPyNet(nn.Module):
     def forward(self, first: Tensor, second: Tensor) -> Tensor:
         """Estimate the flow from first to second.
 
-        `warp(second, flow)` of `chromacord.lab.flow.warp` is like `first`: the value at p is that of `second` at
-        p + flow(p).
+        `warp(second, flow)` of `chromacord.lab.flow.warp` approximates `first`: its value at p is that of `second` at p
+        + flow(p).
 
         Args:
             first, second: RGB in [0, 1]. Shape (N, 3, H, W), H and W at least 1.
@@ -94,13 +93,13 @@ class SPyNet(nn.Module):
 
     @classmethod
     def from_published(cls, checkpoint: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Return the weights of a published checkpoint of either layout, by our keys.
+        """Convert a published checkpoint of either layout to our keys.
 
         Args:
-            checkpoint: its tensors by key. Any shape.
+            checkpoint: tensors by key. Any shape.
 
         Raises:
-            InputError: they are of another network: names the first keys that differ.
+            InputError: it belongs to another network; names the first keys that differ.
         """
         network = cls()
         return renamed(checkpoint, network, _names(network, checkpoint))
@@ -110,11 +109,12 @@ class SPyNet(nn.Module):
 
         Args:
             first, second: RGB in [0, 1]. Shape (N, 3, H, W), H and W multiples of 2 ** (num_levels - 1).
-            num_levels: that are used.
-            detached: let no gradient go from a level to the one before it.
+            num_levels: number of levels to use.
+            detached: stop gradients between levels.
 
         Returns:
-            Pixels of each level, channels (x right, y down). Shape (N, 2, H / 2 ** n, W / 2 ** n) each, n falling to 0.
+            Flow in pixels of each level, channels (x right, y down). Shape (N, 2, H / 2 ** n, W / 2 ** n), n falling to
+            0.
         """
         pyramids = zip(_pyramid(_normalized(first), num_levels), _pyramid(_normalized(second), num_levels), strict=True)
         flows: list[Tensor] = []
@@ -127,7 +127,7 @@ class SPyNet(nn.Module):
         return flows
 
     def num_levels(self, height: int, width: int) -> int:
-        """Return how many of the networks, from the coarsest, frames of a size go through."""
+        """Return the number of levels, from the coarsest, for frames of a size."""
         if self._num_levels != "auto":
             return self._num_levels
         halvings = 0
@@ -141,24 +141,24 @@ def _rounded_up(height: int, width: int) -> list[int]:
 
 
 class SPyNetFlow:
-    """SPyNet as a source of flow: of shipped weights, pair by pair, without gradients."""
+    """SPyNet as a flow source: shipped weights, one pair at a time, no gradients."""
 
     name = "SPyNet"
-    """What tables call this source of flow."""
+    """Name in tables."""
 
     def __init__(self, weights: str | Path = SHIPPED) -> None:
         """Load the network.
 
         Args:
-            weights: as `SPyNet` takes them.
+            weights: as for `SPyNet`.
 
         Raises:
-            InputError: they cannot be read or do not fit.
+            InputError: they cannot be read or do not match the network.
         """
         self._network = SPyNet(weights=weights).eval().requires_grad_(requires_grad=False)
 
     def __call__(self, first: Tensor, second: Tensor) -> Tensor:
-        """Return where each pixel of the first frames lies in the second.
+        """Return the displacement of each pixel from the first frames to the second.
 
         Args:
             first, second: RGB in [0, 1]. Shape (N, 3, H, W).
@@ -167,20 +167,20 @@ class SPyNetFlow:
             Displacement from first to second in pixels, channels (x right, y down). Shape (N, 2, H, W).
         """
         flow = first.new_zeros(len(first), 2, *first.shape[-2:])
-        for index in range(len(first)):  # frame by frame: a whole clip would keep 64 channels of each frame
+        for index in range(len(first)):  # a batch of the whole clip would hold 64 channels of each frame in memory
             flow[index] = self._network(first[index : index + 1], second[index : index + 1])[0]
         return flow
 
 
 def load_weights(network: SPyNet, source: str | Path) -> None:
-    """Give a network its weights: ours, or a published checkpoint of either layout.
+    """Load weights into a network: ours, or a published checkpoint of either layout.
 
     Args:
-        network: is changed.
-        source: the name of shipped weights, or the path of a .safetensors file or of a file that `torch.save` wrote.
+        network: modified in place.
+        source: the name of shipped weights, or the path of a .safetensors or `torch.save` file.
 
     Raises:
-        InputError: they cannot be read, or are those of another network; names the first keys that differ.
+        InputError: they cannot be read, or belong to another network; names the first keys that differ.
     """
     is_checkpoint = str(source).endswith(SUFFIXES)
     state = read_checkpoint(Path(source)) if is_checkpoint else state_dict(source)
@@ -188,18 +188,18 @@ def load_weights(network: SPyNet, source: str | Path) -> None:
 
 
 def upsample(flow: Tensor) -> Tensor:
-    """Double a flow, in size and in length. Shape (N, 2, H, W) to (N, 2, 2 H, 2 W)."""
+    """Double a flow's size and its vectors. Shape (N, 2, H, W) to (N, 2, 2 H, 2 W)."""
     return 2 * F.interpolate(flow, scale_factor=2, mode="bilinear", align_corners=True)
 
 
 def _names(network: SPyNet, state: Mapping[str, Tensor]) -> dict[str, str]:
-    """Return what a state calls each of our keys."""
+    """Map our keys to those of a state dict."""
     prefix = next((each for each in _PUBLISHED if any(key.startswith(f"{each}.") for key in state)), None)
     return {key: _published_key(key, prefix) for key in network.state_dict()}
 
 
 def _published_key(key: str, prefix: str | None) -> str:
-    """Return what others call our "levels.0.2.weight"."""
+    """Return the published name of our "levels.0.2.weight"."""
     _, level, rest = key.split(".", 2)
     return key if prefix is None else f"{prefix}.{level}.{prefix}.{rest}"
 
@@ -222,7 +222,7 @@ def _normalized(frames: Tensor) -> Tensor:
 
 
 def _pyramid(frames: Tensor, num_levels: int) -> list[Tensor]:
-    """Return frames at each level's size, the coarsest first."""
+    """Return frames at each level's size, coarsest first."""
     sizes = [frames]
     for _ in range(num_levels - 1):
         sizes.insert(0, F.avg_pool2d(sizes[0], 2))

@@ -1,1 +1,1 @@
-"""Network blocks that several methods share; short blocks of one method stay in its file."""
+"""Network blocks shared by several methods; a short block used by one method stays in its file."""

@@ -4,10 +4,10 @@ from torch import Tensor, nn
 
 
 class ForegroundAggregator(nn.Module):
-    """Dampens an aligned neighbour's foreground where it does not resemble the current frame.
+    """Attenuates an aligned neighbour's foreground where it does not resemble the current frame.
 
-    A = sigmoid(theta(neighbour) . phi(current)), a number for each pixel (equation 2); neighbour times A in the
-    foreground, as it is in the background (equation 3).
+    A = sigmoid(theta(neighbour) . phi(current)), one value per pixel (equation 2). The neighbour is multiplied by A in
+    the foreground and unchanged in the background (equation 3).
     """
 
     def __init__(self, width: int) -> None:
@@ -20,13 +20,13 @@ class ForegroundAggregator(nn.Module):
         return similarity.sigmoid()
 
     def forward(self, neighbour: Tensor, current: Tensor, mask: Tensor) -> Tensor:
-        """Weigh a neighbour.
+        """Weight a neighbour's features.
 
         Args:
-            neighbour: features of another frame, brought to the current one. Shape (N, width, H, W).
-            current: Shape (N, width, H, W).
+            neighbour: features of another frame, aligned to the current one. Shape (N, width, H, W).
+            current: features of the current frame. Shape (N, width, H, W).
             mask: of the current frame. Shape (N, 1, H, W).
         """
         attention = self.attention(neighbour, current)
-        # Written so that outside the mask the neighbour keeps its bits.
+        # # This form keeps the neighbour bit-identical outside the mask.
         return neighbour - mask * (1 - attention) * neighbour

@@ -1,10 +1,10 @@
-"""Convolution blocks and their initialisation."""
+"""Convolution blocks and weight initialization."""
 
 from torch import Tensor, nn
 
 
 class ConvBlock(nn.Module):
-    """A 3 x 3 convolution that keeps the size, batch norm where wanted, and a rectifier."""
+    """A size-preserving 3 x 3 convolution, optional batch norm, and a ReLU."""
 
     def __init__(self, inputs: int, outputs: int, *, is_normed: bool, bias: bool = True) -> None:
         super().__init__()
@@ -22,10 +22,10 @@ class ConvBlock(nn.Module):
 
 
 class ResidualBlock(nn.Module):
-    """Two convolutions whose result is added to what came in: x + conv(relu(conv(x))), without norm.
+    """Two convolutions with a skip connection and no norm: x + conv(relu(conv(x))).
 
-    Wang et al., "ESRGAN" (2018), whose weights start at a tenth of He's, so that a chain of blocks starts as little
-    more than the identity.
+    From Wang et al., "ESRGAN" (2018), whose initial weights are a tenth of He's, so that a chain of blocks starts close
+    to the identity.
     """
 
     def __init__(self, width: int, *, scale: float = 0.1) -> None:
@@ -39,16 +39,16 @@ class ResidualBlock(nn.Module):
             nn.init.zeros_(conv.bias)  # type: ignore[arg-type]
 
     def forward(self, features: Tensor) -> Tensor:
-        """Add to features. Shape (N, width, H, W), same out."""
+        """Apply the block. Shape (N, width, H, W), same out."""
         mixed: Tensor = features + self.second(self.activation(self.first(features)))
         return mixed
 
 
 def start_with_xavier(module: nn.Module) -> None:
-    """Draw the weights of all convolutions and linear layers as iSSAM does: N(0, 2 / (fan in + fan out)), biases 0.
+    """Initialize all convolutions and linear layers like iSSAM: N(0, 2 / (fan in + fan out)), biases 0.
 
-    Batch norms stay at 1 and 0. Only parameters are touched: iSSAM's own initialiser also overwrites the fixed kernel
-    that smooths masks with noise.
+    Batch norms keep weight 1 and bias 0. Only parameters are touched: iSSAM's own initializer also overwrites the fixed
+    mask smoothing kernel with noise.
     """
     for layer in module.modules():
         if isinstance(layer, nn.Conv2d | nn.Linear):
@@ -58,7 +58,7 @@ def start_with_xavier(module: nn.Module) -> None:
 
 
 def start_with_normal(module: nn.Module, *, deviation: float = 0.02) -> None:
-    """Draw weights as pix2pix does: of convolutions and linear layers N(0, 0.02), biases 0; of batch norms N(1, 0.02).
+    """Initialize like pix2pix: convolutions and linear layers N(0, 0.02), biases 0; batch norms N(1, 0.02).
 
     Isola et al., "Image-to-Image Translation with Conditional Adversarial Networks", CVPR 2017, section 6.2.
     """

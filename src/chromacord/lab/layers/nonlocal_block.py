@@ -1,7 +1,7 @@
-"""Non-local blocks whose outputs are computed in the foreground, each from a small window around it.
+"""Non-local blocks computed in the foreground, each output from a small window around it.
 
-Liu et al., "Non-local Recurrent Network for Image Restoration", NeurIPS 2018, as Chen et al. 2024 (section 3.2, figure
-2b) use it.
+Liu et al., "Non-local Recurrent Network for Image Restoration", NeurIPS 2018, as used by Chen et al. 2024 (section 3.2,
+figure 2b).
 """
 
 from typing import Any
@@ -16,28 +16,28 @@ from chromacord.lab.layers.pictures import resized_mask
 
 
 def neighbourhood_attention(query: Tensor, key: Tensor, value: Tensor, *, side: int, dilation: int = 1) -> Tensor:
-    """Attend from each place to a window around it.
+    """Attend from each position to a window around it.
 
-    A window of even side reaches one place further to the right and down, as TensorFlow's "same" patches do. Places
-    outside the picture take no part in the softmax. The window's places are gone through one by one, picture by
-    picture: what is held is H W logits for each of them, never H W windows of channels, and gradients are summed up in
-    place. Computed in 32 bits, or 64.
+    A window of even side extends one position further to the right and down, like TensorFlow's "same" patches.
+    Positions outside the picture are excluded from the softmax. The window is processed one offset and one picture at a
+    time: memory holds H W logits per offset, never H W windows of channels, and gradients accumulate in place. Computed
+    in float32 or float64.
 
     Args:
         query, key: Shape (N, L, H, W).
         value: Shape (N, C, H, W).
-        side: of the window, in places.
-        dilation: steps from one place of the window to the next.
+        side: side of the window, in positions.
+        dilation: step between positions of the window.
 
     Returns:
-        Means of values, weighed by the softmax of dot products, which are not scaled. Shape (N, C, H, W).
+        Means of values, weighted by the softmax of unscaled dot products. Shape (N, C, H, W).
     """
     attended: Tensor = _NeighbourhoodAttention.apply(query, key, value, side, dilation)  # type: ignore[no-untyped-call]
     return attended
 
 
 class _NeighbourhoodAttention(torch.autograd.Function):
-    """The sums of `neighbourhood_attention`, and their gradients written out: autograd's own take six times as long."""
+    """`neighbourhood_attention` with explicit gradients: autograd's take six times as long."""
 
     @staticmethod
     def forward(  # type: ignore[override]
@@ -84,7 +84,7 @@ class _NeighbourhoodAttention(torch.autograd.Function):
 
 
 class _Windows:
-    """Where the places of all windows lie in one picture that has margins around it."""
+    """Positions of all windows in a padded picture."""
 
     def __init__(self, height: int, width: int, side: int, dilation: int) -> None:
         before, after = dilation * ((side - 1) // 2), dilation * (side // 2)
@@ -97,7 +97,7 @@ class _Windows:
         return F.pad(_widened(features), self._margins)
 
     def outside(self, device: torch.device) -> Tensor:
-        """Tell which places of each window lie outside the picture. Shape (places, H, W)."""
+        """Return which positions of each window lie outside the picture. Shape (places, H, W)."""
         inside = F.pad(torch.ones(1, *self._size, dtype=torch.bool, device=device), self._margins)
         return ~torch.cat([inside[window] for window in self.slices])
 
@@ -111,12 +111,12 @@ def _wide(features: Tensor) -> torch.dtype:
 
 
 def _widened(features: Tensor) -> Tensor:
-    """Return one picture's features in 32 bits, channel after channel. Shape (C, H, W)."""
+    """Return one picture's features in float32 or wider, contiguous by channel. Shape (C, H, W)."""
     return features.to(_wide(features)).contiguous()
 
 
 def global_attention(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-    """Attend from each place to all places; `neighbourhood_attention` with a window of the whole picture.
+    """Attend from each position to all positions, like `neighbourhood_attention` with a window of the whole picture.
 
     Args:
         query, key: Shape (N, L, H, W).
@@ -131,17 +131,16 @@ def global_attention(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
 
 
 class NonLocal(nn.Module):
-    """Adds to each place of the foreground what similar places of its window hold; starts as the identity.
+    """Adds to each foreground position a weighted mean over similar positions of its window; starts as the identity.
 
-    y = x + m z, z(p) = sum over r in the window of p of softmax_r(theta(x_p) . phi(x_r)) g(x_r); theta, phi and g are
-    1 x 1 convolutions, g from zero. Keys and values are those of the background too, which is what informs the
-    foreground.
+    y = x + m z, z(p) = sum over r in the window of p of softmax_r(theta(x_p) . phi(x_r)) g(x_r); theta, phi and g are 1
+    x 1 convolutions, g starts at zero. Keys and values include the background, which is what informs the foreground.
 
     Args:
-        width: channels m; theta and phi have half as many, l.
-        window: side q of the window, odd or even; None: the whole picture, whose cost grows with its square.
-        dilation: steps from one place of the window to the next.
-        threshold: where the mask is cut into yes and no; None: it counts as it is.
+        width: number of channels, m; theta and phi have half as many, l.
+        window: side of the window, q, odd or even; None: the whole picture, at quadratic cost.
+        dilation: step between positions of the window.
+        threshold: value at which the mask is binarized; None: use the soft mask.
     """
 
     def __init__(
@@ -158,12 +157,12 @@ class NonLocal(nn.Module):
         self.start()
 
     def start(self) -> None:
-        """Make the block the identity."""
+        """Initialize the block as the identity."""
         nn.init.zeros_(self.g.weight)
         nn.init.zeros_(self.g.bias)  # type: ignore[arg-type]
 
     def forward(self, features: Tensor, mask: Tensor) -> Tensor:
-        """Add to the foreground.
+        """Apply the block to the foreground.
 
         Args:
             features: Shape (N, width, h, w).

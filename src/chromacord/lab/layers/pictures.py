@@ -4,11 +4,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 _MEAN, _DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-"""Of ImageNet's red, green and blue in [0, 1]."""
+"""ImageNet's mean and deviation of red, green and blue in [0, 1]."""
 
 
 def normalize(picture: Tensor) -> Tensor:
-    """Bring RGB in [0, 1] to ImageNet's mean 0 and deviation 1.
+    """Normalize RGB in [0, 1] by ImageNet's mean and deviation.
 
     Args:
         picture: Shape (N, 3, H, W).
@@ -18,7 +18,7 @@ def normalize(picture: Tensor) -> Tensor:
 
 
 def denormalize(picture: Tensor) -> Tensor:
-    """Bring normalised RGB back; does not clamp.
+    """Undo `normalize`; does not clamp.
 
     Args:
         picture: Shape (N, 3, H, W).
@@ -28,21 +28,21 @@ def denormalize(picture: Tensor) -> Tensor:
 
 
 def to_signed(picture: Tensor) -> Tensor:
-    """Bring values in [0, 1] to [-1, 1]. Any shape."""
+    """Map [0, 1] to [-1, 1]. Any shape."""
     return 2 * picture - 1
 
 
 def from_signed(picture: Tensor) -> Tensor:
-    """Bring values in [-1, 1] back to [0, 1]. Any shape."""
+    """Map [-1, 1] to [0, 1]. Any shape."""
     return (picture + 1) / 2
 
 
 def padded(picture: Tensor, multiple: int) -> Tensor:
-    """Repeat the last row and column until height and width are multiples of a number.
+    """Pad by repeating the last row and column until both sides are multiples of a number.
 
     Args:
         picture: Shape (N, C, H, W).
-        multiple: what a network needs that halves its input several times.
+        multiple: required divisor of both sides, for networks that halve their input several times.
     """
     height, width = picture.shape[-2:]
     below, right = -height % multiple, -width % multiple
@@ -50,14 +50,14 @@ def padded(picture: Tensor, multiple: int) -> Tensor:
 
 
 def resized_mask(mask: Tensor, features: Tensor) -> Tensor:
-    """Return a mask at the size of features, bilinearly, corners on corners.
+    """Resize a mask to the size of features, bilinearly with aligned corners.
 
     Args:
         mask: Shape (N, 1, H, W).
         features: Shape (N, C, h, w).
 
     Returns:
-        Of the features' type. Shape (N, 1, h, w).
+        The mask in the features' dtype. Shape (N, 1, h, w).
     """
     if mask.shape[-2:] != features.shape[-2:]:
         mask = F.interpolate(mask, features.shape[-2:], mode="bilinear", align_corners=True)

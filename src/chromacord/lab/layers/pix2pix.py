@@ -1,8 +1,8 @@
-"""pix2pix's U-Net for 256 x 256 with attention at its three finest joins: the generator of DoveNet and of RainNet.
+"""pix2pix's U-Net for 256 x 256 with attention at its three finest skip connections: DoveNet's and RainNet's generator.
 
 Isola et al., "Image-to-Image Translation with Conditional Adversarial Networks", CVPR 2017,
-https://arxiv.org/abs/1611.07004, section 6.1; the attention is that of Cong et al., "DoveNet", CVPR 2020. Eight levels
-halve the picture, down to 1 x 1 at level 7, and eight double it.
+https://arxiv.org/abs/1611.07004, section 6.1; attention from Cong et al., "DoveNet", CVPR 2020. Eight levels halve the
+picture, down to 1 x 1 at level 7, and eight double it again.
 """
 
 from itertools import pairwise
@@ -20,24 +20,24 @@ from chromacord.lab.layers.rain import RAIN
 Norm = Literal["instance", "batch", "rain"]
 
 WIDTH = 64
-"""Channels at half the picture's side, in what was published."""
+"""Channels of level 0, at half the picture's side, in the published networks."""
 
 NUM_LEVELS = 8
 MULTIPLE = 2**NUM_LEVELS
-"""Of what height and width must be multiples."""
+"""Required divisor of height and width."""
 
 _WIDTHS = (1, 2, 4, 8, 8, 8, 8, 8)
-"""Channels of each level's features, times those of level 0."""
+"""Channels of each level, as multiples of level 0's."""
 
 _ATTENDED = (1, 2, 3)
 _DROPPED = (4, 5, 6)
-"""Levels whose way up has attention, or dropout."""
+"""Levels whose decoder has attention, or dropout."""
 
 _SLOPE = 0.2
 
 
 class Down(nn.Module):
-    """A convolution that halves the size, and a norm where wanted."""
+    """A convolution that halves the size, with an optional norm."""
 
     def __init__(self, inputs: int, outputs: int, norm: nn.Module | None, *, bias: bool) -> None:
         super().__init__()
@@ -51,14 +51,14 @@ class Down(nn.Module):
 
 
 class Up(nn.Module):
-    """A rectifier, a convolution that doubles the size, a norm, and the features of the way down beside it.
+    """A ReLU, a convolution that doubles the size, a norm, and concatenation with the encoder's features.
 
     Args:
-        inputs, outputs: channels; those of the way down are as many as the outputs.
-        norm: batch or instance norm, or RAIN, which looks at the mask.
-        bias: of the convolution.
-        is_dropped: half of the new features are dropped while it is trained.
-        is_attended: what is joined is weighed by the sigmoid of a 1 x 1 convolution of itself.
+        inputs, outputs: channels; the encoder's features have as many as the outputs.
+        norm: batch norm, instance norm, or RAIN, which uses the mask.
+        bias: whether the convolution has a bias.
+        is_dropped: apply dropout of one half to the new features in training.
+        is_attended: weight the concatenated features by the sigmoid of their 1 x 1 convolution.
     """
 
     def __init__(
@@ -79,12 +79,12 @@ class Up(nn.Module):
 
 
 class Pix2PixUNet(nn.Module):
-    """The whole generator.
+    """The complete generator.
 
     Args:
-        inputs: 4 to see the mask beside the composite, 3 where only RAIN looks at it.
-        norm: of all levels; "rain" on the way up alone, and instance norm on the way down. Convolutions before an
-            instance norm have biases with "instance" alone, as in the code that was published.
+        inputs: 4 to include the mask as an input channel, 3 if only RAIN uses it.
+        norm: norm of all levels; "rain" applies to the decoder only, with instance norm in the encoder. Convolutions
+            before an instance norm have biases only with "instance", as in the published code.
         width: channels of level 0.
     """
 
@@ -111,22 +111,22 @@ class Pix2PixUNet(nn.Module):
         start_with_normal(self)
 
     def forward(self, composite: Tensor, mask: Tensor) -> Tensor:
-        """Make pictures, one by one.
+        """Generate pictures, each independently.
 
         Args:
             composite: RGB in [0, 1]. Shape (N, 3, H, W), H and W multiples of 256.
             mask: foreground weight. Shape (N, 1, H, W).
 
         Returns:
-            Whole pictures, in [-1, 1]. Shape (N, 3, H, W).
+            Full pictures in [-1, 1]. Shape (N, 3, H, W).
 
         Raises:
-            InputError: the size is another one.
+            InputError: a side is not a multiple of 256.
         """
         return self.look(composite, mask)[0]
 
     def look(self, composite: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """Return what `forward` does, and what the last layer made it of.
+        """Return the result of `forward` and the last layer's input.
 
         Args:
             composite: RGB in [0, 1]. Shape (N, 3, H, W), H and W multiples of 256.
@@ -142,7 +142,7 @@ class Pix2PixUNet(nn.Module):
         features = self.downs[0](torch.cat([picture, mask], dim=1) if self._inputs == 4 else picture)
         skipped = []
         for down in self.downs[1:]:
-            # The published rectifiers work in place, so skip connections carry their output.
+            # # The published ReLUs work in place, so skip connections carry their output.
             features = F.leaky_relu(features, _SLOPE)
             skipped.append(features)
             features = down(features)

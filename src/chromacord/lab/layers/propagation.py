@@ -1,9 +1,9 @@
-"""Flow-guided propagation: features of each frame from the frames before and after it.
+"""Flow-guided propagation: bring features of preceding and following frames to each frame.
 
-Chen et al. 2024, section 3.3 and equation 1. The paper leaves open how far features travel. "recurrent" is read from
-what it follows nearly word for word, Chan et al., "BasicVSR", CVPR 2021: a state goes through the window, and is fused
-with each frame's own features. "direct" is equation 1 as it stands: neighbours alone, no state; with a reach of half a
-window all its frames are brought straight to the middle one, as in Wang et al., "EDVR", 2019.
+Chen et al. 2024, section 3.3 and equation 1. The paper does not specify how far features travel. "recurrent" follows
+Chan et al., "BasicVSR", CVPR 2021, which the section paraphrases: a state passes through the window and is fused with
+each frame's features. "direct" is equation 1 literally: neighbours only, no state. With a reach of half a window, all
+frames are aligned directly to the middle one, as in Wang et al., "EDVR", 2019.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,21 +19,21 @@ from chromacord.lab.layers.aggregator import ForegroundAggregator
 Kind = Literal["recurrent", "direct"]
 Directions = Literal["both", "backward", "forward"]
 Pair = tuple[int, int]
-"""A frame, and the frame that its flow points into."""
+"""A frame, and the frame that its flow points to."""
 
 LEAK = 0.1
-"""Slope of rectifiers below 0, as in BasicVSR."""
+"""Negative slope of leaky ReLUs, as in BasicVSR."""
 
 
 class Propagation(nn.Module):
     """Brings features of other frames to each frame.
 
     Args:
-        width: channels of features.
-        kind: see above.
-        directions: "backward" is from later frames to earlier ones, "forward" the other way.
-        is_aggregated: whether what is brought is weighed by a `ForegroundAggregator`, one for both directions.
-        reach: "direct" alone: how many neighbours a direction has.
+        width: number of feature channels.
+        kind: "recurrent" or "direct", see above.
+        directions: "backward" goes from later to earlier frames, "forward" the other way.
+        is_aggregated: weight propagated features by a `ForegroundAggregator` shared by both directions.
+        reach: number of neighbours per direction; "direct" only.
     """
 
     def __init__(
@@ -48,22 +48,22 @@ class Propagation(nn.Module):
         super().__init__()
         self.is_recurrent, self.reach = kind == "recurrent", reach
         self.steps = {"both": (1, -1), "backward": (1,), "forward": (-1,)}[directions]
-        """For each direction where the neighbour lies: 1 is the next frame, from which features travel backward."""
+        """Offset of the neighbour for each direction: 1 is the next frame, whose features travel backward."""
         self.aggregator = ForegroundAggregator(width) if is_aggregated else None
         fusions = (nn.Conv2d(2 * width, width, 1) for _ in self.steps) if self.is_recurrent else ()
         self.fusions = nn.ModuleList(fusions)
 
     @property
     def num_maps(self) -> int:
-        """How many maps of features are brought to a frame: one for each direction, or for each neighbour."""
+        """Number of feature maps brought to a frame: one per direction, or one per neighbour."""
         return len(self.steps) * (1 if self.is_recurrent else self.reach)
 
     def pairs(self, num_frames: int, wanted: range) -> list[Pair]:
-        """Return the frames between which flow is needed.
+        """Return the frame pairs that need flow.
 
         Args:
-            num_frames: of the window.
-            wanted: frames for which features are wanted.
+            num_frames: length of the window.
+            wanted: frames to compute.
         """
         return [pair for step in self.steps for pair in self._pairs(num_frames, wanted, step)]
 
@@ -74,7 +74,7 @@ class Propagation(nn.Module):
 
     @staticmethod
     def _order(num_frames: int, wanted: range, step: int) -> range:
-        """Return the frames that a state visits, from an end of the window to the last one that is wanted."""
+        """Return the frames that a state visits, from one end of the window to the last wanted frame."""
         return range(num_frames - 1, wanted[0] - 1, -1) if step > 0 else range(wanted[-1] + 1)
 
     def forward(
@@ -84,17 +84,17 @@ class Propagation(nn.Module):
         flows: Mapping[Pair, Tensor],
         wanted: range,
     ) -> list[Tensor]:
-        """Bring features to frames.
+        """Propagate features.
 
         Args:
             features: of each frame of the window. Shape (B, width, H, W) each.
-            masks: Shape (B, 1, H, W) each.
-            flows: for `pairs`, in pixels; a pair that is missing is taken as it lies. Shape (B, 2, H, W) each.
-            wanted: frames for which features are wanted.
+            masks: foreground weight of each frame. Shape (B, 1, H, W) each.
+            flows: flow in pixels for `pairs`; a missing pair is not aligned. Shape (B, 2, H, W) each.
+            wanted: frames to compute.
 
         Returns:
-            For each frame that is wanted: its own features, and those that were brought to it. Shape
-            (B, (1 + maps) * width, H, W) each.
+            For each wanted frame its own features followed by the propagated ones. Shape (B, (1 + maps) * width, H, W)
+            each.
         """
         brought: list[list[Tensor]] = [[features[frame]] for frame in wanted]
         for number, step in enumerate(self.steps):
@@ -121,7 +121,7 @@ class Propagation(nn.Module):
         wanted: range,
         number: int,
     ) -> dict[int, Tensor]:
-        """Send a state through the window in one direction; return it at each frame that it visits."""
+        """Pass a state through the window in one direction; return it at each visited frame."""
         step, states = self.steps[number], dict[int, Tensor]()
         for frame in self._order(len(features), wanted, step):
             brought = self._aligned(states.get(frame + step), features, masks, flows, (frame, frame + step))
@@ -143,7 +143,7 @@ class Propagation(nn.Module):
         flows: Mapping[Pair, Tensor],
         pair: Pair,
     ) -> Tensor:
-        """Return another frame's features seen from a frame, weighed; where there is none, the frame's own."""
+        """Align and weight a neighbour's features; at the window's end, return the frame's own."""
         here = features[pair[0]]
         if there is None:
             return here

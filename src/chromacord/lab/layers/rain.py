@@ -1,4 +1,4 @@
-"""Region-aware adaptive instance normalisation (RAIN).
+"""Region-aware adaptive instance normalization (RAIN).
 
 Ling, Xue, Song, Xie and Gu, "Region-aware Adaptive Instance Normalization for Image Harmonization", CVPR 2021,
 https://arxiv.org/abs/2106.02853.
@@ -9,14 +9,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 _EPSILON = 1e-5
-"""Added to areas and to variances, as the authors' code does."""
+"""Added to areas and variances, as in the authors' code."""
 
 
 class RAIN(nn.Module):
-    """Gives the foreground's features the background's mean and deviation; each side has its scale and shift.
+    """Gives the foreground's features the background's mean and deviation; each side has its own scale and shift.
 
-    Without foreground it is an instance norm of the background. Without background there is no deviation to take over,
-    and the foreground's features shrink to 0.003 of their own: such frames are best left alone.
+    Without foreground it is an instance norm of the background. Without background the target deviation is 0 and the
+    foreground's features shrink to 0.003: callers should leave such frames unchanged.
     """
 
     def __init__(self, width: int) -> None:
@@ -25,11 +25,11 @@ class RAIN(nn.Module):
         self.background_gamma, self.background_beta = (nn.Parameter(torch.zeros(width)) for _ in range(2))
 
     def forward(self, features: Tensor, mask: Tensor) -> Tensor:
-        """Normalise both sides.
+        """Normalize both regions.
 
         Args:
             features: Shape (N, width, h, w).
-            mask: foreground weight, of which the nearest pixels are taken. Shape (N, 1, H, W).
+            mask: foreground weight, resized by nearest neighbour. Shape (N, 1, H, W).
         """
         mask = F.interpolate(mask, features.shape[-2:], mode="nearest").to(features.dtype)
         back_mean, back_deviation = _statistics(features, 1 - mask)
@@ -46,7 +46,7 @@ def _moved(features: Tensor, gamma: Tensor, beta: Tensor) -> Tensor:
 
 
 def _statistics(features: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
-    """Return mean and deviation of a region. Shape (N, C, 1, 1) each."""
+    """Return mean and standard deviation of a region. Shape (N, C, 1, 1) each."""
     area = weight.sum(dim=(2, 3), keepdim=True) + _EPSILON
     mean = (features * weight).sum(dim=(2, 3), keepdim=True) / area
     variance = (weight * (features - mean)).square().sum(dim=(2, 3), keepdim=True) / area

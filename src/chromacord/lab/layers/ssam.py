@@ -14,14 +14,14 @@ _KERNEL_SIDE, _KERNEL_DEVIATION = 7, 1.0
 
 
 class ChannelGate(nn.Sequential):
-    """Weighs channels by their means and maxima over the picture."""
+    """Weights channels by their means and maxima over the picture."""
 
     def __init__(self, width: int) -> None:
         hidden = max(width // 16, 8)
         super().__init__(nn.Linear(2 * width, hidden), nn.ReLU(inplace=True), nn.Linear(hidden, width), nn.Sigmoid())
 
     def forward(self, features: Tensor) -> Tensor:
-        """Weigh channels. Shape (N, width, H, W), same out."""
+        """Weight channels. Shape (N, width, H, W), same out."""
         pooled = torch.cat([features.mean(dim=(2, 3)), features.amax(dim=(2, 3))], dim=1)
         for layer in self:
             pooled = layer(pooled)
@@ -29,10 +29,10 @@ class ChannelGate(nn.Sequential):
 
 
 class SSAM(nn.Module):
-    """Treats foreground and background apart: out = m (f(gate x) + mix x) + (1 - m) background x.
+    """Treats foreground and background separately: out = m (f(gate x) + mix x) + (1 - m) background x.
 
-    The mask m is smoothed with a Gaussian of 7 x 7 and deviation 1. It is a buffer of the weights: published
-    checkpoints bring a kernel of their own, which their network was trained with.
+    The mask m is smoothed with a 7 x 7 Gaussian of deviation 1. The kernel is a buffer, so that published checkpoints
+    bring the one that they were trained with.
     """
 
     kernel: Tensor
@@ -47,7 +47,7 @@ class SSAM(nn.Module):
         self.register_buffer("kernel", gaussian_kernel(_KERNEL_SIDE, _KERNEL_DEVIATION)[None, None])
 
     def forward(self, features: Tensor, mask: Tensor) -> Tensor:
-        """Mix what is learned of both sides.
+        """Apply the module.
 
         Args:
             features: Shape (N, width, h, w).
@@ -60,7 +60,7 @@ class SSAM(nn.Module):
 
 
 def gaussian_kernel(side: int, deviation: float) -> Tensor:
-    """Return a Gaussian whose values sum up to 1. Shape (side, side)."""
+    """Return a normalized Gaussian. Shape (side, side)."""
     places = torch.arange(side) - (side - 1) / 2
     line = torch.exp(-places.square() / (2 * deviation**2))
     kernel = line[:, None] * line

@@ -16,13 +16,13 @@ NUM_BLOCKS = 5
 
 
 class TemporalDecoder(nn.Module):
-    """A convolution, five residual blocks and a head.
+    """A convolution, five residual blocks and an output head.
 
     Args:
-        inputs: channels that come in.
+        inputs: number of input channels.
         width: channels of the blocks.
-        head: "residual" adds its result to the frame as it was harmonized alone, and starts by adding nothing; "plain"
-            gives RGB; "fusion" mixes RGB with the composite as iSSAM does.
+        head: "residual" adds its result, initially zero, to the frame from the image network; "plain" predicts RGB;
+            "fusion" mixes RGB with the composite like iSSAM.
     """
 
     def __init__(self, inputs: int, width: int = 32, *, head: Head = "residual") -> None:
@@ -38,15 +38,15 @@ class TemporalDecoder(nn.Module):
             self.head = nn.Sequential(self.head)
 
     def forward(self, features: Tensor, harmonized: Tensor, composite: Tensor) -> Tensor:
-        """Make frames.
+        """Decode frames.
 
         Args:
             features: Shape (N, inputs, H, W).
-            harmonized: frames as they were harmonized alone, normalised. Shape (N, 3, H, W).
-            composite: normalised. Shape (N, 3, H, W).
+            harmonized: frames from the image network, normalized. Shape (N, 3, H, W).
+            composite: normalized RGB. Shape (N, 3, H, W).
 
         Returns:
-            Normalised RGB. Shape (N, 3, H, W).
+            Normalized RGB. Shape (N, 3, H, W).
         """
         hidden = self.blocks(F.leaky_relu(self.first(features), LEAK))
         if self.kind == "fusion":
@@ -57,12 +57,12 @@ class TemporalDecoder(nn.Module):
 
 
 class TemporalNetwork(nn.Module):
-    """From features of a window's frames to frames that agree with each other.
+    """Turns features of a window's frames into temporally consistent frames.
 
     Args:
-        propagation: what brings features from frame to frame.
-        width: channels of features.
-        head: of the decoder.
+        propagation: brings features from frame to frame.
+        width: number of feature channels.
+        head: head of the decoder, see `TemporalDecoder`.
     """
 
     def __init__(self, propagation: Propagation, width: int, *, head: Head = "residual") -> None:
@@ -78,14 +78,14 @@ class TemporalNetwork(nn.Module):
         pictures: Mapping[int, tuple[Tensor, Tensor]],
         wanted: range,
     ) -> list[Tensor]:
-        """Make the frames that are wanted.
+        """Compute the wanted frames.
 
         Args:
-            features, masks, flows, wanted: as `Propagation.forward` takes them. Shape (B, ...) each.
-            pictures: for each frame that is wanted, harmonized alone and composite, both normalised.
+            features, masks, flows, wanted: as for `Propagation.forward`. Shape (B, ...) each.
+            pictures: for each wanted frame the image network's result and the composite, both normalized.
 
         Returns:
-            Normalised RGB. Shape (B, 3, H, W) each.
+            Normalized RGB. Shape (B, 3, H, W) each.
         """
         joined = self.propagation(features, masks, flows, wanted)
         return [self.decoder(maps, *pictures[frame]) for maps, frame in zip(joined, wanted, strict=True)]

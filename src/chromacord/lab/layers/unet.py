@@ -1,8 +1,8 @@
-"""iSSAM's U-Net: four scales down, three up, and a head that mixes the composite with a new picture.
+"""iSSAM's U-Net: four encoder scales, three decoder levels, and a head that mixes the composite with a new picture.
 
 Sofiiuk, Popenova and Konushin, "Foreground-aware Semantic Representations for Image Harmonization", WACV 2021,
 https://arxiv.org/abs/2006.00809: the network that its code calls improved SSAM, for 256 x 256. iSSAM, the harmonization
-module of Chen et al. 2024, and CO2Net's backbone are this network with other blocks in its attention's places.
+module of Chen et al. 2024, and CO2Net's backbone differ only in the blocks used for attention.
 """
 
 from collections.abc import Mapping
@@ -17,21 +17,21 @@ from chromacord.lab.layers.convolutions import ConvBlock, start_with_xavier
 from chromacord.lab.layers.pictures import normalize, padded
 
 WIDTH = 32
-"""Channels of the encoder at its input's side; at 1/2, 1/4 and 1/8 of it there are twice as many each."""
+"""Encoder channels at full size; each of the scales 1/2, 1/4 and 1/8 has twice as many as the one before."""
 
 NUM_LEVELS = 3
-"""Up-blocks: level 0 ends at a quarter of the input's side, level 2 at the whole."""
+"""Number of decoder levels: level 0 ends at a quarter of the input's side, level 2 at full size."""
 
 MULTIPLE = 32
-"""What height and width are padded to, as the authors' predictor does. That puts zeros on both sides; here the edge is
-repeated, right and below."""
+"""Divisor to which height and width are padded, as in the authors' predictor. It pads both sides with zeros; here the
+edge is repeated at the right and bottom."""
 
 
 def widths(width: int = WIDTH) -> tuple[int, ...]:
-    """Return the encoder's channels at 1, 1/2, 1/4 and 1/8 of its input's side.
+    """Return the encoder's channels at 1, 1/2, 1/4 and 1/8 of the input's side.
 
     Args:
-        width: the first of them.
+        width: channels at full size.
 
     Raises:
         InputError: it is not 1 or more.
@@ -42,7 +42,7 @@ def widths(width: int = WIDTH) -> tuple[int, ...]:
 
 
 class Encoder(nn.Module):
-    """Two convolutions at each of four scales; batch norm at the two coarse ones."""
+    """Two convolutions at each of four scales, with batch norm at the two coarse ones."""
 
     def __init__(self, inputs: int = 4, *, width: int = WIDTH) -> None:
         super().__init__()
@@ -54,7 +54,7 @@ class Encoder(nn.Module):
             inputs = outputs
 
     def forward(self, picture: Tensor) -> list[Tensor]:
-        """Return the features of each scale, the coarsest first.
+        """Return the features of each scale, coarsest first.
 
         Args:
             picture: Shape (N, inputs, H, W), H and W multiples of 8.
@@ -69,7 +69,7 @@ class Encoder(nn.Module):
 
 
 class MaskedSequence(nn.ModuleList):
-    """Blocks after one another, all of which look at the mask; none: the identity."""
+    """A sequence of blocks that all receive the mask; the identity if empty."""
 
     def forward(self, features: Tensor, mask: Tensor) -> Tensor:
         """Run the blocks. Shape (N, C, h, w) and (N, 1, H, W) to (N, C, h, w)."""
@@ -79,12 +79,12 @@ class MaskedSequence(nn.ModuleList):
 
 
 class UpBlock(nn.Module):
-    """Twice the size, a convolution, the encoder's features beside it, attention, and two convolutions.
+    """Upsampling, a convolution, concatenation with the encoder's features, attention, and two convolutions.
 
     Args:
-        inputs: channels that come in; half of them go out, as many as the encoder has at that scale.
-        after_up: blocks between the first convolution and the joining.
-        after_join: blocks between the joining and the two convolutions.
+        inputs: input channels; the output has half as many, like the encoder at that scale.
+        after_up: blocks between the first convolution and the concatenation.
+        after_join: blocks between the concatenation and the last two convolutions.
     """
 
     def __init__(
@@ -106,7 +106,7 @@ class UpBlock(nn.Module):
 
 
 class FusionHead(nn.Module):
-    """Mixes the composite with a new picture, pixel by pixel: a I + (1 - a) rgb(X), a = sigmoid(3 conv(X))."""
+    """Mixes the composite with a new picture per pixel: a I + (1 - a) rgb(X), a = sigmoid(3 conv(X))."""
 
     def __init__(self, width: int = WIDTH) -> None:
         super().__init__()
@@ -114,28 +114,28 @@ class FusionHead(nn.Module):
         self.color = nn.Conv2d(width, 3, 1)
 
     def forward(self, features: Tensor, composite: Tensor) -> Tensor:
-        """Return a picture. Shape (N, width, H, W) and (N, 3, H, W) to the second's, in whose range it lies."""
+        """Return a picture in the composite's range. Shape (N, width, H, W) and (N, 3, H, W) to the second's."""
         share = torch.sigmoid(3 * self.share(features))
         mixed: Tensor = share * composite + (1 - share) * self.color(features)
         return mixed
 
 
 class HarmonizedFrames(NamedTuple):
-    """What the network makes of N frames."""
+    """The network's result for N frames."""
 
     picture: Tensor
-    """RGB normalised by ImageNet's statistics, not clamped, not laid over the background. Shape (N, 3, H, W)."""
+    """RGB normalized by ImageNet's statistics, neither clamped nor composited. Shape (N, 3, H, W)."""
 
     features: Tensor
     """The head's input. Shape (N, width, H, W)."""
 
 
 class HarmonizationNetwork(nn.Module):
-    """The whole U-Net.
+    """The complete U-Net.
 
     Args:
-        after_up, after_join: blocks of each level's two places, by level; each takes features and mask.
-        width: channels at the input's side.
+        after_up, after_join: blocks for each level's two positions; each takes features and mask.
+        width: channels at full size.
     """
 
     def __init__(
@@ -159,10 +159,10 @@ class HarmonizationNetwork(nn.Module):
         start_with_xavier(self)
 
     def forward(self, composite: Tensor, mask: Tensor) -> HarmonizedFrames:
-        """Harmonize frames one by one.
+        """Harmonize frames independently.
 
         Args:
-            composite: RGB in [0, 1]. Shape (N, 3, H, W), any H and W: they are padded to multiples of 32.
+            composite: RGB in [0, 1]. Shape (N, 3, H, W), any H and W; padded to multiples of 32.
             mask: foreground weight. Shape (N, 1, H, W).
         """
         height, width = composite.shape[-2:]

@@ -1,10 +1,10 @@
-"""Global discrimination and domain verification: the adversary of DoveNet and RainNet.
+"""Global discrimination and domain verification: the discriminator of DoveNet and RainNet.
 
 Cong et al., "DoveNet: Deep Image Harmonization via Domain Verification", CVPR 2020, https://arxiv.org/abs/1911.13239.
-One score says whether a picture is real; another, whether its foreground belongs to the domain of its background.
-Partial convolutions (Liu et al., "Image Inpainting for Irregular Holes Using Partial Convolutions", ECCV 2018) look at
-one side of the mask alone. Spectral norm (Miyato et al., "Spectral Normalization for Generative Adversarial Networks",
-ICLR 2018) bounds every layer but those that give the scores.
+One score rates whether a picture is real, another whether its foreground belongs to the domain of its background.
+Partial convolutions (Liu et al., "Image Inpainting for Irregular Holes Using Partial Convolutions", ECCV 2018) see only
+one side of the mask. Spectral norm (Miyato et al., "Spectral Normalization for Generative Adversarial Networks", ICLR
+2018) bounds every layer except the final ones.
 """
 
 from itertools import pairwise
@@ -18,27 +18,27 @@ from torch.nn.utils.parametrizations import spectral_norm
 from chromacord.lab.layers.convolutions import start_with_normal
 
 _WIDTHS = (1, 2, 4, 8, 8, 8, 8)
-"""Channels of each layer, times those of the first."""
+"""Channels of each layer, as multiples of the first layer's."""
 
 _KERNEL = 3
 _SLOPE = 0.2
 
 
 class Scores(NamedTuple):
-    """What the discriminator thinks; the higher, the more real. Shape (N, 1, h, w) each, 1 x 1 of 256 x 256."""
+    """Discriminator scores; higher is more real. Shape (N, 1, h, w) each, 1 x 1 for 256 x 256."""
 
     picture: Tensor
     domains: Tensor
-    """Of foreground and background together."""
+    """Score of foreground and background belonging together."""
 
     @property
     def mean(self) -> Tensor:
-        """What the gradient penalty takes the slope of. Shape (N, 1, h, w)."""
+        """Mean score, whose gradient the penalty bounds. Shape (N, 1, h, w)."""
         return (self.picture + self.domains) / 2
 
 
 class VerifyingDiscriminator(nn.Module):
-    """Both scores, of networks that share nothing; 17,787,138 parameters at full width.
+    """Computes both scores with separate networks; 17,787,138 parameters at full width.
 
     Args:
         width: channels of the first layers.
@@ -55,7 +55,7 @@ class VerifyingDiscriminator(nn.Module):
             spectral_norm(layer)
 
     def forward(self, picture: Tensor, mask: Tensor) -> Scores:
-        """Judge pictures.
+        """Score pictures.
 
         Args:
             picture: RGB in [-1, 1]. Shape (N, 3, H, W), H and W 255 or more.
@@ -68,7 +68,7 @@ class VerifyingDiscriminator(nn.Module):
 
 
 class RegionEncoder(nn.Module):
-    """Seven convolutions to one vector for a picture of 256 x 256, or for a region of it."""
+    """Seven convolutions that reduce a picture of 256 x 256, or a region of it, to one vector."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -84,10 +84,10 @@ class RegionEncoder(nn.Module):
 
         Args:
             features: RGB in [-1, 1]. Shape (N, 3, H, W).
-            region: weight of each pixel; None: the whole. Shape (N, 1, H, W).
+            region: weight of each pixel; None: the whole picture. Shape (N, 1, H, W).
 
         Returns:
-            Shape (N, 8 width, h, w), 1 x 1 of 256 x 256.
+            Shape (N, 8 width, h, w), 1 x 1 for 256 x 256.
         """
         last = len(self.convs) - 1
         for number, conv in enumerate(self.convs):
@@ -103,7 +103,7 @@ class RegionEncoder(nn.Module):
 
 
 def _partial(conv: nn.Module, features: Tensor, region: Tensor) -> tuple[Tensor, Tensor]:
-    """Convolve what lies in a region, as if its surroundings were like it; return the region at the new size too."""
+    """Convolve a region as if its surroundings continued it; also return the region at the new size."""
     assert isinstance(conv, nn.Conv2d)
     window = torch.ones(1, 1, _KERNEL, _KERNEL, dtype=region.dtype, device=region.device)
     area = F.conv2d(region, window, stride=conv.stride)

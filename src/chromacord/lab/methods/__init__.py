@@ -1,1 +1,1 @@
-"""The literature's methods, in torch."""
+"""The literature's methods, as torch networks."""

@@ -9,27 +9,27 @@ from chromacord.lab.torch_method import TorchMethod
 
 
 class BackboneFrames(NamedTuple):
-    """What a backbone makes of N frames."""
+    """A backbone's result for N frames."""
 
     picture: Tensor
-    """RGB in the range that its network works in, not clamped. Shape (N, 3, H, W)."""
+    """RGB in the network's value range, not clamped. Shape (N, 3, H, W)."""
 
     features: Tensor
-    """Shape (N, num_features, H, W)."""
+    """Features for the video method. Shape (N, num_features, H, W)."""
 
 
 class Backbone(TorchMethod):
-    """A method that harmonizes each frame by itself, and tells what it knew when it did."""
+    """A method that harmonizes frames independently and exposes its features."""
 
     num_features: int
-    """Channels of its features."""
+    """Number of feature channels."""
 
     network: nn.Module
-    """All of its weights, by the keys that files of them have."""
+    """The network with all weights, under the keys used in weight files."""
 
     @abstractmethod
     def look(self, composite: Tensor, mask: Tensor) -> BackboneFrames:
-        """Return what the network makes of frames.
+        """Harmonize frames and return the features too.
 
         Args:
             composite: RGB in [0, 1]. Shape (N, 3, H, W).
@@ -38,8 +38,8 @@ class Backbone(TorchMethod):
 
     @abstractmethod
     def normalized(self, picture: Tensor) -> Tensor:
-        """Bring RGB in [0, 1] to the range that the network works in. Shape (N, 3, H, W)."""
+        """Map RGB in [0, 1] to the network's value range. Shape (N, 3, H, W)."""
 
     @abstractmethod
     def denormalized(self, picture: Tensor) -> Tensor:
-        """Bring RGB of the network's range to [0, 1]; does not clamp. Shape (N, 3, H, W)."""
+        """Map the network's value range to RGB in [0, 1]; does not clamp. Shape (N, 3, H, W)."""

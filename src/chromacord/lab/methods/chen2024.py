@@ -1,46 +1,46 @@
 """Chen, Fang, Ye and Zhang, "Deep Video Harmonization by Improving Spatial-temporal Consistency", 2024.
 
 Machine Intelligence Research 21(1):46-54, https://doi.org/10.1007/s11633-023-1447-3. No code was published, and the
-paper leaves much open. What was read into it, why, and the option that chooses otherwise:
+paper leaves many details open. Our assumptions, the reasons for them, and the options that choose otherwise:
 
 A1   The "feature pyramid network" is iSSAM's encoder: the base module is said to be iS2AM, and a U-Net has a pyramid.
-A2   The "three scale levels" are iSSAM's three up-blocks: one upsampling and three 3 x 3 convolutions, as figure 2a
-     says.
-A3   Non-local blocks stand in the two coarse levels: the finest one has SSAM already, and "1, 2, 3 levels" go naturally
-     from coarse to fine. `nonlocal_levels`: 0 to 3 of them, from the coarsest.
-A4   In a level the block stands where iSSAM has SSAM, between the joining with the encoder's features and the last two
-     convolutions (m = 256, 128, 64). `nonlocal_position="upsampled"`: before the joining (m = 128, 64, 32).
-A5   The block is NLRN's: softmax of unscaled dot products, no convolution after the sum, l = m / 2, g from zero, so
-     that it starts as the identity; without the norm that NLRN has around it, which the paper does not mention.
-A6   q = 4 is a window of 4 x 4 places, -1 to +2 in each axis, as NLRN means "q x q neighbourhood". Places outside the
-     picture have no vote, where NLRN's zeros have. Only pixels near the mask's border see background in so small a
-     window. `q`: any side, 0 for the whole picture; `dilation` spreads it.
-A7   The outputs of the foreground: the block's sum times the mask at the level's size; keys and values come from
-     everywhere, for the background must inform the foreground. `mask_threshold` cuts the mask into yes and no.
-A8   F^h is the last level's output: 32 channels at full size, as the decoder has. No flow needs to be rescaled.
+A2   The "three scale levels" are iSSAM's three up-blocks: one upsampling and three 3 x 3 convolutions, as in figure 2a.
+A3   Non-local blocks are in the two coarse levels: the finest already has SSAM, and "1, 2, 3 levels" suggests an order
+     from coarse to fine. `nonlocal_levels`: number of levels with a block, 0 to 3, from the coarsest.
+A4   In a level the block replaces iSSAM's SSAM, between the concatenation with the encoder's features and the last two
+     convolutions (m = 256, 128, 64). `nonlocal_position="upsampled"`: before the concatenation (m = 128, 64, 32).
+A5   The block is NLRN's: softmax of unscaled dot products, no convolution after the sum, l = m / 2, g starts at zero so
+     that the block is the identity. NLRN's surrounding norm is omitted because the paper does not mention it.
+A6   q = 4 is a window of 4 x 4 positions, -1 to +2 along each axis, like NLRN's "q x q neighbourhood". Positions
+     outside the picture are excluded, where NLRN pads with zeros. In so small a window only pixels near the mask's edge
+     see background. `q`: any side, 0 for the whole picture; `dilation` spreads it.
+A7   Outputs are confined to the foreground by multiplying the block's sum with the mask at the level's size; keys and
+     values come from everywhere, because the background must inform the foreground. `mask_threshold` binarizes the
+     mask.
+A8   F^h is the last level's output: 32 channels at full size, like the decoder's. Flow need not be rescaled.
 A9   Flow is estimated on composites in [0, 1]: one LUT recolours a whole clip, so brightness is mostly constant. `flow`
-     names the estimator, "none" leaves features where they lie. `flow_levels`: SPyNet's networks in use; BasicVSR uses
-     all 6, "auto" gives 4 at 256 x 256. `flow_reduction` lets it look at smaller frames: 1 by default,
-     but 2 with the weights that ship, which recipes/chen2024.toml trains so.
-A10  Features travel as in BasicVSR, whose formulas section 3.3 has nearly sign for sign: a state through the whole
-     window, fused with each frame by a 1 x 1 convolution of each direction. It is the only reading in which more frames
-     help as much as in table 4. `propagation="direct"`: equation 1 as it stands, neighbours alone. `directions`: one of
-     the two. `output="centre"`: training looks at the middle frame alone; together with "direct" all frames of the
-     window are brought straight to it, as in EDVR.
-A11  Equation 2 is one number for each pixel, the sigmoid of the dot product of two embeddings, as in EDVR: an affinity
-     of all pixels with all pixels would have 65,536 squared entries. theta and phi serve both directions.
-A12  Equation 3 weighs the neighbour's features, in the foreground; those of the current frame would leave nothing to
-     aggregate. The mask is the current frame's. `aggregator=False` (table 2, row 5): as they are.
-A13  The decoder gets [F^h, backward, forward]: 96 channels, 64 with one direction.
-A14  The decoder: a convolution, five residual blocks of 32 channels without norm, a convolution; its result is added to
-     the frame as stage 1 harmonized it, from zero, so that stage 2 starts where stage 1 ended. `head="plain"`: RGB, as
+     selects the estimator; "none" skips alignment. `flow_levels`: number of SPyNet levels; BasicVSR uses all 6, "auto"
+     gives 4 at 256 x 256. `flow_reduction` estimates flow on smaller frames: 1 by default, but 2 with the shipped
+     weights, which recipes/chen2024.toml trains that way.
+A10  Features travel as in BasicVSR, whose formulas section 3.3 repeats almost symbol by symbol: a state passes through
+     the whole window and is fused with each frame by a 1 x 1 convolution per direction. No other reading explains why
+     more frames help as much as in table 4. `propagation="direct"`: equation 1 literally, neighbours only.
+     `directions`: one of the two. `output="centre"`: train only the middle frame; combined with "direct", all frames of
+     the window are aligned directly to it, as in EDVR.
+A11  Equation 2 is one value per pixel, the sigmoid of the dot product of two embeddings, as in EDVR: an affinity
+     between all pairs of pixels would have 65,536 squared entries. Both directions share theta and phi.
+A12  Equation 3 weights the neighbour's features in the foreground; weighting the current frame's would leave nothing to
+     aggregate. The mask is the current frame's. `aggregator=False` (table 2, row 5): no weighting.
+A13  The decoder's input is [F^h, backward, forward]: 96 channels, or 64 with one direction.
+A14  The decoder is a convolution, five residual blocks of 32 channels without norm, and a convolution; its result is
+     added to stage 1's frame and starts at zero, so that stage 2 starts where stage 1 ended. `head="plain"`: RGB, as
      the text says; "fusion": iSSAM's head.
-A15  Stage 2 trains what is temporal; encoder and harmonization are frozen, their batch norms too, as CO2Net does it,
-     and flow is. Options of the training objective choose otherwise: `train_image`, `train_flow`, and the stage's
-     `rates`, as { flow = 0.125 } for flow that learns eight times as slowly.
-A16  Table 4's time is that of a window, flow included: `chromacord bench methods` gives it, and the time a frame.
-A17  Every frame is made in the middle of a window, where it sees most; a video's first and last frames are repeated.
-     `hop`: more frames out of a window, up to all of them. What neighbouring windows share is computed once.
+A15  Stage 2 trains only the temporal part; encoder and harmonization are frozen, including batch norms, as in CO2Net,
+     and so is flow. Options of the training objective change this: `train_image`, `train_flow`, and the stage's
+     `rates`, such as { flow = 0.125 } to train flow at an eighth of the learning rate.
+A16  Table 4's time is per window, including flow: `chromacord bench methods` reports it along with the time per frame.
+A17  Each frame is computed at the middle of a window, where it has most context; a video's first and last frames are
+     repeated. `hop`: take more frames from each window, up to all. Neighbouring windows share intermediate results.
 """
 
 from typing import Literal
@@ -68,15 +68,15 @@ class Chen2024(TorchMethod):
     """Harmonize at several scales, and agree with neighbouring frames along optical flow (Chen 2024).
 
     Args:
-        weights: shipped weights, or the path of a .safetensors file. None: not trained.
-        stage: 1: each frame by itself; 2: the whole network.
-        frames: T, of a window.
-        hop: how many frames come out of a window, those in its middle.
-        working_side: height and width of the pictures that it looks at. The shipped weights were trained at 128 and do
-            better at 256, the paper's; 128 takes a quarter of the time.
+        weights: name of shipped weights, or the path of a .safetensors file. None: untrained.
+        stage: 1: image network only; 2: the whole network.
+        frames: number of frames in a window, T.
+        hop: number of frames taken from the middle of each window.
+        working_side: height and width of the network's input. The shipped weights were trained at 128 but do better at
+            256, as in the paper; 128 takes a quarter of the time.
         nonlocal_levels, q, dilation, nonlocal_position, mask_threshold, propagation, directions, aggregator, output,
-            head, flow, flow_levels, flow_reduction: see the top of this file; those of the weights.
-        width: channels of the first and the last layers (32 in the paper); those of the weights.
+            head, flow, flow_levels, flow_reduction: see the module docstring; must match the weights.
+        width: channels of the first and the last layers (32 in the paper); must match the weights.
     """
 
     def __init__(
@@ -133,15 +133,15 @@ class Chen2024(TorchMethod):
             load_weights(self.network, weights, is_flow_shipped=flow == SHIPPED)
 
     def forward(self, composite: Tensor, mask: Tensor, state: State = None) -> TensorPrediction:
-        """Harmonize the middle frames of each window; with stage 1 all frames.
+        """Harmonize the middle frames of each window; with stage 1, all frames.
 
         Args:
-            composite: RGB in [0, 1]. Shape (B, L, 3, H, W), H and W free; L free with stage 1.
+            composite: RGB in [0, 1]. Shape (B, L, 3, H, W), any H and W; any L with stage 1.
             mask: foreground weight. Shape (B, L, 1, H, W).
             state: a `Memory`, or None.
 
         Raises:
-            InputError: the window has another length.
+            InputError: the window has the wrong length.
         """
         if self.stage == 1:
             wanted, memory = range(composite.shape[1]), None
@@ -163,17 +163,17 @@ class Chen2024(TorchMethod):
 
 
 def load_weights(network: Chen2024Network, source: str, *, is_flow_shipped: bool = True) -> None:
-    """Give a network its weights; stage 1 takes its part of the whole network's.
+    """Load weights into a network; stage 1 takes its part of a whole network's weights.
 
-    Weights that hold none of SPyNet are meant for the one that is shipped: two files need not hold it twice.
+    Weights without SPyNet use the shipped one, so that files need not contain it twice.
 
     Args:
-        network: is changed.
+        network: modified in place.
         source: the name of shipped weights, or the path of a .safetensors file.
-        is_flow_shipped: whether weights without flow may take the shipped one: not if flow was to be trained anew.
+        is_flow_shipped: allow weights without flow to use the shipped one; False if flow was to be trained.
 
     Raises:
-        InputError: they cannot be read, or are of another network: names the first keys that differ.
+        InputError: they cannot be read, or belong to another network; names the first keys that differ.
     """
     state = state_dict(source)
     if network.temporal is None:
@@ -188,5 +188,5 @@ def load_weights(network: Chen2024Network, source: str, *, is_flow_shipped: bool
 
 
 def _reduction(weights: str | None) -> int:
-    """Return the factor by which frames were reduced for flow when weights were trained, as far as it is known."""
+    """Return the reduction of frames for flow with which weights were trained; 1 if unknown."""
     return _SHIPPED_REDUCTION if weights == _SHIPPED_WEIGHTS else 1

@@ -1,19 +1,17 @@
 """CO2Net: Lu, Huang, Niu, Cong and Zhang, "Deep Video Harmonization with Color Mapping Consistency", IJCAI 2022.
 
-https://arxiv.org/abs/2205.00687. A method for pictures, the backbone, harmonizes each frame by itself. What became of
-the colours of the 8 frames before and of the 8 after is a colour mapping (`chromacord.lab.color.mapping`); a refinement
-of two convolutions joins what it says of a frame with what the backbone made of it. The backbone is trained first and
-stays as it is.
+https://arxiv.org/abs/2205.00687. An image method, the backbone, harmonizes each frame independently. A colour mapping
+(`chromacord.lab.color.mapping`) records how it changed the colours of the 8 frames before and the 8 after. A refinement
+of two convolutions combines the mapped frame with the backbone's result. The backbone is trained first and then frozen.
 
-The ends of a video are as published, which is what `chromacord.analysis.windows` gives: the first or the last frame
-stands in for those that are missing. A frame is its own neighbour nowhere else.
+The ends of a video are handled as published, which `chromacord.analysis.windows` implements: the first or last frame
+replaces missing ones. Nowhere else is a frame its own neighbour.
 
-The authors' head mixes the composite as it is, in [0, 1], with a picture that is normalised, and takes the result for
-normalised. So does this one: published weights were trained so, recipes/co2net.toml repeats what the published table
-was made with, and a head that learns how much to mix makes up for it. `normalized_composite` gives it what its formula
-means, for weights that are trained so.
+The authors' head mixes the composite in [0, 1] with a normalized picture and treats the result as normalized. This one
+does too: published weights were trained that way, recipes/co2net.toml reproduces the published table, and a head with
+learned mixing compensates. `normalized_composite` implements the formula as intended, for weights trained with it.
 
-Differs from the authors' code in one place: the mapping's sums are taken in double precision, in another order.
+One difference from the authors' code: the mapping's sums are accumulated in double precision, in another order.
 """
 
 from collections.abc import Mapping
@@ -36,29 +34,29 @@ from chromacord.types import Size
 _BACKBONES: Mapping[str, type[Backbone]] = {"issam": ISSAM, "rainnet": RainNet}
 
 _BACKBONE, _REFINEMENT = "backbone.", "refinement."
-"""How the keys of the parts begin; the authors call the refinement otherwise."""
+"""Key prefixes of the parts; the authors name the refinement differently."""
 
 _PUBLISHED_REFINEMENT = "refine_network."
 _PUBLISHED_LAYERS = {"blocks": "refine_block", "head.share": "conv_attention", "head.color": "to_rgb"}
 _FIRST = "blocks.0.weight"
 
 _OF_FEATURES: Mapping[int, type[Backbone]] = {32: ISSAM, 128: RainNet}
-"""Which published backbone has so many features."""
+"""Published backbones by their number of features."""
 
 
 class CO2Net(TorchMethod):
-    """Harmonize with the colours that a method for pictures gives neighbouring frames (CO2Net, Lu 2022).
+    """Harmonize with the colours that an image method gives to neighbouring frames (CO2Net, Lu 2022).
 
     Args:
-        weights: shipped weights, the path of a .safetensors file, or of a checkpoint that the authors published (.pth).
-            None: not trained.
-        backbone: the method for pictures; its working_side must be one that this method can have.
-        backbone_weights: of the backbone, as that method takes them; where `weights` hold it too, left out.
-        width: of the backbone, as that method takes it; None: the published one.
-        features: whether the refinement looks at the backbone's features.
-        normalized_composite: see the top of this file; as the weights were trained.
-        hop: how many frames come out of a window, between 8 and 8.
-        working_side: height and width of the pictures that it looks at; weights know one size best.
+        weights: name of shipped weights, the path of a .safetensors file, or of a published checkpoint (.pth). None:
+            untrained.
+        backbone: name of the image method; its working_side must support this method's.
+        backbone_weights: the backbone's weights, as for that method; omit if `weights` includes them.
+        width: the backbone's width, as for that method; None: the published one.
+        features: feed the backbone's features to the refinement.
+        normalized_composite: see the module docstring; must match the weights.
+        hop: number of frames taken from each window, between 8 and 8 of context.
+        working_side: height and width of the network's input; best at the size of training.
     """
 
     def __init__(
@@ -89,12 +87,12 @@ class CO2Net(TorchMethod):
         """Harmonize the middle frames of each window.
 
         Args:
-            composite: RGB in [0, 1]. Shape (B, 8 + hop + 8, 3, H, W), H and W free.
+            composite: RGB in [0, 1]. Shape (B, 8 + hop + 8, 3, H, W), any H and W.
             mask: foreground weight. Shape (B, 8 + hop + 8, 1, H, W).
             state: a `Memory`, or None.
 
         Raises:
-            InputError: the window has another length.
+            InputError: the window has the wrong length.
         """
         if composite.shape[1] != self.window.length:
             raise InputError(
@@ -109,7 +107,7 @@ class CO2Net(TorchMethod):
 
     @classmethod
     def from_published(cls, checkpoint: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Return the weights of the authors' checkpoints: of a refinement, or of backbone and refinement.
+        """Convert a published checkpoint: of a refinement, or of backbone and refinement.
 
         See `TorchMethod.from_published`. Any shape.
         """
@@ -129,7 +127,7 @@ class CO2Net(TorchMethod):
 
     @classmethod
     def needed_options(cls, state: Mapping[str, Tensor]) -> str:
-        """Return the options that say what the refinement was trained with. Any shape.
+        """Return the options with which the refinement was trained. Any shape.
 
         See `TorchMethod.needed_options`.
         """
@@ -143,12 +141,12 @@ def build_backbone(name: str, weights: str | None, *, working_side: int = 256, w
 
     Args:
         name: of the method.
-        weights: as it takes them; None: as training starts from.
-        working_side: as it takes it.
-        width: as it takes it; None: the published one.
+        weights: as for that method; None: untrained.
+        working_side: as for that method.
+        width: as for that method; None: the published one.
 
     Raises:
-        InputError: the weights cannot be read or are of another network, or it cannot look at such pictures.
+        InputError: the weights cannot be read or belong to another network, or the size is unsupported.
     """
     method: Any = _BACKBONES[name]
     chosen = {} if width is None else {"width": width}
@@ -157,16 +155,16 @@ def build_backbone(name: str, weights: str | None, *, working_side: int = 256, w
 
 
 def load_weights(network: CO2NetNetwork, source: str, *, backbone: str, backbone_weights: str | None) -> None:
-    """Give a network its weights.
+    """Load weights into a network.
 
     Args:
-        network: is changed; its backbone has `backbone_weights` already, if there are any.
-        source: the name of shipped weights, or the path of a file, which may hold the refinement alone.
-        backbone: the method's name, for messages.
-        backbone_weights: where the backbone's weights came from.
+        network: modified in place; its backbone already has `backbone_weights`, if given.
+        source: name of shipped weights, or the path of a file, which may hold only the refinement.
+        backbone: the method's name, for error messages.
+        backbone_weights: origin of the backbone's weights.
 
     Raises:
-        InputError: they cannot be read, are of another network, or those of the backbone are not given.
+        InputError: they cannot be read, belong to another network, or lack the backbone's weights.
     """
     state = weights_of(source, CO2Net.from_published)
     first = state.get(f"{_REFINEMENT}{_FIRST}")
@@ -191,12 +189,12 @@ def _is_of_backbone(key: str) -> bool:
 
 
 def _num_features(first: Tensor | None) -> int:
-    """Return how many of the channels that a refinement takes are features; 0 where that cannot be said."""
+    """Return how many of a refinement's input channels are features; 0 if unknown."""
     width = first.shape[1] - NUM_COLORS if first is not None and first.ndim > 1 else 0
     return width if width in _OF_FEATURES else 0
 
 
 def _published_key(key: str) -> str:
-    """Return what the authors call one of our weights of the refinement."""
+    """Return the authors' key for one of the refinement's weights."""
     ours = next(name for name in _PUBLISHED_LAYERS if key.startswith(f"{name}."))
     return _PUBLISHED_LAYERS[ours] + key.removeprefix(ours)

@@ -2,12 +2,12 @@
 2020, https://arxiv.org/abs/1911.13239.
 
 pix2pix's U-Net with attention (`chromacord.lab.layers.pix2pix`), trained against a discriminator that also verifies
-whether foreground and background belong to one domain (`chromacord.lab.layers.verification`,
-`chromacord.lab.objectives.adversarial`). 54,755,587 parameters with instance norm, as the authors' script trains it;
-the model that they published has batch norm and 54,759,939.
+whether foreground and background belong to the same domain (`chromacord.lab.layers.verification`,
+`chromacord.lab.objectives.adversarial`). It has 54,755,587 parameters with instance norm, as in the authors' script;
+their published model has batch norm and 54,759,939.
 
-Differs from the authors' code in two places: pictures are laid over their background, and dropout and batch norm are in
-evaluation mode, where their test script leaves both as in training.
+Two differences from the authors' code: results are composited over the background, and dropout and batch norm run in
+evaluation mode, where their test script leaves both in training mode.
 """
 
 from collections.abc import Mapping
@@ -28,7 +28,7 @@ Norm = Literal["instance", "batch"]
 
 
 def published_key(key: str) -> str:
-    """Return what the authors' checkpoints call one of our weights: there, each level holds the next one."""
+    """Return the authors' key for one of our weights; in their code each level contains the next."""
     if key.startswith("out."):
         return key.replace("out.", "model.model.3.")
     way, number, layer, name = key.split(".")
@@ -41,19 +41,19 @@ def published_key(key: str) -> str:
 
 
 def norm_of(state: Mapping[str, Tensor]) -> Norm:
-    """Return the norm that weights were trained with, whatever they call their tensors. Any shape."""
+    """Return the norm with which weights were trained, under either naming of keys. Any shape."""
     return "batch" if any(key.endswith(".running_mean") for key in state) else "instance"
 
 
 class DoveNet(TorchMethod):
-    """Harmonize each frame by itself with a U-Net that deceives a verifier of domains (DoveNet, Cong 2020).
+    """Harmonize each frame with a U-Net trained against a domain verifier (DoveNet, Cong 2020).
 
     Args:
-        weights: shipped weights, the path of a .safetensors file, or of a checkpoint that the authors published
-            (.pth). None: not trained.
-        norm: of the network. None: what the weights have, and instance norm without weights.
-        width: channels of the network's finest level; that of the weights.
-        working_side: height and width of the pictures that it looks at, a multiple of 256; weights know one size best.
+        weights: name of shipped weights, the path of a .safetensors file, or of a published checkpoint (.pth). None:
+            untrained.
+        norm: the network's norm. None: that of the weights, or instance norm without weights.
+        width: channels of the network's finest level; must match the weights.
+        working_side: height and width of the network's input, a multiple of 256; best at the size of training.
     """
 
     def __init__(
@@ -76,18 +76,18 @@ class DoveNet(TorchMethod):
         """Harmonize every frame.
 
         Args:
-            composite: RGB in [0, 1]. Shape (B, L, 3, H, W), L free, H and W multiples of 256.
+            composite: RGB in [0, 1]. Shape (B, L, 3, H, W), any L, H and W multiples of 256.
             mask: foreground weight. Shape (B, L, 1, H, W).
-            state: not looked at.
+            state: unused.
 
         Raises:
-            InputError: the frames are of another size.
+            InputError: the frames have another size.
         """
         return harmonized_frames(self.network, composite, mask)
 
     @classmethod
     def from_published(cls, checkpoint: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Return the weights of a generator that the authors published, of either norm. Any shape.
+        """Convert a published generator checkpoint with either norm. Any shape.
 
         See `TorchMethod.from_published`.
         """

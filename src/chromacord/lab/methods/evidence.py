@@ -6,16 +6,16 @@ from torch import Tensor
 from chromacord.color.statistics import has_both_sides
 
 _FLAT = 1e-6
-"""Variance of colours below which a picture counts as one colour: a quarter of an 8-bit level, squared."""
+"""Variance of colours below which a picture counts as single-coloured: a quarter of an 8-bit level, squared."""
 
 
 def kept_without_evidence(harmonized: Tensor, composite: Tensor, mask: Tensor) -> Tensor:
-    """Return the composites of frames that have no foreground, no background, or one colour alone.
+    """Replace results by composites for frames without foreground, without background, or of a single colour.
 
-    A network gives something for them too: it has never seen any.
+    Networks never saw such frames in training, and return arbitrary colours for them.
 
     Args:
-        harmonized: of all frames. Shape (N, 3, H, W).
+        harmonized: results of all frames. Shape (N, 3, H, W).
         composite: Shape (N, 3, H, W).
         mask: Shape (N, 1, H, W).
     """

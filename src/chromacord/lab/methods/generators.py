@@ -1,4 +1,4 @@
-"""Shared parts of methods that use pix2pix's U-Net: sizes, and compositing over the background."""
+"""Shared parts of methods based on pix2pix's U-Net: size checks, and compositing over the background."""
 
 from torch import Tensor
 
@@ -11,10 +11,10 @@ from chromacord.lab.torch_method import TensorPrediction
 
 
 def check_sizes(width: int, working_side: int) -> None:
-    """Refuse sizes that the network cannot have.
+    """Check sizes against the network's constraints.
 
     Raises:
-        InputError: names the one that is wrong.
+        InputError: a size is invalid; names it.
     """
     if width < 1:
         raise InputError(f"width must be 1 or more, got {width}")
@@ -23,15 +23,15 @@ def check_sizes(width: int, working_side: int) -> None:
 
 
 def harmonized_frames(network: Pix2PixUNet, composite: Tensor, mask: Tensor) -> TensorPrediction:
-    """Lay what a network makes of each frame over the frame's background.
+    """Run the network and composite its result over each frame's background.
 
     Args:
-        network: of any norm.
+        network: with any norm.
         composite: RGB in [0, 1]. Shape (B, L, 3, H, W).
         mask: foreground weight. Shape (B, L, 1, H, W).
 
     Raises:
-        InputError: the frames are of a size that it cannot take.
+        InputError: the frame size is not supported.
     """
     frames, weight = composite.flatten(0, 1), mask.flatten(0, 1)
     harmonized = over(from_signed(network(frames, weight)), frames, weight)

@@ -1,12 +1,12 @@
 """IIH: Guo, Zheng, Jiang, Gu and Zheng, "Intrinsic Image Harmonization", CVPR 2021.
 
-https://github.com/zhenglab/IntrinsicHarmony, tag v1.0: the network of the paper, of 40,863,086 parameters; what the
-repository holds today is that of a later journal paper. A composite is taken apart into reflectance and illumination.
-The background's light is put on the foreground's illumination, and both are repaired with patches that lie elsewhere in
-the picture on the same matter. Their product is the harmonized picture.
+https://github.com/zhenglab/IntrinsicHarmony, tag v1.0: the paper's network with 40,863,086 parameters; the repository's
+main branch is a later journal paper's. A composite is decomposed into reflectance and illumination. The background's
+light is transferred to the foreground's illumination, and both are inpainted from patches of the same material
+elsewhere in the picture. Their product is the harmonized picture.
 
-Differs from the authors' code in no number but by rounding. Its attention is multiplied with cells of 2 x 2 pixels in
-place of patches of 4 x 4, which is a quarter of the work (`chromacord.lab.networks.iih_network.cell_attention`).
+Results equal the authors' up to rounding. Attention is multiplied with cells of 2 x 2 pixels instead of patches of 4 x
+4, at a quarter of the cost (`chromacord.lab.networks.iih_network.cell_attention`).
 """
 
 import re
@@ -40,25 +40,25 @@ _PUBLISHED = (
     (r"(\.lt_\d\.)light\.", r"\1light_mlp.fc."),
     (r"(\.lt_\d\.)maps\.", r"\1rgb_model."),
 )
-"""How our names of weights become the authors', one after another."""
+"""Replacements that turn our keys into the authors', applied in order."""
 
 
 def published_key(key: str) -> str:
-    """Return what the authors' checkpoints call one of our weights."""
+    """Return the authors' key for one of our weights."""
     for pattern, replacement in _PUBLISHED:
         key = re.sub(pattern, replacement, key)
     return key
 
 
 def load_weights(network: IIHNetwork, source: str) -> None:
-    """Give the network weights: ours, or those of a checkpoint that the authors published.
+    """Load weights into the network: ours, or a published checkpoint's.
 
     Args:
-        network: is changed.
-        source: the name of shipped weights, or the path of a .safetensors file or of one that `torch.save` wrote.
+        network: modified in place.
+        source: the name of shipped weights, or the path of a .safetensors or `torch.save` file.
 
     Raises:
-        InputError: they cannot be read, or are of another network: names the first keys that differ.
+        InputError: they cannot be read, or belong to another network; names the first keys that differ.
     """
     fit(network, weights_of(source, lambda checkpoint: _renamed(checkpoint, network)), source=source)
 
@@ -68,12 +68,12 @@ def _renamed(checkpoint: Mapping[str, Tensor], network: IIHNetwork) -> dict[str,
 
 
 class IIH(TorchMethod):
-    """Harmonize each frame as reflectance times illumination, repaired from the background (IIH, Guo 2021).
+    """Harmonize each frame as reflectance times illumination, inpainted from the background (IIH, Guo 2021).
 
     Args:
-        weights: shipped weights, the path of a .safetensors file, or of a checkpoint that the authors published
-            (.pth). None: not trained.
-        width: channels of the network at full size, an even number; that of the weights.
+        weights: name of shipped weights, the path of a .safetensors file, or of a published checkpoint (.pth). None:
+            untrained.
+        width: channels of the network at full size, an even number; must match the weights.
     """
 
     def __init__(self, weights: str | None = "iih", *, width: int = WIDTH) -> None:
@@ -87,12 +87,12 @@ class IIH(TorchMethod):
         """Harmonize every frame.
 
         Args:
-            composite: RGB in [0, 1]. Shape (B, L, 3, 256, 256), L free.
+            composite: RGB in [0, 1]. Shape (B, L, 3, 256, 256), any L.
             mask: foreground weight. Shape (B, L, 1, 256, 256).
-            state: not looked at.
+            state: unused.
 
         Raises:
-            InputError: the frames are of another size.
+            InputError: the frames have another size.
         """
         frames, weight = composite.flatten(0, 1), mask.flatten(0, 1)
         harmonized = over(self.network(frames, weight).harmonized, frames, weight)
@@ -100,10 +100,10 @@ class IIH(TorchMethod):
 
     @classmethod
     def from_published(cls, checkpoint: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Return the weights of a checkpoint that the authors published. Any shape. See `TorchMethod.from_published`.
+        """Convert a published checkpoint. Any shape. See `TorchMethod.from_published`.
 
         Raises:
-            InputError: it is of another network: names the first keys that differ.
+            InputError: it belongs to another network; names the first keys that differ.
         """
         with torch.device("meta"):  # only shapes are needed
             network = IIHNetwork()

@@ -1,14 +1,14 @@
-"""iSSAM, which tables of video harmonization call iS2AM.
+"""iSSAM, called iS2AM in tables of video harmonization.
 
 Sofiiuk, Popenova and Konushin, "Foreground-aware Semantic Representations for Image Harmonization", WACV 2021,
-https://arxiv.org/abs/2006.00809. The improved SSAM network for 256 x 256 that CO2Net and Chen et al. 2024 build on
-(`chromacord.lab.layers.unet`): a U-Net of 2,185,340 parameters with spatial-separated attention at its finest scale,
-and a head that mixes the composite with a new picture.
+https://arxiv.org/abs/2006.00809. This is the improved SSAM network for 256 x 256, on which CO2Net and Chen et al. 2024
+build (`chromacord.lab.layers.unet`): a U-Net of 2,185,340 parameters with spatial-separated attention at its finest
+scale, and a head that mixes the composite with a new picture.
 
-Differs from the authors' code in two places. The kernel that smooths the mask is a true Gaussian: their initialiser
-overwrites it with noise, which is then saved with the weights; published checkpoints keep theirs when they are loaded.
-Sides that are no multiples of 32 are filled up by repeating the edge, right and below, where their predictor puts zeros
-on both sides; 256 x 256 needs neither.
+Two differences from the authors' code. The kernel that smooths the mask is a true Gaussian: their initializer
+overwrites it with noise, which is then saved with the weights; published checkpoints keep theirs when loaded. Sides
+that are not multiples of 32 are padded by repeating the edge at the right and bottom, where their predictor puts zeros
+on both sides; 256 x 256 needs no padding.
 """
 
 import re
@@ -45,14 +45,14 @@ _PUBLISHED = (
     (r"\.conv\.", ".block.0."),
     (r"\.norm\.", ".block.1."),
 )
-"""How our names of weights become the authors', one after another."""
+"""Replacements that turn our keys into the authors', applied in order."""
 
 
 def issam_network(width: int = WIDTH) -> HarmonizationNetwork:
-    """Build the network, with weights as training starts from.
+    """Build the untrained network.
 
     Args:
-        width: channels at the pictures' own side.
+        width: channels at full size.
 
     Raises:
         InputError: it is not 1 or more.
@@ -62,33 +62,33 @@ def issam_network(width: int = WIDTH) -> HarmonizationNetwork:
 
 
 def published_key(key: str) -> str:
-    """Return what the authors' checkpoints call one of our weights."""
+    """Return the authors' key for one of our weights."""
     for pattern, replacement in _PUBLISHED:
         key = re.sub(pattern, replacement, key)
     return key
 
 
 def load_weights(network: HarmonizationNetwork, source: str) -> None:
-    """Give the network weights: ours, or those of a checkpoint that the authors, or CO2Net's, published.
+    """Load weights into the network: ours, or a checkpoint published by the authors or by CO2Net's.
 
     Args:
-        network: is changed.
-        source: the name of shipped weights, or the path of a .safetensors file or of one that `torch.save` wrote.
+        network: modified in place.
+        source: the name of shipped weights, or the path of a .safetensors or `torch.save` file.
 
     Raises:
-        InputError: they cannot be read, or are of another network: names the first keys that differ.
+        InputError: they cannot be read, or belong to another network; names the first keys that differ.
     """
     fit(network, weights_of(source, ISSAM.from_published), source=source)
 
 
 class ISSAM(Backbone):
-    """Harmonize each frame by itself with a U-Net and spatial-separated attention (iSSAM, Sofiiuk 2021).
+    """Harmonize each frame with a U-Net and spatial-separated attention (iSSAM, Sofiiuk 2021).
 
     Args:
-        weights: shipped weights, the path of a .safetensors file, or of a checkpoint that the authors published
-            (.pth). None: not trained.
-        working_side: height and width of the pictures that it looks at; weights know one size best.
-        width: channels of the first and the last layers; those of the weights.
+        weights: name of shipped weights, the path of a .safetensors file, or of a published checkpoint (.pth). None:
+            untrained.
+        working_side: height and width of the network's input; best at the size of training.
+        width: channels of the first and the last layers; must match the weights.
     """
 
     def __init__(self, weights: str | None = "issam", *, working_side: int = 256, width: int = WIDTH) -> None:
@@ -105,9 +105,9 @@ class ISSAM(Backbone):
         """Harmonize every frame.
 
         Args:
-            composite: RGB in [0, 1]. Shape (B, L, 3, H, W), L, H and W free.
+            composite: RGB in [0, 1]. Shape (B, L, 3, H, W), any L, H and W.
             mask: foreground weight. Shape (B, L, 1, H, W).
-            state: not looked at.
+            state: unused.
         """
         frames, weight = composite.flatten(0, 1), mask.flatten(0, 1)
         whole = over(self.denormalized(self.look(frames, weight).picture), frames, weight)
@@ -119,7 +119,7 @@ class ISSAM(Backbone):
         return BackboneFrames(*self.network(composite, mask))
 
     def normalized(self, picture: Tensor) -> Tensor:
-        """Normalise by ImageNet's statistics. Shape (N, 3, H, W)."""
+        """Normalize by ImageNet's statistics. Shape (N, 3, H, W)."""
         return normalize(picture)
 
     def denormalized(self, picture: Tensor) -> Tensor:
@@ -128,7 +128,7 @@ class ISSAM(Backbone):
 
     @classmethod
     def from_published(cls, checkpoint: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Return the weights of a checkpoint of the authors, or of CO2Net's. Any shape.
+        """Convert a checkpoint published by the authors or by CO2Net's. Any shape.
 
         See `TorchMethod.from_published`.
         """

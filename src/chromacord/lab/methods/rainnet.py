@@ -1,13 +1,13 @@
 """RainNet: Ling, Xue, Song, Xie and Gu, "Region-aware Adaptive Instance Normalization for Image Harmonization", CVPR
 2021, https://arxiv.org/abs/2106.02853.
 
-DoveNet's U-Net (`chromacord.lab.layers.pix2pix`) with RAIN on the way up (`chromacord.lab.layers.rain`): it gives the
-foreground's features the background's mean and deviation, trained against DoveNet's discriminator
-(`chromacord.lab.objectives.adversarial`). 54,759,043 parameters; the mask steers RAIN, and the network sees it only if
-it is to take four channels (54,760,067).
+DoveNet's U-Net (`chromacord.lab.layers.pix2pix`) with RAIN in the decoder (`chromacord.lab.layers.rain`), which gives
+the foreground's features the background's mean and deviation. It is trained against DoveNet's discriminator
+(`chromacord.lab.objectives.adversarial`). 54,759,043 parameters; the mask only enters RAIN unless the network takes
+four channels (54,760,067).
 
-Frames without background, for which RAIN has nothing to give, are left alone (`chromacord.lab.methods.evidence`). Masks
-may be soft; the authors' have one bit.
+Frames without background, from which RAIN cannot take statistics, are left unchanged
+(`chromacord.lab.methods.evidence`). Masks may be soft; the authors' are binary.
 """
 
 from collections.abc import Mapping
@@ -29,11 +29,11 @@ from chromacord.methods.base import State, Window
 from chromacord.types import Size
 
 _NESTED = 4
-"""The first level of those that hold each other in the authors' code."""
+"""The outermost of the levels that are nested in the authors' code."""
 
 
 def published_key(key: str) -> str:
-    """Return what the authors' checkpoints call one of our weights."""
+    """Return the authors' key for one of our weights."""
     if key.startswith("out."):
         return key.replace("out.", "model_out.1.")
     way, number, layer, name = key.split(".")
@@ -52,20 +52,20 @@ def published_key(key: str) -> str:
 
 
 def inputs_of(state: Mapping[str, Tensor]) -> int:
-    """Return how many channels the network takes that weights are of, whatever they call their tensors. Any shape."""
+    """Return the number of input channels of the network that weights belong to, under either naming. Any shape."""
     first = next((state[key] for key in ("downs.0.conv.weight", "model_layer0.weight") if key in state), None)
     return 4 if first is not None and first.ndim == 4 and first.shape[1] == 4 else 3
 
 
 class RainNet(Backbone):
-    """Harmonize each frame by itself, giving foreground features the background's statistics (RainNet, Ling 2021).
+    """Harmonize each frame, giving foreground features the background's statistics (RainNet, Ling 2021).
 
     Args:
-        weights: shipped weights, the path of a .safetensors file, or of a checkpoint that the authors published
-            (.pth). None: not trained.
-        inputs: channels that the network takes: 3, or 4 with the mask. None: what the weights have, and 3 without.
-        width: channels of the network's finest level; that of the weights.
-        working_side: height and width of the pictures that it looks at, a multiple of 256; weights know one size best.
+        weights: name of shipped weights, the path of a .safetensors file, or of a published checkpoint (.pth). None:
+            untrained.
+        inputs: the network's input channels: 3, or 4 with the mask. None: those of the weights, or 3 without weights.
+        width: channels of the network's finest level; must match the weights.
+        working_side: height and width of the network's input, a multiple of 256; best at the size of training.
     """
 
     network: Pix2PixUNet
@@ -93,26 +93,26 @@ class RainNet(Backbone):
         """Harmonize every frame.
 
         Args:
-            composite: RGB in [0, 1]. Shape (B, L, 3, H, W), L free, H and W multiples of 256.
+            composite: RGB in [0, 1]. Shape (B, L, 3, H, W), any L, H and W multiples of 256.
             mask: foreground weight. Shape (B, L, 1, H, W).
-            state: not looked at.
+            state: unused.
 
         Raises:
-            InputError: the frames are of another size.
+            InputError: the frames have another size.
         """
         return harmonized_frames(self.network, composite, mask)
 
     def look(self, composite: Tensor, mask: Tensor) -> BackboneFrames:
-        """Return pictures that are laid over their background, and the last layer's input at twice its size.
+        """Return composited pictures, and the last layer's input at twice its size, as CO2Net's authors use them.
 
-        See `Backbone.look`; so CO2Net's authors use it. Shape (N, 3, H, W) and (N, 1, H, W).
+        See `Backbone.look`. Shape (N, 3, H, W) and (N, 1, H, W).
         """
         made, features = self.network.look(composite, mask)
         picture = over(made, to_signed(composite), mask)
         return BackboneFrames(picture, F.interpolate(features, scale_factor=2, mode="bilinear", align_corners=False))
 
     def normalized(self, picture: Tensor) -> Tensor:
-        """Bring [0, 1] to [-1, 1]. Shape (N, 3, H, W)."""
+        """Map [0, 1] to [-1, 1]. Shape (N, 3, H, W)."""
         return to_signed(picture)
 
     def denormalized(self, picture: Tensor) -> Tensor:
@@ -121,7 +121,7 @@ class RainNet(Backbone):
 
     @classmethod
     def from_published(cls, checkpoint: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Return the weights of a generator that the authors published, of 3 channels or 4. Any shape.
+        """Convert a published generator checkpoint with 3 or 4 input channels. Any shape.
 
         See `TorchMethod.from_published`.
         """

@@ -1,7 +1,7 @@
-"""Frame pairs for temporal metrics: each frame of a clip with the next one of its video.
+"""Frame pairs for temporal metrics: each frame of a clip with the next frame of its video.
 
-Clips that hold every frame have both. HYouTube's hold every fifth: the frames after them come in a set of their own,
-and `tl_task.txt` lists which pairs count.
+Clips with every frame contain both. HYouTube's contain every fifth; the following frames are in a separate set, and
+`tl_task.txt` lists the pairs to score.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,34 +22,34 @@ _SPLIT = "future"
 
 @dataclass(frozen=True, eq=False)
 class Stretch:
-    """Frames that follow each other in the video, and their flow."""
+    """Consecutive frames of the video with their flow."""
 
     here: list[int]
-    """Places in the clip that is measured."""
+    """Indices into the measured clip."""
 
     there: list[int]
-    """Places in `Motion.after`; these frames come after those."""
+    """Indices into `Motion.after`; these frames follow those in `here`."""
 
     real: Tensor
-    """Shape (T, 3, H, W)."""
+    """Ground truth. Shape (T, 3, H, W)."""
 
     mask: Tensor
-    """Shape (T, 1, H, W)."""
+    """Foreground weight. Shape (T, 1, H, W)."""
 
     flow: Tensor
-    """From each frame but the first to the one before. Shape (T-1, 2, H, W)."""
+    """Flow from each frame but the first to the previous one. Shape (T-1, 2, H, W)."""
 
 
 @dataclass(frozen=True, eq=False)
 class Motion:
-    """What temporal figures of one clip are taken from. Every method shares it."""
+    """Data for one clip's temporal metrics, shared by all methods."""
 
     stretches: tuple[Stretch, ...]
     after: Clip | None = None
-    """The clip that holds further frames; None: the measured clip holds all."""
+    """The clip with the following frames; None: the measured clip contains them."""
 
     def score(self, harmonized: Tensor, after: Tensor | None = None) -> Mapping[str, Tensor]:
-        """Return each temporal figure of each pair of frames; none where nothing follows.
+        """Score each pair of frames; empty if there are none.
 
         Args:
             harmonized: the clip. Shape (T, 3, H, W).
@@ -63,42 +63,42 @@ class Motion:
 
 
 class NextFrames:
-    """HYouTube's set for the temporal loss: the frames after those of the test set."""
+    """HYouTube's set for the temporal loss: the frames that follow those of the test set."""
 
     def __init__(self, folder: Path, *, lists: Path, size: Size | None) -> None:
-        """Open it.
+        """Open the set.
 
         Args:
-            folder: with the same three folders as the data set.
-            lists: the data set's folder. `tl_task.txt` lies there or in `folder`, `future_list.txt` in either too.
-            size: what pictures are resized to.
+            folder: folder with the same three folders as the data set.
+            lists: the data set's folder. `tl_task.txt` and `future_list.txt` may be in it or in `folder`.
+            size: size to resize to.
 
         Raises:
-            MissingFileError: a list, or a file that it names, does not exist.
-            InputError: a line of a list cannot be read.
+            MissingFileError: a list, or a file named in it, does not exist.
+            InputError: a line of a list is invalid.
         """
         self._tasks = read_temporal_tasks(lists if (lists / TEMPORAL_LIST).is_file() else folder)
         self._dataset = open_hyoutube(folder, split=_SPLIT, size=size, lists=_place_of_list(folder, lists))
 
     @property
     def fingerprint(self) -> str:
-        """Of the set. See `ClipDataset.fingerprint`."""
+        """The set's fingerprint. See `ClipDataset.fingerprint`."""
         return self._dataset.fingerprint
 
     def of(self, name: str) -> tuple[Clip, Sequence[TemporalTask]] | None:
-        """Return the clip of the same name and which of its frames count; None where none does."""
+        """Return the clip of that name with its frames to score; None if it has none."""
         tasks = [task for task in self._tasks if task.clip == name]
         return (self._dataset[self._dataset.names.index(name)], tasks) if tasks else None
 
 
 def find_motion(clip: Clip, real: Tensor, source: FlowSource, next_frames: NextFrames | None) -> Motion:
-    """Return the pairs of a clip. There are none where its frames lie apart and nothing holds the ones between.
+    """Return the frame pairs of a clip; none if frames are missing in between and nothing provides them.
 
     Args:
-        clip: that is measured.
-        real: its real frames. Shape (T, 3, H, W).
+        clip: the clip to measure.
+        real: its ground truth. Shape (T, 3, H, W).
         source: estimates the flow.
-        next_frames: the frames after the clip's.
+        next_frames: the set of following frames, if any.
     """
     if next_frames is not None:
         found = next_frames.of(clip.name)

@@ -1,8 +1,8 @@
 """Accuracy frame by frame, under protocols that are never mixed.
 
-`hyoutube` follows the evaluation of the HYouTube data set (Lu et al., "Deep Video Harmonization with Color Mapping
-Consistency", 2022) with all its peculiarities, since only so are figures comparable with the literature's. `clean` has
-the textbook's definitions. Figures of one protocol say nothing beside figures of the other.
+`hyoutube` reproduces the evaluation of the HYouTube data set (Lu et al., "Deep Video Harmonization with Color Mapping
+Consistency", 2022) with all its peculiarities, so that results compare with the literature. `clean` uses textbook
+definitions. Results under different protocols cannot be compared.
 """
 
 import math
@@ -20,15 +20,15 @@ from chromacord.lab.metrics.ssim import foreground_ssim
 from chromacord.types import Size
 
 MAX_PSNR = 100.0
-"""Decibels at which a perfect frame is counted: an infinite one would make the mean of all frames infinite."""
+"""Score of a perfect frame in dB: infinity would make the mean over all frames infinite."""
 
 
 _HALF = 127.5 / 255
-"""A mask's code above 127."""
+"""Threshold that selects mask codes above 127."""
 
 
 class Metric(NamedTuple):
-    """How a table shows a figure."""
+    """How tables present a metric."""
 
     title: str
     decimals: int
@@ -45,43 +45,43 @@ METRICS: dict[str, Metric] = {
     "rtl": Metric("rTL", 4),
     "flicker": Metric("flicker", 4),
 }
-"""Every figure that a protocol or `chromacord.lab.metrics.temporal` gives, in the order of a table's columns."""
+"""All metrics of the protocols and `chromacord.lab.metrics.temporal`, in the order of table columns."""
 
 ScoreFrame = Callable[[Tensor, Tensor, Tensor], dict[str, float]]
-"""Harmonized and real frame, (3, H, W), and mask, (1, H, W), to each figure; NaN where there is no foreground."""
+"""Maps harmonized and real frame, (3, H, W), and mask, (1, H, W), to metrics; NaN without foreground."""
 
 
 @dataclass(frozen=True)
 class MetricProtocol:
-    """One set of definitions, under the name that stands in every table."""
+    """A set of metric definitions, named in every table."""
 
     name: str
     description: str
-    """One line for a table's caption."""
+    """One-line description for table captions."""
 
     metrics: tuple[str, ...]
     """Keys of METRICS, in the order of a table's columns."""
 
     size: Size
-    """What the literature resizes pictures to before it scores them."""
+    """Size to which the literature resizes pictures before scoring."""
 
     score_frame: ScoreFrame
 
     def score_frames(self, harmonized: Tensor, real: Tensor, mask: Tensor) -> dict[str, Tensor]:
-        """Return each figure of each frame.
+        """Score each frame.
 
         Args:
-            harmonized: whole pictures, as `lay_over` makes them: RGB in [0, 1], not rounded to 8 bits; values outside
-                are clamped. Shape (T, 3, H, W).
+            harmonized: full pictures, as returned by `lay_over`: RGB in [0, 1], not quantized; values outside are
+                clamped. Shape (T, 3, H, W).
             real: RGB in [0, 1]. Shape (T, 3, H, W).
             mask: foreground weight in [0, 1]. Shape (T, 1, H, W).
 
         Returns:
-            For each of `metrics` float64 values of shape (T,), NaN for foreground figures where a frame has no
+            A float64 tensor of shape (T,) for each of `metrics`; foreground metrics are NaN for frames without
             foreground.
 
         Raises:
-            MismatchError: the tensors do not belong together.
+            MismatchError: the tensors' shapes do not match.
             NonFiniteError: `harmonized` holds NaN or infinity.
         """
         check_clip(harmonized, real, mask)
@@ -91,7 +91,7 @@ class MetricProtocol:
 
 
 def lay_over(harmonized: Tensor, composite: Tensor, mask: Tensor) -> Tensor:
-    """Return what is scored: the harmonized foreground over the composite, blended by the soft mask.
+    """Composite the harmonized foreground over the composite by the soft mask, as scored.
 
     Args:
         harmonized: RGB; values outside [0, 1] are clamped. Shape (T, 3, H, W).
@@ -99,7 +99,7 @@ def lay_over(harmonized: Tensor, composite: Tensor, mask: Tensor) -> Tensor:
         mask: foreground weight in [0, 1]. Shape (T, 1, H, W).
 
     Returns:
-        RGB in [0, 1]; the composite, to the bit, where mask is 0 and where both are equal. Shape (T, 3, H, W).
+        RGB in [0, 1]; bit-identical to the composite where mask is 0 or both are equal. Shape (T, 3, H, W).
     """
     return over(harmonized, composite, mask).clamp(0, 1)
 
@@ -112,8 +112,8 @@ def check_clip(harmonized: Tensor, real: Tensor, mask: Tensor) -> None:
         mask: Shape (T, 1, H, W).
 
     Raises:
-        MismatchError: shapes do not belong together.
-        NonFiniteError: `harmonized` holds NaN or infinity: skipped as a frame without foreground, it would pass.
+        MismatchError: the shapes do not match.
+        NonFiniteError: `harmonized` holds NaN or infinity, which would otherwise be skipped like a missing foreground.
     """
     expected = (*real.shape[:1], 1, *real.shape[2:])
     if harmonized.shape != real.shape or mask.shape != expected:
@@ -127,17 +127,17 @@ def check_clip(harmonized: Tensor, real: Tensor, mask: Tensor) -> None:
 
 
 def foreground_error(first: Tensor, second: Tensor, mask: Tensor) -> Tensor:
-    """Return fMSE of each frame as protocol `clean` has it, and nothing else: the other figures are dear.
+    """Return only the fMSE of each frame by protocol `clean`; the other metrics are expensive.
 
     Args:
         first, second: RGB in [0, 1]. Shape (T, 3, H, W).
         mask: foreground weight in [0, 1]. Shape (T, 1, H, W).
 
     Returns:
-        On the scale of 0 to 255, float64, NaN where a frame has no foreground. Shape (T,).
+        Squared 8-bit levels, float64; NaN for frames without foreground. Shape (T,).
 
     Raises:
-        MismatchError: the tensors do not belong together.
+        MismatchError: the shapes do not match.
         NonFiniteError: `first` holds NaN or infinity.
     """
     check_clip(first, second, mask)
@@ -146,21 +146,21 @@ def foreground_error(first: Tensor, second: Tensor, mask: Tensor) -> Tensor:
 
 
 def score_hyoutube(harmonized: Tensor, real: Tensor, mask: Tensor) -> dict[str, float]:
-    """Score a frame as HYouTube's evaluation does.
+    """Score a frame by HYouTube's evaluation.
 
-    * MSE is over the whole picture, so it holds the JPEG noise of the composite's background.
-    * fMSE is that same error divided by the foreground's area. Only pixels of weight 1 count as area.
-    * PSNR takes the harmonized frame's own range, brightest minus darkest value, as its peak; not 255.
-    * fSSIM is taken on 0 to 255 with the constants for 0 to 1, and zeros around the picture, weighted softly.
+    * MSE covers the whole picture, including JPEG noise in the composite's background.
+    * fMSE divides the same error by the foreground's area, which counts only pixels of weight 1.
+    * PSNR's peak is the harmonized frame's own range (brightest minus darkest value), not 255.
+    * fSSIM is computed on 0 to 255 with the constants for 0 to 1 and zero padding, weighted by the soft mask.
 
     Args:
-        harmonized: RGB in [0, 1], not rounded to 8 bits. Shape (3, H, W).
+        harmonized: RGB in [0, 1], not quantized. Shape (3, H, W).
         real: RGB in [0, 1]. Shape (3, H, W).
         mask: foreground weight in [0, 1]. Shape (1, H, W).
 
     Returns:
-        mse, fmse, psnr, fssim, on the scale of 0 to 255. fmse and fssim are NaN where no pixel has weight 1: the
-        original divides by zero there.
+        mse, fmse, psnr and fssim on the scale 0 to 255. fmse and fssim are NaN if no pixel has weight 1: the original
+        divides by zero.
     """
     first, second = 255 * harmonized, 255 * real
     mse = _mean_square(first, second)
@@ -172,18 +172,18 @@ def score_hyoutube(harmonized: Tensor, real: Tensor, mask: Tensor) -> dict[str, 
 
 
 def score_clean(harmonized: Tensor, real: Tensor, mask: Tensor) -> dict[str, float]:
-    """Score a frame by the usual definitions, foreground figures from the foreground alone, weighted by the soft mask.
+    """Score a frame by the usual definitions, with foreground metrics weighted by the soft mask.
 
-    MSE and PSNR (peak 255) are over the whole picture. fSSIM has the constants for 0 to 255 and mirrors the picture
-    at its edge.
+    MSE and PSNR (peak 255) cover the whole picture. fSSIM uses the constants for 0 to 255 and mirrors the picture at
+    its edge.
 
     Args:
         harmonized, real: RGB in [0, 1]. Shape (3, H, W).
         mask: foreground weight in [0, 1]. Shape (1, H, W).
 
     Returns:
-        mse, fmse, psnr, fssim on the scale of 0 to 255, and the mean CIEDE2000 of the foreground as delta_e.
-        Foreground figures are NaN where the mask's weight is below one pixel.
+        mse, fmse, psnr and fssim on the scale 0 to 255, and the foreground's mean CIEDE2000 as delta_e. Foreground
+        metrics are NaN if the mask's total weight is below one pixel.
     """
     first, second = 255 * harmonized, 255 * real
     mse = _mean_square(first, second)
@@ -196,14 +196,14 @@ def score_clean(harmonized: Tensor, real: Tensor, mask: Tensor) -> dict[str, flo
 
 
 def score_foreground(harmonized: Tensor, real: Tensor, mask: Tensor) -> dict[str, float]:
-    """Score the foreground alone, as a region with a hard border: the pixels whose mask is above 127 of 255.
+    """Score the foreground as a region with a hard edge: the pixels whose mask is above 127 of 255.
 
     Args:
         harmonized, real: RGB in [0, 1]. Shape (3, H, W).
         mask: foreground weight in [0, 1]. Shape (1, H, W).
 
     Returns:
-        fmse on the scale of 0 to 255; NaN where there is no such pixel.
+        fmse on the scale 0 to 255; NaN if there is no such pixel.
     """
     inside = (mask > _HALF).to(harmonized.dtype)
     return {"fmse": _foreground_mse(255 * harmonized, 255 * real, inside)}
@@ -236,24 +236,24 @@ PROTOCOLS: dict[str, MetricProtocol] = {
 
 
 class FrameMean(NamedTuple):
-    """The mean of a figure over frames (or pairs of frames), and how many there were."""
+    """Mean of a metric over frames (or frame pairs), and their number."""
 
     mean: float
-    """NaN where no frame counts."""
+    """NaN if no frame counts."""
 
     num_frames: int
     num_skipped: int
-    """Frames without foreground: they are in neither `mean` nor `num_frames`."""
+    """Number of frames without foreground, which are excluded from `mean` and `num_frames`."""
 
 
 def aggregate(scores: Iterable[Mapping[str, Iterable[float | None]]]) -> dict[str, FrameMean]:
-    """Return the plain mean of each figure over all frames of all clips, as the literature does; not clip by clip.
+    """Average each metric over all frames of all clips, like the literature, rather than clip by clip.
 
     Args:
-        scores: for each clip the values of each figure, one a frame; NaN or None where a frame is to be skipped.
+        scores: for each clip the values of each metric, one per frame; NaN or None skips a frame.
 
     Returns:
-        The means in the order of METRICS, whatever order clips and figures came in.
+        The means in the order of METRICS, independent of the order of clips.
     """
     values: dict[str, list[float]] = {}
     for clip in scores:
@@ -273,7 +273,7 @@ def _mean_square(first: Tensor, second: Tensor) -> float:
 
 
 def _psnr(mse: float, peak: float) -> float:
-    """Return decibels, held to +-MAX_PSNR: a perfect frame has no limit, nor one of a single colour (peak 0)."""
+    """Return dB clamped to +-MAX_PSNR: a perfect frame is infinite, as is a single-coloured one (peak 0)."""
     if mse == 0:
         return MAX_PSNR
     if peak == 0:
@@ -282,7 +282,7 @@ def _psnr(mse: float, peak: float) -> float:
 
 
 def _foreground_mse(first: Tensor, second: Tensor, mask: Tensor) -> float:
-    """Return the mean over foreground and channels; NaN below one pixel of it. Shape (C, H, W) twice, (1, H, W)."""
+    """Return the mean over foreground and channels; NaN below one pixel's weight. Shape (C, H, W) twice, (1, H, W)."""
     if mask.sum() < 1:
         return math.nan
     total = ((first - second).square() * mask).sum(dtype=torch.float64)
@@ -290,7 +290,7 @@ def _foreground_mse(first: Tensor, second: Tensor, mask: Tensor) -> float:
 
 
 def _foreground_delta_e(harmonized: Tensor, real: Tensor, mask: Tensor) -> float:
-    """Return the mean CIEDE2000, calculated where the mask (H, W) has weight only: it is the dearest figure."""
+    """Return the mean CIEDE2000, computed only where the mask (H, W) has weight: it is the most expensive metric."""
     weight = mask.flatten()
     chosen = weight.nonzero()[:, 0]
     weight = weight[chosen]

@@ -1,8 +1,7 @@
-"""The share of the composites' error that a method leaves: in total, and item by item.
+"""The share of the composites' error that a method leaves, in total and per item.
 
-An item is a clip, or a still. A ratio of sums is decided by the large errors, which must go; the median ratio and the
-share of items that are worse tell what becomes of the others. Items whose composite has no error, since nothing was
-changed, have no ratio: what a method makes of them is harm.
+An item is a clip or a still. Large errors dominate a ratio of sums; the median ratio and the share of worsened items
+describe the rest. Items whose composite has no error have no ratio: any change a method makes to them is harm.
 """
 
 import math
@@ -20,20 +19,20 @@ COLUMNS = (
     Column("worse", "made worse, %", 0, "lower"),
     Column("harm", "harm", 1, "lower"),
 )
-"""The columns of a table of ratios, in the order of `Ratios`."""
+"""Columns of a ratio table, in the order of `Ratios`."""
 
 RATIO_NOTE = "Ratio: the sum of the results' errors over the sum of the composites'."
 HARM_NOTE = "Harm: the error of what was not changed and should stay as it is."
 
 
 class Ratios(NamedTuple):
-    """The errors of many items, before and after. Each figure is None where no item counts for it."""
+    """Errors of many items before and after. A figure is None if no item counts towards it."""
 
     composite: float | None
-    """Mean error of the composites that have one."""
+    """Mean error of the composites, over items with an error."""
 
     result: float | None
-    """Mean error of what became of these."""
+    """Mean error of the results for the same items."""
 
     ratio: float | None
     """Sum of the results' errors over the sum of the composites'."""
@@ -45,15 +44,15 @@ class Ratios(NamedTuple):
     """Percentage of items whose error grew."""
 
     harm: float | None
-    """Mean error of what became of items whose composite has none."""
+    """Mean error of the results whose composite has no error."""
 
 
 def compare_errors(before: Sequence[float], after: Sequence[float]) -> Ratios:
-    """Compare errors of the same items.
+    """Compare the composites' errors with the results'.
 
     Args:
-        before: of the composites; NaN where an item has no foreground.
-        after: of a method's results, in the same order.
+        before: the composites' errors; NaN for items without foreground.
+        after: the results' errors, in the same order.
     """
     pairs = [pair for pair in zip(before, after, strict=True) if not any(map(math.isnan, pair))]
     changed = [pair for pair in pairs if pair[0] > 0]
@@ -73,23 +72,23 @@ def compare_errors(before: Sequence[float], after: Sequence[float]) -> Ratios:
 
 
 def compare_items(before: Mapping[str, float], after: Mapping[str, float]) -> Ratios:
-    """Compare errors by the names of the items, which must be the same.
+    """Compare errors by item name.
 
     Args:
-        before: the composite's error of each item.
-        after: the result's.
+        before: composite error of each item.
+        after: result error of the same items.
     """
     return compare_errors(list(before.values()), [after[item] for item in before])
 
 
 def ratio_table(where: str, before: Mapping[str, float], after: Mapping[str, Mapping[str, float]], note: str) -> Table:
-    """Return a table with a row for each method.
+    """Make a table with a row for each method.
 
     Args:
         where: data set and size, for the title.
-        before: the composite's error of each item.
-        after: by method, the result's error of each item.
-        note: which error it is.
+        before: composite error of each item.
+        after: for each method, the result error of each item.
+        note: names the error, for the caption.
     """
     found = {label: compare_items(before, errors) for label, errors in after.items()}
     rows = tuple(Row(label, tuple(ratios), label == "identity") for label, ratios in found.items())

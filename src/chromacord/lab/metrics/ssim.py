@@ -1,8 +1,8 @@
 """The structural similarity index of Wang et al., "Image Quality Assessment: From Error Visibility to Structural
 Similarity" (2004), with the 11 x 11 Gaussian window that the paper uses.
 
-Means and products are taken in float64. In float32 the variances, differences of large numbers, have more noise than
-the constants of `dynamic_range` 1 that should keep flat places calm: up to 0.1 at a pixel, 1e-4 in a frame's mean.
+Means and products are computed in float64. In float32 the variances, as differences of large numbers, carry more noise
+than the constants for `dynamic_range` 1 can suppress in flat regions: up to 0.1 per pixel and 1e-4 in a frame's mean.
 """
 
 import cv2
@@ -15,11 +15,11 @@ _RADIUS = 5
 _SIGMA = 1.5
 
 _Planes = npt.NDArray[np.float64]
-"""Shape (H, W, 3): what OpenCV filters in one go."""
+"""Shape (H, W, 3), which OpenCV filters in one call."""
 
 
 def _window() -> npt.NDArray[np.float64]:
-    """Return the Gaussian, sum 1; the two-dimensional window is its product with itself. Shape (11,)."""
+    """Return the normalized Gaussian; the 2D window is its outer product. Shape (11,)."""
     bell = np.exp(-(np.arange(-_RADIUS, _RADIUS + 1) ** 2) / (2 * _SIGMA**2))
     return np.asarray(bell / bell.sum(), dtype=np.float64)
 
@@ -30,7 +30,7 @@ def foreground_ssim(
     """Return the mean of `ssim_map` over the foreground and the channels.
 
     Args:
-        picture, reference: on one scale. Shape (C, H, W).
+        picture, reference: on the same scale. Shape (C, H, W).
         mask: foreground weight, not 0 everywhere. Shape (1, H, W).
         dynamic_range, zero_border: as for `ssim_map`.
     """
@@ -42,18 +42,18 @@ def foreground_ssim(
 
 
 def _span(has_foreground: Tensor) -> slice:
-    """Return the rows or columns that the windows around the foreground reach: the rest need not be filtered."""
+    """Return the rows or columns within reach of windows around the foreground; the rest need no filtering."""
     places = has_foreground.nonzero()
     return slice(max(int(places[0]) - _RADIUS, 0), int(places[-1]) + _RADIUS + 1)
 
 
 def ssim_map(picture: Tensor, reference: Tensor, *, dynamic_range: float, zero_border: bool) -> Tensor:
-    """Return the structural similarity around each pixel and of each channel (eq. 13, with K1 = 0.01, K2 = 0.03).
+    """Return the structural similarity around each pixel, per channel (eq. 13, with K1 = 0.01, K2 = 0.03).
 
     Args:
-        picture, reference: on one scale. Shape (C, H, W).
-        dynamic_range: the L of the paper, which sets the constants: 255 for values from 0 to 255.
-        zero_border: whether the window sees zeros outside the picture, else the picture mirrored at its edge.
+        picture, reference: on the same scale. Shape (C, H, W).
+        dynamic_range: L in the paper, which sets the constants: 255 for values from 0 to 255.
+        zero_border: pad the picture with zeros instead of mirroring it.
 
     Returns:
         Values up to 1, in float64. Shape (C, H, W).
@@ -77,7 +77,7 @@ def _ssim_planes(picture: _Planes, reference: _Planes, dynamic_range: float, zer
     luminance, contrast = (0.01 * dynamic_range) ** 2, (0.03 * dynamic_range) ** 2
     mean_1, mean_2 = mean(picture), mean(reference)
     product, squares = mean_1 * mean_2, mean_1 * mean_1 + mean_2 * mean_2
-    # The sum of both variances needs one filter, not two; with equal pictures it is twice the covariance to the bit.
+    # # One filter for the sum of both variances suffices; for equal pictures it is exactly twice the covariance.
     covariance = mean(picture * reference) - product
     variances = mean(picture * picture + reference * reference) - squares
     ratio: _Planes = (2 * product + luminance) * (2 * covariance + contrast)

@@ -1,9 +1,9 @@
 """Temporal stability: metrics on pairs of consecutive frames.
 
-Absolute values of `tl` and `rtl` hold for one source of flow only: its name belongs beside every figure. `tl` rewards
-doing little, so it is to be read beside fMSE and beside the composite's own. Most of it is texture, noise and occlusion
-that no flow explains: on ordinary footage the real clip itself has some hundreds. The literature's 2 to 18 are of
-HYouTube's own pairs, whose second composites were carried over from the first by flow, and cannot be compared.
+Values of `tl` and `rtl` depend on the flow source, so its name belongs beside every figure. `tl` rewards doing little:
+read it beside fMSE and the composite's own value. Most of it is texture, noise and occlusion that flow cannot explain;
+on ordinary footage the real clip itself scores several hundred. The literature's 2 to 18 come from HYouTube's own
+pairs, whose second composites were warped from the first, and cannot be compared.
 """
 
 import math
@@ -19,17 +19,17 @@ from chromacord.lab.flow.warp import warp
 from chromacord.lab.metrics.protocols import check_clip
 
 TEMPORAL_METRICS = ("tl", "rtl", "flicker")
-"""Keys of `chromacord.lab.metrics.protocols.METRICS` that `score_pairs` gives."""
+"""Metrics returned by `score_pairs`; keys of `chromacord.lab.metrics.protocols.METRICS`."""
 
 
 class FlowSource(Protocol):
-    """Something that estimates optical flow."""
+    """An optical flow estimator."""
 
     name: str
-    """What tables call it."""
+    """Name in tables."""
 
     def __call__(self, first: Tensor, second: Tensor) -> Tensor:
-        """Return where each pixel of the first frames lies in the second, in pixels.
+        """Return the displacement of each pixel from the first frames to the second, in pixels.
 
         Args:
             first, second: RGB in [0, 1]. Shape (N, 3, H, W).
@@ -40,14 +40,14 @@ class FlowSource(Protocol):
 
 
 FLOW_SOURCES: Mapping[str, type[FlowSource]] = {"dis": DISFlow, SHIPPED: SPyNetFlow}
-"""The sources of flow by the name that a user gives."""
+"""Flow sources by their option value."""
 
 
 def estimate_flow(real: Tensor, source: FlowSource) -> Tensor:
-    """Return where each pixel of frame t+1 lies in frame t; once for a clip, it serves every method.
+    """Estimate the flow from frame t+1 to frame t; one estimate per clip serves all methods.
 
     Args:
-        real: RGB in [0, 1]: the real frames, so that no method's colours enter. Shape (T, 3, H, W).
+        real: RGB in [0, 1]. Real frames keep methods' colours from influencing the flow. Shape (T, 3, H, W).
         source: estimates the flow.
 
     Returns:
@@ -57,19 +57,19 @@ def estimate_flow(real: Tensor, source: FlowSource) -> Tensor:
 
 
 def score_pairs(harmonized: Tensor, real: Tensor, mask: Tensor, *, flow: Tensor) -> dict[str, Tensor]:
-    """Return each temporal figure of each pair of consecutive frames.
+    """Score each pair of consecutive frames.
 
     Args:
-        harmonized: whole pictures, as `chromacord.lab.metrics.protocols.lay_over` makes them. Shape (T, 3, H, W).
+        harmonized: full pictures, as returned by `chromacord.lab.metrics.protocols.lay_over`. Shape (T, 3, H, W).
         real: RGB in [0, 1]. Shape (T, 3, H, W).
         mask: foreground weight in [0, 1]. Shape (T, 1, H, W).
-        flow: as from `estimate_flow`. Shape (T-1, 2, H, W).
+        flow: as returned by `estimate_flow`. Shape (T-1, 2, H, W).
 
     Returns:
-        For each of TEMPORAL_METRICS float64 values of shape (T-1,), NaN where a pair has no foreground.
+        A float64 tensor of shape (T-1,) for each of TEMPORAL_METRICS, NaN for pairs without foreground.
 
     Raises:
-        MismatchError: the tensors do not belong together.
+        MismatchError: the shapes do not match.
         NonFiniteError: `harmonized` holds NaN or infinity.
     """
     check_clip(harmonized, real, mask)
@@ -79,11 +79,11 @@ def score_pairs(harmonized: Tensor, real: Tensor, mask: Tensor, *, flow: Tensor)
 
 
 def temporal_loss(harmonized: Tensor, real: Tensor, mask: Tensor, *, flow: Tensor) -> Tensor:
-    """Return TL, the warping error of HYouTube's evaluation (Lu et al. 2022), which uses FlowNet2 for its flow.
+    """Return TL, the warping error of HYouTube's evaluation (Lu et al. 2022), which estimates flow with FlowNet2.
 
-    With W(x) the frame t seen from frame t+1, and weight w = W(mask_t) mean_c exp(-|W(real_t) - real_{t+1}|):
-    TL = 255^2 sum_{c,p} (w W(harmonized_t) - w harmonized_{t+1})^2 / sum_p w. As in the original, the weight enters
-    squared above and once below, and the sum over three channels is not divided by three.
+    With W(x) the frame t warped to frame t+1, and weight w = W(mask_t) mean_c exp(-|W(real_t) - real_{t+1}|): TL =
+    255^2 sum_{c,p} (w W(harmonized_t) - w harmonized_{t+1})^2 / sum_p w. As in the original, the weight is squared in
+    the numerator but not in the denominator, and the sum over three channels is not divided by three.
 
     Args:
         harmonized, real: RGB in [0, 1]. Shape (T, 3, H, W).
@@ -91,7 +91,7 @@ def temporal_loss(harmonized: Tensor, real: Tensor, mask: Tensor, *, flow: Tenso
         flow: from frame t+1 to frame t, of the real frames. Shape (T-1, 2, H, W).
 
     Returns:
-        Squared 8-bit levels, for the pairs (t, t+1) in float64. Shape (T-1,). NaN where frame t has no foreground.
+        Squared 8-bit levels of the pairs (t, t+1), float64; NaN if frame t has no foreground. Shape (T-1,).
     """
     losses = [_temporal_loss(pair) for pair in _pairs(harmonized, real, mask, flow)]
     return torch.tensor(losses, dtype=torch.float64)
@@ -100,11 +100,11 @@ def temporal_loss(harmonized: Tensor, real: Tensor, mask: Tensor, *, flow: Tenso
 def residual_temporal_loss(harmonized: Tensor, real: Tensor, mask: Tensor, *, flow: Tensor) -> Tensor:
     """Return rTL: how much the residual, harmonized minus real, changes along the motion.
 
-    Texture that a wrong flow misplaces stands in both pictures and cancels in the residual, unlike in TL. A perfect
-    result has 0, and so has one that is off by a constant colour.
+    Texture misplaced by wrong flow is in both pictures and cancels in the residual, unlike in TL. A perfect result
+    scores 0, as does a constant colour offset.
 
-    rTL = 255^2 mean over p and c of (W(residual_t) - residual_{t+1})^2, over the foreground that both frames have in
-    common: weight W(mask_t) mask_{t+1}, where the flow stays inside the frame.
+    rTL = 255^2 mean over p and c of (W(residual_t) - residual_{t+1})^2, over the foreground common to both frames:
+    weight W(mask_t) mask_{t+1}, where the flow stays inside the frame.
 
     Args:
         harmonized, real: RGB in [0, 1]. Shape (T, 3, H, W).
@@ -112,26 +112,25 @@ def residual_temporal_loss(harmonized: Tensor, real: Tensor, mask: Tensor, *, fl
         flow: from frame t+1 to frame t, of the real frames. Shape (T-1, 2, H, W).
 
     Returns:
-        Squared 8-bit levels, for the pairs (t, t+1) in float64. Shape (T-1,). NaN where the common foreground is
-        below one pixel.
+        Squared 8-bit levels of the pairs (t, t+1), float64; NaN if the common foreground is below one pixel. Shape
+        (T-1,).
     """
     losses = [_residual_temporal_loss(pair) for pair in _pairs(harmonized, real, mask, flow)]
     return torch.tensor(losses, dtype=torch.float64)
 
 
 def flicker(harmonized: Tensor, real: Tensor, mask: Tensor) -> Tensor:
-    """Return how far the foreground's mean colour jumps from frame to frame, beyond what the real clip's does.
+    """Return how much the foreground's mean colour jumps between frames, beyond the real clip's own jumps.
 
-    The root of the mean square over the channels of the change, from t to t+1, of mean harmonized minus mean real
-    colour. It needs no flow. A constant offset has 0; one that alternates between +d and -d has 2 d.
+    It is the RMS over channels of the change, from t to t+1, of mean harmonized minus mean real colour. It needs no
+    flow. A constant offset scores 0; one that alternates between +d and -d scores 2 d.
 
     Args:
         harmonized, real: RGB in [0, 1]. Shape (T, 3, H, W).
         mask: foreground weight in [0, 1]. Shape (T, 1, H, W).
 
     Returns:
-        8-bit levels, for the pairs (t, t+1) in float64. Shape (T-1,). NaN where either frame's foreground is below
-        one pixel.
+        8-bit levels of the pairs (t, t+1), float64; NaN if either frame's foreground is below one pixel. Shape (T-1,).
     """
     offsets = [
         ((result - truth) * weight).sum(dim=(1, 2), dtype=torch.float64) / weight.sum(dtype=torch.float64)
@@ -143,7 +142,7 @@ def flicker(harmonized: Tensor, real: Tensor, mask: Tensor) -> Tensor:
 
 
 class _Pair(NamedTuple):
-    """Frame t seen from frame t+1, and frame t+1. Shape (C, H, W) each."""
+    """Frame t warped to frame t+1, and frame t+1. Shape (C, H, W) each."""
 
     harmonized_before: Tensor
     real_before: Tensor
@@ -155,7 +154,7 @@ class _Pair(NamedTuple):
 
 
 def _pairs(harmonized: Tensor, real: Tensor, mask: Tensor, flow: Tensor) -> Iterator[_Pair]:
-    """Warp pair by pair: a clip at once would leave the processor's caches, and take thrice the time."""
+    """Warp pair by pair: a whole clip would exceed the CPU caches and take three times as long."""
     clip = torch.cat([harmonized, real, mask], dim=1)
     for before, now, motion in zip(clip[:-1], clip[1:], flow, strict=True):
         warped, inside = warp(before[None], motion[None], padding="border")
@@ -175,7 +174,7 @@ def _residual_temporal_loss(pair: _Pair) -> float:
 
 
 def _ratio(squared: Tensor, weight: Tensor, *, least: float) -> float:
-    """Divide the sums, on the scale of 0 to 255; NaN where the weight is 0 or below `least`."""
+    """Divide the sums, scaled to 8-bit levels; NaN if the weight is 0 or below `least`."""
     total = float(weight.sum(dtype=torch.float64))
     if total == 0 or total < least:
         return math.nan

@@ -1,1 +1,1 @@
-"""Networks that are too long for their method's file."""
+"""Networks too long for their method's file."""

@@ -1,6 +1,6 @@
-"""The network of Chen et al. 2024 (figure 1): how its parts are joined, and what overlapping windows share.
+"""The network of Chen et al. 2024 (figure 1), with a cache for overlapping windows.
 
-`chromacord.lab.methods.chen2024` says how the paper was read; A1 to A17 there.
+Assumptions A1 to A17 are listed in `chromacord.lab.methods.chen2024`.
 """
 
 from typing import Literal, NamedTuple
@@ -27,7 +27,7 @@ FlowName = Literal["spynet", "spynet-random", "dis", "none"]
 
 
 class DIS(nn.Module):
-    """OpenCV's DIS as a module without weights; no gradient goes through it."""
+    """OpenCV's DIS as a module without weights; not differentiable."""
 
     def forward(self, first: Tensor, second: Tensor) -> Tensor:
         """Estimate flow. Shape (N, 3, H, W) twice to (N, 2, H, W); see `DISFlow`."""
@@ -35,18 +35,18 @@ class DIS(nn.Module):
 
 
 def middle(num_frames: int) -> range:
-    """Return the place of a window's middle frame; of an even number the earlier one, as windows are cut."""
+    """Return the index of a window's middle frame; for an even length the earlier of the two, as windows are cut."""
     place = (num_frames - 1) // 2
     return range(place, place + 1)
 
 
 def build_flow(name: FlowName, levels: int | Literal["auto"] = SPYNET_LEVELS) -> nn.Module | None:
-    """Build what estimates flow.
+    """Build a flow estimator.
 
     Args:
-        name: "spynet" and "spynet-random" (table 2, row 4), which training starts from its shipped weights and from
-            none; "dis" is OpenCV's, which never learns; "none" is None: features stay where they lie.
-        levels: of SPyNet; see there.
+        name: "spynet" and "spynet-random" (table 2, row 4), trained from the shipped weights or from scratch; "dis" is
+            OpenCV's, which does not train; "none" returns None: features are not aligned.
+        levels: levels of SPyNet, see `SPyNet`.
     """
     if name in ("spynet", "spynet-random"):
         return SPyNet(levels=levels)
@@ -65,15 +65,15 @@ def image_network(
     """Build stage 1: iSSAM with non-local blocks (figure 2).
 
     Args:
-        nonlocal_levels: how many levels have a block, from the coarsest: 0 to 3.
-        q: side of its window; 0: the whole picture.
-        dilation: of the window.
-        nonlocal_position: where in a level it stands.
-        mask_threshold: where the mask is cut for the block; None: it is not.
-        width: channels at the frames' own side.
+        nonlocal_levels: number of levels with a block, from the coarsest: 0 to 3.
+        q: side of the block's window; 0: the whole picture.
+        dilation: dilation of the window.
+        nonlocal_position: position of the block within a level.
+        mask_threshold: threshold that binarizes the mask for the block; None: use the soft mask.
+        width: channels at full size.
 
     Raises:
-        InputError: there is no such number of levels, no such window, or no such width.
+        InputError: an option is out of range.
     """
     if nonlocal_levels not in range(NUM_LEVELS + 1):
         raise InputError(f"nonlocal_levels must lie in 0..{NUM_LEVELS}, got {nonlocal_levels}")
@@ -97,48 +97,48 @@ def image_network(
 
 
 class SeenFrame(NamedTuple):
-    """What is known of one frame."""
+    """Cached results for one frame."""
 
     composite: Tensor
     """RGB in [0, 1]. Shape (B, 3, H, W)."""
 
     mask: Tensor
-    """Shape (B, 1, H, W)."""
+    """Foreground weight. Shape (B, 1, H, W)."""
 
     harmonized: Tensor
-    """By stage 1, normalised. Shape (B, 3, H, W)."""
+    """Result of stage 1, normalized. Shape (B, 3, H, W)."""
 
     features: Tensor
-    """F^h. Shape (B, width, H, W)."""
+    """F^h in the paper. Shape (B, width, H, W)."""
 
     def shows(self, composite: Tensor, mask: Tensor) -> bool:
-        """Whether it is this frame. Shape (B, 3, H, W), (B, 1, H, W)."""
+        """Whether the input equals this frame. Shape (B, 3, H, W), (B, 1, H, W)."""
         return torch.equal(self.composite, composite) and torch.equal(self.mask, mask)
 
 
 class Memory(NamedTuple):
-    """What is known of a window: windows overlap, and a clip's ends are repeated, so most of it is of use again."""
+    """Cached results of a window: windows overlap and a clip's ends repeat, so most are reused."""
 
     frames: tuple[SeenFrame, ...]
-    """Those that differ."""
+    """The distinct frames."""
 
     order: tuple[int, ...]
-    """Which of `frames` stands at each place of the window."""
+    """Index into `frames` for each position of the window."""
 
     flows: dict[Pair, Tensor]
-    """By places in `frames`."""
+    """Flow by pairs of indices into `frames`."""
 
 
 class Chen2024Network(nn.Module):
-    """The whole network (figure 1), or stage 1 alone.
+    """The whole network (figure 1), or only stage 1.
 
     Args:
-        image: stage 1.
-        temporal: stage 2; None: stage 1 alone.
-        flow: estimates flow from its first to its second argument, Shape (N, 3, H, W) to (N, 2, H, W); None: features
-            stay where they lie.
-        flow_reduction: frames are reduced by this factor before flow is estimated.
-        output: which frames of a window training looks at.
+        image: the network of stage 1.
+        temporal: the network of stage 2; None: stage 1 only.
+        flow: estimates flow from its first to its second argument, shape (N, 3, H, W) to (N, 2, H, W); None: features
+            are not aligned.
+        flow_reduction: factor by which frames are reduced before flow is estimated.
+        output: frames of a window used in training.
     """
 
     def __init__(
@@ -157,7 +157,7 @@ class Chen2024Network(nn.Module):
         self.flow_reduction, self.output = flow_reduction, output
 
     def train(self, mode: bool = True) -> "Chen2024Network":
-        """Set training mode; a part that is frozen stays in evaluation mode, so that its batch norms do not move."""
+        """Set training mode; frozen parts stay in evaluation mode, so that their batch norms do not change."""
         super().train(mode)
         for part in self.children():
             if not any(value.requires_grad for value in part.parameters()):
@@ -165,16 +165,16 @@ class Chen2024Network(nn.Module):
         return self
 
     def forward(self, composite: Tensor, mask: Tensor, *, stage: Literal[1, 2]) -> Tensor:
-        """Do what a stage of training looks at.
+        """Compute the output that a training stage uses.
 
         Args:
             composite: RGB in [0, 1]. Shape (B, T, 3, H, W), any T.
-            mask: Shape (B, T, 1, H, W).
+            mask: foreground weight. Shape (B, T, 1, H, W).
             stage: 1 or 2.
 
         Returns:
-            Of stage 1 all frames, normalised, whole pictures. Of stage 2 the frames of `output`, in [0, 1] but not
-            clamped, laid over the composite. Shape (B, T or 1, 3, H, W).
+            Stage 1: all frames, normalized and not composited. Stage 2: the frames of `output`, composited, in [0, 1]
+            but not clamped. Shape (B, T or 1, 3, H, W).
         """
         if stage == 1:
             picture: Tensor = self.image(composite.flatten(0, 1), mask.flatten(0, 1)).picture
@@ -182,23 +182,22 @@ class Chen2024Network(nn.Module):
         return self.window(composite, mask, self.wanted(composite.shape[1]))[0]
 
     def wanted(self, num_frames: int) -> range:
-        """Return the frames of a window that training looks at."""
+        """Return the frames of a window used in training."""
         return range(num_frames) if self.output == "all" else middle(num_frames)
 
     def window(
         self, composite: Tensor, mask: Tensor, wanted: range, memory: Memory | None = None
     ) -> tuple[Tensor, Memory]:
-        """Harmonize some frames of a window by all of it.
+        """Harmonize some frames of a window with all of it as context.
 
         Args:
             composite: RGB in [0, 1]. Shape (B, T, 3, H, W), any T.
-            mask: Shape (B, T, 1, H, W).
-            wanted: places of the frames that shall come out.
-            memory: of the window before.
+            mask: foreground weight. Shape (B, T, 1, H, W).
+            wanted: indices of the frames to return.
+            memory: cache of the previous window.
 
         Returns:
-            Frames in [0, 1] but not clamped, laid over the composite, shape (B, number of them, 3, H, W); and what is
-            known now.
+            Composited frames in [0, 1] but not clamped, shape (B, len(wanted), 3, H, W); and the updated cache.
         """
         if self.temporal is None:
             raise InputError("this network is stage 1 alone; build it with stage=2")
@@ -218,7 +217,7 @@ class Chen2024Network(nn.Module):
         return torch.stack(whole, dim=1), Memory(tuple(frames), tuple(order), flows)
 
     def _seen(self, composite: Tensor, mask: Tensor, memory: Memory | None) -> tuple[list[SeenFrame], list[int]]:
-        """Run stage 1 on the frames that are new; return those that differ, and which stands at each place."""
+        """Run stage 1 on new frames; return the distinct frames, and the index of each position's frame."""
         known = list(memory.frames) if memory is not None else []
         pictures, masks = composite.unbind(1), mask.unbind(1)
         frames: list[SeenFrame] = []
@@ -242,7 +241,7 @@ class Chen2024Network(nn.Module):
         return frames, order
 
     def _flows(self, frames: list[SeenFrame], pairs: list[Pair], memory: Memory | None) -> dict[Pair, Tensor]:
-        """Return the flow of pairs of frames that differ; what the window before knows is not estimated again."""
+        """Return the flow between pairs of distinct frames, reusing what the previous window computed."""
         if self.flow is None:
             return {}
         flows: dict[Pair, Tensor] = {}
@@ -297,7 +296,7 @@ def build_network(
     """Build the network from the options of `Chen2024`; `flow` may also be a module, or None.
 
     Raises:
-        InputError: an option is out of its range.
+        InputError: an option is out of range.
     """
     if frames < 1:
         raise InputError(f"frames must be 1 or more, got {frames}")

@@ -1,6 +1,6 @@
-"""The network of CO2Net: neighbours' colours as a mapping, and a refinement; and what overlapping windows share.
+"""The network of CO2Net: a colour mapping from neighbours and a refinement, with a cache for overlapping windows.
 
-`chromacord.lab.methods.co2net` says what it is and where it differs from its authors' code.
+See `chromacord.lab.methods.co2net` for a description and the differences from the authors' code.
 """
 
 from typing import NamedTuple
@@ -14,18 +14,18 @@ from chromacord.lab.layers.unet import FusionHead
 from chromacord.lab.methods.backbone import Backbone
 
 PAST = FUTURE = 8
-"""Neighbours on either side."""
+"""Number of neighbours on either side."""
 
 _WIDTH = 64
 NUM_COLORS = 6
-"""Channels of the refinement's input besides the features: two pictures."""
+"""Input channels of the refinement besides features: two pictures."""
 
 
 class Refinement(nn.Module):
-    """Joins what a backbone makes of a frame with what the mapping says of it; a head mixes the composite in.
+    """Combines the backbone's result with the mapped frame; a head then mixes in the composite.
 
     Args:
-        num_features: channels of the backbone's features; 0: it does without them.
+        num_features: channels of the backbone's features; 0: none are used.
     """
 
     def __init__(self, num_features: int) -> None:
@@ -42,13 +42,13 @@ class Refinement(nn.Module):
         self.head = FusionHead(_WIDTH)
 
     def forward(self, picture: Tensor, features: Tensor | None, mapped: Tensor, composite: Tensor) -> Tensor:
-        """Return a new picture.
+        """Return the refined picture.
 
         Args:
-            picture: the backbone's, in its range. Shape (N, 3, H, W).
-            features: the backbone's. Shape (N, num_features, H, W). None: there are none.
-            mapped: what the mapping says, in the same range. Shape (N, 3, H, W).
-            composite: what the head mixes in. Shape (N, 3, H, W).
+            picture: the backbone's result in its value range. Shape (N, 3, H, W).
+            features: the backbone's features; None if unused. Shape (N, num_features, H, W).
+            mapped: the mapped frame in the same range. Shape (N, 3, H, W).
+            composite: the picture that the head mixes in. Shape (N, 3, H, W).
         """
         parts = [picture, mapped] if features is None else [picture, features, mapped]
         refined: Tensor = self.head(self.blocks(torch.cat(parts, dim=1)), composite)
@@ -56,41 +56,41 @@ class Refinement(nn.Module):
 
 
 class SeenFrame(NamedTuple):
-    """What is known of one frame."""
+    """Cached results for one frame."""
 
     composite: Tensor
     """RGB in [0, 1]. Shape (B, 3, H, W)."""
 
     mask: Tensor
-    """Shape (B, 1, H, W)."""
+    """Foreground weight. Shape (B, 1, H, W)."""
 
     picture: Tensor
-    """The backbone's, in its range. Shape (B, 3, H, W)."""
+    """The backbone's result in its value range. Shape (B, 3, H, W)."""
 
     features: Tensor | None
-    """The backbone's. Shape (B, num_features, H, W). None: this frame's turn is over, or there are none."""
+    """The backbone's features; None if unused or already consumed. Shape (B, num_features, H, W)."""
 
     sums: Tensor
-    """Its share of the mapping. Shape (B, 4, D, D, D)."""
+    """The frame's contribution to the mapping. Shape (B, 4, D, D, D)."""
 
     def shows(self, composite: Tensor, mask: Tensor) -> bool:
-        """Whether it is this frame. Shape (B, 3, H, W), (B, 1, H, W)."""
+        """Whether the input equals this frame. Shape (B, 3, H, W), (B, 1, H, W)."""
         return torch.equal(self.composite, composite) and torch.equal(self.mask, mask)
 
 
 class Memory(NamedTuple):
-    """Frames that the next window has too, each once: what the backbone makes of a frame is not made again."""
+    """Distinct frames that the next window shares, so that the backbone runs once per frame."""
 
     frames: tuple[SeenFrame, ...]
 
 
 class CO2NetNetwork(nn.Module):
-    """The whole network.
+    """The complete network.
 
     Args:
-        backbone: harmonizes each frame by itself.
-        has_features: whether the refinement looks at the backbone's features.
-        is_composite_normalized: whether the head mixes in the composite in the backbone's range.
+        backbone: harmonizes frames independently.
+        has_features: feed the backbone's features to the refinement.
+        is_composite_normalized: let the head mix in the composite in the backbone's value range.
     """
 
     def __init__(self, backbone: Backbone, *, has_features: bool = True, is_composite_normalized: bool = False) -> None:
@@ -100,31 +100,31 @@ class CO2NetNetwork(nn.Module):
         self.has_features, self.is_composite_normalized = has_features, is_composite_normalized
 
     def train(self, mode: bool = True) -> "CO2NetNetwork":
-        """Set training mode; a backbone that is frozen stays in evaluation mode, so that its norms do not move."""
+        """Set training mode; a frozen backbone stays in evaluation mode, so that its norms do not change."""
         super().train(mode)
         if not any(value.requires_grad for value in self.backbone.parameters()):
             self.backbone.eval()
         return self
 
     def forward(self, composite: Tensor, mask: Tensor) -> Tensor:
-        """Harmonize the frames between the past and the future of a window.
+        """Harmonize the frames between a window's past and future.
 
         Args:
             composite: RGB in [0, 1]. Shape (B, L, 3, H, W), L above 16.
-            mask: Shape (B, L, 1, H, W).
+            mask: foreground weight. Shape (B, L, 1, H, W).
 
         Returns:
-            RGB in [0, 1] but not clamped, laid over the composite. Shape (B, L - 16, 3, H, W).
+            Composited RGB in [0, 1], not clamped. Shape (B, L - 16, 3, H, W).
         """
         return self.window(composite, mask)[0]
 
     def window(self, composite: Tensor, mask: Tensor, memory: Memory | None = None) -> tuple[Tensor, Memory]:
-        """Do what `forward` does, with what is known of the window before.
+        """Harmonize like `forward`, reusing results of the previous window.
 
         Args:
             composite: RGB in [0, 1]. Shape (B, L, 3, H, W), L above 16.
-            mask: Shape (B, L, 1, H, W).
-            memory: of the window before.
+            mask: foreground weight. Shape (B, L, 1, H, W).
+            memory: cache of the previous window.
         """
         frames, order = self._seen(composite, mask, memory)
         hop = composite.shape[1] - PAST - FUTURE
@@ -140,13 +140,13 @@ class CO2NetNetwork(nn.Module):
         return torch.stack(made, dim=1), Memory(tuple(remembered))
 
     def _seen(self, composite: Tensor, mask: Tensor, memory: Memory | None) -> tuple[list[SeenFrame], list[int]]:
-        """Return the frames of a window that differ, and which of them stands at each place."""
+        """Return a window's distinct frames, and the index of each position's frame."""
         known = memory.frames if memory is not None else ()
         length = composite.shape[1]
         last = length - (FUTURE if self.training else 0)  # training needs no later frames
         frames: list[SeenFrame] = []
         order = [0] * length
-        for place in (*range(PAST, length), *range(PAST)):  # first those whose features are needed
+        for place in (*range(PAST, length), *range(PAST)):  # start with those whose features are needed
             picture, weight = composite[:, place], mask[:, place]
             needs_features = self.has_features and PAST <= place < last
             index = _place_of(frames, picture, weight)

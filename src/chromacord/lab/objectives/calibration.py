@@ -1,4 +1,4 @@
-"""Calibrate grade strength on held-out pictures, because networks are overconfident."""
+"""Calibrate strength and confidence on held-out pictures, because networks are overconfident."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -8,44 +8,44 @@ import torch.nn.functional as F
 from torch import Tensor
 
 _LEAST_MOVED = 1e-6
-"""Added to the mean squared change before its logarithm, as at inference."""
+"""Added to the mean squared change before taking its logarithm, as at inference."""
 
 _LEAST_ERROR = 20 / 255**2
-"""Squared error that counts as little: below it, foregrounds that fit would decide everything."""
+"""Lower limit of squared errors: without it, foregrounds that already match would dominate the fit."""
 
 _ITERATIONS = 200
 _PULL = 1e-6
-"""Of the squared numbers towards 0: where the data does not bound them, they would leave what float16 holds."""
+"""Weight decay: where the data do not bound the coefficients, they would exceed the range of float16."""
 
 
 class Measured(NamedTuple):
-    """Mean products over the foregrounds of N composites, and the error that the network expects. Shape (N,) each."""
+    """Mean products over the foregrounds of N composites, and the network's expected error. Shape (N,) each."""
 
     squared_change: Tensor
     product: Tensor
-    """Of the change and of what should have been changed."""
+    """Change times ideal change."""
 
     squared_wanted: Tensor
-    """What should have been changed: the composite's squared error."""
+    """Ideal change squared: the composite's squared error."""
 
     log_error: Tensor
 
     def error(self, strength: Tensor) -> Tensor:
-        """Return the squared error that is left where so much of the change is applied. Shape (N,)."""
+        """Return the remaining squared error at a given strength. Shape (N,)."""
         return self.squared_wanted - 2 * strength * self.product + strength.square() * self.squared_change
 
 
 def calibrated(measured: Measured) -> Tensor:
     """Fit strength and confidence.
 
-    The strength makes the mean root of the errors small: large errors count, but harm to what fits does too.
+    Strength minimizes the mean root error, in which large errors count without hiding harm to matching foregrounds.
 
     Args:
-        measured: of composites that were not trained on.
+        measured: from held-out composites.
 
     Returns:
-        Two rows of numbers for 1, the logarithm of the mean squared change, and the expected logarithm of the error.
-        Shape (2, 3).
+        Two rows of coefficients for 1, the logarithm of the mean squared change, and the logarithm of the expected
+        error. Shape (2, 3).
     """
     moved = (measured.squared_change + _LEAST_MOVED).log()
     inputs = torch.stack([torch.ones_like(moved), moved, measured.log_error])
@@ -64,16 +64,16 @@ def calibrated(measured: Measured) -> Tensor:
 
 
 def reliability(measured: Measured, calibration: Tensor, *, num_groups: int = 5) -> dict[str, float]:
-    """Tell how often grades helped among those of like confidence: a reliability curve (Guo et al. 2017, figure 1).
+    """Return how often grades helped, by confidence: a reliability curve (Guo et al. 2017, figure 1).
 
     Args:
-        measured: of N composites.
-        calibration: what `calibrated` returns. Shape (2, 3).
-        num_groups: of equal size, by confidence.
+        measured: from N composites.
+        calibration: from `calibrated`. Shape (2, 3).
+        num_groups: number of groups of equal size, by confidence.
 
     Returns:
-        For each group its mean confidence and the share that was brought nearer to the truth, as "confidence_1",
-        "helped_1" and so on from the least confident.
+        For each group the mean confidence and the share of improved composites, as "confidence_1", "helped_1" and so
+        on, from the least confident.
     """
     moved = (measured.squared_change + _LEAST_MOVED).log()
     strength, chance = torch.sigmoid(calibration @ torch.stack([torch.ones_like(moved), moved, measured.log_error]))

@@ -1,12 +1,12 @@
 """The adversarial objective of Huang et al., with a pixel-wise disharmony discriminator.
 
 Huang et al., "Temporally Coherent Video Harmonization Using Adversarial Networks", IEEE TIP 29, 2020. The discriminator
-looks at harmonized frames, without their masks, and tells the mask; of real frames it tells that nothing was changed.
-The network is to make frames of which it tells the same. Results of two frames are compared along the motion where the
-foreground is seen in both (the paper's "regional" loss).
+sees harmonized frames without their masks and predicts the mask; for real frames it should predict that nothing was
+changed. The network learns to produce frames that get this prediction too. Results of two frames are compared along the
+motion where the foreground is visible in both (the paper's "regional" loss).
 
-The paper's text was not at hand. So the form of all losses, the discriminator and the weights of the losses are this
-project's: the temporal one is that of the version in tables, the adversarial one has pix2pix's share, 1 of 100.
+The paper's text was not available. The form of all losses, the discriminator and the loss weights are therefore this
+project's: the temporal loss follows the version in published tables, and the adversarial weight is pix2pix's, 1 to 100.
 """
 
 from collections.abc import Callable, Mapping
@@ -30,23 +30,23 @@ from chromacord.types import Progress
 
 @dataclass(frozen=True)
 class DisharmonyOptions(PairsOptions):
-    """The options of a stage that learns pairs against a discriminator."""
+    """The options of a stage that trains pairs against a discriminator."""
 
     adversarial: float = 0.01
-    """Weight of the discriminator's verdict on the results."""
+    """Weight of the adversarial loss."""
 
     def __post_init__(self) -> None:
-        """Refuse values that make no loss.
+        """Check the values.
 
         Raises:
-            InputError: names the value.
+            InputError: a value is out of range; names it.
         """
         super().__post_init__()
         check_range("adversarial", self.adversarial, 0)
 
 
 class DisharmonyDiscriminator(nn.Module):
-    """Tells for each pixel how far it was changed: about 1 in composed foregrounds, about 0 elsewhere. A U-Net."""
+    """A U-Net that predicts how much each pixel was changed: about 1 in composited foregrounds, about 0 elsewhere."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -57,13 +57,13 @@ class DisharmonyDiscriminator(nn.Module):
         start_with_xavier(self)
 
     def forward(self, picture: Tensor) -> Tensor:
-        """Look at pictures.
+        """Predict the change of each pixel.
 
         Args:
-            picture: RGB normalised by ImageNet's statistics. Shape (N, 3, H, W).
+            picture: RGB normalized by ImageNet's statistics. Shape (N, 3, H, W).
 
         Returns:
-            Not limited to 0 and 1. Shape (N, 1, H, W).
+            Predictions, not limited to [0, 1]. Shape (N, 1, H, W).
         """
         height, width = picture.shape[-2:]
         picture = padded(picture, MULTIPLE)
@@ -87,13 +87,13 @@ class DisharmonyObjective(PairsObjective):
         self.adversary: nn.Module = DisharmonyDiscriminator()
 
     def generate(self, module: nn.Module, batch: Batch) -> Tensor:
-        """Return whole pictures of both frames, normalised. Shape (N, 2, C, S, S) to (N, 2, 3, S, S)."""
+        """Return both frames, normalized and not composited. Shape (N, 2, C, S, S) to (N, 2, 3, S, S)."""
         return self._pair_of_pictures(module, ClipBatch(*batch))
 
     def adversary_loss(
         self, adversary: nn.Module, generated: Tensor, batch: Batch
     ) -> tuple[Tensor, Mapping[str, Tensor]]:
-        """Return the squared errors of the mask that it tells, of results and of real frames. Shape (N, 2, C, S, S)."""
+        """Return squared errors of the predicted mask, for results and real frames. Shape (N, 2, C, S, S)."""
         clips = ClipBatch(*batch)
         of_generated = (adversary(_shown(generated, clips)) - clips.mask.flatten(0, 1)).square().mean()
         of_real = adversary(normalize(clips.real.flatten(0, 1))).square().mean()
@@ -105,7 +105,7 @@ class DisharmonyObjective(PairsObjective):
         }
 
     def generator_loss(self, generated: Tensor, batch: Batch) -> tuple[Tensor, Mapping[str, Tensor]]:
-        """Return the sum of three terms. Shape (N, 2, C, S, S)."""
+        """Return the weighted sum of three terms. Shape (N, 2, C, S, S)."""
         clips, options = ClipBatch(*batch), self._pairs
         assert isinstance(options, DisharmonyOptions)
         terms = {
@@ -131,18 +131,18 @@ class DisharmonyObjective(PairsObjective):
 
 
 def visibility(mask: Tensor, flow: Tensor, back: Tensor) -> Tensor:
-    """Return where the foreground of the later frame is seen in the earlier one too.
+    """Return where the later frame's foreground is also visible in the earlier frame.
 
-    A pixel counts as hidden if the flow there and back again misses it: |f + b|^2 > 0.01 (|f|^2 + |b|^2) + 0.5
+    A pixel counts as occluded if the flow forth and back does not return to it: |f + b|^2 > 0.01 (|f|^2 + |b|^2) + 0.5
     (Sundaram, Brox and Keutzer, "Dense Point Trajectories by GPU-accelerated Large Displacement Optical Flow", 2010).
 
     Args:
-        mask: of the earlier and of the later frame. Shape (N, 2, 1, H, W).
+        mask: masks of the earlier and the later frame. Shape (N, 2, 1, H, W).
         flow: from the later to the earlier frame, in pixels. Shape (N, 2, H, W).
-        back: from the earlier to the later one. Shape (N, 2, H, W).
+        back: from the earlier to the later frame. Shape (N, 2, H, W).
 
     Returns:
-        In [0, 1]. Shape (N, 1, H, W).
+        Weights in [0, 1]. Shape (N, 1, H, W).
     """
     fetched, is_inside = warp(torch.cat([mask[:, 0], back], dim=1), flow, padding="border")
     mask_before, returned = fetched[:, :1], fetched[:, 1:]
@@ -152,6 +152,6 @@ def visibility(mask: Tensor, flow: Tensor, back: Tensor) -> Tensor:
 
 
 def _shown(pictures: Tensor, clips: ClipBatch) -> Tensor:
-    """Lay pictures over their background, as they are seen. Shape (N, 2, 3, S, S) to (2 N, 3, S, S)."""
+    """Composite pictures over their background. Shape (N, 2, 3, S, S) to (2 N, 3, S, S)."""
     composite, mask = clips.composite.flatten(0, 1), clips.mask.flatten(0, 1)
     return over(pictures.flatten(0, 1), normalize(composite), mask)

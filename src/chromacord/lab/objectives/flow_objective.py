@@ -1,18 +1,16 @@
-"""The objective of SPyNet: optical flow, from frame pairs made on the fly.
+"""The objective of SPyNet: optical flow from synthetic frame pairs, made on the fly.
 
-All levels of a stage learn in one pass, each from an error of its own: no gradient goes from a level to the one before
-it. That is the paper's training, one level after another, without its waste: a level's input is made by levels that go
-on learning, and a step of one level is a step of all. With gradients through all levels, the same 70 seconds led to
-0.76 pixels of error in place of 0.72 (64 x 64, of 1.72 without flow).
+All levels of a stage train in one pass, each with its own error, and no gradient passes between levels. This equals the
+paper's training of one level after another, but without waste: one step trains all levels, on inputs from levels that
+keep improving. With gradients through all levels, the same 70 seconds gave an error of 0.76 pixels instead of 0.72 (64
+x 64; 1.72 without flow).
 
-The coarse levels cost next to nothing (a level has four times the pixels of the one before it), so a recipe begins with
-small pictures and few levels. Levels finer than those share the weights of the finest one that learns: when their stage
-comes, each begins with what the level before it has learned, as in the paper. At first all levels are best one network
-(`shared`): they have the same to do, and what each sees of a picture differs by little. Apart, the same 70 seconds led
-to 0.75 pixels.
+Coarse levels cost almost nothing (each level has four times the pixels of the previous one), so a recipe starts with
+small pictures and few levels. Finer levels share the weights of the finest level that trains: when their stage comes,
+each starts from the previous level's weights, as in the paper. At first it is best if all levels are one network
+(`shared`): their tasks and inputs are nearly the same. Separate networks reached 0.75 pixels in the same 70 seconds.
 
-The finest levels are dear. They can learn from parts of pictures (`side`) while the coarse ones are left alone
-(`frozen`).
+The finest levels are expensive. They can train on crops (`side`) while the coarse ones are frozen (`frozen`).
 """
 
 import hashlib
@@ -38,7 +36,7 @@ from chromacord.typed_tables import build
 from chromacord.types import Progress
 
 _COARSEST_SIDE = 8
-"""Of a whole picture at the first level: 256 at the sixth."""
+"""Side of a whole picture at the first level: 256 at the sixth."""
 
 _VALIDATION_SEED = 20
 _VALIDATION_BATCHES, _VALIDATION_BATCH = 16, 4
@@ -49,13 +47,13 @@ class FlowData(PictureData):
     """The table [data] of a recipe."""
 
     picture_side: int = 256
-    """What pictures are held at, and what validation looks at: 8 times a power of two."""
+    """Side of stored and validation pictures: 8 times a power of two."""
 
     def __post_init__(self) -> None:
-        """Refuse values that leave nothing to train on.
+        """Check the values.
 
         Raises:
-            InputError: names the value.
+            InputError: a value is out of range; names it.
         """
         super().__post_init__()
         if self.picture_side not in [_whole(levels) for levels in range(1, NUM_LEVELS + 1)]:
@@ -67,28 +65,28 @@ class FlowOptions:
     """The options of the stage."""
 
     levels: int = NUM_LEVELS
-    """That are used, from the coarsest; pictures are reduced to 8 x 8 at the first of them."""
+    """Number of levels in use, from the coarsest, which sees pictures reduced to 8 x 8."""
 
     frozen: int = 0
-    """How many of these, from the coarsest, are left alone."""
+    """Number of frozen levels, from the coarsest."""
 
     shared: bool = False
-    """Whether all levels that learn are one network."""
+    """Whether all levels that train are one network."""
 
     side: int = 0
-    """Of the part of a picture that is looked at, in pixels of the finest level; 0: the whole picture."""
+    """Side of the crop, in pixels of the finest level; 0: the whole picture."""
 
     hidden: float = 0.25
-    """Weight of pixels that the second frame does not show. Their flow is known, but has to be guessed."""
+    """Weight of occluded pixels, whose true flow is known but can only be guessed."""
 
     motion: Mapping[str, Any] = field(default_factory=dict)
-    """What this stage draws otherwise than [data.motion] says."""
+    """This stage's overrides of [data.motion]."""
 
     def __post_init__(self) -> None:
-        """Refuse values that leave nothing to learn.
+        """Check the values.
 
         Raises:
-            InputError: names the value.
+            InputError: a value is out of range; names it.
         """
         check_range("levels", self.levels, 1, NUM_LEVELS)
         check_range("frozen", self.frozen, 0, self.levels, is_open=True)
@@ -99,12 +97,12 @@ class FlowOptions:
 
     @property
     def last_own(self) -> int:
-        """The finest level with weights of its own, from 0: all finer ones share them."""
+        """Index of the finest level with its own weights, which all finer levels share."""
         return self.frozen if self.shared else self.levels - 1
 
 
 class _Tables(NamedTuple):
-    """What a recipe says of a stage, in parts."""
+    """The parsed tables of a stage."""
 
     data: FlowData
     motion: Motion
@@ -112,7 +110,7 @@ class _Tables(NamedTuple):
 
 
 class FlowNetwork(SPyNet):
-    """SPyNet as it is trained: it gives the flow of every level, and its finer levels may be one network."""
+    """SPyNet for training: returns the flow of every level, and finer levels may share one network."""
 
     def __init__(self, options: FlowOptions) -> None:
         super().__init__()
@@ -133,16 +131,16 @@ class FlowObjective:
     def __init__(
         self, recipe: Recipe, stage: Stage, folder: Path, *, progress: Callable[[Progress], object] | None = None
     ) -> None:
-        """Read the pictures, and make the pairs that validate.
+        """Read the pictures, and make the validation pairs.
 
         Args:
-            recipe: of the run.
-            stage: of the recipe.
-            folder: of the training data.
+            recipe: the run's recipe.
+            stage: a stage of the recipe.
+            folder: folder of the training data.
             progress: called while pictures are read.
 
         Raises:
-            InputError: the folder has no such pictures, or none is held out.
+            InputError: the folder has no such pictures, or none are held out.
         """
         data, motion, self._options = _tables(recipe, stage, where=f"recipe {recipe.name}")
         torch.manual_seed(recipe.seed)
@@ -157,7 +155,7 @@ class FlowObjective:
 
     @staticmethod
     def check(recipe: Recipe, stage: Stage, *, where: str) -> None:
-        """Refuse tables of a recipe that cannot be used. See `Objective.check`."""
+        """Check the recipe's tables. See `Objective.check`."""
         data, _, options = _tables(recipe, stage, where=where)
         if recipe.method != "spynet":
             raise InputError(f"{where}: the objective 'flow' trains the method 'spynet', not {recipe.method!r}")
@@ -177,14 +175,14 @@ class FlowObjective:
                 )
 
     def begin(self) -> None:
-        """Take everything over. See `Objective.begin`."""
+        """Keep all weights of the previous stage. See `Objective.begin`."""
 
     def batch(self, count: int, seed: int) -> Batch:
-        """Return both frames, the flow, and what the second frame shows of the first."""
+        """Return both frames, the flow, and the visibility in the second frame."""
         return tuple(self._maker.draw(count, torch.Generator().manual_seed(seed)))
 
     def loss(self, module: nn.Module, batch: Batch) -> tuple[Tensor, Mapping[str, Tensor]]:
-        """Return the mean error of the levels that learn, each in pixels of its own. See `Objective.loss`.
+        """Return the mean error of the training levels, each in its own pixels. See `Objective.loss`.
 
         Shape (N, ...).
         """
@@ -201,9 +199,9 @@ class FlowObjective:
 
     @torch.inference_mode()
     def validate(self, module: nn.Module) -> Mapping[str, float]:
-        """Return errors on pairs made of held-out pictures, in pixels of whole pictures. See `Objective.validate`.
+        """Return errors on pairs from held-out pictures, in pixels of whole pictures. See `Objective.validate`.
 
-        A stage that uses few levels is given pictures reduced to their size, and its flow is enlarged.
+        If a stage uses few levels, pictures are reduced to their size and the flow is enlarged.
         """
         if self._validation is None:
             return {}
@@ -227,7 +225,7 @@ class FlowObjective:
 
 
 class _Validation:
-    """Pairs of held-out pictures, and how well they are matched without learning."""
+    """Validation pairs, and the errors of baselines on them."""
 
     def __init__(self, held_out: Photographs, side: int) -> None:
         maker = PairMaker(held_out, Motion(), side=side)
@@ -239,7 +237,7 @@ class _Validation:
         self.known = {"zero_epe": zero, "dis_epe": dis}
 
     def errors(self, estimate: Callable[[Tensor, Tensor], Tensor], device: torch.device) -> tuple[float, float]:
-        """Return the mean end-point error where the second frame shows what the first does, and elsewhere."""
+        """Return the mean end-point errors of visible and of occluded pixels."""
         sums = torch.zeros(2, 2, dtype=torch.float64)
         for pairs in self._batches:
             flow = estimate(pairs.first.to(device), pairs.second.to(device)).cpu()
@@ -263,5 +261,5 @@ def _tables(recipe: Recipe, stage: Stage, *, where: str) -> _Tables:
 
 
 def _whole(levels: int) -> int:
-    """Return the side of a whole picture at the finest of some levels."""
+    """Return the side of a whole picture at the finest of `levels` levels."""
     return _COARSEST_SIDE << (levels - 1)

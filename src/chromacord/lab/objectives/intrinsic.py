@@ -20,7 +20,7 @@ from chromacord.lab.training.draws import StageOptions
 from chromacord.lab.training.recipe import Recipe, Stage, check_range
 
 _WINDOW, _DEVIATION, _CONTRAST = 11, 1.5, 0.03**2
-"""Of the structural similarity: side and deviation of its Gaussian, and the constant that keeps flat places calm."""
+"""Parameters of the structural similarity: Gaussian window and deviation, and the stabilizing constant."""
 
 _GREY = (0.2989, 0.5870, 0.1140)
 
@@ -30,25 +30,25 @@ class IntrinsicOptions(StageOptions):
     """The options of the stage: the weights of its five terms."""
 
     reconstruction: float = 100.0
-    """Absolute error of the harmonized picture as a whole, not laid over its background."""
+    """Weight of the absolute error of the full harmonized picture, before compositing."""
 
     reflectance: float = 10.0
-    """Absolute error of the slopes of the reflectance: edges are those of the real picture."""
+    """Weight of the absolute error of the reflectance's gradients: its edges are the real picture's."""
 
     illumination: float = 1.0
-    """Squared error of the illumination, which is to look like the real picture, but for what the others say."""
+    """Weight of the squared error of the illumination against the real picture."""
 
     smoothness: float = 10.0
-    """Of the illumination: the mean of its absolute second differences."""
+    """Weight of the illumination's roughness: its mean absolute second differences."""
 
     guide: float = 100.0
-    """How far what the attention compares is from the structure of the real picture."""
+    """Weight of the structural difference between the attention's features and the real picture."""
 
     def __post_init__(self) -> None:
-        """Refuse weights that make no loss.
+        """Check the weights.
 
         Raises:
-            InputError: names the value.
+            InputError: a weight is out of range; names it.
         """
         for each in fields(self):
             if each.name != "augmentation":
@@ -63,7 +63,7 @@ class IntrinsicObjective(FramesObjective):
 
     @classmethod
     def check(cls, recipe: Recipe, stage: Stage, *, where: str) -> None:
-        """Refuse tables of a recipe that cannot be used. See `Objective.check`."""
+        """Check the recipe's tables. See `Objective.check`."""
         super().check(recipe, stage, where=where)
         if (side := recipe.data.get("side", SIDE)) != SIDE:
             raise InputError(f"{where} [data]: side must be {SIDE}, the only size that IIH accepts, got {side}")
@@ -82,10 +82,10 @@ class IntrinsicObjective(FramesObjective):
 
 
 def intrinsic_terms(pictures: IntrinsicPictures, real: Tensor) -> dict[str, Tensor]:
-    """Return the five terms of the loss, by the names of their weights in `IntrinsicOptions`.
+    """Return the five terms of the loss, keyed by their weights in `IntrinsicOptions`.
 
     Args:
-        pictures: that the network made.
+        pictures: the network's result.
         real: RGB in [0, 1]. Shape (N, 3, 256, 256).
     """
     grey = torch.einsum("nchw,c->nhw", F.interpolate(real, pictures.guide.shape[-2:]), real.new_tensor(_GREY))[:, None]
@@ -99,15 +99,15 @@ def intrinsic_terms(pictures: IntrinsicPictures, real: Tensor) -> dict[str, Tens
 
 
 def slopes(picture: Tensor) -> Tensor:
-    """Return how steep a picture is: the absolute difference to the pixel before, zero outside the picture.
+    """Return absolute differences to the previous pixel, with zeros outside the picture.
 
-    Channels are summed up first, so that slopes of one and of another can cancel, as in the authors' code.
+    Channels are summed first, so that opposite slopes cancel, as in the authors' code.
 
     Args:
-        picture: Shape (N, C, H, W).
+        picture: any picture. Shape (N, C, H, W).
 
     Returns:
-        To the left, and upwards. Shape (N, 2, H, W).
+        Horizontal and vertical differences. Shape (N, 2, H, W).
     """
     summed = F.pad(picture.sum(dim=1), (1, 0, 1, 0))
     here = summed[:, 1:, 1:]
@@ -120,20 +120,20 @@ def sum_of_means(slope: Tensor) -> Tensor:
 
 
 def roughness(picture: Tensor) -> Tensor:
-    """Return the mean absolute second differences: along rows, along columns, and across in both orders, added.
+    """Return the sum of mean absolute second differences: along rows, along columns, and both mixed ones.
 
     Args:
-        picture: Shape (N, C, H, W).
+        picture: any picture. Shape (N, C, H, W).
     """
     pairs = [(first, second) for first in (2, 3) for second in (2, 3)]
     return torch.stack([picture.diff(dim=one).diff(dim=other).abs().mean() for one, other in pairs]).sum()
 
 
 def contrast_structure(picture: Tensor, reference: Tensor) -> Tensor:
-    """Return the mean of what SSIM says of contrast and structure, but not of luminance, up to 1.
+    """Return the mean of SSIM's contrast and structure terms, without luminance; at most 1.
 
     Wang et al., "Image Quality Assessment" (2004), for values whose range is 1: (2 s_xy + c) / (s_x^2 + s_y^2 + c).
-    Outside the pictures are zeros.
+    Pictures are padded with zeros.
 
     Args:
         picture, reference: Shape (N, 1, H, W).

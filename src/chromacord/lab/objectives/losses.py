@@ -1,4 +1,4 @@
-"""Losses. Errors are of colours in [0, 1]; the tables' figures are 255 squared times the squared ones."""
+"""Losses, for colours in [0, 1]; tables show squared errors multiplied by 255 squared."""
 
 from collections.abc import Callable
 
@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 PAPERS_AREA = 256 * 256
-"""Pixels of the frames that published losses are set for."""
+"""Pixels of the frames for which published losses are set."""
 
 
 def squared_error(harmonized: Tensor, real: Tensor) -> Tensor:
@@ -18,11 +18,10 @@ def squared_error(harmonized: Tensor, real: Tensor) -> Tensor:
 def root_error(squared: Tensor, *, power: float = 0.5) -> Tensor:
     """Return the mean of squared errors raised to a power.
 
-    At 0.5 each sample pulls with the same force however far off it is, as a median does; at 1 the worst ones decide,
-    as they do in fMSE.
+    At 0.5 every sample pulls with equal force, as in a median; at 1 the worst samples dominate, as in fMSE.
 
     Args:
-        squared: Shape (N,).
+        squared: squared errors. Shape (N,).
         power: above 0, up to 1.
     """
     # (1/255)^2: errors below 8-bit precision need no gradient.
@@ -30,33 +29,32 @@ def root_error(squared: Tensor, *, power: float = 0.5) -> Tensor:
 
 
 def confidence_loss(confidence: Tensor, after: Tensor, before: Tensor) -> Tensor:
-    """Return the cross-entropy of the probability that a grade helps, and of whether it did.
+    """Return the cross-entropy between the predicted probability that a grade helps and the outcome.
 
-    No gradient reaches the errors.
+    No gradient flows to the errors.
 
     Args:
-        confidence: in [0, 1]. Shape (N,).
+        confidence: predicted probability. Shape (N,).
         after: mean squared errors of the graded foregrounds. Shape (N,).
-        before: of the composites. Shape (N,).
+        before: mean squared errors of the composites. Shape (N,).
     """
     helped = (after.detach() < before).to(confidence)
     return F.binary_cross_entropy(confidence.clamp(1e-4, 1 - 1e-4), helped)
 
 
 def foreground_normalized(error: Tensor, mask: Tensor, *, least_area: float) -> Tensor:
-    """Return each frame's error, summed up over the whole frame and divided by the foreground's values.
+    """Return each frame's error, summed over the whole frame and divided by the foreground's size.
 
-    With squared errors of pictures that are not laid over their background it is FN-MSE (Sofiiuk et al., "Foreground-
-    aware Semantic Representations for Image Harmonization", 2021, equation 3).
+    With squared errors of pictures before compositing it is FN-MSE (Sofiiuk et al., "Foreground-aware Semantic
+    Representations for Image Harmonization", 2021, equation 3).
 
     Args:
         error: not negative. Shape (N, C, H, W).
         mask: foreground weight. Shape (N, 1, H, W).
-        least_area: pixels that a foreground counts for at the least, in a frame of 256 x 256; of other frames the same
-            share.
+        least_area: minimum foreground size in pixels, for a frame of 256 x 256; scaled to other frame sizes.
 
     Returns:
-        Shape (N,).
+        The normalized error. Shape (N,).
     """
     channels, height, width = error.shape[1:]
     least = least_area * height * width / PAPERS_AREA
@@ -64,33 +62,33 @@ def foreground_normalized(error: Tensor, mask: Tensor, *, least_area: float) -> 
 
 
 def end_point_error(flow: Tensor, target: Tensor, weight: Tensor) -> Tensor:
-    """Return the mean distance between the ends of two flows, in pixels. It is 0.01 where they are equal.
+    """Return the mean end-point error of two flows, in pixels. It is 0.01 where they are equal.
 
     Args:
         flow, target: Shape (N, 2, H, W).
         weight: of each pixel. Shape (N, 1, H, W).
     """
-    # A hundredth of a pixel: closer than that, the gradient of a distance is undefined.
+    # # A hundredth of a pixel: the gradient of a distance is undefined at 0.
     distance = ((flow - target).square().sum(dim=1, keepdim=True) + 1e-4).sqrt()
     return (weight * distance).sum() / weight.sum().clamp_min(1e-6)
 
 
 def hinge(real: Tensor, generated: Tensor) -> Tensor:
-    """Return what a discriminator makes small: the mean of max(0, 1 - real) plus that of max(0, 1 + generated).
+    """Return the discriminator's hinge loss: the mean of max(0, 1 - real) plus that of max(0, 1 + generated).
 
     Args:
-        real, generated: its scores. Any shape.
+        real, generated: the discriminator's scores. Any shape.
     """
     return (1 - real).relu().mean() + (1 + generated).relu().mean()
 
 
 def gradient_penalty(score: Callable[[Tensor], Tensor], real: Tensor, generated: Tensor) -> Tensor:
-    """Return the mean of (||slope|| - 1)^2, with the slope of a score at random mixes of real and generated pictures.
+    """Return the mean of (||gradient|| - 1)^2 of a score at random mixes of real and generated pictures.
 
-    Gulrajani et al., "Improved Training of Wasserstein GANs", NeurIPS 2017, equation 3; the weight is the caller's.
+    Gulrajani et al., "Improved Training of Wasserstein GANs", NeurIPS 2017, equation 3, without the weight.
 
     Args:
-        score: of pictures; each score depends on its own picture alone. Shape (N, C, H, W) to (N, ...).
+        score: scores pictures independently of each other. Shape (N, C, H, W) to (N, ...).
         real, generated: Shape (N, C, H, W).
     """
     share = torch.rand(len(real), 1, 1, 1, device=real.device)

@@ -1,12 +1,12 @@
-"""The objective of Huang et al. as used in tables: pairs of frames, the later consistent with the earlier.
+"""The objective of Huang et al. as used in published tables: pairs of frames, the later consistent with the earlier.
 
-The "simple version" that CO2Net's authors trained: FN-MSE of the later frame, and 0.01 times the squared error between
-both results, the earlier one seen along optical flow. That error is of whole frames, normalised, whatever is hidden;
-gradients go through both.
+This is the "simple version" trained by CO2Net's authors: FN-MSE of the later frame, and 0.01 times the squared error
+between both results after warping the earlier one along optical flow. That error covers whole normalized frames,
+including occluded pixels; gradients flow through both.
 
-Differs from theirs: flow comes from this project's sources, where theirs is FlowNet2's, which was given normalised
-pictures though it expects 0 to 255, so that it can hardly have been good. And a clip's first frame is an earlier one
-alone, where theirs is also paired with itself.
+Two differences from theirs. Flow comes from this project's sources; theirs is FlowNet2's, which received normalized
+pictures although it expects 0 to 255, and can hardly have been accurate. A clip's first frame is only used as an
+earlier frame, where theirs is also paired with itself.
 """
 
 from collections.abc import Callable, Mapping
@@ -32,21 +32,21 @@ from chromacord.types import Progress
 
 @dataclass(frozen=True)
 class PairsOptions(FramesOptions):
-    """The options of a stage that learns pairs."""
+    """The options of a stage that trains pairs."""
 
     temporal: float = 0.01
     """Weight of the error between both results."""
 
     flow: Literal["dis", "spynet"] = "dis"
     flow_weights: str = SHIPPED
-    """Of SPyNet: shipped weights, or the path of a .safetensors file or of a published checkpoint, from where the
-    command runs."""
+    """SPyNet's weights: shipped ones, or the path, relative to the working directory, of a .safetensors file or a
+    published checkpoint."""
 
     def __post_init__(self) -> None:
-        """Refuse values that make no loss.
+        """Check the values.
 
         Raises:
-            InputError: names the value.
+            InputError: a value is out of range; names it.
         """
         super().__post_init__()
         check_range("temporal", self.temporal, 0)
@@ -63,10 +63,10 @@ class PairsObjective(FramesObjective):
     def __init__(
         self, recipe: Recipe, stage: Stage, folder: Path, *, progress: Callable[[Progress], object] | None = None
     ) -> None:
-        """Build the network, open the data, and load what estimates flow. See `FramesObjective`.
+        """Build the network, open the data, and load the flow estimator. See `FramesObjective`.
 
         Raises:
-            InputError: the folder does not hold what the recipe says, or weights of flow cannot be used.
+            InputError: the folder does not match the recipe, or the flow's weights cannot be used.
         """
         super().__init__(recipe, stage, folder, progress=progress)
         options = self._pairs
@@ -76,7 +76,7 @@ class PairsObjective(FramesObjective):
             raise type(error)(f"recipe {recipe.name} [stage.options]: flow_weights: {error}") from error
 
     def batch(self, count: int, seed: int) -> Batch:
-        """Return composites, masks and real frames, the earlier one first. Shape (N, 2, C, S, S) each."""
+        """Return composites, masks and real frames, the earlier frame first. Shape (N, 2, C, S, S) each."""
         return tuple(self._trained.draw_clips(count, 2, torch.Generator().manual_seed(seed)))
 
     def loss(self, module: nn.Module, batch: Batch) -> tuple[Tensor, Mapping[str, Tensor]]:
@@ -99,17 +99,17 @@ class PairsObjective(FramesObjective):
         return self._options
 
     def _pair_of_pictures(self, module: nn.Module, clips: ClipBatch) -> Tensor:
-        """Return whole pictures, normalised. Shape (N, 2, 3, S, S)."""
+        """Return normalized pictures before compositing. Shape (N, 2, 3, S, S)."""
         pictures = self._pictures(module, clips)
         return pictures.view(-1, 2, *pictures.shape[1:])
 
     def _reconstruction(self, pictures: Tensor, clips: ClipBatch) -> Tensor:
-        """Return FN-MSE of the later frames."""
+        """Return the FN-MSE of the later frames."""
         squared = (pictures[:, 1] - normalize(clips.real[:, 1])).square()
         return foreground_normalized(squared, clips.mask[:, 1], least_area=self._pairs.least_area).mean()
 
     @torch.no_grad()
     def _flows(self, frames: Tensor, *, start: int = 1) -> Tensor:
-        """Return where each pixel of one frame, the later or the earlier, lies in the other. Shape (N, 2, S, S)."""
+        """Return the flow from one of the frames, the later or the earlier, to the other. Shape (N, 2, S, S)."""
         flow: Tensor = self._flow.to(frames.device)(frames[:, start], frames[:, 1 - start])
         return flow

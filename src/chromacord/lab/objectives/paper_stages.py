@@ -1,7 +1,7 @@
 """The objectives of iSSAM and the paper's network: single frames (stage 1) and windows of frames (stage 2).
 
-Chen et al. 2024, section 4.2: stage 1 by the foreground-normalised squared error of Sofiiuk et al. 2021, stage 2 by the
-absolute error.
+Chen et al. 2024, section 4.2: stage 1 minimizes the foreground-normalized squared error of Sofiiuk et al. 2021, stage 2
+the absolute error.
 """
 
 from collections.abc import Callable, Mapping
@@ -28,24 +28,24 @@ from chromacord.methods.spec import check_options
 from chromacord.types import Progress
 
 CLIPS = "harmonize_clips"
-"""What recipes call the objective of stage 2."""
+"""Name of stage 2's objective in recipes."""
 
 _VIDEO = "chen2024"
-"""The method that has a second stage."""
+"""The method with a second stage."""
 
 
 @dataclass(frozen=True)
 class FramesOptions(StageOptions):
-    """The options of a stage that learns frames."""
+    """The options of a stage that trains on single frames."""
 
     least_area: float = 1000.0
-    """Pixels of a frame of 256 x 256 that a foreground counts for at the least."""
+    """Minimum foreground size in pixels of a 256 x 256 frame, in the loss's denominator."""
 
     def __post_init__(self) -> None:
-        """Refuse an area that divides by nothing.
+        """Check the values.
 
         Raises:
-            InputError: names it.
+            InputError: a value is out of range; names it.
         """
         if not self.least_area > 0:
             raise InputError(f"least_area must be above 0, got {self.least_area}")
@@ -53,28 +53,28 @@ class FramesOptions(StageOptions):
 
 @dataclass(frozen=True)
 class ClipsOptions(FramesOptions):
-    """The options of a stage that learns windows."""
+    """The options of a stage that trains on windows."""
 
     region: Literal["frame", "foreground"] = "frame"
-    """The absolute error's mean over the whole frame, or over the foreground's area (with `least_area`)."""
+    """Average the absolute error over the whole frame, or over the foreground's area (with `least_area`)."""
 
     train_image: bool = False
-    """Train encoder and harmonization too; the paper does not say."""
+    """Train encoder and harmonization too; the paper does not specify."""
 
     train_flow: bool = False
-    """Train the estimator of flow too: without pretrained weights it knows nothing (table 2, row 4)."""
+    """Train the flow estimator too; required without pretrained weights (table 2, row 4)."""
 
     flow_weights: str = SHIPPED
-    """What the stage begins with where [network] has flow = "spynet": shipped weights, or the path of a .safetensors
-    file or of a published checkpoint, from where the command runs."""
+    """Initial flow weights if [network] has flow = "spynet": shipped ones, or the path, relative to the working
+    directory, of a .safetensors file or a published checkpoint."""
 
 
 class FramesObjective:
-    """Stage 1: FN-MSE of whole pictures, normalised, not laid over their background. See `Objective`."""
+    """Stage 1: FN-MSE of normalized pictures before compositing. See `Objective`."""
 
     options_class: type[StageOptions] = FramesOptions
     trains: tuple[str, ...] = ("issam", _VIDEO)
-    """The methods that it is for."""
+    """The methods that it can train."""
 
     def __init__(
         self, recipe: Recipe, stage: Stage, folder: Path, *, progress: Callable[[Progress], object] | None = None
@@ -82,13 +82,13 @@ class FramesObjective:
         """Build the network and open the data.
 
         Args:
-            recipe: of the run.
-            stage: of the recipe.
-            folder: of the training data.
+            recipe: the run's recipe.
+            stage: a stage of the recipe.
+            folder: folder of the training data.
             progress: called while pictures are read.
 
         Raises:
-            InputError: the folder does not hold what the recipe says, or some stage's weights of flow cannot be used.
+            InputError: the folder does not match the recipe, or a stage's flow weights cannot be used.
         """
         check_flow_weights(recipe)
         tables = read_tables(recipe, stage, self.options_class, where=f"recipe {recipe.name}")
@@ -106,7 +106,7 @@ class FramesObjective:
 
     @classmethod
     def check(cls, recipe: Recipe, stage: Stage, *, where: str) -> None:
-        """Refuse tables of a recipe that cannot be used. See `Objective.check`."""
+        """Check the recipe's tables. See `Objective.check`."""
         read_tables(recipe, stage, cls.options_class, where=where)
         if recipe.method not in cls.trains:
             raise InputError(
@@ -121,7 +121,7 @@ class FramesObjective:
             raise InputError(f"{where} [network]: {error}") from error
 
     def begin(self) -> None:
-        """Take everything over. See `Objective.begin`."""
+        """Keep all weights of the previous stage. See `Objective.begin`."""
 
     def batch(self, count: int, seed: int) -> Batch:
         """Return composites, masks and real frames. Shape (N, 1, C, S, S) each."""
@@ -139,7 +139,7 @@ class FramesObjective:
 
     @torch.inference_mode()
     def validate(self, module: nn.Module) -> Mapping[str, float]:
-        """Return errors of foregrounds that are held out, on the 0-255 scale. See `Objective.validate`."""
+        """Return errors of held-out foregrounds, on the 0-255 scale. See `Objective.validate`."""
         device = next(module.parameters()).device
         after: list[Tensor] = []
         before: list[Tensor] = []
@@ -158,7 +158,7 @@ class FramesObjective:
         return {"fmse": squared, "composite_fmse": composed, "ratio": squared / max(composed, 1e-9)}
 
     def _freeze(self, options: StageOptions) -> None:  # noqa: ARG002
-        """Leave alone what is of no use to single frames."""
+        """Freeze the parts that single frames do not train."""
         if self._is_video:
             for part in (self.module.temporal, self.module.flow):
                 if isinstance(part, nn.Module):
@@ -172,7 +172,7 @@ class FramesObjective:
         return slice(place.start, place.stop)
 
     def _pictures(self, module: nn.Module, clips: ClipBatch) -> Tensor:
-        """Return whole pictures, normalised. Shape (N * T, 3, S, S)."""
+        """Return normalized pictures before compositing. Shape (N * T, 3, S, S)."""
         if self._is_video:
             video: Tensor = module(clips.composite, clips.mask, stage=1)
             return video.flatten(0, 1)
@@ -180,13 +180,13 @@ class FramesObjective:
         return picture
 
     def _harmonized(self, module: nn.Module, clips: ClipBatch) -> Tensor:
-        """Return frames in [0, 1], laid over their background. Shape (N, T, 3, S, S)."""
+        """Return composited frames in [0, 1]. Shape (N, T, 3, S, S)."""
         picture = denormalize(self._pictures(module, clips)).view_as(clips.composite)
         return over(picture, clips.composite, clips.mask)
 
 
 class ClipsObjective(FramesObjective):
-    """Stage 2: the absolute error of windows, laid over their background; stage 1 is frozen. See `Objective`."""
+    """Stage 2: the absolute error of composited windows; stage 1 is frozen. See `Objective`."""
 
     options_class = ClipsOptions
 
@@ -202,7 +202,7 @@ class ClipsObjective(FramesObjective):
 
     @classmethod
     def check(cls, recipe: Recipe, stage: Stage, *, where: str) -> None:
-        """Refuse tables of a recipe that cannot be used. See `Objective.check`."""
+        """Check the recipe's tables. See `Objective.check`."""
         super().check(recipe, stage, where=where)
         if recipe.method != _VIDEO or recipe.network.get("stage", 2) != 2:
             raise InputError(f"{where}: only {_VIDEO} with stage 2 learns windows; set method and [network]")
@@ -228,7 +228,7 @@ class ClipsObjective(FramesObjective):
             )
 
     def begin(self) -> None:
-        """Load the weights of flow: those of a stage before, which needs no flow, are random. See `Objective.begin`."""
+        """Load the flow's weights, which are random after a stage that needs no flow. See `Objective.begin`."""
         flow = self.module.flow
         if self._flow_weights is not None and isinstance(flow, SPyNet):
             load_weights(flow, self._flow_weights)
@@ -273,12 +273,12 @@ class ClipsObjective(FramesObjective):
 
 
 def check_flow_weights(recipe: Recipe) -> None:
-    """Refuse a recipe some stage of which begins with weights of flow that cannot be loaded.
+    """Check that the flow weights of all stages can be loaded.
 
-    That stage would say so itself, but hours later: those before it need no flow.
+    A stage would report this itself, but possibly hours later, because earlier stages need no flow.
 
     Raises:
-        InputError: they cannot be read, or are of another network; names the stage.
+        InputError: weights cannot be read, or belong to another network; names the stage.
     """
     for number, stage in enumerate(recipe.stages, 1):
         source = _flow_weights(recipe, stage)
@@ -292,17 +292,17 @@ def check_flow_weights(recipe: Recipe) -> None:
 
 
 def _flow_weights(recipe: Recipe, stage: Stage) -> str | None:
-    """Return what a stage begins its estimator of flow with; None for stages that need none."""
+    """Return a stage's initial flow weights; None if it needs none."""
     if stage.objective != CLIPS or _option(recipe, "flow") != SHIPPED:
         return None
     return str(stage.options.get("flow_weights", SHIPPED))
 
 
 def _network(recipe: Recipe) -> nn.Module:
-    """Build the network that the method's options ask for, with weights as training starts from.
+    """Build the untrained network from the method's options.
 
     Raises:
-        InputError: an option is out of its range.
+        InputError: an option is out of range.
     """
     method: Any = METHODS[recipe.method](weights=None, **recipe.network)  # type: ignore[call-arg]
     network: nn.Module = method.network
@@ -310,11 +310,11 @@ def _network(recipe: Recipe) -> nn.Module:
 
 
 def num_frames(recipe: Recipe) -> int:
-    """Return the frames of a window, of a recipe for the paper's method."""
+    """Return the window length in a recipe for the paper's method."""
     return int(_option(recipe, "frames"))
 
 
 def _option(recipe: Recipe, name: str) -> Any:
-    """Return what [network] says of an option, or the method's constructor."""
+    """Return an option from [network], or the default of the method's constructor."""
     method: Any = METHODS[_VIDEO]
     return recipe.network.get(name, signature(method).parameters[name].default)

@@ -1,4 +1,4 @@
-"""The objective interface: all that the training loop knows of a method."""
+"""The objective interface: everything that the training loop knows about a method."""
 
 from collections.abc import Callable, Mapping
 from importlib import import_module
@@ -15,117 +15,117 @@ Batch = tuple[Tensor, ...]
 
 
 class Objective(Protocol):
-    """One stage's network, its data, and the loss that joins them."""
+    """One stage's network, data and loss."""
 
     module: nn.Module
-    """Holds all weights of the method, those too that this stage leaves alone: they have `requires_grad` False."""
+    """Holds all weights of the method; frozen ones have `requires_grad` False."""
 
     fingerprint: str
-    """Stands for the data: a run does not go on with other pictures. That of the first stage counts."""
+    """Identifies the data: a run does not resume with other pictures. The first stage's counts."""
 
     data: Mapping[str, int]
-    """Pictures (or clips) of each set that is trained on, for the weights' card."""
+    """Number of training pictures (or clips) per set, for the weights' card."""
 
     @staticmethod
     def check(recipe: Recipe, stage: Stage, *, where: str) -> None:
-        """Refuse tables of a recipe that cannot be used. Reads no data.
+        """Check the recipe's tables without reading data.
 
         Args:
-            recipe: of the run.
-            stage: of the recipe.
+            recipe: the run's recipe.
+            stage: a stage of the recipe.
             where: names the stage in errors.
 
         Raises:
-            InputError: names table and key.
+            InputError: a value is invalid; names table and key.
         """
 
     def begin(self) -> None:
-        """Set in `module` what the stage does not take over from what was before it.
+        """Initialize the parts of `module` that the stage does not take over from the previous one.
 
-        Called when weights were handed over, of the stage before or of a file; not when a run goes on from its
+        Called after weights were loaded from the previous stage or from a file, but not when a run resumes from its
         checkpoint.
         """
 
     def batch(self, count: int, seed: int) -> Batch:
-        """Return samples that depend on nothing but the arguments.
+        """Return samples that depend only on the arguments.
 
         Args:
             count: number of samples.
-            seed: of this batch.
+            seed: seed of this batch.
         """
 
     def loss(self, module: nn.Module, batch: Batch) -> tuple[Tensor, Mapping[str, Tensor]]:
-        """Return what is made small, and figures for the log.
+        """Return the loss and figures for the log.
 
         Args:
-            module: `self.module`, or what wraps it on several devices.
-            batch: of `batch`, on the module's device. Any shape.
+            module: `self.module`, or its wrapper on several devices.
+            batch: from `batch`, on the module's device. Any shape.
         """
 
     def validate(self, module: nn.Module) -> Mapping[str, float]:
-        """Return figures on pictures that are never trained on.
+        """Return figures on held-out pictures.
 
         Args:
-            module: the running mean of the weights, in evaluation mode.
+            module: the EMA of the weights, in evaluation mode.
 
         Returns:
-            Figures by name, the one that the curve shows first; none if no picture is held out.
+            Figures by name, the validation curve's first; empty if no pictures are held out.
         """
 
 
 @runtime_checkable
 class AdversarialObjective(Objective, Protocol):
-    """An objective whose network also learns to deceive a second one, its adversary.
+    """An objective whose network also trains against a second one, its adversary.
 
-    Goodfellow et al., "Generative Adversarial Networks" (2014). Each step trains the adversary first and then the
-    network, both by the stage's optimizer, learning rate and `max_norm`. Checkpoints hold the adversary, so that a run
-    goes on with it; weights that ship do not, and each stage begins with a new one. `loss` is `generator_loss` of what
-    `generate` returns: the loop calls these two, with the adversary's step between them.
+    Goodfellow et al., "Generative Adversarial Networks" (2014). Each step trains the adversary and then the network,
+    both with the stage's optimizer settings, learning rate and `max_norm`. Checkpoints include the adversary, so that a
+    run can resume; shipped weights do not, and each stage starts with a new one. `loss` is `generator_loss` of
+    `generate`'s result: the loop calls the two separately, with the adversary's step in between.
     """
 
     adversary: nn.Module
-    """Tells what the network made from what is real. It is frozen while it judges for `generator_loss`."""
+    """Distinguishes results from real pictures. Frozen while it judges for `generator_loss`."""
 
     def generate(self, module: nn.Module, batch: Batch) -> Tensor:
-        """Return what the adversary is to judge.
+        """Return the result that the adversary judges.
 
         Args:
-            module: `self.module`, or what wraps it on several devices.
-            batch: of `batch`, on the module's device. Any shape.
+            module: `self.module`, or its wrapper on several devices.
+            batch: from `batch`, on the module's device. Any shape.
         """
 
     def adversary_loss(
         self, adversary: nn.Module, generated: Tensor, batch: Batch
     ) -> tuple[Tensor, Mapping[str, Tensor]]:
-        """Return what the adversary makes small, and figures for the log.
+        """Return the adversary's loss and figures for the log.
 
         Args:
-            adversary: `self.adversary`, or what wraps it on several devices.
-            generated: of `generate`; no gradient leads back from it. Any shape.
-            batch: that it was made of. Any shape.
+            adversary: `self.adversary`, or its wrapper on several devices.
+            generated: from `generate`, detached. Any shape.
+            batch: the batch that it was generated from. Any shape.
         """
 
     def generator_loss(self, generated: Tensor, batch: Batch) -> tuple[Tensor, Mapping[str, Tensor]]:
-        """Return what the network makes small, and figures for the log.
+        """Return the network's loss and figures for the log.
 
         Args:
-            generated: of `generate`. Any shape.
-            batch: that it was made of. Any shape.
+            generated: from `generate`. Any shape.
+            batch: the batch that it was generated from. Any shape.
         """
 
 
 @runtime_checkable
 class CompletedObjective(Objective, Protocol):
-    """An objective whose network holds numbers that no step trains."""
+    """An objective whose network has parameters that are fitted after training."""
 
     def complete(self, module: nn.Module) -> Mapping[str, float]:
-        """Set them, after the last step of the run.
+        """Fit them after the run's last step.
 
         Args:
-            module: the running mean of the weights, in evaluation mode; is changed.
+            module: the EMA of the weights, in evaluation mode; modified in place.
 
         Returns:
-            How good they are, by name; empty where there is nothing to measure it by.
+            Figures of merit by name; empty if they cannot be measured.
         """
 
 
@@ -140,15 +140,15 @@ OBJECTIVES = {
     "intrinsic": ("chromacord.lab.objectives.intrinsic", "IntrinsicObjective"),
     "flow": ("chromacord.lab.objectives.flow_objective", "FlowObjective"),
 }
-"""Module and class by the name in recipes; a module is imported when it is asked for. A class is built with recipe,
-stage, folder of the data, and `progress`."""
+"""Module and class by the name used in recipes; modules are imported on demand. A class is built with recipe, stage,
+data folder, and `progress`."""
 
 
 def check_objectives(recipe: Recipe) -> None:
-    """Refuse a recipe that some stage cannot use: a slip in the last one must not cost the time of those before it.
+    """Check a recipe for all of its stages, because a mistake in the last must not waste the earlier ones.
 
     Raises:
-        InputError: a stage names no objective that there is, or an option that it does not have.
+        InputError: a stage names an unknown objective, or an unknown option.
     """
     for number, stage in enumerate(recipe.stages, 1):
         where = f"recipe {recipe.name}, stage {number}"
@@ -162,12 +162,12 @@ def check_objectives(recipe: Recipe) -> None:
 def build_objective(
     recipe: Recipe, stage: Stage, folder: Path, *, progress: Callable[[Progress], object] | None = None
 ) -> Objective:
-    """Build what a stage learns.
+    """Build a stage's objective.
 
     Args:
-        recipe: of the run; `check_objectives` took it.
-        stage: of the recipe.
-        folder: of the training data.
+        recipe: the run's recipe, checked by `check_objectives`.
+        stage: a stage of the recipe.
+        folder: folder of the training data.
         progress: called while data is read.
 
     Raises:

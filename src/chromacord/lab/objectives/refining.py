@@ -23,31 +23,31 @@ from chromacord.types import Progress
 _METHOD = "co2net"
 
 _LEAST_AREA = 1.0
-"""The authors set none; a frame without a foreground would be divided by nothing."""
+"""The authors set no minimum, and divide by zero for frames without a foreground."""
 
 
 @dataclass(frozen=True)
 class RefinementOptions(StageOptions):
-    """The options of a stage that learns the refinement."""
+    """The options of a stage that trains the refinement."""
 
     backbone_weights: str | None = None
-    """What the backbone has: shipped weights, or the path of a .safetensors file or of a published checkpoint, from
-    where the command runs. None: they are in what the run starts from."""
+    """The backbone's weights: shipped ones, or the path, relative to the working directory, of a .safetensors file or a
+    published checkpoint. None: they are included in the run's initial weights."""
 
     frames: int = 20
-    """Of the clips that windows are drawn from, ends and all: HYouTube's have as many."""
+    """Length of the clips that windows are drawn from, including their ends: HYouTube's have 20 frames."""
 
     def __post_init__(self) -> None:
-        """Refuse clips without frames.
+        """Check the values.
 
         Raises:
-            InputError: names the number.
+            InputError: a value is out of range; names it.
         """
         check_range("frames", self.frames, 1)
 
 
 class RefinementObjective:
-    """The squared error of frames in [0, 1] that are laid over their background. See `Objective`."""
+    """The squared error of composited frames in [0, 1]. See `Objective`."""
 
     def __init__(
         self, recipe: Recipe, stage: Stage, folder: Path, *, progress: Callable[[Progress], object] | None = None
@@ -55,13 +55,13 @@ class RefinementObjective:
         """Build the network and open the data.
 
         Args:
-            recipe: of the run.
-            stage: of the recipe.
-            folder: of the training data.
+            recipe: the run's recipe.
+            stage: a stage of the recipe.
+            folder: folder of the training data.
             progress: called while pictures are read.
 
         Raises:
-            InputError: the folder does not hold what the recipe says, or the backbone's weights cannot be used.
+            InputError: the folder does not match the recipe, or the backbone's weights cannot be used.
         """
         where = f"recipe {recipe.name}"
         self._data, augmentation, self._options = read_tables(recipe, stage, RefinementOptions, where=where)
@@ -79,7 +79,7 @@ class RefinementObjective:
 
     @classmethod
     def check(cls, recipe: Recipe, stage: Stage, *, where: str) -> None:
-        """Refuse tables of a recipe that cannot be used. See `Objective.check`."""
+        """Check the recipe's tables. See `Objective.check`."""
         _, _, options = read_tables(recipe, stage, RefinementOptions, where=where)
         if recipe.method != _METHOD:
             raise InputError(f"{where}: the objective {stage.objective!r} trains {_METHOD}, not {recipe.method!r}")
@@ -99,13 +99,13 @@ class RefinementObjective:
             )
 
     def begin(self) -> None:
-        """Give the backbone its weights, if the stage names them. See `Objective.begin`."""
+        """Load the backbone's weights if the stage names them. See `Objective.begin`."""
         if self._options.backbone_weights is not None:
             trained = build_backbone(self._backbone, self._options.backbone_weights, width=self._width)
             self.module.backbone.load_state_dict(trained.state_dict())
 
     def batch(self, count: int, seed: int) -> Batch:
-        """Return windows around frames of any place in a clip, and what is real of those.
+        """Return windows around frames at any position of a clip, and the ground truth of those frames.
 
         Shape (N, 17, C, S, S) of composites and masks, (N, 1, 3, S, S) of real frames.
         """
@@ -114,7 +114,7 @@ class RefinementObjective:
         return windows_around(clips, torch.randint(self._options.frames, (count,), generator=generator))
 
     def loss(self, module: torch.nn.Module, batch: Batch) -> tuple[Tensor, Mapping[str, Tensor]]:
-        """Return the loss of one batch. See `Objective.loss`. Any shape that `batch` gives."""
+        """Return the loss of one batch. See `Objective.loss`. Shapes as from `batch`."""
         composite, mask, real = batch
         squared = (module(composite, mask) - real).square()
         loss = foreground_normalized(squared[:, 0], mask[:, PAST], least_area=_LEAST_AREA).mean()
@@ -122,7 +122,7 @@ class RefinementObjective:
 
     @torch.inference_mode()
     def validate(self, module: torch.nn.Module) -> Mapping[str, float]:
-        """Return errors of all frames of clips that are held out, on the 0-255 scale. See `Objective.validate`."""
+        """Return errors of all frames of held-out clips, on the 0-255 scale. See `Objective.validate`."""
         device = next(module.parameters()).device
         errors: dict[str, list[Tensor]] = {"fmse": [], "composite_fmse": []}
         for clips in validation_windows(self._held_out, self._data.num_validated, self._options.frames):
@@ -142,12 +142,12 @@ class RefinementObjective:
 
 
 def windows_around(clips: ClipBatch, places: Tensor, *, hop: int | None = 1) -> Batch:
-    """Return frames from `places` on with their neighbours; a clip's first and last frame stand in for what is missing.
+    """Return `hop` frames from `places` on, with neighbours; a clip's first and last frame replace missing ones.
 
     Args:
-        clips: Shape (N, T, C, S, S) each.
-        places: Shape (N,).
-        hop: frames; None: all of a clip.
+        clips: clips to cut. Shape (N, T, C, S, S) each.
+        places: first frame in each clip. Shape (N,).
+        hop: number of frames; None: the whole clip.
 
     Returns:
         Composites and masks, Shape (N, 8 + hop + 8, C, S, S), and real frames, Shape (N, hop, 3, S, S).
@@ -161,10 +161,10 @@ def windows_around(clips: ClipBatch, places: Tensor, *, hop: int | None = 1) -> 
 
 
 def _network(recipe: Recipe) -> CO2NetNetwork:
-    """Build the network that the method's options ask for, with weights as training starts from.
+    """Build the untrained network from the method's options.
 
     Raises:
-        InputError: an option is out of its range.
+        InputError: an option is out of range.
     """
     method: Any = METHODS[_METHOD](weights=None, **recipe.network)  # type: ignore[call-arg]
     network: CO2NetNetwork = method.network

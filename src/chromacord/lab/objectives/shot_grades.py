@@ -1,8 +1,8 @@
-"""The objective of ShotGrade: recover a recoloured foreground's real colours, from composites made on the fly.
+"""The objective of ShotGrade: recover the real colours of recoloured foregrounds, from composites made on the fly.
 
-Two ways of drawing them. With `pool`, so many composites are drawn once and the encoder's features of them are kept:
-the encoder stands still, and a step costs a hundredth of one that looks at pictures. Without, every step has new ones,
-and the encoder learns too. At the end the strength is calibrated on pictures that were held out.
+Composites are drawn in one of two ways. With `pool`, a fixed number is drawn once and the encoder's features are kept:
+the encoder is frozen, and a step costs a hundredth of one that processes pictures. Without it, every step draws new
+composites and the encoder trains too. At the end, strength is calibrated on held-out pictures.
 """
 
 import hashlib
@@ -33,11 +33,11 @@ from chromacord.typed_tables import build, in_words
 from chromacord.types import Progress
 
 _STANDARD_BATCHES, _STANDARD_BATCH = 12, 64
-"""Composites that features are standardized by."""
+"""Number and size of the batches from which features are standardized."""
 
 _POOL_BATCH = 32
 _LEAST_ERROR = 1e-5
-"""Squared error below which less is not told apart: two thirds of an 8-bit level."""
+"""Squared errors below this, 0.65 squared 8-bit levels, are not distinguished."""
 
 _VALIDATION_SEED = 20
 _CALIBRATION_BATCHES = 16
@@ -49,16 +49,16 @@ class GradeData(PictureData):
     """The table [data] of a recipe."""
 
     luts: str | None = None
-    """Folder or archive of .cube files, below the data's folder."""
+    """Folder or archive of .cube files, relative to the data folder."""
 
     held_out_luts: float = 0.0
-    """Share of the LUTs that validate and are not trained on; at 0 it validates on all LUTs."""
+    """Share of the LUTs used only for validation; at 0, validation uses all LUTs."""
 
     def __post_init__(self) -> None:
-        """Refuse values that leave nothing to train on.
+        """Check the values.
 
         Raises:
-            InputError: names the value.
+            InputError: a value is out of range; names it.
         """
         super().__post_init__()
         check_range("held_out_luts", self.held_out_luts, 0, 0.5)
@@ -69,28 +69,28 @@ class GradeOptions:
     """The options of the stage."""
 
     power: float = 0.5
-    """Of `root_error`."""
+    """Power in `root_error`."""
 
     log_error: float = 0.01
-    """Weight of the loss of the error that is to be expected."""
+    """Weight of the loss of the expected error."""
 
     num_pixels: int = 512
-    """Of each foreground that the error is taken at."""
+    """Number of pixels of each foreground at which the error is computed."""
 
     pool: int = 0
-    """Composites that are drawn once and whose features are kept; 0: each step draws new ones."""
+    """Number of composites drawn once, with their features kept; 0: every step draws new ones."""
 
     frozen_stages: int = 0
-    """Of the encoder, from its start, that keep their weights."""
+    """Number of frozen stages of the encoder, from its start."""
 
     augmentation: Mapping[str, Any] = field(default_factory=dict)
-    """What this stage draws otherwise than [data.augmentation] says."""
+    """This stage's overrides of [data.augmentation]."""
 
     def __post_init__(self) -> None:
-        """Refuse values that make no loss.
+        """Check the values.
 
         Raises:
-            InputError: names the value.
+            InputError: a value is out of range; names it.
         """
         if not 0 < self.power <= 1:
             raise InputError(f"power must lie in 0..1, above 0, got {self.power}")
@@ -99,7 +99,7 @@ class GradeOptions:
 
 
 class _Tables(NamedTuple):
-    """What a recipe says of a stage, in parts."""
+    """The parsed tables of a stage."""
 
     data: GradeData
     augmentation: Augmentation
@@ -116,13 +116,13 @@ class GradeObjective:
         """Read the pictures and make the tables.
 
         Args:
-            recipe: of the run.
-            stage: of the recipe.
-            folder: of the training data.
+            recipe: the run's recipe.
+            stage: a stage of the recipe.
+            folder: folder of the training data.
             progress: called while pictures are read.
 
         Raises:
-            InputError: the folder has no such pictures or LUTs, or none is held out.
+            InputError: the folder has no such pictures or LUTs, or none are held out.
         """
         data, augmentation, changes, self._options = _tables(recipe, stage, where=f"recipe {recipe.name}")
         torch.manual_seed(recipe.seed)
@@ -147,7 +147,7 @@ class GradeObjective:
 
     @staticmethod
     def check(recipe: Recipe, stage: Stage, *, where: str) -> None:
-        """Refuse tables of a recipe that cannot be used. See `Objective.check`."""
+        """Check the recipe's tables. See `Objective.check`."""
         _tables(recipe, stage, where=where)
         if recipe.method != "shotgrade":
             raise InputError(f"{where}: the objective 'grade' trains the method 'shotgrade', not {recipe.method!r}")
@@ -165,7 +165,7 @@ class GradeObjective:
             raise InputError(f"{where} [network]: {error}") from error
 
     def begin(self) -> None:
-        """Measure what standardizes features, unless weights that were handed over hold it. See `Objective.begin`."""
+        """Standardize features, unless loaded weights already are. See `Objective.begin`."""
         if not self._network.is_standardized:
             generator = torch.Generator().manual_seed(self._seed)
             self._network.standardize(
@@ -173,9 +173,9 @@ class GradeObjective:
             )
 
     def batch(self, count: int, seed: int) -> Batch:
-        """Return composites, masks, and the foregrounds' colours as they are and as they should be.
+        """Return composites, masks, and the foreground colours before and after the ideal grade.
 
-        Of a pool: features in place of composites and masks.
+        With a pool, features replace composites and masks.
         """
         generator = torch.Generator().manual_seed(seed)
         if not self._options.pool:
@@ -207,7 +207,7 @@ class GradeObjective:
 
     @torch.inference_mode()
     def validate(self, module: nn.Module) -> Mapping[str, float]:
-        """Return errors on held-out pictures, all recoloured as HYouTube was. See `Objective.validate`."""
+        """Return errors on held-out pictures, all recoloured like HYouTube's. See `Objective.validate`."""
         if not self._validation:
             return {}
         device = next(module.parameters()).device
@@ -232,10 +232,10 @@ class GradeObjective:
 
 
 class _Pool:
-    """Composites that were drawn once: the features of each, and pixels of its foreground."""
+    """Precomputed composites: features of each, and pixels of its foreground."""
 
     def __init__(self, network: GradeNetwork, maker: CompositeMaker, size: int, seed: int) -> None:
-        """Draw them. Half precision holds features, and codes hold colours: a pool of 50,000 takes 1.4 GB."""
+        """Draw the composites. With features in half precision and colours as codes, 50,000 take 1.4 GB."""
         self._parts: list[Tensor] = []
         for first in range(0, size, _POOL_BATCH):
             count = min(_POOL_BATCH, size - first)
@@ -250,7 +250,7 @@ class _Pool:
                 whole[first : first + count] = part
 
     def draw(self, count: int, generator: torch.Generator) -> Batch:
-        """Return features and colours of some of them."""
+        """Return features and colours of random composites."""
         chosen = torch.randint(len(self._parts[0]), (count,), generator=generator)
         *features, changed, real = (part[chosen].float() for part in self._parts)
         return (*features, changed / 255, real / 255)
@@ -258,7 +258,7 @@ class _Pool:
 
 @torch.inference_mode()
 def _measured(network: GradeNetwork, composites: CompositeBatch) -> Measured:
-    """Return what calibration needs of composites."""
+    """Measure the inputs of calibration on composites."""
     estimate = network(composites.composite, composites.mask)
     change = apply_lut3d(composites.changed, estimate.lut) - composites.changed
     wanted = composites.real - composites.changed
@@ -284,7 +284,7 @@ def _tables(recipe: Recipe, stage: Stage, *, where: str) -> _Tables:
 
 
 def divided_luts(tables: list[Cube], share: float) -> tuple[list[Cube], list[Cube]]:
-    """Return the LUTs that are trained on, and those that validate: at a share of 0 all of them do both."""
+    """Split LUTs into training and validation; at a share of 0, both use all."""
     if not share:
         return tables, tables
     step = round(1 / share)
@@ -300,7 +300,7 @@ def _validation(held_out: Photographs, tables: list[Cube], side: int) -> list[Co
 
 
 def plain_augmentation() -> Augmentation:
-    """Return how composites that validate are made: recoloured as HYouTube's were, and nothing else."""
+    """Return how validation composites are made: recoloured like HYouTube's, and nothing else."""
     return replace(
         Augmentation(),
         lut_share=1.0,
@@ -316,7 +316,7 @@ def plain_augmentation() -> Augmentation:
 
 
 def _calibration(held_out: Photographs, tables: list[Cube], changes: ChangeShares, side: int) -> list[CompositeBatch]:
-    """Draw composites as training does, of pictures that it never sees."""
+    """Draw composites as in training, but from held-out pictures."""
     if not len(held_out):
         return []
     maker = CompositeMaker(held_out, tables, plain_augmentation(), changes=changes, side=side, seed=_VALIDATION_SEED)

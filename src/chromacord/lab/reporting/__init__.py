@@ -1,1 +1,1 @@
-"""Tables, charts and pages from records."""
+"""Format records as tables, charts and pages."""

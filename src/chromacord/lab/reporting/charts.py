@@ -1,4 +1,4 @@
-"""Charts as inline SVG: they need no library, and take their colours from the page around them."""
+"""Charts as inline SVG, without a charting library; they inherit the colours of the surrounding page."""
 
 import math
 from collections.abc import Sequence
@@ -7,16 +7,16 @@ from typing import NamedTuple
 
 WIDTH, HEIGHT = 304, 288
 _LEFT, _TOP, _SIDE = 60, 10, 222
-"""Where the square of the axes lies."""
+"""Position and side of the square between the axes."""
 
 _RADIUS = 3
 
 
 class Point(NamedTuple):
-    """One dot."""
+    """A dot in a scatter plot."""
 
     name: str
-    """Shown when the pointer rests on it."""
+    """Tooltip."""
 
     x: float
     y: float
@@ -30,25 +30,25 @@ class Decades(NamedTuple):
 
     @classmethod
     def around(cls, values: Sequence[float]) -> "Decades":
-        """Return the smallest range of whole decades that holds all values above 0; one decade where there are none."""
+        """Return the smallest range of whole decades that contains all values above 0; one decade if there are none."""
         positive = [value for value in values if 0 < value < math.inf]
         low = math.floor(math.log10(min(positive, default=1)))
         return cls(low, max(math.ceil(math.log10(max(positive, default=1))), low + 1))
 
     def place(self, value: float) -> float:
-        """Return where a value lies, 0 for the low end and 1 for the high end; values outside lie at the ends."""
+        """Return a value's position, 0 at the low end and 1 at the high end, clamped to this range."""
         if value <= 0:
             return 0.0
         return min(1.0, max(0.0, (math.log10(value) - self.low) / (self.high - self.low)))
 
 
 def scatter(points: Sequence[Point], *, axis: Decades, x_label: str, y_label: str) -> str:
-    """Draw dots in a square with two equal logarithmic axes and the line on which both values are the same.
+    """Draw a scatter plot with two equal logarithmic axes and the diagonal.
 
     Args:
-        points: values above 0; others lie on the border.
+        points: values above 0; others are drawn on the border.
         axis: range of both axes.
-        x_label, y_label: what is measured along them.
+        x_label, y_label: axis labels.
 
     Returns:
         An `svg` element.

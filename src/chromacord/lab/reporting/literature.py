@@ -1,9 +1,9 @@
-"""Figures that the literature states for HYouTube, for comparison with figures measured on HYouTube itself.
+"""Figures that the literature reports for HYouTube, for comparison with our own on HYouTube.
 
 Source: Chen, Fang, Ye and Zhang, "Deep video harmonization by improving spatial-temporal consistency", Machine
-Intelligence Research 21(1):46-54, 2024, https://doi.org/10.1007/s11633-023-1447-3, Tables 1 to 4. All of them were
-measured at 256 x 256 by what chromacord calls the protocol `hyoutube`; TL with FlowNet2, so that a TL with flow from
-elsewhere cannot be compared with it.
+Intelligence Research 21(1):46-54, 2024, https://doi.org/10.1007/s11633-023-1447-3, Tables 1 to 4. All were measured at
+256 x 256 by the definitions of chromacord's protocol `hyoutube`. TL used FlowNet2 and cannot be compared with TL from
+another flow source.
 """
 
 from collections.abc import Iterable, Sequence
@@ -16,7 +16,7 @@ SOURCE = "Chen et al., Machine Intelligence Research 21(1), 2024"
 PROTOCOL = "hyoutube"
 
 NUM_CLIPS, NUM_FRAMES = 636, 12_720
-"""HYouTube's test set."""
+"""Size of HYouTube's test set."""
 
 _FMSE = Column("fmse", "fMSE", 2, "lower")
 _MSE = Column("mse", "MSE", 2, "lower")
@@ -67,16 +67,16 @@ def paper_tables() -> tuple[Table, Table, Table, Table]:
 
 
 def compare(measured: Sequence[Table], *, is_hyoutube: bool) -> tuple[Table, ...]:
-    """Return the paper's tables, and figures of ours where they belong.
+    """Return the paper's tables, with our figures where they are comparable.
 
     Args:
-        measured: tables of ours.
-        is_hyoutube: whether they were measured on HYouTube's test set, whole: then the rows of protocol `hyoutube`
-            stand in Table 1. In any other case ours stand in tables of their own.
+        measured: our tables.
+        is_hyoutube: whether ours cover HYouTube's whole test set: then the rows of protocol `hyoutube` are added to
+            Table 1. Otherwise our tables stay separate.
     """
     first, *others = paper_tables()
     if not is_hyoutube:
-        note = "Measured on other data: these figures say nothing beside the literature's."
+        note = "Measured on other data: not comparable with the literature's figures."
         return (first, *others, *(replace(table, notes=(note, *table.notes)) for table in measured))
     for table in measured:
         first = beside(first, table) if table.key == PROTOCOL else first
@@ -84,11 +84,11 @@ def compare(measured: Sequence[Table], *, is_hyoutube: bool) -> tuple[Table, ...
 
 
 def beside(paper: Table, measured: Table) -> Table:
-    """Return Table 1 with rows that were measured on HYouTube's test set, by the same protocol, below its own.
+    """Append rows measured on HYouTube's test set, by the same protocol, to Table 1.
 
     Args:
-        paper: a table of `paper_tables`.
-        measured: with the columns of which `paper` has some; columns it lacks stay empty.
+        paper: a table from `paper_tables`.
+        measured: our table; its columns that `paper` lacks are dropped, and missing ones stay empty.
     """
     places = {column.key: number for number, column in enumerate(measured.columns)}
     ours = [

@@ -15,20 +15,20 @@ from chromacord.lab.reporting.charts import Decades, Point, scatter
 from chromacord.lab.reporting.tables import Table, cells
 
 ERROR_SCALE = 64
-"""Error, in 8-bit levels, that an error map shows as its brightest colour."""
+"""Error in 8-bit levels at which an error map is brightest."""
 
 MAX_SIDE = 384
-"""Larger pictures are shown smaller; the page would be too heavy else."""
+"""Maximum side of pictures on the page; larger ones are reduced to keep the file small."""
 
 _CELL_PERCENT = 14
-"""Share of the page's width that a picture gets where there are few."""
+"""Width of a picture, in percent of the page, if there are few."""
 
 Codes = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True, eq=False)
 class Strip:
-    """One frame of a clip by all methods."""
+    """One frame of a clip as harmonized by all methods."""
 
     clip: str
     frame: str
@@ -36,24 +36,24 @@ class Strip:
     """RGB in [0, 1]. Shape (3, H, W)."""
 
     mask: Tensor
-    """Shape (1, H, W)."""
+    """Foreground weight. Shape (1, H, W)."""
 
     real: Tensor
-    """Shape (3, H, W)."""
+    """Ground truth. Shape (3, H, W)."""
 
     results: Mapping[str, Tensor]
-    """By method. Shape (3, H, W) each."""
+    """Results by method. Shape (3, H, W) each."""
 
     captions: Mapping[str, str]
-    """A figure by method, and for "composite"."""
+    """A figure for each method, and for "composite"."""
 
     given: str = "composite"
-    """What the first picture is called: what methods were given."""
+    """Label of the first picture: the methods' input."""
 
 
 @dataclass(frozen=True)
 class Scatter:
-    """How one method changes a figure, clip by clip."""
+    """How one method changes a metric, clip by clip."""
 
     method: str
     points: tuple[Point, ...]
@@ -72,12 +72,12 @@ def page(
     """Return the report as HTML.
 
     Args:
-        title: of the page.
-        facts: lines below it: what was measured, on what, by which command.
-        tables: shown in full.
-        scatters: one for each method; all get the same axes.
-        strips: pictures.
-        figure: what the scatters show.
+        title: title of the page.
+        facts: lines below the title: what was measured, on what, by which command.
+        tables: tables to show.
+        scatters: one plot per method; all share their axes.
+        strips: pictures to show.
+        figure: name of the metric in the scatter plots.
     """
     axis = Decades.around([value for each in scatters for point in each.points for value in (point.x, point.y)])
     return "\n".join(
@@ -163,7 +163,7 @@ def _cell(name: str, codes: Codes, caption: str) -> str:
 
 
 def error_map(harmonized: Tensor, real: Tensor) -> Codes:
-    """Return the absolute error as colours: black where there is none.
+    """Render the absolute error as colours on black.
 
     Args:
         harmonized, real: RGB in [0, 1]. Shape (3, H, W).

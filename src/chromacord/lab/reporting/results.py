@@ -19,24 +19,24 @@ from chromacord.methods import METHODS
 from chromacord.methods.spec import base_name
 
 SHOWN = "fmse"
-"""The figure of charts and of captions."""
+"""The metric in charts and captions."""
 
 _UNCHANGED = (COMPOSITE, "identity")
-"""Rows without harmonization: they are never marked best."""
+"""Rows without harmonization, which are never marked as best."""
 
 
 @dataclass(frozen=True)
 class Summary:
-    """All that the records of one measurement say. Rows of which clips are missing are left out, and named."""
+    """Records of one measurement. Rows with missing clips are left out, and listed in `unfinished`."""
 
     header: Header
     records: tuple[Record, ...]
 
     @cached_property
     def _by_label(self) -> Mapping[str, Mapping[str, Record]]:
-        """Records by row and clip; rows in the order of a table.
+        """Records by row and clip, with rows in table order.
 
-        That is: the composite; our methods, each followed by the same with options; then others.
+        The order is: composite; our methods, each followed by its variants with options; then others.
         """
         found: dict[str, dict[str, Record]] = {}
         for record in self.records:
@@ -47,12 +47,12 @@ class Summary:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """The rows that have all clips."""
+        """The rows with all clips."""
         return tuple(label for label, clips in self._by_label.items() if len(clips) == self.header.num_clips)
 
     @property
     def unfinished(self) -> tuple[str, ...]:
-        """A line for each row that lacks clips."""
+        """A message for each row with missing clips."""
         return tuple(
             f"left out, since clips are missing: {label} ({len(clips)} of {self.header.num_clips})"
             for label, clips in self._by_label.items()
@@ -61,12 +61,12 @@ class Summary:
 
     @property
     def num_frames(self) -> int:
-        """Frames of all clips."""
+        """Number of frames in all clips."""
         return sum(record.num_frames for record in self._by_label.get(COMPOSITE, {}).values())
 
     @property
     def is_hyoutube(self) -> bool:
-        """Whether this is HYouTube's test set, whole, at the literature's size: only then may figures be compared."""
+        """Whether this is HYouTube's whole test set at the literature's size: only then are figures comparable."""
         return (
             self.header.dataset == "hyoutube-test"
             and (self.header.num_clips, self.num_frames) == (NUM_CLIPS, NUM_FRAMES)
@@ -75,12 +75,12 @@ class Summary:
         )
 
     def tables(self) -> tuple[Table, ...]:
-        """Return a table for each protocol, one of temporal figures and one of ratios, where there are any."""
+        """Return a table for each protocol, one of temporal metrics, and one of ratios, as far as measured."""
         tables = [self._table(protocol) for protocol in self.header.protocols]
         return (*tables, *self._temporal_table(), *self._ratio_table())
 
     def cost(self) -> dict[str, dict[str, float]]:
-        """Return CPU ms a frame of each row: of the method, and of its figures."""
+        """Return CPU ms per frame of each row: of the method, and of scoring."""
         return {
             label: {
                 "method": _ms([record.method_seconds for record in self._by_label[label].values()], self.num_frames),
@@ -93,14 +93,14 @@ class Summary:
         """Return the mean fMSE of each clip; NaN without foreground.
 
         Args:
-            label: of the row.
-            protocol: whose fMSE; None: the first protocol's.
+            label: name of the row.
+            protocol: protocol of the fMSE; None: the first one.
         """
         protocol = protocol or self.header.protocols[0]
         return {clip: _mean(record.scores[protocol][SHOWN]) for clip, record in self._by_label[label].items()}
 
     def scatters(self) -> list[Scatter]:
-        """Return how each method changes the composite's fMSE, clip by clip."""
+        """Return a scatter plot of each method's fMSE against the composite's, by clip."""
         before = self.by_clip(COMPOSITE)
         return [
             Scatter(
@@ -116,7 +116,7 @@ class Summary:
         ]
 
     def examples(self, count: int) -> list[str]:
-        """Return clips for pictures: spread evenly over the composite's fMSE, from easy to hard."""
+        """Return clips for pictures, spread evenly over the composite's fMSE from easy to hard."""
         known = {clip: value for clip, value in self.by_clip(COMPOSITE).items() if not math.isnan(value)}
         ranked = sorted(known, key=lambda clip: (known[clip], clip))
         count = min(count, len(ranked))
@@ -124,7 +124,7 @@ class Summary:
 
     @property
     def where(self) -> str:
-        """The data set and the size, for titles."""
+        """Data set and size, for titles."""
         if self.header.size is None:
             return f"{self.header.dataset}, whole pipeline at each clip's own size"
         height, width = self.header.size

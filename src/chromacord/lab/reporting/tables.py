@@ -1,4 +1,4 @@
-"""Tables of figures, as Markdown, LaTeX and JSON. A table holds figures of one protocol and names it."""
+"""Tables of figures as Markdown, LaTeX and JSON. A table contains figures of one protocol and names it."""
 
 import math
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ Value = float | str | None
 
 
 class Column(NamedTuple):
-    """One figure: how it is called, printed and compared."""
+    """One column: its key, title, format and direction."""
 
     key: str
     heading: str
@@ -18,11 +18,11 @@ class Column(NamedTuple):
 
     @property
     def title(self) -> str:
-        """The heading with an arrow to the better side: "fMSE ↓"."""
+        """The heading with an arrow towards better values: "fMSE ↓"."""
         return self.heading + {"lower": " ↓", "higher": " ↑", None: ""}[self.better]
 
     def text(self, value: Value) -> str:
-        """Return a value as it is printed; "–" where there is none."""
+        """Format a value; "–" if there is none."""
         if value is None:
             return "–"
         if isinstance(value, str):
@@ -31,43 +31,43 @@ class Column(NamedTuple):
 
 
 class Row(NamedTuple):
-    """One method, or one setting."""
+    """Figures of one method, or of one setting."""
 
     label: str
     values: tuple[Value, ...]
-    """In the order of the columns."""
+    """Values in the order of the columns."""
 
     is_reference: bool = False
-    """A row that takes no part in the comparison, as the composite's own: it is never printed bold."""
+    """Whether the row is excluded from the comparison, like the composite's: it is never bold."""
 
 
 @dataclass(frozen=True)
 class Table:
-    """Rows that may be compared with each other: measured on the same frames, by the same protocol."""
+    """Comparable rows: measured on the same frames by the same protocol."""
 
     key: str
-    """Short and unique in a run: the protocol's name, or "temporal"."""
+    """Short unique key: the protocol's name, or "temporal"."""
 
     title: str
-    """What was measured on what: protocol, data set, size."""
+    """What was measured on which data: protocol, data set, size."""
 
     columns: tuple[Column, ...]
     rows: tuple[Row, ...]
     first: str = "method"
-    """Heading of the labels."""
+    """Heading of the label column."""
 
     notes: tuple[str, ...] = ()
-    """Lines below: what was skipped, where flow came from."""
+    """Lines below the table, such as skipped frames and the flow source."""
 
     grouped: bool = False
-    """Whether only rows of one label may be compared, as those of one data set."""
+    """Compare only rows with the same label, such as a data set."""
 
     def best(self, number: int, label: str | None = None) -> str | None:
-        """Return how the best value of a column is printed; None where nothing is to be chosen.
+        """Return the best value of a column as printed; None if there is nothing to compare.
 
         Args:
-            number: of the column.
-            label: of the rows that are compared; None: all.
+            number: index of the column.
+            label: label of the rows to compare; None: all.
         """
         column = self.columns[number]
         rows = [row for row in self.rows if label in (None, row.label)]
@@ -79,17 +79,17 @@ class Table:
 
 
 def markdown(tables: Sequence[Table]) -> str:
-    """Return tables as Markdown, the best figure of each column in bold."""
+    """Format tables as Markdown with the best figure of each column in bold."""
     return "\n\n".join(_markdown_table(table) for table in tables) + "\n"
 
 
 def latex(tables: Sequence[Table]) -> str:
-    """Return tables as LaTeX (package booktabs), the best figure of each column in bold."""
+    """Format tables as LaTeX (package booktabs) with the best figure of each column in bold."""
     return "\n\n".join(_latex_table(table) for table in tables) + "\n"
 
 
 def as_values(tables: Sequence[Table]) -> list[dict[str, object]]:
-    """Return tables for JSON: rows by column key, unrounded; a number that JSON cannot hold is a string."""
+    """Convert tables for JSON: rows by column key, unrounded; NaN and infinity become strings."""
     return [
         {
             "key": table.key,
@@ -109,7 +109,7 @@ def as_values(tables: Sequence[Table]) -> list[dict[str, object]]:
 
 
 def cells(table: Table) -> list[tuple[str, list[tuple[str, bool]]]]:
-    """Return the rows as printed: the label, then text and whether it is the column's best."""
+    """Return the rows as printed: the label, then each cell's text and whether it is the column's best."""
     groups = {row.label if table.grouped else None for row in table.rows}
     best = {group: [table.best(number, group) for number in range(len(table.columns))] for group in groups}
     return [
@@ -142,7 +142,7 @@ def _markdown_table(table: Table) -> str:
 
 
 def _rule(table: Table, number: int) -> str:
-    """Return what aligns a column: text to the left, figures to the right."""
+    """Return a column's alignment in Markdown: text left, figures right."""
     return "---|" if table.rows and all(isinstance(row.values[number], str) for row in table.rows) else "---:|"
 
 

@@ -1,4 +1,4 @@
-"""Checkpoints: everything that a run needs to resume as if it had not been stopped."""
+"""Checkpoints: everything a run needs to resume as if it had never stopped."""
 
 import fcntl
 import os
@@ -20,48 +20,48 @@ from chromacord.parsing import DAMAGE
 CHECKPOINT = "checkpoint.pt"
 
 _UNFIT: tuple[type[Exception], ...] = (*DAMAGE, AttributeError, RuntimeError, TypeError)
-"""What torch and Python raise for states of something else."""
+"""Exceptions of torch and Python for mismatched states."""
 
 State = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Where a run is."""
+    """The state of a run."""
 
     recipe: dict[str, Any]
-    """As `as_values` gives it."""
+    """The recipe, as returned by `as_values`."""
 
     fingerprint: str
-    """Of the data."""
+    """Fingerprint of the data."""
 
     stage: int
-    """From 0; the last one, with all its steps, when the run is complete."""
+    """Index of the current stage; in a complete run the last one, with all its steps."""
 
     step: int
-    """Steps of the stage that are done."""
+    """Number of completed steps in the stage."""
 
     module: State
     average: State
     optimizer: State
     generator: torch.Tensor
-    """Of torch's own random numbers (dropout): batches have seeds of their own. Shape (bytes,)."""
+    """State of torch's random number generator (for dropout): batches have their own seeds. Shape (bytes,)."""
 
     scaler: State | None = None
-    """Of the loss's scale, with fp16."""
+    """State of the loss scaler, with fp16."""
 
     num_processes: int = 1
-    """Batches are drawn in as many parts, each with a seed of its own."""
+    """Number of processes: each draws its part of a batch with its own seed."""
 
     adversary: State | None = None
-    """States of the adversary's "module" and "optimizer", in a stage that has one."""
+    """States of the adversary's "module" and "optimizer", if the stage has one."""
 
     def __post_init__(self) -> None:
-        """Refuse what no run wrote.
+        """Check the values of a file.
 
         Raises:
-            TypeError: a value is of another type.
-            ValueError: a number is not a count.
+            TypeError: a value has the wrong type.
+            ValueError: a count is negative or not a number.
         """
         states = (self.recipe, self.module, self.average, self.optimizer, self.scaler or {}, self.adversary or {})
         counts = (self.stage, self.step, self.num_processes)
@@ -73,13 +73,13 @@ class Checkpoint:
 
 @contextmanager
 def only_run(folder: Path) -> Iterator[None]:
-    """Refuse to train in a folder while another run does: each would write over the other's checkpoints.
+    """Lock a run's folder, because two runs would overwrite each other's checkpoints.
 
     Args:
-        folder: of the run; must exist.
+        folder: folder of the run; must exist.
 
     Raises:
-        InputError: another process trains there.
+        InputError: another process is training there.
     """
     handle = os.open(folder, os.O_RDONLY)
     try:
@@ -98,10 +98,10 @@ def only_run(folder: Path) -> Iterator[None]:
 
 
 def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
-    """Write a checkpoint over the one before, whole or not at all.
+    """Replace the checkpoint; on failure, the previous one is kept.
 
     Raises:
-        OutputError: it cannot be written; the one before is as it was.
+        OutputError: it cannot be written.
     """
     path = folder / CHECKPOINT
     values = {name: getattr(checkpoint, name) for name in checkpoint.__dataclass_fields__}
@@ -115,14 +115,14 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
 
 
 def load_checkpoint(folder: Path, recipe: Recipe, fingerprint: str, *, num_processes: int = 1) -> Checkpoint | None:
-    """Read the checkpoint of a run; None where there is none yet.
+    """Read the checkpoint of a run; None if there is none.
 
     Args:
-        folder: of the run.
-        recipe: of now. It may give another length to the stage that the checkpoint is in, as long as the learning
-            rate's cooldown had not begun by either: until there the steps are the same.
-        fingerprint: of the data as it is now.
-        num_processes: that train now.
+        folder: folder of the run.
+        recipe: the current recipe. It may change the current stage's length if the learning rate's cooldown has begun
+            in neither version: until then all steps are the same.
+        fingerprint: fingerprint of the current data.
+        num_processes: number of training processes.
 
     Raises:
         UnreadableFileError: the file is damaged.
@@ -163,13 +163,13 @@ def restore(
     optimizer: torch.optim.Optimizer,
     adversary: tuple[nn.Module, torch.optim.Optimizer] | None = None,
 ) -> None:
-    """Set a stage, and torch's random numbers, to where a checkpoint was.
+    """Restore a stage and torch's random number generator from a checkpoint.
 
     Args:
-        checkpoint: of the stage.
-        folder: of the run.
-        module, average, optimizer: of the stage; are changed.
-        adversary: module and optimizer, in a stage that has one; are changed.
+        checkpoint: checkpoint of the stage.
+        folder: folder of the run.
+        module, average, optimizer: modified in place.
+        adversary: module and optimizer of the adversary, if any; modified in place.
 
     Raises:
         UnreadableFileError: the network has changed since.
@@ -191,7 +191,7 @@ def restore(
 
 
 def _restore_optimizer(optimizer: torch.optim.Optimizer, state: State) -> None:
-    """Set an optimizer's state. It looks at no shapes itself, and would fail in the first step."""
+    """Load an optimizer's state, checking shapes: torch does not, and would fail at the first step."""
     optimizer.load_state_dict(state)
     for parameter, values in optimizer.state.items():
         for value in values.values():
@@ -200,9 +200,9 @@ def _restore_optimizer(optimizer: torch.optim.Optimizer, state: State) -> None:
 
 
 def _differences(checkpoint: Checkpoint, recipe: Recipe) -> list[str]:
-    """Name what differs between a checkpoint's recipe and another, where it would have changed what is done already.
+    """Name the differences between two recipes that would have changed the steps done so far.
 
-    Stages that have not begun may change, and so may the length of the one that is under way, before its cooldown.
+    Later stages may differ, as may the current stage's length before its cooldown.
     """
     before, now = checkpoint.recipe, as_values(recipe)
     differing = [name for name in now if name not in ("stages", "title") and before.get(name) != now[name]]
@@ -210,7 +210,7 @@ def _differences(checkpoint: Checkpoint, recipe: Recipe) -> list[str]:
     if len(recipe.stages) < len(begun):
         return [*differing, "number of stages"]
     for number, (old, new) in enumerate(zip(begun, recipe.stages, strict=False)):
-        # Keys added after the checkpoint was made had what is now their default.
+        # # Keys added after the checkpoint was written had what is now their default.
         plain = asdict(Stage(new.objective, new.steps, new.batch, new.learning_rate))
         changed = [name for name, value in asdict(new).items() if old.get(name, plain[name]) != value]
         if number == checkpoint.stage and _is_before_cooldown(checkpoint, old, new):

@@ -14,14 +14,14 @@ _NUM_TICKS = 5
 
 
 def write_curve(folder: Path, entries: Sequence[Mapping[str, Any]]) -> None:
-    """Draw the first figure of the validations over the steps.
+    """Plot the first validation figure over the steps.
 
     Args:
-        folder: of the run; gets curve.svg.
-        entries: lines of the log of kind "validate", in order.
+        folder: folder of the run, where curve.svg is written.
+        entries: log lines of kind "validate", in order.
     """
     names = [name for name in entries[0] if name not in ("kind", "step")] if entries else []
-    # A resumed run reads its lines from a file, which may have been edited.
+    # # A resumed run reads its lines from a file that may have been edited.
     found = [(entry["step"], entry.get(name)) for entry in entries for name in names[:1]]
     points = [(step, value) for step, value in found if isinstance(value, int | float) and abs(value) < math.inf]
     if points:
@@ -29,11 +29,11 @@ def write_curve(folder: Path, entries: Sequence[Mapping[str, Any]]) -> None:
 
 
 def line_chart(points: Sequence[tuple[float, float]], *, x_label: str, y_label: str) -> str:
-    """Return an SVG document of a line; the vertical axis starts at 0.
+    """Return an SVG line chart whose vertical axis starts at 0.
 
     Args:
-        points: x rising, y not negative.
-        x_label, y_label: what is measured along the axes.
+        points: x ascending, y not negative.
+        x_label, y_label: axis labels.
     """
     right, top = max(x for x, _ in points), max(max(y for _, y in points), 1e-9) * 1.05
 

@@ -1,4 +1,4 @@
-"""Training samples of pixel methods: composites made on the fly, or those of HYouTube and iHarmony4."""
+"""Training samples for pixel methods: composites made on the fly, or those of HYouTube and iHarmony4."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -29,27 +29,27 @@ class ClipData(GradeData):
     """The table [data] of a recipe."""
 
     layout: Literal["photographs", "hyoutube", "iharmony4"] = "photographs"
-    """What the folder holds: pictures with masks, of which composites are made; or composites in one of two layouts, of
-    which `split` is trained on."""
+    """Content of the folder: pictures with masks, from which composites are made; or recorded composites in one of two
+    layouts, of which `split` is used for training."""
 
     side: int = 256
     """Height and width of the composites."""
 
     split: str = "train"
     num_readers: int = 4
-    """Threads that decode pictures of HYouTube and iHarmony4."""
+    """Number of threads that decode pictures of HYouTube and iHarmony4."""
 
     mirrored_share: float = 0.0
-    """Windows of HYouTube and iHarmony4 that are mirrored; of composites made on the fly half of them always are."""
+    """Share of mirrored windows of HYouTube and iHarmony4; composites made on the fly always mirror half."""
 
     num_validated: int = 64
-    """Frames that validate, in windows."""
+    """Number of validation frames, in windows."""
 
     def __post_init__(self) -> None:
-        """Refuse values that leave nothing to train on.
+        """Check the values.
 
         Raises:
-            InputError: names the value.
+            InputError: a value is out of range; names it.
         """
         super().__post_init__()
         check_range("side", self.side, 1, MAX_SIDE)
@@ -60,17 +60,17 @@ class ClipData(GradeData):
 
 @dataclass(frozen=True)
 class StageOptions:
-    """The options of every stage that learns composites."""
+    """Options of every stage that trains on composites."""
 
     augmentation: Mapping[str, Any] = field(default_factory=dict)
-    """What this stage draws otherwise than [data.augmentation] says."""
+    """This stage's overrides of [data.augmentation]."""
 
 
 Options = TypeVar("Options", bound=StageOptions)
 
 
 class Tables(NamedTuple, Generic[Options]):
-    """What a recipe says of a stage, in parts."""
+    """The parsed tables of a stage."""
 
     data: ClipData
     augmentation: Augmentation
@@ -78,12 +78,12 @@ class Tables(NamedTuple, Generic[Options]):
 
 
 def read_tables(recipe: Recipe, stage: Stage, options: type[Options], *, where: str) -> Tables[Options]:
-    """Read what a recipe says of the data, of how composites are made, and of a stage.
+    """Parse a recipe's tables about data, augmentation and a stage.
 
     Args:
-        recipe: of the run.
-        stage: of the recipe.
-        options: the class of the stage's own.
+        recipe: the run's recipe.
+        stage: a stage of the recipe.
+        options: class of the stage's options.
         where: names the stage in errors.
 
     Raises:
@@ -99,21 +99,21 @@ def read_tables(recipe: Recipe, stage: Stage, options: type[Options], *, where: 
 
 
 class ClipSource(Protocol):
-    """What windows are drawn from."""
+    """A source of windows."""
 
     def draw_clips(self, count: int, length: int, generator: torch.Generator) -> ClipBatch:
         """Draw windows. See `CompositeMaker.draw_clips`."""
 
 
 class Sources(NamedTuple):
-    """What trains, and what validates."""
+    """Training and validation data."""
 
     trained: ClipSource
     held_out: ClipSource | None
-    """None: nothing does."""
+    """None: there is no validation."""
 
     sets: Mapping[str, int]
-    """Pictures of each set that is trained on."""
+    """Number of training pictures per set."""
 
     fingerprint: str
 
@@ -126,17 +126,17 @@ def open_sources(
     seed: int,
     progress: Callable[[Progress], object] | None = None,
 ) -> Sources:
-    """Open what a recipe trains on.
+    """Open the training and validation data of a recipe.
 
     Args:
-        data: the recipe's table.
-        augmentation: how composites are made; of no use where they are there.
-        folder: of the training data.
-        seed: of the random looks.
+        data: the recipe's table [data].
+        augmentation: how to make composites; unused if they are recorded.
+        folder: folder of the training data.
+        seed: seed of the random looks.
         progress: called while pictures are read.
 
     Raises:
-        InputError: the folder does not hold what the table says, or nothing of it trains.
+        InputError: the folder does not match the table, or no training data is left.
     """
     if data.layout == "photographs":
         return _made(data, augmentation, folder, seed, progress)
@@ -176,12 +176,12 @@ def _recorded(data: ClipData, dataset: FileDataset) -> Sources:
 
 
 def validation_windows(source: ClipSource | None, num_frames: int, length: int) -> Iterable[ClipBatch]:
-    """Iterate over the windows that validate, always the same ones.
+    """Iterate over the validation windows, which are always the same.
 
     Args:
-        source: what they are drawn from; None: none are.
-        num_frames: of all windows, about.
-        length: frames of each.
+        source: source of windows; None: there are none.
+        num_frames: approximate number of frames in all windows.
+        length: frames per window.
     """
     if source is not None:
         generator = torch.Generator().manual_seed(_VALIDATION_SEED)

@@ -1,4 +1,4 @@
-"""Convert published checkpoints to a .safetensors file in full precision, with a card."""
+"""Convert published checkpoints to full-precision .safetensors files with cards."""
 
 import os
 from collections.abc import Callable, Mapping
@@ -23,35 +23,35 @@ from chromacord.weights import ImportedCard
 _SUFFIX, _CARD_SUFFIX = ".safetensors", ".toml"
 
 _PARTS: Mapping[str, Callable[[Mapping[str, Tensor]], dict[str, Tensor]]] = {"shotgrade": encoder_from_published}
-"""Methods whose published checkpoints hold a part of the weights, that training starts from."""
+"""Methods whose published checkpoints hold only a part of the weights, from which training starts."""
 
 
 class Imported(NamedTuple):
-    """What an import left."""
+    """The result of an import."""
 
     weights: Path
     card: Path
     use: str
-    """Of the weights, on the command line or in a recipe."""
+    """How to use the weights, on the command line or in a recipe."""
 
     num_values: int
 
 
 def import_published(method: str, file: Path, output: Path | None = None, *, force: bool = False) -> Imported:
-    """Write the weights of a published checkpoint as our own, and their card beside them.
+    """Convert a published checkpoint to our format, with a card beside it.
 
-    Floats are kept in full precision: in half of it, results would differ from those of the authors' code.
+    Floats keep full precision, because half precision would change results compared with the authors' code.
 
     Args:
-        method: a method that checkpoints were published for, or "spynet".
-        file: what `torch.save` wrote. Nothing in it is executed.
-        output: the .safetensors file; the ending may be left out. None: called like `file`, beside it.
-        force: replace files that exist.
+        method: a method with published checkpoints, or "spynet".
+        file: a `torch.save` file. No code in it is executed.
+        output: the .safetensors file, with or without suffix. None: beside `file`, with its stem.
+        force: overwrite existing files.
 
     Raises:
-        InputError: there is no such method, or none were published for it; or the file cannot be read, or is of another
-            network.
-        OutputError: a file exists and `force` is not given, or it cannot be written.
+        InputError: the method does not exist or has no published checkpoints; or the file cannot be read, or belongs to
+            another network.
+        OutputError: a file exists and `force` is not set, or it cannot be written.
     """
     convert, file = _converter(method), at_home(file)
     if not str(file).endswith(SUFFIXES):
@@ -86,7 +86,7 @@ def import_published(method: str, file: Path, output: Path | None = None, *, for
 
 
 def importable() -> tuple[str, ...]:
-    """Return what checkpoints were published for: methods, in the order of `METHODS`, and SPyNet."""
+    """Return methods with published checkpoints, in the order of `METHODS`, followed by SPyNet."""
     default = TorchMethod.from_published.__func__  # type: ignore[attr-defined]
     methods = {
         name: each
@@ -112,17 +112,17 @@ def _converter(method: str) -> Callable[[Mapping[str, Tensor]], dict[str, Tensor
 def _weights_path(file: Path, output: Path | None) -> Path:
     if output is None:
         return file.with_suffix(_SUFFIX)
-    # Not with_suffix: "issam.v2" is a name, not a name and an ending.
+    # # Not with_suffix, which would treat "issam.v2" as a name with a suffix.
     return output if output.suffix == _SUFFIX else output.with_name(output.name + _SUFFIX)
 
 
 def _readable(name: str) -> str:
-    """Return text that UTF-8 can hold: names of files may be any bytes."""
+    """Return text that UTF-8 can encode: file names may contain any bytes."""
     return os.fsencode(name).decode(errors="replace")
 
 
 def _write(files: Mapping[Path, bytes], *, force: bool) -> None:
-    """Write files, all of them or none."""
+    """Write all files or none."""
     staged = [StagedFile(path, force=force) for path in files]
     try:
         for each, content in zip(staged, files.values(), strict=True):

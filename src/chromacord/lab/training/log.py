@@ -16,17 +16,17 @@ _MAX_BYTES = 1 << 30
 
 
 class RunLog:
-    """The log of one run. A run that goes on from a checkpoint forgets what was logged after it.
+    """The log of one run. If the run resumes from a checkpoint, later lines are removed.
 
-    One process of a run may open it, no more.
+    Only one process of a run may open it.
     """
 
     def __init__(self, folder: Path, *, step: int) -> None:
-        """Open it.
+        """Open the log.
 
         Args:
-            folder: of the run.
-            step: steps of all stages that the checkpoint has; later lines are removed.
+            folder: folder of the run.
+            step: number of completed steps over all stages; later lines are removed.
         """
         from torch.utils.tensorboard import SummaryWriter
 
@@ -41,12 +41,12 @@ class RunLog:
             self._board = SummaryWriter(str(folder / "tensorboard"), purge_step=step + 1)
 
     def write(self, kind: str, step: int, values: Mapping[str, float | str]) -> None:
-        """Add a line.
+        """Append a line.
 
         Args:
             kind: "train", "validate" or "calibrate".
-            step: of all stages, counted from 1.
-            values: by name.
+            step: step over all stages, counted from 1.
+            values: figures by name.
         """
         entry = {"kind": kind, "step": step, **values}
         self._entries.append(entry)
@@ -73,7 +73,7 @@ class RunLog:
 
 
 def _parsed(line: str) -> dict[str, Any] | None:
-    """Return a line's values; None for one that a kill cut off, or that no run wrote."""
+    """Return a line's values; None for an incomplete or foreign line."""
     try:
         values = json.loads(line)
     except (ValueError, RecursionError):

@@ -1,4 +1,4 @@
-"""The training loop: any recipe, on a CPU or on several GPUs, resumable from checkpoints."""
+"""The training loop: any recipe, on a CPU or several GPUs, resumable from checkpoints."""
 
 import math
 import time
@@ -44,17 +44,17 @@ Device = Literal["cpu", "cuda"]
 
 @dataclass(frozen=True)
 class Trained:
-    """What a run made."""
+    """Result of a run."""
 
     weights: Path
     sha256: str
     steps: int
     samples: int
     validation: Mapping[str, float]
-    """The last one."""
+    """Figures of the last validation."""
 
     data: Mapping[str, int]
-    """Pictures of each set that were trained on, for the weights' card."""
+    """Number of training pictures per set, for the weights' card."""
 
 
 def train(
@@ -65,23 +65,23 @@ def train(
     device: Device = "cpu",
     progress: Callable[[Progress], object] | None = None,
 ) -> Trained | None:
-    """Run a recipe, or go on with a run that was stopped: the result is the same.
+    """Train a recipe, or resume an interrupted run with the same result.
 
     Args:
         recipe: what to train.
         data: folder of the training data.
-        output: folder of the run; made if missing. Gets checkpoint.pt, log.jsonl, tensorboard/, curve.svg and, at the
-            end, the weights as <name>.safetensors.
-        device: "cuda" uses one GPU, or as many as `accelerate launch` starts processes for.
+        output: folder of the run, created if missing. Receives checkpoint.pt, log.jsonl, tensorboard/, curve.svg and,
+            at the end, the weights as <name>.safetensors.
+        device: "cuda" uses one GPU, or one per process started by `accelerate launch`.
         progress: called after each step.
 
-    Several runs may follow each other; under `accelerate launch`, `end_processes` ends the last.
+    Several runs may follow each other; under `accelerate launch`, call `end_processes` after the last.
 
     Returns:
-        What was made. None in a process that `accelerate launch` started beside the main one: it only computes.
+        The result; None in all processes but the main one.
 
     Raises:
-        InputError: recipe or data cannot be used, or `output` holds a run of another recipe.
+        InputError: recipe or data are invalid, or `output` holds a run of another recipe.
         OutputError: the folder cannot be written to.
     """
     check_objectives(recipe)
@@ -100,7 +100,7 @@ def train(
         objective = build_objective(recipe, recipe.stages[0], data, progress=progress)
         processes = accelerator.num_processes
         checkpoint = load_checkpoint(output, recipe, objective.fingerprint, num_processes=processes)
-        # All processes must have read the same checkpoint before the main one writes the next.
+        # # All processes must have read the same checkpoint before the main one writes the next.
         accelerator.wait_for_everyone()
         if checkpoint is None and recipe.start is not None:
             weight_files.fit_part(objective.module, weight_files.state_dict(recipe.start), source=recipe.start)
@@ -122,7 +122,7 @@ def train(
 
 @contextmanager
 def _removed_if_empty(folder: Path) -> Iterator[None]:
-    """Remove a folder that was made for a run that is refused, before another run may lock it."""
+    """Remove a newly created folder if its run is refused, before another run can lock it."""
     try:
         yield
     finally:
@@ -131,14 +131,14 @@ def _removed_if_empty(folder: Path) -> Iterator[None]:
 
 
 def end_processes() -> None:
-    """Leave the group of processes that `accelerate launch` started: once, at the end, since runs after it need it."""
+    """Leave the process group of `accelerate launch`. Call once at the end, because later runs need the group."""
     if torch.distributed.is_available() and torch.distributed.is_initialized():
         torch.distributed.destroy_process_group()
 
 
 @dataclass(frozen=True)
 class _Run:
-    """What the stages of a run share."""
+    """State shared by the stages of a run."""
 
     recipe: Recipe
     output: Path
@@ -148,7 +148,7 @@ class _Run:
 
     progress: Callable[[Progress], object] | None
     fingerprint: str
-    """Of the first stage's data, in all checkpoints: what a run that goes on compares with."""
+    """Fingerprint of the first stage's data, stored in all checkpoints and compared on resuming."""
 
 
 def _finished(run: _Run, objective: Objective, average: nn.Module) -> Trained:
@@ -171,11 +171,11 @@ class _Learner:
         self.optimizer: Any = build_optimizer(module, stage)
 
     def prepare(self, accelerator: "Accelerator") -> None:
-        """Bring both to the device, after a checkpoint was restored."""
+        """Move both to the device after a checkpoint was restored."""
         self.module, self.optimizer = accelerator.prepare(self.module, self.optimizer)
 
     def step(self, accelerator: "Accelerator", loss: Tensor, *, rate: float) -> None:
-        """Make a loss smaller."""
+        """Take an optimizer step."""
         set_learning_rate(self.optimizer, rate)
         self.optimizer.zero_grad()
         accelerator.backward(loss)
@@ -184,7 +184,7 @@ class _Learner:
         self.optimizer.step()
 
     def states(self, accelerator: "Accelerator") -> dict[str, Any]:
-        """Return what a checkpoint holds of both."""
+        """Return the states for a checkpoint."""
         module: nn.Module = accelerator.unwrap_model(self.module)
         return {"module": module.state_dict(), "optimizer": self.optimizer.state_dict()}
 
@@ -203,7 +203,7 @@ class _StageRun:
             self._adversary = _Learner(objective.adversary, self._stage)
 
     def run(self, checkpoint: Checkpoint | None) -> nn.Module:
-        """Train the stage from a checkpoint, or from its start; return what ships."""
+        """Train the stage from a checkpoint or from its start; return the module with the final weights."""
         run, stage, average = self._run, self._stage, self._average
         first = 0
         if checkpoint is not None:
@@ -256,7 +256,7 @@ class _StageRun:
     def _contest(
         self, objective: AdversarialObjective, adversary: _Learner, batch: Batch, step: int, *, rate: float
     ) -> tuple[Tensor, Mapping[str, Tensor]]:
-        """Train the adversary; return the network's loss against it, as it is now."""
+        """Take the adversary's step, then return the network's loss against it."""
         generated = objective.generate(self._network.module, batch)
         judged, told = objective.adversary_loss(adversary.module, generated.detach(), batch)
         adversary.step(self._accelerator, self._checked(judged, step), rate=rate)
@@ -280,7 +280,7 @@ class _StageRun:
         return tuple(part.to(accelerator.device) for part in self._objective.batch(count, seed))
 
     def _write(self, log: RunLog, done: int, figures: Mapping[str, Tensor | float]) -> None:
-        """Log, validate and save, each when it is due."""
+        """Log, validate and save, each if due."""
         run, stage, step = self._run, self._stage, self._before + done
         is_last = done == stage.steps
         if done % stage.log_every == 0 or is_last:
@@ -307,7 +307,7 @@ class _StageRun:
 
 def _accelerator(recipe: Recipe, device: Device) -> "Accelerator":
     try:
-        # The log needs it only after all pictures are read, which would be late to fail.
+        # # The log needs TensorBoard only after all pictures are read; check before that.
         import torch.utils.tensorboard
         from accelerate import Accelerator
     except ImportError as error:
@@ -322,7 +322,7 @@ def _accelerator(recipe: Recipe, device: Device) -> "Accelerator":
     try:
         accelerator = Accelerator(mixed_precision=precision, cpu=device == "cpu")
     except ValueError as error:
-        # One process has one precision and one device, and some devices lack a precision.
+        # # One process has one precision and one device, and some devices lack a precision.
         raise InputError(f"recipe {recipe.name}: {device} with {recipe.precision} failed: {error}") from error
     for number, stage in enumerate(recipe.stages, 1):
         if stage.batch % accelerator.num_processes:

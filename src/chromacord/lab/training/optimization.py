@@ -11,14 +11,14 @@ from chromacord.errors import InputError
 from chromacord.lab.training.recipe import Stage
 
 RATE = "rate"
-"""The key, in a group of an optimizer's parameters, of what its learning rate is multiplied by."""
+"""Key, in an optimizer's parameter group, of the factor on its learning rate."""
 
 
 def build_optimizer(module: nn.Module, stage: Stage) -> torch.optim.Optimizer:
-    """Return the optimizer of a stage for the parameters that train. Biases and norms do not decay.
+    """Return a stage's optimizer for all trainable parameters. Biases and norms have no weight decay.
 
     Raises:
-        InputError: the stage's `rates` name a part of which nothing trains.
+        InputError: the stage's `rates` names a part without trainable parameters.
     """
     trained = {name: value for name, value in module.named_parameters() if value.requires_grad}
     parts: dict[str, list[nn.Parameter]] = {"": []}
@@ -41,9 +41,9 @@ def build_optimizer(module: nn.Module, stage: Stage) -> torch.optim.Optimizer:
 
 
 def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
-    """Set the learning rate of a step, in each group times its own factor."""
+    """Set a step's learning rate in each group, scaled by the group's factor."""
     for group in optimizer.param_groups:
-        group["lr"] = rate * group.get(RATE, 1.0)  # checkpoints of before have groups without
+        group["lr"] = rate * group.get(RATE, 1.0)  # groups in old checkpoints lack the key
 
 
 def learning_rate(stage: Stage, step: int) -> float:
@@ -59,22 +59,22 @@ def learning_rate(stage: Stage, step: int) -> float:
 
 
 def averaged(module: nn.Module) -> nn.Module:
-    """Return a copy for the running mean, in evaluation mode and without gradients."""
+    """Return a copy for the EMA, in evaluation mode and without gradients."""
     return copy.deepcopy(module).eval().requires_grad_(requires_grad=False)
 
 
 @torch.no_grad()
 def update_average(average: nn.Module, module: nn.Module, *, decay: float, step: int) -> None:
-    """Move a running mean towards the weights; in the first steps faster, or it would remember the start.
+    """Update an EMA of the weights, with a shorter memory in the first steps to forget the initial weights.
 
     Args:
-        average: is changed.
+        average: the EMA; modified in place.
         module: of the same architecture.
-        decay: share of the mean that stays.
-        step: counted from 0.
+        decay: decay of the EMA.
+        step: step, counted from 0.
     """
     kept = min(decay, (step + 1) / (step + 10))
-    # Not the state's values: there, weights that two layers share stand twice, and would move twice as far.
+    # # Iterate over parameters, not state_dict, which lists shared weights twice and would update them twice.
     means, values = (chain(each.parameters(), each.buffers()) for each in (average, module))
     for mean, value in zip(means, values, strict=True):
         if mean.is_floating_point():

@@ -27,20 +27,20 @@ from chromacord.types import Progress, Size
 Budget = Literal["full", "small"]
 
 RECIPES = Path("recipes")
-"""Where recipes lie, in a copy of the repository."""
+"""Folder of recipes in a checkout of the repository."""
 
 _STAGE_1 = "table2_row2"
 
 
 class PaperRow(NamedTuple):
-    """One row."""
+    """One row of a table."""
 
     recipe: str
     start: str | None = None
-    """The recipe of the row that it starts from."""
+    """Recipe of the row whose weights it starts from."""
 
     backbone: str | None = None
-    """The recipe of the row that is its backbone (CO2Net)."""
+    """Recipe of the row that is its backbone (CO2Net)."""
 
 
 ROWS: Mapping[int, tuple[PaperRow, ...]] = {
@@ -66,50 +66,51 @@ ROWS: Mapping[int, tuple[PaperRow, ...]] = {
     ),
     4: tuple(PaperRow(f"table4_frames{number}", _STAGE_1) for number in (3, 5, 7)),
 }
-"""The rows that are trained, in the paper's order. Those of two tables that are the same are trained once."""
+"""The rows to train, in the paper's order. Rows that appear in two tables are trained once."""
 
 
 @dataclass(frozen=True)
 class TableRun:
-    """Which table is made, of what, and where."""
+    """Which table to reproduce, from which data, and where."""
 
     number: int
     data: Path
     output: Path
     recipes: Path | None = None
-    """Folder of the rows' recipes. None: those of the repository."""
+    """Folder of the rows' recipes. None: the repository's."""
 
     budget: Budget = "full"
-    """Of the repository's recipes: with the published settings, or (table 1 alone) narrow networks and few steps."""
+    """Scale of the repository's recipes: the published settings, or (only for table 1) narrow networks and few
+    steps."""
 
     test: Path | None = None
-    """Data set that is measured on. None: the training data's own."""
+    """Data set to measure on. None: the training data."""
 
     split: str = "test"
-    """Of that data set."""
+    """Split of that data set."""
 
     device: Device = "cpu"
     next_frames: Path | None = None
-    """HYouTube's set for TL. None: no TL, unless the data's frames follow each other."""
+    """HYouTube's set for TL. None: no TL, unless the data's frames are consecutive."""
 
     jobs: int = 1
-    """Processes that measure. Time is measured in one, on `device`; all else on the CPU."""
+    """Number of processes that measure. Time is measured in one, on `device`; everything else runs on the CPU."""
 
 
 def train_table(run: TableRun, *, progress: Callable[[Progress], object] | None = None) -> str | None:
-    """Train and measure all rows of a table; go on where it was stopped.
+    """Train and measure all rows of a table, resuming where it was interrupted.
 
     Args:
-        run: what, and where: each row gets a folder in `output`, and the table is `table<N>.md` there.
-        progress: called as `train` and `evaluate` call it.
+        run: what to do, and where: each row gets a folder in `output`, and the table is written to `table<N>.md` there.
+        progress: called as by `train` and `evaluate`.
 
     Returns:
-        The table, and the paper's own below it if the training data's own test set was measured on, as Markdown.
-        None in a process beside the main one.
+        The table as Markdown, followed by the paper's if the training data's own test set was measured. None in all
+        processes but the main one.
 
     Raises:
-        InputError: there is no such table, a recipe is missing or cannot be measured beside the others, or the data
-            has no test set. All of that is found before the first row is trained.
+        InputError: the table does not exist, a recipe is missing or cannot be compared with the others, or the data has
+            no test set. This is checked before the first row is trained.
         OutputError: the folder cannot be written to.
     """
     if run.number not in ROWS:
@@ -135,7 +136,7 @@ def train_table(run: TableRun, *, progress: Callable[[Progress], object] | None 
     if None in done:
         return None
     table = _measured(run, plan, measured, progress)
-    # Figures on other data than HYouTube cannot be compared with the literature's.
+    # # Figures on other data than HYouTube cannot be compared with the literature's.
     text = markdown([table, *([paper_tables()[run.number - 1]] if run.test is None else [])])
     write_text(run.output / f"table{run.number}.md", text, force=True)
     return text
@@ -167,7 +168,7 @@ def _weights(run: TableRun, name: str) -> Path:
 
 
 def method_of(recipe: Recipe, weights: Path) -> str:
-    """Return what `load_method` takes for the weights of a recipe, at the side that it was trained at."""
+    """Return the `load_method` name for a recipe's weights, at the side that they were trained for."""
     side = {"working_side": _data(recipe).side}
     known = signature(METHODS[recipe.method]).parameters
     options = {"weights": weights, **{name: value for name, value in side.items() if name in known}, **recipe.network}
@@ -181,10 +182,10 @@ def _data(recipe: Recipe) -> ClipData:
 
 
 def _checked_plan(run: TableRun, recipes: list[Recipe]) -> Plan:
-    """Return how the rows are measured; refuse what would end that, as far as it can be known before their weights.
+    """Return how to measure the rows, after checking all that can be checked without their weights.
 
     Raises:
-        InputError: names what.
+        InputError: a row cannot be measured; names the reason.
     """
     sides = {recipe.name: _data(recipe).side for recipe in recipes}
     side = sides[recipes[0].name]
@@ -253,6 +254,6 @@ def _measured(run: TableRun, plan: Plan, recipes: list[Recipe], progress: Callab
 
 
 def _seconds(method: str, device: Device) -> float:
-    """Return the seconds that a window takes."""
+    """Return the seconds per window."""
     report = measure_methods(MethodSetting((method,), repeats=3, device=device))
     return float(report["methods"][method]["wall_ms_per_window"]["median"]) / 1000  # type: ignore[index, call-overload]

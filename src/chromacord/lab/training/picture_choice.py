@@ -21,33 +21,33 @@ _CAN_BE_ABSENT = ("manifest", "luts", "unmasked")
 
 @dataclass(frozen=True)
 class PictureData:
-    """What all objectives that learn from pictures have in their table [data]."""
+    """Keys that the table [data] has for all objectives that train on pictures."""
 
     use: str = "train"
     licences: tuple[str, ...] | None = None
-    """Of the folder's manifest.csv; without it all."""
+    """Licences to accept from the folder's manifest.csv; None: all."""
 
     without: tuple[str, ...] = ()
-    """Sets to leave out, as "still/labelme"."""
+    """Sets to exclude, such as "still/labelme"."""
 
     unmasked: str | None = None
-    """Folder of photographs without masks, below the data's folder, that are trained on by their regions."""
+    """Folder of photographs without masks, relative to the data folder; their regions serve as foregrounds."""
 
     optional: tuple[str, ...] = ()
-    """What a folder of one's own need not hold: "luts", "unmasked", or "manifest", without which all clips are taken.
-    A warning says what is absent."""
+    """What the data folder may lack with only a warning: "luts", "unmasked", or "manifest", without which all clips are
+    used."""
 
     picture_side: int = 192
-    """What pictures are held at."""
+    """Side at which pictures are stored."""
 
     held_out: float = 0.04
-    """Share of the pictures that validate; at 0 nothing does."""
+    """Share of pictures held out for validation; 0: none."""
 
     def __post_init__(self) -> None:
-        """Refuse values that leave nothing to train on.
+        """Check the values.
 
         Raises:
-            InputError: names the value.
+            InputError: a value is out of range; names it.
         """
         check_range("picture_side", self.picture_side, 1, MAX_SIDE)
         check_range("held_out", self.held_out, 0, 1, is_open=True)
@@ -57,26 +57,26 @@ class PictureData:
 
 
 class Pictures(NamedTuple):
-    """What a table asks for."""
+    """The pictures that a table selects."""
 
     trained: Photographs
     held_out: Photographs
-    """May be empty."""
+    """Validation pictures; may be empty."""
 
     names: tuple[str, ...]
-    """Of both."""
+    """Names of all selected pictures."""
 
 
 def read_pictures(data: PictureData, folder: Path, *, progress: Callable[[Progress], object] | None = None) -> Pictures:
-    """Read pictures, and divide them into those to train on and those that validate.
+    """Read pictures, and split them into training and validation.
 
     Args:
-        data: the recipe's table.
-        folder: of the training data.
+        data: the recipe's table [data].
+        folder: folder of the training data.
         progress: called while pictures are read.
 
     Raises:
-        InputError: there are no such pictures, or the share that is held out leaves none on one side.
+        InputError: there are no such pictures, or one side of the split is empty.
     """
     is_own = "manifest" in data.optional and folder.is_dir() and not has_manifest(folder)
     if is_own:
@@ -104,7 +104,7 @@ def read_pictures(data: PictureData, folder: Path, *, progress: Callable[[Progre
 
 
 def _split(photographs: Photographs, data: PictureData, *, is_own: bool) -> tuple[Photographs, Photographs]:
-    """Divide pictures; of a few of one's own hold out a larger share, where the recipe's would hold out none."""
+    """Split pictures; of a small data set of one's own, hold out at least one picture."""
     share = data.held_out
     trained, held_out = photographs.split(share)
     while is_own and share and not len(held_out) and share < 0.5:
@@ -114,15 +114,15 @@ def _split(photographs: Photographs, data: PictureData, *, is_own: bool) -> tupl
 
 
 def read_named_luts(luts: str | None, data: PictureData, folder: Path) -> dict[str, Cube]:
-    """Read the LUTs that a table names, by name; none where it names none, or may do without.
+    """Read the LUTs that a table names, by name; empty if it names none, or if they are optional and missing.
 
     Args:
-        luts: folder or archive, below the data's folder.
-        data: the recipe's table.
-        folder: of the training data.
+        luts: folder or archive, relative to the data folder.
+        data: the recipe's table [data].
+        folder: folder of the training data.
 
     Raises:
-        InputError: they are not there, or cannot be read.
+        InputError: they are missing, or cannot be read.
     """
     if luts is None or not _is_there("luts", data, folder / luts):
         return {}
@@ -130,10 +130,10 @@ def read_named_luts(luts: str | None, data: PictureData, folder: Path) -> dict[s
 
 
 def _is_there(key: str, data: PictureData, path: Path) -> bool:
-    """Whether something exists that a recipe names; warn of what is optional.
+    """Whether a path named in a recipe exists; warn if it is missing but optional.
 
     Raises:
-        MissingFileError: it does not, and is not optional.
+        MissingFileError: it is missing and not optional.
     """
     if os.path.lexists(path):
         return True

@@ -1,4 +1,4 @@
-"""Recipes: what a training run is, as TOML. One file for each set of weights.
+"""Recipes: TOML files that define training runs, one for each set of weights.
 
     name = "shotgrade"              # of the weights
     method = "shotgrade"            # a key of METHODS
@@ -14,7 +14,7 @@
     batch = 32
     learning_rate = 1e-3
 
-A key that is not known is an error: a slip of the pen must not train something else.
+An unknown key is an error, so that a typo cannot silently train something else.
 """
 
 import math
@@ -33,7 +33,7 @@ Schedule = Literal["cooldown", "cosine", "milestones"]
 
 MAX_BATCH = 16_384
 MAX_SIDE = 4096
-"""Pixels of a picture's side. What a recipe asks for is allocated: these keep a slip from taking all of the memory."""
+"""Maximum picture side in pixels. Memory is allocated for what a recipe asks: limits keep typos from exhausting it."""
 
 _MAX_BYTES = 64 << 10
 _LONGEST_NAME = 200
@@ -44,49 +44,49 @@ class Stage:
     """One stage of training."""
 
     objective: str
-    """A key of `chromacord.lab.objectives.protocol.OBJECTIVES`: what is learned from what."""
+    """A key of `chromacord.lab.objectives.protocol.OBJECTIVES`."""
 
     steps: int
     batch: int
-    """Samples a step, over all devices."""
+    """Samples per step, over all devices."""
 
     learning_rate: float
     optimizer: Optimizer = "adamw"
     weight_decay: float = 0.0
     betas: tuple[float, float] = (0.9, 0.999)
     warmup: int = 0
-    """Steps in which the learning rate rises from 0."""
+    """Number of steps in which the learning rate rises from 0."""
 
     schedule: Schedule = "cooldown"
-    """"cooldown": constant, then linear to 0 over the last `cooldown` steps, so that a run can be given another length
-    until then; "cosine": to 0 over all steps; "milestones": times `factor` at each of them."""
+    """"cooldown": constant, then linear to 0 over the last `cooldown` steps, so that the length can be changed until
+    the cooldown begins; "cosine": to 0 over all steps; "milestones": multiplied by `factor` at each of them."""
 
     cooldown: int = 0
     milestones: tuple[int, ...] = ()
-    """In steps."""
+    """Milestones, in steps."""
 
     factor: float = 0.1
     rates: Mapping[str, float] = field(default_factory=dict)
-    """What the learning rate is multiplied by for parts of the network, by the first word of their parameters' names:
-    pretrained flow is tuned more slowly than what is new."""
+    """Factors of the learning rate for parts of the network, by the first component of parameter names, for example to
+    tune pretrained flow more slowly than new layers."""
 
     max_norm: float | None = None
-    """Gradients longer than this are cut to it; None: none are."""
+    """Maximum gradient norm; None: no clipping."""
 
     average: float = 0.0
-    """Decay of the running mean of the weights, which is what ships; 0: the last weights ship."""
+    """Decay of the weights' EMA, which is saved as the result; 0: no EMA."""
 
     validate_every: int = 1000
     save_every: int = 500
     log_every: int = 50
     options: Mapping[str, Any] = field(default_factory=dict)
-    """Of the objective."""
+    """Options of the objective."""
 
     def __post_init__(self) -> None:
-        """Refuse values that would end the run later, or let it learn nothing.
+        """Check the values.
 
         Raises:
-            InputError: names the value.
+            InputError: a value is out of range; names it.
         """
         check_range("batch", self.batch, 1, MAX_BATCH)
         for name in ("steps", "validate_every", "save_every", "log_every"):
@@ -118,22 +118,22 @@ class Recipe:
     precision: Precision = "fp32"
     title: str = ""
     start: str | None = None
-    """A .safetensors file with weights for all of the network, or for a part of it, that training starts from."""
+    """A .safetensors file with initial weights for all of the network, or for a part of it."""
 
     data: Mapping[str, Any] = field(default_factory=dict)
     network: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Refuse a seed that no generator takes.
+        """Check the seed.
 
         Raises:
-            InputError: names it.
+            InputError: the seed is out of range.
         """
         check_range("seed", self.seed, 0)
 
     @property
     def num_steps(self) -> int:
-        """Steps of all stages."""
+        """Number of steps of all stages."""
         return sum(stage.steps for stage in self.stages)
 
 
@@ -142,7 +142,7 @@ def read_recipe(path: Path) -> Recipe:
 
     Raises:
         MissingFileError: there is no such file.
-        InputError: it is no TOML, or a key is missing, unknown or of the wrong type; names it.
+        InputError: it is not TOML, or a key is missing, unknown or of the wrong type; names it.
     """
     try:
         content = read_file(path, limit=_MAX_BYTES)
@@ -163,16 +163,16 @@ def read_recipe(path: Path) -> Recipe:
 
 
 def check_range(name: str, value: float, least: float, most: float = math.inf, *, is_open: bool = False) -> None:
-    """Refuse a number outside a range.
+    """Check that a number is in a range.
 
     Args:
-        name: what an error calls it.
-        value: what is given; NaN lies outside every range.
+        name: name of the number in errors.
+        value: the number; NaN is outside every range.
         least, most: ends of the range.
-        is_open: `most` itself lies outside.
+        is_open: whether `most` is excluded.
 
     Raises:
-        InputError: names it, and the range.
+        InputError: it is outside; names it, and the range.
     """
     if not least <= value <= most or (is_open and value == most):
         wanted = f"be {least} or more" if most == math.inf else f"lie in {least}..{most}"
@@ -181,5 +181,5 @@ def check_range(name: str, value: float, least: float, most: float = math.inf, *
 
 
 def as_values(recipe: Recipe) -> dict[str, Any]:
-    """Return a recipe as plain values, to store and compare."""
+    """Return a recipe as plain values, for storing and comparing."""
     return asdict(recipe)

@@ -1,0 +1,16 @@
+"""The options of finishing: what is done to the foreground besides its grade."""
+
+from typing import Annotated
+
+from typer import Option
+
+from chromacord.cli.help import FINISH
+
+Wrap = Annotated[
+    str | None,
+    Option(
+        metavar="AMOUNT[,RADIUS]",
+        help="Let the background's light spill over the foreground's edge: 0 to 1, and pixels.",
+        rich_help_panel=FINISH,
+    ),
+]

@@ -1,0 +1,135 @@
+"""Codes of a file as linear light, and changes of that light as changes of codes."""
+
+import cv2
+import numpy as np
+
+from chromacord.color.alpha import premultiply, unpremultiply
+from chromacord.color.management.managed import GAMMA, ManagedSpace, display_to_light, light_to_display
+from chromacord.color.spaces import code_to_rgb, rgb_to_code
+from chromacord.io.compositing.overlay import block_mean
+from chromacord.masks.chroma_grid import samples
+from chromacord.render.cpu import alpha_of, rounded, unpack
+from chromacord.types import Box, FloatArray, Frame, VideoInfo
+
+_BLACK = np.float32(1e-6)
+"""What takes the place of 0: OpenCV's power of 0 takes ten times as long."""
+
+
+class Light:
+    """Reads rectangles of frames as light, and writes what becomes of them.
+
+    SDR video is decoded by BT.1886 (gamma 2.4), pictures in a colour space of their own by that; scene-linear ones are
+    light already. Colours multiplied by an alpha are divided by it, and multiplied again.
+    """
+
+    def __init__(self, info: VideoInfo) -> None:
+        """Prepare for the frames of a clip."""
+        self._info = info
+        self._space = None if info.space is None else ManagedSpace.of(info.space)
+        decode = code_to_rgb(info.colorimetry, info.size, info.pixel_format)
+        encode = rgb_to_code(info.colorimetry, info.size, info.pixel_format)
+        channels = 3 if self._space is None else 4  # OpenColorIO takes four
+        self._decode, self._encode = (
+            np.eye(channels, channels + 1, dtype=np.float32),
+            np.eye(3, channels, dtype=np.float32),
+        )
+        self._decode[:3, :3], self._decode[:3, -1] = decode.matrix, decode.offset
+        self._encode[:3, :3] = encode.matrix
+
+    def read(self, frame: Frame, part: Box) -> FloatArray:
+        """Return the light of a rectangle, 1 is SDR white; a fourth channel has no meaning.
+
+        Args:
+            frame: of the clip.
+            part: aligned to whole chroma samples.
+
+        Returns:
+            Shape (height, width, 3 or 4).
+        """
+        codes = unpack(frame.planes, self._info, part)
+        coverage = alpha_of(frame, self._info, part)
+        if coverage is not None:
+            codes = np.ascontiguousarray(unpremultiply(codes, coverage))
+        return self._light(codes)
+
+    def read_small(self, frame: Frame, part: Box, step: int) -> FloatArray:
+        """Return the light of a rectangle, reduced. Blocks are averaged as codes, which differ little among neighbours.
+
+        Args:
+            frame: of the clip.
+            part: aligned to whole chroma samples.
+            step: pixels of a block.
+
+        Returns:
+            Shape (height / step, width / step, 3 or 4), rounded up.
+        """
+        size = reduced_size(part, step)
+        shift, num_colors = self._info.pixel_format.subsampling, self._info.pixel_format.num_colors
+        first, *others = (
+            cv2.resize(
+                np.ascontiguousarray(samples(plane, part, shift if number else (0, 0))),
+                size,
+                interpolation=cv2.INTER_AREA,
+            ).astype(np.float32)
+            for number, plane in enumerate(frame.planes[:num_colors])
+        )
+        second, third = others or (first, first)
+        codes = cv2.merge([first, second, third, third])
+        coverage = alpha_of(frame, self._info, part)
+        if coverage is not None:
+            share = cv2.resize(coverage[..., 0], size, interpolation=cv2.INTER_AREA)
+            codes = np.ascontiguousarray(unpremultiply(codes, share[..., None]))
+        return self._light(codes)
+
+    def _light(self, codes: FloatArray) -> FloatArray:
+        if self._space is None:
+            codes = cv2.cvtColor(codes, cv2.COLOR_BGRA2BGR)  # the first three, in their order
+        rgb: FloatArray = cv2.transform(codes, self._decode)
+        if self._space is not None:
+            return self._space.light(rgb)
+        return rgb if self._info.colorimetry.scene_linear else display_to_light(np.maximum(rgb, _BLACK))
+
+    def _encoded(self, light: FloatArray) -> FloatArray:
+        if self._space is not None:
+            return self._space.encoded(light)
+        return light if self._info.colorimetry.scene_linear else light_to_display(np.maximum(light, _BLACK**GAMMA))
+
+    def add(self, frame: Frame, part: Box, before: FloatArray, after: FloatArray) -> None:
+        """Add a change of light to a frame. Samples that do not change keep their bits.
+
+        Args:
+            frame: its colour planes are written to.
+            part: aligned to whole chroma samples.
+            before: light. Shape (height, width, 3 or 4).
+            after: what becomes of it; equal where nothing shall change. The same shape.
+        """
+        # Both ways back are the same map, so what it loses cancels out.
+        change = cv2.transform(cv2.subtract(self._encoded(after), self._encoded(before)), self._encode)
+        coverage = alpha_of(frame, self._info, part)
+        if coverage is not None:
+            change = np.ascontiguousarray(premultiply(change, coverage))
+        pixel_format = self._info.pixel_format
+        shift = pixel_format.subsampling
+        means = block_mean(change, shift)
+        for number, plane in enumerate(frame.planes[: pixel_format.num_colors]):
+            stored = samples(plane, part, shift if number else (0, 0))
+            add_codes(stored, cv2.extractChannel(means if number else change, number), self._info)
+
+
+def reduced_size(part: Box, step: int) -> tuple[int, int]:
+    """Return the width and height of a rectangle whose blocks are one pixel each, rounded up."""
+    return -(-(part.right - part.left) // step), -(-(part.bottom - part.top) // step)
+
+
+def add_codes(stored: np.ndarray, change: FloatArray, info: VideoInfo) -> None:  # type: ignore[type-arg]
+    """Add to samples of a plane, rounded and kept within the format.
+
+    Args:
+        stored: is written to. Shape (height, width).
+        change: in codes. Shape (height, width).
+        info: of the clip.
+    """
+    codes = cv2.add(stored, change, dtype=cv2.CV_32F)
+    if not info.pixel_format.is_float:
+        np.clip(codes, 0, info.pixel_format.max_code, out=codes)
+    stored[...] = rounded(codes, info.pixel_format)

@@ -1,0 +1,96 @@
+"""Stages of finishing: each changes a rendered frame in the mask's box, grown by what it reaches beyond."""
+
+from collections.abc import Iterator, Sequence
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from chromacord.io.pixels import writable_copy
+from chromacord.masks.chroma_grid import aligned, chroma_grid
+from chromacord.masks.masks import Mask, MaskedFrame
+from chromacord.render.cpu import spans
+from chromacord.types import Box, FloatArray, Frame, Size, VideoInfo
+
+STRIP_ROWS = 32
+"""Rows that a stage works on at once: few, so that they stay in a core's cache."""
+
+
+class Stage(Protocol):
+    """One step of finishing."""
+
+    def __call__(self, frame: Frame, mask: Mask) -> None:
+        """Change a frame.
+
+        Args:
+            frame: graded. Its colour planes are written to, nowhere but in the mask's grown box; alpha is left alone.
+            mask: of the frame, with a box.
+        """
+
+
+class Finish:
+    """All stages of a clip, in order."""
+
+    def __init__(self, info: VideoInfo, stages: Sequence[Stage]) -> None:
+        """Prepare; without stages, frames pass as they are."""
+        self._info, self._stages = info, tuple(stages)
+
+    def __call__(self, masked: MaskedFrame, rendered: Frame) -> Frame:
+        """Return a finished frame.
+
+        Args:
+            masked: composite and mask.
+            rendered: what the render made of them; may be overwritten, unless it is the composite itself.
+        """
+        if not self._stages or not masked.mask.is_usable:
+            return rendered
+        frame = writable_copy(rendered, self._info.pixel_format) if rendered is masked.frame else rendered
+        for stage in self._stages:
+            stage(frame, masked.mask)
+        return frame
+
+
+def grown(mask: Mask, reach: int, info: VideoInfo, *, step: int = 1) -> Box:
+    """Return the mask's box, wider on all sides, within the picture and aligned to whole chroma samples.
+
+    Args:
+        mask: with a box.
+        reach: pixels.
+        info: of the clip.
+        step: align to blocks of so many pixels too, a power of two.
+    """
+    assert mask.box is not None
+    top, left, bottom, right = mask.box
+    height, width = info.size
+    wide = Box(max(0, top - reach), max(0, left - reach), min(height, bottom + reach), min(width, right + reach))
+    shift = step.bit_length() - 1
+    down, across = chroma_grid((info,))
+    return aligned(wide, (max(down, shift), max(across, shift)), Size(height, width))
+
+
+def weights(mask: Mask, part: Box) -> FloatArray:
+    """Return the mask's weights in a rectangle that may reach beyond its box, in [0, 1]. Shape (height, width)."""
+    found = np.zeros((part.bottom - part.top, part.right - part.left), np.float32)
+    box = mask.box or Box(0, 0, 0, 0)
+    (top, left), (bottom, right) = np.maximum(part[:2], box[:2]), np.minimum(part[2:], box[2:])
+    if top < bottom and left < right:
+        inside = Box(int(top), int(left), int(bottom), int(right))
+        found[top - part.top : bottom - part.top, left - part.left : right - part.left] = mask.crop(inside)
+    return found
+
+
+def touched(cells: npt.NDArray[np.bool_], box: Box, step: int, size: Size) -> Iterator[Box]:
+    """Cover the marked cells of a box by rectangles of few rows.
+
+    Args:
+        cells: of `step` pixels each. Shape (height / step, width / step), rounded up.
+        box: what they lie in; aligned to cells and to whole chroma samples.
+        step: pixels; at least those that share a chroma sample.
+        size: of the picture.
+    """
+    rows = max(1, STRIP_ROWS // step)
+    for start in range(0, len(cells), rows):
+        top = box.top + start * step
+        for span in spans(np.flatnonzero(cells[start : start + rows].any(axis=0))):
+            left, right = box.left + span.start * step, box.left + span.stop * step
+            yield Box(top, left, min(top + rows * step, box.bottom, size.height), min(right, box.right, size.width))

@@ -1,0 +1,100 @@
+"""Light wrap: the background's light, blurred, over the inside of the foreground's edge."""
+
+import math
+
+import cv2
+import numpy as np
+
+from chromacord.errors import InputError
+from chromacord.masks.chroma_grid import chroma_grid
+from chromacord.masks.masks import Mask
+from chromacord.parsing import shown
+from chromacord.render.finish.light import Light, reduced_size
+from chromacord.render.finish.stage import grown, touched, weights
+from chromacord.types import Box, FloatArray, Frame, VideoInfo
+
+_LEAST = np.float32(1 / 128)
+"""Share of the background's light below which nothing is changed."""
+
+_MAX_RADIUS = 1000
+
+
+def parse_wrap(text: str) -> tuple[float, float | None]:
+    """Read "AMOUNT" or "AMOUNT,RADIUS".
+
+    Returns:
+        Amount in (0, 1], and radius in pixels; None where it is left out.
+
+    Raises:
+        InputError: it is neither, or out of range.
+    """
+    try:
+        amount, *rest = (float(part) for part in str(text).split(","))
+        radius = rest[0] if rest else None
+        if 0 < amount <= 1 and len(rest) <= 1 and (radius is None or 1 <= radius <= _MAX_RADIUS):
+            return amount, radius
+    except ValueError:
+        pass
+    raise InputError(
+        f"wrap {shown(text)}: is not AMOUNT or AMOUNT,RADIUS; give an amount above 0 and up to 1, and a radius of 1 to "
+        f"{_MAX_RADIUS} pixels, such as 0.5,20"
+    )
+
+
+class LightWrap:
+    """Lets the background's light spill over the foreground's edge, as it does in a lens.
+
+    At the edge a pixel takes AMOUNT of the way to the background's blurred light, where that is brighter; inwards, less
+    and less, nothing beyond about the radius. So nothing becomes brighter than the background, and nothing darker.
+    """
+
+    def __init__(self, info: VideoInfo, amount: float, radius: float | None = None) -> None:
+        """Prepare for a clip.
+
+        Args:
+            info: of the composite.
+            amount: in (0, 1].
+            radius: how far the light reaches, in pixels; None: a fiftieth of the picture's shorter side.
+        """
+        self._info, self._light, self._amount = info, Light(info), amount
+        self._radius = max(1.0, min(info.size) / 50) if radius is None else radius
+        # Reduced, by whole chroma samples, to where the blur still spans a few pixels.
+        self._step = max(1 << max(chroma_grid((info,))), 2 ** max(0, round(math.log2(self._radius / 5))))
+
+    def __call__(self, frame: Frame, mask: Mask) -> None:
+        """Change a frame. See `Stage`."""
+        box = grown(mask, math.ceil(1.5 * self._radius), self._info, step=self._step)
+        inside = cv2.resize(weights(mask, box), reduced_size(box, self._step), interpolation=cv2.INTER_AREA)
+        spilled, share = self._spilled(frame, box, inside)
+        cells = (share > _LEAST) & (inside > 0)
+        for part in touched(cells, box, self._step, self._info.size):
+            weight = cv2.multiply(_enlarged(share, part, box, self._step), weights(mask, part))
+            before = self._light.read(frame, part)
+            change = np.maximum(cv2.subtract(_enlarged(spilled, part, box, self._step), before), 0)
+            after = cv2.add(before, cv2.multiply(change, cv2.merge([weight] * before.shape[2])))
+            self._light.add(frame, part, before, after)
+
+    def _spilled(self, frame: Frame, box: Box, inside: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return the background's blurred light, and how much of it the foreground takes, in [0, amount]; reduced."""
+        outside = 1 - inside
+        light = np.maximum(self._light.read_small(frame, box, self._step), 0)
+        light = cv2.multiply(light, cv2.merge([outside] * light.shape[2]))
+        light, outside = (_blurred(values, self._radius / 2 / self._step) for values in (light, outside))
+        light /= np.maximum(outside, np.float32(1e-6))[..., None]
+        # Half of the window is background at a straight edge.
+        return light, np.minimum(2 * self._amount * np.maximum(outside - _LEAST, 0), self._amount).astype(np.float32)
+
+
+def _blurred(values: FloatArray, sigma: float) -> FloatArray:
+    blurred: FloatArray = cv2.GaussianBlur(values, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE)
+    return blurred
+
+
+def _enlarged(small: FloatArray, part: Box, box: Box, step: int) -> FloatArray:
+    """Return a rectangle of what was reduced, at full size. Shape (height, width, ...)."""
+    left, top = ((start + 0.5) / step - 0.5 for start in (part.left - box.left, part.top - box.top))
+    place = np.array([[1 / step, 0, left], [0, 1 / step, top]], np.float32)
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    size = (part.right - part.left, part.bottom - part.top)
+    enlarged: FloatArray = cv2.warpAffine(small, place, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    return enlarged
