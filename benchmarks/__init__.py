@@ -1,1 +1,1 @@
-"""What measures us: speed, memory and long runs. `python -m benchmarks` runs it."""
+"""Measurements of chromacord itself: speed, memory and long runs. Run with `python -m benchmarks`."""

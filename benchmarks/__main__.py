@@ -14,11 +14,11 @@ from chromacord.cli.research.bench_report import Output, measurement, tell
 
 PROGRAM = "python -m benchmarks"
 
-Size = Annotated[Literal["1080p", "4k"], Option(help="Of the clips that are made.")]
+Size = Annotated[Literal["1080p", "4k"], Option(help="Size of the synthetic clips.")]
 Preset = Annotated[str, Option(help="Of x264.")]
 Foreground = Annotated[float, Option(help="Share of the frame that the mask covers, up to 0.5.")]
-Repeats = Annotated[int, Option(help="How often everything is run.")]
-Method = Annotated[str | None, Option(help="See `chromacord methods`.")]
+Repeats = Annotated[int, Option(help="Number of repeats.")]
+Method = Annotated[str | None, Option(help="Method to measure; see `chromacord methods`.")]
 
 app = typer.Typer(
     help="Measure chromacord itself, and print JSON with the command, the commit and the machine.",
@@ -32,7 +32,7 @@ app = typer.Typer(
 
 
 def give(measured: Mapping[str, object], output: Path | None) -> None:
-    """Print what was measured, and write it to a file if one is named."""
+    """Print a report as JSON, and write it to a file if one is given."""
     bench_report.give(measured, output, program=PROGRAM)
 
 
@@ -65,7 +65,7 @@ def speed(
     ] = None,
     output: Output = None,
 ) -> None:
-    """Measure the default method as `bench video` does, at 1080p with two presets, and at 4K."""
+    """Measure the default method like `video`, at 1080p with two presets, and at 4K."""
     with measurement(output):
         from benchmarks.speed_table import check_speed, measure_rows
         from chromacord.methods import DEFAULT_METHOD
@@ -101,7 +101,7 @@ def batch(
 def soak(
     *,
     frames: Annotated[int, Option(help="Length of the long clip, of 320x180 pixels.")] = 10_000,
-    clips: Annotated[int, Option(help="How many short clips are harmonized.")] = 50,
+    clips: Annotated[int, Option(help="Number of short clips.")] = 50,
     method: Method = None,
     output: Output = None,
 ) -> None:
@@ -115,7 +115,7 @@ def soak(
         leaks = report["leaks"]
         assert isinstance(leaks, list)
         if leaks:
-            raise LeakError(f"{'; '.join(leaks)}: look for what is not closed, or kept for each frame")
+            raise LeakError(f"{'; '.join(leaks)}: look for unclosed resources or data kept per frame")
 
 
 if __name__ == "__main__":

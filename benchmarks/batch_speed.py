@@ -1,4 +1,4 @@
-"""What a second core brings to a second clip: one clip on one core against two clips, in two processes, on two."""
+"""Measure the benefit of a second core: one clip on one core against two clips in two processes on two cores."""
 
 import os
 import resource
@@ -20,28 +20,28 @@ _COMMAND = (sys.executable, "-c", "from chromacord.cli import main; main()")
 _WATCHED_SECONDS = 1.0
 
 _FEWEST_FREE = 1.8
-"""Cores without other work below which nothing can be said of two processes."""
+"""Idle cores below which a measurement of two processes is unreliable."""
 
 
 class Times(NamedTuple):
-    """What a command took, in seconds."""
+    """Time of a command in seconds."""
 
     wall: float
     cpu: float
-    """Of all its processes."""
+    """CPU time of all its processes."""
 
 
 class BatchSetting(NamedTuple):
-    """What is measured."""
+    """What to measure."""
 
     size: str = "1080p"
     """A key of `benchmarks.speed_clips.SIZES`."""
 
     preset: str = "veryfast"
-    """Of x264."""
+    """x264's preset."""
 
     num_frames: int = 150
-    """Of each clip."""
+    """Length of each clip."""
 
     method: str = "shotgrade"
     foreground: float = 0.25
@@ -49,30 +49,30 @@ class BatchSetting(NamedTuple):
 
 
 def measure_batch(setting: BatchSetting, *, tell: Callable[[str], object] | None = None) -> Report:
-    """Run the command for one clip and for two, in turn, as a user does: start and imports included.
+    """Run the command alternately for one clip and for two, including start and imports.
 
     Args:
         setting: what to measure.
-        tell: called with a line for each thing that is done.
+        tell: called with a progress line for each step.
 
     Returns:
-        What `python -m benchmarks batch` prints: wall seconds of one clip by a command that has one core
-        ("one_clip_one_core"), of one clip by a command that has two ("one_clip_two_cores"), and of two clips, in two
-        processes, on two ("two_clips_two_cores"); "ratio": the last by the first, of the least of each, which would be
-        1 if processes did not hinder each other; "cpu_ratio": the same of CPU time by core, which a busy machine spoils
-        less; "gain": how much sooner two clips are done than one after another with both cores each; and how many cores
-        were free at the beginning.
+        The output of `python -m benchmarks batch`: wall seconds of one clip by a command with one core
+        ("one_clip_one_core") and with two ("one_clip_two_cores"), and of two clips in two processes on two cores
+        ("two_clips_two_cores"); "ratio": the minimum of the last over that of the first, 1 if processes did not slow
+        each other down; "cpu_ratio": the same for CPU time per core, which a busy machine distorts less; "gain": the
+        speed-up over harmonizing two clips one after another with both cores; and the number of idle cores at the
+        start.
 
     Raises:
-        InputError: a value of the setting cannot be used, or this process may use less than two cores.
-        MeasurementError: a command failed; the message holds its last line.
+        InputError: a setting is invalid, or this process may use only one core.
+        MeasurementError: a command failed; the message includes the last line of its output.
     """
     cores = _check(setting)
     tell = tell or (lambda _: None)
     free = free_cores()
     note = None
     if free < _FEWEST_FREE:
-        note = f"only {free:.1f} cores were free of other work at the beginning: the ratio means little"
+        note = f"only {free:.1f} cores were idle at the start, so the ratio is unreliable"
         tell(f"warning: {note}")
     runs: dict[str, list[Times]] = {"one_clip_one_core": [], "one_clip_two_cores": [], "two_clips_two_cores": []}
     with TemporaryDirectory(prefix="chromacord-bench-") as name:
@@ -98,7 +98,7 @@ def measure_batch(setting: BatchSetting, *, tell: Callable[[str], object] | None
 
 
 def free_cores() -> float:
-    """Return how many cores had nothing to do during a second, of all that this machine has (Linux: /proc/stat)."""
+    """Return the number of this machine's cores that were idle during one second (Linux: /proc/stat)."""
     before = _times()
     time.sleep(_WATCHED_SECONDS)
     past = [after - first for first, after in zip(before, _times(), strict=True)]
@@ -120,7 +120,7 @@ def _check(setting: BatchSetting) -> list[int]:
 
 
 def _make(folder: Path, setting: BatchSetting, tell: Callable[[str], object]) -> None:
-    """Write two clips with masks, of the same pictures, so that both take as long."""
+    """Write two clips with masks and equal pictures, so that both take equally long."""
     tell(f"making {setting.num_frames} frames of {setting.size}")
     clips = make_clips(folder, size=SIZES[setting.size], num_frames=setting.num_frames, foreground=setting.foreground)
     for kind, path in clips._asdict().items():
@@ -130,7 +130,7 @@ def _make(folder: Path, setting: BatchSetting, tell: Callable[[str], object]) ->
 
 
 def _run(folder: Path, setting: BatchSetting, num_clips: int, cores: list[int]) -> Times:
-    """Return what a command takes that may use some cores."""
+    """Time a command that is restricted to some cores."""
     composites = [str(folder / name / "composite.mp4") for name in ("a", "b")[:num_clips]]
     options = ["--mask", "{parent}/mask.mp4", "--output", "{parent}/out.mp4", "--force", "--quiet", "--jobs", "2"]
     options += ["--method", setting.method, "--codec", "h264", "--crf", "23", "--preset", setting.preset]
@@ -140,13 +140,13 @@ def _run(folder: Path, setting: BatchSetting, num_clips: int, cores: list[int]) 
 
 
 def _cpu_of_children() -> float:
-    """Return the CPU seconds of all processes that this one began and that have ended, and of those that they began."""
+    """Return the CPU seconds of all finished child processes and their children."""
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
     return usage.ru_utime + usage.ru_stime
 
 
 def batch_line(report: Mapping[str, object]) -> str:
-    """Return the report of `measure_batch` as one line."""
+    """Format the report of `measure_batch` as one line."""
     return (
         f"two clips on two cores take {report['ratio']} times as long as one clip on one core (by CPU time "
         f"{report['cpu_ratio']}); they are done {report['gain']} times as soon as one after another"

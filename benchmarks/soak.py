@@ -1,4 +1,4 @@
-"""Whether a long run, and many short ones, keep their memory, files and threads: what leaks shows with time alone."""
+"""Check that long runs, and many short ones, do not leak memory, files or threads."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -19,26 +19,26 @@ from chromacord.types import Frame, Size
 SIZE = Size(180, 320)
 
 _PERIOD = 100
-"""Pictures that are shown there and back again, so that nothing jumps."""
+"""Number of distinct frames, played forth and back so that nothing jumps."""
 
 _SHOT = 1000
-"""Frames between two cuts."""
+"""Frames between cuts."""
 
 _SHORT = 12
-"""Frames of a short clip."""
+"""Length of a short clip in frames."""
 
 SLACK_BYTES = 8_000_000
-"""By how much memory may differ between quarters of a stage, or between clips."""
+"""Allowed memory growth between the first and last quarter of a stage, or between clips."""
 
 REST_BYTES = 16_000_000
-"""By how much it may differ from before a run to after it: parts of libraries are first used in it."""
+"""Allowed memory growth from before a run to after it, because libraries allocate on first use."""
 
 KEPT_BYTES = 12_000
-"""What a grade may keep for each analysed frame: it is meant to, until the clip is rendered."""
+"""Memory that a grade may intentionally keep for each analysed frame until the clip is rendered."""
 
 
 class SoakSetting(NamedTuple):
-    """What is run."""
+    """What to run."""
 
     num_frames: int = 10_000
     num_clips: int = 50
@@ -46,22 +46,22 @@ class SoakSetting(NamedTuple):
 
 
 class LeakError(ChromacordError):
-    """Memory, open files or threads have grown with time."""
+    """Memory, open files or threads grew over time."""
 
 
 def measure_soak(setting: SoakSetting, *, tell: Callable[[str], object] | None = None) -> Report:
-    """Harmonize one long clip in one process and many short ones in another, and watch what they hold.
+    """Harmonize one long clip in one process and many short ones in another, and record their resources.
 
     Args:
         setting: what to run.
-        tell: called with a line for each thing that is done.
+        tell: called with a progress line for each step.
 
     Returns:
-        What `python -m benchmarks soak` prints; "leaks": a line for each thing that has grown.
+        The output of `python -m benchmarks soak`; "leaks" has a line for each resource that grew.
 
     Raises:
-        InputError: a value of the setting cannot be used.
-        MeasurementError: a process failed; the message holds its last line.
+        InputError: a setting is invalid.
+        MeasurementError: a process failed; the message includes the last line of its output.
     """
     if setting.num_frames < 200 or setting.num_clips < 8:
         raise InputError("a soak needs at least 200 frames and 8 clips: it compares the quarters of a run")
@@ -82,7 +82,7 @@ def measure_soak(setting: SoakSetting, *, tell: Callable[[str], object] | None =
 
 
 def make_loop(folder: Path, num_frames: int) -> None:
-    """Write composite.mp4, mask.mp4 and, one frame longer, long_mask.mp4; only a few pictures are ever in memory."""
+    """Write composite.mp4, mask.mp4 and, one frame longer, long_mask.mp4, holding only a few frames in memory."""
     pictures = list(made_frames(SIZE, min(_PERIOD, num_frames), 0.25))
     for name, part, count, crf in (("composite", 0, 0, 23), ("mask", 1, 0, 18), ("long_mask", 1, 1, 18)):
         length = num_frames + count
@@ -91,7 +91,7 @@ def make_loop(folder: Path, num_frames: int) -> None:
 
 
 def _looped(pictures: Sequence[Frame], count: int) -> Iterator[Frame]:
-    """Show pictures there and back again, and after each cut upside down or upright."""
+    """Play frames forth and back, flipped upside down after every other cut."""
     around = max(1, 2 * len(pictures) - 2)
     for index in range(count):
         position = index % around
@@ -103,7 +103,7 @@ def _looped(pictures: Sequence[Frame], count: int) -> Iterator[Frame]:
 
 
 def read_record(content: Sequence[Any]) -> Record:
-    """Return a record of what JSON made of it."""
+    """Convert a record from JSON."""
     record = Record(*content)
     return record._replace(
         before=Held(*record.before), held=[Held(*each) for each in record.held], after=Held(*record.after)
@@ -111,11 +111,11 @@ def read_record(content: Sequence[Any]) -> Record:
 
 
 def judge(record: Record) -> dict[str, Any]:
-    """Return the figures of a run, and what leaks.
+    """Return the figures of a run, and its leaks.
 
-    Memory may differ by `SLACK_BYTES` between the first and the last quarter of a stage; in the first stage of a clip
-    by `KEPT_BYTES` more for each analysed frame; and by `REST_BYTES` from before the run to after it. Files and threads
-    must not grow at all.
+    Memory may grow by `SLACK_BYTES` from the first to the last quarter of a stage; in a clip's first stage by another
+    `KEPT_BYTES` per analysed frame; and by `REST_BYTES` from before the run to after it. Files and threads must not
+    grow.
     """
     stages = list(dict.fromkeys(each.stage for each in record.held))
     leaks: list[str] = []

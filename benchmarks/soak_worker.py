@@ -1,4 +1,4 @@
-"""What `python -m benchmarks soak` runs in processes of their own, as `python -m ...soak_worker JOB JSON`."""
+"""Worker processes of `python -m benchmarks soak`, run as `python -m ...soak_worker JOB JSON`."""
 
 import json
 import os
@@ -18,13 +18,13 @@ from chromacord.job.threads import single_threaded
 from chromacord.types import Progress
 
 WARM_FRAMES, WARM_CLIPS = 50, 2
-"""Rendered before anything is counted: libraries open files, begin threads and take memory that they keep."""
+"""Frames and clips rendered before counting, because libraries keep files, threads and memory from first use."""
 
 _LOOKS, _BETWEEN_LOOKS = 5, 0.02
-"""How often a process at rest is looked at, and seconds between."""
+"""Number of samples of an idle process, and seconds in between."""
 
 CLIPS = "clips"
-"""The only stage of a run of short clips."""
+"""Name of the only stage in a run of short clips."""
 
 
 class Work(NamedTuple):
@@ -33,7 +33,7 @@ class Work(NamedTuple):
     composite: str
     mask: str
     long_mask: str
-    """Has more frames than the composite, so that the clip fails when all of it is analysed."""
+    """Path of a mask with more frames than the composite, so that the clip fails after analysis."""
 
     folder: str
     method: str
@@ -41,21 +41,21 @@ class Work(NamedTuple):
 
 
 class Held(NamedTuple):
-    """What this process holds at one moment."""
+    """Resources of this process at one moment."""
 
     stage: str
     done: int
-    """Frames of the stage, or clips."""
+    """Finished frames of the stage, or clips."""
 
     memory: int
-    """Bytes that are resident."""
+    """Resident bytes."""
 
     files: int
     threads: int
 
 
 class Record(NamedTuple):
-    """What was seen of a run."""
+    """Resources over a run."""
 
     frames: int
     analysed: int
@@ -90,9 +90,9 @@ def run_long(work: Work) -> Record:
 
 
 def run_short(work: Work) -> Record:
-    """Harmonize a short clip many times with all outputs that there are, and each time fail with it once.
+    """Harmonize a short clip many times with all kinds of outputs, each time followed by a failing run.
 
-    Every second time LUTs and a picture are among them, for which all of a clip must be analysed before it is rendered.
+    Every second run also writes LUTs and a picture, which require the whole clip to be analysed before rendering.
     """
     for number in range(WARM_CLIPS):
         _succeed_and_fail(work, whole=number % 2 == 0)
@@ -129,17 +129,17 @@ def _succeed_and_fail(work: Work, *, whole: bool) -> Summary:
 
 
 def rest(stage: str, done: int) -> Held:
-    """Return what this process holds between two clips, without what it has freed and only keeps for the next."""
+    """Return this process's resources between two clips, after returning freed memory to the system."""
     return_freed_memory()
     looks = [look(stage, done)]
-    for _ in range(_LOOKS - 1):  # a codec's thread that is ending counts for a moment longer
+    for _ in range(_LOOKS - 1):  # a codec's finished thread is listed for a moment longer
         time.sleep(_BETWEEN_LOOKS)
         looks.append(look(stage, done))
     return looks[-1]._replace(threads=min(each.threads for each in looks))
 
 
 def look(stage: str, done: int) -> Held:
-    """Return what this process holds now (Linux: /proc/self)."""
+    """Return this process's current resources (Linux: /proc/self)."""
     pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
     # The folder of open files is itself open while it is read.
     files = len(os.listdir("/proc/self/fd")) - 1  # noqa: PTH208
@@ -151,8 +151,8 @@ JOBS: dict[str, Callable[[Work], Record]] = {"long": run_long, "short": run_shor
 
 
 def main() -> None:
-    """Run a job and print what it held as JSON."""
-    share_freed_memory()  # as the command does: gaps in the stores of many threads would come and go like a leak
+    """Run a job and print the record as JSON."""
+    share_freed_memory()  # as the command does: gaps in per-thread arenas would look like leaks
     with single_threaded():
         record = JOBS[sys.argv[1]](Work(**json.loads(sys.argv[2])))
     print(json.dumps(record))

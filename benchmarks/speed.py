@@ -1,4 +1,4 @@
-"""What harmonization costs over a plain transcode: CPU time and memory, in fresh processes, several times in turn."""
+"""Measure the cost of harmonization over a plain transcode: CPU time and memory, in alternating fresh processes."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -13,13 +13,13 @@ from chromacord.lab.bench.provenance import provenance
 
 
 class Setting(NamedTuple):
-    """What is measured."""
+    """What to measure."""
 
     size: str = "1080p"
     """A key of `benchmarks.speed_clips.SIZES`."""
 
     preset: str = "ultrafast"
-    """Of x264, for the job's output and the plain transcode's."""
+    """x264's preset, for the job and the plain transcode."""
 
     foreground: float = 0.25
     """Share of the picture that the mask covers."""
@@ -31,18 +31,19 @@ class Setting(NamedTuple):
 
 
 def measure_video(setting: Setting, *, tell: Callable[[str], object] | None = None) -> Report:
-    """Measure the whole job and a plain decode-encode of the same clip in turn.
+    """Measure the whole job and a plain transcode of the same clip alternately.
 
     Args:
         setting: what to measure.
-        tell: called with a line for each thing that is done.
+        tell: called with a progress line for each step.
 
     Returns:
-        What `python -m benchmarks video` prints: CPU ms a frame, minimum and median of the repeats; MB of peak memory.
+        The output of `python -m benchmarks video`: CPU ms per frame, minimum and median of the repeats; peak memory in
+        MB.
 
     Raises:
-        InputError: a value of the setting cannot be used.
-        MeasurementError: a measured process failed; the message holds its last line.
+        InputError: a setting is invalid.
+        MeasurementError: a measuring process failed; the message includes the last line of its output.
     """
     runs = measure_jobs(setting, ("plain", "job", "stages", "nothing", "start"), tell=tell)
     return summarize(setting, runs)
@@ -51,12 +52,12 @@ def measure_video(setting: Setting, *, tell: Callable[[str], object] | None = No
 def measure_jobs(
     setting: Setting, jobs: Sequence[str], *, tell: Callable[[str], object] | None = None
 ) -> dict[str, list[dict[str, float]]]:
-    """Run jobs of `speed_worker` in turn, each as often as the setting says.
+    """Run jobs of `speed_worker` alternately, as often as the setting says.
 
     Args:
         setting: what to measure.
         jobs: names of `benchmarks.speed_worker.JOBS`.
-        tell: called with a line for each thing that is done.
+        tell: called with a progress line for each step.
 
     Raises:
         InputError, MeasurementError: as `measure_video`.
@@ -86,7 +87,7 @@ def measure_jobs(
 
 
 def summarize(setting: Setting, runs: dict[str, list[dict[str, float]]]) -> Report:
-    """Turn the runs of `measure_video` into its report."""
+    """Convert the runs of `measure_video` to its report."""
     job = [1000 * run["cpu_seconds"] / run["frames"] for run in runs["job"]]
     plain = [1000 * run["cpu_seconds"] / run["frames"] for run in runs["plain"]]
     floor = min(run["peak_mb"] for run in runs["nothing"])
@@ -115,17 +116,17 @@ def summarize(setting: Setting, runs: dict[str, list[dict[str, float]]]) -> Repo
 
 
 def check_setting(size: str, foreground: float, *, num_frames: int, repeats: int, fewest_frames: int = 10) -> None:
-    """Refuse clips that cannot be made, and measurements that say nothing.
+    """Check the sizes of clips and of the measurement.
 
     Args:
         size: a key of `benchmarks.speed_clips.SIZES`.
         foreground: share of the picture that the mask covers.
         num_frames: length of the clips.
-        repeats: how often everything is run.
-        fewest_frames: that are needed.
+        repeats: number of repeats.
+        fewest_frames: minimum number of frames.
 
     Raises:
-        InputError: says which value cannot be used.
+        InputError: a value is invalid; names it.
     """
     if size not in SIZES:
         raise InputError(f"there is no size {size!r}; choose one of {', '.join(SIZES)}")

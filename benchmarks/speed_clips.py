@@ -1,4 +1,4 @@
-"""Clips to measure speed with: a camera pan over a picture with grain, and an ellipse that moves as its mask."""
+"""Synthetic clips for speed measurements: a pan over a grainy picture, and a moving ellipse as mask."""
 
 import math
 from collections.abc import Iterable, Iterator
@@ -16,7 +16,7 @@ SIZES = {"1080p": Size(1080, 1920), "4k": Size(2160, 3840)}
 RATE = Fraction(25)
 
 _MARGIN = 64
-"""Pixels around the frame that the camera pans over."""
+"""Pixels around the frame, into which the camera pans."""
 
 _NUM_GRAINS = 5
 
@@ -34,8 +34,8 @@ def make_clips(folder: Path, *, size: Size, num_frames: int, foreground: float) 
     """Write a composite and a mask as 8-bit 4:2:0 H.264 with BT.709 tags.
 
     Args:
-        folder: where to.
-        size: of the picture; even.
+        folder: target folder.
+        size: frame size; even.
         num_frames: length of the clips.
         foreground: share of the picture that the mask covers, in (0, 0.5].
     """
@@ -48,7 +48,7 @@ def make_clips(folder: Path, *, size: Size, num_frames: int, foreground: float) 
 
 
 def write_clip(path: Path, frames: Iterable[Frame], info: VideoInfo, *, crf: float) -> None:
-    """Write frames as H.264, at x264's preset veryfast."""
+    """Write frames as H.264 with x264's preset veryfast."""
     encoding = Encoding(codec="h264", crf=crf, preset="veryfast")
     with open_sink(path, info, encoding=encoding, copy_streams=False) as sink:
         for frame in frames:
@@ -58,14 +58,14 @@ def write_clip(path: Path, frames: Iterable[Frame], info: VideoInfo, *, crf: flo
 
 
 def made_frames(size: Size, num_frames: int, foreground: float) -> Iterator[tuple[Frame, Frame]]:
-    """Iterate over frames of a composite and of its mask; arguments as for `make_clips`."""
+    """Yield frames of a composite and its mask; arguments as for `make_clips`."""
     pan = _Pan(size)
     for index in range(num_frames):
         yield _composite_frame(pan, index, size), _mask_frame(index, size, foreground)
 
 
 class _Pan:
-    """What the frames are cut from: three planes wider than the picture, and some fields of grain."""
+    """Source of the frames: three planes larger than the frame, and several grain fields."""
 
     def __init__(self, size: Size) -> None:
         random = np.random.default_rng(0)
@@ -77,7 +77,7 @@ class _Pan:
 
 
 def natural_texture(size: Size, random: np.random.Generator) -> npt.NDArray[np.float32]:
-    """Return noise whose amplitude falls with frequency as in photographs (Field 1987), mean 0 and deviation 1.
+    """Return noise with the amplitude spectrum of photographs (Field 1987), mean 0 and deviation 1.
 
     Returns:
         Shape (height, width).
@@ -120,7 +120,7 @@ def _to_codes(values: npt.NDArray[np.float32], low: int, high: int) -> Codes:
 
 
 def describe(size: Size, num_frames: int) -> VideoInfo:
-    """Return what a file of such frames would say of itself: 8-bit 4:2:0 with BT.709 tags."""
+    """Return the properties of a file with such frames: 8-bit 4:2:0 with BT.709 tags."""
     return VideoInfo(
         path=Path("made"),
         size=size,

@@ -1,4 +1,4 @@
-"""The table of speed that is kept with the code, and the check that a change has not made things slower."""
+"""The committed speed table, and a check that changes have not slowed things down."""
 
 import json
 from collections.abc import Callable
@@ -16,20 +16,20 @@ ROWS = {
 }
 
 SLACK = 1.5
-"""How much larger than the committed ratio a measured one may be: machines and their other users differ."""
+"""Allowed factor over the committed ratio: machines and their load differ."""
 
 
 class TooSlowError(ChromacordError):
-    """Harmonizing has become slower than what is committed."""
+    """Harmonizing has become slower than the committed figures allow."""
 
 
 def measure_rows(method: str, *, repeats: int, tell: Callable[[str], object] | None = None) -> Report:
-    """Measure all rows one after another.
+    """Measure all rows of the table.
 
     Args:
-        method: its name.
-        repeats: how often everything is run.
-        tell: called with a line for each thing that is done.
+        method: name of the method.
+        repeats: number of repeats.
+        tell: called with a progress line for each step.
     """
     rows = {
         name: measure_video(setting._replace(method=method, repeats=repeats), tell=tell)
@@ -39,18 +39,18 @@ def measure_rows(method: str, *, repeats: int, tell: Callable[[str], object] | N
 
 
 def check_speed(committed: Path, *, repeats: int, tell: Callable[[str], object] | None = None) -> str:
-    """Measure overhead by plain transcode again, as the first committed row did, and compare.
+    """Measure the overhead over a plain transcode again, like the first committed row, and compare.
 
     Args:
-        committed: a file that `python -m benchmarks speed` or `python -m benchmarks video` wrote.
-        repeats: how often everything is run; the least of each counts.
-        tell: called with a line for each thing that is done.
+        committed: a report of `python -m benchmarks speed` or `python -m benchmarks video`.
+        repeats: number of repeats; the minimum counts.
+        tell: called with a progress line for each step.
 
     Returns:
         One line with both ratios.
 
     Raises:
-        InputError: the file is none of these.
+        InputError: the file is not such a report.
         TooSlowError: the ratio is more than `SLACK` times the committed one.
     """
     try:
@@ -68,5 +68,5 @@ def check_speed(committed: Path, *, repeats: int, tell: Callable[[str], object] 
 
 
 def _ratio(cpu: dict[str, Any]) -> float:
-    """Return the overhead as a multiple of a plain transcode: both feel a slow machine alike."""
+    """Return the overhead as a multiple of a plain transcode, which cancels the machine's speed."""
     return float((cpu["job"]["min"] - cpu["plain"]["min"]) / cpu["plain"]["min"])

@@ -1,6 +1,6 @@
-"""What `python -m benchmarks video` runs in processes of their own, as `python -m ...speed_worker JOB JSON`.
+"""Worker processes of `python -m benchmarks video`, run as `python -m ...speed_worker JOB JSON`.
 
-A fresh process has a peak memory of its own, and its CPU time holds all its threads: those of the codecs too.
+In a fresh process, peak memory is the job's own and CPU time includes all its threads, the codecs' too.
 """
 
 import json
@@ -27,7 +27,7 @@ from chromacord.render.cpu import Renderer
 from chromacord.types import Frame, Progress
 
 HELD_BYTES = 300 << 20
-"""Memory for the frames that the stages are measured on, so that no decoder runs beside what is measured."""
+"""Memory for the decoded frames on which stages are measured, so that no decoder runs at the same time."""
 
 
 class Work(NamedTuple):
@@ -42,7 +42,7 @@ class Work(NamedTuple):
 
 
 def run_job(work: Work) -> dict[str, float]:
-    """Harmonize the clip, as the command does."""
+    """Harmonize the clip as the command does."""
     summary = harmonize_video(
         work.composite,
         output=work.output,
@@ -55,7 +55,7 @@ def run_job(work: Work) -> dict[str, float]:
 
 
 def run_plain(work: Work) -> dict[str, float]:
-    """Decode the clip and encode it again, with the same settings."""
+    """Decode and re-encode the clip with the same settings."""
     source = open_source(work.composite, keep=True)
     frames = 0
     with open_sink(work.output, source.info, encoding=_encoding(work), force=True) as sink:
@@ -68,19 +68,19 @@ def run_plain(work: Work) -> dict[str, float]:
 
 
 def run_nothing(work: Work) -> dict[str, float]:  # noqa: ARG001
-    """Only import what the job imports: the floor of its memory."""
+    """Only import what the job imports, as the baseline of its memory."""
     return {"frames": 1}
 
 
 class _FirstFrame(Exception):
-    """Raised to stop a job whose first frame is done."""
+    """Stops a job after its first frame."""
 
 
 def run_start(work: Work) -> dict[str, float]:
-    """Harmonize the clip up to the first frame that the encoder gets, for which some frames after it are analysed.
+    """Harmonize the clip until the first frame reaches the encoder, which requires analysing some later ones.
 
     Returns:
-        Seconds by the wall since this process was started, imports included.
+        Wall seconds since this process started, including imports.
     """
 
     def stop(progress: Progress) -> None:
@@ -101,10 +101,10 @@ def run_start(work: Work) -> dict[str, float]:
 
 
 def run_stages(work: Work) -> dict[str, float]:
-    """Measure each stage alone; decoding on the whole clip, the others on frames that are held in memory.
+    """Measure each stage alone: decoding on the whole clip, other stages on decoded frames in memory.
 
     Returns:
-        CPU ms a frame by stage, and the number of frames that were held.
+        CPU ms per frame and stage, and the number of frames in memory.
     """
     composite, mask = open_source(work.composite), open_source(work.mask)
     clip = CompositeClip(composite, mask)
@@ -138,7 +138,7 @@ def run_stages(work: Work) -> dict[str, float]:
 
 
 def _cpu_per_item(items: Iterable[Any], use: Callable[[Any], object]) -> float:
-    """Return CPU ms for each item, of all threads."""
+    """Return CPU ms per item over all threads."""
     count, started = 0, time.process_time()
     for item in items:
         use(item)
@@ -156,7 +156,7 @@ def _encoding(work: Work) -> Encoding:
 
 
 def seconds_since_start() -> float:
-    """Return how long ago this process was started (Linux: field 22 of /proc/self/stat, after the command's name)."""
+    """Return the age of this process (Linux: field 22 of /proc/self/stat, after the command's name)."""
     fields = Path("/proc/self/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
     return time.clock_gettime(time.CLOCK_BOOTTIME) - int(fields[19]) / os.sysconf("SC_CLK_TCK")
 
@@ -171,7 +171,7 @@ JOBS: dict[str, Callable[[Work], dict[str, float]]] = {
 
 
 def main() -> None:
-    """Run a job and print what it took as JSON."""
+    """Run a job and print its figures as JSON."""
     share_freed_memory()  # as the command does
     work = Work(**json.loads(sys.argv[2]))
     wall, cpu = time.perf_counter(), time.process_time()

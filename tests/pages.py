@@ -35,7 +35,12 @@ def blocks(text: str, *languages: str) -> list[str]:
     return re.findall(rf"^```(?:{'|'.join(languages)})\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL)
 
 
-def command_lines(text: str) -> list[str]:
-    """Return the chromacord commands that a page shows, with continued lines joined."""
+def command_lines(text: str, program: str = "chromacord") -> list[str]:
+    """Return the commands of a program that a page shows, with continued lines joined."""
     joined = "\n".join(blocks(text, "sh", "console")).replace("\\\n", " ")
-    return [line.partition(" #")[0].strip() for line in joined.splitlines() if line.startswith("chromacord ")]
+    return [line.partition(" #")[0].strip() for line in joined.splitlines() if line.startswith(f"{program} ")]
+
+
+def mentions(text: str, program: str) -> list[str]:
+    """Return the commands of a program that a page names within its sentences and tables."""
+    return [match for match in re.findall(r"`([^`\n]+)`", text) if match.startswith(f"{program} ")]

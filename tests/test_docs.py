@@ -165,7 +165,7 @@ def test_the_sentences_of_the_readme_have_the_figures_that_were_measured() -> No
     measured, text = quality(), " ".join(README.split())
     largest = result("speed")["rows"]["4k ultrafast"]
     more, memory = largest["overhead_cpu_ms_per_frame"]["min"], largest["peak_memory_mb"]["job"]
-    assert f"costs {more:.1f} ms of CPU time a frame beyond decoding and encoding" in text
+    assert f"costs {more:.1f} ms of CPU time per frame beyond decoding and encoding" in text
     assert f"and {memory:.0f} MB of memory" in text
     left = [measured[name, "shotgrade"]["ratio"] for name in ("davis-lut-dev", "pairs-dev")]
     assert f"leaves {left[0]:.2f} of the error on recoloured clips and {left[1]:.2f} on real pairs" in text

@@ -13,13 +13,15 @@ import typer
 from typer.testing import CliRunner
 
 import chromacord.weights
+from benchmarks.__main__ import PROGRAM as BENCHMARKS
+from benchmarks.__main__ import app as benchmarks
 from chromacord.cli import app
 from chromacord.cli.help import EXAMPLES
 from tests.clips import make_clip
 from tests.footage import SIZE, disc, make_composite, recoloured
 from tests.hyoutube_lookalike import LookAlike
 from tests.images import write
-from tests.pages import PAGES, blocks, command_lines
+from tests.pages import DOCUMENTS, PAGES, blocks, command_lines, mentions
 
 NUM_FRAMES = 52
 COMPOSITE = "comp.mp4 --mask mask.mp4"
@@ -38,6 +40,13 @@ def can_run(line: str) -> bool:
 
 COMMANDS = [pytest.param(line, id=line) for examples in EXAMPLES.values() for line in examples.values()]
 COMMANDS += [pytest.param(line, id=f"{page}: {line}") for page, text in PAGES.items() for line in command_lines(text)]
+
+MEASUREMENTS = [
+    pytest.param(line, id=f"{page}: {line}")
+    for page, text in DOCUMENTS.items()
+    for line in (*command_lines(text, BENCHMARKS), *mentions(text, BENCHMARKS))
+]
+"""Commands that measure chromacord itself: parsed, because they take minutes."""
 
 
 def make_workspace(folder: Path) -> Path:
@@ -104,7 +113,22 @@ def workspace(files: Path, tmp_path: Path) -> Iterator[Path]:
 @pytest.mark.parametrize("line", COMMANDS)
 def test_a_command_can_be_parsed(line: str) -> None:
     """The parser takes every option and every value, and misses none."""
-    command, context, words = typer.main.get_command(app), None, shlex.split(line)
+    parse(app, shlex.split(line))
+
+
+@pytest.mark.parametrize("line", MEASUREMENTS)
+def test_a_measurement_can_be_parsed(line: str) -> None:
+    parse(benchmarks, [BENCHMARKS, *shlex.split(line.removeprefix(BENCHMARKS))])
+
+
+def test_every_measurement_is_on_a_page() -> None:
+    shown = {str(each.values[0]).split()[3] for each in MEASUREMENTS}
+    assert shown == set(typer.main.get_command(benchmarks).commands)  # type: ignore[attr-defined]
+
+
+def parse(program: typer.Typer, words: list[str]) -> None:
+    """Parse a command line down to its last command."""
+    command, context = typer.main.get_command(program), None
     for _ in range(3):
         name, *words = words
         with command.make_context(name, list(words), parent=context) as context:

@@ -85,7 +85,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Import what is asked for only then: numpy and the codecs cost time that `chromacord --help` need not pay."""
+    """Import public names on first use: numpy and the codecs take time that `chromacord --help` can do without."""
     if name == "errors":
         return import_module(f"{__name__}.errors")
     if name not in _PLACES:
@@ -94,11 +94,11 @@ def __getattr__(name: str) -> Any:
 
 
 class _Package(ModuleType):
-    """Keeps `render` the function. The import of the subpackage of that name would put the subpackage in its place."""
+    """Makes `chromacord.render` the function, which importing the subpackage of that name would replace."""
 
     @property
     def render(self) -> Any:
-        """`chromacord.api.render`; the subpackage is imported as ever, `from chromacord.render import ...`."""
+        """`chromacord.api.render`; import from the subpackage with `from chromacord.render import ...`."""
         return import_module("chromacord.api").render
 
     @render.setter
@@ -109,5 +109,5 @@ sys.modules[__name__].__class__ = _Package
 
 
 def __dir__() -> list[str]:
-    """Return what there is, imported or not."""
+    """Return all public names, imported or not."""
     return sorted({*globals(), *__all__})

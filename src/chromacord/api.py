@@ -1,4 +1,4 @@
-"""The main job, for Python: files or arrays in, files, arrays or a grade out."""
+"""The Python API: files or arrays in; files, arrays or a grade out."""
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -33,7 +33,7 @@ from chromacord.types import Device, Encoding, Progress
 StrPath = str | PathLike[str]
 
 _RATES = (0.01, 1_000_000)
-"""Frames a second that make sense: from a picture in two minutes to the fastest cameras."""
+"""Plausible frame rates: from one picture in two minutes to the fastest cameras."""
 
 
 def harmonize_video(
@@ -57,35 +57,35 @@ def harmonize_video(
 ) -> Summary:
     """Harmonize a clip: a composite and its mask, or a foreground with alpha over a background.
 
-    All outputs appear whole when everything has succeeded, or not at all.
+    All outputs appear complete when everything has succeeded, or not at all.
 
     Args:
         composite: a video file, an image sequence ("shot.%04d.png", "shot.####.exr", a folder) or a still.
-        output: where to write; the suffix decides the format. Sequences are named like sequences. None: only decide
-            the grade, and write what else was asked for.
-        mask: white for the foreground, or opaque where it is a cut-out; a clip like the composite, a still for all
-            frames, or "alpha": the composite's own alpha channel.
-        foreground: instead of a composite: the layer to paste, with `background`.
-        alpha: the foreground's coverage, where it has no alpha channel of its own; or "straight" or "premultiplied" for
-            how its own is stored, if not as its format has it, or "auto" to find out.
-        background: the clip under the foreground; the output follows its format.
-        grade_out: write what was decided, as JSON.
-        grade_in: render a grade instead of analysing: one in memory, a grade file, or a LUT or a CDL with a suffix of
-            `LOOK_FORMATS`; `strength` then weakens it further. Without a clip it is made into `grade_out` or `lut_out`.
-        lut_out: a LUT or a CDL for each shot: a file whose suffix is in `EXPORT_FORMATS`, or a folder for .cube files.
-        preview: write before and after side by side, to a video or a picture by the suffix.
-        foreground_out: write the graded foreground alone, with alpha: a 4444 video, a picture or a pattern.
-        reference: match the foreground to the first frame of this file in place of its own background.
-        cuts: where shots begin: their first frames, counted from 0 in sequences too, as numbers or as text ("24,48");
-            the file of an edit decision list (CMX 3600); or "none" for one shot. None: cuts are found. Those outside
-            `frames` are left out.
-        progress: called a few times a second.
-        options: how it is done; see `chromacord.Options`.
-        changes: single options, in place of those of `options`: `method="mkl", strength=0.5`.
+        output: path of the result; the suffix selects the format. Sequences are named like sequences. None: only decide
+            the grade, and write other requested outputs.
+        mask: white for the foreground, or opaque in a cut-out; a clip like the composite, a still for all frames, or
+            "alpha" for the composite's own alpha channel.
+        foreground: layer to paste over `background`, instead of a composite.
+        alpha: the foreground's matte, if it has no alpha channel; or "straight" or "premultiplied" to override how its
+            own alpha is stored, or "auto" to detect it.
+        background: clip under the foreground; the output follows its format.
+        grade_out: path for the decided grade, as JSON.
+        grade_in: grade to render instead of analysing: a `Grade`, a grade file, or a LUT or a CDL with a suffix in
+            `LOOK_FORMATS`; `strength` weakens it further. Without a clip it is converted to `grade_out` or `lut_out`.
+        lut_out: path for a LUT or a CDL per shot: a file with a suffix in `EXPORT_FORMATS`, or a folder for .cube
+            files.
+        preview: path for before and after side by side, as a video or a picture by the suffix.
+        foreground_out: path for the graded foreground alone, with alpha: a 4444 video, a picture or a pattern.
+        reference: match the foreground to the first frame of this file instead of its own background.
+        cuts: first frames of shots, counted from 0 even in sequences, as numbers or text ("24,48"); the path of an edit
+            decision list (CMX 3600); or "none" for one shot. None: detect them. Cuts outside `frames` are ignored.
+        progress: called several times a second.
+        options: see `chromacord.Options`.
+        changes: single options that override those in `options`: `method="mkl", strength=0.5`.
 
     Raises:
-        ChromacordError: an input, an option or an output cannot be used; says which, where and what to do.
-        TypeError: there is no such option.
+        ChromacordError: an input, an option or an output is invalid; says which, where and what to do.
+        TypeError: an option does not exist.
     """
     how = _checked(options, changes, progress)
     check_cuts(cuts, grade_in=grade_in)
@@ -135,22 +135,22 @@ def analyse(
     options: Options | None = None,
     **changes: Any,
 ) -> Grade:
-    """Decide the grade of a clip, and write nothing.
+    """Decide the grade of a clip without writing anything.
 
-    `render` then gives what `harmonize_video` gives with the same arguments, bit for bit.
+    `render` then gives the same result as `harmonize_video`, bit for bit.
 
     Args:
-        composite, mask, foreground, alpha, background, reference, cuts: as for `harmonize_video`.
-        progress: called a few times a second.
-        options: how it is done; those of encoding and rendering do nothing here.
-        changes: single options, in place of those of `options`: `method="mkl", consistency="shot"`.
+        composite, mask, foreground, alpha, background, reference, cuts: see `harmonize_video`.
+        progress: called several times a second.
+        options: see `chromacord.Options`; options for encoding and rendering have no effect.
+        changes: single options that override those in `options`: `method="mkl", consistency="shot"`.
 
     Returns:
-        The grade, with what the options change of it by hand. Change it further with `Grade.by_hand`, or its parts with
-        `dataclasses.replace`: all of it is frozen dataclasses.
+        The grade, with the options' manual changes. Change it further with `Grade.by_hand`, or replace its parts with
+        `dataclasses.replace`: it consists of frozen dataclasses.
 
     Raises:
-        ChromacordError: an input or an option cannot be used; says which, where and what to do.
+        ChromacordError: an input or an option is invalid; says which, where and what to do.
         TypeError: there is no such option.
     """
     how = _checked(options, changes, progress)
@@ -188,19 +188,19 @@ def render(
     options: Options | None = None,
     **changes: Any,
 ) -> Summary:
-    """Render a clip by a grade; or, without a clip, write the grade to files.
+    """Apply a grade to a clip; without a clip, write the grade to files.
 
     Args:
-        grade: what `analyse` returned, changed or not; or a grade file, a LUT or a CDL.
-        composite, output, mask, foreground, alpha, background, preview, foreground_out: as for `harmonize_video`.
-        grade_out: write the grade, as JSON.
-        lut_out: write a LUT or a CDL for each shot.
-        progress: called a few times a second.
-        options: how it is done; `strength` weakens the grade further. Those of analysis do nothing here.
-        changes: single options, in place of those of `options`: `strength=0.5, saturation=1.1`.
+        grade: the result of `analyse`, or the path of a grade file, a LUT or a CDL.
+        composite, output, mask, foreground, alpha, background, preview, foreground_out: see `harmonize_video`.
+        grade_out: path for the grade, as JSON.
+        lut_out: path for a LUT or a CDL per shot.
+        progress: called several times a second.
+        options: see `chromacord.Options`; `strength` weakens the grade further. Options for analysis have no effect.
+        changes: single options that override those in `options`: `strength=0.5, saturation=1.1`.
 
     Raises:
-        ChromacordError: an input, an option or an output cannot be used; says which, where and what to do.
+        ChromacordError: an input, an option or an output is invalid; says which, where and what to do.
         TypeError: there is no such option.
     """
     if not isinstance(grade, Grade | str | os.PathLike):
@@ -234,31 +234,31 @@ def harmonize_frames(
     rate: Fraction | float = 25,
     device: Device = "cpu",
 ) -> Iterator[Array]:
-    """Harmonize pictures one after another.
+    """Harmonize in-memory frames one after another.
 
-    Only as many pictures are held as smoothing must look ahead: about a second and a bit, whatever the length. With
-    "shot", a shot's pictures are held until it has ended.
+    At most the frames within the smoothing's look-ahead are held, a little over a second, whatever the length. With
+    "shot", a shot's frames are held until its end.
 
     Args:
-        pairs: composite and mask of each frame, in order. Composites are display-referred RGB: uint8, uint16, or
-            floats in [0, 1], shape (H, W, 3); masks bool, uint8, uint16 or floats in [0, 1], shape (H, W) or
-            (H, W, 1). All frames have one size and type.
-        method: a name of `list_methods()`, with options if wanted ("mkl:max_gain=2"), or a loaded method.
+        pairs: composite and mask of each frame, in order. Composites are display-referred RGB: uint8, uint16, or floats
+            in [0, 1], shape (H, W, 3); masks are bool, uint8, uint16 or floats in [0, 1], shape (H, W) or (H, W, 1).
+            All frames must have the same size and dtype.
+        method: a name from `list_methods()`, optionally with options ("mkl:max_gain=2"), or a loaded method.
         strength: 0 returns the source, 1 is the full grade; tone and colour may differ.
-        turn: what is done by hand after the grade.
-        consistency: "shot" for one grade a shot, "smooth" for a slowly moving one, "frame" for one a frame.
-        cuts: first frames of shots, counted from 0; "none" for one shot; None: cuts are found.
-        rate: frames a second; decides how many frames are looked at, and how fast the grade may move.
+        turn: manual adjustment after the grade.
+        consistency: "shot": one grade per shot; "smooth": a slowly changing grade; "frame": one grade per frame.
+        cuts: first frames of shots, counted from 0; "none" for one shot; None: detect them.
+        rate: frames per second; determines how many frames are analysed, and how fast the grade may change.
         device: "cuda" for a GPU; a loaded method is moved there.
 
     Returns:
-        Each harmonized frame, of the composite's shape and type. Pixels with mask 0 are the composite's.
+        Each harmonized frame, with the composite's shape and dtype. Pixels with mask 0 are unchanged.
 
     Raises:
-        InputError: `method`, `strength`, `consistency`, `cuts`, `rate` or `device` cannot be used: at once; or an array
-            cannot, by its type, shape or range: when its frame is asked for.
+        InputError: `method`, `strength`, `consistency`, `cuts`, `rate` or `device` is invalid (raised immediately); or
+            an array has an invalid dtype, shape or range (raised when its frame is reached).
         NonFiniteError: an array holds NaN or infinity.
-        MismatchError: a frame and its mask, or two frames, differ in size or type.
+        MismatchError: a frame and its mask, or two frames, differ in size or dtype.
     """
     if not isinstance(turn, Parametric):
         raise InputError(f"turn is {shown(turn)}; give a chromacord.Parametric")
@@ -290,16 +290,16 @@ def harmonize_image(
     Args:
         composite: display-referred RGB: uint8, uint16, or floats in [0, 1]. Shape (H, W, 3).
         mask: bool, uint8, uint16 or floats in [0, 1]. Shape (H, W) or (H, W, 1).
-        method: a name of `list_methods()`, with options if wanted ("mkl:max_gain=2"), or a loaded method.
+        method: a name from `list_methods()`, optionally with options ("mkl:max_gain=2"), or a loaded method.
         strength: 0 returns the composite, 1 is the full grade.
         device: "cuda" for a GPU; a loaded method is moved there.
 
     Returns:
-        The harmonized picture, of the composite's shape and type. Pixels with mask 0 are the composite's, as are all
-        where the mask is empty or full.
+        The harmonized picture, with the composite's shape and dtype. Pixels with mask 0 are unchanged, as are all
+        pixels if the mask is empty or full.
 
     Raises:
-        InputError, NonFiniteError, MismatchError: as `harmonize_frames`.
+        InputError, NonFiniteError, MismatchError: see `harmonize_frames`.
     """
     (harmonized,) = harmonize_frames([(composite, mask)], method, strength=strength, cuts="none", device=device)
     return harmonized
@@ -308,7 +308,7 @@ def harmonize_image(
 def _checked(
     options: Options | None, changes: dict[str, Any], progress: Callable[[Progress], object] | None
 ) -> Options:
-    """Return the options with changes, and refuse arguments that only a later frame would trip over."""
+    """Apply changes to options, and check arguments that would otherwise fail at a later frame."""
     if options is not None and not isinstance(options, Options):
         raise InputError(f"options is {shown(options)}; give chromacord.Options(...), or single options by name")
     if progress is not None and not callable(progress):
@@ -325,7 +325,7 @@ def _converted(decided: Grade, source: Path | None, outputs: Outputs, how: Optio
 
 
 def _paths(**paths: StrPath | None) -> dict[str, Path | None]:
-    """Return paths. An empty one, as a shell makes of a variable that is not set, would be the working folder."""
+    """Return paths. Empty ones, from unset shell variables, are refused: they would mean the working directory."""
     for name, path in paths.items():
         if path is not None and not os.fspath(path):
             raise InputError(f"{name} is empty; name a file")
@@ -333,11 +333,11 @@ def _paths(**paths: StrPath | None) -> dict[str, Path | None]:
 
 
 def _check_asked(paths: dict[str, Path | None], *, to_render: object) -> None:
-    """Refuse to write nothing, and what needs a render where none is asked for.
+    """Check that there is something to write, and that outputs that need a rendered clip have one.
 
     Args:
-        paths: of outputs, and of a grade.
-        to_render: the grade that the clip is to be rendered by; None: there is no grade, or no clip.
+        paths: paths of the outputs and of the grade.
+        to_render: grade to render; None if there is no grade or no clip.
     """
     if paths["output"] is not None:
         return

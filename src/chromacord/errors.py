@@ -1,7 +1,7 @@
-"""Everything chromacord raises on purpose.
+"""All exceptions that chromacord raises on purpose.
 
-Each message is one line that says what is wrong, where, and what to do. The command line prints it and exits with
-code 2; Python callers catch `ChromacordError` or one of its kinds.
+Each message is one line that says what is wrong, where, and what to do. The command line prints it and exits with code
+2; Python callers catch `ChromacordError` or a subclass.
 """
 
 import unicodedata
@@ -10,28 +10,28 @@ from collections.abc import Collection, Iterable
 INSTALL_TORCH = "in a checkout of chromacord, run: pip install '.[torch]'"
 
 _BREAKING = ("Cc", "Zl", "Zp")
-"""Unicode's categories of what breaks a line, or that a terminal obeys."""
+"""Unicode categories of line breaks and of characters that control terminals."""
 
 
 def one_line(text: str) -> str:
-    """Return a text with line breaks and other control characters as escapes: names of files may hold them."""
+    """Escape line breaks and other control characters, which file names may contain."""
     return "".join(ascii(each)[1:-1] if unicodedata.category(each) in _BREAKING else each for each in text)
 
 
 def counted(number: int, noun: str, verb: tuple[str, str] | None = None) -> str:
-    """Return a count in words: "1 frame", "2 frames", "1 process".
+    """Return a count with its noun: "1 frame", "2 frames", "1 process".
 
     Args:
-        number: how many.
-        noun: what, in the singular.
-        verb: what follows, of one and of several, such as ("is", "are").
+        number: the count.
+        noun: the noun in the singular.
+        verb: verb to append, in the singular and the plural, such as ("is", "are").
     """
     plural = noun if number == 1 else f"{noun}es" if noun.endswith("s") else f"{noun}s"
     return f"{number} {plural}" + ("" if verb is None else f" {verb[number != 1]}")
 
 
 def did_you_mean(given: object, known: Iterable[object]) -> str:
-    """Return " (did you mean NAME?)" with the name that is spelled most like an unknown one; "" if none is close."""
+    """Return " (did you mean NAME?)" with the known name most similar to an unknown one; "" if none is close."""
     from difflib import get_close_matches
 
     by_lower = {str(name).lower(): str(name) for name in known}
@@ -40,15 +40,15 @@ def did_you_mean(given: object, known: Iterable[object]) -> str:
 
 
 def one_of(given: object, known: Collection[object]) -> str:
-    """Return what to do about an unknown name, for a message: "choose one of a, b, c (did you mean b?)"."""
+    """Return the advice for an unknown name: "choose one of a, b, c (did you mean b?)"."""
     return f"choose one of {', '.join(map(str, known))}{did_you_mean(given, known)}"
 
 
 class ChromacordError(Exception):
-    """Base of all errors that a user can do something about."""
+    """Base class of all errors that users can fix."""
 
     def __str__(self) -> str:
-        """Return the message, in one line."""
+        """Return the message as one line."""
         return one_line(str(self.args[0])) if self.args else ""
 
 
@@ -57,7 +57,7 @@ class InputError(ChromacordError, ValueError):
 
 
 class MissingTorchError(InputError):
-    """What was asked for runs in torch, which is not installed."""
+    """A requested feature needs torch, which is not installed."""
 
     def __init__(self, what: str) -> None:
         super().__init__(f"{what} needs torch, which is not installed: {INSTALL_TORCH}")
@@ -72,11 +72,11 @@ class SequenceGapError(InputError):
 
 
 class UnreadableFileError(InputError):
-    """A file is no video or image that can be decoded, or has no picture stream."""
+    """A file is not a decodable video or image, or has no video stream."""
 
 
 class TruncatedFileError(UnreadableFileError):
-    """A file ends, or breaks, in the middle."""
+    """A file ends, or becomes unreadable, in the middle."""
 
 
 class NonFiniteError(InputError):
@@ -96,15 +96,15 @@ class GradeFileError(InputError):
 
 
 class CodecError(InputError):
-    """A codec is unknown, or cannot hold what the source has."""
+    """A codec is unknown, or cannot represent the source's format."""
 
 
 class DivergedError(ChromacordError):
-    """A training run's loss is no number any more."""
+    """A training run's loss became NaN or infinite."""
 
 
 class ProcessDiedError(ChromacordError):
-    """A process of a pool was killed."""
+    """A worker process was killed."""
 
 
 class OutputError(ChromacordError, OSError):
@@ -116,8 +116,8 @@ class OutputExistsError(OutputError, FileExistsError):
 
 
 class ChromacordWarning(UserWarning):
-    """Something was left out or changed that the user should know of; the run goes on."""
+    """Something was left out or changed that users should know about; the run continues."""
 
     def __str__(self) -> str:
-        """Return the message, in one line."""
+        """Return the message as one line."""
         return one_line(str(self.args[0])) if self.args else ""

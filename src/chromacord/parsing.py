@@ -20,23 +20,23 @@ CHECK = "check the file"
 _LONGEST_REASON = 200
 _PART = 1 << 20
 _DEEP_KEY = re.compile(rb"""(?<![\w-])(?:(?:[\w-]+|"[^"\n]*"|'[^'\n]*')[ \t]*\.[ \t]*){50}""")
-"""A dotted TOML key of more than 50 parts. `tomllib` takes time in the square of their number: 30,000 take minutes."""
+"""A dotted TOML key with more than 50 parts. `tomllib` is quadratic in their number: 30,000 take minutes."""
 
 DAMAGE: tuple[type[Exception], ...] = (ArithmeticError, EOFError, LookupError, MemoryError, RecursionError, ValueError)
-"""What Python parsers raise for unexpected content; ValueError includes UnicodeError."""
+"""Exceptions of Python's parsers for malformed content; ValueError includes UnicodeError."""
 
 _SHORT = reprlib.Repr()
 _SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = 120
 
 
 def read_file(path: Path, *, limit: int, remedy: str = CHECK, missing: str = "name one that exists") -> bytes:
-    """Read a whole file, unless it is larger than a good one can be.
+    """Read a whole file, up to a size limit.
 
     Args:
         path: a file or a pipe.
-        limit: of its bytes.
-        remedy: what to do about a file that cannot be read.
-        missing: what to do about one that does not exist.
+        limit: maximum size in bytes.
+        remedy: advice for a file that cannot be read.
+        missing: advice for a file that does not exist.
 
     Raises:
         MissingFileError: there is no such file.
@@ -63,12 +63,12 @@ def read_file(path: Path, *, limit: int, remedy: str = CHECK, missing: str = "na
 
 
 def _read(file: BinaryIO, size: int, limit: int) -> bytes:
-    """Return what a file holds, or more than the limit of it.
+    """Return the content of a file, truncated just above the limit.
 
     Args:
-        file: of any kind.
-        size: what the system says of it; of a pipe that is nothing.
-        limit: of bytes. To ask for so many at once would take the memory for them.
+        file: any binary file.
+        size: size reported by the system, 0 for a pipe.
+        limit: maximum size in bytes. Requesting it in one read would allocate that much memory.
     """
     parts = [file.read(size + 1)]
     while parts[-1] and sum(map(len, parts)) <= limit:
@@ -77,7 +77,7 @@ def _read(file: BinaryIO, size: int, limit: int) -> bytes:
 
 
 def at_home(path: str | Path) -> Path:
-    """Return a path with "~" and "~user" replaced by the home folder, and as it is where there is no such user."""
+    """Replace "~" and "~user" by the home folder; return the path unchanged if there is no such user."""
     return Path(os.path.expanduser(path))  # noqa: PTH111 - where Path.expanduser raises
 
 
@@ -89,17 +89,17 @@ def parse_errors(
     remedy: str = CHECK,
     kind: Kind = UnreadableFileError,
 ) -> Iterator[None]:
-    """Turn whatever a parser raises into one error of one line that names the file.
+    """Convert any exception of a parser to a one-line error that names the file.
 
     Args:
         where: the file, or the place in it.
-        own: what the parser's library raises besides Python's own errors.
-        said: what is wrong with it, in general.
-        remedy: what to do.
+        own: exceptions of the parser's library, besides Python's own.
+        said: general description of the error.
+        remedy: advice.
         kind: class of the error.
 
     Raises:
-        InputError: of that kind; errors of ours go through as they are.
+        InputError: of class `kind`; our own errors pass through.
     """
     caught: tuple[type[Exception], ...] = (*DAMAGE, *own)
     try:
@@ -111,7 +111,7 @@ def parse_errors(
 
 
 def reason_of(error: Exception) -> str:
-    """Return in one short line why something could not be parsed."""
+    """Return a short one-line reason why something could not be parsed."""
     if isinstance(error, RecursionError):
         return "it is nested too deeply"
     if isinstance(error, MemoryError):
@@ -127,25 +127,25 @@ def reason_of(error: Exception) -> str:
 
 
 def shown(value: object) -> str:
-    """Return `repr` of a value that came from a file, short enough for a message."""
+    """Return the `repr` of an untrusted value, shortened for a message."""
     try:
         return _SHORT.repr(value)
-    except ValueError:  # a whole number of more digits than Python spells out
+    except ValueError:  # an integer with more digits than Python converts
         return "a very long number"
 
 
 def parse_json(
     content: bytes, *, where: object, remedy: str = CHECK, kind: type[InputError] = UnreadableFileError
 ) -> Any:
-    """Read JSON in UTF-8 whose text can all be written again.
+    """Parse JSON in UTF-8 whose strings can all be encoded again.
 
     Raises:
-        InputError: of the class `kind`: it is no such JSON.
+        InputError: of class `kind`: it is not valid JSON.
     """
     with parse_errors(where, said="cannot be read as JSON", remedy=remedy, kind=kind):
         values = json.loads(content.decode("utf-8-sig"))
         if b"\\ud" in content or b"\\uD" in content:
-            # Escapes may spell half of a surrogate pair, which no file and no terminal takes.
+            # Escapes may form lone surrogates, which neither files nor terminals accept.
             json.dumps(values, ensure_ascii=False).encode()
         return values
 
@@ -153,10 +153,10 @@ def parse_json(
 def parse_toml(
     content: bytes, *, where: object, remedy: str = CHECK, kind: type[InputError] = InputError
 ) -> dict[str, Any]:
-    """Read TOML.
+    """Parse TOML.
 
     Raises:
-        InputError: of the class `kind`: it is no TOML, or none that a person would write.
+        InputError: of class `kind`: it is not valid TOML, or absurdly nested.
     """
     with parse_errors(where, said="cannot be read as TOML", remedy=remedy, kind=kind):
         if _DEEP_KEY.search(content):

@@ -1,4 +1,4 @@
-"""Values held to the types that dataclasses and constructors declare: recipes, options of methods and of clips."""
+"""Check values against the declared types of dataclasses and constructors: recipes, cards, options."""
 
 import inspect
 from collections.abc import Iterator, Mapping
@@ -13,7 +13,7 @@ from chromacord.parsing import shown
 Built = TypeVar("Built")
 
 END = 10**18
-"""Numbers lie below: nothing is counted or weighed by more."""
+"""Exclusive upper bound of numbers."""
 
 _WORDS: Mapping[object, str] = {
     int: "a whole number",
@@ -25,14 +25,13 @@ _WORDS: Mapping[object, str] = {
 
 
 def build(kind: type[Built], values: Mapping[str, Any], *, where: str, place: str = "") -> Built:
-    """Build a dataclass from a table of TOML.
+    """Build a dataclass from a TOML table.
 
     Args:
-        kind: a dataclass of plain values, and of tuples of such dataclasses. It may refuse values itself, by an
-            `InputError` from `__post_init__`.
-        values: by name of field; lists become tuples, and tables in them dataclasses.
-        where: what an error names.
-        place: of the table in the file, before the names of its keys.
+        kind: a dataclass of plain values and of tuples of such dataclasses. Its `__post_init__` may raise `InputError`.
+        values: values by field name; lists become tuples, and tables in them dataclasses.
+        where: name of the file in errors.
+        place: prefix of the keys in errors, for a nested table.
 
     Raises:
         InputError: a key is missing, unknown, of the wrong type or out of range; names it.
@@ -55,7 +54,7 @@ def build(kind: type[Built], values: Mapping[str, Any], *, where: str, place: st
 
 
 def _built(declared: Any, value: object, *, where: str, place: str) -> object:
-    """Return a value with the tables of a list as what the list is declared to hold."""
+    """Convert the tables of a list to the declared dataclass."""
     inner = get_args(declared)
     if not isinstance(value, list) or not inner or not is_dataclass(inner[0]):
         return _as_tuple(value)
@@ -67,14 +66,14 @@ def _built(declared: Any, value: object, *, where: str, place: str) -> object:
 
 
 def check_fields(kind: type[Any], values: Mapping[str, Any]) -> None:
-    """Refuse values that are not of the types of a dataclass's fields.
+    """Check values against the types of a dataclass's fields.
 
     Args:
         kind: the dataclass.
-        values: by name of field; a list passes for a tuple.
+        values: values by field name; lists are accepted as tuples.
 
     Raises:
-        InputError: names the field, and what it takes.
+        InputError: a value has the wrong type; names the field and the type.
     """
     for each in fields(kind):
         if each.name not in values:
@@ -88,11 +87,11 @@ def check_fields(kind: type[Any], values: Mapping[str, Any]) -> None:
 
 
 def fits(value: object, declared: Any) -> bool:
-    """Whether a value is of a declared type. A whole number is a number, but true and false are none.
+    """Whether a value has a declared type. Integers are accepted as floats, but booleans are not numbers.
 
     Args:
         value: anything.
-        declared: a type, a union or a tuple of some, or a `Literal`; `Any`, or no annotation, takes all.
+        declared: a type, union, tuple, mapping or `Literal`; `Any` and missing annotations accept everything.
     """
     origin, inner = get_origin(declared), get_args(declared)
     if declared in (Any, inspect.Parameter.empty):
@@ -112,10 +111,10 @@ def fits(value: object, declared: Any) -> bool:
 
 
 def in_words(declared: Any) -> str:
-    """Return what a field takes, in the words of who writes TOML.
+    """Describe a field's type for users who write TOML.
 
     Args:
-        declared: the field's type.
+        declared: the type.
     """
     origin, inner = get_origin(declared), get_args(declared)
     if origin in (Union, UnionType):
@@ -135,7 +134,7 @@ def _as_tuple(value: object) -> object:
 
 
 def _stray_number(value: object) -> float | None:
-    """Return a number that nothing can be counted or weighed by, of a value or a list of values."""
+    """Return a number that is not finite or too long, in a value or its items; None if there is none."""
     values = value.values() if isinstance(value, Mapping) else value if isinstance(value, tuple | list) else (value,)
     numbers: Iterator[Any] = (each for each in values if isinstance(each, Real))
     return next((each for each in numbers if not abs(each) < END), None)

@@ -1,4 +1,4 @@
-"""Values that cross packages: frozen dataclasses without logic."""
+"""Values shared by packages: frozen dataclasses without logic."""
 
 from dataclasses import dataclass, field
 from enum import Enum
@@ -10,12 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 Plane = npt.NDArray[np.generic]
-"""One component of a picture: (height, width), uint8, uint16 or float32."""
+"""One component of a picture, uint8, uint16 or float32. Shape (height, width)."""
 
 FloatArray = npt.NDArray[np.float32]
 
 Device = Literal["cpu", "cuda"]
-"""Where a run calculates: the processor, or a GPU, which needs torch."""
+"""Where networks run: on the CPU, or on a GPU, which needs torch."""
 
 UNSPECIFIED = 2
 """The H.273 code for "unknown", for primaries, transfer and matrix alike."""
@@ -38,7 +38,7 @@ class Box(NamedTuple):
 
 
 class Alpha(Enum):
-    """Whether a picture carries coverage, and whether its colours are already multiplied by it."""
+    """Whether a picture has alpha, and whether its colours are premultiplied."""
 
     NONE = "none"
     STRAIGHT = "straight"
@@ -51,10 +51,10 @@ ALPHA_WORDS = (Alpha.STRAIGHT.value, Alpha.PREMULTIPLIED.value, "auto")
 
 @dataclass(frozen=True)
 class Colorimetry:
-    """How numbers mean colours: the four tags of a stream, as code points of ITU-T H.273.
+    """How codes represent colours: the four tags of a stream, as code points of ITU-T H.273.
 
-    `primaries`, `transfer` and `matrix` keep the source's tag (2: untagged), so that the output can carry the same.
-    What an untagged source is taken for is decided in one place, `chromacord.color.spaces.effective_matrix`.
+    `primaries`, `transfer` and `matrix` keep the source's tags (2: untagged), so that the output can carry them.
+    `chromacord.color.spaces.effective_matrix` alone decides what untagged sources are assumed to be.
     """
 
     primaries: int = UNSPECIFIED
@@ -64,7 +64,7 @@ class Colorimetry:
     """None: untagged."""
 
     scene_linear: bool = False
-    """True for EXR and float TIFF: values are proportional to light and may lie below 0 or above 1."""
+    """True for EXR and float TIFF: values are proportional to light and may be below 0 or above 1."""
 
 
 @dataclass(frozen=True)
@@ -73,10 +73,11 @@ class ColorSpace:
 
     name: str
     config: str
-    """A file, or "ocio://..." for one that OpenColorIO brings along."""
+    """A file, or "ocio://..." for a configuration built into OpenColorIO."""
 
     encoding: str = ""
-    """What the configuration says of its numbers: "scene-linear", "log", "sdr-video", "hdr-video", ...; "": nothing."""
+    """Encoding according to the configuration: "scene-linear", "log", "sdr-video", "hdr-video", ...; "":
+    unspecified."""
 
 
 Chromaticity = tuple[float, float]
@@ -84,27 +85,27 @@ Chromaticity = tuple[float, float]
 
 
 class MasteringDisplay(NamedTuple):
-    """The display that HDR video was mastered on (SMPTE ST 2086)."""
+    """The display on which HDR video was mastered (SMPTE ST 2086)."""
 
     red: Chromaticity
     green: Chromaticity
     blue: Chromaticity
     white: Chromaticity
     darkest: float
-    """cd/m2."""
+    """Black level in cd/m2."""
 
     brightest: float
-    """cd/m2."""
+    """White level in cd/m2."""
 
 
 class ContentLight(NamedTuple):
-    """How bright HDR video gets (CTA-861.3), in cd/m2."""
+    """The peak brightness of HDR video (CTA-861.3), in cd/m2."""
 
     highest: int
-    """Of any pixel (MaxCLL)."""
+    """Maximum of any pixel (MaxCLL)."""
 
     highest_mean: int
-    """Of any frame's mean (MaxFALL)."""
+    """Maximum of any frame's mean (MaxFALL)."""
 
 
 @dataclass(frozen=True)
@@ -115,12 +116,12 @@ class HdrMetadata:
     light: ContentLight | None = None
 
     def __bool__(self) -> bool:
-        """Whether there is any."""
+        """Whether any metadata is present."""
         return self.mastering is not None or self.light is not None
 
     @property
     def described(self) -> tuple[str, ...]:
-        """One line for each part, for people."""
+        """One readable line per part."""
         lines = []
         if self.mastering is not None:
             lines.append(f"mastering display {self.mastering.darkest:g} to {self.mastering.brightest:g} cd/m2")
@@ -165,7 +166,7 @@ class PixelFormat:
 class Frame:
     """One decoded picture, in the planes of its file.
 
-    `planes` may be read-only views of the decoder's memory: who changes pixels makes new planes.
+    `planes` may be read-only views of the decoder's memory; code that changes pixels must make new planes.
     """
 
     planes: tuple[Plane, ...]
@@ -176,33 +177,33 @@ class Frame:
     """Presentation time in ticks of the source's `time_base`; None for image sequences."""
 
     duration: int | None = None
-    """In the same ticks, where the file states it."""
+    """Duration in the same ticks, if the file states it."""
 
     attributes: object | None = None
-    """What the file format keeps per picture (EXR header and the like), for a sink of the same kind; opaque."""
+    """Per-picture data of the file format (such as an EXR header), for a sink of the same kind; opaque."""
 
     picture: object | None = None
-    """The codec library's own picture whose memory the planes are, where a sink may keep it; opaque."""
+    """The codec library's picture that owns the planes' memory, for sinks that may reuse it; opaque."""
 
 
 @dataclass(frozen=True)
 class VideoInfo:
-    """What is known of a source before its frames are read."""
+    """Properties of a source, known before its frames are read."""
 
     path: Path
     size: Size
-    """As stored, before `rotation` and `mirrored` are applied."""
+    """Stored size, before `rotation` and `mirrored` are applied."""
 
     pixel_format: PixelFormat
     colorimetry: Colorimetry
     rate: Fraction
-    """Frames a second; for a variable rate the average."""
+    """Frames per second; the average for a variable rate."""
 
     time_base: Fraction
     """Seconds per tick of `Frame.pts`."""
 
     num_frames: int | None
-    """As the container or the folder states it; None when it does not. The truth is known after reading."""
+    """Number of frames stated by the container or folder; None if unknown. The actual number is known after reading."""
 
     codec: str
     """ffmpeg's name of the codec ("h264"), or the image format ("openexr")."""
@@ -211,63 +212,63 @@ class VideoInfo:
     """ffmpeg's name of the demuxer ("mov,mp4,..."), "sequence", or "still" for a picture in any format."""
 
     rotation: int = 0
-    """Degrees counter-clockwise that a player turns the picture: 0, 90, 180 or 270."""
+    """Degrees counter-clockwise by which players rotate the picture: 0, 90, 180 or 270."""
 
     mirrored: bool = False
-    """Whether a player exchanges left and right after the turn."""
+    """Whether players mirror the picture horizontally after the rotation."""
 
     display_shift: tuple[int, int] = (0, 0)
     """Where a display matrix moves the picture after that, right and down, in 1/65536 of a pixel."""
 
     pixel_aspect: Fraction = Fraction(1)
     profile: str | None = None
-    """The codec's profile where it tells families apart ("4444", "dnxhr_hqx")."""
+    """The codec's profile, if it distinguishes families ("4444", "dnxhr_hqx")."""
 
     audio: tuple[str, ...] = field(default=())
-    """One line for each audio stream."""
+    """One line per audio stream."""
 
     other_streams: tuple[str, ...] = field(default=())
-    """One line for each subtitle, data or attachment stream."""
+    """One line per subtitle, data or attachment stream."""
 
     timecode: str | None = None
     hdr_metadata: HdrMetadata = HdrMetadata()
-    """What the picture says of the display it was mastered on, and of its light."""
+    """Metadata on the mastering display and the brightness of the picture."""
 
     icc_profile: bytes | None = field(default=None, repr=False)
-    """Of a still or a sequence: what its colours mean, where that is not what they are taken for without one."""
+    """Profile of a still or a sequence; None if its colours follow the format's default."""
 
     stated_spaces: tuple[str, ...] = field(default=())
-    """Names of colour spaces that the file states besides the tags: by an attribute, by primaries or by its profile."""
+    """Names of colour spaces stated besides the tags: by an attribute, by primaries or by the ICC profile."""
 
     space: ColorSpace | None = None
-    """The colour space that the picture is seen and graded in. None: it is taken for SDR video, or for light with the
-    primaries of SDR video, and its numbers are graded as they are."""
+    """Colour space in which the picture is viewed and graded. None: it is treated as SDR video, or as light with the
+    primaries of SDR video, and its codes are graded directly."""
 
     layer: str = ""
-    """Of an EXR: which of several layers is the picture; "" for the one without a name."""
+    """For EXR, the layer used as the picture; "" for the unnamed one."""
 
     other_layers: tuple[str, ...] = field(default=())
-    """What else the picture might have been, where that is a guess."""
+    """Other candidate layers, if the choice was a guess."""
 
     first_number: int = 0
     """Number in the name of a sequence's first file."""
 
 
 class Progress(NamedTuple):
-    """Where a long job is. `str()` gives one readable line, so that `progress=print` works."""
+    """Progress of a long job. `str()` gives one readable line, so that `progress=print` works."""
 
     stage: str
     """"analyse", "render", "train" and the like."""
 
     done: int
     total: int | None
-    """None where the number of frames is not known yet."""
+    """None while the total is unknown."""
 
     rate: float
-    """Units a second so far, by the wall clock."""
+    """Units per second of wall time so far."""
 
     unit: str = "frames"
-    """What is counted."""
+    """The counted unit."""
 
     def __str__(self) -> str:
         of = "" if self.total is None else f"/{self.total}"
@@ -276,10 +277,10 @@ class Progress(NamedTuple):
 
 @dataclass(frozen=True)
 class Encoding:
-    """How the user wants a video, or EXR files, written. None leaves the choice to the source and the container."""
+    """How to encode a video or EXR files. None leaves the choice to the source and the container."""
 
     codec: str | None = None
-    """A name of `chromacord.io.video.codecs.CODECS`."""
+    """A key of `chromacord.io.video.codecs.CODECS`."""
 
     crf: float | None = None
     """Constant quality, on the codec's own scale: lower is better. None: visually lossless."""
@@ -288,4 +289,4 @@ class Encoding:
     """Speed of x264 and x265 ("ultrafast" to "veryslow") or SVT-AV1 ("0" to "13")."""
 
     exr_compression: str | None = None
-    """Of EXR files: "zip", "piz", "dwaa:45", ...; None: as the source's where that is without loss, else zip."""
+    """Compression of EXR files: "zip", "piz", "dwaa:45", ...; None: the source's if that is lossless, otherwise zip."""

@@ -44,7 +44,7 @@ def test_the_ratio_is_of_the_least_times(monkeypatch: pytest.MonkeyPatch, told: 
 def test_a_machine_that_is_busy_is_told(monkeypatch: pytest.MonkeyPatch, told: list[str]) -> None:
     monkeypatch.setattr(batch_speed, "free_cores", lambda: 0.4)
     report = measure_batch(BatchSetting(repeats=1), tell=told.append)
-    assert report["note"] == "only 0.4 cores were free of other work at the beginning: the ratio means little"
+    assert report["note"] == "only 0.4 cores were idle at the start, so the ratio is unreliable"
     assert told[0] == f"warning: {report['note']}"
 
 

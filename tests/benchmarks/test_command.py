@@ -47,7 +47,7 @@ def test_a_soak_that_finds_a_leak_fails_and_shows_its_figures(
     assert (done.code, json.loads(done.out)["leaks"]) == (code, leaks)
     assert asked == [soak.SoakSetting(600, 10, "shotgrade")]
     assert done.err == (
-        "error: long: files grew; short: memory grew: look for what is not closed, or kept for each frame\n"
+        "error: long: files grew; short: memory grew: look for unclosed resources or data kept per frame\n"
         if leaks
         else ""
     )

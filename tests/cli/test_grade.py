@@ -121,7 +121,7 @@ def test_grades_of_several_clips_are_named_after_them(run: Run, footage: Path, t
     assert {"a.cc", "b.cc"} <= {path.name for path in tmp_path.iterdir()}
     again = run("grade", *clips, "-o", tmp_path / "{name}.cc", "--jobs", "1", "--skip-existing")
     assert again.code == 0
-    assert "0 of 2 clips graded, 2 left out" in again.out
+    assert "0 of 2 clips graded, 2 skipped" in again.out
 
 
 def test_with_a_cut_each_shot_has_the_cdl_that_it_has_alone(run: Run, tmp_path: Path) -> None:
@@ -147,7 +147,7 @@ def test_a_grade_that_is_there_is_left_out(run: Run, footage: Path, tmp_path: Pa
     (tmp_path / "look_shot001_f0000-0009_tc01-00-00-00.cc").touch()
     done = run("grade", *clip)
     assert done.code == 0
-    assert done.out == f"{tmp_path / 'look.cc'}: left out, it is there\n"
+    assert done.out == f"{tmp_path / 'look.cc'}: skipped, it exists\n"
 
 
 def two_shots(folder: Path) -> tuple[object, ...]:

@@ -58,7 +58,7 @@ def test_contrast_comes_after_the_grade_up_to_what_a_lut_holds(transform) -> Non
 
 
 def test_contrast_of_a_grade_that_depends_on_the_place_is_refused() -> None:
-    with pytest.raises(InputError, match="depends on the place"):
+    with pytest.raises(InputError, match="varies over the picture"):
         turned(FIELD, Parametric(contrast=1.1))
 
 

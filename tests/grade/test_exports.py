@@ -152,7 +152,7 @@ def test_names_may_hold_what_xml_has_a_meaning_for(tmp_path: Path, suffix: str) 
 @pytest.mark.parametrize("suffix", EXPORT_FORMATS)
 def test_a_grade_that_depends_on_the_place_is_refused(tmp_path: Path, suffix: str) -> None:
     field = AffineField(np.zeros((1, 3, 4, 2, 2), np.float32))
-    with pytest.raises(GradeFileError, match=r"grade\.json: the grade depends on the place") as caught:
+    with pytest.raises(GradeFileError, match=r"grade\.json: the grade varies over the picture") as caught:
         export(grade_of(EXPOSURE, field), tmp_path / f"look{suffix}", source=Path("grade.json"))
     assert "\n" not in str(caught.value)
     assert not list(tmp_path.iterdir())
@@ -161,7 +161,7 @@ def test_a_grade_that_depends_on_the_place_is_refused(tmp_path: Path, suffix: st
 def test_a_cdl_of_a_method_whose_change_depends_on_the_place_is_refused(tmp_path: Path) -> None:
     """A LUT of it can be had: the method is asked for a global grade then."""
     composite, mask = make_composite(tmp_path / "comp.mkv", codec="ffv1"), make_mask(tmp_path / "mask.mkv")
-    with pytest.raises(InputError, match=r"look\.cc: the grade depends on the place .* write a LUT"):
+    with pytest.raises(InputError, match=r"look\.cc: the grade varies over the picture.* write a LUT"):
         harmonize_video(composite, mask=mask, method=Shade(), lut_out=tmp_path / "look.cc", output=tmp_path / "a.mkv")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["comp.mkv", "mask.mkv"]
     harmonize_video(composite, mask=mask, method=Shade(), lut_out=tmp_path / "look.clf")

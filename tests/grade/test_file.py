@@ -130,7 +130,7 @@ def test_what_a_hand_did_is_written_as_part_of_the_grade(tmp_path: Path) -> None
         (lambda data: data["shots"][0]["parametric"].update(exposure=float("nan")), "exposure must lie in"),
         (lambda data: data["shots"][0]["parametric"].update(gamma=1), "'gamma' is not known; there are exposure,"),
         (lambda data: data["shots"][0].update(parametric=[1]), "expected parametric numbers by their names"),
-        (lambda data: data["shots"][2]["parametric"].update(contrast=1.5), "contrast must be 1 where the residual"),
+        (lambda data: data["shots"][2]["parametric"].update(contrast=1.5), "contrast must be 1 because the residual"),
         (lambda data: data["shots"][0]["keys"][1].update(frame=0), "must increase"),
         (lambda data: data["shots"][0]["keys"][1]["residual"].update(kind="cdl"), "kind 'cdl' is not known"),
         (lambda data: data["shots"][3]["keys"][0]["residual"]["values"].pop(), "64 x 3"),

@@ -135,7 +135,7 @@ def test_a_shots_mean_has_its_strength() -> None:
 
 
 def test_local_grades_have_no_lut() -> None:
-    with pytest.raises(ValueError, match="place"):
+    with pytest.raises(ValueError, match="varies over the picture"):
         AffineField(np.zeros((1, 3, 4, 2, 2), np.float32)).to_lut(33)
 
 

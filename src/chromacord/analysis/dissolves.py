@@ -70,7 +70,7 @@ class DissolveDetector:
 
         Each dissolve is reported once, at the frame after which the caller must call `restart`.
         """
-        # # Test one span per frame: dissolves last, and testing all spans would double the cost.
+        # Test one span per frame: dissolves last, and testing all spans would double the cost.
         span = _SPANS[self._number % len(_SPANS)]
         if span >= len(self._past) or not self._is_dissolve(span):
             return False

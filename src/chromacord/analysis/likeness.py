@@ -99,7 +99,7 @@ class Look:
         stretch = np.array(
             [(luma, 0, 0, 128 - luma * mean), (0, chroma, 0, middle), (0, 0, chroma, middle)], np.float32
         )
-        # # Convert to bytes, which clips above; tiny negative values lose their sign.
+        # Convert to bytes, which clips above; tiny negative values lose their sign.
         codes = cv2.convertScaleAbs(cv2.transform(self.small, stretch))
         return _histogram(codes, _RELATIVE_RANGES)
 

@@ -55,7 +55,7 @@ def start(
     context: typer.Context,
     show_version: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False,
 ) -> None:
-    """Show the version, or the help where no command is given."""
+    """Show the version, or the help if no command is given."""
     if show_version:
         print(f"chromacord {__version__}")
     elif context.invoked_subcommand is None:
@@ -63,12 +63,12 @@ def start(
 
 
 def main(arguments: Sequence[str] | None = None, *, app: typer.Typer = app, name: str = "chromacord") -> None:
-    """Run the command line and leave the process with its exit code.
+    """Run the command line and exit with its code.
 
     Args:
-        arguments: what follows the program's name; None: what the process was started with.
-        app: the commands.
-        name: the program's.
+        arguments: command-line arguments; None: those of the process.
+        app: the commands to offer.
+        name: name of the program.
     """
     # Before anything imports numpy, which would start a thread for each core: see job/blas.py.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -99,7 +99,7 @@ _QUOTED = re.compile(r"'([^']*)'")
 
 
 def _plain(message: str) -> str:
-    """Say what the parser says in the words of our own errors."""
+    """Rephrase the parser's messages in the style of our own errors."""
     message = message.rstrip(".").replace("Value error, ", "").partition(", unable to parse")[0]
     message = re.sub(r"Input should be", "must be", message)
     message = re.sub(r" ?\(Possible options: (.+)\)$", r" (did you mean \1?)", message)

@@ -1,4 +1,4 @@
-"""What a command that harmonizes clips is asked for: each argument is declared once, and commands name theirs."""
+"""Build commands that harmonize clips from shared argument declarations."""
 
 import inspect
 from collections.abc import Callable, Collection
@@ -28,7 +28,7 @@ FILES = (
     "reference",
     "cuts",
 )
-"""Those that are fields of `Clip`, beside composite and foreground."""
+"""Parameters that become fields of `Clip`, besides composite and foreground."""
 
 COLOUR = ("input_space", "foreground_space", "background_space", "working_space", "config")
 BY_HAND = ("exposure", "temperature", "tint", "contrast", "saturation", "black", "protect", "strength")
@@ -48,28 +48,28 @@ SAME = (
     "force",
     "device",
 )
-"""Those that are fields of `chromacord.job.options.Options`, with the same values."""
+"""Parameters that become fields of `chromacord.job.options.Options`, unchanged."""
 
 METHOD = ("method", "weights")
 ENCODING = ("codec", "crf", "preset", "exr_compression")
 
 Given = dict[str, Any]
-"""What was given, by the names of parameters."""
+"""Values by parameter name."""
 
 
 def takes(
     *leading: inspect.Parameter, without: Collection[str] = (), **others: Any
 ) -> Callable[[Callable[[Given], Given]], Callable[..., None]]:
-    """Make a command of a function that reads what this command alone takes.
+    """Decorate a function as a command that harmonizes clips.
 
     Args:
-        leading: arguments of the command's own.
-        without: keys of `ALL` that the command does not take.
-        others: other declarations for some of them.
+        leading: the command's own leading arguments.
+        without: keys of `ALL` that the command does not accept.
+        others: replacement declarations for some of them.
 
     Returns:
-        A decorator. The function is given the values of all parameters, and returns them with fields of `Clip` in place
-        of the command's own.
+        A decorator. The function receives all parameter values, and returns them with the command's own replaced by
+        fields of `Clip`.
     """
     taken = {name: each for name, each in ALL.items() if name not in without}
     taken |= {name: taken[name]._replace(kind=kind) for name, kind in others.items()}
@@ -102,13 +102,13 @@ def takes(
 
 
 def _kept_after_stop(given: Given) -> str | None:
-    """Return what a run that is stopped keeps, in words."""
+    """Describe what an interrupted run keeps."""
     is_batch = max(len(given["composite"] or ()), len(given["foreground"] or ())) > 1
     return "the clips that were complete are kept" if is_batch else None
 
 
 def _options(given: Given) -> "Options":
-    """Return what is done with every clip."""
+    """Return the options common to all clips."""
     from chromacord.job.options import Options
     from chromacord.methods import DEFAULT_METHOD, with_weights
     from chromacord.types import Encoding
@@ -121,6 +121,6 @@ def _options(given: Given) -> "Options":
 
 
 def _clips(given: Given) -> list[Clip]:
-    """Return the clips, with the files of each."""
+    """Return the clips with their files."""
     others = {name: given[name] for name in FILES if name in given}
     return plan_clips(given["composite"] or (), given["foreground"] or (), others)

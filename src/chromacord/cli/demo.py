@@ -28,7 +28,7 @@ def demo(
 
         check_folder(output.absolute().parent, wanted=output)
         output.mkdir(exist_ok=True)
-        # The files are this command's own, by their names: a second run replaces them.
+        # The files belong to this command by name, so a second run may overwrite them.
         files = write_sample(output, force=True, progress=display.progress)
         both = output / "before_after.mp4"
         with single_threaded():
@@ -47,7 +47,7 @@ def demo(
 
 
 def write_picture(clip: Path, picture: Path) -> Path:
-    """Write the middle frame of a clip as a picture, and return its path."""
+    """Write the middle frame of a clip as a picture; return its path."""
     from chromacord.io import open_sink, open_source
 
     source = open_source(clip)

@@ -30,6 +30,6 @@ def doctor(*, as_json: Annotated[bool, Option("--json", help="Print one JSON obj
                 print(f"{part.name:<{width}}{part.found}")
                 if part.remedy:
                     print(f"{'':<{width}}-> {part.remedy}")
-            print("ready to harmonize" if is_ready else "not ready: mend the parts above that are missing")
+            print("ready to harmonize" if is_ready else "not ready: install the missing parts listed above")
     if not is_ready:
         raise Exit(BAD_INPUT)

@@ -35,10 +35,10 @@ def grade(given: Given) -> Given:
 
 
 def _field(output: str) -> str:
-    """Return which of a clip's outputs a path is for.
+    """Return the field of `Clip` for an output path.
 
     Raises:
-        InputError: it is empty, or its ending is not known.
+        InputError: the path is empty, or its suffix is unknown.
     """
     from chromacord.grade.exports import EXPORT_FORMATS
 

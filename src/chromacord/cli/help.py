@@ -1,6 +1,6 @@
-"""The help of commands: options in groups, each group with an example.
+"""Command help: options in groups, each with an example.
 
-It is plain text. Rich would draw frames around the same words, and take three times as long to start.
+Output is plain text: Rich would frame the same words, and take three times as long to start.
 """
 
 import re
@@ -13,16 +13,16 @@ from typer.core import TyperCommand, TyperGroup
 INPUT, MASK, COLOUR, GRADE = "Input", "Mask", "Colour", "Grade"
 FINISH, OUTPUT, RUN = "Finish", "Output", "Run"
 OPTIONS = "Options"
-"""Where options without a group stand."""
+"""Name of the group of options without a group."""
 
 GROUPS = (INPUT, MASK, COLOUR, GRADE, FINISH, OUTPUT, OPTIONS, RUN)
-"""The order of groups."""
+"""Order of the groups."""
 
 _PLAIN_TYPE = re.compile(r" <(?:bool|str|list\[str\])>$")
-"""Types that say nothing: a flag takes no value, and any value may be text."""
+"""Types that are not shown: a flag takes no value, and any value may be text."""
 
 WIDTH = {"max_content_width": 100}
-"""Settings of a context: how wide help may be, in columns."""
+"""Context settings: maximum width of the help in columns."""
 
 EXAMPLES: dict[str, dict[str, str]] = {
     "harmonize": {
@@ -53,21 +53,21 @@ EXAMPLES: dict[str, dict[str, str]] = {
 
 
 class GroupedCommand(TyperCommand):
-    """A command whose help shows arguments and options by group."""
+    """A command with grouped help."""
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
-        """Write each group of arguments and options, and its example below it."""
+        """Write each group of arguments and options, followed by its example."""
         examples = EXAMPLES.get(self.name or "", {})
         for group, rows in grouped(self, ctx).items():
             with formatter.section(group):
                 formatter.write_dl(rows)
                 if group in examples:
-                    # Not filled: a command that is broken into lines cannot be copied.
+                    # Not wrapped: a command broken into lines cannot be copied.
                     formatter.write(f"\n{'':{formatter.current_indent}}{examples[group]}\n")
 
 
 class Group(TyperGroup):
-    """The command line itself, or a command that holds others."""
+    """The main command, or a command with subcommands."""
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Write the commands first, then the options."""
@@ -78,9 +78,9 @@ class Group(TyperGroup):
 
 
 def help_of(command: Any, words: Sequence[str], program: str) -> str | None:
-    """Return the help that `PROGRAM COMMAND... --help` asks for; None for any other command line.
+    """Return the help for `PROGRAM COMMAND... --help`; None for any other command line.
 
-    The parser would answer the same, but imports a validator for that, which takes longer than all else.
+    The parser would return the same, but imports a validator, which takes longer than everything else.
     """
     *names, last = words or ("",)
     if last != "--help":
@@ -96,12 +96,12 @@ def help_of(command: Any, words: Sequence[str], program: str) -> str | None:
 
 
 def _summary(command: Any) -> str:
-    """Return the first sentence of what a command does."""
+    """Return the first sentence of a command's description."""
     return " ".join((command.help or "").split()).partition(". ")[0].rstrip(".")
 
 
 def grouped(command: TyperCommand, context: Any) -> dict[str, list[tuple[str, str]]]:
-    """Return the arguments and options of a command by group: how each is written, and what it does."""
+    """Return a command's arguments and options by group, as pairs of syntax and description."""
     found: dict[str, list[tuple[str, str]]] = {}
     for each in command.get_params(context):
         record = each.get_help_record(context)

@@ -41,7 +41,7 @@ def info(
 
 
 def describe(info: "VideoInfo") -> dict[str, object]:
-    """Return everything in `info` as plain values, in the order in which people read it."""
+    """Return all properties as plain values, in reading order."""
     colors = info.colorimetry
     return {
         "path": str(info.path),
@@ -74,14 +74,14 @@ def describe(info: "VideoInfo") -> dict[str, object]:
 
 
 def describe_pixels(pixels: "PixelFormat") -> str:
-    """Return the layout of a frame in words, as "4:2:0 Y'CbCr, 8 bit"."""
+    """Return a frame's format in words, such as "4:2:0 Y'CbCr, 8 bit"."""
     chroma = {(0, 0): "4:4:4 ", (0, 1): "4:2:2 ", (1, 1): "4:2:0 ", (0, 2): "4:1:1 "}
     model = {"yuv": f"{chroma.get(pixels.subsampling, '')}Y'CbCr", "rgb": "RGB", "gray": "grey"}[pixels.model]
     return f"{model}, {pixels.depth} bit" + (" float" if pixels.is_float else "")
 
 
 def describe_space(info: "VideoInfo") -> str:
-    """Return what a file's colours are taken for, and why."""
+    """Return the assumed colour space, and why."""
     from chromacord.color.management.clip_space import space_of_clip
 
     try:
@@ -92,7 +92,7 @@ def describe_space(info: "VideoInfo") -> str:
 
 
 def describe_range(colors: "Colorimetry") -> str:
-    """Return the range of the samples in a word."""
+    """Return the range of the samples as a word."""
     return "untagged" if colors.full_range is None else "full" if colors.full_range else "limited"
 
 

@@ -41,7 +41,7 @@ def _print_methods() -> None:
         table.add_row(
             method.name,
             "learned" if method.is_learned else "classical",
-            escape(method.description + note + ("" if method.is_global else "; its grade depends on the place")),
+            escape(method.description + note + ("" if method.is_global else "; its grade varies over the picture")),
         )
     Console().print(table)
     Console().print("\nAny grade can be written as a LUT with --lut-out.")

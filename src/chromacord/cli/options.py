@@ -1,4 +1,4 @@
-"""The input, mask and grade options of `chromacord harmonize` and of the commands that share some of them."""
+"""Input, mask and grade options shared by `harmonize`, `grade` and `apply`."""
 
 from typing import Annotated, Literal
 
@@ -84,8 +84,8 @@ Weights = Annotated[
 Consistency = Annotated[
     Literal["shot", "smooth", "frame"] | None,
     Option(
-        help="One grade a shot; a grade that moves smoothly inside a shot (the default, unless LUTs are written); or "
-        "a grade for each frame.",
+        help="One grade per shot; a grade that changes smoothly within a shot (the default, unless LUTs are written); "
+        "or one per frame.",
         rich_help_panel=GRADE,
     ),
 ]

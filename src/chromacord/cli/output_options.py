@@ -1,4 +1,4 @@
-"""The output and run options of `chromacord harmonize` and of the commands that share some of them."""
+"""Output and run options shared by `harmonize`, `grade` and `apply`."""
 
 from typing import Annotated, Literal
 
@@ -69,7 +69,7 @@ SkipExisting = Annotated[
     bool, Option("--skip-existing", help="Skip clips whose outputs all exist.", rich_help_panel=RUN)
 ]
 Jobs = Annotated[
-    int, Option(min=0, metavar="N", help="Number of processes for several clips; 0: one a core.", rich_help_panel=RUN)
+    int, Option(min=0, metavar="N", help="Number of processes for several clips; 0: one per core.", rich_help_panel=RUN)
 ]
 Device = Annotated[Literal["cpu", "cuda"], Option(help="Where the method's network runs.", rich_help_panel=RUN)]
 LogJson = Annotated[

@@ -4,39 +4,39 @@ from chromacord.errors import InputError
 
 
 def complete_method(incomplete: str) -> list[str]:
-    """Return the methods that begin with what a shell wants completed."""
+    """Complete the name of a method."""
     from chromacord.methods import METHODS
 
     return [name for name in METHODS if name.startswith(incomplete)]
 
 
 def complete_codec(incomplete: str) -> list[str]:
-    """Return the codecs that begin with what a shell wants completed."""
+    """Complete the name of a codec."""
     from chromacord.io.video.codecs import CODECS
 
     return [name for name in CODECS if name.startswith(incomplete.lower())]
 
 
 def complete_space(incomplete: str) -> list[str]:
-    """Return the built-in colour spaces that begin with what a shell wants completed."""
+    """Complete the name of a built-in colour space."""
     from chromacord.color.management.config import space_names
 
     return [name for name in space_names() if name.lower().startswith(incomplete.lower())]
 
 
 def parse_names(text: str) -> tuple[str, ...]:
-    """Read names divided by commas; each counts once, empty ones do not."""
+    """Split a comma-separated list of names, dropping empty ones and duplicates."""
     return tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
 
 
 def parse_frames(text: str | None) -> tuple[int | None, int | None] | None:
-    """Read a half-open range of frames, "A:B", ":B" or "A:".
+    """Parse a half-open range of frames, "A:B", ":B" or "A:".
 
     Returns:
-        First frame and the frame after the last, None where left out; None for None.
+        First frame and end (half-open), None where omitted; None for None.
 
     Raises:
-        InputError: the text is no such range, or the range is empty.
+        InputError: the text is not a range, or the range is empty.
     """
     if text is None:
         return None

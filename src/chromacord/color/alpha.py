@@ -1,4 +1,4 @@
-"""Alpha compositing: the only place in chromacord where pictures are blended."""
+"""Alpha compositing, implemented only here."""
 
 import cv2
 
@@ -7,13 +7,13 @@ from chromacord.types import FloatArray
 
 
 def over(foreground: Values, background: Values, alpha: Values) -> Values:
-    """Lay a straight foreground over a background (Porter and Duff, "Compositing Digital Images", 1984).
+    """Composite a straight foreground over a background (Porter and Duff, "Compositing Digital Images", 1984).
 
-    Written as background + alpha * (foreground - background), so that the result equals the background to the bit
+    Written as background + alpha * (foreground - background), so that the result is bit-identical to the background
     where alpha is 0. Works on codes as well as on [0, 1].
 
     Args:
-        foreground: colours not multiplied by alpha. Any shape.
+        foreground: straight (not premultiplied) colours. Any shape.
         background: same shape.
         alpha: coverage in [0, 1]. Any shape that broadcasts.
 
@@ -25,10 +25,10 @@ def over(foreground: Values, background: Values, alpha: Values) -> Values:
 
 
 def lay_over(foreground: FloatArray, background: FloatArray, alpha: FloatArray) -> None:
-    """Lay a foreground over a background as `over` does, into the memory of the foreground: twice as fast.
+    """Composite like `over`, but in place in the foreground's memory, which is twice as fast.
 
     Args:
-        foreground: is overwritten with the composite. Shape (height, width, 4).
+        foreground: overwritten with the composite. Shape (height, width, 4).
         background: same shape.
         alpha: coverage in [0, 1]. Shape (height, width).
     """
@@ -37,7 +37,7 @@ def lay_over(foreground: FloatArray, background: FloatArray, alpha: FloatArray) 
 
 
 def premultiply(straight: Values, alpha: Values) -> Values:
-    """Multiply colours by their coverage.
+    """Multiply colours by alpha.
 
     Args:
         straight: colours. Any shape.
@@ -48,12 +48,12 @@ def premultiply(straight: Values, alpha: Values) -> Values:
 
 
 def unpremultiply(premultiplied: Values, alpha: Values) -> Values:
-    """Divide colours by their coverage; where there is none, colours are returned as they are.
+    """Divide colours by alpha; where alpha is 0, colours are returned unchanged.
 
-    A pixel with alpha 0 may hold light of its own (a glow, a reflection); dividing it has no meaning.
+    Pixels with alpha 0 may still emit light (a glow, a reflection), for which a division is meaningless.
 
     Args:
-        premultiplied: colours times coverage. Any shape.
+        premultiplied: colours times alpha. Any shape.
         alpha: coverage in [0, 1]. Any shape that broadcasts.
     """
     straight: Values = premultiplied / (alpha + (alpha <= 0))

@@ -1,4 +1,4 @@
-"""The ASC CDL: ten numbers that grading tools exchange in place of a LUT ("ASC Color Decision List (ASC CDL) Transfer
+"""The ASC CDL: ten numbers that grading tools exchange instead of a LUT ("ASC Color Decision List (ASC CDL) Transfer
 Functions and Interchange Syntax", version 1.2, 2009).
 """
 
@@ -11,14 +11,14 @@ from chromacord.color.parameters.least_squares import Doubles, least_squares
 from chromacord.types import FloatArray
 
 _LUMA = np.array([0.2126, 0.7152, 0.0722])
-"""The standard's weights, whatever the picture's primaries."""
+"""The standard's luma weights, independent of the picture's primaries."""
 
 _IDENTITY = np.array([1, 1, 1, 0, 0, 0, 1, 1, 1, 1], np.float64)
 _LOWEST, _HIGHEST = np.array([0, 0, 0, *[-np.inf] * 3, 0.01, 0.01, 0.01, 0]), np.full(10, np.inf)
-"""Slopes and saturation may be 0; powers must be above it."""
+"""Limits: slopes and saturation may be 0, powers must be positive."""
 
 _PULL = 1e-6
-"""Towards the identity, against a data term of weight 1 in all: holds what the colours say nothing of."""
+"""Weight of the pull towards the identity, relative to a data term of total weight 1: decides unobserved directions."""
 
 _DIGITS = 6
 
@@ -38,7 +38,7 @@ class Cdl:
         return cls((a, b, c), (d, e, f), (g, h, i), saturation)
 
     def __call__(self, colors: FloatArray) -> FloatArray:
-        """Map colours as the standard says, which clamps to [0, 1] before the power and at the end.
+        """Map colours; the standard clamps to [0, 1] before the power and at the end.
 
         Args:
             colors: RGB. Shape (P, 3).
@@ -55,8 +55,8 @@ def fit_cdl(colors: FloatArray, wanted: FloatArray, weights: FloatArray) -> Cdl:
 
     Args:
         colors: RGB in [0, 1]. Shape (P, 3).
-        wanted: what they shall become, in [0, 1]. Shape (P, 3).
-        weights: how much each counts; not negative, at least one above 0. Shape (P,).
+        wanted: target colours in [0, 1]. Shape (P, 3).
+        weights: weight of each colour; not negative, at least one above 0. Shape (P,).
     """
     own, target = colors.astype(np.float64), wanted.astype(np.float64)
     scale = np.sqrt(weights.astype(np.float64) / (3 * weights.sum(dtype=np.float64)))[:, None]

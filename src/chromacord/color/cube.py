@@ -1,6 +1,6 @@
-"""Read and write .cube files: 3D LUTs as grading tools exchange them (Adobe, "Cube LUT Specification 1.0", 2013).
+"""Read and write .cube files: 3D LUTs as exchanged by grading tools (Adobe, "Cube LUT Specification 1.0", 2013).
 
-Text in, text out; reading and writing files is the caller's. The table's order, red fastest, is that of `Lut3d`.
+These functions convert text; callers read and write files. The table's order, red fastest, is that of `Lut3d`.
 """
 
 from array import array
@@ -17,12 +17,12 @@ from chromacord.parsing import shown
 from chromacord.types import FloatArray
 
 SIZES = range(2, 130)
-"""Nodes a side that are read and written. The specification goes to 256, grading tools stop at 129 and before."""
+"""Supported nodes per side. The specification allows 256, but grading tools support 129 at most."""
 
 _KEYWORDS = ("TITLE", "LUT_3D_SIZE", "DOMAIN_MIN", "DOMAIN_MAX", "LUT_3D_INPUT_RANGE")
 _MAX_LINES = SIZES[-1] ** 3 + 100_000
 _MAX_LENGTH = 10_000
-"""Characters of a line. Both bound what a small archive can unpack to."""
+"""Maximum characters per line; both limits bound what a small archive can unpack to."""
 
 _LEAST_DOMAIN = 1e-6
 
@@ -31,10 +31,10 @@ _Row = tuple[float, float, float]
 
 @dataclass(frozen=True, eq=False)
 class Cube:
-    """What a .cube file holds. As a function it maps colours, its domain included."""
+    """Content of a .cube file; calling it maps colours, taking the domain into account."""
 
     lut: Lut3d
-    """For one picture; its lattice spans the domain, not [0, 1]."""
+    """LUT of one picture; its lattice spans the domain, not [0, 1]."""
 
     title: str = ""
     domain_min: _Row = (0.0, 0.0, 0.0)
@@ -48,19 +48,19 @@ class Cube:
 
 
 class _Line(NamedTuple):
-    """A line that says something: neither empty nor a comment."""
+    """A line that is neither empty nor a comment."""
 
     number: int
     words: list[str]
 
 
 def cube_text(lut: Lut3d, *, title: str, size: int = 33) -> str:
-    """Return the .cube text of a LUT. Values are not clamped.
+    """Format a LUT as .cube text. Values are not clamped.
 
     Args:
         lut: for one picture.
-        title: what tools show; line breaks and quotation marks are replaced.
-        size: nodes a side to write. A multiple of the LUT's own steps, plus 1, loses nothing.
+        title: title shown by tools; line breaks and quotation marks are replaced.
+        size: nodes per side to write. A multiple of the LUT's own steps, plus 1, is lossless.
 
     Raises:
         ValueError: the LUT holds several maps, or values that are not finite.
@@ -75,14 +75,14 @@ def cube_text(lut: Lut3d, *, title: str, size: int = 33) -> str:
 
 
 def parse_cube(content: str | bytes, *, name: str) -> Cube:
-    """Read the content of a .cube file.
+    """Parse the content of a .cube file.
 
     Args:
         content: text, or bytes in UTF-8 or Latin-1 (titles and comments of older tools).
-        name: what to call the file in messages.
+        name: name of the file in messages.
 
     Raises:
-        InputError: it is no 3D .cube file; the line is named where there is one.
+        InputError: it is not a 3D .cube file; names the line if possible.
     """
     head: dict[str, _Line] = {}
     table, last = array("f"), 0
@@ -110,7 +110,7 @@ def _decode(content: bytes) -> str:
 
 
 def _lines(text: str, name: str) -> Iterator[_Line]:
-    """Iterate over the lines that say something. No more of them are held than the caller keeps."""
+    """Yield lines that are neither empty nor comments, one at a time to bound memory."""
     # str.splitlines would also break at control characters in Latin-1 titles.
     stream, number = StringIO(text, newline=None), 0
     while line := stream.readline(_MAX_LENGTH + 1):
@@ -124,7 +124,7 @@ def _lines(text: str, name: str) -> Iterator[_Line]:
 
 
 def _begins_number(word: str) -> bool:
-    """Tell a row of the table from a keyword; "nan" is taken for a number, so that it is refused as one."""
+    """Whether a word starts a table row; "nan" counts as a number, so that it is refused as one."""
     return not word[0].isalpha() or word.lower() in ("nan", "inf", "infinity")
 
 

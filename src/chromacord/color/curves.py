@@ -1,21 +1,21 @@
-"""Transfer curves, named for what they convert and citing their standard.
+"""Transfer curves, named after their domain and range, with the standard that defines them.
 
-Every curve takes arrays or tensors of any shape and float type, and its gradient is finite everywhere. Values below 0
-go through the curve mirrored at the origin, f(-x) = -f(x), so that colours outside a gamut survive a round trip.
+Every curve accepts arrays or tensors of any shape and float dtype, with finite gradients everywhere. Negative values
+use the mirrored curve, f(-x) = -f(x), so that out-of-gamut colours survive a round trip.
 """
 
 from collections.abc import Callable
 
 from chromacord.color.namespace import Values, where
 
-# BT.709 prints 1.099 and 0.018, which leave a step at the knee; these solve the same equations exactly (ITU-T H.273,
-# transfer code 1).
+# BT.709 prints 1.099 and 0.018, which leave a step at the knee; these constants solve the same equations exactly
+# (ITU-T H.273, transfer code 1).
 _BT709_SCALE = 1.099296826809442
 _BT709_KNEE = 0.018053968510807
 
 
 def _mirrored(curve: Callable[[Values], Values], values: Values) -> Values:
-    """Apply a curve for values from 0 up to negative ones too; where() keeps the slope at 0, which sign() loses."""
+    """Extend a curve to negative values by mirroring; where() keeps the slope at 0, which sign() would lose."""
     negative = values < 0
     mapped = curve(where(negative, -values, values))
     return where(negative, -mapped, mapped)

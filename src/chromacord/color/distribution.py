@@ -7,15 +7,15 @@ import numpy as np
 from chromacord.types import FloatArray
 
 _CELLS = 16
-"""Of the colour cube, along each side. Each cell's colour is the mean of what lies in it."""
+"""Cells per side of the colour cube. A cell's colour is the mean of its samples."""
 
 
 class ColorDistribution:
-    """Weighted colours of any number of pictures, in memory that does not grow with them."""
+    """Weighted colours of any number of pictures, in constant memory."""
 
     def __init__(self) -> None:
         self._sums = np.zeros((4, _CELLS**3))
-        """Of red, green and blue times weight, and of weight, in each cell."""
+        """Weighted sums of red, green and blue, and the sum of weights, in each cell."""
 
     def add(self, picture: FloatArray, mask: FloatArray) -> None:
         """Add the colours of a picture.
@@ -33,7 +33,7 @@ class ColorDistribution:
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing of any weight was added."""
+        """Whether the total weight is 0."""
         return not self._sums[3].any()
 
     def colors(self) -> tuple[FloatArray, FloatArray]:
@@ -45,11 +45,11 @@ class ColorDistribution:
 def shared(
     each: Sequence[ColorDistribution] | None, groups: Iterable[frozenset[int]]
 ) -> list[ColorDistribution] | None:
-    """Give those of a group the colours of all of them together.
+    """Give all members of a group the group's combined colours.
 
     Args:
-        each: those without a colour stay without; None: none are known.
-        groups: places in it.
+        each: distributions; empty ones stay empty. None: unknown.
+        groups: indices of each group's members.
     """
     if each is None:
         return None

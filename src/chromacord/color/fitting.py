@@ -1,7 +1,7 @@
 """Find the colour transform that explains the pixels a method returned.
 
-All fits are weighted least squares with two priors: the map is smooth, and where there is no evidence it follows one
-affine map of the whole foreground. So colours and places that were never seen change as the seen ones do.
+All fits are weighted least squares with two priors: the map is smooth, and without evidence it follows one affine map
+of the whole foreground. Unobserved colours and places therefore change like the observed ones.
 """
 
 from itertools import product
@@ -12,7 +12,7 @@ from chromacord.color.statistics import color_statistics
 from chromacord.color.transforms import AffineField, Lut3d, stretch_weights
 from chromacord.types import FloatArray
 
-# Variance of colour below which a direction counts as noise: there the affine fit keeps the colour's own gain of 1.
+# Variance of colour below which a direction is noise; there the affine fit keeps a gain of 1.
 _NOISE = 1e-5
 
 # Weights of smoothness between neighbouring nodes and of the pull to the affine map, against a data term
@@ -29,14 +29,14 @@ _TINY = np.finfo(np.float32).tiny
 
 
 def fit_affine(composite: FloatArray, harmonized: FloatArray, mask: FloatArray) -> AffineField:
-    """Fit one affine map of colour to each picture.
+    """Fit one affine colour map to each picture.
 
     Args:
         composite, harmonized: RGB in [0, 1]. Shape (N, 3, H, W).
         mask: weight of each pixel. Shape (N, 1, H, W). An empty one gives the identity.
 
     Returns:
-        A field of one node. Directions of colour in which the foreground does not vary are only shifted.
+        A field with one node. Directions in which the foreground does not vary are only offset.
     """
     mean, covariance = color_statistics(np.concatenate([composite, harmonized], axis=1), mask)
     noise = _NOISE * np.eye(3, dtype=np.float32)
@@ -46,14 +46,14 @@ def fit_affine(composite: FloatArray, harmonized: FloatArray, mask: FloatArray) 
 
 
 def fit_gains(composite: FloatArray, harmonized: FloatArray, mask: FloatArray) -> AffineField:
-    """Fit one gain for each of red, green and blue to each picture: exposure and white balance, and black stays black.
+    """Fit gains of red, green and blue to each picture: exposure and white balance; black stays black.
 
     Args:
         composite, harmonized: RGB in [0, 1]. Shape (N, 3, H, W).
         mask: weight of each pixel. Shape (N, 1, H, W). An empty one gives the identity.
 
     Returns:
-        A field of one node. Dark foregrounds, which say little about a gain, are pulled towards 1.
+        A field with one node. Gains of dark foregrounds, which carry little evidence, are pulled towards 1.
     """
     area = mask.sum(axis=(-2, -1)).clip(_TINY)
     own = (mask * composite**2).sum(axis=(-2, -1)) / area
@@ -68,10 +68,10 @@ def fit_lut3d(composite: FloatArray, harmonized: FloatArray, mask: FloatArray, *
     Args:
         composite, harmonized: RGB in [0, 1]. Shape (N, 3, H, W).
         mask: weight of each pixel. Shape (N, 1, H, W). An empty one gives the identity.
-        size: nodes a side, D.
+        size: nodes per side, D.
 
     Returns:
-        LUTs with values that are not clamped. Shape of the parameters (N, 3, D, D, D).
+        LUTs whose values are not clamped. Shape of the parameters (N, 3, D, D, D).
     """
     base = fit_affine(composite, harmonized, mask)
     residual = harmonized - base(composite)
@@ -86,8 +86,8 @@ def _lut_equations(
     """Return the normal equations of a LUT.
 
     Returns:
-        What each node has to do with its 27 neighbours (itself in the middle), Shape (N, 27, D, D, D), and the right
-        hand side, Shape (N, 3, D, D, D).
+        Each node's coefficients for its 27 neighbours (itself in the middle), shape (N, 27, D, D, D), and the
+        right-hand side, shape (N, 3, D, D, D).
     """
     frame, row, column = mask[:, 0].nonzero()
     color = composite[frame, :, row, column].clip(0, 1)[:, ::-1] * np.float32(size - 1)  # blue, green, red as the axes
@@ -113,11 +113,11 @@ def _lut_equations(
 
 
 def _spread_pairs(pairs: FloatArray, size: int) -> FloatArray:
-    """Turn products of corner weights, summed in each cell, into each node's stencil, priors included.
+    """Convert products of corner weights, summed per cell, to each node's stencil, and add the priors.
 
     Args:
-        pairs: for each axis low-low, low-high and high-high. Shape (N, 27, D - 1, D - 1, D - 1).
-        size: nodes a side, D.
+        pairs: low-low, low-high and high-high for each axis. Shape (N, 27, D - 1, D - 1, D - 1).
+        size: nodes per side, D.
 
     Returns:
         Shape (N, 27, D, D, D).
@@ -139,11 +139,11 @@ def _spread_pairs(pairs: FloatArray, size: int) -> FloatArray:
 
 
 def _spread_corners(corners: FloatArray, size: int) -> FloatArray:
-    """Add up at each node what the cells around it hold for their corners.
+    """Sum at each node what the surrounding cells hold for their corners.
 
     Args:
         corners: Shape (N, 8, 3, D - 1, D - 1, D - 1).
-        size: nodes a side, D.
+        size: nodes per side, D.
 
     Returns:
         Shape (N, 3, D, D, D).
@@ -198,12 +198,12 @@ def _conjugate_gradients(stencil: FloatArray, right: FloatArray) -> FloatArray:
 def fit_affine_field(
     composite: FloatArray, harmonized: FloatArray, mask: FloatArray, *, grid: tuple[int, int] = (16, 16)
 ) -> AffineField:
-    """Fit an affine map of colour at each place to each picture.
+    """Fit an affine colour map at each position to each picture.
 
     Args:
         composite, harmonized: RGB in [0, 1]. Shape (N, 3, H, W).
         mask: weight of each pixel. Shape (N, 1, H, W). An empty one gives the identity.
-        grid: nodes of the field, (height, width).
+        grid: nodes of the field as (height, width).
 
     Returns:
         Shape of the parameters (N, 3, 4, h, w).
@@ -228,7 +228,7 @@ def fit_affine_field(
 
 
 def _field_matrix(products: FloatArray, rows: FloatArray, columns: FloatArray) -> FloatArray:
-    """Return the data's share of the normal equations; only neighbouring nodes meet in a pixel.
+    """Return the data term of the normal equations; only neighbouring nodes share pixels.
 
     Args:
         products: weighted products of features. Shape (N, 4, 4, H, W).
@@ -255,7 +255,7 @@ def _field_matrix(products: FloatArray, rows: FloatArray, columns: FloatArray) -
 
 
 def _field_prior(grid: tuple[int, int]) -> FloatArray:
-    """Return the priors' share of the normal equations. Shape (h * w * 4, h * w * 4)."""
+    """Return the priors' term of the normal equations. Shape (h * w * 4, h * w * 4)."""
     steps = [np.diff(np.eye(nodes), axis=0) for nodes in grid]
     vertical, horizontal = (step.T @ step for step in steps)
     height, width = grid

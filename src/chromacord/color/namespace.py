@@ -10,11 +10,11 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 Values = TypeVar("Values", npt.NDArray[Any], "Tensor")
-"""Arrays of one kind: what goes in decides what comes out."""
+"""Arrays of one kind: the argument's type determines the result's."""
 
 
 def namespace(values: object) -> Any:
-    """Return the module whose functions take an array: numpy or torch.
+    """Return the module whose functions accept an array: numpy or torch.
 
     Args:
         values: an array or a tensor. Any shape.
@@ -23,12 +23,12 @@ def namespace(values: object) -> Any:
 
 
 def where(condition: Any, chosen: Values, other: Values) -> Values:
-    """Return the values of one array where a condition holds, else those of another. Any shape.
+    """Select between two arrays by a condition. Any shape.
 
     Args:
         condition: booleans of the same kind of array.
-        chosen: taken where it holds.
-        other: taken elsewhere.
+        chosen: selected where the condition holds.
+        other: selected elsewhere.
     """
     found: Values = namespace(chosen).where(condition, chosen, other)
     return found

@@ -1,8 +1,8 @@
 """The l-alpha-beta space of Ruderman, Cronin and Chiao, "Statistics of cone responses to natural images" (1998).
 
-Its axes, lightness and two opponent colours, hardly correlate in natural pictures, so each can be moved by itself.
-Matrices as printed in Reinhard et al., "Color Transfer between Images" (2001), eqs. 4 to 6; inverses are
-calculated.
+Its axes, lightness and two opponent colours, are almost uncorrelated in natural pictures, so each can be changed
+independently. Matrices are as printed in Reinhard et al., "Color Transfer between Images" (2001), eqs. 4 to 6; inverses
+are computed.
 """
 
 from typing import Any
@@ -12,8 +12,8 @@ from chromacord.color.namespace import Values, namespace
 _RGB_TO_LMS = ((0.3811, 0.5783, 0.0402), (0.1967, 0.7244, 0.0782), (0.0241, 0.1288, 0.8444))
 _LMS_TO_OPPONENT = ((3**-0.5,) * 3, (6**-0.5, 6**-0.5, -2 * 6**-0.5), (2**-0.5, -(2**-0.5), 0.0))
 
-# Added before the logarithm and taken off again: the paper's own logarithm has no value at black, and tears the
-# darkest 8-bit levels, which hold noise, further apart than all the others.
+# Added before the logarithm and subtracted afterwards: the paper's logarithm is undefined at black, and spreads the
+# darkest 8-bit levels, which hold noise, further than all others.
 _FOOT = 4 / 255
 
 
@@ -24,7 +24,7 @@ def _mix(matrix: Any, image: Values) -> Values:
 
 
 def _like(image: Values, matrix: Any) -> Values:
-    """Return numbers as an array of a picture's kind and type. Any shape."""
+    """Return constants as an array of a picture's kind and dtype. Any shape."""
     array: Values = namespace(image).asarray(matrix, dtype=image.dtype, device=image.device)
     return array
 

@@ -1,7 +1,7 @@
-"""Colour spaces and number codes, as `a_to_b` / `b_to_a` pairs that name their standard.
+"""Colour spaces and code values, as `a_to_b` / `b_to_a` pairs with their standards.
 
-The maps between the integer codes of a file and R'G'B' in [0, 1] are affine; they are given as matrix and offset,
-so that who renders can fuse them with a grade.
+The maps between a file's integer codes and R'G'B' in [0, 1] are affine; they are returned as matrix and offset, so that
+renderers can fuse them with a grade.
 """
 
 from typing import NamedTuple
@@ -21,7 +21,7 @@ LUMA_WEIGHTS: dict[int, tuple[float, float]] = {
     9: (0.2627, 0.0593),  # BT.2020, non-constant luminance
     10: (0.2627, 0.0593),  # BT.2020, constant luminance: taken for non-constant
 }
-"""K_R and K_B of each matrix code (ITU-T H.273, table 4)."""
+"""K_R and K_B by matrix code (ITU-T H.273, table 4)."""
 
 LUMA = (0.2126, 0.7152, 0.0722)
 """Weights of R', G' and B' in luma (ITU-R BT.709-6, item 3.2)."""
@@ -37,15 +37,15 @@ class AffineMap(NamedTuple):
     """Shape (3,)."""
 
     def inverse(self) -> "AffineMap":
-        """Return the map that undoes this one."""
+        """Return the inverse map."""
         matrix = np.linalg.inv(self.matrix).astype(np.float64)
         return AffineMap(matrix, -matrix @ self.offset)
 
 
 def effective_matrix(colorimetry: Colorimetry, size: Size) -> int:
-    """Return the matrix code to calculate with: the tag, or what players take an untagged stream for.
+    """Return the matrix code to use: the tag, or the one that players assume for an untagged stream.
 
-    Untagged pictures of more than 576 lines are BT.709, smaller ones BT.601, as ffmpeg, mpv and browsers do.
+    Like ffmpeg, mpv and browsers, treat untagged pictures as BT.709 above 576 lines, and as BT.601 otherwise.
     """
     if colorimetry.matrix != UNSPECIFIED:
         return colorimetry.matrix
@@ -56,7 +56,7 @@ def luma_weights(colorimetry: Colorimetry, size: Size) -> npt.NDArray[np.float64
     """Return the weights of R', G' and B' in luma. Shape (3,).
 
     Raises:
-        InputError: the stream is tagged with a matrix that chromacord does not know (YCgCo, ICtCp, ...).
+        InputError: the stream is tagged with an unsupported matrix (YCgCo, ICtCp, ...).
     """
     code = effective_matrix(colorimetry, size)
     if code not in LUMA_WEIGHTS:
@@ -69,7 +69,7 @@ def rgb_to_yuv_matrix(weights: npt.NDArray[np.float64]) -> npt.NDArray[np.float6
     """Return the matrix from R'G'B' to Y'CbCr with Cb and Cr in [-0.5, 0.5] (ITU-T H.273, eqs. 38 to 40).
 
     Args:
-        weights: of red, green and blue in luma, sum 1. Shape (3,).
+        weights: luma weights of red, green and blue, with sum 1. Shape (3,).
 
     Returns:
         Shape (3, 3).
@@ -81,10 +81,10 @@ def rgb_to_yuv_matrix(weights: npt.NDArray[np.float64]) -> npt.NDArray[np.float6
 
 
 def code_scale(colorimetry: Colorimetry, pixel_format: PixelFormat) -> tuple[float, float, float, float]:
-    """Return how samples stand for values: (luma scale, luma offset, chroma scale, chroma offset).
+    """Return how codes represent values: (luma scale, luma offset, chroma scale, chroma offset).
 
     code = scale * value + offset (ITU-T H.273, eqs. 20 to 25). Red, green, blue and grey count as luma. An untagged
-    range is limited for Y'CbCr and full for RGB and grey.
+    range means limited for Y'CbCr, and full for RGB and grey.
     """
     if pixel_format.is_float:
         return 1.0, 0.0, 1.0, 0.0
@@ -101,7 +101,7 @@ def rgb_to_code(colorimetry: Colorimetry, size: Size, pixel_format: PixelFormat)
     For grey files the first output is luma and the other two are 0.
 
     Args:
-        colorimetry, size, pixel_format: of the file; an untagged matrix is chosen by `effective_matrix`.
+        colorimetry, size, pixel_format: properties of the file; `effective_matrix` replaces an untagged matrix.
     """
     scale, offset, chroma_scale, chroma_offset = code_scale(colorimetry, pixel_format)
     if pixel_format.model == "rgb":
@@ -116,10 +116,10 @@ def rgb_to_code(colorimetry: Colorimetry, size: Size, pixel_format: PixelFormat)
 def code_to_rgb(colorimetry: Colorimetry, size: Size, pixel_format: PixelFormat) -> AffineMap:
     """Return the map from the samples of a file's colour planes to R'G'B' in [0, 1].
 
-    For grey files only the first input counts, and R', G' and B' are equal.
+    For grey files only the first input is used, and R', G' and B' are equal.
 
     Args:
-        colorimetry, size, pixel_format: of the file; an untagged matrix is chosen by `effective_matrix`.
+        colorimetry, size, pixel_format: properties of the file; `effective_matrix` replaces an untagged matrix.
     """
     if pixel_format.model != "gray":
         return rgb_to_code(colorimetry, size, pixel_format).inverse()

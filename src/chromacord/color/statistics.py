@@ -9,10 +9,10 @@ class ColorStatistics(NamedTuple, Generic[Values]):
     """Population statistics of the colours of N pictures."""
 
     mean: Values
-    """Shape (N, C)."""
+    """Mean colour. Shape (N, C)."""
 
     covariance: Values
-    """Shape (N, C, C)."""
+    """Covariance of colours. Shape (N, C, C)."""
 
     @property
     def deviation(self) -> Values:
@@ -24,11 +24,11 @@ class ColorStatistics(NamedTuple, Generic[Values]):
 
 
 def color_statistics(image: Values, weight: Values) -> ColorStatistics[Values]:
-    """Return mean and covariance of a picture's colours, each pixel counted by its weight.
+    """Return the weighted mean and covariance of a picture's colours.
 
     Args:
         image: any colour space. Shape (N, C, H, W).
-        weight: not negative. Shape (N, 1, H, W). Where all of it is 0, the statistics are 0 too.
+        weight: not negative; if all weights are 0, so are the statistics. Shape (N, 1, H, W).
     """
     colors, share = (each.reshape(*each.shape[:2], -1) for each in (image, weight))
     share = share / share.sum(-1)[..., None].clip(_tiny(image))
@@ -38,12 +38,12 @@ def color_statistics(image: Values, weight: Values) -> ColorStatistics[Values]:
 
 
 def _tiny(image: Any) -> float:
-    """Return the least normal number of an array's type."""
+    """Return the smallest normal number of an array's dtype."""
     return float(namespace(image).finfo(image.dtype).tiny)
 
 
 def has_both_sides(mask: Values) -> Values:
-    """Return which pictures have at least one pixel's weight of foreground and as much of background.
+    """Return which pictures have at least one pixel's weight each of foreground and background.
 
     Args:
         mask: foreground weight in [0, 1]. Shape (N, 1, H, W).
@@ -63,7 +63,7 @@ def _symmetric_power(matrix: Values, exponent: float) -> Values:
 
 
 def monge_kantorovich(source: Values, target: Values) -> Values:
-    """Return the symmetric matrix T with T source T = target that moves colours least (Pitie and Kokaram, eq. 16).
+    """Return the symmetric matrix T with T source T = target that moves colours the least (Pitie and Kokaram, eq. 16).
 
     Args:
         source, target: covariances with positive eigenvalues. Shape (N, 3, 3).

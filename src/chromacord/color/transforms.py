@@ -1,7 +1,7 @@
-"""Colour transforms: resolution-independent colour maps that methods return.
+"""Colour transforms: the resolution-independent colour maps that methods return.
 
-All are linear in their parameters. Smoothing over time, interpolating between frames and blending with a strength are
-therefore weighted means of parameters, and nothing else is needed for them.
+All are linear in their parameters. Temporal smoothing, interpolation between frames and strength are therefore all
+weighted means of parameters.
 """
 
 from collections.abc import Sequence
@@ -15,35 +15,35 @@ import numpy as np
 from chromacord.types import FloatArray
 
 LARGEST = 1e9
-"""Of the numbers of a transform: far beyond any grade, and sums and products of two are far from float32's 3e38."""
+"""Maximum magnitude of parameters: far beyond any grade, and sums and products stay far from float32's 3e38."""
 
 
 @runtime_checkable
 class ColorTransform(Protocol):
     """A map of display-referred RGB. One object holds N maps, for N pictures.
 
-    Results are not clamped, so that a transform stays linear in its parameters; who writes pixels clamps.
+    Results are not clamped, so that a transform stays linear in its parameters; callers that store pixels clamp.
     """
 
     kind: ClassVar[str]
-    """The name in grade files."""
+    """Name in grade files."""
 
     @property
     def parameters(self) -> FloatArray:
-        """The numbers that the transform is linear in. Shape (N, ...)."""
+        """The parameters, in which the transform is linear. Shape (N, ...)."""
 
     @property
     def is_global(self) -> bool:
-        """Whether the map is the same everywhere in the picture, so that a LUT can hold it."""
+        """Whether the map is the same everywhere in the picture, so that a LUT can represent it."""
 
     def with_parameters(self, parameters: FloatArray) -> Self:
-        """Return the same kind of transform with other numbers. Shape (M, ...), M free."""
+        """Return the same kind of transform with other parameters. Shape (M, ...), any M."""
 
     def identity(self) -> Self:
-        """Return the transform of this kind and size, for one picture, that changes nothing."""
+        """Return the identity of this kind and size, for one picture."""
 
     def to_lut(self, size: int) -> "Lut3d":
-        """Sample the map on a lattice of `size` nodes a side. Values are not clamped.
+        """Sample the map on a lattice with `size` nodes per side. Values are not clamped.
 
         Raises:
             ValueError: the map is not global.
@@ -61,10 +61,10 @@ class ColorTransform(Protocol):
 
 
 def lattice(size: int) -> FloatArray:
-    """Return the LUT that changes nothing: every node holds its own colour.
+    """Return the identity LUT.
 
     Args:
-        size: nodes a side, D.
+        size: nodes per side, D.
 
     Returns:
         RGB in [0, 1], axes (output channel, blue, green, red). Shape (3, D, D, D).
@@ -109,7 +109,7 @@ def _looked_up(colors: FloatArray, table: FloatArray) -> FloatArray:
 
 @dataclass(frozen=True, eq=False)
 class Identity:
-    """Changes nothing. N is the length of its (empty) parameters."""
+    """The identity. N is the length of its empty parameters."""
 
     kind: ClassVar[str] = "identity"
     parameters: FloatArray
@@ -134,17 +134,17 @@ class Identity:
         return self.for_frames(1)
 
     def to_lut(self, size: int) -> "Lut3d":
-        """Return the lattice itself."""
+        """Return the identity LUT."""
         return Lut3d(np.repeat(lattice(size)[None], len(self.parameters), axis=0))
 
     def __call__(self, image: FloatArray) -> FloatArray:
-        """Return the picture. Shape (N, 3, H, W)."""
+        """Return the picture unchanged. Shape (N, 3, H, W)."""
         return image
 
 
 @dataclass(frozen=True, eq=False)
 class Lut3d:
-    """A 3D LUT for each of N pictures. Input outside [0, 1] is clamped to the lattice, output is not clamped."""
+    """A 3D LUT for each of N pictures. Input outside [0, 1] is clamped to the lattice; output is not clamped."""
 
     kind: ClassVar[str] = "lut3d"
     parameters: FloatArray
@@ -157,7 +157,7 @@ class Lut3d:
 
     @property
     def size(self) -> int:
-        """Nodes a side, D."""
+        """Nodes per side, D."""
         return int(self.parameters.shape[-1])
 
     @property
@@ -170,11 +170,11 @@ class Lut3d:
         return type(self)(parameters)
 
     def identity(self) -> Self:
-        """Return the LUT of this size that changes nothing."""
+        """Return the identity LUT of this size."""
         return type(self)(lattice(self.size)[None])
 
     def to_lut(self, size: int) -> "Lut3d":
-        """Resample to another lattice, trilinearly; exact at shared nodes, so 9 to 17 to 33 loses nothing."""
+        """Resample trilinearly; exact at shared nodes, so 9 to 17 to 33 nodes is lossless."""
         if size == self.size:
             return self
         weights, lut = stretch(self.size, size), self.parameters
@@ -189,10 +189,10 @@ class Lut3d:
 
 @dataclass(frozen=True, eq=False)
 class AffineField:
-    """An affine map of colour at each place: a grid of 3x4 matrices, stretched over the picture bilinearly.
+    """A spatially varying affine map: a grid of 3x4 matrices, interpolated bilinearly over the picture.
 
-    The grid's outer nodes lie on the centres of the picture's outer grid cells (as a resized image's pixels do), so
-    one field applies at any size. A grid of one node is a global affine map.
+    Outer nodes are at the centres of the picture's outer grid cells (like pixels of a resized image), so that one field
+    applies at any size. A grid with one node is a global affine map.
     """
 
     kind: ClassVar[str] = "affine"
@@ -216,7 +216,7 @@ class AffineField:
 
     @property
     def is_global(self) -> bool:
-        """True for a grid of one node."""
+        """Whether the grid has only one node."""
         return self.parameters.shape[-2:] == (1, 1)
 
     def with_parameters(self, parameters: FloatArray) -> Self:
@@ -224,20 +224,20 @@ class AffineField:
         return type(self)(parameters)
 
     def identity(self) -> Self:
-        """Return the field of this grid that changes nothing."""
+        """Return the identity field with this grid."""
         unit = np.eye(3, 4, dtype=np.float32)[None, :, :, None, None]
         return type(self)(np.tile(unit, (1, 1, 1, *self.parameters.shape[-2:])))
 
     def to_lut(self, size: int) -> Lut3d:
-        """Sample a global map on a lattice; exact, since both are linear inside a cell."""
+        """Sample a global map on a lattice; exact, because both are linear within a cell."""
         if not self.is_global:
-            raise ValueError("the grade depends on the place in the picture, so no LUT can hold it")
+            raise ValueError("the grade varies over the picture, so no LUT can hold it")
         matrix = self.parameters[..., 0, 0]
         values = matrix[:, :, :3] @ lattice(size).reshape(3, -1) + matrix[:, :, 3:]
         return Lut3d(values.reshape(-1, 3, size, size, size))
 
     def __call__(self, image: FloatArray) -> FloatArray:
-        """Map every pixel with the matrix of its place. Shape (N, 3, H, W)."""
+        """Map every pixel with the matrix at its position. Shape (N, 3, H, W)."""
         if self.is_global:
             matrix = self.parameters[..., 0, 0]
             colors = image.reshape(*image.shape[:2], -1)
@@ -253,11 +253,11 @@ class AffineField:
 
 @lru_cache(maxsize=8)
 def stretch(nodes: int, size: int) -> FloatArray:
-    """Return the weights that stretch a row of nodes linearly, so that its ends stay its ends.
+    """Return weights that interpolate a row of nodes linearly, end to end.
 
     Args:
-        nodes: of the row.
-        size: of the result.
+        nodes: number of nodes.
+        size: number of results.
 
     Returns:
         Shape (size, nodes); each row sums to 1.
@@ -268,9 +268,9 @@ def stretch(nodes: int, size: int) -> FloatArray:
 
 
 def stretch_weights(nodes: int, length: int, start: int, stop: int) -> FloatArray:
-    """Return the weights that stretch a row of nodes over `length` pixels bilinearly, for pixels start..stop-1.
+    """Return weights that interpolate a row of nodes over `length` pixels, for pixels start..stop-1.
 
-    The same rule as torch's `interpolate(mode="bilinear", align_corners=False)`: pixel centres, edges repeated.
+    The rule is that of torch's `interpolate(mode="bilinear", align_corners=False)`: pixel centres, repeated edges.
 
     Returns:
         Shape (stop - start, nodes); each row sums to 1.
@@ -289,11 +289,11 @@ Kind = TypeVar("Kind", bound=ColorTransform)
 
 
 def weighted_mean(transforms: Sequence[ColorTransform], weights: Sequence[float]) -> ColorTransform:
-    """Average transforms of one kind and size; the weights are normalised to a sum of 1.
+    """Average transforms of the same kind and size, normalizing the weights.
 
     Args:
         transforms: each for one picture.
-        weights: one for each, not negative, at least one above 0.
+        weights: one per transform, not negative, at least one above 0.
 
     Raises:
         ValueError: kinds or sizes differ, or all weights are 0.
@@ -312,7 +312,7 @@ def weighted_mean(transforms: Sequence[ColorTransform], weights: Sequence[float]
 
 
 def blend(transform: Kind, strength: float) -> Kind:
-    """Weaken a transform: strength 0 changes nothing, 1 is the transform itself, above 1 exaggerates."""
+    """Weaken a transform: strength 0 gives the identity, 1 the transform itself, and above 1 exaggerates."""
     if strength == 1:
         return transform
     unit = transform.identity().parameters

@@ -1,4 +1,4 @@
-"""What a hand changes of a decided grade: parts of it weakened, and a turn of exposure, balance and others after it."""
+"""Manual changes to a decided grade: weaken parts of it, and adjust exposure, balance and more after it."""
 
 from dataclasses import dataclass
 from numbers import Real
@@ -15,27 +15,27 @@ from chromacord.parsing import shown
 from chromacord.types import FloatArray
 
 _PROTECTION = 0.8
-"""Share of the change of colour that protected hues are spared."""
+"""Share of the colour change that protected hues are spared."""
 
 BENT_LUT_SIZE = 17
-"""Nodes a side, at least, of a LUT that a turn bends: each second node of the render's."""
+"""Minimum nodes per side of a LUT after a manual adjustment: every second node of the renderer's."""
 
 
 @dataclass(frozen=True)
 class Strength:
-    """How much of a grade is applied: 0 nothing of it, 1 all."""
+    """How much of a grade is applied, from 0 (nothing) to 1 (all)."""
 
     tone: float = 1.0
-    """Of the change of luma."""
+    """Strength of the luma change."""
 
     colour: float = 1.0
-    """Of the rest of the change."""
+    """Strength of the rest of the change."""
 
     def __post_init__(self) -> None:
-        """Refuse what would exaggerate a grade, or turn it round.
+        """Check the range, because other values would exaggerate or invert a grade.
 
         Raises:
-            InputError: says which part.
+            InputError: a value is out of range; names the part.
         """
         for name, value in vars(self).items():
             if not 0 <= value <= 1:
@@ -43,15 +43,15 @@ class Strength:
 
     @classmethod
     def both(cls, share: float) -> Self:
-        """Return one strength for tone and colour."""
+        """Return an equal strength for tone and colour."""
         return cls(share, share)
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read "0.5", "tone=0.5", "colour=1" or "tone=0.5,colour=1".
+        """Parse "0.5", "tone=0.5", "colour=1" or "tone=0.5,colour=1".
 
         Raises:
-            InputError: it is none of these.
+            InputError: the text is none of these.
         """
         parts = dict.fromkeys(("tone", "colour"), 1.0)
         try:
@@ -67,15 +67,15 @@ class Strength:
             raise InputError(f"strength {text!r}: write a number in 0..1, or tone=0.5,colour=1") from None
 
     def __mul__(self, other: "Strength") -> "Strength":
-        """Return what is left of a strength that is weakened by another."""
+        """Combine two strengths by multiplication."""
         return Strength(self.tone * other.tone, self.colour * other.colour)
 
 
 def as_strength(strength: "float | str | Strength") -> Strength:
-    """Return a strength that was given as a number, or as text that `Strength.parse` reads.
+    """Convert a number, or text that `Strength.parse` accepts, to a strength.
 
     Raises:
-        InputError: it does not lie in 0 to 1.
+        InputError: it is not in 0 to 1.
     """
     if isinstance(strength, Strength):
         return strength
@@ -97,12 +97,12 @@ NO_TURN = Parametric()
 
 @dataclass(frozen=True)
 class Hand:
-    """All that a hand does to a grade."""
+    """All manual changes to a grade."""
 
     strength: Strength = FULL
     turn: Parametric = NO_TURN
     protect: HueRange | None = None
-    """Hues that stay closer to where they were."""
+    """Hues to change less."""
 
     @classmethod
     def of(
@@ -117,24 +117,24 @@ class Hand:
         black: float = 0.0,
         protect: str | None = None,
     ) -> Self:
-        """Return what these controls do together; they are those of `chromacord.Options`, with the same units.
+        """Combine manual controls; names and units are those of `chromacord.Options`.
 
         Raises:
-            InputError: one cannot be used; says which.
+            InputError: a value is invalid; names it.
         """
         turn = Parametric(exposure, temperature, tint, contrast, black=black, saturation=saturation)
         return cls(as_strength(strength), turn.checked(), None if protect is None else HueRange.parse(protect))
 
     @property
     def only_weakens(self) -> bool:
-        """Whether nothing but the strength is changed."""
+        """Whether only the strength is changed."""
         return self.turn.is_neutral and self.protect is None
 
     def __call__(self, transform: ColorTransform) -> ColorTransform:
-        """Return the transform as the hand leaves it: weakened, with hues protected, then turned.
+        """Apply the changes to a transform: weaken it, protect hues, then adjust it.
 
         Raises:
-            InputError: the transform depends on the place, and the hand does what only a LUT can hold.
+            InputError: the transform is spatially varying, and a change requires a LUT.
         """
         return turned(protected(weakened(transform, self.strength), self.protect), self.turn)
 
@@ -143,7 +143,7 @@ NO_HAND = Hand()
 
 
 def weakened(transform: ColorTransform, strength: Strength) -> ColorTransform:
-    """Return a part of a transform. Linear in its parameters, so means may be taken before or after."""
+    """Weaken a transform. This is linear in its parameters, so it commutes with averaging."""
     if strength.tone == strength.colour or isinstance(transform, Identity):
         return blend(transform, strength.tone)
     unit = transform.identity().parameters
@@ -154,17 +154,17 @@ def weakened(transform: ColorTransform, strength: Strength) -> ColorTransform:
 
 
 def protected(transform: ColorTransform, hues: HueRange | None) -> ColorTransform:
-    """Return a transform that takes less of the colour out of a range of hues; what it does to luma stays.
+    """Reduce a transform's colour change in a range of hues; its luma change stays.
 
     Args:
         transform: for one picture.
-        hues: of the colours that go in; None: none are protected.
+        hues: range of input hues; None: none are protected.
 
     Returns:
-        A LUT, where there is anything to protect.
+        A LUT if there is anything to protect.
 
     Raises:
-        InputError: the transform depends on the place.
+        InputError: the transform is spatially varying.
     """
     if hues is None or isinstance(transform, Identity):
         return transform
@@ -179,24 +179,23 @@ def protected(transform: ColorTransform, hues: HueRange | None) -> ColorTransfor
 def _bent(transform: ColorTransform, what: str) -> Lut3d:
     if not transform.is_global:
         raise InputError(
-            f"the grade depends on the place in the picture, so {what} by hand; leave that out, or choose another "
-            "method"
+            f"the grade varies over the picture, so {what} by hand; omit that option, or choose another method"
         )
     return transform.to_lut(max(BENT_LUT_SIZE, transform.size if isinstance(transform, Lut3d) else 0))
 
 
 def turned(transform: ColorTransform, turn: Parametric) -> ColorTransform:
-    """Return a transform followed by a turn.
+    """Return a transform followed by a manual adjustment.
 
     Args:
         transform: for one picture.
-        turn: of what the transform makes.
+        turn: adjustment of the transform's result.
 
     Returns:
-        One of the same kind, but for contrast, which makes a LUT of anything.
+        A transform of the same kind, except that contrast always gives a LUT.
 
     Raises:
-        InputError: the transform depends on the place, and contrast is turned.
+        InputError: the transform is spatially varying, and contrast is adjusted.
     """
     if turn.is_neutral:
         return transform
@@ -215,6 +214,6 @@ def turned(transform: ColorTransform, turn: Parametric) -> ColorTransform:
 
 
 def _mapped(nodes: FloatArray, turn: Parametric) -> FloatArray:
-    """Map the colours of a LUT's nodes. Shape (1, 3, D, D, D)."""
+    """Apply an adjustment to the colours of a LUT's nodes. Shape (1, 3, D, D, D)."""
     colors = nodes.reshape(3, -1).T
     return np.ascontiguousarray(turn(colors).T).reshape(nodes.shape)

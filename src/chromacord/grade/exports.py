@@ -1,7 +1,7 @@
 """Export grades as LUTs and CDLs; OpenColorIO writes all formats but .cube.
 
-A LUT holds a shot's grade on one lattice, the render's own. A CDL holds ten numbers, fitted to the grade over the
-foreground's colours; how much of the change it leaves is measured over the same colours.
+A LUT samples a shot's grade on the renderer's lattice. A CDL has ten numbers, fitted to the grade over the foreground's
+colours; the remaining error is measured over the same colours.
 """
 
 import re
@@ -26,32 +26,32 @@ from chromacord.io.timecode import advance, is_timecode
 from chromacord.types import ColorSpace, VideoInfo
 
 _EVEN = 9
-"""Nodes a side of the even colours that a CDL is fitted over where the foreground's are not known."""
+"""Nodes per side of the even colours for fitting a CDL if the foreground's colours are unknown."""
 
 
 @dataclass(frozen=True)
 class ExportFormat:
-    """A kind of file that can hold the grade of a shot."""
+    """A file format that can represent a shot's grade."""
 
     name: str
-    """What OpenColorIO calls it; "" for .cube, which `color.cube` writes."""
+    """OpenColorIO's name of the format; "" for .cube, which `color.cube` writes."""
 
     is_baked: bool = False
-    """Whether OpenColorIO samples it anew ("bakes" it), since it cannot write a given LUT."""
+    """Whether OpenColorIO resamples ("bakes") the LUT, because it cannot write a given one."""
 
     is_cdl: bool = False
     lowest_peak: float | None = None
-    """What the brightest value must exceed; None: nothing."""
+    """Value that the brightest colour must exceed; None: no limit."""
 
     holds_all_shots: bool = False
-    """Whether one file holds all shots, each with its id. A .cc holds one by its definition."""
+    """Whether one file holds all shots by id. A .cc holds one by definition."""
 
     is_list: bool = False
-    """Whether it is a list of shots with their times, which `shot_lists` writes."""
+    """Whether it is a list of shots with times, which `shot_lists` writes."""
 
     @property
     def kind(self) -> str:
-        """For messages."""
+        """Kind of content, for messages."""
         return "CDL" if self.is_cdl else "LUT"
 
 
@@ -68,35 +68,35 @@ EXPORT_FORMATS = {
     ".edl": ExportFormat("", is_cdl=True, holds_all_shots=True, is_list=True),
     ".otio": ExportFormat("", is_cdl=True, holds_all_shots=True, is_list=True),
 }
-"""By suffix."""
+"""Formats by suffix."""
 
 LOOK_FORMATS = {suffix: kind for suffix, kind in EXPORT_FORMATS.items() if not kind.is_list}
-"""Those that hold a look and nothing else, which are read too."""
+"""Formats that hold only a look, which can be read too."""
 
 _WHERE = r"(_f\d+-\d+(_tc[\d-]+)?)?"
-"""What `where` returns, as a regular expression; "" too, as earlier versions had it."""
+"""Regular expression for results of `where`; also matches "", as in earlier versions."""
 
 _FOLDER_SUFFIX = ".cube"
-"""Of the files in a folder that was named in place of a file."""
+"""Suffix of the files in an export folder."""
 
 
 class ExportNames(NamedTuple):
-    """What the files of an export are called."""
+    """File names of an export."""
 
     suffix: str
     file: Path | None
-    """The file where one is enough; None: all are numbered, in a folder that was named."""
+    """The file, if one suffices; None: numbered files in a folder."""
 
     numbered: Pattern | None
-    """Where each of several shots has a file; None: one file holds them all."""
+    """Pattern of the files, one per shot; None: one file holds all shots."""
 
     @classmethod
     def of(cls, path: Path, clip: Path | str) -> "ExportNames":
-        """Return the names for a path that was asked for: a file by its suffix, otherwise a folder.
+        """Return the names for a requested path: a file if it has a known suffix, otherwise a folder.
 
         Args:
-            path: of the export.
-            clip: names the files in a folder.
+            path: path of the export.
+            clip: clip after which files in a folder are named.
         """
         suffix = path.suffix.lower()
         if suffix not in EXPORT_FORMATS or is_folder(path):
@@ -107,12 +107,12 @@ class ExportNames(NamedTuple):
 
     @property
     def format(self) -> ExportFormat:
-        """Of the files."""
+        """Format of the files."""
         return EXPORT_FORMATS[self.suffix]
 
     @property
     def patterns(self) -> tuple[Pattern, ...]:
-        """All names that may be written."""
+        """Patterns of all names that may be written."""
         files = [] if self.file is None else [still_pattern(self.file)]
         return (*files, *([] if self.numbered is None else [self.numbered]))
 
@@ -122,12 +122,12 @@ def _of_shots(folder: Path, stem: str, suffix: str) -> Pattern:
 
 
 def where(start: int, stop: int, info: VideoInfo) -> str:
-    """Return what a file of one of several shots is called after, beside its number: "_f1001-1024_tc01-00-00-00".
+    """Return the part of a file name that locates one of several shots: "_f1001-1024_tc01-00-00-00".
 
     Args:
-        start: the shot's first frame, counted from the clip's.
-        stop: half-open.
-        info: of the clip; numbers are those of a sequence's files, and timecode is left out where it has none.
+        start: the shot's first frame, counted from the clip's first.
+        stop: end of the shot, half-open.
+        info: properties of the clip; sequences use file numbers, and clips without timecode omit it.
     """
     frames = f"_f{info.first_number + start:04d}-{info.first_number + stop - 1:04d}"
     if info.timecode is None or not is_timecode(info.timecode):
@@ -136,48 +136,48 @@ def where(start: int, stop: int, info: VideoInfo) -> str:
 
 
 class ExportedShot(NamedTuple):
-    """What is exported of a shot."""
+    """A shot to export."""
 
     title: str
     id: str
     transform: ColorTransform
     colors: ColorDistribution | None
-    """Of the foreground, display-referred; None: not known."""
+    """The foreground's display-referred colours; None: unknown."""
 
     frames: tuple[int, int] = (0, 1)
     """The shot's frames, start..stop-1."""
 
     working: ColorSpace | None = None
-    """Where the export lives; None: in the picture's own numbers, display-referred."""
+    """Colour space of the export; None: the picture's own, display-referred."""
 
     where: str = ""
-    """What stands behind its number in a file's name."""
+    """Part of the file name after the shot's number."""
 
     @property
     def lut(self) -> Lut3d:
-        """The grade where the export lives, on the lattice of the render, or a finer one."""
+        """The grade in the export's colour space, on the renderer's lattice or a finer one."""
         return self.transform.to_lut(LUT_SIZE) if self.working is None else lut_in(self.transform, self.working)
 
 
 class Residual(NamedTuple):
-    """How much of a shot's change a CDL holds: means over the colours that it was fitted over, in 8-bit codes."""
+    """Accuracy of a CDL: means over the colours that it was fitted to, in 8-bit codes."""
 
     change: float
-    """What the grade changes."""
+    """Mean change by the grade."""
 
     left: float
-    """What the CDL's result is off the grade's."""
+    """Mean difference between the CDL's result and the grade's."""
 
 
 class FittedCdl(NamedTuple):
-    """A CDL, and what it leaves."""
+    """A CDL with its accuracy."""
 
     cdl: Cdl
     residual: Residual
 
 
 def cdl_of(shot: ExportedShot) -> FittedCdl:
-    """Fit a CDL to the grade of a shot, which must be global."""
+    """Fit a CDL to a shot's grade, which must be global."""
     if shot.colors is not None:
         colors, weights = shot.colors.colors()
     else:
@@ -197,14 +197,14 @@ def cdl_of(shot: ExportedShot) -> FittedCdl:
 
 
 def lut_text(shot: ExportedShot, path: Path) -> str:
-    """Return the text of a LUT file for the grade of a shot, which must be global.
+    """Return the text of a LUT file for a shot's grade, which must be global.
 
     Args:
-        shot: the grade.
-        path: of the file; its suffix decides.
+        shot: the shot.
+        path: path of the file; its suffix selects the format.
 
     Raises:
-        InputError: the format cannot hold a grade that is so dark.
+        InputError: the format cannot represent such a dark grade.
     """
     kind, lut = EXPORT_FORMATS[path.suffix.lower()], shot.lut
     if kind.lowest_peak is not None and lut.parameters.max() <= kind.lowest_peak:
@@ -218,22 +218,22 @@ def lut_text(shot: ExportedShot, path: Path) -> str:
 
 
 def cdl_text(shots: Sequence[tuple[ExportedShot, Cdl]], path: Path) -> str:
-    """Return the text of a file of CDLs, each with its id; of one where the format holds one.
+    """Return the text of a CDL file with all shots by id, or of one shot if the format holds only one.
 
     Args:
         shots: the CDLs.
-        path: of the file; its suffix decides.
+        path: path of the file; its suffix selects the format.
     """
     return _written([_cdl_step(*each) for each in shots], EXPORT_FORMATS[path.suffix.lower()].name)
 
 
 def list_text(shots: Sequence[tuple[ExportedShot, Cdl]], info: VideoInfo, path: Path) -> str:
-    """Return the text of a list of shots with the CDL of each.
+    """Return the text of a shot list with a CDL for each shot.
 
     Args:
         shots: the CDLs.
-        info: of the clip.
-        path: of the file; its suffix decides.
+        info: properties of the clip.
+        path: path of the file; its suffix selects the format.
     """
     events = [Event(*shot.frames, cdl, _plain(shot.id)) for shot, cdl in shots]
     text = edl_text if path.suffix.lower() == ".edl" else otio_text
@@ -287,5 +287,5 @@ def _baked(lut: Lut3d, name: str) -> str:
 
 
 def _plain(text: str) -> str:
-    """Return text without what XML cannot hold, such as control characters of a file's name."""
+    """Remove characters that XML does not allow, such as control characters in a file name."""
     return "".join(each if each.isprintable() else "?" for each in text)

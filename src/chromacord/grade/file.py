@@ -1,4 +1,4 @@
-"""Grades as JSON: exact enough to render again, plain enough to edit by hand.
+"""Grade files: JSON that renders exactly and can be edited by hand.
 
     {"format": "chromacord grade", "version": 2, "method": "mkl", "consistency": "smooth", "rate": "25", "frames": 75,
      "shots": [{"start": 0, "stop": 75, "strength": 1.0,
@@ -6,23 +6,24 @@
                                "black": 0.004, "saturation": 0.95},
                 "keys": [{"frame": 0, "weight": 0.21, "residual": {"kind": "affine", ...}}, ...]}]}
 
-The `parametric` numbers say in units that people know what a shot's grade does: stops, mired (above 0 is warmer), CC
-(above 0 is towards magenta), an exponent around a pivot, what black becomes, and a factor (see
-`chromacord.Parametric`). A key's `residual` is what its grade does beside; edit the numbers, and the residual stays.
-It is one of
+The `parametric` numbers state a shot's grade in familiar units: stops, mired (above 0 is warmer), CC (above 0 is
+towards magenta), an exponent around a pivot, the new value of black, and a factor (see `chromacord.Parametric`). A
+key's `residual` is the rest of its grade, which stays when the numbers are edited. It is one of
 
 * `{"kind": "identity"}`: nothing
 * `{"kind": "affine", "grid": [1, 1], "matrices": [[[r, g, b, offset], [...], [...]], ...]}`: one 3x4 matrix, added to
   the parametric one, for each node of the grid, row by row; with a grid of 1 x 1 it holds for the whole picture
 * `{"kind": "lut3d", "size": 17, "values": [[r, g, b], ...]}`: what is added at each node; red fastest, as in .cube
 
-A key may have a `confidence` in 0 to 1: how far the method trusted it. It is not needed to render.
-"frames" of 2147483647 stand for a clip of any length.
+A key may have a `confidence` in 0 to 1, the estimated probability that its grade improves the match; rendering ignores
+it.
+A value of 2147483647 for "frames" means a clip of any length.
 
-Colours are display-referred R'G'B' in [0, 1], as SDR video has them. Between two keys the render blends them;
-`strength` weakens a shot, as one number or as {"tone": 0.5, "colour": 1.0}.
+Colours are display-referred R'G'B' in [0, 1], as in SDR video. The renderer interpolates between keys; `strength`
+weakens a shot, as one number or as {"tone": 0.5, "colour": 1.0}.
 
-In version 1, which is read too, a shot had no `parametric` numbers, and a key had a whole `transform`, no residual.
+In version 1, which can be read too, shots have no `parametric` numbers, and keys have a complete `transform` instead of
+a residual.
 """
 
 import json
@@ -47,20 +48,20 @@ from chromacord.types import FloatArray
 FORMAT, VERSION = "chromacord grade", 2
 _READ = (1, VERSION)
 DIGITS = 6
-"""Decimals that are written: a hundredth of a 16-bit step."""
+"""Number of decimals: a hundredth of a 16-bit step."""
 
 MAX_BYTES = 1 << 30
-"""Of a grade file that is read: half an hour of moving LUTs of 17 nodes a side, whose keys have 100 kB each."""
+"""Size limit of grade files: half an hour of moving LUTs with 17 nodes per side, at 100 kB per key."""
 
 _END = 2**31
-"""Numbers of frames lie below."""
+"""Exclusive upper bound of frame numbers."""
 
 _RATE = re.compile(r"\d{1,12}(\.\d{1,18}|/0*[1-9]\d{0,11})?", re.ASCII)
 _REMEDY = "write one with --grade-out, or name a LUT or a CDL (.cube, .clf, .cdl)"
 
 
 def grade_text(grade: Grade) -> str:
-    """Return a grade as JSON, one key a line."""
+    """Return a grade as JSON, one key per line."""
     head = {
         "format": FORMAT,
         "version": VERSION,
@@ -94,7 +95,7 @@ def read_grade(path: Path) -> Grade:
 
     Raises:
         MissingFileError: there is no such file.
-        GradeFileError: it is no grade file, or something in it cannot be used (says which key of which shot).
+        GradeFileError: it is not a grade file, or a value in it is invalid (says which key of which shot).
     """
     try:
         content = read_file(path, limit=MAX_BYTES, remedy=_REMEDY, missing=_REMEDY)
@@ -115,7 +116,7 @@ def read_grade(path: Path) -> Grade:
 
 
 def _grade_from_json(data: dict[str, Any], place: list[str]) -> Grade:
-    """Build the grade; `place[0]` always says which part is being read, for the error message."""
+    """Build the grade; `place[0]` always names the part being read, for error messages."""
     check_consistency(_text(data["consistency"]))
     rate, num_frames = _rate(data["rate"]), _whole(data["frames"])
     shots: list[Shot] = []
@@ -159,7 +160,7 @@ def _check_names(value: dict[str, Any], kind: type[Parametric] | type[Strength])
 
 
 def _whole(value: object) -> int:
-    """Return the number of a frame, or how many of something there are."""
+    """Return a frame number or a count."""
     number = _number(value)
     if not 0 <= number < _END or number != int(number):
         raise ValueError(f"expected a whole number from 0 on, got {shown(value)}")
@@ -179,7 +180,7 @@ def _text(value: object) -> str:
 
 
 def _rate(value: object) -> Fraction:
-    """Return a rate, written as a number or a fraction. Not all that `Fraction` takes: "1e999999999" has no end."""
+    """Parse a rate, as a number or a fraction. Not everything `Fraction` accepts: "1e999999999" would not terminate."""
     written = str(value)
     if isinstance(value, bool) or not _RATE.fullmatch(written) or not (rate := Fraction(written)):
         raise ValueError(f"rate must be frames a second above 0, such as 25 or 24000/1001, got {shown(value)}")
@@ -250,7 +251,7 @@ def _numbers(values: object, shape: tuple[int, ...]) -> FloatArray:
 
 
 def _rounded(values: Any) -> Any:
-    """Round nested lists; JSON would spell all 17 digits otherwise."""
+    """Round nested lists, because JSON would write up to 17 digits."""
     if isinstance(values, list):
         return [_rounded(value) for value in values]
     return round(values, DIGITS) if math.isfinite(values) else values

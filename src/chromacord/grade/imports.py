@@ -1,6 +1,6 @@
-"""LUTs and CDLs of other tools as grades: .cube files are read by `color.cube`, all others by OpenColorIO.
+"""Import other tools' LUTs and CDLs as grades: `color.cube` reads .cube files, OpenColorIO all others.
 
-A file may hold curves and matrices too; its effect on [0, 1] is sampled on the render's lattice.
+Files may also contain curves and matrices; the combined effect on [0, 1] is sampled on the renderer's lattice.
 """
 
 from collections.abc import Iterator
@@ -24,14 +24,14 @@ from chromacord.parsing import parse_errors, read_file
 from chromacord.types import FloatArray
 
 MAX_BYTES = 1 << 27
-"""Of a file that is read: a .cube file of 129 nodes a side has some 60 MB."""
+"""Size limit of an imported file: a .cube file with 129 nodes per side has about 60 MB."""
 
 _LARGEST = 1e4
-"""Of a CDL's numbers, and of the values that a file may give for colours in [0, 1]."""
+"""Maximum of a CDL's numbers, and of a file's results for colours in [0, 1]."""
 
 
 def read_any_grade(path: Path) -> Grade:
-    """Read a grade file, or a LUT or a CDL, by the suffix.
+    """Read a grade file, a LUT or a CDL, by the suffix.
 
     Raises:
         MissingFileError: there is no such file.
@@ -41,16 +41,16 @@ def read_any_grade(path: Path) -> Grade:
 
 
 def is_import(path: Path) -> bool:
-    """Whether a path is that of a LUT or a CDL, by its suffix."""
+    """Whether a path is a LUT or a CDL by its suffix."""
     return path.suffix.lower() in LOOK_FORMATS
 
 
 def read_import(path: Path) -> Grade:
-    """Read a LUT or a CDL as the grade of a clip of any length, in one shot.
+    """Read a LUT or a CDL as a single-shot grade for a clip of any length.
 
     Raises:
         MissingFileError: there is no such file.
-        GradeFileError: it cannot be read, or holds several CDLs.
+        GradeFileError: it cannot be read, or contains several CDLs.
     """
     suffix = path.suffix.lower()
     try:
@@ -72,25 +72,25 @@ def read_import(path: Path) -> Grade:
 
 
 def _by_opencolorio(content: bytes, path: Path) -> FloatArray:
-    """Return what a file makes of the lattice. Shape (3, D * D * D)."""
+    """Sample a file's effect on the lattice. Shape (3, D * D * D)."""
     import PyOpenColorIO as ocio
 
     kind = LOOK_FORMATS[path.suffix.lower()]
-    # OpenColorIO reads files alone, and remembers them by their names: this one nobody changes.
+    # OpenColorIO only reads files, and caches them by name: give it a private copy that cannot change.
     with _copied(content, path) as copy, parse_errors(path, kind=GradeFileError):
         try:
             return _of_cdl(ocio, copy, path) if kind.is_cdl else _of_lut(ocio, copy)
         except (ocio.Exception, RuntimeError, TypeError) as error:
-            # What OpenColorIO says names the copy, and all that it tried to take it for.
+            # OpenColorIO's message names the copy, and every format that it tried.
             raise GradeFileError(f"{path}: is damaged, or no {kind.kind} in {path.suffix} format") from error
 
 
 @contextmanager
 def _copied(content: bytes, path: Path) -> Iterator[Path]:
-    """Hold a copy of a file where only this process looks.
+    """Yield the path of a private copy of a file.
 
     Raises:
-        OutputError: there is no room for it.
+        OutputError: there is no space for it.
     """
     with ExitStack() as stack:
         try:

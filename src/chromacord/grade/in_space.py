@@ -1,4 +1,4 @@
-"""Grades of display-referred pictures as maps of the numbers of another colour space, for what is exported."""
+"""Convert grades of display-referred pictures to maps in another colour space, for export."""
 
 import numpy as np
 
@@ -9,15 +9,15 @@ from chromacord.grade.lattice import lut_step, raw_config
 from chromacord.types import ColorSpace, FloatArray
 
 SPACE_LUT_SIZE = 65
-"""Nodes a side of LUTs for another colour space, where a grade is less even than where it was decided."""
+"""Nodes per side of LUTs in another colour space, where a grade is less smooth than where it was decided."""
 
 
 def lut_in(transform: ColorTransform, space: ColorSpace) -> Lut3d:
-    """Return the LUT that grades pictures of a colour space.
+    """Return a LUT that applies a grade to pictures in a colour space.
 
     Args:
         transform: for one picture, global.
-        space: where the LUT lives, over the numbers 0 to 1.
+        space: the LUT's colour space, over codes 0 to 1.
     """
     nodes = lattice(SPACE_LUT_SIZE).reshape(3, -1).T
     graded = graded_in(transform, space, nodes)
@@ -25,15 +25,15 @@ def lut_in(transform: ColorTransform, space: ColorSpace) -> Lut3d:
 
 
 def graded_in(transform: ColorTransform, space: ColorSpace, colors: FloatArray) -> FloatArray:
-    """Return colours of a colour space, graded as the render does it.
+    """Grade colours of a colour space as the renderer does.
 
     Args:
         transform: for one picture, global.
-        space: of the colours.
-        colors: Shape (P, 3).
+        space: colour space of the colours.
+        colors: colours to grade. Shape (P, 3).
 
     Returns:
-        Shape (P, 3).
+        Graded colours. Shape (P, 3).
     """
     rgba = with_fourth(colors)
     if not isinstance(transform, Lut3d):
@@ -53,16 +53,16 @@ def _applied(transform: ColorTransform, display: FloatArray) -> FloatArray:
 
 
 def brought(colors: FloatArray, space: ColorSpace) -> FloatArray:
-    """Return display-referred colours in a colour space. Shape (P, 3)."""
+    """Convert display-referred colours to a colour space. Shape (P, 3)."""
     return ManagedSpace.of(find_space(REC709)).converted(with_fourth(colors), ManagedSpace.of(space))[:, :3]
 
 
 def shown(colors: FloatArray, space: ColorSpace) -> FloatArray:
-    """Return colours of a colour space as they look as SDR video, in [0, 1]. Shape (P, 3)."""
+    """Convert colours of a colour space to SDR video, in [0, 1]. Shape (P, 3)."""
     return ManagedSpace.of(space).display(with_fourth(colors))
 
 
 def with_fourth(colors: FloatArray) -> FloatArray:
-    """Return colours with a fourth channel of no meaning: OpenColorIO is fastest with four. Shape (P, 4)."""
+    """Add a padding channel, because OpenColorIO is fastest on four channels. Shape (P, 4)."""
     padded: FloatArray = np.concatenate([colors, colors[:, :1]], axis=1, dtype=np.float32)
     return padded

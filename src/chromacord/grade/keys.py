@@ -1,4 +1,4 @@
-"""A grade: the colour transforms decided for a clip, on the time lines of its shots."""
+"""A grade: the colour transforms decided for a clip, on its shots' timelines."""
 
 import math
 from bisect import bisect_right
@@ -14,37 +14,37 @@ from chromacord.errors import InputError, NonFiniteError
 from chromacord.grade.by_hand import NO_HAND, NONE, Hand
 
 Consistency = Literal["shot", "smooth", "frame"]
-"""How a grade may change inside a shot: not at all, slowly, or freely from frame to frame."""
+"""How a grade may change within a shot: not at all, slowly, or freely from frame to frame."""
 
 ANY_LENGTH = 2**31 - 1
-"""What a grade has for its number of frames that fits a clip of any length."""
+"""Number of frames in a grade for clips of any length."""
 
 LEAST_STEP = 1 / 4096
-"""Between two keys a grade moves in equal steps, as many as there are frames, but none smaller than this in all of its
-parameters: a sixteenth of an 8-bit code, which is invisible, while each new LUT costs 2 ms of CPU."""
+"""Minimum step of a grade between two keys. It moves in equal steps, at most one per frame, and none smaller than this
+in all parameters: a sixteenth of an 8-bit code is invisible, while each new LUT costs 2 ms of CPU time."""
 
 
 @dataclass(frozen=True)
 class Key:
-    """What was decided at one analysed frame."""
+    """The decision for one analysed frame."""
 
     index: int
-    """Frame, counted from the start of the clip."""
+    """Frame number, counted from the start of the clip."""
 
     weight: float
-    """How much it counts in means: the share of the picture that is foreground, times `confidence` if that is known."""
+    """Weight in means: the foreground's share of the picture, times `confidence` if known."""
 
     transform: ColorTransform
     """For one picture (N = 1)."""
 
     confidence: float | None = None
-    """How far the method trusts it, in [0, 1]; None: the method cannot tell."""
+    """Estimated probability that the grade improves the match; None: the method does not estimate it."""
 
     def __post_init__(self) -> None:
-        """Refuse numbers that arithmetic in float32 would turn into infinity or NaN further on.
+        """Check the numbers, which float32 arithmetic could otherwise turn into infinity or NaN later.
 
         Raises:
-            NonFiniteError: says which.
+            NonFiniteError: a number is not finite or too large; names it.
         """
         if not (np.abs(self.transform.parameters) <= LARGEST).all():
             raise NonFiniteError(f"the grade is not finite, or has numbers beyond {LARGEST:g}")
@@ -58,16 +58,16 @@ class Shot:
 
     start: int
     stop: int
-    """Half-open."""
+    """End of the shot, half-open."""
 
     keys: tuple[Key, ...]
-    """In order. Empty when the mask was empty or full in all frames: then the shot passes through."""
+    """Keys in order. Empty if the mask is empty or full in all frames: the shot then passes through unchanged."""
 
     hand: Hand = NO_HAND
-    """What is changed of the grade by hand."""
+    """Manual changes to the grade."""
 
     def at(self, index: int) -> ColorTransform | None:
-        """Return the transform of a frame: before the first key and after the last it, between two their blend.
+        """Return the transform of a frame: blended between two keys, constant before the first and after the last.
 
         The blend moves in steps of `LEAST_STEP` or more.
         """
@@ -88,51 +88,51 @@ class Shot:
 
     @cached_property
     def _blended(self) -> tuple[ColorTransform, ...]:
-        """The keys' transforms by hand, made once: a renderer knows a transform again by its identity."""
+        """The keys' transforms with manual changes; cached, because renderers compare transforms by identity."""
         return tuple(self.hand(key.transform) for key in self.keys)
 
     @property
     def is_unchanged(self) -> bool:
-        """Whether nothing of the grade is applied, and nothing after it."""
+        """Whether the shot passes through unchanged."""
         return self.hand.strength == NONE and self.hand.turn.is_neutral
 
     def by_hand(self, hand: Hand) -> "Shot":
-        """Return the shot changed by hand; see `Grade.by_hand`."""
+        """Return the shot with manual changes added; see `Grade.by_hand`."""
         before = self if self.hand.only_weakens else self.settled
         return replace(before, hand=replace(hand, strength=before.hand.strength * hand.strength))
 
     @property
     def settled(self) -> "Shot":
-        """The same shot with what a hand did in its keys."""
+        """The same shot with manual changes applied to its keys."""
         keys = (replace(key, transform=now) for key, now in zip(self.keys, self._blended, strict=True))
         return replace(self, keys=tuple(keys), hand=NO_HAND)
 
     @property
     def confidence(self) -> float | None:
-        """The mean of the keys' confidence; None where the method cannot tell."""
+        """Mean confidence of the keys; None if the method does not estimate it."""
         return confidence_of(self.keys)
 
     def mean(self) -> ColorTransform | None:
-        """Return the one transform that stands for the whole shot, with what a hand did."""
+        """Return the mean transform of the whole shot, with manual changes."""
         return self.hand(mean_of(self.keys)) if self.keys else None
 
 
 @dataclass(frozen=True)
 class Grade:
-    """The decisions for a clip. Frames in no shot pass through."""
+    """The decisions for a clip. Frames outside all shots pass through unchanged."""
 
     shots: tuple[Shot, ...]
-    """In order, without overlap."""
+    """Shots in order, without overlap."""
 
     method: str
     consistency: Consistency
     rate: Fraction
-    """Frames a second."""
+    """Frames per second."""
 
     num_frames: int
 
     def shot_at(self, index: int) -> Shot | None:
-        """Return the shot that a frame lies in."""
+        """Return the shot that contains a frame; None if there is none."""
         following = bisect_right(self.shots, index, key=lambda shot: shot.start)
         shot = self.shots[following - 1] if following else None
         return shot if shot is not None and index < shot.stop else None
@@ -143,35 +143,35 @@ class Grade:
         return tuple(key for shot in self.shots for key in shot.keys)
 
     def by_hand(self, hand: Hand) -> "Grade":
-        """Return the grade weakened and changed by hand, after what was done by hand before.
+        """Return the grade with manual changes added after earlier ones.
 
         Args:
-            hand: its strength multiplies that of every shot.
+            hand: the changes; the strength multiplies that of every shot.
 
         Raises:
-            InputError: the grade depends on the place, and the hand did before what only a LUT can hold.
+            InputError: the grade varies across the picture, and earlier changes need a LUT.
         """
         return replace(self, shots=tuple(shot.by_hand(hand) for shot in self.shots))
 
 
 def check_consistency(consistency: str) -> None:
-    """Refuse a word that is none of `Consistency`.
+    """Check a value of `Consistency`.
 
     Raises:
-        InputError: lists the words.
+        InputError: it is unknown; lists the known ones.
     """
     if consistency not in get_args(Consistency):
         raise InputError(f"consistency must be one of {', '.join(get_args(Consistency))}, got {consistency!r}")
 
 
 def mean_of(keys: tuple[Key, ...]) -> ColorTransform:
-    """Return the mean of the keys' transforms, weighted by their evidence."""
+    """Return the weighted mean of the keys' transforms."""
     weights = [key.weight for key in keys]
     return weighted_mean([key.transform for key in keys], weights if sum(weights) > 0 else [1.0] * len(keys))
 
 
 def confidence_of(keys: tuple[Key, ...]) -> float | None:
-    """Return the mean of the keys' confidence; None where the method cannot tell."""
+    """Return the mean confidence of keys; None if the method does not estimate it."""
     known = [key.confidence for key in keys if key.confidence is not None]
     return sum(known) / len(known) if known else None
 

@@ -9,13 +9,13 @@ from chromacord.color.transforms import Lut3d, stretch
 from chromacord.types import FloatArray
 
 LUT_SIZE = 33
-"""Nodes a side of LUTs that are rendered and exported: one lattice for both, so that they agree."""
+"""Nodes per side of rendered and exported LUTs: the same lattice, so that both agree."""
 
 
 @cache
 def raw_config() -> Any:
     """Return OpenColorIO's configuration without colour spaces."""
-    # Loaded when first needed: it takes 10 MB and 30 ms.
+    # Loaded on first use: it takes 10 MB and 30 ms.
     import PyOpenColorIO as ocio
 
     config = ocio.Config.CreateRaw()
@@ -25,7 +25,7 @@ def raw_config() -> Any:
 
 
 def lut_step(lut: Lut3d) -> Any:
-    """Return OpenColorIO's transform of a LUT, on the lattice of the render, or its own if that is finer."""
+    """Return OpenColorIO's transform for a LUT, on the renderer's lattice, or its own if that is finer."""
     import PyOpenColorIO as ocio
 
     size = max(lut.size, LUT_SIZE)
@@ -36,16 +36,16 @@ def lut_step(lut: Lut3d) -> Any:
 
 
 def lut_table(lut: Lut3d, size: int) -> FloatArray:
-    """Return a LUT on another lattice as OpenColorIO counts it: blue fastest, the colours of a node side by side.
+    """Resample a LUT in OpenColorIO's order: blue fastest, with each node's colour contiguous.
 
-    What `Lut3d.to_lut` gives; larger lattices by two products of matrices, in a third of the time.
+    The result equals that of `Lut3d.to_lut`, but two matrix products take a third of the time for larger lattices.
 
     Args:
-        lut: of one picture.
-        size: nodes a side.
+        lut: LUT of one picture.
+        size: nodes per side.
 
     Returns:
-        Shape (size, size, size, 3), axes red, green, blue and the output's channel.
+        Axes red, green, blue and output channel. Shape (size, size, size, 3).
     """
     if lut.size >= size:
         return _from_red_to_channel(lut.to_lut(size))
@@ -60,7 +60,7 @@ def _from_red_to_channel(lut: Lut3d) -> FloatArray:
 
 @lru_cache(maxsize=8)
 def _stretches(nodes: int, size: int) -> tuple[FloatArray, FloatArray]:
-    """Return what stretches a LUT's first two axes, and what its last with the channels.
+    """Return interpolation matrices for a LUT's first two axes, and for its last axis with the channels.
 
     Shape (size², nodes²), (nodes * 3, size * 3).
     """

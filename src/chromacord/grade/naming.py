@@ -11,8 +11,8 @@ def clip_name(source: str | os.PathLike[str]) -> str:
     """Return a clip's name without suffix and frame number.
 
     Args:
-        source: "shot.mp4", "shot/" (a folder), "shot.%04d.exr" and "shot/%04d.exr" are all called "shot". Of a file
-            that exists nothing is a frame number.
+        source: "shot.mp4", "shot/" (a folder), "shot.%04d.exr" and "shot/%04d.exr" are all named "shot". In the name of
+            an existing file, nothing is treated as a frame number.
     """
     path = Path(source)
     if os.path.isdir(path):  # noqa: PTH112 - Path.is_dir raises where a name is too long
@@ -23,11 +23,11 @@ def clip_name(source: str | os.PathLike[str]) -> str:
 
 
 def folder_name(source: str | os.PathLike[str]) -> str:
-    """Return the name of the folder that a clip lies in, without what is above it."""
+    """Return the name of the folder that contains a clip, without its parents."""
     folder = Path(source).parent
     return folder.resolve().name if folder.name in ("", "..") else folder.name
 
 
 def readable(name: str) -> str:
-    """Return a file's name as text that UTF-8 can hold: names may be any bytes."""
+    """Return a file name as text that UTF-8 can encode: names may contain any bytes."""
     return os.fsencode(name).decode(errors="replace")

@@ -1,4 +1,4 @@
-"""A grade in two parts: numbers that people know, and what is left, which is added to what they do."""
+"""Split a grade into familiar parameters and a residual that is added to their effect."""
 
 from collections.abc import Sequence
 
@@ -12,17 +12,17 @@ from chromacord.grade.keys import Key, mean_of
 from chromacord.types import FloatArray
 
 _COLORS = 5
-"""Nodes a side of the colours that numbers are fitted over."""
+"""Nodes per side of the colours over which parameters are fitted."""
 
 _CHROMA = 0.25
-"""Spread of colours around grey that count; the cube's corners are in few pictures."""
+"""Spread around grey of the colours that count; few pictures reach the cube's corners."""
 
 
 def parametric_part(keys: Sequence[Key]) -> Parametric:
-    """Return the numbers that come nearest to what the keys of a shot do in the mean.
+    """Fit parameters to the mean of a shot's keys.
 
     Args:
-        keys: of one shot; none gives what changes nothing.
+        keys: keys of one shot; without keys the result is neutral.
     """
     if not keys:
         return NO_TURN
@@ -39,11 +39,11 @@ def parametric_part(keys: Sequence[Key]) -> Parametric:
 
 
 def residual_of(transform: ColorTransform, base: Parametric) -> ColorTransform:
-    """Return what a transform does beside some numbers: a transform of the same kind, to be added.
+    """Return the residual of a transform over parameters: a transform of the same kind, to be added.
 
     Args:
         transform: for one picture.
-        base: for an affine transform without contrast, and neutral for none.
+        base: must be without contrast for an affine transform, and neutral for the identity.
     """
     if isinstance(transform, Identity):
         return transform
@@ -51,10 +51,10 @@ def residual_of(transform: ColorTransform, base: Parametric) -> ColorTransform:
 
 
 def joined(residual: ColorTransform, base: Parametric) -> ColorTransform:
-    """Return the transform of a residual and numbers that may have been edited since.
+    """Combine a residual with parameters, which may have been edited since.
 
     Raises:
-        InputError: the residual depends on the place, and the numbers have contrast.
+        InputError: the residual is spatially varying, and the parameters have contrast.
     """
     if isinstance(residual, Identity):
         if base.is_neutral:
@@ -62,15 +62,15 @@ def joined(residual: ColorTransform, base: Parametric) -> ColorTransform:
         residual = AffineField(np.zeros((1, 3, 4, 1, 1), np.float32))
     if isinstance(residual, AffineField) and base.affine is None:
         if not residual.is_global:
-            raise InputError("contrast must be 1 where the residual depends on the place in the picture")
+            raise InputError("contrast must be 1 because the residual varies over the picture")
         residual = residual.to_lut(BENT_LUT_SIZE)
     return residual.with_parameters(residual.parameters + _parameters(base, residual))
 
 
 def _parameters(base: Parametric, like: ColorTransform) -> FloatArray:
-    """Return what some numbers do as the parameters of a kind of transform."""
+    """Convert parameters to those of a transform's kind."""
     if isinstance(like, Lut3d):
         return np.ascontiguousarray(base(lattice(like.size).reshape(3, -1).T).T).reshape(1, 3, *3 * (like.size,))
     affine = base.affine
-    assert affine is not None, "numbers of an affine transform have no contrast"
+    assert affine is not None, "parameters of an affine transform have no contrast"
     return np.column_stack(affine).astype(np.float32)[None, :, :, None, None]

@@ -1,4 +1,4 @@
-"""Lists of a clip's shots with a CDL each, as conform and grading tools read them.
+"""Lists of a clip's shots with CDLs, for conform and grading tools.
 
 Edit decision lists (CMX 3600):
 
@@ -9,8 +9,8 @@ Edit decision lists (CMX 3600):
 
 The comments are those of "ASC Color Decision List (ASC CDL) Transfer Functions and Interchange Syntax", 1.2, 2009.
 
-OpenTimelineIO (.otio): JSON by the schemas Timeline.1, Clip.2 and ImageSequenceReference.1 of its documentation. A
-clip's CDL lies in its metadata under "cdl", where OpenTimelineIO's own reader of edit decision lists puts it.
+OpenTimelineIO (.otio): JSON with the schemas Timeline.1, Clip.2 and ImageSequenceReference.1 of its documentation. A
+clip's CDL is in its metadata under "cdl", like that of OpenTimelineIO's own EDL reader.
 """
 
 import json
@@ -29,28 +29,28 @@ _MIDNIGHT = "00:00:00:00"
 
 
 class Event(NamedTuple):
-    """A shot, and what is done to it."""
+    """A shot with its CDL."""
 
     start: int
-    """First frame, counted from the clip's."""
+    """First frame, counted from the clip's first."""
 
     stop: int
-    """Half-open."""
+    """End of the shot, half-open."""
 
     cdl: Cdl
     name: str = ""
 
 
 def edl_text(events: Sequence[Event], info: VideoInfo, *, title: str) -> str:
-    """Return a list with one cut for each shot, whose source and record times are the clip's own timecode.
+    """Return an EDL with one cut per shot, whose source and record times are the clip's timecode.
 
     Args:
-        events: in order.
-        info: of the clip; without timecode it begins at midnight.
-        title: of the list.
+        events: shots in order.
+        info: properties of the clip; without timecode it starts at midnight.
+        title: title of the list.
 
     Raises:
-        InputError: there are more shots than a list of this kind can number, or no one knows how long they are.
+        InputError: there are more shots than EDLs can number, or their length is unknown.
     """
     if len(events) > _MOST_EVENTS:
         raise InputError(f"{title}: an EDL holds {_MOST_EVENTS} events, not {len(events)}; write a .ccc of all shots")
@@ -70,21 +70,21 @@ def edl_text(events: Sequence[Event], info: VideoInfo, *, title: str) -> str:
 
 
 def otio_text(events: Sequence[Event], info: VideoInfo, *, title: str) -> str:
-    """Return an OpenTimelineIO timeline of one track: a clip for each shot, and gaps between shots that have no grade.
+    """Return an OpenTimelineIO timeline with one track: a clip per shot, and gaps between shots without a grade.
 
     Args:
-        events: in order.
-        info: of the clip; without timecode it begins at midnight.
-        title: of the timeline.
+        events: shots in order.
+        info: properties of the clip; without timecode it starts at midnight.
+        title: title of the timeline.
 
     Raises:
-        InputError: no one knows how long the shots are.
+        InputError: the length of the shots is unknown.
     """
     _check_length(events, title)
     first = _first_timecode(info)
     try:
         zero = frame_of(first, rate=info.rate, drop=is_drop(first))
-    except ValueError:  # a timecode that this rate does not have
+    except ValueError:  # the timecode is invalid at this rate
         zero = 0
     items, end = [], 0
     for event in events:
@@ -114,7 +114,7 @@ def _clip(event: Event, info: VideoInfo, zero: int) -> dict[str, Any]:
 
 
 def _media(info: VideoInfo, zero: int) -> dict[str, Any]:
-    """Return where the clip's pictures lie; a grade file alone does not know."""
+    """Return the media reference; a grade file alone has none."""
     known = {
         "metadata": {},
         "name": info.path.name,
@@ -143,7 +143,7 @@ def _media(info: VideoInfo, zero: int) -> dict[str, Any]:
 
 
 def _item(schema: str, name: str, source_range: dict[str, Any] | None) -> dict[str, Any]:
-    """Return what all items of a timeline have."""
+    """Return the fields common to all timeline items."""
     return {
         "OTIO_SCHEMA": schema,
         "metadata": {},
@@ -168,7 +168,7 @@ def _first_timecode(info: VideoInfo) -> str:
 
 
 def _check_length(events: Sequence[Event], title: str) -> None:
-    """Refuse the one shot of a LUT or a CDL, which is for clips of any length."""
+    """Refuse the single shot of a LUT or a CDL, which fits clips of any length."""
     if any(event.stop >= ANY_LENGTH for event in events):
         raise InputError(f"{title}: a LUT or a CDL has no shots to list; write a .cc, .ccc or .cdl")
 

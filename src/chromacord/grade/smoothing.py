@@ -1,4 +1,4 @@
-"""Keys made as steady as asked: inside one shot, or over several shots of a scene."""
+"""Smooth keys over time: within one shot, or over several shots of a scene."""
 
 import math
 import re
@@ -14,30 +14,30 @@ from chromacord.grade.keys import Consistency, Grade, Key, confidence_of, mean_o
 from chromacord.parsing import shown
 
 SMOOTHING_SECONDS = 1.0
-"""Reach of the smoothing to either side. Twice as long as what the eye reads as flicker (above 1 Hz), and short
-enough to follow a change of light in the background."""
+"""Reach of the smoothing in either direction. Twice the period of visible flicker (above 1 Hz), and short enough to
+follow changes of the background's light."""
 
 
 class Smoothing:
-    """Takes the keys of one shot in order, and gives each back, smoothed, as soon as it is known."""
+    """Takes the keys of one shot in order, and returns each smoothed as soon as it is known."""
 
     def __init__(self, consistency: Consistency, rate: Fraction) -> None:
-        """Prepare for a shot.
+        """Start a shot.
 
         Args:
-            consistency: "shot" leaves one key, the mean; "smooth" averages each key with its neighbours within
-                `SMOOTHING_SECONDS` under a raised cosine; "frame" changes nothing.
-            rate: frames a second.
+            consistency: "shot" returns one key, the mean; "smooth" averages each key with its neighbours within
+                `SMOOTHING_SECONDS`, weighted by a raised cosine; "frame" changes nothing.
+            rate: frames per second.
         """
         self._consistency, self._reach = consistency, SMOOTHING_SECONDS * float(rate)
         self._held: list[Key] = []
-        """With "shot" all keys, with "smooth" those that keys to come may be averaged with."""
+        """With "shot" all keys, with "smooth" those that later keys may be averaged with."""
 
         self._num_done = 0
-        """Of those that are held, how many have been given."""
+        """Number of held keys that have been returned."""
 
     def push(self, key: Key) -> list[Key]:
-        """Take the next key, and return those that it completes."""
+        """Take the next key, and return the keys that it completes."""
         if self._consistency == "frame":
             return [key]
         self._held.append(key)
@@ -51,7 +51,7 @@ class Smoothing:
         return made
 
     def finish(self) -> list[Key]:
-        """Return what is left at the end of the shot."""
+        """Return the remaining keys at the end of the shot."""
         held, left = tuple(self._held), self._held[self._num_done :]
         if self._consistency == "smooth":
             return [_smoothed(center, held, self._reach) for center in left]
@@ -74,28 +74,28 @@ _SHOTS = re.compile(r"(\d{1,6})(?:-(\d{1,6}))?", re.ASCII)
 
 @dataclass(frozen=True)
 class Scenes:
-    """Which shots share one grade."""
+    """Groups of shots that share one grade."""
 
     is_all: bool = False
-    """All of the clip, as one scene."""
+    """Treat the whole clip as one scene."""
 
     groups: tuple[frozenset[int], ...] = ()
-    """Shots of each scene, counted from 1. No shot is in two."""
+    """Shots of each scene, counted from 1. No shot is in two scenes."""
 
     @classmethod
     def parse(cls, *, lock: bool, match: str | Sequence[str]) -> Self:
-        """Read the shots of each scene, as "1,3-5".
+        """Parse the shots of each scene, as in "1,3-5".
 
         Args:
-            lock: all shots are one scene.
-            match: the shots of one scene, or of each of several.
+            lock: all shots form one scene.
+            match: shots of one scene, or a list with those of each scene.
 
         Raises:
-            InputError: these are no shots, a shot is in two scenes, or both are given.
+            InputError: the text is not a list of shots, a shot is in two scenes, or both options are given.
         """
         texts = [match] if isinstance(match, str) else list(match)
         if lock and texts:
-            raise InputError("lock already gives all shots one grade; leave it or match out")
+            raise InputError("lock already gives all shots one grade; omit one of lock and match")
         groups = [_shots(text) for text in texts]
         for number, group in enumerate(groups):
             if twice := group & frozenset().union(*groups[:number]):
@@ -107,7 +107,7 @@ class Scenes:
         return self.is_all or bool(self.groups)
 
     def of(self, num_shots: int) -> tuple[frozenset[int], ...]:
-        """Return the places of each scene's shots among those of a clip, counted from 0.
+        """Return the indices of each scene's shots in a clip, counted from 0.
 
         Raises:
             InputError: the clip has fewer shots.
@@ -138,14 +138,14 @@ def _shots(text: str) -> frozenset[int]:
 
 
 def locked(grade: Grade, scenes: Scenes) -> Grade:
-    """Return a grade in which all shots of a scene have the mean of their grades.
+    """Give all shots of a scene their mean grade.
 
     Args:
-        grade: every shot counts by its evidence, however many keys it has.
+        grade: each shot is weighted by its evidence, however many keys it has.
         scenes: shots without a key stay without.
 
     Raises:
-        InputError: there is no such shot, or the grades of a scene are of different kinds.
+        InputError: a shot does not exist, or a scene's grades are of different kinds.
     """
     shots = list(grade.shots)
     for scene in scenes.of(len(shots)):
@@ -162,6 +162,6 @@ def locked(grade: Grade, scenes: Scenes) -> Grade:
 
 
 def _standing_for(keys: tuple[Key, ...]) -> Key:
-    """Return one key with the mean of a shot's, where its evidence is best."""
+    """Return one key with the mean of a shot's keys, placed where its evidence is best."""
     middle = max(keys, key=lambda key: key.weight)
     return replace(middle, transform=mean_of(keys), confidence=confidence_of(keys))

@@ -1,6 +1,6 @@
 """Read and write video and image files. No other package imports av or OpenImageIO.
 
-`open_source` and `open_sink` choose by the path what reads or writes it.
+`open_source` and `open_sink` select a reader or writer by the path.
 """
 
 import warnings
@@ -36,20 +36,20 @@ def open_source(
     """Open a video, an image sequence or a still.
 
     Args:
-        path: a video file; a pattern (`shot.%04d.png`, `shot.####.exr`, `shot.@@@@.dpx`); a folder that holds one
-            sequence; or an image, which is a clip of one frame.
-        missing: what a gap in a sequence does: "error", or "hold" to repeat the frame before it.
-        salvage: of a file, or a sequence, that breaks in the middle, use what comes before.
-        rate: frames a second of a sequence; None: as its files state it, else 24. A video states its own.
-        device: "cuda" for a GPU's decoder, where it has one for a video.
-        layer: of EXR files, by its name; None: the likeliest to be the picture.
-        keep: hold a video open, its first picture decoded, for a first pass over its frames that begins soon.
+        path: a video file; a pattern (`shot.%04d.png`, `shot.####.exr`, `shot.@@@@.dpx`); a folder with one sequence;
+            or an image, which becomes a clip of one frame.
+        missing: how to handle a gap in a sequence: "error", or "hold" to repeat the previous frame.
+        salvage: use the readable part of a file or sequence that is truncated.
+        rate: frames per second of a sequence; None: as stated in its files, otherwise 24. Videos state their own.
+        device: "cuda" to decode a video on a GPU if it supports the codec.
+        layer: layer of EXR files by name; None: the one most likely to be the picture.
+        keep: keep a video open with its first picture decoded, for a first pass that starts soon.
 
     Raises:
-        MissingFileError: there is no such file, or no image in the folder.
+        MissingFileError: the file does not exist, or the folder has no images.
         SequenceGapError: a sequence lacks frames.
-        UnreadableFileError: the file is no video or image that can be decoded.
-        InputError: the folder holds several sequences, or none has such a layer; or a rate or a layer is given for a
+        UnreadableFileError: the file is not a decodable video or image.
+        InputError: the folder contains several sequences, the layer does not exist, or a rate or layer is given for a
             video.
     """
     check_input(path)
@@ -79,21 +79,21 @@ def open_sink(
     """Open an output for the frames of a source.
 
     Args:
-        path: a video file; a pattern; a folder (ends with "/", exists, or has no ending), in which images are called as
-            the source's, or `frame.%06d.png` for a video; or an image, for a clip of one frame. Images carry the
-            numbers of the source's, those of a video count from 0.
-        like: the source whose frames come, in its planes.
-        encoding: how a video, or EXR files, are coded; None leaves it to source and container.
-        force: replace what exists.
-        copy_streams: copy sound, subtitles and data of a video to a video.
-        size: of the pictures, where it is not the source's.
-        trimmed: only a part of the clip comes.
-        inputs: paths that the run reads; to write over one of them is refused even with `force`.
+        path: a video file; a pattern; a folder (ends with "/", exists, or has no suffix), whose images are named like
+            the source's, or `frame.%06d.png` for a video; or an image, for a clip of one frame. Images keep the
+            source's numbers; those of a video start at 0.
+        like: properties of the source of the frames.
+        encoding: how to encode a video; None: decided by source and container.
+        force: overwrite existing files.
+        copy_streams: copy sound, subtitles and data from a video to a video.
+        size: size of the pictures, if different from the source's.
+        trimmed: only a part of the clip is written.
+        inputs: input paths of the run, which are never overwritten, even with `force`.
 
     Raises:
-        OutputExistsError: the output exists and `force` is not given, or it is an input.
-        OutputError: its folder cannot be written to, or one image is to hold several frames.
-        CodecError: the output cannot hold the source's alpha or depth, or its ending is unknown.
+        OutputExistsError: the output exists and `force` is not set, or it is an input.
+        OutputError: its folder cannot be written to, or a single image would have to hold several frames.
+        CodecError: the output cannot represent the source's alpha or depth, or its suffix is unknown.
     """
     check_output_path(path)
     refuse_inputs(path, like, inputs=inputs)

@@ -1,7 +1,7 @@
-"""Between a stream's colour tags and `Colorimetry`, and conversions that name matrix and range on both sides.
+"""Convert between a stream's colour tags and `Colorimetry`, and convert frames with explicit matrix and range.
 
-libav's numbers for primaries, transfer and matrix are the code points of ITU-T H.273. Left to its defaults, PyAV
-converts with BT.601 whatever the tags say; here every conversion states both ends.
+libav's numbers for primaries, transfer and matrix are the code points of ITU-T H.273. By default, PyAV converts with
+BT.601 whatever the tags say; conversions here always state both ends.
 """
 
 from dataclasses import replace
@@ -15,19 +15,19 @@ from chromacord.io.pixels import EXACT, with_neutral_chroma
 from chromacord.types import UNSPECIFIED, Colorimetry, PixelFormat, Size
 
 _IDENTITY = 0
-"""The matrix code of RGB. For primaries and transfer 0 is reserved, and 3 for all; both are read as untagged."""
+"""Matrix code of RGB. For primaries and transfer 0 is reserved, as is 3 for all; both are read as untagged."""
 
 _SWSCALE_MATRIX = {1: 1, 4: 4, 5: 5, 6: 5, 7: 7, 9: 9, 10: 9}
 """Matrix code to swscale's own numbers (SWS_CS_*)."""
 
 
 def read_tags(frame: av.VideoFrame, context: VideoCodecContext, pixel_format: PixelFormat) -> Colorimetry:
-    """Return what a stream says of its colours: the picture's own tags, and where it has none the container's.
+    """Return a stream's colour tags: the picture's own, or the container's if the picture has none.
 
     Args:
         frame: the first decoded picture.
-        context: of the stream; libav has put the container's tags there.
-        pixel_format: of the frames; the matrix of RGB is 0, as H.273 wants it.
+        context: codec context of the stream, with the container's tags.
+        pixel_format: format of the frames; H.273 requires matrix 0 for RGB.
     """
     matrix = _first_known(frame.colorspace, context.colorspace)
     color_range = frame.color_range or context.color_range
@@ -63,17 +63,17 @@ def output_tags(
     matrix: int | None = None,
     full_range: bool | None = None,
 ) -> Colorimetry:
-    """Return the tags of the output: the source's own, unless the format of the output makes others necessary.
+    """Return the tags of the output: the source's, unless the output's format requires others.
 
-    RGB that is written as Y'CbCr becomes BT.2020 where its primaries say so, else BT.709, and limited range. Untagged
-    RGB is display-referred (sRGB) picture material, whose primaries are those of BT.709.
+    RGB that is written as Y'CbCr becomes BT.2020 if its primaries say so, otherwise BT.709, and limited range. Untagged
+    RGB is assumed to be display-referred (sRGB) with BT.709 primaries.
 
     Args:
-        colorimetry: of the source.
+        colorimetry: tags of the source.
         source: its pixel format.
-        target: the pixel format that is written.
-        matrix: the only matrix that the codec knows, if it knows one only.
-        full_range: the only range that the codec knows.
+        target: the pixel format to write.
+        matrix: the only matrix that the codec supports, if there is just one.
+        full_range: the only range that the codec supports, if there is just one.
     """
     tags = colorimetry
     if target.model == "rgb":
@@ -97,7 +97,7 @@ def output_tags(
 
 
 class Converter:
-    """Converts frames between pixel formats, with the matrix and the range of both sides stated."""
+    """Converts frames between pixel formats, with explicit matrix and range on both sides."""
 
     def __init__(
         self,
@@ -110,22 +110,22 @@ class Converter:
         """Prepare a conversion.
 
         Args:
-            source: tags and format of the frames that come.
-            target: tags and format of the frames that are wanted.
-            name: libav's name of the wanted format.
-            size: of the frames; it decides what an untagged matrix is taken for.
+            source: tags and format of the input frames.
+            target: tags and format of the output frames.
+            name: libav's name of the output format.
+            size: size of the frames, which decides an untagged matrix.
         """
         self._name = name
         self._matrices = tuple(_swscale_matrix(tags, size) for tags, _ in (source, target))
         if source[1].model == target[1].model and source[0].matrix == target[0].matrix:
             self._matrices = (self._matrices[0], self._matrices[0])
-        # swscale treats grey as full range whatever it is given.
+        # swscale treats grey as full range, whatever range is set.
         self._lacks_chroma = (source[1].model, target[1].model) == ("gray", "yuv")
         self._ranges = tuple(_swscale_range(tags, form) for tags, form in (source, target))
         self._reformatter = VideoReformatter()
 
     def __call__(self, frame: av.VideoFrame) -> av.VideoFrame:
-        """Return the frame in the wanted format."""
+        """Convert a frame."""
         return self._reformatter.reformat(
             with_neutral_chroma(frame) if self._lacks_chroma else frame,
             format=self._name,

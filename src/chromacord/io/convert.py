@@ -1,7 +1,7 @@
 """Convert source planes to sink planes: depth, range, matrix, transfer and alpha.
 
-Nothing here is done where source and sink agree. Pictures are converted in bands of rows, in float32, so that the
-extra memory does not grow with the picture.
+Nothing is converted where source and sink agree. Pictures are converted in bands of rows, in float32, so that the
+additional memory does not grow with the picture.
 """
 
 import warnings
@@ -12,6 +12,9 @@ import numpy.typing as npt
 
 from chromacord.color.alpha import premultiply, unpremultiply
 from chromacord.color.curves import bt709_to_linear, linear_to_srgb, srgb_to_linear
+from chromacord.color.management.clip_space import LINEAR_REC709
+from chromacord.color.management.config import REC709
+from chromacord.color.management.managed import ManagedSpace
 from chromacord.color.spaces import code_scale, code_to_rgb
 from chromacord.errors import ChromacordWarning, CodecError
 from chromacord.types import UNSPECIFIED, Alpha, Colorimetry, FloatArray, PixelFormat, Plane, Size, VideoInfo
@@ -25,37 +28,43 @@ _DECODERS: dict[int, Callable[[FloatArray], FloatArray]] = {
     14: bt709_to_linear,
     15: bt709_to_linear,
 }
-"""Transfer codes of ITU-T H.273 that can be taken to scene-linear light."""
+"""Supported transfer codes (ITU-T H.273) for conversion to scene-linear light."""
 
 
 class PlaneConverter:
     """Converts the planes of one source to the layout of one sink.
 
-    Y'CbCr becomes R'G'B' with the source's matrix and range; chroma is interpolated linearly, sited as in MPEG-2 and
-    H.264 (on the left luma sample, half-way between rows). Integers become other integers by rounding to the nearest,
-    so 10-bit 1023 is 16-bit 65535. Display-referred becomes scene-linear through the inverse of the tagged curve:
-    BT.709 (also 601 and 2020) or sRGB; untagged Y'CbCr counts as BT.709, untagged RGB as sRGB. Scene-linear becomes
-    display-referred through the sRGB curve; what lies above 1 is clipped, with one warning.
+    Y'CbCr becomes R'G'B' by the source's matrix and range; chroma is interpolated linearly, sited as in MPEG-2 and
+    H.264 (on the left luma sample, midway between rows). Integers are rescaled with rounding, so that 10-bit 1023
+    becomes 16-bit 65535. Display-referred becomes scene-linear by the inverse of the tagged curve: BT.709 (also 601 and
+    2020) or sRGB; untagged Y'CbCr counts as BT.709, untagged RGB as sRGB. Scene-linear becomes display-referred by the
+    sRGB curve; values above 1 are clipped, with one warning. Between the two, a source's own colour space is
+    converted to BT.709 primaries.
     """
 
     def __init__(self, source: VideoInfo, target: PixelFormat, *, scene_linear: bool) -> None:
         """Prepare the conversion.
 
         Args:
-            source: what the planes are in. Its size decides the matrix of an untagged stream; the planes may be larger
-                or smaller.
-            target: "rgb" or "gray" layout that the sink stores; "gray" only for grey sources.
+            source: properties of the planes. Its size decides the matrix of an untagged stream; planes may have another
+                size.
+            target: layout of the sink, "rgb" or "gray"; "gray" only for grey sources.
             scene_linear: whether the sink stores linear light.
 
         Raises:
-            CodecError: the source's transfer curve cannot be taken to linear light.
+            CodecError: the source's transfer curve is not supported for conversion to linear light.
         """
         self._source = source.pixel_format
         self._target = target
         self._colorimetry = source.colorimetry
         self._size = source.size
         self._decode = self._encode = None
-        if scene_linear and not source.colorimetry.scene_linear:
+        self._managed = None
+        if changes_light(source, scene_linear=scene_linear):
+            assert source.space is not None
+            self._managed = ManagedSpace.of(source.space)
+            self._encode = None if scene_linear else linear_to_srgb
+        elif scene_linear and not source.colorimetry.scene_linear:
             self._decode = _decoder(source)
         elif source.colorimetry.scene_linear and not scene_linear:
             self._encode = linear_to_srgb
@@ -99,15 +108,15 @@ class PlaneConverter:
 
     @property
     def _has_full_codes(self) -> bool:
-        """Whether 0 is black and the largest code white, as in every image file."""
+        """Whether 0 is black and the largest code white, as in all image files."""
         return code_scale(self._colorimetry, self._source)[:2] == (self._source.max_code, 0)
 
     def band(self, planes: Sequence[Plane], rows: slice) -> list[Plane]:
-        """Convert some rows of a picture, whatever `is_identity` says.
+        """Convert some rows of a picture, even if `is_identity`.
 
         Args:
             planes: the whole picture, in the source's layout.
-            rows: of the first plane.
+            rows: rows of the first plane.
 
         Returns:
             Planes in the target's layout. Shape (rows, width) each.
@@ -123,7 +132,7 @@ class PlaneConverter:
         return [self._quantize(band) for band in bands]
 
     def _decode_colors(self, planes: Sequence[Plane], rows: slice) -> FloatArray:
-        """Return R'G'B', or grey, of a band as float32. Shape (3 or 1, rows, width)."""
+        """Decode a band to R'G'B', or grey, as float32. Shape (3 or 1, rows, width)."""
         source = self._source
         if source.is_float:
             return np.stack([plane[rows] for plane in planes[: source.num_colors]]).astype(np.float32)
@@ -142,8 +151,8 @@ class PlaneConverter:
         return out
 
     def _change_light(self, colors: FloatArray, alpha: FloatArray | None) -> FloatArray:
-        """Apply the transfer curve and the alpha policy; a curve acts on straight colours only."""
-        curve = self._decode or self._encode
+        """Apply the transfer curve and the alpha convention; curves apply to straight colours only."""
+        curve = self._to_light if self._managed is not None else self._decode or self._encode
         premultiplied = self._source.alpha is Alpha.PREMULTIPLIED
         wants_premultiplied = self._target.alpha is Alpha.PREMULTIPLIED
         if alpha is not None and premultiplied and (curve is not None or not wants_premultiplied):
@@ -152,9 +161,19 @@ class PlaneConverter:
             if curve is self._encode:
                 self._warn_of_clipping(colors)
             colors = curve(colors)
+            if self._managed is not None and self._encode is not None:
+                self._warn_of_clipping(colors)
+                colors = self._encode(colors)
         if alpha is not None and wants_premultiplied and not premultiplied:
             colors = premultiply(colors, alpha[None])
         return colors
+
+    def _to_light(self, colors: FloatArray) -> FloatArray:
+        """Convert colours of a space of their own to light with BT.709's primaries. Shape (3 or 1, rows, width)."""
+        assert self._managed is not None
+        red, green, blue = colors if len(colors) == 3 else np.repeat(colors, 3, axis=0)
+        light = self._managed.light(np.stack([red, green, blue, blue], axis=-1))
+        return np.ascontiguousarray(light[..., : len(colors)].transpose(2, 0, 1))
 
     def _warn_of_clipping(self, colors: FloatArray) -> None:
         if self._has_warned or float(colors.max(initial=0)) <= 1:
@@ -171,16 +190,16 @@ class PlaneConverter:
 
 
 def upsample(plane: Plane, rows: slice, width: int, *, subsampling: tuple[int, int]) -> FloatArray:
-    """Bring rows of a chroma plane to the size of luma by linear interpolation.
+    """Interpolate rows of a chroma plane linearly to luma size.
 
-    Siting as in MPEG-2 and H.264 ("left", ITU-T H.273 chroma location 0): on the left luma sample of its group
-    horizontally, half-way between the rows of its group vertically. Beyond the border the last sample repeats.
+    Siting as in MPEG-2 and H.264 ("left", ITU-T H.273 chroma location 0): horizontally on the left luma sample of its
+    group, vertically midway between the rows of its group. The border sample repeats beyond the edge.
 
     Args:
         plane: chroma. Shape (chroma height, chroma width).
-        rows: luma rows wanted.
-        width: of luma.
-        subsampling: log2 of the step, (vertical, horizontal).
+        rows: luma rows to return.
+        width: luma width.
+        subsampling: log2 of the chroma step, (vertical, horizontal).
 
     Returns:
         Shape (rows, width).
@@ -209,7 +228,7 @@ def _interpolate(plane: Plane, positions: FloatArray, *, axis: int) -> FloatArra
 def _rescale(plane: Plane, source: PixelFormat, target: PixelFormat) -> Plane:
     """Return codes times target.max_code / source.max_code, rounded half up, in exact integers."""
     high, low = target.max_code, source.max_code
-    # A table has at most 65536 entries and is exact; codes times codes would need 64 bits for each pixel.
+    # A table has at most 65536 entries and is exact; direct products would need 64 bits per pixel.
     table = (np.arange(low + 1, dtype=np.uint64) * np.uint64(high) + np.uint64(low // 2)) // np.uint64(low)
     scaled: npt.NDArray[np.generic] = table.astype(target.dtype)[plane]
     return scaled
@@ -229,8 +248,19 @@ def _decoder(source: VideoInfo) -> Callable[[FloatArray], FloatArray] | None:
     return _DECODERS[transfer]
 
 
+def changes_light(source: VideoInfo, *, scene_linear: bool) -> bool:
+    """Whether a source in its own colour space changes between display-referred and linear: a curve is not enough.
+
+    Args:
+        source: properties of the source, with its colour space.
+        scene_linear: whether the sink stores linear light.
+    """
+    is_plain = source.space is None or source.space.name in (REC709, LINEAR_REC709)
+    return not is_plain and scene_linear != source.colorimetry.scene_linear
+
+
 def stored_colorimetry(source: Colorimetry, *, scene_linear: bool) -> Colorimetry:
-    """Return the tags of the RGB that `PlaneConverter` makes of a source.
+    """Return the tags of the RGB that `PlaneConverter` produces from a source.
 
     Args:
         source: tags of the source.

@@ -4,6 +4,7 @@ import warnings
 from dataclasses import replace
 from pathlib import Path
 
+from chromacord.color.management.stated import DISPLAY_P3, DISPLAY_P3_SPACE, SRGB, space_of_tags
 from chromacord.errors import CodecError
 from chromacord.io.convert import PlaneConverter, stored_colorimetry
 from chromacord.io.interfaces import FrameSink
@@ -18,14 +19,14 @@ _DEPTHS = (16, 12, 10, 8)
 
 
 class ConvertingSink(FrameSink):
-    """Passes converted frames on to another sink."""
+    """Converts frames and passes them to another sink."""
 
     def __init__(self, sink: FrameSink, convert: PlaneConverter) -> None:
         """Wrap a sink.
 
         Args:
-            sink: takes what `convert` makes.
-            convert: from the planes that are written here.
+            sink: receives the converted frames.
+            convert: converts the source's planes.
         """
         self.path = sink.path
         self._sink, self._convert = sink, convert
@@ -60,15 +61,16 @@ def open_video_sink(
 ) -> FrameSink:
     """Open a video output, with a conversion before it where the source's planes are none that videos have.
 
-    Float images, scene-linear or not, become integers of the largest depth that the codec holds; scene-linear ones get
-    the sRGB curve. Premultiplied colours become straight.
+    Float images, scene-linear or not, become integers of the codec's largest depth; scene-linear ones get the sRGB
+    curve. Premultiplied colours become straight.
 
     Args:
-        path, like, encoding, force, copy_streams, size, trimmed: as for `VideoSink`.
+        path, like, encoding, force, copy_streams, size, trimmed: see `VideoSink`.
 
     Raises:
-        OutputExistsError, OutputError, CodecError: as `VideoSink`.
+        OutputExistsError, OutputError, CodecError: see `VideoSink`.
     """
+    like = _tagged(like)
     warn_of_lost_profile(like.icc_profile, out=path, why="video holds no ICC profile")
     stored = _stored(like, path, encoding)
     sink = VideoSink(
@@ -79,8 +81,16 @@ def open_video_sink(
     return ConvertingSink(sink, PlaneConverter(like, stored.pixel_format, scene_linear=False))
 
 
+def _tagged(like: VideoInfo) -> VideoInfo:
+    """Replace an ICC profile, which a video cannot hold, by colour tags, if tags can say the same."""
+    colors = like.colorimetry
+    if like.icc_profile is None or like.stated_spaces != (DISPLAY_P3_SPACE,) or space_of_tags(colors):
+        return like
+    return replace(like, icc_profile=None, colorimetry=replace(colors, primaries=DISPLAY_P3, transfer=SRGB))
+
+
 def _stored(like: VideoInfo, path: Path, encoding: Encoding) -> VideoInfo:
-    """Return the pixel format that the video sink receives."""
+    """Return the properties of the frames that the video sink receives."""
     source = like.pixel_format
     if like.container not in ("sequence", "still") or (not source.is_float and source.alpha is not Alpha.PREMULTIPLIED):
         return like
@@ -95,7 +105,7 @@ def _stored(like: VideoInfo, path: Path, encoding: Encoding) -> VideoInfo:
 
 
 def _is_held(info: VideoInfo, path: Path, encoding: Encoding) -> bool:
-    """Tell whether a codec takes a layout without loss of depth or alpha; lost chroma is another matter."""
+    """Whether a codec stores a format without loss of depth or alpha; loss of chroma is handled elsewhere."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

@@ -1,4 +1,4 @@
-"""Edit decision lists (CMX 3600): where the shots of a clip begin.
+"""Parse edit decision lists (CMX 3600) for the shot boundaries of a clip.
 
     TITLE: REEL 1
     FCM: NON-DROP FRAME
@@ -6,7 +6,7 @@
     002  A001  V  C        00:00:12:00 00:00:12:00 01:00:02:00 01:00:02:00
     002  B007  V  D    024 00:01:00:00 00:01:04:00 01:00:02:00 01:00:06:00
 
-An event's last two times are those of the record, which the clip is; its source times are not looked at.
+An event's last two times are record times, which refer to the clip; its source times are ignored.
 """
 
 import re
@@ -30,46 +30,46 @@ _FCM = re.compile(r"\s*FCM\s*:\s*(NON[\s-]*)?DROP[\s-]*FRAME\s*", re.IGNORECASE)
 _TRANSITION = re.compile(r"(?P<kind>C|D|W\d{1,3}|K\s*[BO]?)(?:\s+(?P<length>\d{1,6}))?", re.IGNORECASE)
 _CHANNELS = re.compile(r"(?:A\d*|AA|B|V\d?|NONE)(?:/(?:A\d*|AA|V\d?))*", re.IGNORECASE)
 _PICTURE = ("B", "V", "V1")
-"""What stands for the picture in an event's channels; "B" is sound and picture."""
+"""Channel names that include the picture; "B" is sound and picture."""
 
 
 class Edl(NamedTuple):
-    """What a list says of the picture."""
+    """Video events of a list."""
 
     shots: tuple[tuple[int, int], ...]
-    """First frame of each shot, counted from midnight of the record's timecode, and its line, from 1; rising."""
+    """First frame of each shot, counted from midnight of the record timecode, with its line, from 1; ascending."""
 
     start: int
     """First frame of the first event."""
 
     stop: int
-    """The frame after the last one of the last event."""
+    """End of the last event, half-open."""
 
 
 class _Event(NamedTuple):
     line: int
     start: int
     begin: int
-    """First frame of the shot: in the middle of a dissolve or a wipe, which begins at `start`."""
+    """First frame of the shot: the middle of a dissolve or wipe that begins at `start`."""
 
     stop: int
 
 
 def read_edl(path: Path, *, rate: Fraction) -> Edl:
-    """Read where shots begin in the record.
+    """Parse the shot boundaries in record time.
 
-    A cut begins a shot at its record time, a dissolve or a wipe in its middle. Events of sound alone, of further video
-    tracks (V2) and keys, which lay one picture over another, begin none.
+    A cut begins a shot at its record time, a dissolve or wipe in its middle. Events with only sound, on other video
+    tracks (V2), and keys (overlays) are ignored.
 
     Args:
-        path: of the list.
-        rate: frames a second of the clip, which the timecode must be of. It counts drop-frame after "FCM: DROP FRAME",
-            or where the mark before its frames is no colon.
+        path: path of the list.
+        rate: the clip's frames per second, to which the timecode must refer. Timecode is drop-frame after "FCM: DROP
+            FRAME", or if the separator before the frames is not a colon.
 
     Raises:
         MissingFileError: there is no such file.
-        UnreadableFileError: it is no list that can be read; names the line.
-        InputError: its timecode cannot be that of the clip, or record times do not rise; names the line.
+        UnreadableFileError: it is not a readable list; names the line.
+        InputError: its timecode does not fit the clip's rate, or record times do not increase; names the line.
     """
     content = read_file(path, limit=_MAX_BYTES, remedy=_REMEDY, missing=MISSING)
     with parse_errors(path, remedy=_REMEDY):
@@ -96,7 +96,7 @@ def read_edl(path: Path, *, rate: Fraction) -> Edl:
 
 
 def _read_event(line: str, number: int, where: str, rate: Fraction, *, drop: bool) -> _Event | None:
-    """Return an event of the video track; None for another one, and for a line of words."""
+    """Parse an event of the video track; None for other events and for text lines."""
     found = _EVENT.fullmatch(line)
     if found is None:
         if line.lstrip()[0].isdigit() or len(_TIMES.findall(line)) > 1:
@@ -116,11 +116,11 @@ def _read_event(line: str, number: int, where: str, rate: Fraction, *, drop: boo
 
 
 def _read_edit(text: str, where: str) -> tuple[str, str, int]:
-    """Return the channels, the kind of edit by its first letter, and the frames of its transition.
+    """Return the channels, the first letter of the edit type, and the length of the transition in frames.
 
     Args:
-        text: from the reel, which may hold spaces, to the edit.
-        where: names the line.
+        text: the part from the reel, which may contain spaces, to the edit.
+        where: name of the line in errors.
     """
     words = text.split()
     for count in (1, 2, 3):

@@ -1,6 +1,6 @@
-"""Static HDR metadata: the display that video was mastered on, and its light (SMPTE ST 2086, CTA-861.3).
+"""Static HDR metadata: the mastering display and the content light level (SMPTE ST 2086, CTA-861.3).
 
-libav hands it on with decoded frames, but takes none from PyAV for an encoder, so it goes there as the encoders' own
+libav provides it with decoded frames, but PyAV cannot set it on an encoder, so it is passed as the encoders' own
 options, which write it into the stream.
 """
 
@@ -13,17 +13,17 @@ from chromacord.types import ContentLight, HdrMetadata, MasteringDisplay
 
 _MASTERING_BYTES, _LIGHT_BYTES = 88, 8
 _CHROMATICITY, _LUMINANCE = 50_000, 10_000
-"""Units of ST 2086 in a stream: 0.00002 of a chromaticity, 0.0001 cd/m2."""
+"""Units in an ST 2086 stream: 0.00002 of a chromaticity, 0.0001 cd/m2."""
 
 ENCODERS = ("h264", "hevc", "av1")
-"""Keys of `CODECS` whose streams hold it."""
+"""Keys of `CODECS` whose streams can contain it."""
 
 
 def read_hdr(side_data: Any) -> HdrMetadata:
-    """Return the static metadata among a frame's side data.
+    """Extract static metadata from a frame's side data.
 
     Args:
-        side_data: PyAV's container of it.
+        side_data: PyAV's side data container.
     """
     mastering = side_data.get(SideDataType.MASTERING_DISPLAY_METADATA)
     light = side_data.get(SideDataType.CONTENT_LIGHT_LEVEL)
@@ -33,7 +33,7 @@ def read_hdr(side_data: Any) -> HdrMetadata:
 
 
 def _mastering(packed: bytes) -> MasteringDisplay | None:
-    """Read AVMasteringDisplayMetadata: ten fractions, then whether primaries and luminance are there."""
+    """Parse AVMasteringDisplayMetadata: ten fractions, then flags for primaries and luminance."""
     if len(packed) < _MASTERING_BYTES:
         return None
     numbers = struct.unpack_from("=22i", packed)
@@ -52,11 +52,11 @@ def _light(packed: bytes) -> ContentLight | None:
 
 
 def hdr_options(codec: str, hdr: HdrMetadata) -> dict[str, str]:
-    """Return an encoder's private parameters that write the metadata, by the name of libav's option for them.
+    """Return an encoder's private parameters for the metadata, keyed by libav's option name.
 
     Args:
-        codec: a key of `CODECS`; for one that is not in `ENCODERS` there is nothing.
-        hdr: what is to be kept.
+        codec: a key of `CODECS`; for codecs outside `ENCODERS` the result is empty.
+        hdr: metadata to write.
     """
     writers = {"h264": _x264, "hevc": _x265, "av1": _svt}
     if codec not in writers or not hdr:
@@ -74,7 +74,7 @@ def _x264(hdr: HdrMetadata) -> tuple[str, list[str]]:
 
 
 def _parameters(hdr: HdrMetadata, *, mastering: str, light: str) -> list[str]:
-    """Return what x264 and x265 take, which differ in the names alone."""
+    """Return the parameters of x264 or x265, which differ only in their names."""
     parameters = []
     if hdr.mastering is not None:
         parameters.append(f"{mastering}={_in_units(hdr.mastering)}")

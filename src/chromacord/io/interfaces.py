@@ -1,4 +1,4 @@
-"""The frame source and frame sink interfaces. Every file type is read and written through them."""
+"""The interfaces of frame sources and sinks, through which all file types are read and written."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Generator
@@ -11,9 +11,9 @@ from chromacord.types import Frame, VideoInfo
 
 
 class FrameSource(ABC):
-    """A clip that can be read from the start as often as needed.
+    """A clip that can be read from the start repeatedly.
 
-    Implementations are tested together in `tests/io/test_sources.py`; add a new one there.
+    All implementations are tested in `tests/io/test_sources.py`; add new ones there.
     """
 
     info: VideoInfo
@@ -22,51 +22,51 @@ class FrameSource(ABC):
     def frames(self, start: int = 0, stop: int | None = None) -> Generator[Frame, None, None]:
         """Decode the frames start..stop-1 in presentation order. `Frame.index` counts from the clip's first frame.
 
-        Each call opens the file anew, so two loops do not disturb each other; closing the iterator closes the file.
+        Each call opens the file again, so that concurrent loops are independent; closing the iterator closes the file.
 
         Raises:
-            TruncatedFileError: the file breaks in the middle (names the frame), unless the source was opened to
-                salvage: then the frames end there, with a `ChromacordWarning`.
+            TruncatedFileError: the file is damaged in the middle (names the frame). If the source was opened to
+                salvage, the frames end there instead, with a `ChromacordWarning`.
         """
 
     @property
     def has_alpha(self) -> bool:
-        """Whether the last plane of each frame is coverage."""
+        """Whether the last plane of each frame is alpha."""
         return self.info.pixel_format.alpha.value != "none"
 
 
 class FrameSink(ABC):
-    """Writes a clip under a temporary name; `commit` gives it its real name.
+    """Writes a clip under a temporary name; `commit` renames it.
 
-    As a context manager it discards what it wrote when it is left before `commit`.
+    As a context manager it discards everything if it exits before `commit`.
     """
 
     path: Path
 
     @abstractmethod
     def write(self, frame: Frame) -> None:
-        """Append a frame with the planes, the format and the time of the source that the sink was opened for.
+        """Append a frame in the format and time base of the source that the sink was opened for.
 
         Raises:
-            OutputError: the disk is full, or the file cannot be written for another reason.
+            OutputError: the file cannot be written, for example because the disk is full.
         """
 
     @abstractmethod
     def finish(self) -> None:
-        """Write what is still buffered, and close. The file is complete then, but has its temporary name."""
+        """Flush buffers and close the file, which is then complete under its temporary name."""
 
     @property
     @abstractmethod
     def staged(self) -> Staging:
-        """What was written, to be given its final name with the other outputs of a run (`commit_all`)."""
+        """The written files, to be committed with the run's other outputs (`commit_all`)."""
 
     def commit(self) -> None:
-        """Move the finished file, or files, to `path`."""
+        """Rename the finished file or files to `path`."""
         self.staged.commit()
 
     @abstractmethod
     def discard(self) -> None:
-        """Remove everything that was written and not committed. May be called at any time, and twice."""
+        """Remove everything that was not committed. May be called at any time, and repeatedly."""
 
     def __enter__(self) -> Self:
         return self

@@ -1,15 +1,15 @@
-"""Limit the memory that the C library keeps after it is freed."""
+"""Limit the freed memory that the C library keeps."""
 
 import ctypes
 
 _M_ARENA_MAX = -8
-"""Of glibc's `mallopt`, from <malloc.h>."""
+"""Parameter of glibc's `mallopt`, from <malloc.h>."""
 
 
 def return_freed_memory() -> None:
-    """Let the C library give freed memory back to the system; it keeps the gaps between what lives on, and fills few.
+    """Return freed memory to the system, because glibc keeps gaps between live blocks and rarely reuses them.
 
-    Takes a few milliseconds. Does nothing where the C library cannot (it is glibc's `malloc_trim`).
+    Takes a few milliseconds. Does nothing if the C library lacks glibc's `malloc_trim`.
     """
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if trim is not None:
@@ -17,9 +17,9 @@ def return_freed_memory() -> None:
 
 
 def share_freed_memory() -> None:
-    """Let threads take what others have freed, instead of keeping stores of their own: frames go from one to the next.
+    """Let all threads share one arena instead of keeping their own, because frames are freed by other threads.
 
-    For programs: it holds for the whole process, from now on. Does nothing where the C library is not glibc.
+    For programs: this affects the whole process from now on. Does nothing if the C library is not glibc.
     """
     setting = getattr(ctypes.CDLL(None), "mallopt", None)
     if setting is not None:

@@ -16,31 +16,31 @@ _ONE = 1 << 16
 
 
 class Orientation(NamedTuple):
-    """What brings a stored picture upright: first the turn, then the mirror."""
+    """Transformation of a stored picture to upright: rotation, then mirroring."""
 
     rotation: int = 0
     """Degrees counter-clockwise: 0, 90, 180 or 270."""
 
     mirrored: bool = False
-    """Whether left and right are exchanged afterwards."""
+    """Whether to mirror horizontally after the rotation."""
 
     @classmethod
     def of(cls, info: VideoInfo) -> "Orientation":
-        """Return how the pictures of a clip lie."""
+        """Return the orientation of a clip's pictures."""
         return cls(info.rotation, info.mirrored)
 
     @classmethod
     def from_exif(cls, code: int) -> "Orientation":
-        """Return what a code of EXIF 2.3 (table 6) stands for; upright for one that it does not know."""
+        """Return the orientation for a code of EXIF 2.3 (table 6); upright for unknown codes."""
         return cls(*_EXIF.get(code, (0, False)))
 
     @classmethod
     def from_matrix(cls, matrix: Sequence[int]) -> tuple["Orientation", bool]:
-        """Return what a display matrix does (ISO/IEC 14496-12, 8.3.2), and whether that is all that it does.
+        """Return a display matrix's orientation (ISO/IEC 14496-12, 8.3.2), and whether it represents the matrix fully.
 
         Args:
-            matrix: a, b, u, c, d, v, x, y, w. A stored pixel (p, q) is shown at (ap + cq + x, bp + dq + y). What is no
-                quarter turn becomes the nearest. Where the picture is moved to does not count.
+            matrix: a, b, u, c, d, v, x, y, w. A stored pixel (p, q) is displayed at (ap + cq + x, bp + dq + y). Other
+                angles are rounded to the nearest quarter turn. Translation is ignored.
         """
         a, b, u, c, d, v = matrix[:6]
         mirrored = a * d - b * c < 0
@@ -64,12 +64,12 @@ class Orientation(NamedTuple):
         return a, b, 0, c, d, 0, *shift, _ONE << 14
 
     def relative_to(self, other: "Orientation") -> "Orientation":
-        """Return what brings pictures that lie as this says to lie as another says."""
-        # With R a turn and F the mirror, FR is R'F, where R' turns the other way.
+        """Return the transformation from this orientation's pictures to another orientation's."""
+        # With R a rotation and F the mirror, FR is R'F, where R' rotates the other way.
         sign = 1 if self.mirrored == other.mirrored else -1
         return Orientation((self.rotation - sign * other.rotation) % 360, self.mirrored != other.mirrored)
 
     def apply(self, plane: Plane) -> Plane:
-        """Return a view of a plane, turned and mirrored. Shape (height, width), exchanged by a quarter turn."""
+        """Return a rotated and mirrored view of a plane. Shape (height, width), swapped by a quarter turn."""
         turned: Plane = np.rot90(plane, self.rotation // 90) if self.rotation else plane
         return turned[:, ::-1] if self.mirrored else turned

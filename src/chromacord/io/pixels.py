@@ -1,4 +1,4 @@
-"""Map libav's pixel formats to planes without changing a sample."""
+"""Map libav's pixel formats to planes without changing any sample."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -23,14 +23,14 @@ EXACT = (
     | Interpolation.FULL_CHR_H_INP
     | Interpolation.FULL_CHR_H_INT
 )
-"""How swscale converts: rounded to nearest, chroma interpolated, the same on every machine."""
+"""swscale flags: round to nearest, interpolate chroma, and give the same result on every machine."""
 
 
 def planar_name(pixel_format: PixelFormat) -> str:
-    """Return libav's name of the planar little-endian format that holds these planes as they are.
+    """Return libav's name of the planar little-endian format that stores these planes unchanged.
 
-    Where libav has no format of that depth, the next deeper one. Grey with alpha has no planar format: it is R G B A
-    with three equal planes.
+    If libav has no format of that depth, return the next deeper one. Grey with alpha has no planar format: it is stored
+    as R G B A with three equal planes.
     """
     for depth in range(pixel_format.depth, 17):
         name = _planar_name(pixel_format, depth)
@@ -58,11 +58,11 @@ def _is_known(name: str) -> bool:
 
 
 def describe(name: str) -> PixelFormat:
-    """Return the planes in which frames of libav's pixel format `name` are handed on.
+    """Return the plane layout for frames in libav's pixel format `name`.
 
     Raises:
-        UnreadableFileError: the format is neither Y'CbCr, RGB nor grey (raw sensor data, CIE XYZ, GPU memory), or libav
-            cannot unpack it.
+        UnreadableFileError: the format is not Y'CbCr, RGB or grey (but raw sensor data, CIE XYZ or GPU memory), or
+            libav cannot unpack it.
     """
     if name.startswith(("bayer", "xyz")) or not av.VideoFormat(name).components or not _can_be_unpacked(name):
         raise UnreadableFileError(f"pixel format {name} is not supported; convert to RGB or Y'CbCr first")
@@ -71,10 +71,10 @@ def describe(name: str) -> PixelFormat:
 
 @cache
 def _can_be_unpacked(name: str) -> bool:
-    """Try it: libav knows formats that swscale does not read (rgb4, y210be), and has no list of them for PyAV."""
+    """Try to unpack a format: libav defines formats that swscale cannot read (rgb4, y210be), and PyAV has no list."""
     pixel_format = _layout(name)
     if pixel_format.is_float:
-        return True  # no video of floats is read, for another reason
+        return True  # float videos are refused elsewhere
     try:
         to_planar(av.VideoFrame(16, 16, name), planar_name(pixel_format))
     except (av.error.FFmpegError, UnreadableFileError):  # the latter: of 32-bit integers
@@ -100,7 +100,7 @@ def _layout(name: str) -> PixelFormat:
 
 
 def frame_bytes(size: Size, pixel_format: PixelFormat) -> int:
-    """Return the bytes of a frame's planes in memory."""
+    """Return the size of a frame's planes in memory."""
     vertical, horizontal = pixel_format.subsampling
     samples = pixel_format.num_colors if pixel_format.model != "yuv" else 1 + 2 / 2 ** (vertical + horizontal)
     samples += pixel_format.alpha is not Alpha.NONE
@@ -108,15 +108,15 @@ def frame_bytes(size: Size, pixel_format: PixelFormat) -> int:
 
 
 def to_planar(frame: av.VideoFrame, name: str) -> av.VideoFrame:
-    """Bring a packed, semi-planar or big-endian frame to the planar format `name`: a shuffle that keeps every sample.
+    """Convert a packed, semi-planar or big-endian frame to the planar format `name` by shuffling samples, losslessly.
 
     Args:
-        frame: of any format that `describe` knows.
+        frame: in any format that `describe` accepts.
         name: `planar_name(describe(frame.format.name))`.
     """
     if frame.format.name.replace("yuvj", "yuv") == name:
         return frame
-    # Equal ranges on both sides, or swscale would scale.
+    # Equal ranges on both sides; otherwise swscale would rescale.
     color_range = frame.color_range or 1
     return frame.reformat(
         format=name, interpolation=EXACT, src_color_range=color_range, dst_color_range=color_range, threads=1
@@ -132,11 +132,11 @@ def planes_of(frame: av.VideoFrame) -> tuple[Plane, ...]:
 
 
 def frame_of(planes: Sequence[Plane], pixel_format: PixelFormat) -> av.VideoFrame:
-    """Return a libav frame of the format `planar_name(pixel_format)` that holds a copy of the planes.
+    """Return a libav frame in the format `planar_name(pixel_format)` with a copy of the planes.
 
     Args:
-        planes: as `pixel_format` says; each of any memory layout.
-        pixel_format: of the planes.
+        planes: in the layout of `pixel_format`, with any memory layout.
+        pixel_format: format of the planes.
     """
     name = planar_name(pixel_format)
     if pixel_format.model == "gray" and pixel_format.alpha is not Alpha.NONE:
@@ -149,13 +149,13 @@ def frame_of(planes: Sequence[Plane], pixel_format: PixelFormat) -> av.VideoFram
 
 
 def writable_copy(frame: Frame, pixel_format: PixelFormat) -> Frame:
-    """Return a copy whose colour planes may be written to, in memory that an encoder takes as it is.
+    """Return a copy with writable colour planes, in memory that an encoder can use directly.
 
-    Whoever changes pixels copies them once; a second copy for the encoder would cost as much again.
+    Changing pixels requires one copy; a second one for the encoder would double the cost.
 
     Args:
-        frame: with planes as `pixel_format` says.
-        pixel_format: of the planes.
+        frame: a frame in `pixel_format`.
+        pixel_format: format of the planes.
     """
     if pixel_format.is_float:  # image formats that libav does not write
         return replace(frame, planes=tuple(plane.copy() for plane in frame.planes))
@@ -167,7 +167,7 @@ def writable_copy(frame: Frame, pixel_format: PixelFormat) -> Frame:
 
 
 def picture_of(frame: Frame, pixel_format: PixelFormat) -> av.VideoFrame:
-    """Return a frame as libav's picture: the one whose memory its planes are, or a copy. See `frame_of`."""
+    """Return the libav picture that owns a frame's planes, or a copy of them. See `frame_of`."""
     picture = frame.picture
     if isinstance(picture, av.VideoFrame) and len(picture.planes) == len(frame.planes):
         places = (plane.buffer_ptr for plane, _ in _parts(picture))
@@ -177,10 +177,10 @@ def picture_of(frame: Frame, pixel_format: PixelFormat) -> av.VideoFrame:
 
 
 def with_neutral_chroma(frame: av.VideoFrame) -> av.VideoFrame:
-    """Return a grey frame as Y'CbCr 4:2:0 with the same luma codes.
+    """Convert a grey frame to Y'CbCr 4:2:0 with the same luma codes.
 
     Args:
-        frame: of integers, without alpha.
+        frame: integer grey without alpha.
     """
     (luma,) = planes_of(frame)
     depth = describe(frame.format.name).depth
@@ -189,7 +189,7 @@ def with_neutral_chroma(frame: av.VideoFrame) -> av.VideoFrame:
 
 
 def _parts(frame: av.VideoFrame) -> Iterator[tuple[VideoPlane, np.dtype[np.generic]]]:
-    """Iterate over the planes of a planar frame in the order of `planes_of`, each with the type of its samples."""
+    """Yield the planes of a planar frame in the order of `planes_of`, with the dtype of their samples."""
     name = frame.format.name
     return ((frame.planes[part.plane], _dtype(name, part.bits)) for part in frame.format.components)
 
@@ -204,5 +204,5 @@ def _view(plane: VideoPlane, dtype: np.dtype[np.generic], *, writable: bool = Fa
     line = abs(plane.line_size) // dtype.itemsize
     view: Plane = np.frombuffer(memoryview(plane), dtype=dtype).reshape(plane.height, line)[:, : plane.width]
     view.flags.writeable = writable
-    # A negative line size means that the rows lie bottom up.
+    # A negative line size means that rows are stored bottom up.
     return view if plane.line_size > 0 else view[::-1]

@@ -1,4 +1,4 @@
-"""SMPTE timecode (ST 12-1), as far as trimmed clips and edit decision lists need it."""
+"""SMPTE timecode (ST 12-1), as needed for trimmed clips and edit decision lists."""
 
 import re
 from fractions import Fraction
@@ -7,23 +7,23 @@ _PATTERN = re.compile(r"(\d{2}):(\d{2}):(\d{2})([:;.,])(\d{2})")
 
 
 def base_of(rate: Fraction) -> int:
-    """Return how many frames timecode counts to the second: 30 at 30000/1001."""
+    """Return the number of frames that timecode counts per second: 30 at 30000/1001."""
     return max(1, round(rate))
 
 
 def can_drop(rate: Fraction) -> bool:
-    """Whether drop-frame timecode is defined for a rate: for 30000/1001, 60000/1001 and their like."""
+    """Whether drop-frame timecode is defined for a rate: 30000/1001, 60000/1001 and the like."""
     return base_of(rate) % 30 == 0 and rate != base_of(rate)
 
 
 def is_drop(timecode: str) -> bool:
-    """Whether a timecode says by its last mark that it counts drop-frame."""
+    """Whether a timecode's last separator marks it as drop-frame."""
     found = _PATTERN.fullmatch(timecode)
     return found is not None and found[4] != ":"
 
 
 def is_timecode(text: str) -> bool:
-    """Whether a text is written like a timecode."""
+    """Whether a text has the form of a timecode."""
     return _PATTERN.fullmatch(text) is not None
 
 
@@ -31,12 +31,12 @@ def frame_of(timecode: str, *, rate: Fraction, drop: bool) -> int:
     """Return the number of frames from midnight to a timecode.
 
     Args:
-        timecode: "hh:mm:ss:ff"; the last mark may also be a semicolon, a full stop or a comma.
-        rate: frames a second; 30000/1001 counts 30 to the second.
-        drop: whether it counts drop-frame, whatever its mark is.
+        timecode: "hh:mm:ss:ff"; the last separator may also be a semicolon, a full stop or a comma.
+        rate: frames per second; 30000/1001 counts 30 per second.
+        drop: whether it is drop-frame, whatever its separator.
 
     Raises:
-        ValueError: it is no timecode, or none of this rate; says why.
+        ValueError: it is not a timecode, or invalid at this rate; says why.
     """
     found = _PATTERN.fullmatch(timecode)
     if found is None:
@@ -55,13 +55,13 @@ def frame_of(timecode: str, *, rate: Fraction, drop: bool) -> int:
 
 
 def advance(timecode: str, num_frames: int, *, rate: Fraction) -> str:
-    """Return the timecode of the frame `num_frames` after the one that has `timecode`.
+    """Return the timecode `num_frames` frames after `timecode`.
 
     Args:
-        timecode: "hh:mm:ss:ff"; "hh:mm:ss;ff" (or with a full stop or a comma) counts drop-frame. Any other text comes
-            back as it is.
+        timecode: "hh:mm:ss:ff"; "hh:mm:ss;ff" (or with a full stop or a comma) is drop-frame. Any other text is
+            returned unchanged.
         num_frames: 0 or more.
-        rate: frames a second; 30000/1001 counts 30 to the second.
+        rate: frames per second; 30000/1001 counts 30 per second.
     """
     found = _PATTERN.fullmatch(timecode)
     if found is None or not num_frames:
@@ -82,5 +82,5 @@ def advance(timecode: str, num_frames: int, *, rate: Fraction) -> str:
 
 
 def _dropped(base: int) -> int:
-    """Return how many numbers drop-frame skips in each minute that is no multiple of ten: 2, or 4 of 60 a second."""
+    """Return how many numbers drop-frame skips in each minute not divisible by ten: 2, or 4 at 60 frames per second."""
     return base // 15

@@ -1,1 +1,1 @@
-"""Jobs: clips and masks in, outputs that appear together or not at all."""
+"""Run jobs: clips and masks in, outputs that appear together or not at all."""

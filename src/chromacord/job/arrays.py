@@ -34,15 +34,15 @@ def harmonize_arrays(
     consistency: Consistency,
     cuts: Sequence[int] | None,
 ) -> Iterator[Array]:
-    """Harmonize pictures one after another; see `chromacord.harmonize_frames`.
+    """Harmonize in-memory frames one after another; see `chromacord.harmonize_frames`.
 
     Args:
         source: composite and mask of each frame.
-        method: decides, where it is.
-        rate: frames a second.
-        hand: what is done by hand after the grade.
-        consistency: how the grade may change inside a shot.
-        cuts: first frames of all shots but the first; None: cuts are found.
+        method: decides the grade.
+        rate: frames per second.
+        hand: manual changes to the grade.
+        consistency: how the grade may change within a shot.
+        cuts: first frames of all shots but the first; None: detect them.
     """
     pairs = _as_arrays(source)
     first = next(pairs, None)
@@ -52,7 +52,7 @@ def harmonize_arrays(
     masked_frames = (
         _masked_frame(index, *pair, info) for index, pair in enumerate(_of_one_type(chain([first], pairs)))
     )
-    waiting: deque[MaskedFrame] = deque()  # just the frames between the one analysed and the one rendered
+    waiting: deque[MaskedFrame] = deque()  # only the frames between the analysed one and the rendered one
 
     def watched() -> Iterator[MaskedFrame]:
         for masked in MaskCheck(None, info).watch(masked_frames):
@@ -68,10 +68,10 @@ def harmonize_arrays(
 
 
 def _as_arrays(pairs: Iterator[Any]) -> Iterator[tuple[Array, Array]]:
-    """Read what a caller gives for pairs of arrays.
+    """Convert each pair to arrays.
 
     Raises:
-        InputError: it is no pair, or one of the two is no array.
+        InputError: an item is not a pair, or cannot be converted.
     """
     for index, pair in enumerate(pairs):
         if not isinstance(pair, list | tuple) or len(pair) != 2:
@@ -84,7 +84,7 @@ def _as_arrays(pairs: Iterator[Any]) -> Iterator[tuple[Array, Array]]:
 
 
 def _of_one_type(pairs: Iterable[tuple[Array, Array]]) -> Iterator[tuple[Array, Array]]:
-    """Refuse a composite of another type than the first: its numbers would be taken for others."""
+    """Refuse composites whose dtype differs from the first one's, because the scale of codes would change."""
     first: np.dtype[Any] | None = None
     for index, (composite, mask) in enumerate(pairs):
         found = composite.dtype
@@ -95,7 +95,7 @@ def _of_one_type(pairs: Iterable[tuple[Array, Array]]) -> Iterator[tuple[Array, 
 
 
 def _describe(composite: Array, rate: Fraction) -> VideoInfo:
-    """Return what a file of such pictures would say of itself."""
+    """Return the properties of a video with such frames."""
     if composite.ndim != 3 or composite.shape[2] != 3:
         raise InputError(f"a composite has shape (H, W, 3), got {composite.shape}")
     if composite.dtype not in (np.uint8, np.uint16) and not np.issubdtype(composite.dtype, np.floating):
@@ -130,7 +130,7 @@ def _masked_frame(index: int, composite: Array, mask: Array, info: VideoInfo) ->
 
 
 def _as_given(rendered: Frame) -> Array:
-    """Return a rendered frame in the type of its composite; what float32 has not changed keeps all its digits."""
+    """Convert a rendered frame to its composite's dtype; unchanged values keep all their digits."""
     original: Array = np.asarray(rendered.attributes)
     result = np.stack(rendered.planes, axis=-1)
     if result.dtype == original.dtype:

@@ -1,7 +1,7 @@
-"""Limit OpenBLAS threads, for which NumPy has no function.
+"""Limit the number of OpenBLAS threads, for which NumPy has no function.
 
-Ours are small. With as many threads as cores, a job at 1080p was measured to take twice the CPU time and twice as long:
-the threads wait for each other in a loop, on cores that decoders and encoders need.
+Our matrices are small. With as many threads as cores, a job at 1080p took twice the CPU time and twice as long: the
+threads spin while they wait for each other, on cores that decoders and encoders need.
 """
 
 import ctypes
@@ -10,11 +10,11 @@ from functools import cache
 from typing import NamedTuple
 
 _SPELLINGS = ("scipy_openblas_{}_num_threads64_", "openblas_{}_num_threads64_", "openblas_{}_num_threads")
-"""As numpy's wheels have it, and distributions."""
+"""Function names in numpy's wheels, and in distributions' packages."""
 
 
 class Blas(NamedTuple):
-    """The functions of a library that say with how many threads it works."""
+    """A library's functions to get and set its number of threads."""
 
     get_threads: "ctypes._NamedFuncPointer"
     set_threads: "ctypes._NamedFuncPointer"
@@ -22,7 +22,7 @@ class Blas(NamedTuple):
 
 @cache
 def open_blas() -> Blas | None:
-    """Return what numpy multiplies matrices with; None where it is no OpenBLAS."""
+    """Return numpy's BLAS library; None if it is not OpenBLAS."""
     file = getattr(sys.modules.get("numpy._core._multiarray_umath"), "__file__", None)
     if file is None:
         return None

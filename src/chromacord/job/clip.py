@@ -1,4 +1,4 @@
-"""A composite with its mask, from any kind of file, that can be read repeatedly."""
+"""A composite with its mask, from any kind of file; can be read repeatedly."""
 
 import warnings
 from collections.abc import Iterator, Mapping
@@ -20,32 +20,32 @@ from chromacord.types import ALPHA_WORDS, Frame, VideoInfo
 
 
 class MaskedClip(Protocol):
-    """What analysis and render read."""
+    """A clip that analysis and rendering can read."""
 
     info: VideoInfo
-    """Of the composite; the output follows it."""
+    """Properties of the composite, which the output follows."""
 
     foreground: VideoInfo | None
-    """Of the foreground, where it is a layer of its own."""
+    """Properties of the foreground, if it is a separate layer."""
 
     paths: tuple[Path, ...]
-    """Of all inputs."""
+    """Paths of all inputs."""
 
     mask_path: Path
-    """Of the input that holds the mask."""
+    """Path of the input with the mask."""
 
     def frames(self, start: int = 0, stop: int | None = None) -> Iterator[MaskedFrame]:
-        """Iterate over the frames start..stop-1 with their masks."""
+        """Yield frames start..stop-1 with their masks."""
 
     def pictures(self, start: int = 0, stop: int | None = None) -> Iterator[tuple[Frame, Frame | None]]:
-        """Iterate over the frames start..stop-1, each with the foreground alone where that is a layer of its own.
+        """Yield frames start..stop-1, each with the foreground alone if it is a separate layer.
 
-        For those who have the masks already: a mask's own file is not read.
+        For callers that have the masks already: a separate mask file is not read.
         """
 
 
 class CompositeClip:
-    """A composite and a mask in files of their own, or a composite whose alpha is the mask."""
+    """A composite and a mask in separate files, or a composite whose alpha is the mask."""
 
     foreground: VideoInfo | None = None
     paths: tuple[Path, ...]
@@ -53,14 +53,14 @@ class CompositeClip:
     def __init__(
         self, composite: FrameSource, mask: FrameSource | None, *, mask_fit: bool = False, salvage: bool = False
     ) -> None:
-        """Check that the two belong together.
+        """Check that composite and mask match.
 
         Args:
             composite: the finished picture.
-            mask: its luma is the mask, white for the foreground, or its alpha where that is one; a single still serves
-                for all frames. None: the composite's own alpha is the mask.
+            mask: luma is the mask, white for the foreground, or its alpha if it has one; a single still applies to all
+                frames. None: the composite's own alpha is the mask.
             mask_fit: scale a mask of another size.
-            salvage: where one clip is shorter, end there with a warning.
+            salvage: if one clip is shorter, end there with a warning.
 
         Raises:
             InputError: the composite has no alpha.
@@ -85,7 +85,7 @@ class CompositeClip:
         self._reader = MaskReader(mask.info, composite.info, from_alpha=choose_alpha(mask), fit=mask_fit)
 
     def frames(self, start: int = 0, stop: int | None = None) -> Iterator[MaskedFrame]:
-        """Iterate over the frames start..stop-1 with their masks.
+        """Yield frames start..stop-1 with their masks.
 
         Raises:
             MismatchError: one clip ends before the other; names the first frame without a partner, and both counts.
@@ -99,7 +99,7 @@ class CompositeClip:
             yield from self._paired(self._mask, start, stop)
 
     def pictures(self, start: int = 0, stop: int | None = None) -> Iterator[tuple[Frame, None]]:
-        """Iterate over the frames start..stop-1 alone. See `MaskedClip.pictures`."""
+        """Yield frames start..stop-1 alone. See `MaskedClip.pictures`."""
         yield from ((frame, None) for frame in self._composite.frames(start, stop))
 
     def _paired(self, mask: FrameSource, start: int, stop: int | None) -> Iterator[MaskedFrame]:
@@ -117,9 +117,10 @@ class CompositeClip:
                 self._end(number, number + extra, number)
 
     def _end(self, first: int, num_masks: int, num_frames: int) -> None:
-        """Refuse clips of different lengths, or say that the shorter one decides."""
+        """Refuse clips of different lengths, or warn that the result has the shorter length."""
         if not self._salvage:
-            # No variable: a traceback references its frames and their decoders, so they must not reference the error.
+            # No local variable: a traceback references its frames and their decoders, so they must not reference the
+            # error.
             raise self._mismatch(first, num_masks, num_frames)
         told = str(self._mismatch(first, num_masks, num_frames)).partition(";")[0]
         warnings.warn(ChromacordWarning(f"{told}; the result ends with the shorter one"), stacklevel=2)
@@ -136,10 +137,10 @@ class CompositeClip:
 
 
 class LayeredClip:
-    """A foreground with coverage, laid over a background."""
+    """A foreground with alpha over a background."""
 
     def __init__(self, layers: LayeredSource) -> None:
-        """Prepare; sizes were checked when the layers were put together."""
+        """Wrap layers, whose sizes were checked when they were combined."""
         self._layers = layers
         self.info = layers.info
         self.foreground: VideoInfo | None = layers.foreground_info
@@ -167,17 +168,17 @@ def _dimensions(info: VideoInfo) -> str:
 
 
 def open_clip(paths: Mapping[str, Path | None], options: Options) -> tuple[MaskedClip, SpaceOfClip]:
-    """Open a composite with its mask, or layers, whichever was given.
+    """Open the given composite with its mask, or the layers.
 
     Args:
-        paths: of composite, mask, foreground, alpha and background; None where there is none.
-        options: how they are read.
+        paths: by "composite", "mask", "foreground", "alpha" and "background"; None if not given.
+        options: how to read them.
 
     Returns:
-        The clip, and the colour space of the output.
+        The clip, and the output's colour space.
 
     Raises:
-        ChromacordError: they do not make a clip together, or one cannot be read.
+        ChromacordError: a file cannot be read, or they do not form a clip.
     """
     alpha = None if str(paths["alpha"]) not in ALPHA_WORDS else str(paths["alpha"])
     paths = {**paths, "alpha": None if alpha else paths["alpha"]}

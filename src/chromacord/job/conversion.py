@@ -1,4 +1,4 @@
-"""Grade files made into other files, without a clip: edited grades, LUTs, CDLs."""
+"""Convert grade files to other files without a clip: edited grades, LUTs, CDLs."""
 
 import time
 from contextlib import ExitStack
@@ -24,19 +24,19 @@ def convert_grade(
     working: ColorSpace | None = None,
     files: tuple[Path, ...] = (),
 ) -> Summary:
-    """Write a grade in other forms.
+    """Convert a grade to other formats.
 
     Args:
         decided: the grade.
-        source: the file that it was read from; exports are called by its name. None: it is of no file.
-        outputs: a grade, LUTs or CDLs, and no clip.
-        hand: what is changed of it by hand.
-        scenes: which shots share one grade.
-        working: where LUTs and CDLs live; None: display-referred, as the grade itself.
-        files: what is read besides; no output may be one of them.
+        source: the file it was read from; exports are named after it. None: it was not read from a file.
+        outputs: a grade, LUTs or CDLs, but no clip.
+        hand: manual changes to the grade.
+        scenes: groups of shots that share one grade.
+        working: colour space of LUTs and CDLs; None: display-referred, like the grade itself.
+        files: further input files, which no output may overwrite.
 
     Raises:
-        ChromacordError: the grade is empty, or an output cannot hold it or be written; nothing was written then.
+        ChromacordError: the grade is empty, or an output cannot represent it or be written; nothing was written.
     """
     wall, cpu = time.perf_counter(), time.process_time()
     grade = locked(decided, scenes).by_hand(hand)

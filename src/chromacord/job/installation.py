@@ -1,6 +1,6 @@
-"""Examine the installation: what works, and what to install for the rest.
+"""Diagnose the installation: what works, and what to install for the rest.
 
-Functions import what they examine, since that may be what is missing.
+Functions import the libraries that they examine, because these may be missing.
 """
 
 import platform
@@ -16,21 +16,21 @@ PROGRAM = "chromacord"
 
 
 class Part(NamedTuple):
-    """Something that an installation has, or lacks."""
+    """One component of an installation."""
 
     name: str
     found: str
-    """What is there, or why it is not."""
+    """What was found, or why it is missing."""
 
     remedy: str | None = None
-    """What to do about it; None: nothing needs to be done."""
+    """How to fix it; None: nothing to do."""
 
     is_needed: bool = False
-    """Whether clips cannot be harmonized before it is mended."""
+    """Whether clips cannot be harmonized until it is fixed."""
 
 
 def examine() -> Iterator[Part]:
-    """Look at everything that harmonizing needs or can use, the needed parts first."""
+    """Examine everything that harmonizing requires or can use, required components first."""
     yield Part("python", f"{platform.python_version()}, {platform.machine()}, {num_cores()} cores")
     libraries = tuple(_libraries())
     yield from libraries
@@ -44,7 +44,7 @@ def examine() -> Iterator[Part]:
 
 
 def _libraries() -> Iterator[Part]:
-    """Look for the libraries that the package depends on by itself; extras are asked for by other parts."""
+    """Check the package's mandatory dependencies; extras are checked elsewhere."""
     for line in requires(PROGRAM) or ():
         if "extra ==" in line:
             continue
@@ -94,7 +94,7 @@ def _methods() -> Part:
 
 
 def _torch() -> Iterator[Part]:
-    """Look for torch, its GPU, and what training needs beside it."""
+    """Check torch, its GPU, and the other requirements of training."""
     from chromacord.methods.base import find_device
 
     if find_spec("torch") is None:

@@ -1,7 +1,7 @@
 """Run one job: analyse and render a clip, then commit its outputs together.
 
-Both run side by side, analysis a second or two ahead. Where the whole grade must be known before the first frame is
-rendered, or is read from a file, one comes after the other; the result is the same.
+Both passes run concurrently, with analysis a second or two ahead. If the whole grade must be known before the first
+frame is rendered, or is read from a file, they run one after the other, with the same result.
 """
 
 import time
@@ -41,16 +41,16 @@ from chromacord.render.foreground import ForegroundOut
 from chromacord.types import FloatArray, Frame, Progress
 
 DECIDED_AHEAD = 32
-"""Frames whose grade is known and that may wait for the render, as packed masks: what one of ShotGrade's windows gives,
-so that the next one is decided meanwhile."""
+"""Maximum number of frames with a known grade that wait for the renderer, as packed masks: one window of ShotGrade, so
+that the next one is decided meanwhile."""
 
 DOUBTFUL = 0.4
-"""Confidence below which a shot's grade deserves a look by its user."""
+"""Confidence below which users are advised to look at a shot."""
 
 
 @dataclass
 class Counts:
-    """Frames that went through the render."""
+    """Numbers of rendered frames."""
 
     frames: int = 0
     empty: int = 0
@@ -59,33 +59,33 @@ class Counts:
 
 @dataclass(frozen=True)
 class Job:
-    """What is to be done with a clip."""
+    """One clip to harmonize, and how."""
 
     clip: MaskedClip
     outputs: Outputs
     options: Options = field(default_factory=Options)
     grade: Grade | None = None
-    """Rendered instead of one that a method decides."""
+    """Grade to render; None: the method decides one."""
 
     grade_in: Path | None = None
-    """The file that `grade` was read from."""
+    """File that `grade` was read from."""
 
     cuts: ToldCuts | None = None
     progress: Callable[[Progress], object] | None = None
     space: SpaceOfClip | None = None
-    """Of the output, for the summary."""
+    """Colour space of the output, for the summary."""
 
     files: tuple[Path, ...] = ()
     """What the run reads beside the clip and what its options name; no output may be one of them."""
 
     reference: FloatArray | None = None
-    """What the foreground is matched to in place of its background, as SDR video. Shape (H, W, 3)."""
+    """Picture to match the foreground to instead of its background, as SDR video. Shape (H, W, 3)."""
 
     def run(self) -> Summary:
         """Analyse, render, then commit all outputs.
 
         Raises:
-            ChromacordError: nothing was written then.
+            ChromacordError: the job failed; no output was written.
         """
         wall, cpu = time.perf_counter(), time.process_time()
         self.outputs.check(self.clip.info, self._inputs())
@@ -128,7 +128,7 @@ class Job:
         )
 
     def analyse(self) -> Grade:
-        """Decide the grade, and write nothing.
+        """Decide the grade without writing anything.
 
         Raises:
             ChromacordError: an input cannot be read, or there is nothing to harmonize.
@@ -139,7 +139,7 @@ class Job:
         return (*self.clip.paths, *self.files, *self.options.files)
 
     def _needs_whole_grade(self) -> bool:
-        """Whether the first frame can be rendered only when all are analysed."""
+        """Whether all frames must be analysed before the first is rendered."""
         return self._consistency == "shot" or bool(self.options.scenes) or self.outputs.need_whole_grade
 
     def _who_says_cuts(self) -> CutSource:
@@ -157,11 +157,11 @@ class Job:
 
     @property
     def _consistency(self) -> Consistency:
-        """How the grade may change inside a shot: a LUT cannot move."""
+        """How the grade may change within a shot; a LUT requires it to be constant."""
         return self.options.consistency or ("smooth" if self.outputs.luts is None else "shot")
 
     def _checked_frames(self) -> Iterator[MaskedFrame]:
-        """Return the frames for the first pass that reads masks."""
+        """Yield frames for the first pass that reads masks, checking the masks."""
         return MaskCheck(self.clip.mask_path, self.clip.info).watch(self.clip.frames(*self._range))
 
     def _open_sink(self, path: str) -> FrameSink:
@@ -189,7 +189,7 @@ class Job:
         return preview
 
     def _telling_frame(self, grade: Grade) -> int:
-        """Return the frame that a grade rests on most, of those that are rendered."""
+        """Return the rendered frame with the most evidence for the grade."""
         start, stop = self._range
         keys = [key for key in grade.keys if start <= key.index < (grade.num_frames if stop is None else stop)]
         return max(keys, key=lambda key: key.weight).index if keys else start
@@ -206,13 +206,13 @@ class Job:
 
     @property
     def _name(self) -> str:
-        """The method's, for the grade."""
+        """Name of the method, stored in the grade."""
         return (
             self.options.method if isinstance(self.options.method, str) else type(self.options.method).__name__.lower()
         )
 
     def _timeline(self, method: Method) -> Timeline:
-        """Return what decides the grade."""
+        """Build the timeline that decides the grade."""
         has_cdl = self.outputs.has_cdl(self.clip.info)
         return Timeline(
             method.on(self.options.device),
@@ -228,7 +228,7 @@ class Job:
         return observe(self._checked_frames(), self.clip.info, method, consistency=self._consistency, cuts=self._cuts)
 
     def _decided(self, seen: Iterator[Seen], timeline: Timeline) -> Iterator[Decided]:
-        """Iterate over frames whose grade is known. Nothing comes out before it is known that any will have one."""
+        """Yield frames with a known grade, starting only when it is certain that some frame has one."""
         held: list[Decided] = []
         for each in seen:
             held += timeline.push(each)
@@ -241,7 +241,7 @@ class Job:
         self._check_cuts(timeline)
 
     def _whole_grade(self, timeline: Timeline | None) -> Grade:
-        """Return the grade by hand: of the one that is given, or of one decided before a frame is rendered."""
+        """Return the given grade, or one decided completely before rendering, with manual changes."""
         grade = self.grade or self._decided_grade(timeline)
         return locked(grade, self.options.scenes).by_hand(self.options.hand)
 
@@ -255,13 +255,13 @@ class Job:
     def _analyse_and_render(
         self, timeline: Timeline, sink: FrameSink, preview: Preview | None, foreground: ForegroundOut | None
     ) -> Counts:
-        """Render each frame as soon as its grade is known, while another thread decides those of later ones."""
+        """Render each frame as soon as its grade is known, while another thread decides later ones."""
         with (
             prefetch(self._observed(timeline.method)) as seen,
             prefetch(self._decided(seen, timeline), depth=DECIDED_AHEAD) as decided,
             prefetch(self.clip.pictures(*self._range)) as pictures,
         ):
-            # End with the shorter one: a salvaged clip has more pictures than masks.
+            # End with the shorter one: a salvaged clip may have more pictures than masks.
             counts = self._render(map(_joined, decided, pictures), sink, preview, foreground, self._num_frames())
             deque(decided, maxlen=0)
         if counts.frames < timeline.num_frames:
@@ -282,7 +282,7 @@ class Job:
                 )
 
     def _check_foreground(self, timeline: Timeline) -> None:
-        """Refuse a clip without a frame that has both a foreground and a background."""
+        """Refuse a clip in which no frame has both foreground and background."""
         where = self.clip.mask_path
         self._check_any(timeline.num_frames)
         if timeline.num_empty + timeline.num_full == timeline.num_frames:
@@ -294,7 +294,7 @@ class Job:
             )
 
     def _check_cuts(self, timeline: Timeline) -> None:
-        """Refuse cuts behind the end of a clip that did not say before where that is."""
+        """Check cuts against the end of a clip whose length was unknown at the start."""
         if self.cuts is not None and self.clip.info.num_frames is None and self._range[1] is None:
             self.cuts.check_end(timeline.first + timeline.num_frames, self.clip.info.path)
 
@@ -307,7 +307,7 @@ class Job:
             )
 
     def _num_frames(self) -> int | None:
-        """Return how many frames will be read; None where the clip does not state its length."""
+        """Return the number of frames to read; None if the clip's length is unknown."""
         stated = self.clip.info.num_frames
         start, stop = self._range
         return None if stated is None else max(0, min(stop or stated, stated) - start)
@@ -315,7 +315,7 @@ class Job:
     def _render_grade(
         self, grade: Grade, sink: FrameSink, preview: Preview | None, foreground: ForegroundOut | None
     ) -> Counts:
-        """Render by a grade that is known to its end."""
+        """Render with a complete grade."""
         num_ungraded = 0
 
         def graded(frames: Iterator[MaskedFrame]) -> Iterator[tuple[MaskedFrame, ColorTransform | None]]:
@@ -392,7 +392,7 @@ def _joined(decided: Decided, picture: tuple[Frame, Frame | None]) -> tuple[Mask
 
 
 def _counts_of(timeline: Timeline | None) -> Counts:
-    """Return what a run without a render counts."""
+    """Return the counts of a run without rendering."""
     return Counts() if timeline is None else Counts(timeline.num_frames, timeline.num_empty, timeline.num_full)
 
 

@@ -1,4 +1,4 @@
-"""How clips are harmonized, whatever their files: one object for the command, Python and the processes of a batch."""
+"""Harmonization options, independent of files: one object for the command, Python and batch workers."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,111 +18,111 @@ from chromacord.typed_tables import check_fields
 from chromacord.types import Device, Encoding
 
 Missing = Literal["error", "hold"]
-"""What a gap in an image sequence does: end the run, or repeat the frame before it."""
+"""How to handle a gap in an image sequence: fail, or repeat the previous frame."""
 
 FrameRange = tuple[int | None, int | None]
-"""The first frame, and the frame after the last, counted from 0; None leaves a side open."""
+"""First frame, and end (half-open), counted from 0; None leaves a side open."""
 
 
 CONTROLS = ("strength", "exposure", "temperature", "tint", "contrast", "saturation", "black", "protect")
-"""Options that change a grade by hand; arguments of `Hand.of`."""
+"""Manual controls, which are the arguments of `Hand.of`."""
 
 
 @dataclass(frozen=True)
 class Options:
-    """What is done with a clip; every field is also an argument of `chromacord.harmonize_video`.
+    """How to harmonize a clip; every field is also an argument of `chromacord.harmonize_video`.
 
     Raises:
-        InputError: a value cannot be used; says which.
+        InputError: a value is invalid; names it.
     """
 
     method: str | Method = DEFAULT_METHOD
-    """A name of `list_methods()`, with options if wanted ("mkl:max_gain=2"), or a loaded method."""
+    """A name from `list_methods()`, optionally with options ("mkl:max_gain=2"), or a loaded method."""
 
     strength: float | str | Strength = 1.0
-    """0 returns the source, 1 is the full grade; tone and colour may differ. Of a grade that is read, it weakens
+    """0 returns the source, 1 is the full grade; tone and colour may differ. Weakens a grade read from a file
     further."""
 
     exposure: float = 0.0
-    """Stops by which the graded foreground is brightened, after the grade as all that follows."""
+    """Exposure change of the graded foreground in stops; applied after the grade, like all that follow."""
 
     temperature: float = 0.0
-    """Mired by which it is warmed, as by a filter; below 0 it is cooled."""
+    """Shift in mired, as by a filter: warmer above 0, cooler below."""
 
     tint: float = 0.0
-    """CC by which it is shifted towards magenta, as by a filter; below 0 towards green."""
+    """Shift in CC, as by a filter: towards magenta above 0, towards green below."""
 
     contrast: float = 1.0
-    """Ratio of its contrast around mid-grey."""
+    """Contrast factor around mid-grey."""
 
     saturation: float = 1.0
-    """Ratio of its saturation."""
+    """Saturation factor."""
 
     black: float = 0.0
-    """What black becomes; white stays."""
+    """New value of black; white stays."""
 
     protect: str | None = None
-    """Hues that stay closer to where they were: "skin", or degrees as "20-60"."""
+    """Hues to change less: "skin", or a range in degrees such as "20-60"."""
 
     lock: bool = False
-    """One grade for all shots, the mean of theirs."""
+    """Use one grade for all shots, their mean."""
 
     match: str | Sequence[str] | None = None
-    """Shots that share one grade, counted from 1: "1,3-5"; or a list of such texts, one for each scene."""
+    """Shots that share one grade, counted from 1: "1,3-5"; or a list of such texts, one per scene."""
 
     foreground_alpha: Literal["straight", "premultiplied"] | None = None
-    """How the colours of `foreground_out` are stored; None: as its format has them."""
+    """How to store the colours of `foreground_out`; None: the format's convention."""
 
     wrap: str | None = None
     """Light of the background over the foreground's edge, "AMOUNT" or "AMOUNT,RADIUS": 0 to 1, and pixels."""
 
     input_space: str | None = None
-    """Colour space of the clip, by name; None: what the file says, else SDR video with BT.709's primaries, or light
-    with these."""
+    """Colour space of the clip by name; None: as stated in the file, otherwise SDR video with BT.709 primaries, or
+    scene-linear light with these."""
 
     foreground_space: str | None = None
-    """Colour space of a foreground layer, if it is another."""
+    """Colour space of a foreground layer, if different."""
 
     background_space: str | None = None
-    """Colour space of a background layer, if it is another."""
+    """Colour space of a background layer, if different."""
 
     working_space: str | None = None
-    """Colour space that LUTs and CDLs are for; None: the clip's own, or a log one for light."""
+    """Colour space of LUTs and CDLs; None: the clip's own, or a log space for scene-linear clips."""
 
     config: str | None = None
-    """OpenColorIO configuration that names are looked up in, a file or "ocio://..."; None: that of $OCIO, else the
+    """OpenColorIO configuration that defines the names, a file or "ocio://..."; None: that of $OCIO, otherwise the
     built-in one."""
 
     consistency: Consistency | None = None
-    """"shot" for one grade a shot, "smooth" for a slowly moving one, "frame" for one a frame. None: "smooth", or "shot"
-    when LUTs are written, since a LUT cannot move."""
+    """"shot": one grade per shot; "smooth": a slowly changing grade; "frame": one grade per frame. None: "smooth", or
+    "shot" when LUTs are written, because a LUT is constant."""
 
     frames: FrameRange | None = None
-    """Only the frames first..stop-1, counted from 0; None on either side leaves it open."""
+    """Process only frames first..stop-1, counted from 0; None on either side leaves it open."""
 
     encoding: Encoding | None = None
-    """Codec, quality and speed; None keeps the source's codec, visually lossless."""
+    """Codec, quality and speed; None: the source's codec, visually lossless."""
 
     mask_fit: bool = False
-    """Scale a mask of another size to the composite's."""
+    """Scale masks of another size to the composite's."""
 
     missing: Missing = "error"
-    """For a gap in an image sequence: refuse it ("error"), or repeat the frame before it ("hold")."""
+    """For gaps in an image sequence: "error" fails, "hold" repeats the previous frame."""
 
     salvage: bool = False
-    """Of a file cut off in the middle, use what can be decoded."""
+    """Use the decodable part of a truncated file."""
 
     layer: str | None = None
-    """Of the composite's, or the foreground's, EXR files; None: the likeliest to be the picture."""
+    """Layer of the composite's or foreground's EXR files; None: the one most likely to be the picture."""
 
     force: bool = False
-    """Replace existing outputs."""
+    """Overwrite existing outputs."""
 
     device: Device = "cpu"
-    """"cuda" to run the method on a GPU, and decode there where it can; a loaded method is moved there."""
+    """"cuda" to run the method, and decode if possible, on a GPU; a loaded method is moved there."""
 
     def __post_init__(self) -> None:
-        """Refuse what no clip can make right."""
+        """Check values that are invalid for every clip."""
         check_fields(Options, vars(self))
         _ = self.hand, self.scenes
         if self.wrap is not None:
@@ -133,10 +133,10 @@ class Options:
 
     @property
     def hand(self) -> Hand:
-        """All that is changed of a grade by hand.
+        """All manual changes to the grade.
 
         Raises:
-            InputError: something cannot be used; says which.
+            InputError: a value is invalid; names it.
         """
         return Hand.of(**self._controls)
 
@@ -146,16 +146,16 @@ class Options:
 
     @property
     def scenes(self) -> Scenes:
-        """Which shots share one grade.
+        """Groups of shots that share one grade.
 
         Raises:
-            InputError: they cannot be read, or contradict each other.
+            InputError: they cannot be parsed, or contradict each other.
         """
         return Scenes.parse(lock=self.lock, match=self.match or ())
 
     @property
     def spaces(self) -> Spaces:
-        """What is said of colour spaces."""
+        """The colour space options."""
         return Spaces(self.input_space, self.foreground_space, self.background_space, self.working_space, self.config)
 
     @property
@@ -167,7 +167,7 @@ class Options:
 
     @property
     def range(self) -> tuple[int, int | None]:
-        """The frames first..stop-1 that are read; to the end where stop is None."""
+        """The frames to read, first..stop-1; None as stop means to the end."""
         first, stop = self.frames or (None, None)
         return first or 0, stop
 

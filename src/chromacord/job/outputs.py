@@ -24,47 +24,47 @@ from chromacord.render.foreground import ForegroundOut
 from chromacord.types import ColorSpace, VideoInfo
 
 LARGEST_RESIDUAL = 2.0
-"""Codes of 8 bits that a CDL may leave of a grade, in the mean, without a warning."""
+"""Mean error of a CDL, in 8-bit codes, above which a warning is issued."""
 
 
 class StagedTexts(NamedTuple):
-    """What was written beside the clip."""
+    """Files written beside the clip."""
 
     staged: list[StagedFile | StagedFolder]
-    """To be committed."""
+    """Files to commit."""
 
     paths: list[Path]
     residual: Residual | None
-    """What a CDL leaves, of the shot of which it leaves most; None: no CDL is written."""
+    """Accuracy of the worst CDL; None: no CDL is written."""
 
 
 @dataclass(frozen=True)
 class Outputs:
-    """What to write, and how."""
+    """What to write, and where."""
 
     clip: str | None
-    """A trailing "/" makes it a folder, so this is no `Path`. None: nothing is rendered."""
+    """A string rather than a `Path`, because a trailing "/" makes it a folder. None: nothing is rendered."""
 
     grade: Path | None = None
     luts: Path | None = None
-    """A file of one of `EXPORT_FORMATS`, or a folder for .cube files."""
+    """A file with a suffix in `EXPORT_FORMATS`, or a folder for .cube files."""
 
     preview: Path | None = None
     encoding: Encoding = field(default_factory=Encoding)
     force: bool = False
     foreground: str | None = None
-    """Where the graded foreground alone goes; as `clip`."""
+    """Path for the graded foreground alone; like `clip`."""
 
     def check(self, like: VideoInfo, inputs: tuple[Path, ...]) -> None:
-        """Refuse outputs that are inputs or each other, before any work is done.
+        """Check outputs against inputs and each other, before any work starts.
 
         Args:
-            like: of the composite.
-            inputs: what the run reads.
+            like: properties of the composite.
+            inputs: input paths of the run.
 
         Raises:
-            OutputExistsError, OutputError: says which; also where one exists, or cannot be written.
-            CodecError: there is no such compression of EXR files.
+            OutputExistsError, OutputError: an output clashes, exists, or cannot be written; names it.
+            CodecError: the EXR compression does not exist.
         """
         self._check_compression(like)
         written: Places[Path] = Places()
@@ -112,16 +112,16 @@ class Outputs:
     def open_foreground(
         self, clip: MaskedClip, options: Options, inputs: tuple[Path, ...], stack: ExitStack
     ) -> ForegroundOut | None:
-        """Open the file of the graded foreground alone, if one is asked for.
+        """Open the file for the graded foreground alone, if requested.
 
         Args:
-            clip: whose foreground it is.
-            options: how its colours are stored, and whether only a part of the clip comes.
-            inputs: what the run reads.
-            stack: discards it at its end.
+            clip: clip with the foreground.
+            options: how to store colours, and whether only a part of the clip is rendered.
+            inputs: input paths of the run.
+            stack: discards the file unless it is committed.
 
         Raises:
-            CodecError, OutputError: the file cannot hold it, or cannot be written.
+            CodecError, OutputError: the format has no alpha, or the file cannot be written.
         """
         if self.foreground is None:
             return None
@@ -149,17 +149,17 @@ class Outputs:
 
     @property
     def need_whole_grade(self) -> bool:
-        """Whether something is written that is known only when all of the clip has been analysed.
+        """Whether an output depends on the analysis of the whole clip.
 
-        These are LUTs, each a shot's mean, and a preview in one picture, that of the frame that tells most.
+        These are LUTs, each with a shot's mean, and a preview picture, which shows the frame with the most evidence.
         """
         return self.luts is not None or (self.preview is not None and is_image_name(self.preview.name))
 
     def has_cdl(self, info: VideoInfo) -> bool:
-        """Whether a CDL is written: it is fitted to the foreground's colours, and no LUT stands in for a local grade.
+        """Whether a CDL is written. CDLs are fitted to the foreground's colours, and cannot represent a local grade.
 
         Args:
-            info: of the composite.
+            info: properties of the composite.
         """
         return self.luts is not None and self._lut_names(info).format.is_cdl
 
@@ -176,15 +176,15 @@ class Outputs:
         """Write grade, LUTs and CDLs under temporary names.
 
         Args:
-            grade: the whole of it.
-            info: of the composite.
-            stack: discards them at its end.
-            source: the file that the grade was read from.
-            colors: of each shot's foreground; None: not known.
-            working: where LUTs and CDLs live; None: in the picture's own numbers, display-referred.
+            grade: the complete grade.
+            info: properties of the composite.
+            stack: discards the files unless they are committed.
+            source: file that the grade was read from.
+            colors: colours of each shot's foreground; None: unknown.
+            working: colour space of LUTs and CDLs; None: the picture's own, display-referred.
 
         Raises:
-            InputError: a LUT or a CDL cannot hold the grade.
+            InputError: a LUT or a CDL cannot represent the grade.
             OutputExistsError, OutputError: a file cannot be written.
         """
         staged: list[StagedFile | StagedFolder] = []
@@ -220,7 +220,7 @@ class Outputs:
 def _export_texts(
     shots: Sequence[ExportedShot], names: ExportNames, asked: Path, info: VideoInfo
 ) -> tuple[dict[Path, str], Residual | None]:
-    """Return the text of each file of LUTs or CDLs, and what CDLs leave."""
+    """Return the text of each LUT or CDL file, and the accuracy of CDLs."""
     if names.numbered is None or (names.file is not None and len(shots) == 1):
         paths = [names.file] if names.file is not None and shots else []
     else:
@@ -240,15 +240,15 @@ def _export_texts(
 
 
 def _check_global(shots: Sequence[ExportedShot], names: ExportNames, asked: Path, *, source: Path | None) -> None:
-    """Refuse a grade that no LUT and no CDL can hold.
+    """Refuse a grade that neither LUTs nor CDLs can represent.
 
     Raises:
-        InputError: says so; of a grade file a `GradeFileError`.
+        InputError: the grade varies over the picture; a `GradeFileError` if it was read from a file.
     """
     if not all(shot.transform.is_global for shot in shots):
         remedy = "leave out --lut-out" if not names.format.is_cdl else "write a LUT, as .cube or .clf"
         raise (InputError if source is None else GradeFileError)(
-            f"{source or asked}: the grade depends on the place in the picture, so no {names.format.kind} can hold it; "
+            f"{source or asked}: the grade varies over the picture, so no {names.format.kind} can hold it; "
             f"{remedy}, or choose another method"
         )
 
@@ -275,7 +275,7 @@ def _exported_shots(
     colors: Sequence[ColorDistribution] | None,
     working: ColorSpace | None,
 ) -> list[ExportedShot]:
-    """Return the shots that have a grade, each under its number among them."""
+    """Return the shots with a grade, numbered among themselves."""
     title = readable(clip_name(info.path))
     stem = title if names.file is None else readable(names.file.stem)
     found: list[ExportedShot] = []

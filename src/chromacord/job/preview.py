@@ -1,4 +1,4 @@
-"""Before and after, side by side."""
+"""Write before and after side by side."""
 
 from dataclasses import replace
 from fractions import Fraction
@@ -15,11 +15,11 @@ from chromacord.masks.proxy import proxy
 from chromacord.types import Alpha, Colorimetry, Frame, HdrMetadata, PixelFormat, Size, VideoInfo
 
 MAX_WIDTH = 1920
-"""Of each half. Enough to judge colours on any screen, and within what H.264 decoders take for both together."""
+"""Maximum width of each half: enough to judge colours, and twice this is within the limits of H.264 decoders."""
 
 
 class Preview:
-    """Writes before and after next to each other: all frames to a video, or the most telling one to a picture."""
+    """Writes before and after side by side: all frames to a video, or the most telling frame to a picture."""
 
     def __init__(
         self,
@@ -35,11 +35,11 @@ class Preview:
 
         Args:
             path: a video file, or a picture by its suffix.
-            info: of the composite.
-            picture_of: which frame a picture shows.
-            trimmed: the run covers only a part of the clip.
-            force: replace an existing file.
-            inputs: files that the run reads, which are never replaced.
+            info: properties of the composite.
+            picture_of: index of the frame to show in a picture.
+            trimmed: whether the run covers only a part of the clip.
+            force: overwrite an existing file.
+            inputs: input paths of the run, which must not be overwritten.
         """
         self._info = info
         is_picture = is_image_name(path.name)
@@ -68,7 +68,7 @@ class Preview:
         )
 
     def write(self, before: Frame, after: Frame) -> None:
-        """Add a frame, if it is to be shown."""
+        """Add a frame if it is to be shown."""
         if self._only is not None and before.index != self._only:
             return
         halves = np.concatenate([self._upright(before), self._upright(after)], axis=1)

@@ -10,10 +10,10 @@ from chromacord.grade.exports import Residual
 
 @dataclass(frozen=True)
 class Summary:
-    """What a run did."""
+    """Result of a run."""
 
     outputs: tuple[Path, ...]
-    """The clip first, if one was written."""
+    """Written paths, the clip first if there is one."""
 
     method: str
     num_frames: int
@@ -25,23 +25,23 @@ class Summary:
 
     num_shots: int
     num_analysed: int
-    """Frames that decided the grade."""
+    """Number of frames analysed to decide the grade."""
 
     confidence: float | None
-    """How far the method trusts its grade of the shot that it trusts least, in [0, 1]; None: it cannot tell."""
+    """Estimated probability that the grade improves the match, of the shot with the lowest; None: not estimated."""
 
     seconds: float
     cpu_seconds: float
-    """Of all threads of the process, during the run."""
+    """CPU time of all threads of the process during the run."""
 
     cuts: tuple[Cut, ...] = ()
-    """Where shots begin, but for the first."""
+    """First frames of all shots but the first."""
 
     cuts_are: CutSource = "found"
-    """Who says so."""
+    """Origin of the cuts."""
 
     cdl_residual: Residual | None = None
-    """What a CDL leaves, of the shot of which it leaves most; None: no CDL was written."""
+    """Accuracy of the worst CDL; None: no CDL was written."""
 
     color_space: SpaceOfClip | None = None
-    """What the picture's colours were taken for."""
+    """Assumed colour space of the picture."""

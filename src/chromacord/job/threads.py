@@ -1,4 +1,4 @@
-"""Bounded threads for decoding and encoding: libav and OpenColorIO release the GIL, so they overlap."""
+"""Bounded threads for decoding and encoding, which overlap because libav and OpenColorIO release the GIL."""
 
 import os
 import sys
@@ -17,10 +17,10 @@ from chromacord.types import Progress
 Item = TypeVar("Item")
 
 DEPTH = 1
-"""Items in a queue. More would only hold more 4K frames in memory: the stages are evenly paced."""
+"""Queue length. Longer queues would only hold more 4K frames in memory, because the stages are evenly paced."""
 
 REPORT_SECONDS = 0.2
-"""Between two calls of a progress callback."""
+"""Minimum seconds between two calls of a progress callback."""
 
 _POLL_SECONDS = 0.1
 
@@ -29,13 +29,11 @@ _TORCH_READS = "OMP_NUM_THREADS"
 
 @contextmanager
 def single_threaded() -> Iterator[None]:
-    """Keep numpy, OpenCV and torch to one thread each in the whole process, and give them back what they had.
+    """Restrict numpy, OpenCV and torch to one thread each in the whole process, and restore their settings afterwards.
 
-    For programs that harmonize clips and do nothing else meanwhile: the commands run in it, while the functions of the
-    package leave the counts to their callers. Decoding, rendering and encoding overlap already. On a machine that
-    others use too, torch with two threads was measured up to 20 times slower than with one.
-
-    A torch that is imported inside keeps to one thread from then on.
+    For programs that only harmonize clips, such as our commands; the package's functions never change thread counts.
+    Decoding, rendering and encoding overlap already. On a shared machine, torch was measured up to 20 times slower with
+    two threads than with one. If torch is imported inside, it keeps to one thread afterwards.
     """
     blas = open_blas()
     torch: Any = sys.modules.get("torch")  # not imported here: most runs do not need it
@@ -52,7 +50,7 @@ def single_threaded() -> Iterator[None]:
 
 @contextmanager
 def _one_thread_at_import() -> Iterator[None]:
-    """Set what torch reads when it is imported, unless the user has."""
+    """Set the variable that torch reads on import, unless the user has set it."""
     if _TORCH_READS in os.environ:
         yield
         return
@@ -77,13 +75,13 @@ class _End:
 
 @contextmanager
 def prefetch(items: Iterable[Item], *, depth: int = DEPTH) -> Iterator[Iterator[Item]]:
-    """Iterate in a thread that reads ahead; an error in it is raised here, in its turn.
+    """Read items ahead in a thread; its errors are raised here, in order.
 
-    Leaving the context stops the thread and closes `items` if that is a generator, whatever the reason.
+    Leaving the context stops the thread, and closes `items` if it is a generator.
 
     Args:
-        items: read by the thread only.
-        depth: how many items it may be ahead.
+        items: read only by the thread.
+        depth: maximum number of items to read ahead.
     """
     queue: Queue[Item | _End] = Queue(maxsize=depth)
     stop = Event()
@@ -93,7 +91,7 @@ def prefetch(items: Iterable[Item], *, depth: int = DEPTH) -> Iterator[Iterator[
         yield _Drain(queue)
     finally:
         stop.set()
-        # The thread must have ended before its decoder is freed; libav crashes at interpreter exit otherwise.
+        # The thread must end before its decoder is freed; otherwise libav crashes at interpreter exit.
         thread.join()
 
 
@@ -127,7 +125,7 @@ def _put(queue: "Queue[Item | _End]", item: Item | _End, stop: Event) -> bool:
 
 
 class _Drain(Iterator[Item]):
-    """Gives what comes out of a queue. No generator: that would hold each item until the next one is asked for."""
+    """Yields a queue's items. Not a generator, which would hold each item until the next one is requested."""
 
     def __init__(self, queue: "Queue[Item | _End]") -> None:
         self._queue: Queue[Item | _End] | None = queue
@@ -149,14 +147,14 @@ class _Drain(Iterator[Item]):
 
 @contextmanager
 def write_behind(write: Callable[[Item], None], *, depth: int = DEPTH) -> Iterator[Callable[[Item], None]]:
-    """Give a function that hands items to `write` in a thread, in order.
+    """Yield a function that passes items to `write` in a thread, in order.
 
-    Leaving the context waits until all are written. An error of `write` is raised by the next call, or on leaving;
-    when the context is left by another error, what waits is dropped.
+    Leaving the context waits until all items are written. Errors of `write` are raised by the next call or on leaving;
+    if the context is left by another error, queued items are dropped.
 
     Args:
-        write: called in the thread only.
-        depth: how many items may wait.
+        write: called only by the thread.
+        depth: maximum number of queued items.
     """
     queue: Queue[Item | _End] = Queue(maxsize=depth)
     stop = Event()
@@ -203,13 +201,13 @@ def _empty(
 def reported(
     stage: str, items: Iterator[Item], total: int | None, progress: Callable[[Progress], object] | None
 ) -> Iterator[Item]:
-    """Pass items on, and call a progress callback now and then: before the first, after it and at the last.
+    """Pass items through, and call a progress callback before the first, after it, regularly, and at the last.
 
     Args:
-        stage: what is done with them.
-        items: in order.
-        total: how many there are; None: not known.
-        progress: None: nobody wants to know.
+        stage: name of the activity.
+        items: the items in order.
+        total: number of items; None: unknown.
+        progress: the callback; None: no reports.
     """
     if progress is None:
         yield from items

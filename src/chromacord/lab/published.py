@@ -123,7 +123,7 @@ def load_plain(path: Path, *, said: str, remedy: str) -> Any:
             warnings.simplefilter("ignore")  # about the pickle version and missing keys of old files
             return torch.load(BytesIO(content), map_location="cpu", weights_only=True)
     except _REFUSED as error:
-        # # torch's message has many lines: extract the name.
+        # torch's message has many lines: extract the name.
         if asked := re.search(r"[Uu]nsupported (?:global: GLOBAL|GLOBAL|class) ([\w.]+)", str(error)):
             raise UnreadableFileError(
                 f"{path}: would run Python code ({asked[1][:80]}), which is refused; give a file of weights alone"

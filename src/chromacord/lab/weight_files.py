@@ -83,7 +83,7 @@ def renamed(state: Mapping[str, Tensor], module: nn.Module, names: Mapping[str, 
         {key: tuple(tensor.shape) for key, tensor in each.items()} for each in (module.state_dict(), state)
     )
     check_fit(found, wanted, names, network=type(module).__name__)
-    # # Only after shapes were checked: a 1 kB file may hold one number expanded to a tensor of a billion.
+    # Only after shapes were checked: a 1 kB file may hold one number expanded to a tensor of a billion.
     return {key: _usable(names[key], state[names[key]]) for key in wanted}
 
 
@@ -136,7 +136,7 @@ def save(state: Mapping[str, Tensor], path: Path) -> str:
     if path.suffix != SUFFIX:
         raise InputError(f"{path}: weights are saved as {SUFFIX}; use this extension")
     content = packed(state)
-    # # The process id keeps two runs apart. The name is hidden so that an unfinished file is never mistaken for a
+    # The process id keeps two runs apart. The name is hidden so that an unfinished file is never mistaken for a
     # complete one.
     temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:

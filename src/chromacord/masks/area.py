@@ -1,4 +1,4 @@
-"""Area averages: each pixel of a smaller picture is the mean of what it covers, parts of pixels by their part."""
+"""Area averaging: each pixel of a reduced picture is the mean of the area that it covers, fractions included."""
 
 from functools import lru_cache
 from typing import NamedTuple
@@ -10,13 +10,13 @@ from chromacord.types import FloatArray, Size
 
 
 def area_average(plane: FloatArray, size: Size) -> FloatArray:
-    """Reduce a plane, exactly: rows are added up first, then columns as the rows of the transposed plane.
+    """Reduce a plane by exact area averaging: rows first, then columns as rows of the transposed plane.
 
-    Sums of whole rows are what vector units do well: this takes a third of the time of OpenCV's `INTER_AREA`.
+    Sums of whole rows vectorize well: this takes a third of the time of OpenCV's `INTER_AREA`.
 
     Args:
-        plane: Shape (height, width).
-        size: of the result, at most that of the plane.
+        plane: source plane. Shape (height, width).
+        size: size of the result, at most the plane's.
 
     Returns:
         In the plane's units. Shape (size.height, size.width).
@@ -28,7 +28,7 @@ def area_average(plane: FloatArray, size: Size) -> FloatArray:
 
 
 def area_weights(length: int, target: int) -> FloatArray:
-    """Return what each of `length` pixels adds to each of `target` cells that they are averaged to.
+    """Return the weights with which `length` pixels are averaged to `target` cells.
 
     Returns:
         Shape (target, length); each row sums to 1.
@@ -42,7 +42,7 @@ def area_weights(length: int, target: int) -> FloatArray:
 
 
 class _Band(NamedTuple):
-    """A few neighbouring cells, and the pixels that they cover."""
+    """Neighbouring cells, and the pixels that they cover."""
 
     cells: slice
     pixels: slice
@@ -51,7 +51,7 @@ class _Band(NamedTuple):
 
 
 _BAND_CELLS = 4
-"""Cells that one product of matrices makes: few, since each is multiplied with the pixels of all."""
+"""Cells per matrix product: few, because each product multiplies the pixels of all its cells."""
 
 
 @lru_cache(maxsize=16)

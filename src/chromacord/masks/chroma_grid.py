@@ -1,29 +1,29 @@
-"""The grid of whole chroma samples that boxes are cut along, for both renderers."""
+"""The grid of whole chroma samples to which boxes are aligned, in both renderers."""
 
 from collections.abc import Sequence
 
 from chromacord.types import Box, Plane, Size, VideoInfo
 
 Grid = tuple[int, int]
-"""Powers of two: how many rows and columns of pixels share a chroma sample, of the coarsest layer."""
+"""Rows and columns of pixels per chroma sample of the coarsest layer; powers of two."""
 
 COARSEST: Grid = (2, 2)
-"""Of all formats: 4:1:0."""
+"""The coarsest grid of all supported formats, 4:1:0."""
 
 
 def chroma_grid(layers: Sequence[VideoInfo]) -> Grid:
-    """Return the grid that fits every layer."""
+    """Return the grid to which every layer aligns."""
     down, right = zip(*(layer.pixel_format.subsampling for layer in layers), strict=True)
     return max(down), max(right)
 
 
 def aligned(box: Box, grid: Grid, size: Size) -> Box:
-    """Widen a box to whole chroma samples; at the picture's far edges samples may be cut.
+    """Extend a box to whole chroma samples; samples at the bottom and right edges may be partial.
 
     Args:
         box: in pixels.
-        grid: of `chroma_grid`.
-        size: of the picture.
+        grid: from `chroma_grid`.
+        size: size of the picture.
     """
     down, right = grid
     bottom, stop = -(-box.bottom >> down << down), -(-box.right >> right << right)
@@ -31,10 +31,10 @@ def aligned(box: Box, grid: Grid, size: Size) -> Box:
 
 
 def samples(plane: Plane, part: Box, shift: tuple[int, int]) -> Plane:
-    """Return a view of the samples of a plane that lie in a rectangle.
+    """Return a view of a plane's samples in a rectangle.
 
     Args:
-        plane: of a picture.
+        plane: a plane of a picture.
         part: aligned to whole samples.
         shift: log2 of the plane's step, (vertical, horizontal).
     """

@@ -1,4 +1,4 @@
-"""A frame's mask, read from a decoded plane without converting the pixels outside its box."""
+"""A frame's mask, read from a decoded plane without converting pixels outside its box."""
 
 from dataclasses import dataclass, replace
 from typing import NamedTuple
@@ -15,33 +15,33 @@ from chromacord.types import Alpha, Box, FloatArray, Frame, Plane, Size, VideoIn
 
 @dataclass(frozen=True)
 class Mask:
-    """Foreground weight of one frame, as codes; `crop` gives it as numbers in [0, 1]."""
+    """Foreground weight of one frame, as codes; `crop` returns weights in [0, 1]."""
 
     plane: Plane
-    """Of the picture, or of a part of it that holds the box. Shape (height, width)."""
+    """Codes of the picture, or of a part of it that contains the box. Shape (height, width)."""
 
     black: float
-    """The largest code that means 0."""
+    """Largest code that means 0."""
 
     white: float
-    """The smallest code that means 1."""
+    """Smallest code that means 1."""
 
     box: Box | None
-    """The smallest rectangle that holds every pixel above 0; None when there is none."""
+    """Bounding box of all pixels above 0; None if there are none."""
 
     is_full: bool
-    """Whether every pixel is 1, so that no background is left to fit to."""
+    """Whether every pixel is 1, which leaves no background to match."""
 
     origin: tuple[int, int] = (0, 0)
-    """Row and column of the picture where the plane begins."""
+    """Row and column of the plane's first pixel in the picture."""
 
     @classmethod
     def from_plane(cls, plane: Plane, *, black: float, white: float) -> "Mask":
-        """Find the mask's box, and whether it is full.
+        """Make a mask: find its box, and whether it is full.
 
         Args:
             plane: codes. Shape (height, width).
-            black, white: the codes of 0 and 1; codes beyond are clamped.
+            black, white: codes of 0 and 1; other codes are clamped to them.
         """
         box = _box(plane, black)
         is_full = box == Box(0, 0, *plane.shape) and bool(plane.min() >= white)
@@ -54,7 +54,7 @@ class Mask:
 
     @property
     def peak(self) -> float:
-        """The largest weight of all pixels, in [0, 1]."""
+        """The largest weight, in [0, 1]."""
         return min(1.0, max(0.0, (float(self.plane.max()) - self.black) / (self.white - self.black)))
 
     def codes(self, box: Box) -> Plane:
@@ -72,12 +72,12 @@ class Mask:
         return weights
 
     def columns(self, box: Box) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
-        """Return which columns of a rectangle hold any weight, and which are 1 all over. Shape (right - left,) each."""
+        """Return which columns of a rectangle have weight, and which are all 1. Shape (right - left,) each."""
         part = self.codes(box)
         return part.max(axis=0) > self.black, part.min(axis=0) >= self.white
 
     def scaled(self, size: Size) -> FloatArray:
-        """Return the weights at another size, area-averaged, in [0, 1]. Shape (height, width)."""
+        """Return the weights resized by area averaging, in [0, 1]. Shape (height, width)."""
         assert self.origin == (0, 0), "only a part of the picture's codes is held"
         ramp = (scaled(self.plane, size) - self.black) * (1 / (self.white - self.black))
         weights: FloatArray = np.clip(ramp, 0, 1, dtype=np.float32)
@@ -85,7 +85,7 @@ class Mask:
 
 
 def _box(plane: Plane, black: float) -> Box | None:
-    """Return the smallest rectangle that holds every code above black."""
+    """Return the bounding box of all codes above black."""
     rows = np.flatnonzero(plane.max(axis=1) > black)
     if not len(rows):
         return None
@@ -95,7 +95,7 @@ def _box(plane: Plane, black: float) -> Box | None:
 
 
 class MaskedFrame(NamedTuple):
-    """A composite frame, its mask, and the foreground alone where it came as a layer of its own."""
+    """A composite frame, its mask, and the separate foreground if it is a layer."""
 
     frame: Frame
     mask: Mask
@@ -103,17 +103,17 @@ class MaskedFrame(NamedTuple):
 
 
 class MaskReader:
-    """Turns the frames of a mask clip, or the alpha of the composite itself, into masks for the composite's pixels."""
+    """Converts frames of a mask clip, or the composite's own alpha, to masks for the composite's pixels."""
 
     def __init__(self, mask: VideoInfo, composite: VideoInfo, *, from_alpha: bool = False, fit: bool = False) -> None:
-        """Prepare for clips of these formats.
+        """Prepare for a pair of clips.
 
         Args:
-            mask: of the clip that holds the mask.
-            composite: of the clip that the mask belongs to; where players turn or mirror the two clips differently,
-                the mask is made to match.
-            from_alpha: take the alpha plane instead of the luma.
-            fit: scale masks of another size; otherwise the sizes must agree (checked by the caller).
+            mask: properties of the clip with the mask.
+            composite: properties of the composite; if players rotate or mirror the two clips differently, the mask is
+                rotated to match.
+            from_alpha: use the alpha plane instead of luma.
+            fit: scale masks of another size; otherwise the sizes must match (checked by the caller).
         """
         self._format = mask.pixel_format
         self._from_alpha = from_alpha
@@ -122,7 +122,7 @@ class MaskReader:
         self._black, self._white = matte_levels(mask, from_alpha=from_alpha)
 
     def read(self, frame: Frame) -> Mask:
-        """Return the mask that a frame holds."""
+        """Return the mask in a frame."""
         plane = matte_plane(frame.planes, self._format, from_alpha=self._from_alpha)
         plane = np.ascontiguousarray(self._orientation.apply(plane))
         if self._size is not None and plane.shape != self._size:
@@ -136,6 +136,6 @@ def shown_size(info: VideoInfo) -> Size:
 
 
 def without_alpha(info: VideoInfo) -> VideoInfo:
-    """Return the description of a clip whose alpha only carries a mask, so that colours are not divided by it."""
+    """Return the properties of a clip whose alpha is only a mask, so that colours are not divided by it."""
     alpha = Alpha.STRAIGHT if info.pixel_format.alpha is not Alpha.NONE else Alpha.NONE
     return replace(info, pixel_format=replace(info.pixel_format, alpha=alpha))

@@ -1,7 +1,8 @@
 """Compress masks that wait between analysis and rendering.
 
-A mask is mostly runs of black and of white. Its box is stored as runs of eight bytes at once: that is eight times as
-fast as byte by byte, and edges cost little more. What has no runs, such as a wide soft gradient, is stored as it is.
+Masks consist mostly of runs of black and white. A box is stored as run lengths of eight-byte words, which is eight
+times as fast as byte by byte and costs little more at edges. Masks without runs, such as wide soft gradients, are
+stored uncompressed.
 """
 
 import math
@@ -21,7 +22,7 @@ _COUNT = np.dtype(np.uint32)
 
 @dataclass(frozen=True)
 class PackedMask:
-    """A mask that takes little memory; `unpack` gives one with the same weights."""
+    """A compressed mask; `unpack` restores one with the same weights."""
 
     shape: tuple[int, int]
     dtype: np.dtype[Any]
@@ -30,14 +31,14 @@ class PackedMask:
     box: Box | None
     is_full: bool
     words: npt.NDArray[np.uint64]
-    """The box's codes, row by row, filled up to whole words; of each run only the first word."""
+    """The box's codes, row by row, padded to whole words; for runs only the first word."""
 
     counts: npt.NDArray[np.uint32] | None
-    """Words of each run; None: all are stored."""
+    """Length of each run in words; None: uncompressed."""
 
     @classmethod
     def pack(cls, mask: Mask) -> "PackedMask":
-        """Pack a mask. Codes that mean 0, or 1, become one code, so that a codec's noise breaks no runs."""
+        """Compress a mask. All codes that mean 0, or 1, are unified first, so that codec noise does not break runs."""
         words, counts = np.empty(0, _WORD), None
         if mask.box is not None:
             words = _words(_leveled(mask, mask.box))
@@ -48,11 +49,11 @@ class PackedMask:
         return cls((height, width), mask.plane.dtype, mask.black, mask.white, mask.box, mask.is_full, words, counts)
 
     def unpack(self) -> Mask:
-        """Return the mask. Outside its box all codes are 0."""
+        """Restore the mask. Outside its box all codes are 0."""
         return self._unpack(Box(0, 0, *self.shape))
 
     def unpack_box(self) -> Mask:
-        """Return the mask with a plane no larger than its box, widened to whole samples of any chroma."""
+        """Restore the mask with a plane only as large as its box, extended to whole chroma samples of any format."""
         box = self.box or Box(0, 0, 0, 0)
         return self._unpack(aligned(box, COARSEST, Size(*self.shape)))
 
@@ -72,12 +73,12 @@ class PackedMask:
 
     @property
     def nbytes(self) -> int:
-        """What the codes take."""
+        """Size of the stored codes."""
         return self.words.nbytes + (0 if self.counts is None else self.counts.nbytes)
 
 
 def _leveled(mask: Mask, box: Box) -> Plane:
-    """Return the codes inside a box, without differences that no weight shows. Shape (height, width)."""
+    """Return the codes in a box without differences that do not affect weights. Shape (height, width)."""
     part = mask.codes(box)
     if part.dtype.kind == "f":
         return part
@@ -88,7 +89,7 @@ def _leveled(mask: Mask, box: Box) -> Plane:
 
 
 def _words(part: Plane) -> npt.NDArray[np.uint64]:
-    """Return a copy of codes as words of eight bytes, the last one filled up with zeros."""
+    """Return a copy of codes as eight-byte words, padded with zeros."""
     words = np.empty(-(-part.nbytes // _WORD.itemsize), _WORD)
     words[-1:] = 0
     words.view(part.dtype)[: part.size].reshape(part.shape)[...] = part

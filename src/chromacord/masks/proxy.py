@@ -13,20 +13,19 @@ from chromacord.masks.area import area_average
 from chromacord.types import Alpha, Colorimetry, FloatArray, Frame, PixelFormat, Plane, Size, VideoInfo
 
 _SHOWN = 4
-"""How many times as high and wide as the result a picture may be when it is brought to SDR video."""
+"""Maximum size, relative to the result, at which a picture is converted to SDR video."""
 
 
 def proxy(frame: Frame, info: VideoInfo, size: Size) -> FloatArray:
-    """Return a frame at another size as display-referred R'G'B', area-averaged in the file's own codes.
+    """Reduce a frame to display-referred R'G'B' by area averaging in the file's codes.
 
-    Pictures in a colour space of their own are brought to SDR video first, so that they give what SDR video of the same
-    scene gives; large ones once they are no larger than `_SHOWN` times the result. Scene-linear ones without are
-    averaged in light and encoded with the sRGB curve, clipped at white. Colours multiplied by an alpha are divided
-    by it.
+    Pictures in another colour space are converted to SDR video first, so that they give the same proxy as SDR video of
+    the same scene; large ones are reduced to `_SHOWN` times the result before. Scene-linear ones without a colour space
+    are averaged in light and encoded with the sRGB curve, clipped at white. Premultiplied colours are divided by alpha.
 
     Args:
         frame: planes as decoded.
-        info: of the frame's source.
+        info: properties of the frame's source.
         size: height and width of the result.
 
     Returns:
@@ -49,14 +48,14 @@ def proxy(frame: Frame, info: VideoInfo, size: Size) -> FloatArray:
 
 
 def _read_size(frame: Frame, size: Size) -> Size:
-    """Return at what size a picture is brought to SDR video: its own, or the smallest that is enough."""
+    """Return the size at which a picture is converted to SDR video: its own, or the smallest sufficient one."""
     height, width = frame.planes[0].shape
     enough = Size(_SHOWN * size.height, _SHOWN * size.width)
     return enough if height > enough.height and width > enough.width else Size(height, width)
 
 
 def thumbnail(frame: Frame, info: VideoInfo, *, width: int = 96) -> FloatArray:
-    """Return a coarse picture of a frame by leaving out pixels; for cut detection, where every frame is looked at.
+    """Return a coarse picture of a frame by dropping pixels; for cut detection, which sees every frame.
 
     Returns:
         RGB in [0, 1]. Shape (height, about `width`, 3).
@@ -75,20 +74,20 @@ def thumbnail(frame: Frame, info: VideoInfo, *, width: int = 96) -> FloatArray:
 
 @lru_cache(maxsize=8)
 def _decoding(colorimetry: Colorimetry, size: Size, pixel_format: PixelFormat) -> FloatArray:
-    """Return the map from codes to R'G'B' with its offset as a fourth column: made once, for it inverts matrices."""
+    """Return the matrix from codes to R'G'B' with the offset as fourth column; cached, because it inverts matrices."""
     matrix: FloatArray = np.column_stack(code_to_rgb(colorimetry, size, pixel_format)).astype(np.float32)
     return matrix
 
 
 def scaled(plane: Plane, size: Size) -> FloatArray:
-    """Resize one plane: area average when it shrinks, bilinear when it grows.
+    """Resize one plane, by area averaging when it shrinks and bilinearly when it grows.
 
-    Large reductions go by halves first, which is faster; the rest is the same average but for the weights of pixels on
-    the border of two cells.
+    Large reductions start by halving, which is faster; the result differs only in the weights of pixels on the border
+    between two cells.
 
     Args:
-        plane: Shape (height, width).
-        size: of the result.
+        plane: source plane. Shape (height, width).
+        size: size of the result.
 
     Returns:
         In the plane's units. Shape (height, width).

@@ -213,7 +213,7 @@ def load_method(name: str, **options: Any) -> Method:
         return method(**merged).on("cpu")
     except InputError:
         raise
-    # # torch raises RuntimeError for impossible shapes and for lack of memory.
+    # torch raises RuntimeError for impossible shapes and for lack of memory.
     except (ArithmeticError, MemoryError, RuntimeError, TypeError, ValueError) as error:
         raise InputError(
             f"method {shown(name)} cannot be built: {reason_of(error)}; {describe_options(method)}"

@@ -18,7 +18,7 @@ from chromacord.types import FloatArray
 _NODES = 17
 _QUANTILES = 512
 
-# # Smoothness between neighbouring nodes of the residual curve, relative to a data term of total weight 1.
+# Smoothness between neighbouring nodes of the residual curve, relative to a data term of total weight 1.
 _SMOOTHNESS = 1e-3
 
 

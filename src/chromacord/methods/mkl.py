@@ -15,7 +15,7 @@ from chromacord.errors import InputError
 from chromacord.methods.base import TransformMethod
 from chromacord.types import FloatArray
 
-# # Variance added on both sides, that of a step of one 8-bit level: without it a flat picture has no inverse.
+# Variance added on both sides, that of a step of one 8-bit level: without it a flat picture has no inverse.
 _FLOOR = (1 / 255) ** 2 / 12
 
 

@@ -66,7 +66,7 @@ class Membrane(NamedTuple):
         across = self.right[..., :-1] * (values[..., 1:] - values[..., :-1])
         along = self.down[..., :-1, :] * (values[..., 1:, :] - values[..., :-1, :])
         pulled = self.border * values
-        # # In place on local arrays: this runs hundreds of times on small pictures, where copies dominate.
+        # In place on local arrays: this runs hundreds of times on small pictures, where copies dominate.
         pulled[..., :-1] -= across
         pulled[..., 1:] += across
         pulled[..., :-1, :] -= along

@@ -212,7 +212,7 @@ def _chosen(pictures: Floats) -> list[int]:
 
     The repeated last frame of a window is no additional evidence. Shape (L, 3, H, W).
     """
-    # # Compare only middle rows: two frames of a film differ there as soon as anything moves.
+    # Compare only middle rows: two frames of a film differ there as soon as anything moves.
     is_new = [not n or not np.array_equal(pictures[n], pictures[n - 1]) for n in range(len(pictures))]
     new = [number for number, is_first in enumerate(is_new) if is_first]
     return new[::_STRIDE]

@@ -99,7 +99,7 @@ def describe_options(method: type[Method]) -> str:
 
 
 def _parameters(method: type[Method]) -> dict[str, inspect.Parameter]:
-    # # torch modules without a constructor have nn.Module's signature, *args and **kwargs.
+    # torch modules without a constructor have nn.Module's signature, *args and **kwargs.
     named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
     signature = inspect.signature(method, eval_str=True)
     return {name: each for name, each in signature.parameters.items() if each.kind in named}

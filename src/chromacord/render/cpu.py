@@ -39,10 +39,10 @@ class Renderer:
         self._foreground = foreground
         layers = (info,) if foreground is None else (info, foreground)
         self._grid = chroma_grid(layers)
-        # # A single grade gives codes within the format, up to rounding; sums of several may exceed it.
+        # A single grade gives codes within the format, up to rounding; sums of several may exceed it.
         premultiplied = info.pixel_format.alpha is Alpha.PREMULTIPLIED
         self._adds_up = (foreground is not None or premultiplied) and not info.pixel_format.is_float
-        # # Layers are composited, and colours premultiplied, in the stored encoding.
+        # Layers are composited, and colours premultiplied, in the stored encoding.
         self._mixes_as_shown = foreground is None and not premultiplied
         self._last: tuple[ColorTransform, NativeGrading | tuple[Grading, Grading | None]] | None = None
 
@@ -216,7 +216,7 @@ def rounded(codes: FloatArray, pixel_format: PixelFormat) -> Plane:
     if pixel_format.depth == 8:
         samples: Plane = cv2.convertScaleAbs(codes)
         return samples
-    # # Full-range chroma extends half a code above the largest one, because its midpoint is a whole code.
+    # Full-range chroma extends half a code above the largest one, because its midpoint is a whole code.
     np.minimum(np.rint(codes, out=codes), pixel_format.max_code, out=codes)
     return codes.astype(pixel_format.dtype)
 

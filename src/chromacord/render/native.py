@@ -118,7 +118,7 @@ class NativeGrading:
         sizes = [(height, width), *2 * [(-(-height >> down), -(-width >> right))]]
         grids = [(0, 0), *2 * [pixel_format.subsampling]]
         codes = mask.codes(part)
-        # # These names keep the job's pointers valid until it is done.
+        # These names keep the job's pointers valid until it is done.
         source = [_readable(samples(frame.planes[k], part, grids[k]), pixel_format.dtype) for k in range(3)]
         result = [samples(target.planes[k], part, grids[k]) for k in range(3)]
         weights = _readable(codes, codes.dtype if codes.dtype in _MASK_TYPES else np.dtype(np.float32))

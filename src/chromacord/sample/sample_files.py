@@ -1,4 +1,4 @@
-"""Write the sample as a compositor would deliver it."""
+"""Write the sample clips as a compositor would deliver them."""
 
 import time
 from collections.abc import Callable
@@ -23,7 +23,7 @@ _CHORD = (220.0, 277.183, 329.628, 440.0)
 
 
 class SampleFiles(NamedTuple):
-    """Where the sample lies: the composite with its mask, and the same as layers."""
+    """Paths of the sample: the composite with its mask, and the same as layers."""
 
     composite: Path
     mask: Path
@@ -38,17 +38,17 @@ def write_sample(
     force: bool = False,
     progress: Callable[[Progress], object] | None = None,
 ) -> SampleFiles:
-    """Write the sample's clips: H.264, 1280x720, 25 frames a second, BT.709, the composite with sound.
+    """Write the sample's clips: H.264, 1280x720, 25 frames per second, BT.709; the composite has sound.
 
     Args:
-        folder: where to; must exist.
+        folder: target folder; must exist.
         num_frames: length of the clips.
-        force: replace files of the same names.
+        force: overwrite existing files.
         progress: called for every frame.
 
     Raises:
-        MissingFileError: a photograph is missing, or damaged.
-        OutputError: a file exists already or cannot be written.
+        MissingFileError: a photograph is missing or damaged.
+        OutputError: a file exists, or cannot be written.
     """
     files = SampleFiles(*(folder / f"{name}.mp4" for name in SampleFiles._fields))
     sound = folder / "sound.m4a"
@@ -74,7 +74,7 @@ def write_sample(
 
 
 def make_chord(seconds: Fraction, *, rate: int = 48000) -> FloatArray:
-    """Make a soft chord that swells and fades, each tone at a place of its own between left and right.
+    """Synthesize a soft chord that swells and fades, with each tone panned to its own position.
 
     Returns:
         Samples in [-1, 1]. Shape (2, number of samples).
@@ -90,11 +90,11 @@ def make_chord(seconds: Fraction, *, rate: int = 48000) -> FloatArray:
 
 
 def to_planes(picture: FloatArray, to_code: AffineMap) -> tuple[Plane, ...]:
-    """Turn a picture into 8-bit 4:2:0 planes.
+    """Convert a picture to 8-bit 4:2:0 planes.
 
     Args:
         picture: R'G'B' in [0, 1]. Shape (H, W, 3), H and W even.
-        to_code: what `rgb_to_code` returns for the file.
+        to_code: from `rgb_to_code` for the file.
     """
     codes = picture @ to_code.matrix.T.astype(np.float32) + to_code.offset.astype(np.float32)
     height, width = codes.shape[:2]

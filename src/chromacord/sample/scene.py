@@ -1,8 +1,8 @@
-"""A sample clip from free photographs: a cut-out with a soft matte moves over a moving background, wrongly coloured.
+"""A sample clip from free photographs: a miscoloured cut-out with a soft matte over a moving background.
 
 "astronaut" (Eileen Collins, NASA, public domain) stands in front of "coffee" (Rachel Michetti, CC0). The cut-out is
-found by GrabCut (Rother et al., "GrabCut", 2004) in a band around an outline drawn by hand; its colours are made too
-cold and too bright, so that anyone sees that it does not belong.
+found by GrabCut (Rother et al., "GrabCut", 2004) in a band around a hand-drawn outline; its colours are made visibly
+too cold and too bright.
 """
 
 from collections.abc import Iterator
@@ -32,36 +32,36 @@ _OUTLINE = """
 510,465 511,511 30,511 22,480 30,420 38,360 45,310 55,268 85,240 105,222 118,208 113,188 122,168 150,152 178,150
 184,160 182,145 178,130
 """
-"""The astronaut in her 512 x 512 photograph, x,y, within a few pixels."""
+"""Outline of the astronaut in her 512 x 512 photograph, as x,y, accurate to a few pixels."""
 
 _BAND = 8
-"""Half the width in pixels of the band around the outline in which GrabCut decides."""
+"""Half the width, in pixels, of the band around the outline in which GrabCut decides."""
 
 _COLD = (0.75, 1.15, 1.75)
-"""Gains of red, green and blue in linear light on the astronaut: daylight under a lamp's white balance, and bright."""
+"""Linear gains of red, green and blue on the astronaut: daylight under a lamp's white balance, and overexposed."""
 
 _LAMP = (0.92, 1.05, 1.15)
-"""The same on the table, which is very red."""
+"""Linear gains on the table, which is very red."""
 
 
 class Layers(NamedTuple):
     """One frame of the sample, display-referred RGB in [0, 1]."""
 
     foreground: FloatArray
-    """Shape (H, W, 3)."""
+    """Colours of the cut-out. Shape (H, W, 3)."""
 
     alpha: FloatArray
-    """Shape (H, W, 1)."""
+    """Coverage of the cut-out. Shape (H, W, 1)."""
 
     background: FloatArray
-    """Shape (H, W, 3)."""
+    """Colours of the background. Shape (H, W, 3)."""
 
     composite: FloatArray
-    """Shape (H, W, 3)."""
+    """The foreground over the background. Shape (H, W, 3)."""
 
 
 def sample_layers(num_frames: int = NUM_FRAMES) -> Iterator[Layers]:
-    """Make the frames of the sample, which all runs make alike.
+    """Yield the frames of the sample; all runs give the same frames.
 
     Args:
         num_frames: length of the clip; the motion is spread over it.
@@ -93,7 +93,7 @@ def read_photograph(name: str) -> FloatArray:
         RGB in [0, 1]. Shape (H, W, 3).
 
     Raises:
-        MissingFileError: it is not there, or damaged.
+        MissingFileError: it is missing or damaged.
     """
     file = resources.files(__package__) / name
     content = file.read_bytes() if file.is_file() else b""
@@ -105,7 +105,7 @@ def read_photograph(name: str) -> FloatArray:
 
 
 def cut_out(portrait: FloatArray) -> FloatArray:
-    """Find the astronaut's soft matte.
+    """Compute the astronaut's soft matte.
 
     Args:
         portrait: RGB in [0, 1]. Shape (H, W, 3).
@@ -128,10 +128,10 @@ def cut_out(portrait: FloatArray) -> FloatArray:
 
 
 def grow(mask: npt.NDArray[np.uint8], pixels: int) -> npt.NDArray[np.uint8]:
-    """Widen a mask of zeros and ones; shrink it by a negative number of pixels. The picture's edges stay.
+    """Dilate a binary mask, or erode it by a negative radius. The picture's edges are kept.
 
     Args:
-        mask: Shape (H, W).
+        mask: zeros and ones. Shape (H, W).
         pixels: radius.
     """
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * abs(pixels) + 1,) * 2)
@@ -141,7 +141,7 @@ def grow(mask: npt.NDArray[np.uint8], pixels: int) -> npt.NDArray[np.uint8]:
 
 
 def spill_inwards(picture: FloatArray, matte: FloatArray) -> FloatArray:
-    """Give the matte's soft edge the colours from inside, so that nothing of the old background shows in it.
+    """Extend inner colours into the matte's soft edge, so that it shows nothing of the old background.
 
     Args:
         picture: RGB in [0, 1]. Shape (H, W, 3).
@@ -156,18 +156,18 @@ def spill_inwards(picture: FloatArray, matte: FloatArray) -> FloatArray:
 
 
 def relight(picture: FloatArray, gains: tuple[float, ...] | FloatArray) -> FloatArray:
-    """Change colours as light, white balance and exposure do: by gains in linear light.
+    """Change the light of a picture by gains in linear light.
 
     Args:
         picture: RGB in [0, 1]. Shape (H, W, 3).
-        gains: of red, green and blue. Shape (3,) or (H, W, 3).
+        gains: for red, green and blue. Shape (3,) or (H, W, 3).
     """
     light = srgb_to_linear(picture) * np.asarray(gains, np.float32)
     return linear_to_srgb(light.clip(0, 1))
 
 
 def lamp_light(size: Size) -> FloatArray:
-    """Return the gains of a lamp over the cup, with the evening around it: dark parts give a scene its contrast.
+    """Return the gains of a lamp over the cup with darkness around it, which gives the scene contrast.
 
     Returns:
         Shape (height, width, 3).
@@ -182,13 +182,13 @@ def lamp_light(size: Size) -> FloatArray:
 def place(
     picture: FloatArray, zoom: float, left: float, top: float, *, border: int = cv2.BORDER_REPLICATE
 ) -> FloatArray:
-    """Scale a picture and move it, to fractions of a pixel, into the frame.
+    """Scale a picture and move it into the frame, with subpixel accuracy.
 
     Args:
-        picture: Shape (H, W, C).
-        zoom: pixels of the frame for each of the picture.
-        left, top: where in the frame the picture's corner comes to lie.
-        border: OpenCV's name of what lies outside the picture.
+        picture: source picture. Shape (H, W, C).
+        zoom: frame pixels per picture pixel.
+        left, top: position of the picture's corner in the frame.
+        border: OpenCV's border mode outside the picture.
     """
     matrix = np.array([[zoom, 0, left], [0, zoom, top]], dtype=np.float32)
     size = (SIZE.width, SIZE.height)

@@ -159,7 +159,7 @@ def first_keys(keys: Sequence[str]) -> str:
         keys: keys as in the file.
     """
     more = len(keys) - _SHOWN
-    # # A file's keys may contain anything, including line breaks.
+    # A file's keys may contain anything, including line breaks.
     return ", ".join(repr(key[:_LONGEST])[1:-1] for key in keys[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
 
 

@@ -43,7 +43,7 @@ Number = int | float
 
 
 class _Filled:
-    """Refuses fields that say nothing, but for those that may be left out."""
+    """A dataclass whose required fields must not be empty."""
 
     def __post_init__(self) -> None:
         for each in fields(self):  # type: ignore[arg-type]

@@ -64,7 +64,7 @@ def to_onnx(
         for port in ports:
             graph += _message(field, [_port(port)])
     operators = _packed(1, b"") + _number(2, _OPERATORS)
-    # # Join once, at the end: joining at each level would copy all weights repeatedly.
+    # Join once, at the end: joining at each level would copy all weights repeatedly.
     return b"".join([_number(1, _IR_VERSION), *_message(7, graph), *_message(8, [operators])])
 
 

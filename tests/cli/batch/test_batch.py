@@ -104,7 +104,7 @@ def test_one_output_for_all_is_refused(run: Run, shots: Path) -> None:
 def test_one_clip_may_be_left_out_too(run: Run, shots: Path) -> None:
     (shots / "out/a.mp4").touch()
     done = run("harmonize", "shots/a.mp4", "--mask", "masks/{name}.mkv", "-o", "out/{name}.mp4", "--skip-existing")
-    assert done == (0, "out/a.mp4: left out, it is there\n", "")
+    assert done == (0, "out/a.mp4: skipped, it exists\n", "")
 
 
 def test_a_process_that_is_killed_takes_only_its_clip_with_it(shots: Path) -> None:

@@ -42,7 +42,7 @@ def test_all_methods_are_measured_where_none_is_named(run: Run, dataset: Path, t
     assert [row["label"] for row in tables["hyoutube"]["rows"]] == ["composite", *takes_any_size]
     assert {event["event"] for event in events} == {"progress", "summary", "warning"}
     (warning,) = (event["message"] for event in events if event["event"] == "warning")
-    assert warning == "left out, since they work at another size than 32x32: shotgrade, chen2024"
+    assert warning == "skipped, because they work at another size than 32x32: shotgrade, chen2024"
 
 
 def test_predictions_of_others_stand_in_a_row_called_like_their_folder(run: Run, dataset: Path, tmp_path: Path) -> None:

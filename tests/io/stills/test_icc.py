@@ -8,9 +8,12 @@ import numpy as np
 import OpenImageIO as oiio
 import pytest
 
+from chromacord.color.management.clip_space import Spaces, settle, space_of_clip
 from chromacord.errors import ChromacordWarning
-from chromacord.io import open_source
+from chromacord.io import FrameSource, open_source
 from chromacord.io.stills.icc import profile_name
+from chromacord.types import Colorimetry, Encoding
+from tests.clips import make_clip
 from tests.images import Pixels, attributes, copy, noise, parts, write_parts
 
 
@@ -65,6 +68,61 @@ def test_a_profile_that_cannot_be_kept_is_named(tmp_path: Path, out: str, why: s
     said = rf"b\.{out}: {why} profile, so the source's ICC profile \(Adobe RGB \(1998\)\) is lost"
     with pytest.warns(ChromacordWarning, match=said):
         copy(source, tmp_path / f"b.{out}")
+
+
+P3 = make_profile("Display P3")
+P3_TO_REC709 = np.array([[1.2249, -0.2247, 0], [-0.0420, 1.0419, 0], [-0.0197, -0.0786, 1.0979]])
+"""Linear light; both have D65."""
+
+
+def settled(source: FrameSource) -> FrameSource:
+    source.info, _ = settle(source.info, Spaces())
+    return source
+
+
+def test_a_profile_is_honoured_where_colours_become_light(tmp_path: Path) -> None:
+    source = settled(open_source(embed(tmp_path / "a.png", noise(3, "uint16"), P3)))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        written = copy(source, tmp_path / "b.exr")
+    encoded = noise(3, "uint16") / 65535
+    light = np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4) @ P3_TO_REC709.T
+    (frame,) = written.frames()
+    np.testing.assert_allclose(np.stack(frame.planes, axis=-1), light, atol=1e-3)
+
+
+def test_a_video_has_tags_in_place_of_a_profile(tmp_path: Path) -> None:
+    source = settled(open_source(embed(tmp_path / "a.png", noise(3), P3)))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        written = copy(source, tmp_path / "b.mkv", encoding=Encoding("ffv1"))
+    assert space_of_clip(written.info).name == space_of_clip(source.info).name == "Display P3 - Display"
+
+
+def test_light_of_a_space_becomes_a_picture_by_that_space(tmp_path: Path) -> None:
+    """White of ACEScg, whose primaries are others than a picture's, and a red of BT.709's, as ACEScg has it."""
+    colors = np.float32([[[0.5, 0.5, 0.5], [0.3066, 0.0351, 0.0103]]])
+    write_parts(tmp_path / "a.exr", [(oiio.ImageSpec(2, 1, 3, "float"), colors)])
+    source = open_source(tmp_path / "a.exr")
+    source.info, _ = settle(source.info, Spaces(composite="ACEScg"))
+    (frame,) = copy(source, tmp_path / "b.png").frames()
+    grey, red = np.stack(frame.planes, axis=-1)[0] / np.iinfo(frame.planes[0].dtype).max
+    np.testing.assert_allclose(grey, 0.7354, atol=2e-3)
+    np.testing.assert_allclose(red, [0.7354, 0, 0], atol=0.02)
+
+
+def test_a_format_without_tags_says_whose_colours_it_holds(tmp_path: Path) -> None:
+    wide = Colorimetry(9, 16, 9, full_range=False)
+    clip = make_clip(tmp_path / "a.mkv", codec="ffv1", pix_fmt="yuv420p10le", num_frames=1, colorimetry=wide)
+    source = settled(open_source(clip))
+    with pytest.warns(
+        ChromacordWarning, match=r"b.*\.tif: tiff cannot say that its colours are Rec\.2100-PQ - Display"
+    ):
+        copy(source, tmp_path / "b.%04d.tif")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        written = copy(source, tmp_path / "b.%04d.png")
+    assert space_of_clip(written.info).name == "Rec.2100-PQ - Display"
 
 
 def test_srgb_may_be_lost_in_silence_since_it_is_what_is_assumed(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The options of colour spaces, of what a hand does to a grade, and of the foreground alone."""
+"""Options for colour spaces, manual grade adjustments, and the foreground output."""
 
 from typing import Annotated, Literal
 
@@ -11,8 +11,8 @@ InputSpace = Annotated[
     str | None,
     Option(
         metavar="NAME",
-        help="Colour space of the clip, as LogC3, S-Log3, ACEScg, PQ or a name of the configuration; by default what "
-        "the file says, else Rec.709.",
+        help="Colour space of the clip, such as LogC3, S-Log3, ACEScg, PQ or a name in the configuration; by default "
+        "as stated in the file, otherwise Rec.709.",
         autocompletion=complete_space,
         rich_help_panel=COLOUR,
     ),
@@ -80,7 +80,7 @@ Protect = Annotated[
     str | None,
     Option(
         metavar="skin|A-B",
-        help="Keep hues closer to where they were: skin, or degrees as 20-60 (0 is red, 120 green).",
+        help="Keep hues closer to where they were: skin, or degrees such as 20-60 (0 is red, 120 green).",
         rich_help_panel=GRADE,
     ),
 ]

@@ -1,4 +1,4 @@
-"""Every argument and option of the commands that harmonize clips, declared once."""
+"""All arguments and options of the commands that harmonize clips."""
 
 import inspect
 from typing import Any, NamedTuple
@@ -8,7 +8,7 @@ from chromacord.cli.arguments import colour_options, finish_options
 
 
 class _Parameter(NamedTuple):
-    """An argument or an option as typer declares it."""
+    """An argument or an option as declared for typer."""
 
     kind: Any
     default: Any = None
@@ -64,4 +64,4 @@ ALL = {
     "log_json": _Parameter(output_options.LogJson, False),
     "quiet": _Parameter(output_options.Quiet, False),
 }
-"""Every argument and option, in the order of the help."""
+"""All arguments and options, in the order of the help."""

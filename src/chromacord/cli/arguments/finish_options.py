@@ -1,4 +1,4 @@
-"""The options of finishing: what is done to the foreground besides its grade."""
+"""Options for finishing: changes to the foreground besides its grade."""
 
 from typing import Annotated
 

@@ -22,17 +22,17 @@ if TYPE_CHECKING:
 def harmonize_clips(
     clips: Sequence[Clip], options: "Options", *, skip_existing: bool, jobs: int, display: Display
 ) -> None:
-    """Harmonize clips in processes; what can be known to fail is said before any clip is begun.
+    """Harmonize clips in worker processes, after reporting all foreseeable failures.
 
     Args:
-        clips: what to do.
-        options: what is done with every clip.
-        skip_existing: leave out clips whose outputs are all there.
-        jobs: number of processes; 0: one a core.
-        display: shows it.
+        clips: clips to harmonize.
+        options: options common to all clips.
+        skip_existing: skip clips whose outputs all exist.
+        jobs: number of processes; 0: one per core.
+        display: shows progress and results.
 
     Raises:
-        SystemExit: clips cannot be done, and none was begun; or clips failed, and the others are done.
+        SystemExit: some clips cannot be processed, and none was started; or some failed, and the others are complete.
     """
     jobs = min(jobs or len(os.sched_getaffinity(0)), len(clips))
     with Workers(jobs, options) as workers:
@@ -51,26 +51,26 @@ def harmonize_clips(
 
 @dataclass
 class _Tally:
-    """What has become of the clips so far."""
+    """Progress and results of a batch."""
 
     num_clips: int
-    """Those that are to be done."""
+    """Number of clips to process."""
 
     num_skipped: int
     verb: str
-    """What becomes of clips, for people."""
+    """Past participle for messages, such as "harmonized"."""
 
     display: Display
     num_done: int = 0
     num_frames: int = 0
-    """Of the clips that are done."""
+    """Number of frames in completed clips."""
 
     failures: dict[Clip, Failed] = field(default_factory=dict)
     rendering: dict[Clip, Progress] = field(default_factory=dict)
     started: float = field(default_factory=time.perf_counter)
 
     def take(self, clip: Clip, told: object, view: Display) -> None:
-        """Show a message about a clip, and the progress of all clips."""
+        """Show a message about a clip, and the overall progress."""
         if isinstance(told, Progress):
             view.progress(told)
             if told.stage == ("render" if clip.output is not None else "analyse"):
@@ -85,20 +85,20 @@ class _Tally:
             view.summary(told.line, told.values)
         elif isinstance(told, Failed):
             self.failures[clip] = told
-        # Without a known length, a clip counts as unfinished until its end.
+        # A clip of unknown length counts as unfinished until its end.
         parts = sum(progress.done / progress.total for progress in self.rendering.values() if progress.total)
         frames = self.num_frames + sum(progress.done for progress in self.rendering.values())
         self.display.clips(self.num_done + len(self.failures) + parts, self.num_clips, frames / self._seconds())
 
     def finish(self, jobs: int) -> None:
-        """Show the result, and last what failed.
+        """Show the result, followed by the failures.
 
         Raises:
-            SystemExit: something failed.
+            SystemExit: a clip failed.
         """
         seconds, num_all = self._seconds(), self.num_clips + self.num_skipped
         line = f"{self.num_done} of {counted(num_all, 'clip')} {self.verb}, "
-        line += f"{self.num_skipped} left out whose outputs are there, " if self.num_skipped else ""
+        line += f"{self.num_skipped} skipped because their outputs exist, " if self.num_skipped else ""
         line += f"{len(self.failures)} failed, " if self.failures else ""
         line += (
             f"{counted(self.num_frames, 'frame')}, {seconds:.1f} s ({self.num_frames / seconds:.1f} frames a second)"

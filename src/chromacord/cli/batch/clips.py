@@ -19,10 +19,10 @@ _OUTPUTS = ("output", "grade_out", "lut_out", "preview", "foreground_out")
 
 @dataclass(frozen=True)
 class Clip:
-    """One clip, and where everything of it lies. Fields are called as the arguments of `harmonize_video`."""
+    """The files of one clip. Fields are named like the arguments of `harmonize_video`."""
 
     output: str | None = None
-    """None: only a grade is decided."""
+    """None: only decide the grade."""
 
     composite: str | None = None
     mask: str | None = None
@@ -36,48 +36,48 @@ class Clip:
     foreground_out: str | None = None
     reference: str | None = None
     cuts: str | None = None
-    """Frame numbers, a word or a file: see `chromacord.analysis.cuts`."""
+    """Frame numbers, a keyword or a file: see `chromacord.analysis.cuts`."""
 
     @property
     def source(self) -> str:
-        """The file that the clip is called by."""
+        """The file by which the clip is identified."""
         return self.composite or self.foreground or ""
 
     @property
     def written(self) -> str:
-        """The first of its outputs."""
+        """Its first output."""
         return next(iter(self.outputs.values()))
 
     @property
     def inputs(self) -> dict[str, str]:
-        """The files that are read, by the names of their fields."""
+        """Input paths by field name."""
         named = vars(self) | {"cuts": edl_file(self.cuts)}
         return {name: str(path) for name, path in named.items() if path is not None and name not in _OUTPUTS}
 
     @property
     def outputs(self) -> dict[str, str]:
-        """What is written, by the names of its fields."""
+        """Output paths by field name."""
         return {name: path for name, path in vars(self).items() if path is not None and name in _OUTPUTS}
 
 
 def plan_clips(
     composites: Sequence[str], foregrounds: Sequence[str], others: Mapping[str, StrPath | None]
 ) -> list[Clip]:
-    """Name the files of each clip.
+    """Determine the files of each clip.
 
     Args:
-        composites: one for each clip; or none, with
-        foregrounds: one for each clip.
-        others: the other fields of `Clip`, in which {name} stands for the name of the clip's composite or foreground
-            without folder, suffix and frame number, {folder} for the name of the folder that it lies in, and
-            {parent} for the path of that folder.
+        composites: one per clip; or empty, with
+        foregrounds: one per clip.
+        others: the other fields of `Clip`. In them, {name} stands for the composite's or foreground's name without
+            folder, suffix and frame number, {folder} for the name of its folder, and {parent} for the path of that
+            folder.
 
     Returns:
-        One clip for each composite or foreground; a single one where there is at most one of both, whatever it lacks.
+        One clip for each composite or foreground; a single one if there is at most one of either, even if incomplete.
 
     Raises:
-        InputError: several clips of both kinds; an empty path; or a clip whose name cannot be part of another's.
-        OutputExistsError: an output is the same for all clips.
+        InputError: there are several clips of both kinds; a path is empty; or a clip's name cannot be part of a path.
+        OutputExistsError: all clips would have the same output.
     """
     named = [("COMPOSITE", path) for path in composites] + [("--foreground", path) for path in foregrounds]
     named += [(f"--{field.replace('_', '-')}", path) for field, path in others.items()]  # type: ignore[misc]
@@ -95,13 +95,13 @@ def plan_clips(
 
 
 def refuse_empty(named: Iterable[tuple[str, StrPath | None]]) -> None:
-    """Refuse empty paths, as a shell makes of a variable that is not set.
+    """Refuse empty paths, which result from unset shell variables.
 
     Args:
-        named: each with the name of its option or argument.
+        named: pairs of an option's or argument's name and its path.
 
     Raises:
-        InputError: says which.
+        InputError: a path is empty; names the option.
     """
     if empty := next((name for name, path in named if path is not None and not os.fspath(path)), None):
         raise InputError(f"{empty} is empty; name a file")

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 
 def is_done(clip: Clip, options: "Options") -> bool:
-    """Whether all that is to be written is there, and whole as far as names tell.
+    """Whether all outputs exist and, as far as names tell, are complete.
 
-    What a killed run left half-way is undone first.
+    Incomplete renames of killed runs are undone first.
     """
     return all(
         any(_exists(field, names, clip, options) for names in names_of(field, path, clip))
@@ -30,7 +30,7 @@ def _exists(field: str, names: "Pattern", clip: Clip, options: "Options") -> boo
     for folder in (names.folder, names.folder.parent):
         if not is_folder(folder):
             continue
-        with suppress(OSError):  # such a folder is refused when the clip is begun
+        with suppress(OSError):  # such a folder is refused when the clip starts
             recover(folder)
         moving = unfinished(folder)
         if any(map(names.may_name, moving)) if folder == names.folder else names.folder.name in moving:
@@ -42,7 +42,7 @@ def _exists(field: str, names: "Pattern", clip: Clip, options: "Options") -> boo
 
 
 def _are_all(numbers: list[int], clip: Clip, options: "Options") -> bool:
-    """Whether these are the frames that a clip gives; of a video only gaps show without opening it."""
+    """Whether these are all frames of a clip; for a video, only gaps are visible without opening it."""
     first, stop = options.frames or (None, None)
     files = images_of(clip.background or clip.source)
     if files is None:
@@ -55,7 +55,7 @@ def _are_all(numbers: list[int], clip: Clip, options: "Options") -> bool:
 
 
 def names_of(field: str, path: str, clip: Clip) -> "tuple[Pattern, ...]":
-    """Return how the files of one of a clip's outputs are called: in one of these ways."""
+    """Return the possible patterns of the files of a clip's output."""
     from chromacord.grade.exports import ExportNames
     from chromacord.io.stills.patterns import image_names, is_image_output, still_pattern
 
@@ -69,7 +69,7 @@ def names_of(field: str, path: str, clip: Clip) -> "tuple[Pattern, ...]":
 
 
 def images_of(path: str) -> "ImageFiles | None":
-    """Return the images of an input; None where it is a video, or cannot be read, which is reported elsewhere."""
+    """Return the images of an input; None for a video, or if unreadable, which is reported elsewhere."""
     from chromacord.io.stills.patterns import find_images
 
     with suppress(ChromacordError):
@@ -78,7 +78,7 @@ def images_of(path: str) -> "ImageFiles | None":
 
 
 def is_images(path: str) -> bool:
-    """Whether a path is that of images by its name, or a folder."""
+    """Whether a path denotes images by its name, or is a folder."""
     from chromacord.io.stills.image_formats import is_image_name
     from chromacord.io.stills.patterns import is_folder
 

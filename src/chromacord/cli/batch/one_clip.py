@@ -1,4 +1,4 @@
-"""One clip in this process."""
+"""Harmonize a single clip in this process."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -16,17 +16,17 @@ if TYPE_CHECKING:
 
 
 def harmonize_one(clip: Clip, options: "Options", *, skip_existing: bool, display: Display) -> None:
-    """Harmonize a clip, or decide its grade, and show how that goes.
+    """Harmonize a clip, or decide its grade, and show progress and result.
 
     Args:
         clip: its files.
-        options: what is done.
-        skip_existing: leave it out where all of its outputs are there.
-        display: shows it.
+        options: how to harmonize it.
+        skip_existing: skip the clip if all its outputs exist.
+        display: shows progress and result.
     """
     if skip_existing and is_done(clip, options):
         values = {"outputs": list(clip.outputs.values()), "left_out": True}
-        display.summary(f"{one_line(clip.written)}: left out, it is there", values)
+        display.summary(f"{one_line(clip.written)}: skipped, it exists", values)
         return
     summary = harmonize_clip(clip, options, progress=display.progress)
     display.summary(summary_line(summary), summary_values(summary))

@@ -14,25 +14,25 @@ if TYPE_CHECKING:
 
 
 class Findings(NamedTuple):
-    """What was found of some clips."""
+    """Results of the checks."""
 
     problems: list[tuple[Clip, ChromacordError]]
-    """Clips that cannot be done, with the first reason of each."""
+    """Clips that cannot be processed, each with the first reason."""
 
     done: list[Clip]
-    """Clips to leave out, since all their outputs are there."""
+    """Clips to skip, because all their outputs exist."""
 
 
 def inspect(clips: Sequence[Clip], options: "Options", *, skip_existing: bool = False) -> Findings:
-    """Look at the files of clips, without opening them.
+    """Check the files of clips without opening them.
 
     Args:
-        clips: what would be done.
-        options: what would be done with every clip.
-        skip_existing: leave out clips whose outputs are all there.
+        clips: clips to process.
+        options: options common to all clips.
+        skip_existing: skip clips whose outputs all exist.
 
     Raises:
-        ChromacordError: the method or the device cannot be used, for any clip.
+        ChromacordError: the method or the device is invalid for all clips.
     """
     from chromacord.io.writing.places import Places
     from chromacord.methods import load_method
@@ -62,7 +62,7 @@ def inspect(clips: Sequence[Clip], options: "Options", *, skip_existing: bool = 
 
 
 def _claim_outputs(clip: Clip, written: "Places[tuple[Clip, Path]]") -> None:
-    """Note where a clip's outputs go, and refuse those that go to a file of another clip, or of its own."""
+    """Register a clip's outputs, and refuse those that clash with another clip's or its own."""
     for place in _outputs(clip):
         clash = written.find(place)
         if clash is not None and clash[0] is clip:
@@ -76,7 +76,7 @@ def _claim_outputs(clip: Clip, written: "Places[tuple[Clip, Path]]") -> None:
 
 
 def _check_inputs_kept(clip: Clip, options: "Options", written: "Places[tuple[Clip, Path]]") -> None:
-    """Refuse to read what is written for another clip, or for this one."""
+    """Refuse inputs that are outputs of this or another clip."""
     for place in _inputs(clip, options):
         clash = written.find(place)
         if clash is not None and clash[0] is clip:
@@ -128,7 +128,7 @@ def _check(clip: Clip, options: "Options") -> None:
             raise MissingFileError(f"{path}: no such file" + (f"; {MISSING}" if field == "cuts" else ""))
     for field, path in clip.outputs.items():
         check_output_path(path)
-        # The images of a sequence, and whether any exists, are known only when the clip is opened.
+        # A sequence's images, and whether any exist, are known only when the clip is opened.
         is_numbered = is_image_output(path) and field != "preview"
         if field == "lut_out":
             is_numbered = ExportNames.of(Path(path), clip.source).file is None

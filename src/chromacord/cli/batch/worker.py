@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class Done(NamedTuple):
-    """The answer to a clip: what was made of it, for people and for programs, and what was warned of."""
+    """Successful result of a clip: a line for people, values for programs, and warnings."""
 
     line: str
     values: Values
@@ -32,15 +32,15 @@ class Done(NamedTuple):
 
 
 class Failed(NamedTuple):
-    """The answer to what could not be done."""
+    """Failed result of a clip."""
 
     error: Exception
     trace: str | None = None
-    """Of a bug."""
+    """Traceback, for a bug."""
 
 
 class Inspection(NamedTuple):
-    """Clips to look at, before any of them is begun."""
+    """Clips to check before any of them starts."""
 
     clips: list[Clip]
     skip_existing: bool
@@ -51,12 +51,12 @@ Request = Clip | Inspection
 
 
 def serve(connection: Connection, options: "Options", cores: int | None) -> None:
-    """Answer each clip that comes, until the other end is closed: whatever is under way then is given up.
+    """Process requests until the connection closes, which abandons any work in progress.
 
     Args:
-        connection: brings clips to harmonize, or an inspection; `Progress` and an `Answer` go back.
-        options: what is done with every clip.
-        cores: how many may be used; None: all.
+        connection: receives clips or an inspection; `Progress` and an `Answer` are sent back.
+        options: options common to all clips.
+        cores: maximum number of cores; None: all.
     """
     signal.signal(signal.SIGTERM, terminate)
     requests: SimpleQueue[Request | None] = SimpleQueue()
@@ -74,7 +74,7 @@ def serve(connection: Connection, options: "Options", cores: int | None) -> None
 
 
 def _receive(connection: Connection, requests: "SimpleQueue[Request | None]", stopped: threading.Event) -> None:
-    """Pass on what comes. When the command has ended, however it did, end this process as SIGTERM would."""
+    """Queue incoming requests. When the command ends for whatever reason, end this process as SIGTERM would."""
     with suppress(EOFError, OSError):
         while True:
             requests.put(connection.recv())

@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 
 class _Worker:
-    """A process, and our end of what connects it."""
+    """A worker process with our end of its connection."""
 
     def __init__(self, options: "Options", cores: int | None) -> None:
-        # Fresh interpreters: the threads of torch and libav do not survive a fork.
+        # Spawn fresh interpreters: the threads of torch and libav do not survive a fork.
         context = multiprocessing.get_context("spawn")
         self.connection, theirs = context.Pipe()
         self.process = context.Process(target=serve, args=(theirs, options, cores))
@@ -33,7 +33,7 @@ class _Worker:
         theirs.close()
 
     def receive(self) -> Progress | Answer:
-        """Return what it tells next."""
+        """Return its next message."""
         try:
             told: Progress | Answer = self.connection.recv()
         except (EOFError, OSError):
@@ -48,14 +48,14 @@ class _Worker:
 
 
 class Workers:
-    """Some processes with the same options, as a context: leaving it ends them, whatever they do."""
+    """Worker processes with common options. Leaving the context ends them immediately."""
 
     def __init__(self, jobs: int, options: "Options") -> None:
-        """Begin the processes.
+        """Start the processes.
 
         Args:
-            jobs: how many; each gets its share of the cores.
-            options: what is done with every clip.
+            jobs: number of processes, which share the cores.
+            options: options common to all clips.
         """
         self._options = options
         self._cores = None if jobs == 1 else max(1, len(os.sched_getaffinity(0)) // jobs)
@@ -63,7 +63,7 @@ class Workers:
         self._busy: dict[Connection, tuple[_Worker, Clip]] = {}
 
     def inspect(self, clips: Sequence[Clip], *, skip_existing: bool) -> Findings:
-        """Look at the files of clips. See `chromacord.cli.batch.preflight.inspect`."""
+        """Check the files of clips. See `chromacord.cli.batch.preflight.inspect`."""
         worker = self._idle[0]
         _send(worker, Inspection(list(clips), skip_existing))
         told = worker.receive()
@@ -75,7 +75,7 @@ class Workers:
         return told
 
     def run(self, clips: Sequence[Clip]) -> Iterator[tuple[Clip, Progress | Answer]]:
-        """Harmonize clips in their order, several at a time, and yield messages of each; its result comes last."""
+        """Harmonize clips in order, several at a time, and yield each clip's messages; its result comes last."""
         waiting = list(reversed(clips))
         while waiting or self._busy:
             while waiting and self._idle:
@@ -119,13 +119,13 @@ def _send(worker: _Worker, request: Request) -> None:
     try:
         worker.connection.send(request)
     except OSError:
-        return  # the worker has died, which the receiver will notice
+        return  # the worker died; the receiver will notice
 
 
 @contextmanager
 def _quiet_start() -> Iterator[None]:
-    """Let processes begin deaf to Ctrl-C, which reaches all of a terminal, and with one thread for linear algebra."""
-    # The first worker starts this process, which must not ignore Ctrl-C.
+    """Start processes that ignore Ctrl-C, which reaches a whole terminal, and use one thread for linear algebra."""
+    # The first worker starts multiprocessing's resource tracker, which must not ignore Ctrl-C.
     resource_tracker.ensure_running()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     threads = os.environ.get("OMP_NUM_THREADS")

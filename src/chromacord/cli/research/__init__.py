@@ -1,1 +1,1 @@
-"""Commands for those who compare and train methods."""
+"""Commands for comparing and training methods."""

@@ -21,7 +21,7 @@ app = typer.Typer(
 
 @app.callback(invoke_without_command=True)
 def start(context: typer.Context) -> None:
-    """Show the help where nothing is named to measure."""
+    """Show the help if no measurement is named."""
     if context.invoked_subcommand is None:
         print(context.get_help())
 
@@ -42,7 +42,7 @@ def methods(
     device: Annotated[Literal["cpu", "cuda"], Option(help="Where the methods run.")] = "cpu",
     output: Output = None,
 ) -> None:
-    """Measure each method alone at 256x256: CPU and wall time a window and a frame, memory, parameters."""
+    """Measure each method alone at 256x256: CPU and wall time per window and frame, memory, parameters."""
     with measurement(output):
         from chromacord.lab.bench.method_speed import (
             TABLE_4_METHODS,
@@ -67,14 +67,14 @@ def methods(
 def flow(
     *,
     data: Annotated[Path, Option(help="Folder of clips with masks, with its manifest.csv.")],
-    use: Annotated[str, Option(help="Use of the clips in manifest.csv; never one that was trained on.")] = "dev",
+    use: Annotated[str, Option(help="Use of the clips in manifest.csv; never one used for training.")] = "dev",
     source: Annotated[
         str | None, Option(metavar="A,B,C", help="Names, or files of SPyNet weights; default: all names.")
     ] = None,
-    pairs: Annotated[int, Option(help="Number of pairs with known flow, made from the clips' pictures.")] = 64,
+    pairs: Annotated[int, Option(help="Number of pairs with known flow, synthesized from the clips' pictures.")] = 64,
     output: Output = None,
 ) -> None:
-    """Measure sources of optical flow at 256x256: error on made pairs, warping error on real frames, CPU time."""
+    """Measure flow sources at 256x256: error on synthetic pairs, warping error on real frames, CPU time."""
     with measurement(output):
         from chromacord.job.threads import single_threaded
         from chromacord.lab.bench.flow_error import FlowSetting, flow_table, measure_flow
@@ -99,7 +99,7 @@ def cuts(
     per_clip: Annotated[int, Option(help="Number of films of each kind that begin with each clip.")] = 9,
     output: Output = None,
 ) -> None:
-    """Measure cut detection on films made of the clips: cuts, dissolves, fades, flashes, repeated frames."""
+    """Measure cut detection on films joined from the clips: cuts, dissolves, fades, flashes, repeated frames."""
     with measurement(output):
         from chromacord.lab.bench.cut_detection import CutSetting, cut_tables, measure_cuts
         from chromacord.lab.reporting.tables import markdown
@@ -123,13 +123,13 @@ def quality(
         str | None,
         Option(metavar="A,B,C", help="Methods, see `chromacord methods`; default: those of the dev benchmark."),
     ] = None,
-    jobs: Annotated[int, Option(min=0, help="Number of processes; 0: one a core.")] = 0,
+    jobs: Annotated[int, Option(min=0, help="Number of processes; 0: one per core.")] = 0,
     output: Annotated[
         Path | None,
         Option("--output", "-o", help="Also write the JSON to this file, and the tables to an .md beside it."),
     ] = None,
 ) -> None:
-    """Measure the error that methods leave on several kinds of mismatch, and on clips that match."""
+    """Measure the remaining error of methods on several kinds of mismatch, and their harm to matching clips."""
     with measurement(output):
         from chromacord.io.writing.staging import write_text
         from chromacord.lab.evaluation.quality import METHODS, Setting, measure_quality, quality_report, quality_tables

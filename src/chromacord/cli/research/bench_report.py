@@ -1,4 +1,4 @@
-"""Run a measurement, print it and write it."""
+"""Run a measurement, and print and write its report."""
 
 import json
 import shlex
@@ -15,12 +15,12 @@ from chromacord.cli.screen.exits import job
 from chromacord.cli.screen.streams import report
 
 Output = Annotated[Path | None, Option("--output", "-o", help="Also write the JSON to this file.")]
-"""Where a report goes, besides standard output."""
+"""Path of the report, in addition to standard output."""
 
 
 @contextmanager
 def measurement(output: Path | None) -> Iterator[None]:
-    """Measure as every command does its work; where the report cannot be written, say so before hours of measuring."""
+    """Run a measurement like any command's work, checking first that the report can be written."""
     with job(choose_display(quiet=True), stopped="a report is written at the end alone"):
         from chromacord.io.writing.staging import check_output
 
@@ -31,17 +31,17 @@ def measurement(output: Path | None) -> Iterator[None]:
 
 def tell(line: str) -> None:
     """Print a line beside the JSON."""
-    # On stderr, since stdout is for the JSON.
+    # On stderr, because stdout is for the JSON.
     print(line, file=sys.stderr)
 
 
 def give(measured: Mapping[str, object], output: Path | None, *, program: str = "chromacord") -> None:
-    """Print what was measured as JSON, and write it to a file if one is named.
+    """Print a report as JSON, and write it to a file if one is given.
 
     Args:
         measured: the report.
-        output: the file.
-        program: what the command line begins with; the report holds it.
+        output: path of the file.
+        program: start of the command line, for the report.
     """
     from chromacord.io.writing.staging import write_text
 

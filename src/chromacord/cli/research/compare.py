@@ -1,4 +1,4 @@
-"""`chromacord compare`: methods side by side on true composites, and blind sheets of two of them."""
+"""`chromacord compare`: methods side by side on pasted composites, and blind sheets of two of them."""
 
 import shlex
 import sys
@@ -32,7 +32,7 @@ def compare(
     log_json: LogJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Show methods on true composites: strips, and blind sheets with a separate key."""
+    """Show methods on pasted composites: strips, and blind sheets with a separate key."""
     display = choose_display(log_json=log_json, quiet=quiet)
     with job(display):
         from chromacord.job.threads import single_threaded

@@ -1,4 +1,4 @@
-"""`chromacord evaluate`: score methods, and predictions from elsewhere, against real clips."""
+"""`chromacord evaluate`: score methods, and predictions by other software, against real clips."""
 
 import os
 import shlex
@@ -96,19 +96,19 @@ def _adjustments(text: str | None) -> tuple[str, ...]:
 
 
 def _fitting(size: int, *, full: bool) -> tuple[str, ...]:
-    """Return all methods that have weights and work at a size, and report those that work at another."""
+    """Return all methods that have weights and support a size, and report the others."""
     from chromacord.methods import METHODS, methods_with_weights
 
     names = methods_with_weights()
     others = [name for name in names if not full and METHODS[name].working_size not in (None, (size, size))]
     if others:
-        message = f"left out, since they work at another size than {size}x{size}: {', '.join(others)}"
+        message = f"skipped, because they work at another size than {size}x{size}: {', '.join(others)}"
         warnings.warn(ChromacordWarning(message), stacklevel=2)
     return tuple(name for name in names if name not in others)
 
 
 def _text(summary: "Summary | None", output: Path | None, *, paper_tables: bool) -> str:
-    """Return what is printed: the tables, and last where everything lies."""
+    """Return the printed text: the tables, followed by the paths of all files."""
     from chromacord.lab.evaluation.feeding import is_usual, tables_of
     from chromacord.lab.reporting.literature import compare
     from chromacord.lab.reporting.tables import markdown

@@ -22,7 +22,7 @@ Methods = Annotated[
 ]
 Predicted = Annotated[
     list[Path] | None,
-    Option("--predictions", help="Folder of frames that another method made, named as in the data set; repeatable."),
+    Option("--predictions", help="Folder of frames by another method, named as in the data set; repeatable."),
 ]
 Protocols = Annotated[str, Option("--protocol", metavar="A,B", help="Definitions of the figures.")]
 Side = Annotated[int, Option("--size", min=16, help="Height and width to resize clips to.")]
@@ -49,7 +49,7 @@ Given = Annotated[
 ]
 Passes = Annotated[int, Option(min=1, help="Number of runs of each method, each on its previous result.")]
 Strips = Annotated[int, Option(min=0, help="Number of clips with pictures in the report.")]
-Jobs = Annotated[int, Option(min=0, help="Number of processes; 0: one a core.")]
+Jobs = Annotated[int, Option(min=0, help="Number of processes; 0: one per core.")]
 PaperTables = Annotated[
     bool, Option("--paper-tables", help="Print the literature's figures, and those of -o apart or beside.")
 ]

@@ -32,11 +32,11 @@ def synthesize(
     spacing: Annotated[int, Option(min=1, help="Take every n-th frame.")] = 1,
     split: Annotated[str, Option(help="Name of the lists, and split of the data set that is read.")] = "test",
     use: Annotated[str | None, Option(help="Only clips of this use in the folder's manifest.csv.")] = None,
-    jobs: Annotated[int, Option(min=0, help="Number of processes; 0: one a core.")] = 0,
+    jobs: Annotated[int, Option(min=0, help="Number of processes; 0: one per core.")] = 0,
     log_json: LogJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Make composites with known truth from real clips with masks, by HYouTube's method."""
+    """Make composites with known ground truth from real clips with masks, by HYouTube's method."""
     display = choose_display(log_json=log_json, quiet=quiet)
     with job(display, stopped="run the command again to go on"):
         from chromacord.lab.composites.synthesis import Recipe

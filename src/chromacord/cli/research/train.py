@@ -42,7 +42,7 @@ def train(
     ] = None,
     split: Annotated[str, Option(help="With --table: split of the test data set.")] = "test",
     next_frames: Annotated[Path | None, Option(help="With --table: HYouTube's set for TL.")] = None,
-    jobs: Annotated[int, Option(min=0, help="With --table: number of processes for measuring; 0: one a core.")] = 1,
+    jobs: Annotated[int, Option(min=0, help="With --table: number of processes for measuring; 0: one per core.")] = 1,
     device: Annotated[Device, Option(help="cuda: one GPU, or several under `accelerate launch`.")] = "cpu",
     log_json: output_options.LogJson = False,
     quiet: output_options.Quiet = False,
@@ -83,7 +83,7 @@ def _train_recipe(recipe: Path, data: Path, output: Path, start: Path | None, de
     if start is not None:
         read = replace(read, start=str(start))
     trained = run(read, data, output, device=device, progress=display.progress)
-    if trained is None:  # one of several processes, and not the one that speaks
+    if trained is None:  # one of several processes, but not the main one
         return
     figures = ", ".join(f"{name} {value:.4g}" for name, value in trained.validation.items())
     display.summary(

@@ -17,7 +17,7 @@ app = typer.Typer(help="Weights of learned methods.", cls=Group, rich_markup_mod
 
 @app.callback(invoke_without_command=True)
 def start(context: typer.Context) -> None:
-    """Show the help where nothing is named to do."""
+    """Show the help if no subcommand is given."""
     if context.invoked_subcommand is None:
         print(context.get_help())
 
@@ -40,7 +40,7 @@ def import_checkpoint(
     log_json: LogJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Make weights of a published checkpoint: FILE as .safetensors in full precision. Nothing in it is executed."""
+    """Convert a published checkpoint to .safetensors in full precision, without executing any code in it."""
     display = choose_display(log_json=log_json, quiet=quiet)
     with job(display):
         from chromacord.lab.training.importing import import_published

@@ -1,1 +1,1 @@
-"""What the command line prints, and how it ends."""
+"""The command line's output and exit codes."""

@@ -14,7 +14,7 @@ from chromacord.types import Progress
 
 
 class BarDisplay(LineDisplay):
-    """A bar for each stage on stderr while the job runs, then one line on stdout."""
+    """One bar per stage on stderr while the job runs, then one line on stdout."""
 
     def __init__(self) -> None:
         self._bars = Bars(
@@ -25,22 +25,22 @@ class BarDisplay(LineDisplay):
             TimeRemainingColumn(),
             console=Console(stderr=True),
             transient=True,
-            # Else what belongs on stdout would go where the bars are.
+            # Otherwise output for stdout would go to the bars' stream.
             redirect_stdout=False,
             redirect_stderr=False,
         )
         self._stages: dict[str, TaskID] = {}
 
     def progress(self, progress: Progress) -> None:
-        """Move the bar of the stage."""
+        """Update the bar of the stage."""
         self._move(progress.stage, progress.done, progress.total, progress.rate, progress.unit)
 
     def clips(self, done: float, total: int, rate: float) -> None:
-        """Move the one bar of all clips."""
+        """Update the bar of all clips."""
         self._move("clips", done, total, rate, "frames")
 
     def of_clip(self, source: str) -> Display:  # noqa: ARG002
-        """Return a display of one of many clips: it shows warnings, and errors."""
+        """Return a display for one of many clips, which shows only warnings and errors."""
         return _OneOfMany(self)
 
     def warning(self, message: str) -> None:
@@ -49,12 +49,12 @@ class BarDisplay(LineDisplay):
         self._bars.console.print(told, soft_wrap=True, highlight=False)
 
     def error(self, error: BaseException, message: str) -> None:
-        """Take the bars away and show why the job ended early."""
+        """Remove the bars, and show why the job ended early."""
         self._bars.stop()
         super().error(error, message)
 
     def summary(self, line: str, values: Values) -> None:
-        """Take the bars away and print the line."""
+        """Remove the bars, and print the line."""
         self._bars.stop()
         super().summary(line, values)
 
@@ -74,7 +74,7 @@ class BarDisplay(LineDisplay):
 
 
 class _OneOfMany(Display):
-    """A clip without a bar or a line of its own."""
+    """A clip without its own bar or line."""
 
     def __init__(self, whole: BarDisplay) -> None:
         self._whole = whole

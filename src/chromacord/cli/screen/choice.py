@@ -1,4 +1,4 @@
-"""Which display a command has."""
+"""Choose a command's display."""
 
 import sys
 
@@ -6,7 +6,7 @@ from chromacord.cli.screen.display import Display, JsonDisplay, LineDisplay, Qui
 
 
 def choose_display(*, log_json: bool = False, quiet: bool = False) -> Display:
-    """Return the display for the options, and for where the output goes."""
+    """Return the display for the options and the output stream."""
     if log_json:
         return JsonDisplay()
     if quiet:

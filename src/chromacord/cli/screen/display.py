@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING, Self
 from chromacord.cli.screen.streams import report
 from chromacord.errors import one_line
 
-if TYPE_CHECKING:  # it loads numpy, which a help text need not wait for
+if TYPE_CHECKING:  # loads numpy, which would delay the help
     from chromacord.types import Progress
 
 Values = Mapping[str, object]
 
 
 class Display:
-    """Shows a job: nothing but warnings and errors, on stderr, unless a subclass shows more."""
+    """Shows a job. The base class shows only warnings and errors, on stderr."""
 
     def progress(self, progress: "Progress") -> None:
-        """Take note of how far the job is."""
+        """Show the job's progress."""
 
     def warning(self, message: str) -> None:
         """Show a warning."""
@@ -31,16 +31,16 @@ class Display:
         print(f"error: {one_line(message)}", file=sys.stderr)
 
     def bug(self, error: Exception) -> None:
-        """Take note of an error that is ours; Python prints its traceback."""
+        """Handle an internal error, whose traceback Python prints."""
 
     def summary(self, line: str, values: Values) -> None:
         """Show the result: `line` to people, `values` to programs."""
 
     def clips(self, done: float, total: int, rate: float) -> None:
-        """Take note of how many clips are done, parts included, and how many frames a second over all."""
+        """Show the number of finished clips, including fractions, and the overall frames per second."""
 
     def of_clip(self, source: str) -> "Display":  # noqa: ARG002
-        """Return what shows one of many clips, called by its file."""
+        """Return a display for one of many clips, identified by its file."""
         return self
 
     def __enter__(self) -> Self:
@@ -53,11 +53,11 @@ class Display:
 
 
 class QuietDisplay(Display):
-    """Only warnings and errors."""
+    """Shows only warnings and errors."""
 
 
 class LineDisplay(Display):
-    """One line on stdout when the job is done."""
+    """Prints one line on stdout when the job is done."""
 
     def summary(self, line: str, values: Values) -> None:  # noqa: ARG002
         """Print the line."""
@@ -65,22 +65,22 @@ class LineDisplay(Display):
 
 
 class JsonDisplay(Display):
-    """JSON lines on stdout, each with an `event`: progress, warning, error, summary."""
+    """Prints JSON lines on stdout, each with an `event`: progress, warning, error, summary."""
 
     INTERVAL = 0.5
-    """Least number of seconds between two progress lines of one stage; its last one is always shown."""
+    """Minimum seconds between two progress lines of a stage, except its last one."""
 
     def __init__(self, clip: str | None = None) -> None:
-        """Write down of which clip the lines are, where there are many."""
+        """Set the clip that lines belong to, if there are many."""
         self._label = {} if clip is None else {"clip": clip}
         self._shown: dict[str, float] = {}
 
     def of_clip(self, source: str) -> Display:
-        """Return what prints lines that hold the clip."""
+        """Return a display whose lines name the clip."""
         return JsonDisplay(source)
 
     def progress(self, progress: "Progress") -> None:
-        """Print where the job is, a few times a second at most."""
+        """Print the progress, at most a few times per second."""
         now = time.monotonic()
         if progress.done == progress.total or now - self._shown.get(progress.stage, 0.0) >= self.INTERVAL:
             self._shown[progress.stage] = now
@@ -95,7 +95,7 @@ class JsonDisplay(Display):
         self._print("error", {"class": type(error).__name__, "message": message})
 
     def bug(self, error: Exception) -> None:
-        """Print an error that is ours."""
+        """Print an internal error."""
         self.error(error, str(error))
 
     def summary(self, line: str, values: Values) -> None:  # noqa: ARG002

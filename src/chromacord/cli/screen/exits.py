@@ -19,28 +19,28 @@ INTERRUPTED = 130
 TERMINATED = 143
 
 _REFUSED = (errno.EACCES, errno.EIO, errno.ELOOP, errno.ENAMETOOLONG, errno.EPERM, errno.ESTALE)
-"""What a system says of paths on which no code of ours has an influence."""
+"""System errors about paths that no code of ours can prevent."""
 
 
 class Terminated(SystemExit):
-    """SIGTERM arrived. An exception, so that what holds a half-written output removes it on the way out."""
+    """SIGTERM was received. An exception, so that context managers remove unfinished outputs."""
 
 
 def terminate(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001
-    """Turn SIGTERM into an exception (a signal handler)."""
+    """Convert SIGTERM to an exception (a signal handler)."""
     raise Terminated(TERMINATED)
 
 
 @contextmanager
 def job(display: Display, *, stopped: str | None = None) -> Iterator[None]:
-    """Run a command's work: what it warns of and how it ends goes to `display`.
+    """Run a command's work; show its warnings and its outcome on `display`.
 
     Args:
-        display: shows it.
-        stopped: what to say of the outputs when a signal ends the work; None: which of them are complete.
+        display: shows warnings and errors.
+        stopped: what happened to the outputs if a signal ends the work; None: list the complete ones.
 
     Raises:
-        SystemExit: the work ended with an error that the user can do something about, or was stopped.
+        SystemExit: the work failed with an error that users can fix, or was stopped.
     """
     with display, _warnings_to(display):
         try:
@@ -64,9 +64,9 @@ def job(display: Display, *, stopped: str | None = None) -> Iterator[None]:
 
 
 def as_told(error: Exception) -> ChromacordError | None:
-    """Return an error as one of ours; None for a bug.
+    """Convert an error to one of ours; None for a bug.
 
-    That a system refuses a path can happen to any function of any library, so it is reported here, in one place.
+    Any function of any library may raise because the system refuses a path, so this is handled in one place.
     """
     if isinstance(error, ChromacordError):
         return error
@@ -78,8 +78,8 @@ def as_told(error: Exception) -> ChromacordError | None:
 
 
 def _kept() -> str:
-    """Say which outputs have their names: a signal may come after that."""
-    # What was not imported has written nothing; and this is no moment to import what is heavy.
+    """List the committed outputs, because a signal may arrive after a commit."""
+    # A module that was never imported has written nothing, and a signal handler should not import it.
     completed = getattr(sys.modules.get("chromacord.io.writing.commit"), "completed", ())
     return f"complete, and kept: {', '.join(completed)}" if completed else "nothing was kept"
 

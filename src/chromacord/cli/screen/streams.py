@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 
 
 class _Forgiving(io.RawIOBase):
-    """Writes to a file descriptor, and remembers errors instead of raising them."""
+    """Writes to a file descriptor, and stores errors instead of raising them."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
         self.error: OSError | None = None
 
     def write(self, data: "ReadableBuffer") -> int:
-        """Write what can be written; what cannot counts as written."""
+        """Write as much as possible, and report everything as written."""
         try:
             return os.write(self._descriptor, data)
         except OSError as error:
@@ -42,10 +42,10 @@ class _Forgiving(io.RawIOBase):
 
 
 def prepare() -> None:
-    """Make the standard streams of this process such that nothing that is printed raises.
+    """Wrap this process's standard streams so that printing never raises.
 
-    A closed one leads nowhere, so that no output file gets its number, which libraries print to. Characters that a
-    stream's encoding does not have are escaped. Streams that a caller has put there instead are left alone.
+    Closed streams are opened on the null device, so that no output file gets their number, to which libraries print.
+    Characters outside a stream's encoding are escaped. Streams replaced by a caller are left alone.
     """
     for descriptor in range(3):
         _open_closed(descriptor)
@@ -56,7 +56,7 @@ def prepare() -> None:
 
 
 def report(line: str) -> None:
-    """Print a line about a result that lies elsewhere: that it cannot be printed is no error."""
+    """Print a line about a result stored elsewhere; failing to print it is not an error."""
     print(line, flush=True)
     raw = _raw(sys.stdout)
     if raw is not None:
@@ -64,10 +64,10 @@ def report(line: str) -> None:
 
 
 def check_printed() -> None:
-    """Make sure that a result that was printed has arrived, or that its reader has closed the pipe.
+    """Check that a printed result has arrived, or that its reader closed the pipe.
 
     Raises:
-        OutputError: it has not.
+        OutputError: it could not be written.
     """
     sys.stdout.flush()
     raw = _raw(sys.stdout)
@@ -79,14 +79,14 @@ def _open_closed(descriptor: int) -> None:
     try:
         os.fstat(descriptor)
     except OSError:
-        # The lowest free number, which is this one; processes that are started inherit it.
+        # open() returns the lowest free number, which is this one; child processes inherit it.
         os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
 
 
 def _forgiving(descriptor: int, stream: TextIO | None) -> TextIO:
     if stream is None:
         return Path(os.devnull).open("w", encoding="utf-8")
-    # "surrogateescape" prints names of files as the bytes that they are.
+    # "surrogateescape" prints file names as their original bytes.
     errors = stream.errors if stream.errors == "surrogateescape" else "backslashreplace"
     buffered = io.BufferedWriter(_Forgiving(descriptor))
     return io.TextIOWrapper(buffered, stream.encoding, errors, line_buffering=descriptor == 2 or buffered.isatty())

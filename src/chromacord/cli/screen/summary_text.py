@@ -10,11 +10,11 @@ if TYPE_CHECKING:
     from chromacord.job.summary import Summary
 
 _NAMED = 5
-"""Cuts that a line names before it only counts; JSON has all."""
+"""Maximum number of cuts named in a line; JSON lists all."""
 
 
 def summary_line(summary: "Summary") -> str:
-    """Return what a run did, as one line for people."""
+    """Return the result of a run as one line."""
     outputs = one_line(", ".join(str(path) for path in summary.outputs))
     rate = summary.num_frames / max(summary.seconds, 1e-9)
     line = (
@@ -51,7 +51,7 @@ def _named(cut: "Cut") -> str:
 
 
 def summary_values(summary: "Summary") -> Values:
-    """Return what a run did, for JSON."""
+    """Return the result of a run for JSON."""
     left = summary.cdl_residual
     return {
         "outputs": [str(path) for path in summary.outputs],

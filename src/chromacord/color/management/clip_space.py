@@ -1,4 +1,4 @@
-"""Which colour space a clip is in: what the user says, else what its file says, else what is assumed."""
+"""Determine a clip's colour space: as given by the user, otherwise as stated in the file, otherwise by default."""
 
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -9,51 +9,51 @@ from chromacord.errors import InputError
 from chromacord.types import UNSPECIFIED, ColorSpace, VideoInfo
 
 LINEAR_REC709 = "Linear Rec.709 (sRGB)"
-"""What float images are taken for that say nothing."""
+"""Default for float images that state nothing."""
 
 _PLAIN = (REC709, LINEAR_REC709)
-"""Spaces whose numbers are graded as they are, if files say so: the rule for files that say nothing."""
+"""Spaces whose codes are graded directly, like those of files that state nothing."""
 
 
 @dataclass(frozen=True)
 class Spaces:
-    """What a user says of colour spaces: names in a configuration."""
+    """The user's colour space options: names in a configuration."""
 
     composite: str | None = None
     foreground: str | None = None
     background: str | None = None
     working: str | None = None
     config: str | None = None
-    """A file, or "ocio://..."; None: that of $OCIO, else OpenColorIO's built-in one."""
+    """A file, or "ocio://..."; None: that of $OCIO, otherwise OpenColorIO's built-in one."""
 
     def of(self, layer: str) -> str | None:
-        """Return what is said of "composite", "foreground" or "background"; the composite's name holds for layers."""
+        """Return the name for "composite", "foreground" or "background"; layers default to the composite's."""
         return {"foreground": self.foreground, "background": self.background}.get(layer) or self.composite
 
 
 @dataclass(frozen=True)
 class SpaceOfClip:
-    """The colour space of a clip, and how it is known."""
+    """The colour space of a clip, and its origin."""
 
     name: str
     known_by: Literal["option", "file", "assumed"]
     note: str = ""
-    """What was assumed, and why; "" where nothing was."""
+    """What was assumed, and why; "" if nothing was."""
 
     space: ColorSpace | None = None
-    """What it is seen and graded in; None: its numbers are graded as they are."""
+    """Space in which the clip is viewed and graded; None: its codes are graded directly."""
 
 
 def space_of_clip(info: VideoInfo, asked: str | None = None, config: str | None = None) -> SpaceOfClip:
     """Return the colour space of a clip.
 
     Args:
-        info: what its file says.
-        asked: what the user says.
-        config: a file, or "ocio://..."; None: that of $OCIO, else OpenColorIO's built-in one.
+        info: properties of the file.
+        asked: name given by the user.
+        config: a file, or "ocio://..."; None: that of $OCIO, otherwise OpenColorIO's built-in one.
 
     Raises:
-        InputError: the space or the configuration cannot be used, or the file contradicts itself.
+        InputError: the space or the configuration is invalid, or the file contradicts itself.
     """
     if asked is not None:
         space = find_space(asked, choose_config(config))
@@ -68,7 +68,7 @@ def space_of_clip(info: VideoInfo, asked: str | None = None, config: str | None 
 
 
 def _stated(info: VideoInfo, config: str | None) -> ColorSpace | None:
-    """Return the space that a file states; None where it states none that is known."""
+    """Return the space that a file states; None if it states no known one."""
     found: list[ColorSpace] = []
     if not info.colorimetry.scene_linear:
         try:
@@ -76,7 +76,7 @@ def _stated(info: VideoInfo, config: str | None) -> ColorSpace | None:
         except InputError as error:
             raise InputError(f"{info.path}: {error}") from None
         found += [find_space(tagged)] if tagged else []
-    for name in info.stated_spaces if not found else ():  # PNG's and video's tags go before a profile
+    for name in info.stated_spaces if not found else ():  # tags of PNG and video take precedence over a profile
         space = _known(name, config)
         found += [space] if space is not None and space not in found else []
     if len(found) > 1:
@@ -112,11 +112,11 @@ def _assumed(info: VideoInfo) -> SpaceOfClip:
 
 
 def settle(info: VideoInfo, spaces: Spaces, layer: str = "composite") -> tuple[VideoInfo, SpaceOfClip]:
-    """Return what is known of a source with its colour space.
+    """Add the colour space to a source's properties.
 
     Args:
-        info: of the source.
-        spaces: what the user says.
+        info: properties of the source.
+        spaces: the user's options.
         layer: "composite", "foreground" or "background".
     """
     found = space_of_clip(info, spaces.of(layer), spaces.config)
@@ -124,9 +124,9 @@ def settle(info: VideoInfo, spaces: Spaces, layer: str = "composite") -> tuple[V
 
 
 def explicit(info: VideoInfo) -> VideoInfo:
-    """Return a source with its colour space by name where its numbers would be graded as they are.
+    """Name a source's colour space explicitly if its codes would be graded directly.
 
-    Layers of which one has another space are all converted by light.
+    If one of several layers has another space, all layers are converted through light.
     """
     if info.space is not None:
         return info
@@ -134,12 +134,12 @@ def explicit(info: VideoInfo) -> VideoInfo:
 
 
 def working_space_of(info: VideoInfo, asked: str | None, config: str | None) -> ColorSpace | None:
-    """Return where the exports of a clip's grade live; None: in the picture's own numbers, display-referred.
+    """Return the colour space of a clip's exported grades; None: the picture's own, display-referred.
 
     Args:
-        info: of the clip, with its colour space.
-        asked: what the user says.
-        config: where that is looked up.
+        info: properties of the clip, with its colour space.
+        asked: name given by the user.
+        config: configuration that defines the name.
     """
     if asked is not None:
         return find_space(asked, choose_config(config) if info.space is None else info.space.config)

@@ -1,11 +1,12 @@
 """Colour spaces by name, from OpenColorIO configurations, and conversions between them.
 
-The common ground is display light: linear, BT.709 primaries, 1 is the white of an SDR display. Every space reaches it:
+The common reference is display light: linear, BT.709 primaries, 1 is the white of an SDR display. Every space converts
+to it:
 
-* a scene-referred one (ACEScg, a camera's log) through the built-in configuration's default view transform, which only
-  changes primaries and adapts white to D65, so nothing is clipped and the way back is exact;
-* an HDR display's (PQ, HLG) with its reference white of 203 cd/m2 at 1 (ITU-R BT.2408-7, clause 3.1);
-* that of another configuration through the interchange roles that it shares with the built-in one.
+* scene-referred spaces (ACEScg, a camera's log) through the built-in configuration's default view transform, which only
+  changes primaries and adapts white to D65, so that nothing is clipped and the inverse is exact;
+* HDR displays (PQ, HLG) with their reference white of 203 cd/m2 at 1 (ITU-R BT.2408-7, clause 3.1);
+* spaces of other configurations through the interchange roles shared with the built-in one.
 """
 
 import difflib
@@ -22,16 +23,16 @@ from chromacord.parsing import reason_of
 from chromacord.types import ColorSpace, FloatArray
 
 BUILT_IN = "ocio://studio-config-latest"
-"""The configuration that needs no file, and has the camera makers' spaces."""
+"""The built-in configuration, which includes camera makers' spaces."""
 
 REC709 = "Rec.1886 Rec.709 - Display"
-"""What methods see: the numbers of SDR video (ITU-R BT.709 primaries, BT.1886 curve)."""
+"""Colour space that methods see: SDR video (ITU-R BT.709 primaries, BT.1886 curve)."""
 
 WORKING_LOG = "ACEScct"
 """The default working space of scene-linear pictures."""
 
 REFERENCE_WHITE = 203.0
-"""Of HDR displays, in cd/m2 (ITU-R BT.2408-7)."""
+"""Reference white of HDR displays in cd/m2 (ITU-R BT.2408-7)."""
 
 SHORT_NAMES = {
     "rec709": REC709,
@@ -63,7 +64,7 @@ SHORT_NAMES = {
     "linear": "Linear Rec.709 (sRGB)",
     "linearrec709": "Linear Rec.709 (sRGB)",
 }
-"""What people call spaces, without spaces, dots and dashes. A space of the configuration of that name goes before."""
+"""Common short names, without spaces, dots and dashes. The configuration's own names take precedence."""
 
 _XYZ = "CIE XYZ-D65 - Display-referred"
 _XYZ_TO_REC709 = (
@@ -71,28 +72,28 @@ _XYZ_TO_REC709 = (
     (-0.9692436362808796, 1.8759675015077202, 0.0415550574071756),
     (0.0556300796969936, -0.2039769588889765, 1.0569715142428786),
 )
-"""The inverse of what BT.709's primaries and D65 make (SMPTE RP 177)."""
+"""Inverse of the matrix of BT.709 primaries and D65 (SMPTE RP 177)."""
 
 _MOST_NEAREST = 4
 
 
 def choose_config(asked: str | os.PathLike[str] | None) -> str:
-    """Return the configuration to use: the one asked for, else that of $OCIO, else the built-in one."""
+    """Return the configuration to use: the requested one, otherwise that of $OCIO, otherwise the built-in one."""
     return os.fspath(asked) if asked is not None else os.environ.get("OCIO") or BUILT_IN
 
 
 @lru_cache(maxsize=8)
 def open_config(config: str) -> Any:
-    """Return OpenColorIO's configuration.
+    """Open an OpenColorIO configuration.
 
     Args:
-        config: a file, or a name of the built-in ones ("ocio://...").
+        config: a file, or the name of a built-in one ("ocio://...").
 
     Raises:
         MissingFileError: there is no such file.
-        InputError: it is no configuration.
+        InputError: it is not a valid configuration.
     """
-    # Loaded when first needed: it takes 10 MB and 30 ms.
+    # Loaded on first use: it takes 10 MB and 30 ms.
     import PyOpenColorIO as ocio
 
     ocio.SetLoggingLevel(ocio.LOGGING_LEVEL_NONE)  # problems are raised as errors
@@ -113,11 +114,11 @@ def find_space(name: str, config: str = BUILT_IN) -> ColorSpace:
     """Return a colour space by its name, an alias, a role or a name of `SHORT_NAMES`.
 
     Args:
-        name: upper and lower case are the same.
-        config: where to look.
+        name: case-insensitive.
+        config: configuration to search.
 
     Raises:
-        InputError: the configuration has none of that name (lists the nearest), or the space has no path to a display.
+        InputError: the name is unknown (lists the nearest), or the space cannot be converted to a display.
     """
     opened = open_config(config)
     found = opened.getColorSpace(name) or opened.getColorSpace(SHORT_NAMES.get(_plain(name), ""))
@@ -133,7 +134,7 @@ def find_space(name: str, config: str = BUILT_IN) -> ColorSpace:
 
 
 def space_names(config: str = BUILT_IN) -> tuple[str, ...]:
-    """Return the names of a configuration's colour spaces, in its order."""
+    """Return the names of a configuration's colour spaces in its order."""
     return tuple(open_config(config).getColorSpaceNames())
 
 
@@ -157,7 +158,7 @@ def _nearest(name: str, opened: Any) -> str:
 
 @dataclass(frozen=True)
 class ColorMap:
-    """A map of OpenColorIO, ready to run on pixels."""
+    """A conversion by OpenColorIO, ready to run on pixels."""
 
     _processor: Any
 
@@ -165,7 +166,7 @@ class ColorMap:
         """Map pixels.
 
         Args:
-            rgba: RGB and a fourth channel, which has no meaning. Not changed. Shape (..., 4).
+            rgba: RGB and a padding channel. Not modified. Shape (..., 4).
 
         Returns:
             Shape (..., 4), C-contiguous.
@@ -176,16 +177,16 @@ class ColorMap:
 
 
 def to_light(space: ColorSpace) -> ColorMap:
-    """Return the map from the numbers of a space to display light.
+    """Return the conversion from a space's codes to display light.
 
     Raises:
-        InputError: the configuration has no path from there to a display.
+        InputError: the configuration cannot convert the space to a display.
     """
     return _map(space, is_inverse=False)
 
 
 def from_light(space: ColorSpace) -> ColorMap:
-    """Return the map from display light to the numbers of a space: the inverse of `to_light`."""
+    """Return the conversion from display light to a space's codes, the inverse of `to_light`."""
     return _map(space, is_inverse=True)
 
 
@@ -213,17 +214,17 @@ def _map(space: ColorSpace, *, is_inverse: bool) -> ColorMap:
     else:
         group.appendTransform(ocio.MatrixTransform(matrix.ravel().tolist()))
     processor = built_in.getProcessor(group)
-    # Exact powers cost ten times as much, and are off by no more than a twentieth of a 16-bit code.
+    # Exact powers cost ten times as much, and differ by no more than a twentieth of a 16-bit code.
     return ColorMap(
         processor.getOptimizedCPUProcessor(ocio.BIT_DEPTH_F32, ocio.BIT_DEPTH_F32, ocio.OPTIMIZATION_VERY_GOOD)
     )
 
 
 def working_space(space: ColorSpace, asked: str | None = None) -> ColorSpace:
-    """Return where the grade of a picture lives: what was asked for, else the picture's own space, if that is no light.
+    """Return the working space of a grade: the requested one, otherwise the picture's own unless that is linear.
 
     Args:
-        space: of the picture.
+        space: colour space of the picture.
         asked: a name in the same configuration.
     """
     if asked is not None:

@@ -1,13 +1,13 @@
-"""Grade pictures in any colour space: decide as SDR video, apply without clipping.
+"""Grade pictures in any colour space: decide as SDR video, and apply without clipping.
 
-A grade is a map of display-referred R'G'B' in [0, 1]. Light below 0 and above 1 is taken off first and put back:
+A grade maps display-referred R'G'B' in [0, 1]. Light below 0 and above 1 is removed first and restored afterwards:
 
 * a pixel brighter than 1 is divided by its largest component, graded, and multiplied again, so that a highlight gets
   the grade of the brightest colour of its hue and keeps its relative brightness. The map is continuous at 1;
-* the part below 0 (colours outside BT.709) is set aside, scaled as the grade scales the largest component, and added.
+* the negative part (colours outside BT.709) is removed, scaled like the largest component, and added again.
 
-What comes of it is a change of light, and only the change goes back to the picture's space. So a grade that changes
-nothing is exact, in spaces too whose way to light and back is not.
+Only the resulting change of light is converted back to the picture's space. An identity grade is therefore exact, even
+in spaces whose round trip is not.
 """
 
 from collections.abc import Callable
@@ -20,10 +20,10 @@ from chromacord.color.management.config import ColorMap, from_light, to_light
 from chromacord.types import ColorSpace, FloatArray
 
 GAMMA = 2.4
-"""Of BT.1886 displays without a black level, which SDR video is mastered on."""
+"""Gamma of BT.1886 displays without a black level, on which SDR video is mastered."""
 
 _DIM = np.float32(1e-3)
-"""Light below which the largest component says little of how much a grade brightens."""
+"""Light below which the largest component is no reliable measure of brightening."""
 
 Grade = Callable[[FloatArray], FloatArray]
 """Maps display-referred R'G'B' in [0, 1] and a padding channel; not clamped. Shape (..., 4)."""
@@ -43,11 +43,11 @@ def display_to_light(display: FloatArray) -> FloatArray:
 
 
 def grade_light(light: FloatArray, grade: Grade) -> FloatArray:
-    """Grade display light of any value.
+    """Grade display light without limits on its range.
 
     Args:
-        light: BT.709 primaries, 1 is SDR white; the fourth channel has no meaning. Shape (..., 4).
-        grade: of the display-referred picture.
+        light: BT.709 primaries, 1 is SDR white; the fourth channel is padding. Shape (..., 4).
+        grade: a grade of display-referred pictures.
 
     Returns:
         Light, not clamped. Shape (..., 4).
@@ -79,7 +79,7 @@ def _signed(values: FloatArray, power: float) -> FloatArray:
 
 @dataclass(frozen=True)
 class ManagedSpace:
-    """A colour space that pictures are seen and graded in."""
+    """A colour space in which pictures are viewed and graded."""
 
     space: ColorSpace
     _to_light: ColorMap
@@ -87,18 +87,18 @@ class ManagedSpace:
 
     @classmethod
     def of(cls, space: ColorSpace) -> "ManagedSpace":
-        """Prepare a space.
+        """Prepare the conversions of a space.
 
         Raises:
-            InputError: it has no path to a display.
+            InputError: it cannot be converted to a display.
         """
         return cls(space, to_light(space), from_light(space))
 
     def display(self, rgba: FloatArray) -> FloatArray:
-        """Return how a picture looks as SDR video: what methods see.
+        """Convert a picture to SDR video, as methods see it.
 
         Args:
-            rgba: in the space; the fourth channel has no meaning. Shape (..., 4).
+            rgba: picture in the space; the fourth channel is padding. Shape (..., 4).
 
         Returns:
             R'G'B' in [0, 1]. Shape (..., 3).
@@ -118,29 +118,29 @@ class ManagedSpace:
         """Grade a picture in its space.
 
         Args:
-            rgba: in the space; the fourth channel has no meaning. Shape (..., 4).
-            grade: of the display-referred picture.
+            rgba: picture in the space; the fourth channel is padding. Shape (..., 4).
+            grade: a grade of display-referred pictures.
 
         Returns:
-            In the space, not clamped. Shape (..., 4).
+            The graded picture in the space, not clamped. Shape (..., 4).
         """
         light = self._to_light(rgba)
         changed = self._from_light(grade_light(light, grade))
-        # Both ways back are the same map, so what it loses cancels out.
+        # Both directions use the same conversion, so its losses cancel out.
         changed -= self._from_light(light)
         changed += rgba
         return changed
 
     def mixed(self, before: FloatArray, after: FloatArray, weight: FloatArray) -> FloatArray:
-        """Return a picture between two others, mixed as SDR video.
+        """Blend two pictures of the space in SDR video.
 
         Args:
-            before: in the space. Shape (..., 4).
-            after: the same. Shape (..., 4).
-            weight: of `after`, in [0, 1]. Shape (...).
+            before: picture in the space. Shape (..., 4).
+            after: picture in the space. Shape (..., 4).
+            weight: weight of `after` in [0, 1]. Shape (...).
 
         Returns:
-            In the space; where the weight is 0, `before` to the bit. Shape (..., 4).
+            Picture in the space; bit-identical to `before` where the weight is 0. Shape (..., 4).
         """
         light, other = self._to_light(before), self._to_light(after)
         shown, shown_after = _signed(light, 1 / GAMMA), _signed(other, 1 / GAMMA)
@@ -149,7 +149,7 @@ class ManagedSpace:
         return np.where(weight[..., None] > 0, before + mixed, before)
 
     def converted(self, rgba: FloatArray, target: "ManagedSpace") -> FloatArray:
-        """Return a picture in another space, with the same light. Shape (..., 4)."""
+        """Convert a picture to another space, preserving its light. Shape (..., 4)."""
         if target.space == self.space:
             return rgba
         return target._from_light(self._to_light(rgba))

@@ -1,12 +1,12 @@
-"""The shaper for scene-linear pictures: grades are display-referred, light is not.
+"""The shaper for scene-linear pictures, which makes display-referred grades applicable to light.
 
-A grade is a map of [0, 1]. Light below 0 and above 1 is taken off first and put back afterwards:
+A grade is a map of [0, 1]. Light below 0 and above 1 is removed first and restored afterwards:
 
-* the part below 0 (out-of-gamut colours, ringing of a resize filter) is set aside and added again;
+* the negative part (out-of-gamut colours, ringing of a resize filter) is removed and added again;
 * a pixel brighter than 1 is divided by its largest component, graded, and multiplied again, so that a highlight gets
   the grade of the brightest colour of its hue and keeps its relative brightness. The map is continuous at 1.
 
-In between, light is encoded with the sRGB curve (IEC 61966-2-1), which spreads tones as methods expect them.
+Between 0 and 1, light is encoded with the sRGB curve (IEC 61966-2-1), which distributes tones as methods expect.
 """
 
 from typing import NamedTuple
@@ -18,16 +18,16 @@ from chromacord.types import FloatArray
 
 
 class Shaped(NamedTuple):
-    """Light that a grade can take, and what was taken off."""
+    """Gradable colours, and the removed parts."""
 
     display: FloatArray
     """sRGB-encoded, in [0, 1]. Shape (..., 3)."""
 
     exposure: FloatArray
-    """What the light was divided by, 1 or more. Shape (..., 1)."""
+    """Divisor of the light, 1 or more. Shape (..., 1)."""
 
     negative: FloatArray
-    """The part below 0. Shape (..., 3)."""
+    """The negative part. Shape (..., 3)."""
 
 
 def linear_to_display(light: FloatArray) -> FloatArray:
@@ -41,7 +41,7 @@ def display_to_linear(display: FloatArray) -> FloatArray:
 
 
 def shape(light: FloatArray) -> Shaped:
-    """Bring light of any value into [0, 1], display-referred.
+    """Convert light of any value to display-referred colours in [0, 1].
 
     Args:
         light: scene-linear RGB. Shape (..., 3).
@@ -52,11 +52,11 @@ def shape(light: FloatArray) -> Shaped:
 
 
 def unshape(graded: FloatArray, shaped: Shaped) -> FloatArray:
-    """Bring a graded picture back to light, and put back what `shape` took off.
+    """Convert a graded picture back to light, restoring what `shape` removed.
 
     Args:
-        graded: the grade of `shaped.display`, not clamped. Shape (..., 3).
-        shaped: what `shape` returned.
+        graded: graded `shaped.display`, not clamped. Shape (..., 3).
+        shaped: result of `shape`.
 
     Returns:
         Scene-linear RGB. Shape (..., 3).

@@ -1,6 +1,6 @@
 """Find the colour space that a file states: by tags, primaries, name or profile.
 
-Nothing here guesses. What a file does not say comes back as "", and who opens it decides what to assume.
+Nothing is guessed here: if a file states nothing, the result is "", and the caller chooses a default.
 """
 
 from collections.abc import Sequence
@@ -12,9 +12,11 @@ BT709, BT2020, DCI_P3, DISPLAY_P3 = 1, 9, 11, 12
 LINEAR, SRGB, PQ, DCI, HLG = 8, 13, 16, 17, 18
 """Code points of ITU-T H.273, tables 2 and 3."""
 
+DISPLAY_P3_SPACE = "Display P3 - Display"
+
 _SDR_CURVES = (1, 6, SRGB, 14, 15, UNSPECIFIED)
 _NARROW = (1, 4, 5, 6, 7)
-"""Primaries of SDR television, which no HDR standard has."""
+"""Primaries of SDR television, which no HDR standard uses."""
 
 _OF_TAGS = {
     (BT2020, PQ): "Rec.2100-PQ - Display",
@@ -27,7 +29,7 @@ _OF_TAGS = {
     (BT709, LINEAR): "Linear Rec.709 (sRGB)",
     (BT2020, LINEAR): "Linear Rec.2020",
     (DISPLAY_P3, LINEAR): "Linear P3-D65",
-    **{(DISPLAY_P3, curve): "Display P3 - Display" for curve in _SDR_CURVES},
+    **{(DISPLAY_P3, curve): DISPLAY_P3_SPACE for curve in _SDR_CURVES},
 }
 """Spaces of the built-in configuration by primaries and transfer."""
 
@@ -52,22 +54,22 @@ _OF_CHROMATICITIES = {
     "Linear BMD WideGamut Gen5": (0.7177, 0.3171, 0.2280, 0.8616, 0.1006, -0.0820, *_D65),
     "Linear D-Gamut": (0.71, 0.31, 0.21, 0.88, 0.09, -0.08, *_D65),
 }
-"""Red, green, blue and white, x and y each, as the makers of the spaces publish them."""
+"""Chromaticities of red, green, blue and white, x and y each, as published by the spaces' makers."""
 
 _TOLERANCE = 2e-3
-"""Of a chromaticity: files round them to three decimals, or to half floats."""
+"""Tolerance of chromaticities: files round them to three decimals, or to half floats."""
 
 _OF_PROFILES = (
-    ("display p3", "Display P3 - Display"),
+    ("display p3", DISPLAY_P3_SPACE),
     ("dci-p3 d65", "Gamma 2.6 P3-D65 - Display"),
     ("adobe rgb", "Gamma 2.2 Encoded AdobeRGB"),
     ("adobergb", "Gamma 2.2 Encoded AdobeRGB"),
 )
-"""Spaces by a part of the description that an ICC profile has of itself, in lower case."""
+"""Spaces by a part of the ICC profile's description, in lower case."""
 
 
 def space_of_tags(colorimetry: Colorimetry) -> str:
-    """Return the space that a stream's tags name, "" for SDR video with BT.709's primaries, or what is taken for it.
+    """Return the space that a stream's tags name; "" for SDR video with BT.709 primaries, or what is treated as such.
 
     Raises:
         InputError: the tags contradict each other.
@@ -87,10 +89,10 @@ def space_of_tags(colorimetry: Colorimetry) -> str:
 
 
 def space_of_chromaticities(chromaticities: Sequence[float]) -> str:
-    """Return the linear space of an EXR's primaries and white; "" for none that is known.
+    """Return the linear space with an EXR's primaries and white; "" if unknown.
 
     Args:
-        chromaticities: of red, green, blue and white, x and y each.
+        chromaticities: red, green, blue and white, x and y each.
     """
     if len(chromaticities) != 8:
         return ""
@@ -101,6 +103,6 @@ def space_of_chromaticities(chromaticities: Sequence[float]) -> str:
 
 
 def space_of_profile(description: str) -> str:
-    """Return the space of an ICC profile by the description that it has of itself; "" for none that is known."""
+    """Return the space of an ICC profile by its description; "" if unknown."""
     spoken = description.lower()
     return next((space for part, space in _OF_PROFILES if part in spoken), "")

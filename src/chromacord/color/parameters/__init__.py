@@ -1,1 +1,1 @@
-"""Maps of colour that are a few numbers."""
+"""Colour maps with few parameters."""

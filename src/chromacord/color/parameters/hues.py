@@ -1,4 +1,4 @@
-"""Ranges of hue, and how much of a colour lies in one."""
+"""Hue ranges, and the degree to which colours lie in them."""
 
 import re
 from dataclasses import dataclass
@@ -11,30 +11,30 @@ from chromacord.errors import InputError
 from chromacord.types import FloatArray
 
 _FADE = 15.0
-"""Degrees over which a range fades out on either side."""
+"""Width in degrees over which a range fades out on either side."""
 
 _GREYEST = 0.06
-"""Chroma, as largest minus smallest component, below which a colour has no hue to speak of."""
+"""Chroma, as largest minus smallest component, below which a colour has no meaningful hue."""
 
 _NAMED = {"skin": (5.0, 45.0)}
-"""Skin of all shades lies around 25 degrees: blood and melanin differ in depth, hardly in hue."""
+"""Skin of all shades is around 25 degrees: blood and melanin change its depth, but hardly its hue."""
 
 _DEGREES = re.compile(r"(\d{1,3}(?:\.\d+)?)-(\d{1,3}(?:\.\d+)?)", re.ASCII)
 
 
 @dataclass(frozen=True)
 class HueRange:
-    """Hues from one angle up to another: 0 is red, 120 green, 240 blue; a range may go through 0."""
+    """Hues from one angle up to another: 0 is red, 120 green, 240 blue; a range may wrap around 0."""
 
     first: float
     last: float
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read "skin", or degrees as "20-60".
+        """Parse "skin", or degrees such as "20-60".
 
         Raises:
-            InputError: it is neither.
+            InputError: the text is neither.
         """
         if text.strip().lower() in _NAMED:
             return cls(*_NAMED[text.strip().lower()])
@@ -44,13 +44,13 @@ class HueRange:
         return cls(float(found[1]), float(found[2]))
 
     def share(self, colors: FloatArray) -> FloatArray:
-        """Return how much of each colour lies in the range, in [0, 1].
+        """Return the degree to which each colour lies in the range, in [0, 1].
 
         Args:
             colors: R'G'B'. Shape (P, 3).
 
         Returns:
-            Shape (P,). Grey lies in no range.
+            Shares; grey is in no range. Shape (P,).
         """
         hue, chroma = _hue_and_chroma(colors.astype(np.float64).clip(0, 1))
         width = (self.last - self.first) % 360
@@ -62,7 +62,7 @@ class HueRange:
 
 
 def _hue_and_chroma(colors: Doubles) -> tuple[Doubles, Doubles]:
-    """Return the angle of a colour on the hexagon of R'G'B', in degrees, and its chroma. Shape (P,) each."""
+    """Return a colour's angle on the hexagon of R'G'B', in degrees, and its chroma. Shape (P,) each."""
     red, green, blue = colors.T
     chroma = colors.max(axis=1) - colors.min(axis=1)
     hue = np.degrees(np.arctan2(np.sqrt(3) * (green - blue), 2 * red - green - blue)) % 360
@@ -70,7 +70,7 @@ def _hue_and_chroma(colors: Doubles) -> tuple[Doubles, Doubles]:
 
 
 def _smooth(share: Doubles) -> Doubles:
-    """Return a smooth step from 0 at 0 to 1 at 1."""
+    """Return a smoothstep from 0 at 0 to 1 at 1."""
     held = share.clip(0, 1)
     stepped: Doubles = held * held * (3 - 2 * held)
     return stepped

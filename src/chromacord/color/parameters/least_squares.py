@@ -1,4 +1,4 @@
-"""Fits of a few numbers to many colours: Levenberg's and Marquardt's steps, cut off at limits."""
+"""Bounded nonlinear least squares for few parameters: Levenberg-Marquardt with clipped steps."""
 
 from collections.abc import Callable
 
@@ -10,19 +10,19 @@ Doubles = NDArray[np.float64]
 _STEPS = 60
 _DIFFERENCE = 1e-6
 _ENOUGH = 1e-12
-"""Share of the squared error: a step that gains no more is the last."""
+"""Relative improvement of the squared error below which iteration stops."""
 
 
 def least_squares(
     errors: Callable[[Doubles], Doubles], start: Doubles, *, lowest: Doubles, highest: Doubles
 ) -> Doubles:
-    """Return the numbers whose errors have the least sum of squares, as far as steps downhill from the start find them.
+    """Return the parameters with the smallest sum of squared errors that can be reached downhill from the start.
 
     Args:
-        errors: of some numbers. Shape (N,) to (M,).
-        start: Shape (N,).
-        lowest: of each number. Shape (N,).
-        highest: of each number. Shape (N,).
+        errors: residuals of parameters. Shape (N,) to (M,).
+        start: initial parameters. Shape (N,).
+        lowest: lower bounds. Shape (N,).
+        highest: upper bounds. Shape (N,).
     """
     numbers, damping = start.astype(np.float64), 1e-3
     left = errors(numbers)

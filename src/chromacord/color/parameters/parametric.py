@@ -1,7 +1,7 @@
-"""A grade in numbers that people know: exposure, white balance, contrast around a pivot, saturation and black.
+"""A grade in familiar parameters: exposure, white balance, contrast around a pivot, saturation and black.
 
-Colours are display-referred R'G'B'; light is what a BT.1886 display makes of them, so exposure and balance are gains.
-Without contrast the whole is affine in R'G'B'.
+Colours are display-referred R'G'B'; exposure and balance are gains of light as shown by a BT.1886 display. Without
+contrast, the map is affine in R'G'B'.
 """
 
 from dataclasses import dataclass, replace
@@ -16,7 +16,7 @@ from chromacord.errors import InputError
 from chromacord.types import FloatArray
 
 GREY = 0.18 ** (1 / 2.4)
-"""The default pivot: 18 % of the light of white."""
+"""Default pivot: 18 % of the light of white."""
 
 _GAMMA = 2.4
 _LUMA = np.array(LUMA)
@@ -30,10 +30,10 @@ _STOPS_PER_CC = np.log2(10) / 100
 
 _DIGITS = 4
 _PULL = 1e-4
-"""Towards no change, against a data term of weight 1 in all, with a step of each number that is seen alike."""
+"""Weight of the pull towards neutral, relative to a data term of total weight 1, in steps of equal visibility."""
 
 _UNITS = np.array([0.1, 5, 5, 0.05, 0.05, 0.01])
-"""Steps of exposure, temperature, tint, contrast, saturation and black that are about as easily seen."""
+"""Steps of exposure, temperature, tint, contrast, saturation and black with about equal visibility."""
 
 LIMITS = {
     "exposure": (-10.0, 10.0),
@@ -44,7 +44,7 @@ LIMITS = {
     "black": (-0.5, 0.5),
     "saturation": (0.0, 10.0),
 }
-"""Lowest and highest of each number that a hand may give."""
+"""Allowed range of each parameter in manual adjustments."""
 
 _LOWEST = np.array([-6, -300, -100, 0.25, 0, -0.25])
 _HIGHEST = np.array([6, 300, 100, 4, 4, 0.25])
@@ -52,34 +52,34 @@ _HIGHEST = np.array([6, 300, 100, 4, 4, 0.25])
 
 @dataclass(frozen=True)
 class Parametric:
-    """Numbers of a grade, applied in this order; as they stand they change nothing."""
+    """Parameters of a grade, applied in this order; the defaults are neutral."""
 
     exposure: float = 0.0
-    """Stops."""
+    """Exposure in stops."""
 
     temperature: float = 0.0
-    """Mired, as a filter's: above 0 is warmer. Along the daylight locus (CIE 15:2004, 3.1), as gains of light."""
+    """Mired, as for a filter: above 0 is warmer. Along the daylight locus (CIE 15:2004, 3.1), as gains of light."""
 
     tint: float = 0.0
-    """CC, as a filter's: above 0 is towards magenta, below towards green."""
+    """CC, as for a filter: above 0 is towards magenta, below towards green."""
 
     contrast: float = 1.0
     """Exponent around the pivot."""
 
     pivot: float = GREY
-    """What contrast leaves alone."""
+    """Value that contrast keeps fixed."""
 
     black: float = 0.0
-    """What black becomes; white stays."""
+    """New value of black; white stays."""
 
     saturation: float = 1.0
-    """Distance from grey of the same luma."""
+    """Factor of the distance from grey with the same luma."""
 
     def checked(self) -> Self:
-        """Return it, if its numbers can be meant.
+        """Return the object if all parameters are in range.
 
         Raises:
-            InputError: says which number cannot.
+            InputError: a parameter is out of range; names it.
         """
         for name, (low, high) in LIMITS.items():
             value = getattr(self, name)
@@ -89,12 +89,12 @@ class Parametric:
 
     @property
     def is_neutral(self) -> bool:
-        """Whether it changes nothing."""
+        """Whether the map is the identity."""
         return replace(self, pivot=GREY) == Parametric()
 
     @property
     def affine(self) -> tuple[FloatArray, FloatArray] | None:
-        """The matrix, shape (3, 3), and the offset, shape (3,), of R'G'B'; None where contrast bends it."""
+        """Matrix, shape (3, 3), and offset, shape (3,), in R'G'B'; None if contrast makes the map nonlinear."""
         if self.contrast != 1:
             return None
         matrix, offset = self._after_contrast()
@@ -118,7 +118,7 @@ class Parametric:
 
     @property
     def _gains(self) -> Doubles:
-        """Of R', G' and B'."""
+        """Gains of R', G' and B'."""
         warmer, magenta = _balance_stops()
         stops = self.exposure + self.temperature * warmer + self.tint * magenta
         gains: Doubles = np.exp2(stops / _GAMMA)
@@ -136,7 +136,7 @@ class Parametric:
 
 @cache
 def _balance_stops() -> tuple[Doubles, Doubles]:
-    """Return the stops of red, green and blue that a mired, and a CC, change white by; its luminance stays."""
+    """Return the stops of red, green and blue per mired and per CC, at constant luminance of white."""
     step = 1.0
     mired = 1e6 / _D65_KELVIN
     there, here = (np.log2(_daylight(1e6 / each)) for each in (mired + step, mired - step))
@@ -146,7 +146,7 @@ def _balance_stops() -> tuple[Doubles, Doubles]:
 
 
 def _daylight(kelvin: float) -> Doubles:
-    """Return the light of CIE daylight in BT.709's primaries (CIE 15:2004, equations 3.3 and 3.4)."""
+    """Return the colour of CIE daylight in BT.709 primaries (CIE 15:2004, equations 3.3 and 3.4)."""
     one, two, three = 1e3 / kelvin, 1e6 / kelvin**2, 1e9 / kelvin**3
     x = 0.244063 + 0.09911 * one + 2.9678 * two - 4.6070 * three
     if kelvin > 7000:
@@ -157,13 +157,13 @@ def _daylight(kelvin: float) -> Doubles:
 
 
 def fit_parametric(colors: FloatArray, wanted: FloatArray, weights: FloatArray, *, bends: bool = True) -> Parametric:
-    """Fit the numbers to a grade by weighted least squares.
+    """Fit parameters to a grade by weighted least squares.
 
     Args:
         colors: R'G'B' in [0, 1]. Shape (P, 3).
-        wanted: what they shall become. Shape (P, 3).
-        weights: how much each counts; not negative, at least one above 0. Shape (P,).
-        bends: whether there may be contrast; without it the result is affine.
+        wanted: target colours. Shape (P, 3).
+        weights: weight of each colour; not negative, at least one above 0. Shape (P,).
+        bends: whether to fit contrast; without it the result is affine.
     """
     neutral = np.array([0, 0, 0, 1, 1, 0], np.float64)
     own, target = colors.astype(np.float64), wanted.astype(np.float64)

@@ -1,4 +1,4 @@
-"""A foreground with coverage over a background, as one clip."""
+"""A foreground with alpha over a background, as one clip."""
 
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack, closing
@@ -15,19 +15,19 @@ from chromacord.types import Frame, PixelFormat, Size, VideoInfo
 
 
 class LayeredSource(FrameSource):
-    """The composite of a foreground over a background, in the background's planes, with its times and attributes.
+    """The composite of a foreground over a background, with the background's format, timestamps and attributes.
 
-    A foreground or an alpha that is one still serves for all frames.
+    A foreground or matte that is a single still applies to all frames.
     """
 
     def __init__(self, foreground: FrameSource, background: FrameSource, alpha: FrameSource | None = None) -> None:
-        """Check that the layers belong together.
+        """Check that the layers match.
 
         Args:
-            foreground: straight or premultiplied, as its `PixelFormat.alpha` says.
-            background: decides format, size, rate and times.
-            alpha: a matte, white for the foreground: its alpha where that is one, else its luma. None: the foreground's
-                own alpha.
+            foreground: straight or premultiplied, according to its `PixelFormat.alpha`.
+            background: determines format, size, rate and timestamps.
+            alpha: a matte, white for the foreground: its alpha if it has one, otherwise its luma. None: the
+                foreground's own alpha.
 
         Raises:
             InputError: there is no alpha.
@@ -40,7 +40,7 @@ class LayeredSource(FrameSource):
         self.info = background.info
         layers = (foreground, background) if alpha is None else (foreground, background, alpha)
         self.paths: tuple[Path, ...] = tuple(layer.info.path for layer in layers)
-        """The files of all layers: foreground, background, and alpha where there is one."""
+        """Files of all layers: foreground, background, and the matte if there is one."""
 
         for layer in layers:
             _check_size(layer.info, background.info)
@@ -49,13 +49,13 @@ class LayeredSource(FrameSource):
         self._foreground, self._alpha = foreground, alpha
         self._orientation = _orientation(foreground.info, background.info)
         self.foreground_info = _turned(foreground.info, background.info)
-        """Of the foreground frames that `layers` gives, which lie as the background's do."""
+        """Properties of the foreground frames returned by `layers`, rotated to match the background."""
 
         matte = foreground if alpha is None else alpha
         self._matte_orientation = _orientation(matte.info, background.info)
         self._matte = MatteReader(matte.info, from_alpha=alpha is None or choose_alpha(alpha))
         self.mask_info = _turned(self._matte.info, background.info)
-        """Of the mask frames that `layers` gives: grey, full range."""
+        """Properties of the mask frames returned by `layers`: grey, full range."""
 
         self._overlay = Overlay(self.foreground_info, background.info)
 
@@ -70,12 +70,12 @@ class LayeredSource(FrameSource):
                 yield composite
 
     def layers(self, start: int = 0, stop: int | None = None) -> Generator[tuple[Frame, Frame, Frame], None, None]:
-        """Composite the frames start..stop-1, and give what they are made of.
+        """Composite the frames start..stop-1, and return the layers too.
 
         Returns:
-            For each frame the composite, its mask (one grey plane, as `mask_info` says) and the foreground alone (as
-            `foreground_info` says), each with the background's index and times. Outside the mask's support the
-            composite's planes equal the background's to the bit.
+            For each frame the composite, its mask (one grey plane, see `mask_info`) and the foreground alone (see
+            `foreground_info`), each with the background's index and timestamps. Outside the mask's support the
+            composite's planes are bit-identical to the background's.
 
         Raises:
             MismatchError: one layer ends before another; names both counts.
@@ -125,7 +125,7 @@ def _is_held(layer: FrameSource, background: FrameSource) -> bool:
 
 
 def _orientation(layer: VideoInfo, background: VideoInfo) -> Orientation:
-    """Return what brings a layer's stored pixels to lie as the background's."""
+    """Return the rotation from a layer's stored pixels to the background's."""
     return Orientation.of(layer).relative_to(Orientation.of(background))
 
 

@@ -1,4 +1,4 @@
-"""Read coverage from files: which plane holds it, and what its codes mean."""
+"""Read mattes from files: which plane contains the coverage, and what its codes mean."""
 
 import warnings
 from contextlib import closing
@@ -14,11 +14,11 @@ from chromacord.io.video.codecs import LOSSLESS
 from chromacord.types import Colorimetry, Frame, PixelFormat, Plane, VideoInfo
 
 CODEC_NOISE = 4 / 255
-"""Lossy codecs leave a matte's black at a few codes above 0 all over the picture (up to 3 of 255 at usual
-qualities). Values this near to black or white are taken for black or white, and the ramp between is stretched."""
+"""Lossy codecs leave noise in a matte's black (up to 3 of 255 at usual qualities). Values this close to black or white
+count as black or white, and the ramp in between is stretched."""
 
 _LOSSLESS_STILLS = ("bmp", "gif", "pam", "pbm", "pcx", "pgm", "pgmyuv", "ppm", "qoi", "sgi", "sunrast", "targa")
-"""libav's names of them."""
+"""libav's names of lossless still formats."""
 
 _LOSSLESS = frozenset({*LOSSLESS, *_LOSSLESS_STILLS, "tiff", "openexr", "dpx"})
 # ProRes is lossy for colours but lossless for alpha.
@@ -26,13 +26,13 @@ _LOSSLESS_ALPHA = _LOSSLESS | {"prores"}
 
 
 class MatteReader:
-    """Turns the frames of one source into planes of coverage: 0 is none, the format's largest code is full."""
+    """Converts a source's frames to planes of coverage: 0 is none, the format's largest code is full."""
 
     def __init__(self, source: VideoInfo, *, from_alpha: bool) -> None:
         """Prepare for a source.
 
         Args:
-            source: what the frames are of.
+            source: properties of the frames.
             from_alpha: read the alpha plane; otherwise luma.
         """
         self._from_alpha = from_alpha
@@ -48,7 +48,7 @@ class MatteReader:
             # The planes are generated here, without codec noise.
             codec="rawvideo",
         )
-        """What the planes are: grey, full range, of the source's depth (16 bits for floats)."""
+        """Format of the planes: grey, full range, with the source's depth (16 bits for floats)."""
 
     def read(self, planes: tuple[Plane, ...]) -> Plane:
         """Return the coverage of one frame. Shape (height, width)."""
@@ -62,16 +62,16 @@ class MatteReader:
 
 
 def choose_alpha(source: FrameSource) -> bool:
-    """Tell whether a matte's coverage is its alpha, as in a cut-out, and not its luma.
+    """Whether a matte's coverage is in its alpha, as in a cut-out, rather than its luma.
 
-    Decided by the first frame that tells: one whose alpha is not the same everywhere has its coverage there; a grey
-    picture whose alpha is full everywhere has it in its luma.
+    Decided by the first conclusive frame: if its alpha varies, coverage is in alpha; if the picture is grey with full
+    alpha, it is in luma.
 
     Args:
-        source: of the matte; decoded up to that frame.
+        source: the matte; decoded up to that frame.
 
     Warns:
-        ChromacordWarning: it is the alpha.
+        ChromacordWarning: coverage is read from alpha.
     """
     if not source.has_alpha:
         return False
@@ -91,7 +91,7 @@ def choose_alpha(source: FrameSource) -> bool:
 
 
 def _is_grey(frame: Frame, info: VideoInfo) -> bool:
-    """Tell whether a picture has no colour beyond a codec's noise."""
+    """Whether a picture has no colour beyond codec noise."""
     pixel_format = info.pixel_format
     noise = 2 * CODEC_NOISE * pixel_format.max_code
     colors = [plane.astype(np.float32) for plane in frame.planes[: pixel_format.num_colors]]
@@ -102,12 +102,12 @@ def _is_grey(frame: Frame, info: VideoInfo) -> bool:
 
 
 def matte_plane(planes: tuple[Plane, ...], pixel_format: PixelFormat, *, from_alpha: bool) -> Plane:
-    """Return the plane of a frame that holds coverage, as its own codes. Shape (height, width).
+    """Return a frame's plane with coverage, as codes. Shape (height, width).
 
     Args:
-        planes: of the frame.
-        pixel_format: of the planes; the luma of R'G'B' is that of BT.709.
-        from_alpha: take alpha; otherwise luma.
+        planes: planes of the frame.
+        pixel_format: their format; the luma of R'G'B' is that of BT.709.
+        from_alpha: read alpha; otherwise luma.
     """
     if from_alpha:
         return planes[-1]
@@ -121,11 +121,11 @@ def matte_plane(planes: tuple[Plane, ...], pixel_format: PixelFormat, *, from_al
 
 
 def matte_levels(source: VideoInfo, *, from_alpha: bool) -> tuple[float, float]:
-    """Return the largest code that means no coverage, and the smallest that means full coverage.
+    """Return the largest code for no coverage, and the smallest code for full coverage.
 
     Args:
-        source: what holds the coverage; what its codec leaves as noise counts as none, or as full.
-        from_alpha: in its alpha plane; otherwise in its luma.
+        source: the matte; codec noise counts as none or full.
+        from_alpha: read alpha; otherwise luma.
     """
     scale, offset = float(source.pixel_format.max_code), 0.0
     if not from_alpha:
@@ -135,10 +135,10 @@ def matte_levels(source: VideoInfo, *, from_alpha: bool) -> tuple[float, float]:
 
 
 def is_lossy(source: VideoInfo, *, from_alpha: bool) -> bool:
-    """Tell whether a source's codec leaves noise in coverage.
+    """Whether a source's codec adds noise to coverage.
 
     Args:
-        source: what holds the coverage.
-        from_alpha: in its alpha plane; otherwise in its luma.
+        source: the matte.
+        from_alpha: read alpha; otherwise luma.
     """
     return source.codec not in (_LOSSLESS_ALPHA if from_alpha else _LOSSLESS)

@@ -1,4 +1,4 @@
-"""Lays one picture over another in the other's own planes. The blending itself is `chromacord.color.alpha.over`."""
+"""Composite one picture over another in the latter's planes. The formula is `chromacord.color.alpha.over`."""
 
 from collections.abc import Sequence
 
@@ -15,21 +15,20 @@ _BAND_ROWS = 64
 
 
 class Overlay:
-    """Composites the frames of one source over those of another.
+    """Composites one source's frames over another's.
 
-    Colours are blended as the background stores them: in light for scene-linear files, in R'G'B' or Y'CbCr codes for
-    all others. Where the two agree in model, matrix and chroma grid, the foreground's samples are used as they are;
-    otherwise they go through R'G'B', and its chroma is the mean over each block of pixels, weighted by coverage, so
-    that the colour under transparent pixels never shows. Colours of another
-    colour space go through light.
+    Colours are blended as the background stores them: in light for scene-linear files, otherwise in R'G'B' or Y'CbCr
+    codes. If the two agree in model, matrix and chroma grid, the foreground's samples are used directly; otherwise they
+    are converted through R'G'B', with chroma averaged over each block of pixels, weighted by coverage, so that the
+    colour under transparent pixels never shows. Other colour spaces are converted through light.
     """
 
     def __init__(self, foreground: VideoInfo, background: VideoInfo) -> None:
         """Prepare for two sources of the same size.
 
         Args:
-            foreground: its colours may be straight or premultiplied.
-            background: decides the format.
+            foreground: with straight or premultiplied colours.
+            background: determines the format.
         """
         self._foreground, self._background = foreground, background
         self._shares_grid = _shares_grid(foreground, background)
@@ -43,16 +42,16 @@ class Overlay:
     def composite(
         self, foreground: Sequence[Plane], background: Sequence[Plane], mask: Plane, *, mask_format: PixelFormat
     ) -> tuple[Plane, ...]:
-        """Lay a foreground over a background.
+        """Composite a foreground over a background.
 
         Args:
             foreground: planes in the foreground's format.
-            background: planes in the background's format; not changed.
-            mask: coverage. Shape (height, width).
-            mask_format: its largest code is full coverage.
+            background: planes in the background's format; not modified.
+            mask: coverage as codes. Shape (height, width).
+            mask_format: format of the mask; its largest code is full coverage.
 
         Returns:
-            Planes in the background's format, equal to its own to the bit where no pixel of a sample has coverage.
+            Planes in the background's format, bit-identical to it where a sample's pixels have no coverage.
         """
         box = self._support(mask)
         if box is None:
@@ -67,7 +66,7 @@ class Overlay:
         return planes
 
     def _support(self, mask: Plane) -> Box | None:
-        """Return the rectangle with coverage, widened to whole chroma samples."""
+        """Return the bounding box of coverage, extended to whole chroma samples."""
         rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
         if not rows.size:
             return None
@@ -85,11 +84,11 @@ class Overlay:
             shift = pixel_format.subsampling if number else (0, 0)
             part = planes[number][_samples(band, shift)]
             blended = over(color, part.astype(np.float32), block_mean(weight, shift))
-            # Where nothing covers a sample, blended is the sample itself.
+            # Where coverage is 0, the result is the sample itself.
             part[...] = blended if pixel_format.is_float else np.clip(np.rint(blended), 0, pixel_format.max_code)
 
     def _blend_alpha(self, plane: Plane, alpha: FloatArray, band: Box) -> FloatArray:
-        """Join the background's own coverage with the foreground's; return the foreground's share of the colours."""
+        """Combine the background's alpha with the foreground's; return the foreground's share of the colours."""
         pixel_format = self._background.pixel_format
         scale = np.float32(pixel_format.max_code)
         part = plane[_samples(band, (0, 0))]
@@ -101,7 +100,7 @@ class Overlay:
         return np.asarray(alpha / np.maximum(joined, np.float32(1e-6)), np.float32)
 
     def _colors(self, foreground: Sequence[Plane], alpha: FloatArray, band: Box) -> list[FloatArray]:
-        """Return the foreground's straight colours in the background's codes, on the grid of each plane."""
+        """Return the foreground's straight colours in the background's codes, on each plane's grid."""
         pixel_format = self._background.pixel_format
         if self._shares_grid:
             return [
@@ -121,11 +120,11 @@ class Overlay:
         columns = slice(band.left, band.right)
         if self._foreground.pixel_format.subsampling == (0, 0):
             return self._to_rgb.band([plane[:, columns] for plane in foreground], slice(band.top, band.bottom))
-        # Chroma is interpolated from its neighbours, beyond the band's sides too.
+        # Chroma is interpolated from its neighbours, including those outside the band.
         return [plane[:, columns] for plane in self._to_rgb.band(foreground, slice(band.top, band.bottom))]
 
     def _converted(self, rgb: list[Plane]) -> list[Plane]:
-        """Bring colours from the foreground's colour space to the background's, where they differ."""
+        """Convert colours from the foreground's colour space to the background's, if they differ."""
         if self._spaces is None:
             return rgb
         source, target = self._spaces
@@ -133,7 +132,7 @@ class Overlay:
         return [converted[..., channel] for channel in range(3)]
 
     def _scaled(self, plane: Plane, number: int, band: Box) -> FloatArray:
-        """Bring samples of a plane from the foreground's depth and range to the background's."""
+        """Convert samples of a plane from the foreground's depth and range to the background's."""
         source, target = self._foreground, self._background
         is_chroma = number > 0 and source.pixel_format.model == "yuv"
         first = 2 if is_chroma else 0
@@ -148,10 +147,10 @@ class Overlay:
 
 
 def block_mean(values: FloatArray, shift: tuple[int, int]) -> FloatArray:
-    """Average blocks of pixels; blocks cut by the far edges average what there is.
+    """Average blocks of pixels; blocks cut off at the far edges average their remainder.
 
     Args:
-        values: Shape (height, width) or (height, width, channels).
+        values: plane or picture. Shape (height, width) or (height, width, channels).
         shift: log2 of the block's height and width.
     """
     down, right = shift

@@ -1,4 +1,4 @@
-"""ICC profiles of stills: enough to keep one, or to name the one that is lost (ICC.1:2022, clauses 7 and 10)."""
+"""ICC profiles of stills: enough to keep one, or to name a lost one (ICC.1:2022, clauses 7 and 10)."""
 
 import struct
 import warnings
@@ -12,15 +12,15 @@ _MOST_TAGS = 100
 
 
 def warn_of_lost_profile(profile: bytes | None, *, out: Path, why: str) -> None:
-    """Say that colours will look different, unless the profile is the one that is assumed without any.
+    """Warn that colours will look different, unless the profile equals the default.
 
     Args:
-        profile: of the source.
-        out: the output.
-        why: what stands against keeping it.
+        profile: the source's profile.
+        out: path of the output.
+        why: why it cannot be kept.
 
     Warns:
-        ChromacordWarning: the profile is another than sRGB.
+        ChromacordWarning: the profile is not sRGB.
     """
     if profile is None or "srgb" in profile_name(profile).lower():
         return
@@ -33,11 +33,11 @@ def warn_of_lost_profile(profile: bytes | None, *, out: Path, why: str) -> None:
 
 
 def sound_profile(profile: bytes | None, path: Path) -> bytes | None:
-    """Return a source's profile, or None where it is damaged: no two programs read such a one alike.
+    """Return a source's profile, or None if it is damaged, because programs differ in reading such profiles.
 
     Args:
-        profile: as the file embeds it.
-        path: of the file.
+        profile: the embedded profile.
+        path: path of the source.
 
     Warns:
         ChromacordWarning: it is damaged.
@@ -49,9 +49,9 @@ def sound_profile(profile: bytes | None, path: Path) -> bytes | None:
 
 
 def is_sound(profile: bytes) -> bool:
-    """Tell whether a profile's header and table of tags agree with what follows them.
+    """Whether a profile's header and tag table agree with its content.
 
-    What writers of PNG demand (libpng, `png_icc_check_header`) is part of it: they refuse the whole picture otherwise.
+    This includes what PNG writers require (libpng, `png_icc_check_header`): they would refuse the whole picture.
     """
     if len(profile) < _HEADER + 4:
         return False
@@ -72,12 +72,12 @@ def is_sound(profile: bytes) -> bool:
 
 
 def is_profile_of(profile: bytes, pixel_format: PixelFormat) -> bool:
-    """Tell whether a profile is for pictures of this colour model: one of CMYK may have outlived a conversion."""
+    """Whether a profile is for this colour model; a CMYK profile may have survived a conversion."""
     return profile[16:20] == (b"GRAY" if pixel_format.model == "gray" else b"RGB ")
 
 
 def profile_name(profile: bytes) -> str:
-    """Return the description that a profile has of itself, or "unnamed"."""
+    """Return the description in a profile, or "unnamed"."""
     try:
         return _description(profile) or "unnamed"
     except (struct.error, UnicodeDecodeError):
@@ -97,7 +97,7 @@ def _text(tag: bytes) -> str:
     if tag[:4] == b"desc":  # version 2: ASCII, with its length
         (length,) = struct.unpack_from(">I", tag, 8)
         return _one_line(tag[12 : 12 + length].decode("ascii"))
-    if tag[:4] == b"mluc":  # version 4: UTF-16 in several languages, of which the first will do
+    if tag[:4] == b"mluc":  # version 4: UTF-16 in several languages; take the first
         length, start = struct.unpack_from(">2I", tag, 20)
         return _one_line(tag[start : start + length].decode("utf-16-be"))
     return ""

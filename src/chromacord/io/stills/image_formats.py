@@ -1,4 +1,4 @@
-"""Image formats and what each can hold; the sink picks from this table."""
+"""Image formats and their capabilities; sinks choose from this table."""
 
 import re
 from dataclasses import dataclass, replace
@@ -11,20 +11,20 @@ from chromacord.types import Alpha, PixelFormat
 
 @dataclass(frozen=True)
 class ImageFormat:
-    """One file format of stills."""
+    """A still image format."""
 
     name: str
-    """OpenImageIO's name, which is `VideoInfo.codec` of its sequences."""
+    """OpenImageIO's name, also `VideoInfo.codec` of its sequences."""
 
     suffixes: tuple[str, ...]
     depths: tuple[int, ...]
-    """Bits of integer samples, ascending; empty: none."""
+    """Supported bits of integer samples, ascending; empty: no integers."""
 
     floats: tuple[int, ...] = ()
-    """Bits of float samples."""
+    """Supported bits of float samples."""
 
     alphas: tuple[Alpha, ...] = (Alpha.STRAIGHT,)
-    """How colours may relate to alpha; empty: the format has no alpha."""
+    """Supported relations of colours to alpha; empty: no alpha."""
 
     has_icc: bool = False
     """Whether it can embed an ICC profile."""
@@ -40,28 +40,28 @@ IMAGE_FORMATS: dict[str, ImageFormat] = {
         ImageFormat("jpeg", (".jpg", ".jpeg"), (8,), alphas=(), has_icc=True),
     )
 }
-"""Every format that can be read and written, by name."""
+"""All formats that can be read and written, by name."""
 
 _LOSSLESS = ("none", "rle", "zip", "zips", "piz")
 _LOSSY = ("pxr24", "b44", "b44a", "dwaa", "dwab")
-"""Compressions of EXR. PXR24 keeps halves, but not floats."""
+"""Lossy EXR compressions. PXR24 is lossless for halves, but not for floats."""
 
 _COMPRESSION = re.compile(r"(\w+)(:\d{1,4}(\.\d+)?)?", re.ASCII)
 
 
 def is_lossy(compression: str) -> bool:
-    """Tell whether a compression of EXR changes pixels."""
+    """Whether an EXR compression changes pixels."""
     return compression.startswith(_LOSSY)
 
 
 def checked_compression(text: str) -> str:
-    """Return a compression of EXR, as OpenImageIO takes it.
+    """Normalize the name of an EXR compression for OpenImageIO.
 
     Args:
-        text: its name, with a level if wanted: "zip:6", "dwaa:45".
+        text: the name, optionally with a level: "zip:6", "dwaa:45".
 
     Raises:
-        CodecError: EXR has none of that name.
+        CodecError: EXR has no such compression.
     """
     found = _COMPRESSION.fullmatch(text.strip().lower())
     known = (*_LOSSLESS, *_LOSSY)
@@ -71,19 +71,19 @@ def checked_compression(text: str) -> str:
 
 
 IMAGE_SUFFIXES: tuple[str, ...] = tuple(suffix for kind in IMAGE_FORMATS.values() for suffix in kind.suffixes)
-"""Endings of image files, lower case; capitals are understood too."""
+"""Suffixes of image files in lower case; upper case is accepted too."""
 
 
 def is_image_name(name: str) -> bool:
-    """Tell whether a file's ending is that of an image."""
+    """Whether a file has the suffix of an image."""
     return name.lower().endswith(IMAGE_SUFFIXES)
 
 
 def format_of(path: Path) -> ImageFormat:
-    """Return the format that a file's ending stands for.
+    """Return a file's format by its suffix.
 
     Raises:
-        CodecError: the ending is not that of an image.
+        CodecError: it is not the suffix of an image.
     """
     for image_format in IMAGE_FORMATS.values():
         if path.suffix.lower() in image_format.suffixes:
@@ -92,19 +92,19 @@ def format_of(path: Path) -> ImageFormat:
 
 
 def choose_pixel_format(image_format: ImageFormat, source: PixelFormat, *, out: Path) -> PixelFormat:
-    """Choose how a format stores a source without losing anything that the format can hold.
+    """Choose the storage format that loses as little of the source as possible.
 
-    Y'CbCr becomes RGB. Depths go up to the next that exists: 10 bits are 10 in DPX and 16 in PNG. Floats become 16
-    bits where there are no floats. In EXR, integers of up to 10 bits become half floats, which resolve them in linear
-    light (11 bits of mantissa), deeper ones 32-bit floats.
+    Y'CbCr becomes RGB. Depths are rounded up to a supported one: 10 bits are stored as 10 in DPX and as 16 in PNG.
+    Floats become 16-bit integers if the format has no floats. In EXR, integers of up to 10 bits become half floats,
+    whose 11-bit mantissa resolves them in linear light; deeper ones become 32-bit floats.
 
     Args:
         image_format: the format of the output.
-        source: the layout of the source.
-        out: the output; messages name it.
+        source: the format of the source.
+        out: path of the output, for messages.
 
     Raises:
-        CodecError: the source has alpha, or more than 8 bits, and the format holds neither.
+        CodecError: the source has alpha, or more than 8 bits, and the format does not support it.
     """
     alpha = source.alpha
     if alpha is not Alpha.NONE:

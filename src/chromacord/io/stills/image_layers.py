@@ -1,7 +1,7 @@
-"""Choose the picture among an EXR's layers: renderers add depth, normals and light passes.
+"""Choose the picture among the layers of an EXR, to which renderers add depth, normals and light passes.
 
-A layer is what channels have in common before the last dot ("beauty.R"), in a part of the file, which may have a name
-too. Layers of the same part without a dot have no name.
+A layer is the common part of channel names before the last dot ("beauty.R") within a part of the file, which may have a
+name too. Channels without a dot form the unnamed layer of their part.
 """
 
 import re
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from chromacord.errors import InputError, one_of
 
 UNNAMED = "rgba"
-"""How the layer without a name is called where it is listed or chosen."""
+"""Name of the unnamed layer in lists and options."""
 
 # fmt: off
 _BEAUTY = frozenset({
@@ -32,33 +32,33 @@ _COLORS = (("R", "G", "B"), ("r", "g", "b"))
 
 @dataclass(frozen=True)
 class Layer:
-    """Channels that make a picture."""
+    """Channels that form a picture."""
 
     name: str
-    """Of the part, where the file has several, and of the layer; "" where neither is named."""
+    """Names of the part (if there are several) and of the layer; "" if neither is named."""
 
     subimage: int
     channels: tuple[int, ...]
-    """In the order R G B [A], or Y [A]."""
+    """Channel indices in the order R G B [A], or Y [A]."""
 
     @property
     def title(self) -> str:
-        """What the layer is called in lists."""
+        """Name of the layer in lists."""
         return self.name or UNNAMED
 
     @property
     def is_grey(self) -> bool:
-        """Whether the layer has no colours."""
+        """Whether the layer has only luminance."""
         return len(self.channels) < 3
 
     @property
     def is_view(self) -> bool:
-        """Whether the name tells nothing but an eye of a stereo picture."""
+        """Whether the name only denotes an eye of a stereo picture."""
         return bool(self.name) and not self._components
 
     @property
     def rank(self) -> int:
-        """How likely this is the picture: the lower, the likelier."""
+        """Likelihood of being the picture; lower is more likely."""
         if any(word in _DATA for component in self._components for word in _words(component)):
             return 10
         if not self._components:
@@ -78,12 +78,12 @@ def _words(text: str) -> list[str]:
 
 
 def find_layers(parts: Sequence[tuple[str, Sequence[str]]]) -> list[Layer]:
-    """Return every layer that may be a picture, in the file's order: R, G and B, or Y alone.
+    """Return every layer that may be a picture, in file order: R, G and B, or Y alone.
 
-    CIE X, Y and Z, and luminance with RY and BY, are no grey pictures.
+    CIE X, Y and Z, and luminance with RY and BY, do not count as grey pictures.
 
     Args:
-        parts: name and channels of each part of the file.
+        parts: name and channels of each part.
     """
     return [
         layer
@@ -93,14 +93,14 @@ def find_layers(parts: Sequence[tuple[str, Sequence[str]]]) -> list[Layer]:
 
 
 def choose_layer(layers: Sequence[Layer], wanted: str | None = None) -> Layer:
-    """Return the picture of a file, or the layer that is asked for.
+    """Return the picture of a file, or the requested layer.
 
     Args:
         layers: at least one.
-        wanted: the name of a layer, or its last part, in capitals or not; None: the likeliest.
+        wanted: name of a layer, or its last component, case-insensitive; None: the one most likely to be the picture.
 
     Raises:
-        InputError: there is no such layer, or there are several.
+        InputError: the layer does not exist, or the name is ambiguous.
     """
     if wanted is None:
         return min(layers, key=lambda layer: layer.rank)
@@ -116,7 +116,7 @@ def choose_layer(layers: Sequence[Layer], wanted: str | None = None) -> Layer:
 
 
 def rivals(layers: Sequence[Layer], chosen: Layer) -> tuple[str, ...]:
-    """Return what else may have been meant: nothing where the picture has no name, as it should, and is in one eye."""
+    """Return other candidates; none if the picture is unnamed, as it should be, and not stereo."""
     others = [layer for layer in layers if layer is not chosen and not layer.is_grey]
     return tuple(layer.title for layer in others if chosen.name or layer.is_view)
 
@@ -129,7 +129,7 @@ def _layers_of(subimage: int, part: str, names: Sequence[str]) -> list[Layer]:
     pictures = ((prefix, _picture(places)) for prefix, places in by_layer.items())
     found = [Layer(_joined(part, prefix), subimage, channels) for prefix, channels in pictures if channels]
     if not found and len(names) == 1:
-        # A matte may be one channel of any name.
+        # A matte may be a single channel of any name.
         found.append(Layer(_joined(part, names[0]), subimage, (0,)))
     return found
 

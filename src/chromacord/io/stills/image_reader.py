@@ -1,9 +1,9 @@
 """Read one image file to planes, through OpenImageIO.
 
-Traps that this file is for:
- - OpenImageIO multiplies PNG and TIFF colours by a straight alpha when it reads, unless told not to.
- - It widens 10 and 12-bit samples to 16 bits; the planes here hold the file's own codes.
- - It takes a PNG without any colour chunk for sRGB, and a JPEG that is cut off for a complete one.
+Pitfalls that this module avoids:
+ - OpenImageIO premultiplies PNG and TIFF colours by a straight alpha when reading, unless told not to.
+ - It widens 10 and 12-bit samples to 16 bits; the planes here contain the file's own codes.
+ - It assumes sRGB for a PNG without colour chunks, and accepts a truncated JPEG.
  - An EXR's pixels (data window) may cover more or less than its picture (display window).
 """
 
@@ -46,61 +46,61 @@ _ROWS_AT_ONCE = 64
 
 @dataclass(frozen=True)
 class ImageHeader:
-    """What an image file says before its pixels. `Frame.attributes` of image sequences."""
+    """Properties of an image file, known before its pixels. It is `Frame.attributes` of image sequences."""
 
     path: Path
     format_name: str
     """OpenImageIO's name of the format."""
 
     spec: oiio.ImageSpec
-    """As read, with everything the file keeps: opaque outside this package."""
+    """The header with all attributes of the file; opaque outside this package."""
 
     subimage: int
-    """Which part of a multi-part EXR holds the picture."""
+    """Index of the part of a multi-part EXR that contains the picture."""
 
     num_subimages: int
     channels: tuple[int, ...]
-    """Channels of the file that make the planes, in their order: R G B [A] or Y [A]."""
+    """Channels that form the planes, in order: R G B [A] or Y [A]."""
 
     size: Size
-    """Of the picture: for EXR the display window."""
+    """Size of the picture: for EXR, the display window."""
 
     data_window: Box
-    """Where the file has pixels, relative to the picture; only in EXR may it differ from the whole picture."""
+    """Area with pixels, relative to the picture; only in EXR may it differ from the whole picture."""
 
     pixel_format: PixelFormat
     colorimetry: Colorimetry
     layer: str
-    """Name of the layer that is the picture; "" for the one without a name."""
+    """Name of the layer used as the picture; "" for the unnamed one."""
 
     other_layers: tuple[str, ...]
-    """What else the picture might have been."""
+    """Other candidate layers."""
 
     @property
     def covers_picture(self) -> bool:
-        """Whether the file has exactly the picture's pixels."""
+        """Whether the file contains exactly the picture's pixels."""
         return self.data_window == Box(0, 0, *self.size)
 
     @property
     def orientation(self) -> Orientation:
-        """What brings the stored picture upright."""
+        """Orientation of the stored picture."""
         return Orientation.from_exif(self.spec.get_int_attribute("Orientation", 1))
 
     @property
     def icc_profile(self) -> bytes | None:
-        """The profile that the file embeds."""
+        """The embedded ICC profile."""
         profile = any_attribute(self.spec, "ICCProfile")
         return profile.tobytes() if isinstance(profile, np.ndarray) else None
 
     @property
     def pixel_aspect(self) -> Fraction:
-        """Width of a pixel by its height."""
+        """Pixel aspect ratio, width over height."""
         aspect = self.spec.get_float_attribute("PixelAspectRatio", 1.0)
         return Fraction(aspect).limit_denominator(1000) if math.isfinite(aspect) and aspect > 0 else Fraction(1)
 
     @property
     def rate(self) -> Fraction | None:
-        """Frames a second where EXR or DPX state it."""
+        """Frames per second stated by EXR or DPX."""
         for name in ("framesPerSecond", "dpx:FrameRate", "dpx:TemporalFrameRate"):
             rate = _as_rate(any_attribute(self.spec, name))
             if rate is not None:
@@ -109,7 +109,7 @@ class ImageHeader:
 
     @property
     def timecode(self) -> str | None:
-        """SMPTE 12M time code "hh:mm:ss:ff" (";" before the frames where it drops frames) where EXR or DPX state it."""
+        """SMPTE 12M timecode "hh:mm:ss:ff" (";" before the frames if drop-frame) stated by EXR or DPX."""
         code = any_attribute(self.spec, "smpte:TimeCode")
         if not isinstance(code, tuple):
             return None
@@ -122,12 +122,12 @@ class ImageHeader:
 
 
 def open_image(path: Path) -> oiio.ImageInput:
-    """Open an image so that its colours come as they are stored, never multiplied by alpha.
+    """Open an image for reading colours as stored, never premultiplied.
 
     Raises:
         MissingFileError: there is no such file.
-        TruncatedFileError: the file is cut off before its pixels.
-        UnreadableFileError: it is no image of a kind that can be read.
+        TruncatedFileError: the file ends before its pixels.
+        UnreadableFileError: it is not a supported image.
     """
     if not path.is_file():
         raise MissingFileError(f"{path}: no such file")
@@ -156,23 +156,23 @@ def _opened(path: Path) -> Iterator[oiio.ImageInput]:
 
 
 def read_header(path: Path, *, layer: str | None = None) -> ImageHeader:
-    """Read what an image file says before its pixels.
+    """Read an image file's header.
 
     Args:
         path: the file.
-        layer: of an EXR; None: the likeliest to be the picture.
+        layer: layer of an EXR; None: the one most likely to be the picture.
 
     Raises:
-        InputError: there is no such layer.
-        MissingFileError, TruncatedFileError, UnreadableFileError: as `open_image`; also where no part of the file
-            holds colours, or they are of a type that is not supported.
+        InputError: the layer does not exist.
+        MissingFileError, TruncatedFileError, UnreadableFileError: see `open_image`; also if no part of the file has
+            colours, or their type is not supported.
     """
     with _opened(path) as image:
         return _header(path, image, layer)
 
 
 def holds_more_pictures(path: Path) -> bool:
-    """Tell whether a file holds pictures besides the one that is read: pages of a TIFF, frames of a PNG."""
+    """Whether a file contains further pictures: pages of a TIFF, frames of a PNG."""
     with _opened(path) as image:
         return is_animated(path) or (image.format_name() != "openexr" and bool(image.seek_subimage(1, 0)))
 
@@ -185,13 +185,13 @@ def read_image(path: Path, *, layer: str | None = None) -> tuple[ImageHeader, tu
         layer: as for `read_header`.
 
     Returns:
-        Its header, and its planes: views of one interleaved array, uint8, uint16 with the file's own codes, or
-        float32. Shape (height, width) each. Outside the data window of an EXR they are 0.
+        The header and the planes: views of one interleaved array, uint8, uint16 with the file's own codes, or float32.
+        Outside the data window of an EXR they are 0. Shape (height, width) each.
 
     Raises:
         TruncatedFileError: the file is truncated or damaged.
         NonFiniteError: a colour or alpha sample is NaN or infinite.
-        MissingFileError, UnreadableFileError: as `read_header`.
+        MissingFileError, UnreadableFileError: see `read_header`.
     """
     if not has_end(path):
         raise TruncatedFileError(f"{path}: is truncated")
@@ -208,11 +208,11 @@ def read_all_channels(header: ImageHeader, subimage: int) -> tuple[oiio.ImageSpe
     """Read every channel of one part of an EXR, for a sink that writes them back.
 
     Returns:
-        The part's own header, and its pixels as float32, which brings halves and floats back to the bit.
-        Shape (height, width, channels).
+        The part's own header, and its pixels as float32, which represents halves and floats exactly. Shape (height,
+        width, channels).
 
     Warns:
-        ChromacordWarning: 32-bit integer channels lie beside float ones; OpenImageIO rounds them to 24 bits.
+        ChromacordWarning: there are 32-bit integer channels beside float ones; OpenImageIO rounds them to 24 bits.
 
     Raises:
         TruncatedFileError: the file is truncated or damaged.
@@ -256,7 +256,7 @@ def _header(path: Path, image: oiio.ImageInput, layer: str | None = None) -> Ima
 def _find_colors(
     path: Path, image: oiio.ImageInput, *, wanted: str | None
 ) -> tuple[oiio.ImageSpec, Layer, tuple[str, ...]]:
-    """Find the layer that is the picture: its part's header, itself, and the names of what else it might have been."""
+    """Find the picture's layer: return its part's header, the layer, and the names of other candidates."""
     parts: list[tuple[str, list[str]]] = []
     is_exr = image.format_name() == "openexr"
     while (is_exr or not parts) and image.seek_subimage(len(parts), 0):
@@ -325,7 +325,7 @@ def _read_pixels(image: oiio.ImageInput, header: ImageHeader) -> Pixels:
 
 
 def _place(pixels: Pixels, header: ImageHeader) -> Pixels:
-    """Copy the part of the data window that lies in the picture; the rest of the picture is transparent black."""
+    """Copy the part of the data window inside the picture; the rest of the picture is transparent black."""
     picture = np.zeros((*header.size, pixels.shape[-1]), pixels.dtype)
     inside, source = overlap(header)
     picture[inside] = pixels[source]
@@ -333,7 +333,7 @@ def _place(pixels: Pixels, header: ImageHeader) -> Pixels:
 
 
 def overlap(header: ImageHeader) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
-    """Return where data window and picture meet: rows and columns in the picture, and the same in the data."""
+    """Return the intersection of data window and picture: rows and columns in the picture, and in the data."""
     window, size = header.data_window, header.size
     top, bottom = max(window.top, 0), max(min(window.bottom, size.height), max(window.top, 0))
     left, right = max(window.left, 0), max(min(window.right, size.width), max(window.left, 0))
@@ -367,7 +367,7 @@ def _check_finite(header: ImageHeader, planes: tuple[Plane, ...]) -> None:
 
 
 def _count_bad(plane: Plane) -> tuple[int, tuple[int, int]]:
-    """Count samples that are not finite, and find the first, without a map of the whole picture."""
+    """Count non-finite samples and find the first, without allocating a map of the whole picture."""
     count, first = 0, (0, 0)
     for top in range(0, len(plane), _ROWS_AT_ONCE):
         bad = ~np.isfinite(plane[top : top + _ROWS_AT_ONCE])

@@ -1,4 +1,4 @@
-"""Colour spaces that an image file names, besides its colour tags."""
+"""Colour spaces stated by an image file besides its colour tags."""
 
 import numpy as np
 import OpenImageIO as oiio
@@ -8,18 +8,18 @@ from chromacord.io.stills.icc import is_sound, profile_name
 from chromacord.io.stills.image_text import any_attribute, text_attribute
 
 _NAMED_BY = ("colorInteropID", "colorspace")
-"""Attributes of float images: OpenEXR's own since version 3.4, and what programs write of their accord."""
+"""Attributes of float images: OpenEXR's own since version 3.4, and a common convention."""
 
 _SAY_NOTHING = ("", "unknown", "data", "linear", "scene_linear")
-"""What stands for a colour space in files whose writer did not know it."""
+"""Placeholders that writers use for an unknown colour space."""
 
 
 def stated_spaces(spec: oiio.ImageSpec, *, is_float: bool) -> tuple[str, ...]:
-    """Return the names of an image's colour space: by an attribute, by its primaries, by its ICC profile.
+    """Return the names of an image's colour space, from an attribute, its primaries and its ICC profile.
 
     Args:
-        spec: its header.
-        is_float: whether it holds light, as EXR and float TIFF do.
+        spec: the image's header.
+        is_float: whether it holds light, like EXR and float TIFF.
     """
     if not is_float:
         profile = any_attribute(spec, "ICCProfile")

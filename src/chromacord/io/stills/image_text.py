@@ -1,7 +1,8 @@
-"""Text from OpenImageIO headers, which in old or damaged files is not UTF-8.
+"""Decode text from OpenImageIO, which is not UTF-8 in old or damaged files.
 
-The Python bindings then raise for an error's reason, and give half surrogates for what a header states, which no
-terminal and no file takes. All text of OpenImageIO therefore comes through here, with U+FFFD for such bytes.
+For such text, the Python bindings raise when asked for an error's reason, and return lone surrogates from headers,
+which neither terminals nor files accept. All text from OpenImageIO is therefore decoded here, with U+FFFD for invalid
+bytes.
 """
 
 from collections.abc import Callable
@@ -12,10 +13,10 @@ NO_REASON = "no reason given"
 
 
 def error_reason(place: oiio.ImageInput | oiio.ImageOutput | None = None) -> str:
-    """Return, in one line, why the last call failed, and forget it.
+    """Return the reason of the last failure as one line, and clear it.
 
     Args:
-        place: what was called; None: the library itself, where nothing could be opened.
+        place: the object that failed; None: the library itself, if nothing could be opened.
     """
     text: Callable[[], str] = oiio.geterror if place is None else place.geterror
     try:
@@ -27,18 +28,18 @@ def error_reason(place: oiio.ImageInput | oiio.ImageOutput | None = None) -> str
 
 
 def text_attribute(spec: oiio.ImageSpec, name: str) -> str:
-    """Return a text that a header states, "" where there is none."""
+    """Return a text attribute of a header; "" if it is missing."""
     return _clean(spec.get_string_attribute(name, ""))
 
 
 def any_attribute(spec: oiio.ImageSpec, name: str) -> object:
-    """Return what a header states, of whatever type; None where it states nothing."""
+    """Return a header attribute of any type; None if it is missing."""
     value: object = spec.getattribute(name)
     return _clean(value) if isinstance(value, str) else value
 
 
 def channel_names(spec: oiio.ImageSpec) -> list[str]:
-    """Return the names of all channels of a part."""
+    """Return the names of all channels in a part."""
     return [_clean(name) for name in spec.channelnames]
 
 

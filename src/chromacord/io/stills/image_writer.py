@@ -1,10 +1,10 @@
 """Write planes to one image file through OpenImageIO, with the source's metadata.
 
-Traps that this file is for:
- - OpenImageIO multiplies colours by a straight alpha unless told that they are straight.
- - It takes 10 and 12-bit samples widened to 16 bits, and marks every PNG as sRGB unless told otherwise.
- - Where a file cannot grow (full disk, limit of the system) libjpeg ends the process, and a PNG is cut off without a
-   word. Files are therefore encoded in memory and written by Python, which reports every error.
+Pitfalls that this module avoids:
+ - OpenImageIO premultiplies colours by a straight alpha unless told that they are straight.
+ - It expects 10 and 12-bit samples widened to 16 bits, and marks every PNG as sRGB unless told otherwise.
+ - If a file cannot grow (full disk, system limit), libjpeg terminates the process, and PNGs are truncated silently.
+   Files are therefore encoded in memory and written by Python, which reports every error.
 """
 
 import errno
@@ -34,10 +34,10 @@ from chromacord.io.writing.staging import output_errors
 from chromacord.types import Alpha, Box, Colorimetry, PixelFormat, Plane
 
 _Part = tuple[oiio.ImageSpec, npt.NDArray[Any]]
-"""Header and pixels of a part of a file."""
+"""Header and pixels of one part of a file."""
 
 JPEG_QUALITY = 98
-"""Of 100, with chroma at full resolution: errors stay within a few codes."""
+"""JPEG quality out of 100, with full chroma resolution: errors stay within a few codes."""
 
 _NAMES = {1: ("Y",), 2: ("Y", "A"), 3: ("R", "G", "B"), 4: ("R", "G", "B", "A")}
 _COPY_BYTES = 1 << 20
@@ -57,12 +57,12 @@ _STALE = (
 )
 
 _LOSSY = ("jpeg", "ccitt")
-"""Beginnings of compressions of TIFF that would change the background once more."""
+"""Prefixes of TIFF compressions that would degrade the background again."""
 
 
 @dataclass(frozen=True)
 class ImageStyle:
-    """How all images of one sequence are stored."""
+    """Storage settings shared by all images of a sequence."""
 
     image_format: ImageFormat
     pixel_format: PixelFormat
@@ -71,7 +71,7 @@ class ImageStyle:
     pixel_aspect: Fraction = Fraction(1)
     icc_profile: bytes | None = None
     compression: str | None = None
-    """Of EXR; None: as the source's file where that is without loss, else zip."""
+    """EXR compression; None: the source's if that is lossless, otherwise zip."""
 
 
 def write_image(
@@ -84,19 +84,19 @@ def write_image(
 ) -> None:
     """Write one image.
 
-    PNG and TIFF are compressed without loss, JPEG with quality 98 and 4:4:4, EXR as the style says, or as the source's
-    file where that is without loss, else with zip.
+    PNG and TIFF are lossless, JPEG has quality 98 and 4:4:4, EXR has the style's compression, or the source's if that
+    is lossless, otherwise zip.
 
     Args:
-        path: the file; its ending decides nothing, `style` does.
-        planes: in the style's layout. Shape (height, width) each.
+        path: the file; its suffix is ignored in favour of `style`.
+        planes: in the style's format. Shape (height, width) each.
         style: the format and its settings.
-        header: of the source's file, when it has the same format and size: its attributes, its channels besides the
-            colours, its further parts, its display and data window are written too.
-        shown: the name to give in messages; None: `path`.
+        header: header of the source's file if it has the same format and size; its attributes, additional channels,
+            further parts, display and data window are written too.
+        shown: path for messages; None: `path`.
 
     Raises:
-        OutputError: the disk is full, or the file cannot be written for another reason.
+        OutputError: the file cannot be written, for example because the disk is full.
     """
     pixels = _to_stored(np.stack(planes, axis=-1), style.pixel_format)
     if header is None:
@@ -118,9 +118,9 @@ def write_image(
 
 
 def _merged_parts(header: ImageHeader, pixels: npt.NDArray[Any], style: ImageStyle) -> list[_Part]:
-    """Read the source's file again and put the picture in its place among the other channels and parts.
+    """Read the source's file again, and replace the picture among its channels and parts.
 
-    Reading again costs time, but frames that wait in queues stay as small as their picture.
+    Reading again takes time, but keeps frames that wait in queues as small as their picture.
     """
     parts = []
     for subimage in range(header.num_subimages):
@@ -157,7 +157,7 @@ def _has_light_outside(pixels: npt.NDArray[Any], inside: tuple[slice, slice]) ->
 def _grown(
     spec: oiio.ImageSpec, samples: npt.NDArray[Any], header: ImageHeader
 ) -> tuple[oiio.ImageSpec, npt.NDArray[Any], tuple[slice, slice]]:
-    """Widen the data window until it covers the picture, with 0 in the new pixels."""
+    """Extend the data window to the picture, filling new pixels with 0."""
     window, size = header.data_window, header.size
     union = Box(min(window.top, 0), min(window.left, 0), max(window.bottom, size.height), max(window.right, size.width))
     grown = np.zeros((union.bottom - union.top, union.right - union.left, samples.shape[-1]), samples.dtype)
@@ -169,7 +169,7 @@ def _grown(
 
 
 def _prepared(source: oiio.ImageSpec, style: ImageStyle) -> oiio.ImageSpec:
-    """Copy a source's header without what does not hold for the output."""
+    """Copy a source's header without attributes that do not apply to the output."""
     spec = oiio.ImageSpec(source)
     color_space = text_attribute(spec, "oiio:ColorSpace")
     for name in _STALE:
@@ -242,7 +242,7 @@ def _sample_type(pixel_format: PixelFormat) -> str:
 
 
 def _to_stored(pixels: npt.NDArray[Any], pixel_format: PixelFormat) -> npt.NDArray[Any]:
-    """Widen codes of 9 to 15 bits to 16: OpenImageIO stores their upper bits."""
+    """Widen codes of 9 to 15 bits to 16, of which OpenImageIO stores the upper bits."""
     if pixel_format.is_float or pixel_format.depth in (8, 16):
         return pixels
     widened: npt.NDArray[Any] = pixels << (16 - pixel_format.depth)
@@ -250,7 +250,7 @@ def _to_stored(pixels: npt.NDArray[Any], pixel_format: PixelFormat) -> npt.NDArr
 
 
 def _encode_in_memory(style: ImageStyle, parts: Sequence[_Part]) -> tuple[BinaryIO, str]:
-    """Encode an image file; return it, and why it failed, or nothing."""
+    """Encode an image file; return it with the reason of a failure, or an empty string."""
     if style.image_format.name == "jpeg" and resource.getrlimit(resource.RLIMIT_FSIZE)[0] != resource.RLIM_INFINITY:
         return _encode_through_pipe(style, parts)
     encoded = os.fdopen(os.memfd_create("image"), "rb")
@@ -261,7 +261,7 @@ def _encode_in_memory(style: ImageStyle, parts: Sequence[_Part]) -> tuple[Binary
 
 
 def _encode_through_pipe(style: ImageStyle, parts: Sequence[_Part]) -> tuple[BinaryIO, str]:
-    """Encode where the system limits the size of files, which pipes have none of: nothing can fail then."""
+    """Encode through a pipe if the system limits file sizes: pipes have no limit, so nothing fails."""
     encoded = BytesIO()
     reader, writer = os.pipe()
     drain = Thread(target=_drain, args=(reader, encoded))
@@ -285,7 +285,7 @@ def _drain(reader: int, encoded: BinaryIO) -> None:
 
 
 def _encode(path: Path, style: ImageStyle, parts: Sequence[_Part]) -> str:
-    """Encode an image file; return why it failed, or nothing."""
+    """Encode an image file; return the reason of a failure, or an empty string."""
     output = oiio.ImageOutput.create(style.image_format.name)
     assert output is not None, "every format of IMAGE_FORMATS is built in"
     specs = [spec for spec, _ in parts]

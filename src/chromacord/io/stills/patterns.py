@@ -1,4 +1,4 @@
-"""Patterns of numbered images: parse them, list their files, and find the sequences of a folder."""
+"""Patterns of numbered images: parse them, list their files, and find the sequences in a folder."""
 
 import itertools
 import os
@@ -18,48 +18,48 @@ _MARKS = re.compile(r"#+|@+")
 _LAST_NUMBER = re.compile(r"(?P<prefix>.*?)(?P<number>\d+)(?P<suffix>\D*)", re.DOTALL)
 
 _MAX_DIGITS = 200
-"""Of a number. A name has 255 bytes at most."""
+"""Maximum digits of a number: a file name has at most 255 bytes."""
 
 MAX_HELD = 1000
-"""Missing frames in a row that can be held: 40 seconds. A stray number would stand for millions."""
+"""Maximum consecutive missing frames to hold, 40 seconds. A stray number would otherwise mean millions."""
 
 
 @dataclass(frozen=True)
 class Pattern:
-    """The names of one sequence: `prefix`, a number of at least `digits` digits, what `tail` allows, `suffix`."""
+    """File names of one sequence: `prefix`, a number of at least `digits` digits, a match of `tail`, `suffix`."""
 
     folder: Path
     prefix: str
     digits: int
-    """Numbers are filled up with zeros to this many digits; 1: not filled up. 0: a still, without a number."""
+    """Number of digits, zero-padded; 1: not padded. 0: a still without a number."""
 
     suffix: str
     written: str | None = field(default=None, compare=False)
-    """The name as the user wrote it, such as "shot.####.png"; None: not given."""
+    """The name as the user wrote it, such as "shot.####.png"; None: not from the user."""
 
     tail: str = ""
-    """Regular expression of what each name may have of its own behind its number."""
+    """Regular expression for the varying part of names after the number."""
 
     def __post_init__(self) -> None:
-        """Refuse numbers that are longer than a file's name can be.
+        """Check the number of digits.
 
         Raises:
-            InputError: says so.
+            InputError: numbers would be longer than a file name may be.
         """
         if self.digits > _MAX_DIGITS:
             raise InputError(f"{self.folder}: a frame number has at most {_MAX_DIGITS} digits; write fewer")
 
     def name(self, number: int, tail: str = "") -> str:
-        """Return the file name of a frame, with what it has behind its number."""
+        """Return the file name of a frame, with the varying part after its number."""
         return f"{self.prefix}{f'{number:0{self.digits}d}{tail}' if self.digits else ''}{self.suffix}"
 
     def path(self, number: int, tail: str = "") -> Path:
-        """Return the file of a frame. See `name`."""
+        """Return the path of a frame. See `name`."""
         return self.folder / self.name(number, tail)
 
     @property
     def label(self) -> str:
-        """The name as it was written, else with its number as in C's printf; reads back with `parse_pattern`."""
+        """The name as written by the user, otherwise in printf style; `parse_pattern` reads it back."""
         if not self.digits:
             return f"{self.prefix}{self.suffix}"
         if self.written is not None:
@@ -68,11 +68,11 @@ class Pattern:
         return f"{_escape(self.prefix)}{number}{_escape(self.suffix)}"
 
     def numbers(self) -> list[int]:
-        """Return the numbers of the files that exist, ascending."""
+        """Return the numbers of existing files, ascending."""
         return sorted(number for number, _ in self._existing())
 
     def files(self) -> list[Path]:
-        """Return the files that exist, a still's whether it does or not."""
+        """Return the existing files; a still's path even if it does not exist."""
         return [path for _, path in self._existing()] if self.digits else [self.path(0)]
 
     def _existing(self) -> Iterator[tuple[int, Path]]:
@@ -88,11 +88,11 @@ class Pattern:
         return re.compile(rf"{re.escape(self.prefix)}(?P<number>\d+){self.tail}{re.escape(self.suffix)}")
 
     def may_share(self, other: "Pattern") -> bool:
-        """Tell whether a name could be of both, however their numbers are filled up; folders are not compared."""
+        """Whether a name could match both patterns, with any padding; folders are ignored."""
         return self.may_name(other.name(0)) or other.may_name(self.name(0))
 
     def may_name(self, name: str) -> bool:
-        """Tell whether a name could be that of one of the files, however its number is filled up."""
+        """Whether a name could match the pattern, with any padding."""
         if not self.digits:
             return name == self.name(0)
         return self._expression.fullmatch(name) is not None
@@ -100,46 +100,46 @@ class Pattern:
 
 @dataclass(frozen=True)
 class ImageFiles:
-    """A sequence or a still as it lies on the disk."""
+    """Files of a sequence or a still on disk."""
 
     pattern: Pattern
     first: int
     """Number of the first file; 0 for a still."""
 
     paths: tuple[Path, ...]
-    """One file for each frame; where the sequence has a gap that is held, the file before it again."""
+    """One path per frame; held gaps repeat the previous file."""
 
 
 def parse_pattern(path: Path) -> Pattern | None:
-    """Read `shot.%04d.png`, `shot.%d.png`, `shot.####.exr` or `shot.@@@@.dpx` (one mark for each digit).
+    """Parse `shot.%04d.png`, `shot.%d.png`, `shot.####.exr` or `shot.@@@@.dpx` (one mark per digit).
 
-    In a name with a place as in printf, `#` and `@` are letters. So is a single mark before a letter or a digit, as in
-    "take #2.png" and "still@2x.png". Of several runs of marks, that before the ending counts.
+    In a name with a printf field, `#` and `@` are literal, as is a single mark before a letter or a digit ("take
+    #2.png", "still@2x.png"). Of several runs of marks, the last one before the suffix is the number.
 
     Args:
-        path: only the last part may hold the number; `%%` stands for a percent sign.
+        path: only the last component may contain the number; `%%` is a literal percent sign.
 
     Returns:
-        None where the name is no pattern: it has no place for a number, its ending is not that of an image, or a
-        file of exactly this name exists.
+        None if the name is not a pattern: it has no number field, its suffix is not that of an image, or a file of
+        exactly this name exists.
 
     Raises:
-        InputError: the name has two places for a number.
+        InputError: the name has two number fields.
     """
     return None if not is_image_name(path.name) or is_file(path) else _parse_name(path.parent, path.name)
 
 
 def find_images(path: Path, *, hold: bool = False) -> ImageFiles:
-    """Find the images that a pattern, a folder or the name of a still stands for.
+    """Find the images of a pattern, a folder or a still.
 
     Args:
         path: a pattern, a folder with one sequence or one still, or an image file. Numbers may start anywhere.
         hold: repeat the frame before a gap instead of refusing the sequence.
 
     Raises:
-        MissingFileError: there is no such file or folder, or no image in it.
-        SequenceGapError: numbers are missing, with `hold` more than `MAX_HELD` in a row.
-        InputError: the folder holds more than one sequence (lists them).
+        MissingFileError: the file or folder does not exist, or has no images.
+        SequenceGapError: numbers are missing; with `hold`, more than `MAX_HELD` in a row.
+        InputError: the folder contains more than one sequence (lists them).
     """
     if is_folder(path):
         return _collect(_only_sequence(path), hold=hold)
@@ -152,10 +152,10 @@ def find_images(path: Path, *, hold: bool = False) -> ImageFiles:
 
 
 def warn_of_numbers(layer: VideoInfo, other: VideoInfo) -> None:
-    """Say where two sequences that belong together are numbered from different frames.
+    """Warn if two related sequences start at different frame numbers.
 
     Warns:
-        ChromacordWarning: they are. Frames are paired by order, which is wrong if one of them begins later.
+        ChromacordWarning: they do. Frames are paired by order, which is wrong if one sequence starts later.
     """
     if layer.container == other.container == "sequence" and layer.first_number != other.first_number:
         message = (
@@ -166,14 +166,14 @@ def warn_of_numbers(layer: VideoInfo, other: VideoInfo) -> None:
 
 
 def output_pattern(path: Path | str, like: VideoInfo) -> Pattern:
-    """Tell how the images of an output are called. See `image_names`.
+    """Return the names of an output's images. See `image_names`.
 
     Args:
-        path: where they go.
+        path: the output.
         like: the source.
 
     Raises:
-        CodecError: the ending is not that of an image.
+        CodecError: the suffix is not that of an image.
     """
     is_images = like.container in ("sequence", "still") and is_image_name(like.path.name)
     source = parse_pattern(like.path) or still_pattern(like.path)
@@ -181,34 +181,34 @@ def output_pattern(path: Path | str, like: VideoInfo) -> Pattern:
 
 
 def image_names(path: Path | str, source: Pattern | None, *, is_still: bool) -> Pattern:
-    """Tell how the images of an output are called.
+    """Return the names of an output's images.
 
     Args:
-        path: a pattern; the name of a still; or a folder, which is what exists as one, ends with "/" or has no ending.
-            In a folder the images are called as the source's; those of a video "frame.%06d.png".
-        source: the names of the source; None: it is a video.
-        is_still: one image comes, so that `#` and `@` are letters.
+        path: a pattern; the name of a still; or a folder, which exists, ends with "/" or has no suffix. In a folder,
+            images are named like the source's; those of a video "frame.%06d.png".
+        source: names of the source's images; None: it is a video.
+        is_still: whether there is only one image, which makes `#` and `@` literal.
 
     Raises:
-        CodecError: the ending is not that of an image.
+        CodecError: the suffix is not that of an image.
     """
     folder = Path(path)
     if _means_folder(path):
         return Pattern(folder, "frame.", 6, ".png") if source is None else replace(source, folder=folder)
     format_of(folder)
-    # A file called like the pattern itself does not make the pattern a still.
+    # A file named like the pattern itself does not make the pattern a still.
     return _parse_name(folder.parent, folder.name, marks=not is_still) or still_pattern(folder)
 
 
 def is_image_output(path: Path | str) -> bool:
-    """Tell whether an output's path stands for images: a folder (see `output_pattern`), or an image's ending."""
+    """Whether an output's path means images: a folder (see `output_pattern`), or an image suffix."""
     return _means_folder(path) or is_image_name(Path(path).name)
 
 
 def sequences_in(folder: Path) -> list[Pattern]:
-    """Return the sequences and stills of a folder, sorted by name. Hidden files and other kinds of files do not count.
+    """Return the sequences and stills in a folder, sorted by name, without hidden and other files.
 
-    The number of a file is the last one in its name, without the ending.
+    A file's number is the last one in its name before the suffix.
     """
     groups: dict[tuple[str, str], list[str]] = defaultdict(list)
     patterns = []
@@ -226,17 +226,17 @@ def sequences_in(folder: Path) -> list[Pattern]:
 
 
 def is_folder(path: Path) -> bool:
-    """Whether there is such a folder; also of names that no file system takes, where `Path.is_dir` raises."""
+    """Whether a path is a folder; False for impossible names, for which `Path.is_dir` raises."""
     return os.path.isdir(path)  # noqa: PTH112
 
 
 def is_file(path: Path) -> bool:
-    """Whether there is such a file. See `is_folder`."""
+    """Whether a path is a file. See `is_folder`."""
     return os.path.isfile(path)  # noqa: PTH113
 
 
 def still_pattern(path: Path) -> Pattern:
-    """Return the "pattern" of a single file, whatever is in its name."""
+    """Return a pattern that matches exactly one file, whatever its name contains."""
     return Pattern(path.parent, path.stem, 0, path.suffix)
 
 
@@ -272,7 +272,7 @@ def _two_places(path: Path, count: int) -> InputError:
 
 
 def _fillings(numbers: list[str]) -> set[int]:
-    """Tell to how many digits the numbers of one prefix are filled up: more than one where sequences are mixed."""
+    """Return the paddings of a prefix's numbers: more than one if sequences are mixed."""
     filled = {len(number) for number in numbers if number.startswith("0") and number != "0"}
     plain = {len(number) for number in numbers if not number.startswith("0") or number == "0"}
     if not filled:
@@ -322,7 +322,7 @@ def _describe_gap(pattern: Pattern, numbers: list[int], num_missing: int) -> str
 
 
 def _similar(path: Path) -> str:
-    """Name what the folder does hold, where that may be what was meant."""
+    """Suggest what the folder does contain."""
     if not is_folder(path.parent):
         return f" (there is no folder {path.parent})"
     labels = [pattern.label for pattern in sequences_in(path.parent)]

@@ -1,6 +1,6 @@
 """PNG facts that OpenImageIO does not report: the sRGB chunk, and whether the file is complete.
 
-libpng prints to standard error when a file is cut off; looking first keeps the command line's one clear line.
+libpng prints to standard error if a file is truncated; checking first keeps the command's output to one clear line.
 Source: W3C, "Portable Network Graphics (PNG) Specification", third edition, section 5.
 """
 
@@ -14,7 +14,7 @@ _END = b"\x00\x00\x00\x00IEND\xaeB\x60\x82"
 
 
 def has_end(path: Path) -> bool:
-    """Tell whether a PNG is complete; True for every other kind of file."""
+    """Whether a PNG is complete; True for all other files."""
     try:
         with path.open("rb") as file:
             if file.read(8) != _SIGNATURE:
@@ -30,12 +30,12 @@ def has_end(path: Path) -> bool:
 
 
 def has_srgb(path: Path) -> bool:
-    """Tell whether a file is a PNG that states sRGB (an sRGB chunk before its pixels)."""
+    """Whether a file is a PNG that states sRGB (an sRGB chunk before its pixels)."""
     return _has_before_pixels(path, b"sRGB")
 
 
 def is_animated(path: Path) -> bool:
-    """Tell whether a file is a PNG of several frames (an acTL chunk before its pixels)."""
+    """Whether a file is a PNG with several frames (an acTL chunk before its pixels)."""
     return _has_before_pixels(path, b"acTL")
 
 
@@ -53,7 +53,7 @@ def _has_before_pixels(path: Path, wanted: bytes) -> bool:
 
 
 def _chunks(file: BinaryIO) -> Iterator[bytes]:
-    """Yield the kinds of the complete chunks."""
+    """Yield the types of the complete chunks."""
     size = file.seek(0, 2)
     position = 8
     while position + 12 <= size:

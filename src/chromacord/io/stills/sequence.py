@@ -1,4 +1,4 @@
-"""Image sequences and stills as clips: `SequenceSource` reads them, `SequenceSink` writes them."""
+"""Image sequences and stills as clips, read by `SequenceSource` and written by `SequenceSink`."""
 
 import os
 import warnings
@@ -7,6 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Literal
 
+from chromacord.color.management.config import REC709
 from chromacord.errors import (
     ChromacordWarning,
     InputError,
@@ -17,7 +18,7 @@ from chromacord.errors import (
     UnreadableFileError,
     counted,
 )
-from chromacord.io.convert import PlaneConverter, stored_colorimetry
+from chromacord.io.convert import PlaneConverter, changes_light, stored_colorimetry
 from chromacord.io.interfaces import FrameSink, FrameSource
 from chromacord.io.orientation import Orientation
 from chromacord.io.stills.icc import is_profile_of, sound_profile, warn_of_lost_profile
@@ -39,7 +40,7 @@ from chromacord.io.writing.staging import StagedFolder
 from chromacord.types import Alpha, Frame, PixelFormat, Size, VideoInfo
 
 DEFAULT_RATE = Fraction(24)
-"""Frames a second of a sequence that does not state it: the rate of film, as most compositing tools assume."""
+"""Frames per second of sequences that state none: the rate of film, as in most compositing tools."""
 
 
 class SequenceSource(FrameSource):
@@ -60,17 +61,17 @@ class SequenceSource(FrameSource):
         """Find the files and read the headers.
 
         Args:
-            path: a pattern, a folder that holds one sequence, or an image.
+            path: a pattern, a folder with one sequence, or an image.
             missing: "hold" repeats the frame before a gap.
-            salvage: end the clip at a file that is cut off instead of raising; the first must be whole.
-            rate: frames a second; None: as the first file states it (EXR, DPX), else 24.
-            layer: of EXR files; None: the likeliest to be the picture.
+            salvage: end the clip at a truncated file instead of failing; the first file must be intact.
+            rate: frames per second; None: as stated in the first file (EXR, DPX), otherwise 24.
+            layer: layer of EXR files; None: the one most likely to be the picture.
 
         Raises:
-            MissingFileError: there is no such file, or no image in the folder.
+            MissingFileError: the file does not exist, or the folder has no images.
             SequenceGapError: numbers are missing and `missing` is "error".
             MismatchError: in a folder, files differ in size or format.
-            InputError: the folder holds more than one sequence, `rate` is not positive, or there is no such layer.
+            InputError: the folder contains several sequences, `rate` is not positive, or the layer does not exist.
             UnreadableFileError: the first file cannot be read.
         """
         if rate is not None and rate <= 0:
@@ -136,7 +137,7 @@ class SequenceSource(FrameSource):
         )
 
     def _check_all(self) -> None:
-        """Compare the headers of all files with the first; a file that cannot be opened is left to `frames`."""
+        """Compare all headers with the first; unreadable files are left to `frames`."""
         for path in self.files.paths[1:]:
             try:
                 header = read_header(path, layer=self._layer)
@@ -166,11 +167,11 @@ class SequenceSource(FrameSource):
 class SequenceSink(FrameSink):
     """Writes numbered images, or one still.
 
-    File numbers are `Frame.index` plus the number of the source's first file (0 for a video), so a part of a clip
-    keeps its frames' numbers. What the output's format can hold and the source has is kept: see
-    `chromacord.io.stills.image_formats.choose_pixel_format` and `chromacord.io.convert.PlaneConverter`; of a source of
-    the same format also attributes, further channels and windows. Pictures that a player would turn or mirror are
-    stored upright where the format cannot say so.
+    File numbers are `Frame.index` plus the number of the source's first file (0 for a video), so that frames of a part
+    keep their numbers. Everything that the source has and the output's format supports is kept: see
+    `chromacord.io.stills.image_formats.choose_pixel_format` and `chromacord.io.convert.PlaneConverter`; for a source of
+    the same format also attributes, additional channels and windows. Pictures with an orientation that the format
+    cannot store are written upright.
     """
 
     def __init__(
@@ -183,23 +184,23 @@ class SequenceSink(FrameSink):
         trimmed: bool = False,
         compression: str | None = None,
     ) -> None:
-        """Choose names and layout; nothing is written yet.
+        """Choose names and format; nothing is written yet.
 
         Args:
             path: a pattern, a folder (see `chromacord.io.stills.patterns.output_pattern`), or a still.
-            like: the source whose frames come, in its layout.
-            force: replace files of the same names.
-            size: of the pictures, where it is not the source's.
-            trimmed: only a part of the clip comes.
-            compression: of EXR files; None: as the source's where that is without loss, else zip.
+            like: properties of the source of the frames.
+            force: overwrite existing files.
+            size: size of the pictures, if different from the source's.
+            trimmed: only a part of the clip is written.
+            compression: EXR compression; None: the source's if that is lossless, otherwise zip.
 
         Raises:
-            OutputExistsError: files of these names exist and `force` is not given.
-            OutputError: the folder cannot be written to, or a still is to hold more than one frame.
-            CodecError: the format cannot hold the source's alpha or depth, or there is no such compression.
+            OutputExistsError: such files exist and `force` is not set.
+            OutputError: the folder cannot be written to, or a still would have to hold several frames.
+            CodecError: the format does not support the source's alpha or depth, or the compression does not exist.
 
         Warns:
-            ChromacordWarning: the compression changes all of the picture.
+            ChromacordWarning: the compression changes the whole picture.
         """
         self._pattern = output_pattern(path, like)
         self.path = self._pattern.folder / self._pattern.label
@@ -220,13 +221,15 @@ class SequenceSink(FrameSink):
             _told_compression(compression, self.path) if compression and image_format.name == "openexr" else None,
         )
         self._convert = PlaneConverter(like, target, scene_linear=scene_linear)
+        if not is_same:
+            _tell_lost_space(like, target, image_format, out=self.path)
         if not self._pattern.digits and (like.num_frames or 1) > 1 and not trimmed:
             raise self._still_error()
         check_output_path(self._pattern.path(like.first_number))
         self._written: set[int] = set()
         self._staged = StagedFolder(self._pattern.folder, name=self._pattern.label, force=force)
         try:
-            # After cleaning up what killed runs left.
+            # After cleaning up leftovers of killed runs.
             self._existing = self._check_existing(force=force, trimmed=trimmed)
         except OutputError:
             self._staged.discard()
@@ -248,7 +251,7 @@ class SequenceSink(FrameSink):
         self._written.add(number)
 
     def finish(self) -> None:
-        """Say which files of an earlier sequence will stay; each image is complete when it is written."""
+        """Warn about remaining files of an earlier sequence; images are complete when written."""
         stale = len(self._existing - self._written)
         if stale:
             warnings.warn(
@@ -269,7 +272,7 @@ class SequenceSink(FrameSink):
 
     def _check_existing(self, *, force: bool, trimmed: bool) -> set[int]:
         pattern = self._pattern
-        # Several runs may write parts of one sequence; then `write` refuses only existing files.
+        # Several runs may write parts of one sequence, so only existing files are refused, in `write`.
         existing = set() if trimmed else set(pattern.numbers())
         if not pattern.digits and os.path.lexists(pattern.path(0)):
             existing = {0}
@@ -295,7 +298,7 @@ def _told_compression(asked: str, out: Path) -> str:
 
 
 def _tell_kept(header: ImageHeader, out: Path) -> None:
-    """Say why files are larger than the source's: the background keeps its bits."""
+    """Explain why files are larger than the source's: lossless compression keeps the background unchanged."""
     compression = text_attribute(header.spec, "compression")
     if header.format_name == "openexr" and is_lossy(compression):
         warnings.warn(
@@ -307,13 +310,27 @@ def _tell_kept(header: ImageHeader, out: Path) -> None:
 
 
 def _kept_profile(like: VideoInfo, target: PixelFormat, image_format: ImageFormat, *, out: Path) -> bytes | None:
-    """Return the profile of a source whose colours an output holds as they are; say so where one is lost."""
+    """Return the source's profile if it applies to the output; warn if it is lost."""
     profile = like.icc_profile
+    if changes_light(like, scene_linear=target.is_float):
+        return None  # the colours are another space's now, and look as before
     if profile is None or (image_format.has_icc and _is_as_coded(like, target) and is_profile_of(profile, target)):
         return profile
     holds = "its colours are converted" if image_format.has_icc else f"{image_format.name} holds no ICC profile"
     warn_of_lost_profile(profile, out=out, why=holds)
     return None
+
+
+def _tell_lost_space(like: VideoInfo, target: PixelFormat, image_format: ImageFormat, *, out: Path) -> None:
+    """Warn if a format cannot name the colour space of its numbers. PNG has tags, and EXR gets light."""
+    is_told = like.icc_profile is not None or image_format.name in ("png", "openexr")
+    if like.space is None or like.space.name == REC709 or is_told or changes_light(like, scene_linear=target.is_float):
+        return
+    warnings.warn(
+        f"{out}: {image_format.name} cannot say that its colours are {like.space.name}; name it where the file is read",
+        ChromacordWarning,
+        stacklevel=3,
+    )
 
 
 def _is_as_coded(like: VideoInfo, target: PixelFormat) -> bool:
@@ -325,7 +342,7 @@ def _describe_header(header: ImageHeader) -> str:
 
 
 def describe(pixel_format: PixelFormat) -> str:
-    """Return a short name of a layout for messages, as "10-bit rgb" or "half rgb with premultiplied alpha"."""
+    """Return a short name of a format for messages, such as "10-bit rgb" or "half rgb with premultiplied alpha"."""
     depth = f"{pixel_format.depth}-bit"
     if pixel_format.is_float:
         depth = "half" if pixel_format.depth == 16 else "float"

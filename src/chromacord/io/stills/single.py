@@ -1,7 +1,7 @@
 """Single 8-bit pictures: read for data sets, and written like HYouTube's.
 
-Sequences and stills as clips are `chromacord.io.stills.sequence`; this is for folders of pictures that belong together
-by a list and not by their numbers.
+`chromacord.io.stills.sequence` handles sequences and stills as clips; this module is for folders whose pictures are
+related by a list instead of numbers.
 """
 
 from fractions import Fraction
@@ -18,17 +18,17 @@ from chromacord.io.writing.staging import output_errors
 from chromacord.types import Frame, PixelFormat, VideoInfo
 
 Codes = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
-"""Samples as codes from 0 to the type's largest: 8 bits where the file has no more, else 16."""
+"""Codes from 0 to the dtype's maximum: 8 bits if the file has no more, otherwise 16."""
 
 
 class RgbReader:
-    """Turns the frames of one source into interleaved display-referred R'G'B'."""
+    """Converts a source's frames to interleaved display-referred R'G'B'."""
 
     def __init__(self, source: VideoInfo) -> None:
         """Prepare for a source: Y'CbCr is decoded, scene-linear light is encoded with the sRGB curve.
 
         Args:
-            source: what the frames are of. Alpha is left out.
+            source: properties of the frames. Alpha is dropped.
         """
         pixel_format = source.pixel_format
         is_deep = pixel_format.is_float or pixel_format.depth > 8
@@ -41,28 +41,28 @@ class RgbReader:
 
 
 def read_rgb(path: Path) -> Codes:
-    """Read a picture of any kind that OpenImageIO knows (WebP too) as display-referred R'G'B'.
+    """Read a picture in any format that OpenImageIO supports (including WebP) as display-referred R'G'B'.
 
     Returns:
-        Shape (height, width, 3).
+        RGB codes. Shape (height, width, 3).
 
     Raises:
         MissingFileError: there is no such file.
-        UnreadableFileError: it is damaged, or no picture.
+        UnreadableFileError: it is damaged, or not a picture.
     """
     info, frame = _read(path)
     return RgbReader(info).read(frame)
 
 
 def read_matte(path: Path) -> Codes:
-    """Read a picture's coverage: its luma, cleaned of a lossy codec's noise.
+    """Read a matte: its luma, cleaned of a lossy codec's noise.
 
     Returns:
-        Shape (height, width).
+        Coverage as codes. Shape (height, width).
 
     Raises:
         MissingFileError: there is no such file.
-        UnreadableFileError: it is damaged, or no picture.
+        UnreadableFileError: it is damaged, or not a picture.
     """
     info, frame = _read(path)
     plane: Codes = MatteReader(info, from_alpha=False).read(frame.planes)  # type: ignore[assignment]
@@ -70,15 +70,15 @@ def read_matte(path: Path) -> Codes:
 
 
 def write_jpeg(path: Path, pixels: npt.NDArray[np.uint8], *, quality: int = 75) -> None:
-    """Write a JPEG with chroma at half resolution; the defaults give the bytes that Pillow's give.
+    """Write a JPEG with chroma at half resolution; the defaults reproduce Pillow's output bytes.
 
     Args:
         path: the file.
         pixels: RGB. Shape (height, width, 3).
-        quality: 1 to 100, as libjpeg counts.
+        quality: libjpeg's quality, 1 to 100.
 
     Raises:
-        OutputError: the disk is full, or the file cannot be written for another reason.
+        OutputError: the file cannot be written, for example because the disk is full.
     """
     sampling = [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420]
     _write(path, pixels[..., ::-1], ".jpg", [cv2.IMWRITE_JPEG_QUALITY, quality, *sampling])
@@ -92,13 +92,13 @@ def write_png(path: Path, pixels: npt.NDArray[np.uint8]) -> None:
         pixels: grey or RGB. Shape (height, width) or (height, width, 3).
 
     Raises:
-        OutputError: the disk is full, or the file cannot be written for another reason.
+        OutputError: the file cannot be written, for example because the disk is full.
     """
     _write(path, pixels if pixels.ndim == 2 else pixels[..., ::-1], ".png", [])
 
 
 def _write(path: Path, pixels: npt.NDArray[np.uint8], suffix: str, options: list[int]) -> None:
-    """Encode in memory: a full disk is then an error of Python's, with its reason."""
+    """Encode in memory, so that Python writes the file and reports the reason of a failure."""
     _, encoded = cv2.imencode(suffix, np.ascontiguousarray(pixels), options)
     with output_errors(path):
         path.write_bytes(encoded.tobytes())

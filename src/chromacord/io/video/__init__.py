@@ -4,7 +4,7 @@ from pathlib import Path
 
 
 def file_url(path: Path) -> str:
-    """Return what makes libav open exactly this file: "shot:1.mp4" would be a file of the protocol "shot".
+    """Return a URL that makes libav open exactly this file: "shot:1.mp4" would mean the protocol "shot".
 
     Source: ffmpeg-protocols(1), "file".
     """

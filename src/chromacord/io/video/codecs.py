@@ -1,4 +1,4 @@
-"""Output codecs: what each can hold, and which one fits an output."""
+"""Output codecs: their capabilities, and the choice for an output."""
 
 import warnings
 from dataclasses import dataclass, field
@@ -14,16 +14,16 @@ from chromacord.types import Alpha, PixelFormat, Size, VideoInfo
 
 @dataclass(frozen=True)
 class Codec:
-    """A codec of outputs: the encoder, and what it can hold."""
+    """An output codec: its encoder and capabilities."""
 
     encoder: str
     """libav's name of the encoder."""
 
     pix_fmts: tuple[str, ...]
-    """libav's pixel formats that it takes, the most usual first."""
+    """Pixel formats that it accepts, by libav's names, the most common first."""
 
     containers: tuple[str, ...]
-    """Suffixes of files that can hold it, the most usual first."""
+    """Suffixes of containers that support it, the most common first."""
 
     options: dict[str, str] = field(default_factory=dict)
     crf: float | None = None
@@ -31,25 +31,25 @@ class Codec:
 
     has_preset: bool = False
     families: tuple[str, ...] = ()
-    """libav's names of source codecs that by default are written with this one."""
+    """Source codecs, by libav's names, that are written with this one by default."""
 
     alpha_containers: tuple[str, ...] | None = None
-    """Suffixes of files that keep its alpha; None: all of them do."""
+    """Suffixes of containers that keep its alpha; None: all of them."""
 
     decoded_depth: int = 0
-    """Depth that decoders give its pictures where that is more than the encoder takes."""
+    """Depth of its decoded pictures, if greater than the encoder's input."""
 
     takes_halves: bool = True
-    """Whether a picture may have an odd size where its chroma is halved."""
+    """Whether a picture with subsampled chroma may have an odd size."""
 
     matrix: int | None = None
-    """The only colour matrix that decoders read it with; None: any."""
+    """The only colour matrix that decoders assume; None: any."""
 
     full_range: bool | None = None
-    """The only range that decoders read it with; None: any."""
+    """The only range that decoders assume; None: any."""
 
     def formats(self, size: Size) -> dict[str, PixelFormat]:
-        """Return what it takes for pictures of a size, by libav's name."""
+        """Return the accepted formats for a picture size, by libav's name."""
         every = {name: describe(name) for name in self.pix_fmts}
         if self.takes_halves:
             return every
@@ -68,7 +68,7 @@ def _names(*families: str, depths: tuple[int, ...]) -> tuple[str, ...]:
 _YUV = ("yuv420p", "yuv422p", "yuv444p")
 
 LOSSLESS = ("ffv1", "huffyuv", "ffvhuff", "utvideo", "rawvideo", "v210", "r210", "png", "qtrle", "magicyuv")
-"""libav's names of codecs of video files that keep every sample."""
+"""Lossless video codecs by libav's names."""
 
 CODECS: dict[str, Codec] = {
     "h264": Codec(
@@ -158,20 +158,20 @@ CODECS: dict[str, Codec] = {
         full_range=True,
     ),
 }
-"""Every codec that `--codec` takes, by its name there."""
+"""All codecs by their name for `--codec`."""
 
 
 class Container(NamedTuple):
-    """A kind of video file."""
+    """A video container format."""
 
     muxer: str
     """libav's name of the muxer."""
 
     usual: tuple[str, ...]
-    """Codecs to write it in where the source's own does not go there, in order of preference."""
+    """Codecs to use if the source's own is not supported, in order of preference."""
 
     drops: frozenset[str] = frozenset()
-    """What it does not keep of "rotation", "pixel aspect", "timecode" and "colour tags"."""
+    """What it does not store of "rotation", "pixel aspect", "timecode" and "colour tags"."""
 
 
 CONTAINERS: dict[str, Container] = {
@@ -184,42 +184,42 @@ CONTAINERS: dict[str, Container] = {
     ".avi": Container("avi", ("ffv1", "mjpeg"), frozenset({"rotation", "timecode", "colour tags"})),
     ".mxf": Container("mxf", ("dnxhr",), frozenset({"rotation", "pixel aspect"})),
 }
-"""Every kind of video file that can be written, by suffix."""
+"""All supported video containers by suffix."""
 
 
 class Choice(NamedTuple):
-    """How an output will be written."""
+    """How to write an output."""
 
     name: str
     """Key of `CODECS`."""
 
     codec: Codec
     pix_fmt: str
-    """libav's name of the format that the encoder is given."""
+    """The encoder's input format, by libav's name."""
 
     muxer: str
 
     drops: frozenset[str] = frozenset()
-    """What the file will not keep of "rotation", "pixel aspect", "timecode" and "colour tags"."""
+    """What the file will not store of "rotation", "pixel aspect", "timecode" and "colour tags"."""
 
 
 def choose(source: VideoInfo, out: Path, codec: str | None = None) -> Choice:
     """Choose codec and pixel format for an output.
 
-    By default the source's codec family, depth, subsampling and alpha are kept where the container permits, else the
-    container's usual codec is taken.
+    By default, keep the source's codec family, depth, subsampling and alpha if the container supports them; otherwise
+    use the container's usual codec.
 
     Args:
-        source: the clip whose planes will be written.
-        out: the output; its suffix names the container.
-        codec: what the user wants, a name that `codec_named` reads.
+        source: properties of the clip to write.
+        out: path of the output; its suffix selects the container.
+        codec: name given by the user, as `codec_named` accepts it; None: choose.
 
     Raises:
-        CodecError: an unknown codec or suffix; a container that cannot hold the codec; without the user's own word,
-            a codec that would lose alpha, depth or colour.
+        CodecError: the codec or suffix is unknown; the container does not support the codec; or, unless the user named
+            the codec, alpha, depth or colour would be lost.
 
     Warns:
-        ChromacordWarning: the user's codec loses one of these, or chroma samples are lost.
+        ChromacordWarning: the user's codec loses one of these, or chroma resolution is lost.
     """
     suffix = out.suffix.lower()
     if suffix not in CONTAINERS:
@@ -242,10 +242,10 @@ def choose(source: VideoInfo, out: Path, codec: str | None = None) -> Choice:
 
 
 def codec_named(text: str) -> str:
-    """Return the name in `CODECS` that a user means: "H.264" and "ProRes 4444" are read as "h264" and "prores4444".
+    """Return the key in `CODECS` for a name by the user: "H.264" means "h264", "ProRes 4444" means "prores4444".
 
     Raises:
-        CodecError: there is no such codec.
+        CodecError: the codec is unknown.
     """
     plain = "".join(letter for letter in text.casefold() if letter.isalnum())
     name = _ALIASES.get(plain, plain)
@@ -255,12 +255,12 @@ def codec_named(text: str) -> str:
 
 
 def missing_encoders() -> tuple[str, ...]:
-    """Return the names in `CODECS` that this build of libav cannot write."""
+    """Return the names in `CODECS` that this build of libav cannot encode."""
     return tuple(name for name, codec in CODECS.items() if codec.encoder not in av.codecs_available)
 
 
 _ALIASES = {"avc": "h264", "h265": "hevc", "prores422": "prores", "motionjpeg": "mjpeg"}
-"""Other names, in small letters and digits, of codecs in `CODECS`."""
+"""Alternative names of codecs in `CODECS`, in lower-case letters and digits."""
 
 
 def _users_choice(source: VideoInfo, out: Path, text: str) -> Choice:
@@ -280,7 +280,7 @@ def _users_choice(source: VideoInfo, out: Path, text: str) -> Choice:
 
 
 def family(source: VideoInfo) -> str | None:
-    """Return the name in `CODECS` of the codec that the source is coded with; None: it cannot be written."""
+    """Return the source's codec as a name in `CODECS`; None: it cannot be written."""
     names = [name for name, codec in CODECS.items() if source.codec in codec.families]
     if len(names) > 1:
         form = source.pixel_format
@@ -289,7 +289,7 @@ def family(source: VideoInfo) -> str | None:
 
 
 def _candidates(source: VideoInfo, suffix: str) -> list[str]:
-    """The source's own codec alone where the container holds it, else the container's usual ones."""
+    """Return only the source's codec if the container supports it, otherwise the container's usual ones."""
     own = family(source)
     if own is not None and suffix in CODECS[own].containers:
         return [own]
@@ -297,7 +297,7 @@ def _candidates(source: VideoInfo, suffix: str) -> list[str]:
 
 
 def _fit(source: VideoInfo, name: str, suffix: str) -> Choice:
-    """Return the codec with the pixel format that loses least, and of those the one that adds least."""
+    """Return the codec with the pixel format that loses the least and, among those, adds the least."""
     codec = CODECS[name]
     wanted = source.pixel_format
     formats = codec.formats(source.size)
@@ -307,7 +307,7 @@ def _fit(source: VideoInfo, name: str, suffix: str) -> Choice:
 
 
 def _distance(wanted: PixelFormat, offered: PixelFormat) -> tuple[int, ...]:
-    """Order formats: what is lost counts first (alpha, colour, depth, chroma, model), then what is added."""
+    """Rank formats, first by what is lost (alpha, colour, depth, chroma, model), then by what is added."""
     has_alpha, offers_alpha = wanted.alpha is not Alpha.NONE, offered.alpha is not Alpha.NONE
     # RGB is converted to 4:2:0 first, which all players support.
     step = sum(wanted.subsampling) if wanted.model == "yuv" else 0 if offered.model == wanted.model else 2
@@ -325,12 +325,12 @@ def _distance(wanted: PixelFormat, offered: PixelFormat) -> tuple[int, ...]:
 
 
 def _depth(pixel_format: PixelFormat) -> int:
-    """Bits that an integer format needs; floats are more than any holds."""
+    """Return the integer depth that a format needs; floats need more than any."""
     return 32 if pixel_format.is_float else pixel_format.depth
 
 
 def _losses(source: VideoInfo, choice: Choice, suffix: str) -> list[str]:
-    """Say what the output cannot hold, chroma samples apart."""
+    """List what the output does not support, except chroma resolution."""
     wanted, offered, codec = source.pixel_format, describe(choice.pix_fmt), choice.codec
     losses = []
     keeps_alpha = codec.alpha_containers is None or suffix in codec.alpha_containers
@@ -342,12 +342,12 @@ def _losses(source: VideoInfo, choice: Choice, suffix: str) -> list[str]:
 
 
 def _is_chroma_lost(wanted: PixelFormat, offered: PixelFormat) -> bool:
-    """Tell whether chroma gets coarser. RGB has none to lose, and who asks for a video of images expects that."""
+    """Whether chroma resolution is lost. RGB sources do not count: users who write them as video expect it."""
     return wanted.model == "yuv" and sum(offered.subsampling) > sum(wanted.subsampling)
 
 
 def _advice(source: VideoInfo) -> str:
-    """Name the codecs, with their files, that hold the source's alpha and depth."""
+    """List the codecs and suffixes that support the source's alpha and depth."""
     holding = []
     for name, codec in CODECS.items():
         suffixes = codec.containers

@@ -1,7 +1,7 @@
-"""Cover pictures in video files: which stream is one, and how Matroska stores it.
+"""Cover pictures in video files: detect them, and store them in Matroska.
 
-MP4 keeps a cover as a stream that has no times, Matroska as an attachment. QuickTime's muxer drops it without a word,
-and others would make a second picture of it.
+MP4 stores a cover as a stream without timestamps, Matroska as an attachment. QuickTime's muxer drops it silently, and
+others would turn it into a second video stream.
 """
 
 from pathlib import Path
@@ -16,7 +16,7 @@ _TYPES = {"mjpeg": ("cover.jpg", "image/jpeg"), "png": ("cover.png", "image/png"
 
 
 def is_cover(stream: Stream) -> bool:
-    """Tell whether a stream is a cover picture."""
+    """Whether a stream is a cover picture."""
     return bool(stream.disposition & Disposition.attached_pic)
 
 
@@ -24,12 +24,12 @@ def attach_cover(output: OutputContainer, cover: Stream, *, source: Path) -> boo
     """Add a cover to a Matroska file as an attachment.
 
     Args:
-        output: before its header is written.
-        cover: of the source.
-        source: the file that the cover is in.
+        output: the output, before its header is written.
+        cover: the cover in the source.
+        source: the source file.
 
     Returns:
-        Whether the cover is of a kind that players look for.
+        Whether players recognize a cover of this type.
     """
     if cover.codec_context is None or cover.codec_context.codec.canonical_name not in _TYPES:
         return False

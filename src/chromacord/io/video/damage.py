@@ -1,11 +1,11 @@
-"""Detect damage that libav conceals and reports in its log only.
+"""Detect damage that libav conceals and only reports in its log.
 
-The log is libav's own, of all its contexts and threads together, and names no file. So it is only listened to, for
-errors of a decoder or demuxer of the same name, and a file that may be meant is decoded once more, in one thread, whose
-messages can only be about it. That costs nothing as long as there is no damage.
+The log covers all of libav's contexts and threads, and names no file. It is therefore only used as a trigger: if a
+decoder or demuxer of the same name logs an error, the file is decoded once more in one thread, whose messages can only
+be about it. This costs nothing as long as there is no damage.
 
-PyAV's callback waits for the interpreter's lock in whichever thread of libav writes a message. Freeing a decoder holds
-that lock and waits for its threads, so `Reading` flushes a decoder first, which lets go of the lock meanwhile.
+PyAV's log callback waits for the GIL in the libav thread that logs. Freeing a decoder holds the GIL while waiting for
+its threads, so `Reading` first flushes the decoder, which releases the GIL meanwhile.
 """
 
 import logging
@@ -23,46 +23,46 @@ from chromacord.io.video.remux import find_picture
 
 _LOGGER = logging.getLogger("libav")
 _CERTAIN = ("ffv1",)
-"""Decoders whose errors are due to damage alone. FFV1 has check sums (RFC 9043, section 4.9.3), and where one is wrong
-libav fills the picture with what its memory holds: each pass over the file gives another."""
+"""Decoders whose errors always mean damage. FFV1 has checksums (RFC 9043, section 4.9.3); if one is wrong, libav fills
+the picture with uninitialized memory, which differs in each pass."""
 
 
 class Damage(NamedTuple):
-    """What libav logged first of a file."""
+    """The first error that libav logged about a file."""
 
     frame: int
-    """How many pictures came before it: where pictures are reordered, it is near this one."""
+    """Number of pictures before it; with reordered pictures, the damage is near this one."""
 
     message: str
     is_certain: bool
-    """Whether the file is damaged, rather than unusual."""
+    """Whether the file is damaged rather than unusual."""
 
 
 class Listener:
-    """Whether libav has logged errors, since it was made, that may be about one file."""
+    """Records whether libav has logged errors since its creation that may concern one file."""
 
     def __init__(self, *names: str) -> None:
-        """Begin to listen.
+        """Start listening.
 
         Args:
-            names: of the file's decoder and demuxer.
+            names: names of the file's decoder and demuxer.
         """
         self.has_heard = False
         self._names = names
         _EAR.add(self)
 
     def close(self) -> None:
-        """Listen no more; may be called again."""
+        """Stop listening; may be called repeatedly."""
         _EAR.remove(self)
 
     def hear(self, name: str) -> None:
-        """Take note of an error of the decoder or demuxer of this name."""
+        """Record an error of the decoder or demuxer of this name."""
         if name in self._names:
             self.has_heard = True
 
 
 class _Ear(logging.Handler):
-    """Hands libav's errors to all listeners, as long as there are any."""
+    """Forwards libav's errors to all listeners while there are any."""
 
     def __init__(self) -> None:
         super().__init__(logging.ERROR)
@@ -102,14 +102,14 @@ _EAR = _Ear()
 
 
 class DamageCheck:
-    """Finds out what libav logs of one file while it is read."""
+    """Finds libav's messages about one file while it is read."""
 
     def __init__(self, container: InputContainer, stream: VideoStream) -> None:
-        """Begin to listen.
+        """Start listening.
 
         Args:
-            container: of the file, open.
-            stream: of its pictures.
+            container: the open file.
+            stream: its video stream.
         """
         self._location = container.name
         self._names = (stream.codec_context.name, container.format.name)
@@ -117,12 +117,12 @@ class DamageCheck:
         self._next = 0
 
     def look(self, num_packets: int, *, at_end: bool = False) -> Damage | None:
-        """Return what was logged of the packets so far, where anything was; None else.
+        """Return what was logged about the packets so far; None if nothing was.
 
         Args:
-            num_packets: that were handed to the decoder. Where others' damage was heard, the next look is put off until
-                there are twice as many, so that all looks together cost two passes at most.
-            at_end: nothing is put off.
+            num_packets: number of packets passed to the decoder. If an error was another file's, the next check waits
+                for twice as many packets, so that all checks together cost at most two passes.
+            at_end: check without waiting.
         """
         if not self._listener.has_heard or (num_packets < self._next and not at_end):
             return None
@@ -130,7 +130,7 @@ class DamageCheck:
         return find_damage(self._location, self._names, num_packets)
 
     def close(self) -> None:
-        """Listen no more; may be called again."""
+        """Stop listening; may be called repeatedly."""
         self._listener.close()
 
 
@@ -138,9 +138,9 @@ def find_damage(location: str, names: tuple[str, ...], num_packets: int) -> Dama
     """Decode the beginning of a file until libav logs an error; return it, or None.
 
     Args:
-        location: of a file that was opened before, as libav takes it.
-        names: of its decoder and demuxer, whose errors count.
-        num_packets: how many packets of pictures are decoded.
+        location: libav's URL of a file that was opened before.
+        names: names of its decoder and demuxer, whose errors count.
+        num_packets: number of video packets to decode.
     """
     count = 0
     try:

@@ -14,15 +14,15 @@ from chromacord.io.video.damage import Damage, DamageCheck
 
 
 class Reading:
-    """One pass over the pictures of a file. What it holds ends with it: nothing in it refers to it."""
+    """One pass over the pictures of a file. It owns its resources, and nothing in it refers back to it."""
 
     def __init__(self, container: InputContainer, stream: VideoStream, decoder: VideoCodecContext) -> None:
-        """Prepare; nothing is decoded yet.
+        """Prepare without decoding.
 
         Args:
-            container: that nothing else reads; it is closed when this is dropped.
-            stream: of the pictures.
-            decoder: of the stream.
+            container: a container not shared with other readers; closed with this object.
+            stream: the video stream.
+            decoder: the stream's decoder.
         """
         self.container = container
         self._decoder = decoder
@@ -32,7 +32,7 @@ class Reading:
     def __del__(self) -> None:
         self._packets.check.close()
         self._decoder.flush_buffers()  # see `damage`: no decoder thread may log while it is freed
-        # PyAV's containers and streams reference each other, with their decoders, until closed.
+        # PyAV's containers and streams form reference cycles with their decoders until closed.
         self.container.close()
 
     def __iter__(self) -> Iterator[av.VideoFrame]:
@@ -40,16 +40,16 @@ class Reading:
 
     @property
     def broken(self) -> bool:
-        """Whether there was damage, in what has been read."""
+        """Whether damage was found so far."""
         return self._packets.broken
 
     @property
     def damage(self) -> Damage | None:
-        """What libav logged first of what has been read, where it may be harmless."""
+        """The first message that libav logged so far, if it may be harmless."""
         return self._packets.damage
 
     def first(self) -> av.VideoFrame | None:
-        """Return the first picture, which iterating gives again; None where there is none."""
+        """Return the first picture, which iteration returns again; None if there is none."""
         first = next(self._pictures, None)
         if first is not None:
             self._pictures = chain([first], self._pictures)
@@ -57,7 +57,7 @@ class Reading:
 
 
 def _decoded(packets: "_Packets", decoder: VideoCodecContext) -> Iterator[av.VideoFrame]:
-    """Iterate over the pictures of packets, up to the first damage, which the packets are then said to have."""
+    """Yield the pictures in packets, up to the first damage, which is recorded on the packets."""
     count = 0
     stop: int | None = None  # with threads, libav logs about pictures that it returns later
     for packet in packets:
@@ -77,7 +77,7 @@ def _decoded(packets: "_Packets", decoder: VideoCodecContext) -> Iterator[av.Vid
 
 
 class _Packets:
-    """The packets of one stream; `broken` tells afterwards whether there was damage."""
+    """The packets of one stream; afterwards `broken` says whether there was damage."""
 
     def __init__(self, container: InputContainer, stream: VideoStream) -> None:
         self.broken = False

@@ -1,4 +1,4 @@
-"""Encode frames as a video file through PyAV, with the source's other streams."""
+"""Encode frames to a video file through PyAV, and copy the source's other streams."""
 
 import contextlib
 import math
@@ -27,12 +27,12 @@ from chromacord.io.writing.staging import StagedFile, output_errors
 from chromacord.types import UNSPECIFIED, Encoding, Frame, Size, VideoInfo
 
 _X265_DELAY = 2
-"""Frames that x265 must have seen before it knows its decoding times; in clips no longer than that they are memory
-that it never set. So few frames are not reordered."""
+"""Number of frames after which x265 knows decoding timestamps; in clips no longer than that they are uninitialized
+memory. So few frames are not reordered."""
 
 
 class VideoSink(FrameSink):
-    """A video file in the making, whose frames have the planes and the times of a source clip."""
+    """A video file being written, with the frame format and timestamps of a source clip."""
 
     def __init__(
         self,
@@ -45,22 +45,22 @@ class VideoSink(FrameSink):
         size: Size | None = None,
         trimmed: bool = False,
     ) -> None:
-        """Choose the codec, set up the encoder and the streams to copy. No file is made before the first frame.
+        """Choose the codec, and set up the encoder and the streams to copy. The file is created with the first frame.
 
         Args:
-            path: the output; its suffix names the container.
-            like: the source: format and time base of the frames to come, tags, rotation and pixel aspect.
+            path: the output; its suffix selects the container.
+            like: properties of the source: format and time base of the frames, tags, rotation and pixel aspect.
             encoding: codec and quality.
-            force: replace a file of that name.
+            force: overwrite an existing file.
             copy_streams: copy sound, subtitles, data, chapters and tags from the file `like.path`.
-            size: of the frames, if not the source's.
-            trimmed: the frames are a part of the clip: the first one written gets time 0, and the other streams are
-                cut to the part.
+            size: size of the frames, if different from the source's.
+            trimmed: the frames are a part of the clip: the first one gets time 0, and the other streams are cut
+                accordingly.
 
         Raises:
-            OutputExistsError: the file exists, and `force` is not given.
+            OutputExistsError: the file exists and `force` is not set.
             OutputError: the folder is missing or cannot be written to.
-            CodecError: the container or the codec cannot hold what the source has.
+            CodecError: the container or the codec does not support the source's properties.
         """
         self.path = Path(path)
         self._like, self._trimmed = like, trimmed
@@ -93,8 +93,8 @@ class VideoSink(FrameSink):
         """Encode a frame.
 
         Raises:
-            OutputError: the disk is full, or the file cannot be written for another reason.
-            InputError: times do not rise, and the container needs that.
+            OutputError: the file cannot be written, for example because the disk is full.
+            InputError: timestamps do not increase, and the container requires that.
         """
         tick = frame.pts if frame.pts is not None else round(self._count / (self._like.rate * self._like.time_base))
         picture = picture_of(frame, self._like.pixel_format)
@@ -114,7 +114,7 @@ class VideoSink(FrameSink):
         self._count += 1
 
     def finish(self) -> None:
-        """Write what the encoder and the other streams still hold, and close the file.
+        """Flush the encoder and the other streams, and close the file.
 
         Raises:
             OutputError: the disk is full, or no frame was written.
@@ -134,7 +134,7 @@ class VideoSink(FrameSink):
         return self._staged
 
     def discard(self) -> None:
-        """Remove what was written and not committed."""
+        """Remove everything that was not committed."""
         self._close_source()
         # A full disk fails again while flushing; the file will be removed.
         with contextlib.suppress(av.error.FFmpegError, OSError):
@@ -176,7 +176,7 @@ class VideoSink(FrameSink):
         return stream
 
     def _check_order(self, index: int, tick: int) -> None:
-        """Name what MP4 and QuickTime cannot hold before their muxer calls it an invalid argument."""
+        """Refuse timestamps that MP4 and QuickTime cannot store, before their muxer reports an invalid argument."""
         if self._choice.muxer in ("mp4", "mov") and self._count and tick <= self._last_tick:
             raise InputError(
                 f"{self._like.path}: frame {index} is not shown later than the one before it, which "
@@ -202,7 +202,7 @@ class VideoSink(FrameSink):
             )
 
     def _changes_code(self) -> bool:
-        """Whether the codec forces a matrix or a range on the samples that is not the source's."""
+        """Whether the codec requires another matrix or range than the source's."""
         before, after = self._like.colorimetry, self._tags
         return (before.matrix, bool(before.full_range)) != (after.matrix, bool(after.full_range))
 
@@ -240,9 +240,9 @@ class VideoSink(FrameSink):
 
 
 def _muxer_options(like: VideoInfo, rates: Iterable[int]) -> dict[str, str]:
-    """Keep the source's clock: MP4 and QuickTime would choose one of their own.
+    """Keep the source's time base, which MP4 and QuickTime would otherwise replace.
 
-    The clock of the whole film, in which they count where a track starts, must hold every track's ticks too.
+    The movie time base, in which they store where tracks start, must represent every track's ticks too.
     """
     clock = like.time_base.denominator
     common = math.lcm(clock, *rates)

@@ -5,20 +5,20 @@ from av.codec.hwaccel import HWAccel, hwdevices_available
 from chromacord.types import Alpha, VideoInfo
 
 _CODECS = frozenset({"h264", "hevc", "vp9"})
-"""AV1's standard leaves its film grain to decoders; other codecs leave more."""
+"""AV1 leaves film grain to the decoder; other codecs leave more unspecified."""
 
 _DEPTHS = (8, 10)
 
 
 def accelerator(info: VideoInfo, device: str) -> HWAccel | None:
-    """Return what to open a file with so that a device decodes it; None where it cannot.
+    """Return the acceleration for opening a file on a device; None if it has none.
 
-    Frames come to the host's memory, where the encoder needs them whole. What the device refuses when it sees the
-    stream, libav decodes by itself.
+    Frames are returned in host memory, where the encoder needs them. If the device rejects the stream, libav decodes it
+    in software.
 
     Args:
-        info: of the file, read without the device.
-        device: as torch calls it; only "cuda" has a decoder here.
+        info: properties of the file, read without the device.
+        device: device name; only "cuda" can decode.
     """
     layout = info.pixel_format
     is_common = layout.subsampling == (1, 1) and layout.depth in _DEPTHS and layout.alpha is Alpha.NONE

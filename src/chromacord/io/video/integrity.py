@@ -1,4 +1,4 @@
-"""Detect truncated files from their structure and stated picture counts."""
+"""Detect truncated files from their structure and stated frame counts."""
 
 import os
 import re
@@ -16,13 +16,13 @@ _SEGMENT = b"\x18\x53\x80\x67"
 
 
 def is_cut_off(path: Path) -> bool:
-    """Return whether the file is shorter than its parts say, or lacks the index without which it cannot be read.
+    """Whether the file is shorter than its parts declare, or lacks an index that reading requires.
 
-    Knows MP4 and QuickTime (ISO/IEC 14496-12, boxes), Matroska and WebM (RFC 8794, elements) and AVI (RIFF). For
-    other files the answer is False: there only the decoder can tell.
+    Supports MP4 and QuickTime (ISO/IEC 14496-12, boxes), Matroska and WebM (RFC 8794, elements) and AVI (RIFF). For
+    other files, only the decoder can detect truncation, and the result is False.
 
     Raises:
-        MissingFileError: the file was removed since it was opened.
+        MissingFileError: the file was removed after it was opened.
     """
     try:
         file = path.open("rb")
@@ -59,7 +59,7 @@ def _lacks_boxes(file: BinaryIO, size: int) -> bool:
 
 
 def _lacks_segment(file: BinaryIO, size: int) -> bool:
-    """Compare the size of a Matroska segment with what is there; an unknown size (a live recording) cannot be."""
+    """Compare a Matroska segment's declared size with the file; an unknown size (a live recording) passes."""
     file.seek(4)
     header = _element_size(file)
     if header is None:
@@ -84,14 +84,14 @@ def _element_size(file: BinaryIO) -> int | None:
 
 
 def is_animated_webp(path: Path) -> bool:
-    """Whether a WebP says that it has an animation (RFC 9649, section 2.7); libav decodes none."""
+    """Whether a WebP declares an animation (RFC 9649, section 2.7), which libav cannot decode."""
     with path.open("rb") as file:
         header = file.read(21)
     return header[:4] + header[8:16] == b"RIFFWEBPVP8X" and bool(header[20:] and header[20] & 2)
 
 
 def stated_num_frames(stream: VideoStream) -> int | None:
-    """Return the container's count, less what its edit list hides."""
+    """Return the container's frame count minus frames hidden by its edit list."""
     stated = stream.frames
     for name, value in stream.metadata.items():
         if name.upper().startswith("NUMBER_OF_FRAMES") and value.isdigit():
@@ -101,6 +101,6 @@ def stated_num_frames(stream: VideoStream) -> int | None:
 
 
 def stated_end(stream: VideoStream) -> Fraction | None:
-    """Return the length in seconds that Matroska states for a stream ("00:00:01.200000000")."""
+    """Return a stream's length in seconds as stated by Matroska ("00:00:01.200000000")."""
     found = re.fullmatch(r"(\d+):(\d+):(\d+\.?\d*)", stream.metadata.get("DURATION", "").strip("\0 "))
     return None if found is None else 3600 * int(found[1]) + 60 * int(found[2]) + Fraction(found[3])

@@ -1,4 +1,4 @@
-"""Copy all but the picture: sound, subtitles, data, attachments, chapters, tags and timecode."""
+"""Copy everything but the picture: sound, subtitles, data, attachments, chapters, tags and timecode."""
 
 import contextlib
 import io
@@ -22,15 +22,15 @@ from chromacord.io.video.covers import attach_cover, is_cover
 
 _OF_THE_FILE = ("MAJOR_BRAND", "MINOR_VERSION", "COMPATIBLE_BRANDS", "ENCODER", "DURATION", "ALPHA_MODE", "VENDOR_ID")
 _STATISTICS = ("BPS", "NUMBER_OF_", "_STATISTICS", "ROTATE")
-"""Tags that describe the old file, not its content: the muxer writes its own."""
+"""Tags that describe the old file rather than its content; the muxer writes its own."""
 
 NO_PROBE = {"skip_frame": "all"}
-"""Options to open a file with where its pictures are not looked at. libav decodes the first one of H.264 otherwise,
-which took 40 ms of CPU at 1080p and 150 ms at 4K."""
+"""Options for opening a file without decoding pictures. For H.264, libav otherwise decodes the first one, which took 40
+ms of CPU time at 1080p and 150 ms at 4K."""
 
 
 def find_picture(container: InputContainer) -> VideoStream | None:
-    """Return the stream that a player shows: libav's choice, which leaves cover art out."""
+    """Return the stream that players show: libav's choice, which excludes cover art."""
     pictures = [stream for stream in container.streams.video if not is_cover(stream)]
     best = container.streams.best("video")
     chosen = next((stream for stream in pictures if best is not None and stream.index == best.index), None)
@@ -38,7 +38,7 @@ def find_picture(container: InputContainer) -> VideoStream | None:
 
 
 def describe_streams(container: InputContainer, *, picture: Stream) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return one line for each audio stream, and one for each other stream that is not the picture."""
+    """Return one line per audio stream, and one per other stream that is not the picture."""
     audio: list[str] = []
     others: list[str] = []
     for stream in container.streams:
@@ -64,14 +64,14 @@ def _codec_name(stream: Stream) -> str:
 
 
 def audio_rates(path: Path) -> set[int]:
-    """Return the sample rates of a file's sound, in hertz."""
+    """Return the sample rates of a file's sound in hertz."""
     with av.open(file_url(path), options=NO_PROBE, metadata_errors="replace") as container:
         contexts = [stream.codec_context for stream in container.streams.audio]
         return {context.sample_rate for context in contexts if context is not None and context.sample_rate}
 
 
 def find_timecode(container: InputContainer, *, picture: Stream) -> str | None:
-    """Return the timecode of the first frame: the picture's own, else the container's, else another stream's."""
+    """Return the timecode of the first frame, from the picture, otherwise the container, otherwise another stream."""
     for metadata in (picture.metadata, container.metadata, *(stream.metadata for stream in container.streams)):
         for name, value in metadata.items():
             if name.lower() == "timecode":
@@ -80,9 +80,9 @@ def find_timecode(container: InputContainer, *, picture: Stream) -> str | None:
 
 
 class Remuxer:
-    """Copies the packets of all streams but the picture from a source file to an output, in step with the picture.
+    """Copies the packets of all streams but the picture from a source to an output, in step with the picture.
 
-    Nothing is decoded, and no more is held than one packet: the source is read as far as the output has come.
+    Nothing is decoded, and at most one packet is held: the source is read as far as the output has progressed.
     """
 
     def __init__(self, source: Path, output: OutputContainer, *, muxer: str, path: Path) -> None:
@@ -92,13 +92,13 @@ class Remuxer:
             source: the file to copy from.
             output: the file to copy to, before its header is written.
             muxer: libav's name of the output's format.
-            path: the output's final name, for messages.
+            path: final path of the output, for messages.
 
         Raises:
-            CodecError: the container cannot hold the source's sound.
+            CodecError: the container does not support the source's sound.
 
         Warns:
-            ChromacordWarning: it cannot hold another stream, which is left out.
+            ChromacordWarning: it does not support another stream, which is dropped.
         """
         self._source, self._output, self._muxer, self._path = source, output, muxer, path
         self._targets: dict[int, Stream] = {}
@@ -114,13 +114,13 @@ class Remuxer:
         self._packets = self._read()
 
     def begin(self, picture: Stream, *, start: Fraction, first_frame: int, rate: Fraction) -> None:
-        """Copy tags, chapters and timecode, when it is known where in the source the output starts.
+        """Copy tags, chapters and timecode, once the output's start in the source is known.
 
         Args:
             picture: the output's picture stream.
-            start: seconds in the source that become 0 in the output.
-            first_frame: index in the source of the first frame that is written; the timecode advances by it.
-            rate: frames a second.
+            start: time in the source, in seconds, that becomes 0 in the output.
+            first_frame: index in the source of the first frame to write; the timecode advances by it.
+            rate: frames per second.
         """
         self._start = start
         self._output.metadata.update(_lasting(self._container.metadata))
@@ -135,7 +135,7 @@ class Remuxer:
         self._output.set_chapters(list(self._chapters()))
 
     def copy_until(self, time: Fraction | None) -> None:
-        """Copy the packets before a time of the output in seconds; None: all that are left."""
+        """Copy packets up to a time in the output, in seconds; None: all that remain."""
         while True:
             packet = self._next or next(self._packets, None)
             self._next = None
@@ -151,7 +151,7 @@ class Remuxer:
         self._container.close()
 
     def _is_remade(self, stream: Stream) -> bool:
-        """Whether the muxer makes this stream itself: a timecode track, or the titles of QuickTime chapters."""
+        """Whether the muxer creates this stream itself: a timecode track, or QuickTime chapter titles."""
         if stream.type != "data":
             return False
         is_timecode = any(name.lower() == "timecode" for name in stream.metadata)
@@ -194,7 +194,7 @@ class Remuxer:
                 yield packet
 
     def _seconds(self, packet: "Packet[Any]") -> Fraction:
-        """Time in the output, before rounding to its ticks."""
+        """Return the packet's time in the output, before rounding to ticks."""
         tick = packet.dts if packet.dts is not None else packet.pts or 0
         return tick * packet.time_base - self._start
 
@@ -216,11 +216,11 @@ class Remuxer:
 
 
 _AUDIO_CONTAINERS = {".mp4": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}
-"""What a message proposes for a sound that the output's own container cannot hold."""
+"""Suggestions for sound that the output's container does not support."""
 
 
 def _can_hold(muxer: str, stream: Stream) -> bool:
-    """Whether a muxer takes a stream: tried on a file in memory, since libav only tells when the header is written."""
+    """Whether a muxer supports a stream, tested on a file in memory: libav only reports it when writing the header."""
     try:
         scratch = av.open(io.BytesIO(), "w", format=muxer)
         if muxer == "mxf":
@@ -230,12 +230,12 @@ def _can_hold(muxer: str, stream: Stream) -> bool:
     except (av.error.FFmpegError, ValueError):
         return False
     with contextlib.suppress(av.error.FFmpegError):
-        scratch.close()  # MXF fails if it got no packet
+        scratch.close()  # MXF fails without packets
     return True
 
 
 def _is_gap(packet: "Packet[Any]") -> bool:
-    """Whether this is the empty text by which QuickTime spells a pause; the muxer writes its own."""
+    """Whether this is the empty text with which QuickTime represents a pause; the muxer writes its own."""
     return packet.stream.type == "subtitle" and _codec_name(packet.stream) == "mov_text" and bytes(packet) == b"\0\0"
 
 

@@ -22,23 +22,23 @@ _LOOKAHEADS = {
         **{"slow": 25, "slower": 40, "veryslow": 40},
     },
 }
-"""Frames that x264 and x265 look ahead at each of their presets (their own tables)."""
+"""Look-ahead in frames for each preset of x264 and x265 (from their own tables)."""
 
 _SVT_PRESETS = tuple(str(preset) for preset in range(14))
 
 _LOOKAHEAD_BYTES = 250_000_000
-"""What the frames that an encoder looks ahead may take."""
+"""Memory limit for an encoder's look-ahead frames."""
 
 _BYTES_PER_BYTE = {"h264": 2, "hevc": 5}
-"""Memory that an encoder takes for a frame that it looks ahead, by the frame's own size; measured at 4K."""
+"""An encoder's memory per look-ahead frame, relative to the frame's size; measured at 4K."""
 
 _HIGHEST_CRF = {"h264": 51, "hevc": 51, "av1": 63, "vp9": 63}
-"""The worst quality on each codec's scale. The encoders take what lies beyond in silence."""
+"""Worst quality on each codec's scale. Encoders silently accept values beyond."""
 
 _NO_HDR = HdrMetadata()
 
 _LARGE_FRAME = 8_000_000
-"""Bytes of a frame from which SVT-AV1 and libvpx, which count in pictures, not bytes, are cut: 8 bit 2880x1800."""
+"""Frame size in bytes (8-bit 2880x1800) from which SVT-AV1 and libvpx, which count pictures, are limited."""
 
 
 def encoder_options(
@@ -48,16 +48,16 @@ def encoder_options(
 
     Args:
         choice: codec and pixel format.
-        encoding: what the user wants; what the codec has no setting for is left out.
-        size: of the picture.
-        pixel_format: that the encoder is given.
-        metadata: of HDR video, for the codecs of `chromacord.io.hdr.ENCODERS`.
+        encoding: the user's settings; settings that the codec lacks are ignored with a warning.
+        size: size of the picture.
+        pixel_format: the encoder's input format.
+        metadata: HDR metadata, for the codecs in `chromacord.io.hdr.ENCODERS`.
 
     Raises:
-        CodecError: the codec has no preset of that name, or its quality no such value.
+        CodecError: the preset does not exist, or the quality is out of range.
 
     Warns:
-        ChromacordWarning: the user named a quality or a speed, and the codec has no such setting.
+        ChromacordWarning: the codec has no setting for a given quality or preset.
     """
     codec = choice.codec
     options = dict(codec.options)
@@ -77,7 +77,7 @@ def encoder_options(
 
 
 def silence(name: str) -> None:
-    """Keep SVT-AV1 from printing its settings: it writes to the terminal past libav, and only listens to this."""
+    """Keep SVT-AV1 from printing its settings, which it writes to the terminal bypassing libav's log."""
     if name == "av1":
         os.environ.setdefault("SVT_LOG", "1")
 
@@ -107,9 +107,9 @@ def _warn_of_unused(choice: Choice, encoding: Encoding) -> None:
 
 
 def _limit_memory(name: str, options: dict[str, str], picture: int) -> None:
-    """Cut the frames that an encoder keeps to look ahead, which at 4K would take gigabytes.
+    """Limit the look-ahead of an encoder, which would take gigabytes at 4K.
 
-    Files grow by some percent; the quality, which `crf` sets, stays.
+    Files grow by a few percent; the quality, set by `crf`, stays.
     """
     if name in _LOOKAHEADS:
         wanted = _LOOKAHEADS[name][options.get("preset", "medium")]
@@ -125,9 +125,9 @@ def _limit_memory(name: str, options: dict[str, str], picture: int) -> None:
 
 
 def _limit_threads(name: str, options: dict[str, str]) -> None:
-    """Give an encoder the threads of this process's share of the cores, where it has one.
+    """Limit an encoder's threads to this process's share of the cores, if set.
 
-    Encoders count the machine's cores, so that one process a core would make the square of what can run.
+    Encoders use all cores by default, so with one process per core the threads would be quadratic in the cores.
     """
     share = core_share()
     if share is None:

@@ -12,13 +12,13 @@ from chromacord.types import FloatArray
 
 
 def write_sound(path: Path, samples: FloatArray, *, rate: int = 48000, force: bool = False) -> None:
-    """Write a sound as AAC; give the file to a sink as the source of its streams to put it under a picture.
+    """Write sound as AAC; pass the file to a sink as its source of streams to add it to a video.
 
     Args:
-        path: the file; its ending names the container ("sound.m4a").
+        path: the file; its suffix selects the container ("sound.m4a").
         samples: left and right channel in [-1, 1]. Shape (2, number of samples).
-        rate: samples a second.
-        force: replace a file of that name.
+        rate: samples per second.
+        force: overwrite an existing file.
 
     Raises:
         OutputError: the file cannot be written.

@@ -1,4 +1,4 @@
-"""Read the frames of a video file, as coded, through PyAV."""
+"""Read the coded frames of a video file through PyAV."""
 
 import warnings
 from collections.abc import Generator, Iterator
@@ -35,32 +35,32 @@ from chromacord.io.video.remux import NO_PROBE, describe_streams, find_picture, 
 from chromacord.types import Alpha, Frame, PixelFormat, Size, VideoInfo
 
 _STILL_FORMATS = frozenset({"image2", "gif", "apng", "webp", "ico"})
-"""libav's demuxers of pictures (BMP, TGA, GIF) besides those whose names end with "_pipe"."""
+"""libav's demuxers for pictures (BMP, TGA, GIF) besides those whose names end with "_pipe"."""
 
 _STILL_BRANDS = frozenset({"avif", "mif1", "heic", "heix"})
-"""What an ISO media file calls itself that holds a picture (HEIF, ISO/IEC 23008-12)."""
+"""Brands of ISO media files that contain a picture (HEIF, ISO/IEC 23008-12)."""
 
 _MAX_THREADS = 8
 _THREADS_BYTES = 100_000_000
-"""What decoding in threads may take: each holds a picture. At 4K that is 8 threads for 8 bits, 4 for more."""
+"""Memory limit of threaded decoding, in which each thread holds a picture: at 4K, 8 threads for 8 bits, 4 for more."""
 
 
 class VideoSource(FrameSource):
-    """A video file: any container and codec that libav decodes."""
+    """A video file in any container and codec that libav supports."""
 
     def __init__(self, path: Path | str, *, salvage: bool = False, device: str = "cpu", keep: bool = False) -> None:
-        """Open the file and decode its first frame, which tells what the file's header may not.
+        """Open the file and decode its first frame, which may say more than the header.
 
         Args:
             path: the file.
-            salvage: where the file breaks in the middle, end there with a warning instead of an error.
-            device: "cuda" for a GPU's decoder, where it has one for the file.
-            keep: hold the file open, for a first pass over its frames that begins soon and goes on from this one.
+            salvage: if the file is damaged in the middle, end there with a warning instead of an error.
+            device: "cuda" to decode on a GPU if it supports the codec.
+            keep: keep the file open for a first pass over its frames, which continues from here.
 
         Raises:
-            MissingFileError: no such file.
-            TruncatedFileError: the file was cut off so that nothing of it can be read.
-            UnreadableFileError: a folder, an empty file, no video, or a video without a picture.
+            MissingFileError: the file does not exist.
+            TruncatedFileError: the file is truncated so early that nothing can be read.
+            UnreadableFileError: it is a folder, an empty file, not a video, or has no video stream.
         """
         self._path = Path(path)
         self._salvage = salvage
@@ -108,11 +108,11 @@ class VideoSource(FrameSource):
     def frames(self, start: int = 0, stop: int | None = None) -> Generator[Frame, None, None]:
         """Decode the frames start..stop-1 in presentation order.
 
-        Planes are views of the decoder's memory where the codec is planar, so they cannot be written to.
+        Planes are read-only views of the decoder's memory if the codec is planar.
 
         Raises:
-            TruncatedFileError: the file breaks before `stop`.
-            UnreadableFileError: the size of the picture changes in the middle.
+            TruncatedFileError: the file is damaged before `stop`.
+            UnreadableFileError: the picture's size changes.
         """
         for index, picture in enumerate(self._pictures()):
             if stop is not None and index >= stop:
@@ -131,7 +131,7 @@ class VideoSource(FrameSource):
             return sum(1 for _ in islice(reading, 2)) == 1
 
     def _open_again(self) -> InputContainer:
-        """Open the file without decoding its first pictures, where that tells as much as the first time did."""
+        """Open the file without decoding its first pictures, if that gives the same properties as the first time."""
         container = _open(self._path, probe=self.info.codec != "h264")
         if _picture_stream(container, self._path).codec_context.reorder_depth == self._probed_depth:
             return container
@@ -149,7 +149,7 @@ class VideoSource(FrameSource):
         return Frame(planes, index, pts=picture.pts, duration=picture.duration or None)
 
     def _pictures(self) -> Iterator[av.VideoFrame]:
-        """Decode all pictures; at a break, the sound ones before it, then an error or (to salvage) a warning."""
+        """Decode all pictures; at damage, return the intact ones before it, then raise or (to salvage) warn."""
         count, end = 0, Fraction(0)
         try:
             reading = self._begun.pop()  # atomic, because analysis and rendering start concurrently
@@ -188,14 +188,14 @@ class VideoSource(FrameSource):
         return decoder
 
     def _give_time(self, picture: av.VideoFrame, end: Fraction) -> None:
-        """Fill in what raw streams and some AVI files lack: a picture starts where the one before it ended."""
+        """Fill in missing timestamps (raw streams, some AVI files): a picture starts where the previous one ended."""
         if not picture.duration:
             picture.duration = round(1 / (self.info.rate * self.info.time_base))
         if picture.pts is None:
             picture.pts = picture.dts if picture.dts is not None else round(end / self.info.time_base)
 
     def _lacks_frames(self, count: int, end: Fraction) -> bool:
-        """Whether the file states more than it gave: its count of frames, its own length, or the picture's length."""
+        """Whether the file declares more than it contains: frames, its duration, or the stream's duration."""
         stated = self.info.num_frames
         if (stated is None or count < stated) and is_cut_off(self._path):
             return True
@@ -203,7 +203,7 @@ class VideoSource(FrameSource):
         return self._stated_end is not None and end + Fraction(1, 2) < self._stated_end
 
     def _report_damage(self, damage: Damage) -> None:
-        """Warn, once, of what may be damage."""
+        """Warn once about possible damage."""
         if not self._is_damage_told:
             self._is_damage_told = True
             warnings.warn(
@@ -260,7 +260,7 @@ def _picture_stream(container: InputContainer, path: Path) -> VideoStream:
 
 
 def _refuse_tiles(container: InputContainer, stream: VideoStream, path: Path) -> None:
-    """Refuse a HEIF or AVIF picture of several tiles, which libav gives as one stream each, in no known places."""
+    """Refuse HEIF and AVIF pictures with several tiles, which libav returns as separate streams without positions."""
     if _may_be_still(container) and stream.disposition & Disposition.dependent:
         raise UnreadableFileError(
             f"{path}: is one picture in {len(container.streams.video)} tiles, which are not supported; convert it "
@@ -282,7 +282,7 @@ def _first(reading: Reading, path: Path) -> av.VideoFrame:
 
 
 def _stated_bytes(stream: VideoStream) -> int:
-    """Return the bytes of a picture by the file's header; where that does not tell, so many that one thread decodes."""
+    """Return a picture's size in memory by the header; if unknown, a size for which one thread is used."""
     context = stream.codec_context
     if context.pix_fmt is None:
         return _THREADS_BYTES
@@ -293,11 +293,11 @@ def _stated_bytes(stream: VideoStream) -> int:
 
 
 def _use_threads(decoder: VideoCodecContext, picture: int) -> None:
-    """Let a decoder that has not begun use threads, as far as memory allows.
+    """Enable threads in a decoder that has not started, as far as memory allows.
 
     Args:
-        decoder: of the stream.
-        picture: bytes that each thread holds.
+        decoder: the stream's decoder.
+        picture: memory that each thread holds, in bytes.
     """
     decoder.thread_type = "AUTO"
     # Composite and mask are decoded concurrently; more threads only add hand-overs.
@@ -305,7 +305,7 @@ def _use_threads(decoder: VideoCodecContext, picture: int) -> None:
 
 
 def _may_be_still(container: InputContainer) -> bool:
-    """Tell whether a file is of a format for single pictures, some of which may hold several."""
+    """Whether a file's format is for single pictures, though it may contain several."""
     name = container.format.name
     return (
         name.endswith("_pipe") or name in _STILL_FORMATS or container.metadata.get("major_brand", "") in _STILL_BRANDS
@@ -321,7 +321,7 @@ def _as_still(info: VideoInfo) -> VideoInfo:
 
 
 def _has_coded_alpha(stream: VideoStream) -> bool:
-    """Whether a VP8 or VP9 stream in Matroska or WebM carries coverage beside its picture."""
+    """Whether a VP8 or VP9 stream in Matroska or WebM has a separately coded alpha."""
     return stream.codec_context.name in ("vp8", "vp9") and stream.metadata.get("alpha_mode") == "1"
 
 

@@ -1,9 +1,9 @@
-"""Rename a run's outputs to their final names, all or none, however the run ends.
+"""Rename a run's outputs to their final names, all or none, even if the run is killed.
 
-Before the first file moves, a journal lists all moves; while it is there, the outputs are not complete. A failure or a
-signal moves the files back at once. After a kill the next run that looks into one of the folders does (`recover`).
+A journal of all renames is written before the first one; while it exists, the outputs are incomplete. On failures and
+signals the renames are undone at once. After a kill, the next run that uses one of the folders undoes them (`recover`).
 
-Without `force` no file is ever replaced, not even one that appeared a moment before.
+Without `force` no file is ever replaced, not even one that has just appeared.
 """
 
 import signal
@@ -22,14 +22,14 @@ from chromacord.io.writing.temporary import is_abandoned, remove_leftovers
 _STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
 completed: list[str] = []
-"""What has its final name, of each run of this process, in words: no signal takes it away again."""
+"""Descriptions of the committed outputs of each run in this process; later signals do not undo them."""
 
 
 def commit(moves: Sequence[Move]) -> None:
-    """Move files to their final names; if that fails for one of them, or a signal comes, move all of them back.
+    """Rename files to their final names; if one rename fails, or a signal arrives, undo all.
 
     Raises:
-        OutputExistsError: a target is there that must not be replaced.
+        OutputExistsError: a target exists and must not be replaced.
         OutputError: a file cannot be moved.
     """
     if not moves:
@@ -43,7 +43,7 @@ def commit(moves: Sequence[Move]) -> None:
 
 
 def recover(folder: Path) -> None:
-    """Undo what killed processes did not complete in a folder, and remove what they left.
+    """Undo the incomplete renames of killed processes in a folder, and remove their leftovers.
 
     Raises:
         OSError: something cannot be moved or removed.
@@ -62,7 +62,7 @@ def recover(folder: Path) -> None:
 
 
 def unfinished(folder: Path) -> set[str]:
-    """Return names that other runs are moving to a folder now, or left half-way where `recover` cannot help."""
+    """Return names that other runs are writing to a folder, or left incomplete beyond `recover`'s reach."""
     journals = [Journal.read(path) for path in journals_in(folder)]
     entries = [entry for journal in journals if journal is not None for entry in journal.entries]
     parents = {parent for parent in {entry.target.parent for entry in entries} if is_same_file(parent, folder)}
@@ -70,7 +70,7 @@ def unfinished(folder: Path) -> set[str]:
 
 
 def _move_all(entries: list[Entry], came: Sequence[int]) -> bool:
-    """Move files until a signal comes; return whether all of them have their names."""
+    """Rename files until a signal arrives; return whether all were renamed."""
     with _moving_errors(entries[0].target):
         journal = Journal.begin(entries)
     try:
@@ -115,13 +115,13 @@ def _moving_errors(path: Path) -> Iterator[None]:
 
 @contextmanager
 def _signals_held() -> Iterator[list[int]]:
-    """Hold back the signals that stop a process, and raise them at the end.
+    """Delay signals that would stop the process, and raise them at the end.
 
-    Handlers are replaced, not masked: a masked signal reaches another thread, and Python's handler runs all the same.
-    Python runs handlers in the main thread alone, so nothing needs to be held in others.
+    Handlers are replaced rather than masked: a masked signal reaches another thread, and Python's handler runs anyway.
+    Python runs handlers only in the main thread, so nothing is delayed in others.
 
     Yields:
-        The signals that came so far.
+        The signals received so far.
     """
     came: list[int] = []
     if threading.current_thread() is not threading.main_thread():

@@ -12,46 +12,47 @@ from typing import Any, NamedTuple, Self
 from chromacord.io.writing.temporary import JOURNAL, PARTIAL, hidden_path, is_hidden, remove, rename_new
 
 in_use: set[Path] = set()
-"""Journals of this process whose moves are under way."""
+"""Journals of this process's current renames."""
 
 
 class Move(NamedTuple):
-    """A file or folder that is to get its final name."""
+    """A rename to a final name."""
 
     source: Path
-    """Hidden in the target's folder, or in a hidden folder there."""
+    """A hidden path in the target's folder, or in a hidden folder there."""
 
     target: Path
     backup: Path | None
-    """Where a file waits that `source` replaces; hidden likewise. None: nothing may be replaced."""
+    """Hidden path for the file that `source` replaces. None: nothing may be replaced."""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A move as the journal states it."""
+    """A rename as recorded in the journal."""
 
     source: Path
     target: Path
     backup: Path | None
     mark: list[int]
-    """By which the file is known again under its final name."""
+    """Properties that identify the file under its final name."""
 
     names: list[str]
-    """Of the files inside, where it is a folder."""
+    """File names inside, if it is a folder."""
 
     @classmethod
     def of(cls, move: Move) -> Self:
-        """Return what the journal states of a move."""
+        """Return the journal entry of a rename."""
         source, backup = move.source.absolute(), None if move.backup is None else move.backup.absolute()
         names = [entry.name for entry in source.iterdir()] if source.is_dir() else []
         return cls(source, move.target.absolute(), backup, _mark(source), names)
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Self:
-        """Read it.
+        """Parse an entry.
 
         Raises:
-            ValueError: no run has such a move. Anybody can lay a file into a folder, and it must not lead elsewhere.
+            ValueError: no run would record it. Anyone may create files in a folder, and entries must not lead
+                elsewhere.
         """
         backup = None if data["backup"] is None else Path(data["backup"])
         entry = cls(Path(data["source"]), Path(data["target"]), backup, data["mark"], data["names"])
@@ -63,7 +64,7 @@ class Entry:
         return entry
 
     def move(self) -> None:
-        """Give the file its final name."""
+        """Perform the rename."""
         if self.backup is None:
             rename_new(self.source, self.target)
             return
@@ -78,7 +79,7 @@ class Entry:
             if self.backup is not None and os.path.lexists(self.backup):
                 if now in ([], self.mark, _mark(self.backup)):
                     self.backup.replace(self.target)
-                remove(self.backup)  # renaming a file onto another name of itself leaves both
+                remove(self.backup)  # renaming onto a hard link of the same file keeps both names
             elif now == self.mark and self.names:
                 self._empty_folder()
             elif now == self.mark:
@@ -87,7 +88,7 @@ class Entry:
                     self.target.unlink()
 
     def _empty_folder(self) -> None:
-        """Take our files out of a folder; those that others have put there since stay, and so does the folder."""
+        """Move our files out of a folder; the folder stays if others have added files since."""
         for name in self.names:
             remove(self.target / name)
         with contextlib.suppress(OSError):
@@ -96,16 +97,16 @@ class Entry:
 
 @dataclass(frozen=True)
 class Journal:
-    """All moves of a run, written before the first one."""
+    """All renames of a run, written before the first one."""
 
     paths: list[Path]
-    """Where it lies: once in each folder that files move to. With the first one the moves are complete, or undone."""
+    """Its paths, one in each target folder. Removing the first one marks the renames as complete or undone."""
 
     entries: list[Entry]
 
     @classmethod
     def begin(cls, entries: list[Entry]) -> Self:
-        """Write it."""
+        """Write the journal."""
         folders = dict.fromkeys(entry.target.parent for entry in entries)
         name = entries[0].target.name
         journal = cls([hidden_path(folder, name, JOURNAL) for folder in folders], entries)
@@ -121,7 +122,7 @@ class Journal:
 
     @classmethod
     def read(cls, path: Path) -> Self | None:
-        """Read it; None where it was not written to its end, has gone meanwhile, or is none of ours."""
+        """Read a journal; None if it is incomplete, was removed meanwhile, or is not ours."""
         try:
             data = json.loads(path.read_text(encoding="ascii"))
             journal = cls([Path(each) for each in data["paths"]], [Entry.from_json(each) for each in data["entries"]])
@@ -131,18 +132,18 @@ class Journal:
 
     @property
     def is_moving(self) -> bool:
-        """Whether its moves are not complete."""
+        """Whether its renames are incomplete."""
         return os.path.lexists(self.paths[0])
 
     def undo(self) -> None:
-        """Move everything back, and let the journal go."""
+        """Undo all renames, and remove the journal."""
         for entry in reversed(self.entries):
             entry.undo()
         for path in reversed(self.paths):
             _let_go(path)
 
     def end(self) -> None:
-        """Let the journal go, and what was replaced."""
+        """Remove the journal, and the replaced files."""
         for path in self.paths:
             _let_go(path)
         for entry in self.entries:
@@ -151,7 +152,7 @@ class Journal:
 
 
 def journals_in(folder: Path) -> list[Path]:
-    """Return the journals that lie in a folder."""
+    """Return the journals in a folder."""
     return [path.absolute() for path in folder.iterdir() if is_hidden(path, JOURNAL)]
 
 
@@ -161,7 +162,7 @@ def _let_go(path: Path) -> None:
 
 
 def _keep(target: Path, backup: Path) -> None:
-    """Keep a file that is going to be replaced, by a second name where the file system has such."""
+    """Keep a file that will be replaced under a second name, by a hard link if supported."""
     if target.is_dir() and not target.is_symlink():
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(target))
     try:
@@ -179,7 +180,7 @@ def _is_hidden_in(folder: Path, path: Path) -> bool:
 
 
 def _mark(path: Path) -> list[int]:
-    """Return what a file keeps when it is renamed, as good as no other has; [] where there is none."""
+    """Return properties that survive a rename and are practically unique; [] if the file does not exist."""
     try:
         found = path.lstat()
     except OSError:

@@ -1,7 +1,7 @@
-"""What a path refers to: whether it can be read or written, and whether two paths share a file.
+"""Resolve paths: whether they can be read or written, and whether two paths share a file.
 
-Files are compared, not names. Two names lead to one file by symbolic links, hard links, "..", or in a folder that is
-itself reached in two ways.
+Files are compared by identity, because symbolic links, hard links, ".." and multiply mounted folders give a file
+several names.
 """
 
 import os
@@ -28,36 +28,36 @@ _KINDS = {
 
 
 class FileId(NamedTuple):
-    """What all paths to a file have in common."""
+    """Identity of a file, common to all its paths."""
 
     device: int
     inode: int
-    """Of the file, or of the nearest folder above it that exists."""
+    """Inode of the file, or of the nearest existing parent folder."""
 
     rest: str = ""
-    """From that folder on; "" for what exists."""
+    """Path below that folder; "" if the file exists."""
 
 
 @dataclass(frozen=True)
 class Place:
-    """The files of one input or output: a file, the files of a pattern, or those that it may name."""
+    """Files of one input or output: a single file, or all that a pattern may name."""
 
     path: Path
-    """For messages."""
+    """Path for messages."""
 
     names: Pattern
     folder: FileId
-    """In which the names lie."""
+    """Folder of the names."""
 
     files: frozenset[FileId]
-    """Of the files that exist, and of a single file in any case."""
+    """Existing files, and always a single file."""
 
 
 def check_input(path: Path | str) -> None:
-    """Refuse standard input, URLs, pipes, devices, and names that no file system takes. What is missing passes.
+    """Refuse standard input, URLs, pipes, devices, and impossible names. Missing files pass.
 
     Raises:
-        InputError: says what it is, and what to give.
+        InputError: says what the path is, and what to give instead.
     """
     text = os.fspath(path)
     if text == "-":
@@ -75,10 +75,10 @@ def check_input(path: Path | str) -> None:
 
 
 def check_output_path(path: Path | str) -> None:
-    """Refuse standard output, URLs, and names that no file system takes.
+    """Refuse standard output, URLs, and impossible names.
 
     Raises:
-        OutputError: says what it is, and what to give.
+        OutputError: says what the path is, and what to give instead.
     """
     text = os.fspath(path)
     if text == "-":
@@ -96,15 +96,15 @@ def check_output_path(path: Path | str) -> None:
 
 
 def refuse_inputs(path: Path | str, like: VideoInfo, *, inputs: Iterable[Path] = ()) -> None:
-    """Refuse an output that would be written over a file that the run reads.
+    """Refuse an output that would overwrite an input of the run.
 
     Args:
         path: the output.
-        like: the source that the output follows; itself an input.
-        inputs: further files or patterns, as `VideoInfo.path` gives them.
+        like: properties of the source that the output follows, which is an input too.
+        inputs: further input files or patterns, as in `VideoInfo.path`.
 
     Raises:
-        OutputExistsError: they share a file.
+        OutputExistsError: output and input share a file.
     """
     read: Places[Path] = Places()
     for source in (like.path, *inputs):
@@ -114,7 +114,7 @@ def refuse_inputs(path: Path | str, like: VideoInfo, *, inputs: Iterable[Path] =
 
 
 def output_place(path: Path | str, like: VideoInfo) -> Place:
-    """Return the place of an output that follows a source: a video, a still, a pattern or a folder of images."""
+    """Return the place of an output with a given source: a video, a still, a pattern or a folder of images."""
     return place_of(Path(path), output_pattern(path, like) if is_image_output(path) else still_pattern(Path(path)))
 
 
@@ -123,14 +123,14 @@ def place_of(path: Path, names: Pattern | None = None) -> Place:
 
     Args:
         path: a file or a pattern.
-        names: what the files are called; None: as the path says.
+        names: pattern of the file names; None: as in the path.
     """
     names = names or parse_pattern(path) or still_pattern(path)
     return Place(path, names, file_id(names.folder), frozenset(map(file_id, names.files())))
 
 
 def file_id(path: Path) -> FileId:
-    """Return what tells a file from all others, under whatever name: device and inode, and the rest of a new path."""
+    """Return a file's identity: device and inode, plus the remainder of a path that does not exist."""
     resolved = Path(os.path.realpath(path))
     for place in (resolved, *resolved.parents):
         try:
@@ -142,13 +142,13 @@ def file_id(path: Path) -> FileId:
 
 
 def is_same_file(path: Path, other: Path) -> bool:
-    """Whether two paths lead to one file, or would, if it were there."""
+    """Whether two paths refer to one file, existing or not."""
     return file_id(path) == file_id(other)
 
 
 @dataclass
 class Places(Generic[Owner]):
-    """Places that belong to somebody, to be searched by place."""
+    """Places with owners, searchable by place."""
 
     _files: dict[FileId, Owner] = field(default_factory=dict)
     _folders: dict[FileId, Owner] = field(default_factory=dict)
@@ -156,7 +156,7 @@ class Places(Generic[Owner]):
     _patterns: dict[FileId, list[tuple[Pattern, Owner]]] = field(default_factory=dict)
 
     def add(self, place: Place, owner: Owner) -> None:
-        """Remember a place."""
+        """Register a place."""
         for file in place.files:
             self._files.setdefault(file, owner)
         self._folders.setdefault(place.folder, owner)
@@ -164,7 +164,7 @@ class Places(Generic[Owner]):
         named.setdefault(place.folder, []).append((place.names, owner))
 
     def find(self, place: Place) -> Owner | None:
-        """Return to whom a place belongs that shares a file with this one, or of which one is a folder of the other."""
+        """Return the owner of a place that shares a file with this one, or contains it, or is contained in it."""
         for file in place.files:
             for known in (self._files, self._folders):
                 if file in known:
@@ -172,13 +172,13 @@ class Places(Generic[Owner]):
         if place.folder in self._files:
             return self._files[place.folder]
         named = list(self._patterns.get(place.folder, ()))
-        # Two single files are compared above, under whatever name.
+        # Two single files were compared above, by identity.
         named += self._stills.get(place.folder, ()) if place.names.digits else ()
         return next((owner for names, owner in named if names.may_share(place.names)), None)
 
 
 def _as_url(text: str) -> str:
-    """Return a URL as it was given: a `Path` leaves one slash of two, or of three where there is no host."""
+    """Restore a URL's slashes, which `Path` merges."""
     return re.sub(":/+", ":///" if text.lower().startswith("file:") else "://", text, count=1)
 
 

@@ -1,7 +1,6 @@
-"""Outputs appear whole or not at all: they are written under a hidden temporary name and renamed when complete.
+"""Outputs appear complete or not at all: they are written under hidden temporary names and renamed when complete.
 
-`chromacord.io.writing.temporary` tells how the names are made, `chromacord.io.writing.commit` how all files of a run
-get their final ones.
+`chromacord.io.writing.temporary` defines the names, `chromacord.io.writing.commit` renames all files of a run.
 """
 
 import os
@@ -23,12 +22,12 @@ from chromacord.io.writing.temporary import hidden_path, remove
 
 
 def check_output(path: Path, *, force: bool = False, inputs: Iterable[Path] = ()) -> None:
-    """Refuse a file that cannot, or must not, be written, before any work is done.
+    """Check that a file can and may be written, before any work starts.
 
     Args:
-        path: the file that is to be written.
-        force: replace the file if it exists.
-        inputs: files that the run reads; to write over one of them is refused even with `force`.
+        path: the file to write.
+        force: overwrite an existing file.
+        inputs: input files of the run, which are never overwritten, even with `force`.
 
     Raises:
         OutputExistsError: the file exists, or is one of the inputs.
@@ -48,11 +47,11 @@ def check_output(path: Path, *, force: bool = False, inputs: Iterable[Path] = ()
 
 
 def check_folder(folder: Path, *, wanted: Path) -> None:
-    """Refuse a folder in which nothing can be made.
+    """Check that files can be created in a folder.
 
     Args:
-        folder: where the temporary file or folder will lie.
-        wanted: what the user asked for; the message names it.
+        folder: folder of the temporary file or folder.
+        wanted: the requested output, for the message.
 
     Raises:
         OutputError: the folder does not exist, is not a folder, or cannot be written to.
@@ -63,7 +62,7 @@ def check_folder(folder: Path, *, wanted: Path) -> None:
         raise OutputError(f"{wanted}: {folder} is not a folder")
     if not os.access(folder, os.W_OK | os.X_OK):
         raise OutputError(f"{wanted}: the folder {folder} cannot be written to; check its permissions")
-    # Permissions are not enough (root, read-only and virtual file systems): try before hours of work.
+    # Permissions are not sufficient (root, read-only and virtual file systems): try before hours of work.
     try:
         tempfile.TemporaryFile(dir=folder).close()
     except OSError as error:
@@ -74,10 +73,10 @@ def check_folder(folder: Path, *, wanted: Path) -> None:
 
 @contextmanager
 def output_errors(path: Path) -> Iterator[None]:
-    """Turn whatever the system or libav says while writing into an `OutputError` that names the output.
+    """Convert errors of the system or libav while writing to an `OutputError` that names the output.
 
     Raises:
-        OutputError: for any `OSError` or libav error inside the block; the reason is the system's own words.
+        OutputError: for any `OSError` or libav error in the block, with the system's reason.
     """
     try:
         yield
@@ -89,20 +88,20 @@ def output_errors(path: Path) -> Iterator[None]:
 
 
 class Staging(ABC):
-    """What a staged file and a staged folder share: as a context manager, they discard what was not committed."""
+    """Base of staged files and folders: as context managers, they discard what was not committed."""
 
     temporary: Path
 
     @abstractmethod
     def moves(self) -> Sequence[Move]:
-        """Return what gives the files that were written their final names."""
+        """Return the renames from temporary to final names."""
 
     def commit(self) -> None:
-        """Give what was written its final name. See `commit_all`."""
+        """Rename the output to its final name. See `commit_all`."""
         commit_all([self])
 
     def discard(self) -> None:
-        """Remove what was written and not committed. May be called at any time, and twice."""
+        """Remove everything that was not committed. May be called at any time, and repeatedly."""
         remove(self.temporary)
 
     def __enter__(self) -> Self:
@@ -115,17 +114,17 @@ class Staging(ABC):
 
 
 class StagedFile(Staging):
-    """One output file, written at `temporary` in the same folder."""
+    """One output file, written to `temporary` in the same folder."""
 
     def __init__(self, path: Path, *, force: bool = False) -> None:
-        """Check the output and remove what killed runs left of it.
+        """Check the output, and remove leftovers of killed runs.
 
         Args:
             path: the final name.
-            force: replace a file of that name.
+            force: overwrite an existing file.
 
         Raises:
-            OutputExistsError: the file exists and `force` is not given.
+            OutputExistsError: the file exists and `force` is not set.
             OutputError: the folder does not exist or cannot be written to.
         """
         check_output(path, force=force)
@@ -140,19 +139,20 @@ class StagedFile(Staging):
 
 
 class StagedFolder(Staging):
-    """Many output files, written in the folder `temporary` on the same file system.
+    """Several output files, written to the folder `temporary` on the same file system.
 
-    The target folder may exist and hold other files; it then receives the new files one by one at `commit`. A folder
-    that does not exist appears at once, with all its files.
+    If the target folder exists, it may hold other files and receives the new files one by one at `commit`. Otherwise it
+    appears at once with all its files.
     """
 
     def __init__(self, folder: Path, *, name: str | None = None, force: bool = False) -> None:
-        """Check the folder, remove what killed runs left of this output, and make the temporary folder.
+        """Check the folder, remove leftovers of killed runs, and create the temporary folder.
 
         Args:
-            folder: the target folder; made at `commit` if it does not exist, its parent must.
-            name: what tells this output from others in the same folder, as "shot.%04d.png"; None: the folder's name.
-            force: replace files of the same names.
+            folder: the target folder; created at `commit` if missing, but not its parent.
+            name: distinguishes this output from others in the same folder, such as "shot.%04d.png"; None: the folder's
+                name.
+            force: overwrite existing files.
 
         Raises:
             OutputError: the folder, or its parent, cannot be written to.
@@ -171,17 +171,17 @@ class StagedFolder(Staging):
             self.temporary.mkdir()
 
     def add(self, name: str) -> Path:
-        """Return where to write the file that will be called `name` in the target folder.
+        """Return the temporary path of the file whose final name in the target folder is `name`.
 
         Raises:
-            OutputExistsError: a file of that name is there and `force` was not given.
+            OutputExistsError: a file of that name exists and `force` is not set.
         """
         if not self._force and os.path.lexists(self.folder / name):
             raise OutputExistsError(f"{self.folder / name}: exists already; use --force to replace it, or another name")
         return self.temporary / name
 
     def moves(self) -> list[Move]:
-        """Return the moves of all files into the target folder, or of the whole folder where there is none."""
+        """Return the renames of all files into the target folder, or of the whole folder if it does not exist."""
         if not self.folder.exists():
             return [Move(self.temporary, self.folder, None)]
         files = sorted(self.temporary.iterdir())
@@ -192,7 +192,7 @@ class StagedFolder(Staging):
 
 
 def commit_all(staged: Sequence[Staging]) -> None:
-    """Give all files of a run their final names, or none.
+    """Rename all files of a run to their final names, or none.
 
     Raises:
         OutputExistsError: a file has appeared that must not be replaced.
@@ -204,10 +204,10 @@ def commit_all(staged: Sequence[Staging]) -> None:
 
 
 def write_text(path: Path, text: str, *, force: bool = False) -> None:
-    """Write a text file (UTF-8) whole or not at all.
+    """Write a text file (UTF-8) completely or not at all.
 
     Raises:
-        OutputExistsError: the file exists and `force` is not given.
+        OutputExistsError: the file exists and `force` is not set.
         OutputError: it cannot be written.
     """
     with StagedFile(path, force=force) as staged:

@@ -1,8 +1,8 @@
-"""Hidden temporary names: create them, clean up after dead processes, and rename to a free name.
+"""Hidden temporary names: create them, clean up after dead processes, and rename without replacing.
 
-A name holds the final name, the writer's machine and its process id. So the next run into the same folder, whatever it
-writes, can tell what a killed run left (a process of this machine that is gone) from what another run is writing at
-this moment, here or on another machine that shares the folder.
+A name contains the final name, the host and the process id. Any later run in the same folder can therefore distinguish
+the leftovers of a killed run (a process of this host that no longer exists) from files that another run, here or on
+another host that shares the folder, is writing.
 """
 
 import ctypes
@@ -17,20 +17,20 @@ from contextlib import suppress
 from pathlib import Path
 
 PARTIAL = "partial"
-"""Kind of name under which an output is written."""
+"""Kind of names under which outputs are written."""
 
 JOURNAL = "moving"
-"""Kind of name of a list of moves that are under way (see `chromacord.io.writing.commit`)."""
+"""Kind of names of journals (see `chromacord.io.writing.commit`)."""
 
 NAME_MAX = 255
-"""Bytes that a name may have on every usual file system of Linux."""
+"""Maximum bytes of a file name on common file systems of Linux."""
 
 _serials = itertools.count()
 _MACHINE = re.sub(r"\W", "_", platform.node())[:64] or "unnamed"
 _HIDDEN = re.compile(rf"\..+\.(?P<machine>\w+)-(?P<process>\d+)\.\d+\.(?P<kind>{PARTIAL}|{JOURNAL})", re.DOTALL)
 
 _NO_REPLACE = 1
-"""RENAME_NOREPLACE of renameat2(2), which tests and renames in one step."""
+"""RENAME_NOREPLACE of renameat2(2), which tests and renames atomically."""
 
 _AT_WORKING_FOLDER = -100
 _UNSUPPORTED = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP)
@@ -40,28 +40,28 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def hidden_path(folder: Path, name: str, kind: str = PARTIAL) -> Path:
-    """Return a free hidden path for what will be called `name`; a long name is shortened in it."""
+    """Return an unused hidden path for an output `name`; long names are shortened."""
     ending = os.fsencode(f".{_MACHINE}-{os.getpid()}.{next(_serials)}.{kind}")
     shortened = os.fsencode(name)[: NAME_MAX - 1 - len(ending)]
     path = folder / os.fsdecode(b"." + shortened + ending)
-    # The serial is unique in this process: what has this very name stems from a dead one with the same process id,
-    # as happens in containers.
+    # The serial is unique in this process: an existing file of this name is from a dead process with the same id, as
+    # happens in containers.
     remove(path)
     return path
 
 
 def is_hidden(path: Path, kind: str) -> bool:
-    """Whether a file has a hidden name of this kind, of whatever process."""
+    """Whether a file has a hidden name of this kind, from any process."""
     found = _HIDDEN.fullmatch(path.name)
     return found is not None and found["kind"] == kind
 
 
 def is_abandoned(path: Path, *, in_use: Collection[Path] | None = None) -> bool:
-    """Whether a hidden name is that of a process of this machine that is gone.
+    """Whether a hidden name belongs to a process of this host that no longer exists.
 
     Args:
         path: the file.
-        in_use: all such files of this process; any other that bears its id stems from a dead one that had the same.
+        in_use: all such files of this process; others with its id are from a dead process with the same id.
     """
     found = _HIDDEN.fullmatch(path.name)
     if found is None or found["machine"] != _MACHINE:
@@ -73,7 +73,7 @@ def is_abandoned(path: Path, *, in_use: Collection[Path] | None = None) -> bool:
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Remove what dead processes were writing in a folder."""
+    """Remove temporary files of dead processes in a folder."""
     for path in folder.iterdir():
         if is_hidden(path, PARTIAL) and is_abandoned(path):
             with suppress(PermissionError):  # another user's, in a shared folder
@@ -81,7 +81,7 @@ def remove_leftovers(folder: Path) -> None:
 
 
 def remove(path: Path) -> None:
-    """Remove a file or a folder, if it is there."""
+    """Remove a file or a folder if it exists."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path, ignore_errors=True)
     else:
@@ -89,10 +89,10 @@ def remove(path: Path) -> None:
 
 
 def rename_new(source: Path, target: Path) -> None:
-    """Rename a file or a folder to a name that is free.
+    """Rename a file or a folder to an unused name.
 
     Raises:
-        FileExistsError: the name is taken, be it by a link that leads nowhere; nothing was changed.
+        FileExistsError: the name is in use, even if by a dangling link; nothing was changed.
         OSError: it cannot be renamed for another reason.
     """
     reason = _rename_without_replacing(source, target)
@@ -122,11 +122,11 @@ def _rename_without_replacing(source: Path, target: Path) -> int:
 
 
 def _rename_in_two_steps(source: Path, target: Path) -> None:
-    """Take the name first, for file systems that know no other way (NFS, FAT, many of FUSE)."""
+    """Reserve the name first, for file systems without an atomic rename (NFS, FAT, many FUSE ones)."""
     if source.is_dir():
         target.mkdir()
         try:
-            source.rename(target)  # onto an empty folder, which POSIX allows
+            source.rename(target)  # replaces the empty folder, which POSIX allows
         except OSError:
             target.rmdir()
             raise

@@ -173,7 +173,7 @@ def _check(setting: MethodSetting) -> None:
         raise InputError(f"there is no device {setting.device!r}; choose one of {', '.join(DEVICES)}")
     if setting.device == "cuda" and not torch.cuda.is_available():
         raise InputError("device cuda: torch finds none on this machine; measure on the cpu, or install torch for CUDA")
-    # # Check all methods before measuring the first.
+    # Check all methods before measuring the first.
     for method in setting.methods:
         load_method(method, weights=None) if lacks_weights(method) else load_method(method)
 

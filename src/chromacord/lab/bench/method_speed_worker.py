@@ -78,7 +78,7 @@ def measure(name: str, work: Work) -> Mapping[str, object]:
     Returns:
         The method's properties, CPU and wall seconds of each run, and the number of multiply-adds in one.
     """
-    # # The peak so far is that of the imports.
+    # The peak so far is that of the imports.
     floor = peak_megabytes()
     device = torch.device(work.device)
     is_untrained = lacks_weights(name)

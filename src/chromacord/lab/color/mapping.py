@@ -49,7 +49,7 @@ def splat(before: Tensor, after: Tensor, mask: Tensor) -> Tensor:
     """
     number, row, column = (mask[:, 0] > _THRESHOLD).nonzero(as_tuple=True)
     left = torch.cat([after, torch.ones_like(mask)], dim=1)[number, :, row, column].T.double()
-    # # In single precision, sums over many pixels of one colour would drift.
+    # In single precision, sums over many pixels of one colour would drift.
     sums = left.new_zeros(4, len(mask) * NODES**3)
     for node, weight in _corners(before[number, :, row, column].T):
         sums.index_add_(1, number * NODES**3 + node, left * weight)

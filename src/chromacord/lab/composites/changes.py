@@ -134,7 +134,7 @@ def adjustments(count: int, size: int, generator: torch.Generator) -> Tensor:
     light = srgb_to_linear(lattice(size)).flatten(1).expand(count, -1, -1)
     gains = 2 ** torch.cat([warmth - green / 2, green, -warmth - green / 2], dim=1)
     light = light * gains[..., None]
-    # # Half of them roll off towards white so that no highlight clips; the others multiply.
+    # Half of them roll off towards white so that no highlight clips; the others multiply.
     bent = 1 - (1 - light).clamp_min(0) ** (2 ** stops[..., None])
     is_bent = (torch.rand(count, generator=generator) < torch.where(stops[:, 0] > 0, 0.7, 0.3))[:, None, None]
     colors = linear_to_srgb(torch.where(is_bent, bent, light * 2 ** stops[..., None]).clamp(0, 1))

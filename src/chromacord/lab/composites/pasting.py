@@ -181,7 +181,7 @@ def _fit(placement: Placement, box: tuple[slice, slice], size: tuple[int, ...]) 
     scale = placement.height * size[0] / (rows.stop - rows.start)
     left = placement.x * size[1] - scale * (columns.start + columns.stop) / 2
     top = placement.bottom * size[0] - scale * rows.stop
-    # # Pixel coordinates refer to centres, half a pixel from the edge.
+    # Pixel coordinates refer to centres, half a pixel from the edge.
     half = (scale - 1) / 2
     return np.array([[scale, 0, left + half], [0, scale, top + half]])
 

@@ -127,7 +127,7 @@ def load_photographs(
     """
     if not folder.is_dir():
         raise MissingFileError(f"{folder}: no such folder; name one with images, masks and a manifest.csv")
-    # # A misspelled exclusion would silently include what must stay out.
+    # A misspelled exclusion would silently include what must stay out.
     if unknown := [name for name in without if not (folder / name).is_dir()]:
         raise MissingFileError(f"{folder}: there is no folder {', '.join(unknown)} to exclude; check its name")
     dataset = open_clips(folder, size=None, use=use, licences=licences)

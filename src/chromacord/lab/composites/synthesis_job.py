@@ -151,7 +151,7 @@ def _video_names(names: tuple[str, ...]) -> dict[str, str]:
     """Return a folder name for each clip: its name without the path that all clips share."""
     paths = {name: PurePosixPath(name) for name in names}
     common = os.path.commonpath([path.parent for path in paths.values()])
-    # # The lists separate paths by spaces.
+    # The lists separate paths by spaces.
     videos = {name: "_".join("_".join(path.relative_to(common).parts).split()) for name, path in paths.items()}
     video, times = Counter(videos.values()).most_common(1)[0]
     if times > 1:
@@ -220,7 +220,7 @@ def _make_pair(task: _Task) -> tuple[str, int]:
         if writes_real:
             _write_real(places[2], task)
         masks.commit()
-        # # Rename last: the folder's existence marks the pair as complete.
+        # Rename last: the folder's existence marks the pair as complete.
         composites.commit()
     if not has_foreground:
         message = f"{pair.clip}: the mask is empty in all frames taken, so the composites equal the real frames"
@@ -245,7 +245,7 @@ def _write_real(place: Path, task: _Task) -> None:
 def _chosen(files: ClipFiles, recipe: Recipe) -> Iterator[tuple[int, FramePictures]]:
     """Decode the frames taken from a clip, with their positions in it."""
     if isinstance(files, PictureFiles):
-        # # Skip the frames in between without decoding them.
+        # Skip the frames in between without decoding them.
         steps = slice(0, recipe.num_frames * recipe.spacing, recipe.spacing)
         cut = replace(
             files,

@@ -159,7 +159,7 @@ def _read_manifest(path: Path) -> dict[Path, Entry]:
     with parse_errors(path, csv.Error, said="cannot be read as CSV in UTF-8", remedy=remedy):
         reader = csv.DictReader(io.StringIO(content.decode("utf-8-sig"), newline=""))
         if "path" not in (reader.fieldnames or ()):
-            # # A manifest of something else, not of clips.
+            # A manifest of something else, not of clips.
             return {}
         rows = list(reader)
     if any(not row.get("path") for row in rows):

@@ -261,7 +261,7 @@ def _clip(folders: _Folders, composite: PurePosixPath, lines: Sequence[_Line]) -
         foreground=name.rpartition("/")[2] if "/" in name else None,
         spacing=_spacing(frames),
         origins=tuple(line.origin for line in lines),
-        # # The reference resizes each picture separately, whatever its size.
+        # The reference resizes each picture separately, whatever its size.
         is_strict=False,
     )
 

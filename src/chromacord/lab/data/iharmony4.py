@@ -62,7 +62,7 @@ def _subset_clips(place: Path, split: str) -> Iterator[PictureFiles]:
     if not path.is_file():
         raise MissingFileError(f"{path}: no such file; it lists the {split} pictures")
     for number, line in enumerate(read_lines(path), start=1):
-        # # Some copies of the lists contain paths instead of names.
+        # Some copies of the lists contain paths instead of names.
         composite = line.strip().replace("\\", "/").rpartition("/")[2]
         if composite:
             yield _clip(place, composite, f"{path} line {number}")
@@ -82,6 +82,6 @@ def _clip(place: Path, composite: str, origin: str) -> PictureFiles:
         reals=(place / "real_images" / f"{picture}.{suffix}",),
         foreground=foreground,
         origins=(origin,),
-        # # A few composites differ from their real picture by a row; the literature resizes each separately.
+        # A few composites differ from their real picture by a row; the literature resizes each separately.
         is_strict=False,
     )

@@ -87,7 +87,7 @@ def _unpacked(path: Path) -> Iterator[tuple[str, bytes]]:
                 raise zipfile.BadZipFile(f"{shown(member.filename)} is not compressed by deflate")
             _check_length(member.file_size, f"{path}/{member.filename}")
             with archive.open(member) as file:
-                # # ZipFile.read would unpack everything, whatever size the member declares.
+                # ZipFile.read would unpack everything, whatever size the member declares.
                 yield member.filename, file.read(member.file_size + 1)
 
 

@@ -42,9 +42,9 @@ def run_all(function: Callable[[Task], Result], tasks: Sequence[Task], *, jobs: 
     if jobs <= 1:
         yield from map(function, tasks)
         return
-    # # Spawn fresh interpreters: torch's threads do not survive a fork.
+    # Spawn fresh interpreters: torch's threads do not survive a fork.
     context = multiprocessing.get_context("spawn")
-    # # The processes end when `alive` is closed: by us, or by the system if we are killed.
+    # The processes end when `alive` is closed: by us, or by the system if we are killed.
     watched, alive = context.Pipe(duplex=False)
     pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=_start, initargs=(watched,))
     try:
@@ -76,7 +76,7 @@ def _call(function: Callable[[Task], Result], task: Task) -> tuple[Result, list[
 
 
 def _start(watched: Connection) -> None:
-    # # Ctrl-C reaches all processes of a terminal; only the parent reports it.
+    # Ctrl-C reaches all processes of a terminal; only the parent reports it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     torch.set_num_threads(1)
     cv2.setNumThreads(1)

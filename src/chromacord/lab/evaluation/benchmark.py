@@ -202,7 +202,7 @@ def _write(summary: Summary, strips: Iterator[Strip], output: Path, command: str
         f"Harmonization of {header.dataset}",
         facts,
         tables=tables,
-        # # Real frames have no error to compare with.
+        # Real frames have no error to compare with.
         scatters=summary.scatters() if header.input == COMPOSITE else (),
         strips=list(strips),
         figure=f"fMSE ({header.protocols[0]})",

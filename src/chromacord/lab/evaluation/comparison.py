@@ -120,7 +120,7 @@ def sheet(pictures: Mapping[str, Bytes]) -> Bytes:
 
 def _blind_sheet(pasted: Pasted, results: Mapping[str, Bytes], order: Sequence[str]) -> Bytes:
     pair = {letter: results[name] for letter, name in zip("AB", order, strict=True)}
-    # # Without the composite: beside it, viewers would recognize a method that changes nothing.
+    # Without the composite: beside it, viewers would recognize a method that changes nothing.
     before = {} if "identity" in order else {"composite": pasted.composite}
     return sheet({**before, **pair})
 

@@ -213,7 +213,7 @@ def _row(name: str, summary: Summary, method: str) -> Row:
     before, after = summary.by_clip(COMPOSITE, PROTOCOL), summary.by_clip(method, PROTOCOL)
     found = compare_items(before, after)
     if found.composite is None:
-        # # The foreground was not changed, so the result's whole error is harm.
+        # The foreground was not changed, so the result's whole error is harm.
         found = found._replace(composite=0.0, result=found.harm)
     return Row(name, (method, *found[:-1]), method == "identity")
 

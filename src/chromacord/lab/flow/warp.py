@@ -23,7 +23,7 @@ def warp(image: Tensor, flow: Tensor, *, padding: Literal["zeros", "border"] = "
     rows, columns = torch.arange(height, device=flow.device), torch.arange(width, device=flow.device)
     x, y = columns + flow[:, 0], rows[:, None] + flow[:, 1]
     inside = (x >= 0) & (x <= width - 1) & (y >= 0) & (y <= height - 1)
-    # # grid_sample puts the centres of the first and last pixel at -1 and 1; a single pixel has no width to divide by.
+    # grid_sample puts the centres of the first and last pixel at -1 and 1; a single pixel has no width to divide by.
     grid = torch.stack([2 * x / max(width - 1, 1) - 1, 2 * y / max(height - 1, 1) - 1], dim=-1)
     warped = functional.grid_sample(image, grid.to(image.dtype), padding_mode=padding, align_corners=True)
     return warped, inside[:, None]

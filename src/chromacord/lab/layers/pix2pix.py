@@ -142,7 +142,7 @@ class Pix2PixUNet(nn.Module):
         features = self.downs[0](torch.cat([picture, mask], dim=1) if self._inputs == 4 else picture)
         skipped = []
         for down in self.downs[1:]:
-            # # The published ReLUs work in place, so skip connections carry their output.
+            # The published ReLUs work in place, so skip connections carry their output.
             features = F.leaky_relu(features, _SLOPE)
             skipped.append(features)
             features = down(features)

@@ -77,7 +77,7 @@ def _ssim_planes(picture: _Planes, reference: _Planes, dynamic_range: float, zer
     luminance, contrast = (0.01 * dynamic_range) ** 2, (0.03 * dynamic_range) ** 2
     mean_1, mean_2 = mean(picture), mean(reference)
     product, squares = mean_1 * mean_2, mean_1 * mean_1 + mean_2 * mean_2
-    # # One filter for the sum of both variances suffices; for equal pictures it is exactly twice the covariance.
+    # One filter for the sum of both variances suffices; for equal pictures it is exactly twice the covariance.
     covariance = mean(picture * reference) - product
     variances = mean(picture * picture + reference * reference) - squares
     ratio: _Planes = (2 * product + luminance) * (2 * covariance + contrast)

@@ -105,7 +105,7 @@ def from_published(published: Mapping[str, Tensor]) -> dict[str, Tensor]:
     for index, stage in enumerate(STAGES):
         for block in range(stage.num_blocks):
             source, target = f"_blocks.{number}.", f"stages.{index}.{block}."
-            # # Batch norms are numbered by the order of convolutions in a full block.
+            # Batch norms are numbered by the order of convolutions in a full block.
             names = [("_depthwise_conv", "_bn1", "depthwise"), ("_project_conv", "_bn2", "project")]
             if stage.expansion > 1:
                 names.insert(0, ("_expand_conv", "_bn0", "expand"))

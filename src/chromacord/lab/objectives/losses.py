@@ -68,7 +68,7 @@ def end_point_error(flow: Tensor, target: Tensor, weight: Tensor) -> Tensor:
         flow, target: Shape (N, 2, H, W).
         weight: of each pixel. Shape (N, 1, H, W).
     """
-    # # A hundredth of a pixel: the gradient of a distance is undefined at 0.
+    # A hundredth of a pixel: the gradient of a distance is undefined at 0.
     distance = ((flow - target).square().sum(dim=1, keepdim=True) + 1e-4).sqrt()
     return (weight * distance).sum() / weight.sum().clamp_min(1e-6)
 

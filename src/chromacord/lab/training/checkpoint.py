@@ -210,7 +210,7 @@ def _differences(checkpoint: Checkpoint, recipe: Recipe) -> list[str]:
     if len(recipe.stages) < len(begun):
         return [*differing, "number of stages"]
     for number, (old, new) in enumerate(zip(begun, recipe.stages, strict=False)):
-        # # Keys added after the checkpoint was written had what is now their default.
+        # Keys added after the checkpoint was written had what is now their default.
         plain = asdict(Stage(new.objective, new.steps, new.batch, new.learning_rate))
         changed = [name for name, value in asdict(new).items() if old.get(name, plain[name]) != value]
         if number == checkpoint.stage and _is_before_cooldown(checkpoint, old, new):

@@ -21,7 +21,7 @@ def write_curve(folder: Path, entries: Sequence[Mapping[str, Any]]) -> None:
         entries: log lines of kind "validate", in order.
     """
     names = [name for name in entries[0] if name not in ("kind", "step")] if entries else []
-    # # A resumed run reads its lines from a file that may have been edited.
+    # A resumed run reads its lines from a file that may have been edited.
     found = [(entry["step"], entry.get(name)) for entry in entries for name in names[:1]]
     points = [(step, value) for step, value in found if isinstance(value, int | float) and abs(value) < math.inf]
     if points:

@@ -112,7 +112,7 @@ def _converter(method: str) -> Callable[[Mapping[str, Tensor]], dict[str, Tensor
 def _weights_path(file: Path, output: Path | None) -> Path:
     if output is None:
         return file.with_suffix(_SUFFIX)
-    # # Not with_suffix, which would treat "issam.v2" as a name with a suffix.
+    # Not with_suffix, which would treat "issam.v2" as a name with a suffix.
     return output if output.suffix == _SUFFIX else output.with_name(output.name + _SUFFIX)
 
 

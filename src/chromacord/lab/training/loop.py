@@ -100,7 +100,7 @@ def train(
         objective = build_objective(recipe, recipe.stages[0], data, progress=progress)
         processes = accelerator.num_processes
         checkpoint = load_checkpoint(output, recipe, objective.fingerprint, num_processes=processes)
-        # # All processes must have read the same checkpoint before the main one writes the next.
+        # All processes must have read the same checkpoint before the main one writes the next.
         accelerator.wait_for_everyone()
         if checkpoint is None and recipe.start is not None:
             weight_files.fit_part(objective.module, weight_files.state_dict(recipe.start), source=recipe.start)
@@ -307,7 +307,7 @@ class _StageRun:
 
 def _accelerator(recipe: Recipe, device: Device) -> "Accelerator":
     try:
-        # # The log needs TensorBoard only after all pictures are read; check before that.
+        # The log needs TensorBoard only after all pictures are read; check before that.
         import torch.utils.tensorboard
         from accelerate import Accelerator
     except ImportError as error:
@@ -322,7 +322,7 @@ def _accelerator(recipe: Recipe, device: Device) -> "Accelerator":
     try:
         accelerator = Accelerator(mixed_precision=precision, cpu=device == "cpu")
     except ValueError as error:
-        # # One process has one precision and one device, and some devices lack a precision.
+        # One process has one precision and one device, and some devices lack a precision.
         raise InputError(f"recipe {recipe.name}: {device} with {recipe.precision} failed: {error}") from error
     for number, stage in enumerate(recipe.stages, 1):
         if stage.batch % accelerator.num_processes:

@@ -74,7 +74,7 @@ def update_average(average: nn.Module, module: nn.Module, *, decay: float, step:
         step: step, counted from 0.
     """
     kept = min(decay, (step + 1) / (step + 10))
-    # # Iterate over parameters, not state_dict, which lists shared weights twice and would update them twice.
+    # Iterate over parameters, not state_dict, which lists shared weights twice and would update them twice.
     means, values = (chain(each.parameters(), each.buffers()) for each in (average, module))
     for mean, value in zip(means, values, strict=True):
         if mean.is_floating_point():

@@ -136,7 +136,7 @@ def train_table(run: TableRun, *, progress: Callable[[Progress], object] | None 
     if None in done:
         return None
     table = _measured(run, plan, measured, progress)
-    # # Figures on other data than HYouTube cannot be compared with the literature's.
+    # Figures on other data than HYouTube cannot be compared with the literature's.
     text = markdown([table, *([paper_tables()[run.number - 1]] if run.test is None else [])])
     write_text(run.output / f"table{run.number}.md", text, force=True)
     return text
