@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from benchmarks.soak_worker import CLIPS, Held, Record, Work
-from benchmarks.speed_clips import describe, made_frames, write_clip
+from benchmarks.speed_clips import describe, synthetic_frames, write_clip
 from chromacord.errors import ChromacordError, InputError
 from chromacord.lab.bench.fresh_process import Report, run_fresh
 from chromacord.lab.bench.provenance import provenance
@@ -83,7 +83,7 @@ def measure_soak(setting: SoakSetting, *, tell: Callable[[str], object] | None =
 
 def make_loop(folder: Path, num_frames: int) -> None:
     """Write composite.mp4, mask.mp4 and, one frame longer, long_mask.mp4, holding only a few frames in memory."""
-    pictures = list(made_frames(SIZE, min(_PERIOD, num_frames), 0.25))
+    pictures = list(synthetic_frames(SIZE, min(_PERIOD, num_frames), 0.25))
     for name, part, count, crf in (("composite", 0, 0, 23), ("mask", 1, 0, 18), ("long_mask", 1, 1, 18)):
         length = num_frames + count
         shown = [pair[part] for pair in pictures]

@@ -57,7 +57,7 @@ def write_clip(path: Path, frames: Iterable[Frame], info: VideoInfo, *, crf: flo
         sink.commit()
 
 
-def made_frames(size: Size, num_frames: int, foreground: float) -> Iterator[tuple[Frame, Frame]]:
+def synthetic_frames(size: Size, num_frames: int, foreground: float) -> Iterator[tuple[Frame, Frame]]:
     """Yield frames of a composite and its mask; arguments as for `make_clips`."""
     pan = _Pan(size)
     for index in range(num_frames):

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from chromacord.analysis.cuts import Cuts, check_cuts, given_numbers
+from chromacord.analysis.given_cuts import read_cuts
 from chromacord.analysis.reference import read_reference
-from chromacord.analysis.told_cuts import read_cuts
 from chromacord.color.management.config import choose_config, find_space
 from chromacord.color.parameters.parametric import Parametric
 from chromacord.errors import InputError
@@ -105,15 +105,15 @@ def harmonize_video(
     if clip_out is None and decided is not None:
         return _converted(decided, optional["grade_in"], outputs, how)
     clip, space = open_clip(layers, how)
-    told = read_cuts(cuts, clip.info)
-    files = (optional["grade_in"], matched["reference"], None if told is None else told.file)
+    shot_cuts = read_cuts(cuts, clip.info)
+    files = (optional["grade_in"], matched["reference"], None if shot_cuts is None else shot_cuts.file)
     job = Job(
         clip,
         outputs,
         how,
         grade=decided,
         grade_in=optional["grade_in"],
-        cuts=told,
+        cuts=shot_cuts,
         files=tuple(file for file in files if file is not None),
         progress=progress,
         space=space,

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from chromacord.analysis.cuts import Cut, check_cuts, edl_file
-from chromacord.analysis.told_cuts import named_cuts, read_cuts
+from chromacord.analysis.given_cuts import named_cuts, read_cuts
 from chromacord.api import harmonize_frames, harmonize_video
 from chromacord.errors import ChromacordError, ChromacordWarning, InputError, MissingFileError, OutputExistsError
 from chromacord.types import PixelFormat, VideoInfo

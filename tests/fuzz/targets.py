@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 from chromacord.analysis.cuts import given_numbers
-from chromacord.analysis.told_cuts import read_cuts
+from chromacord.analysis.given_cuts import read_cuts
 from chromacord.color.cube import cube_text
 from chromacord.color.transforms import AffineField, Lut3d, lattice
 from chromacord.grade.by_hand import Hand, Strength

@@ -44,7 +44,7 @@ _LARGEST = 10**9
 
 
 @dataclass(frozen=True)
-class ToldCuts:
+class GivenCuts:
     """Cuts given by the user."""
 
     frames: tuple[int, ...]

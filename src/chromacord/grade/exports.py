@@ -258,11 +258,11 @@ def _written(steps: Sequence[Any], name: str, shot: ExportedShot | None = None) 
 
     group = ocio.GroupTransform()
     if shot is not None:
-        told = group.getFormatMetadata()
-        told.setName(_plain(shot.title))
+        metadata = group.getFormatMetadata()
+        metadata.setName(_plain(shot.title))
         if shot.working is not None:
             for end in ("InputDescriptor", "OutputDescriptor"):
-                told.addChildElement(end, shot.working.name)
+                metadata.addChildElement(end, shot.working.name)
     for step in steps:
         group.appendTransform(step)
     return str(group.write(name, raw_config()))

@@ -77,12 +77,16 @@ def grade_text(grade: Grade) -> str:
 
 
 def _shot_text(shot: Shot) -> str:
-    told = shot if shot.hand.only_weakens else shot.settled
-    base = parametric_part(told.keys)
-    head: dict[str, Any] = {"start": told.start, "stop": told.stop, "strength": _strength_to_json(told.hand.strength)}
-    if told.keys:
+    stored = shot if shot.hand.only_weakens else shot.settled
+    base = parametric_part(stored.keys)
+    head: dict[str, Any] = {
+        "start": stored.start,
+        "stop": stored.stop,
+        "strength": _strength_to_json(stored.hand.strength),
+    }
+    if stored.keys:
         head["parametric"] = asdict(base)
-    keys = ",\n".join("  " + json.dumps(_key_to_json(key, base)) for key in told.keys)
+    keys = ",\n".join("  " + json.dumps(_key_to_json(key, base)) for key in stored.keys)
     return f'{json.dumps(head)[:-1]}, "keys": [\n{keys}\n]}}'
 
 

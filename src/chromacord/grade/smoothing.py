@@ -151,9 +151,9 @@ def locked(grade: Grade, scenes: Scenes) -> Grade:
     for scene in scenes.of(len(shots)):
         keys = {place: _standing_for(shots[place].keys) for place in sorted(scene) if shots[place].keys}
         if len({(key.transform.kind, key.transform.parameters.shape) for key in keys.values()}) > 1:
-            told = ", ".join(str(place + 1) for place in keys)
+            listed = ", ".join(str(place + 1) for place in keys)
             raise InputError(
-                f"shots {told}: their grades are of different kinds, which have no mean; do not match them"
+                f"shots {listed}: their grades are of different kinds, which have no mean; do not match them"
             )
         for place, key in keys.items():
             mean = mean_of(tuple(keys.values()))

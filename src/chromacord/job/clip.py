@@ -122,8 +122,8 @@ class CompositeClip:
             # No local variable: a traceback references its frames and their decoders, so they must not reference the
             # error.
             raise self._mismatch(first, num_masks, num_frames)
-        told = str(self._mismatch(first, num_masks, num_frames)).partition(";")[0]
-        warnings.warn(ChromacordWarning(f"{told}; the result ends with the shorter one"), stacklevel=2)
+        mismatch = str(self._mismatch(first, num_masks, num_frames)).partition(";")[0]
+        warnings.warn(ChromacordWarning(f"{mismatch}; the result ends with the shorter one"), stacklevel=2)
 
     def _mismatch(self, first: int, num_masks: int, num_frames: int) -> MismatchError:
         lone = f"frame {first} of the composite has no mask"

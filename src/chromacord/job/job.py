@@ -12,11 +12,11 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from chromacord.analysis.cuts import CutSource, ToldCuts
+from chromacord.analysis.cuts import CutSource, GivenCuts
+from chromacord.analysis.given_cuts import named_cuts
 from chromacord.analysis.observe import Seen, observe
 from chromacord.analysis.reference import MatchedTo
 from chromacord.analysis.timeline import Decided, Timeline
-from chromacord.analysis.told_cuts import named_cuts
 from chromacord.color.distribution import shared
 from chromacord.color.management.clip_space import SpaceOfClip, working_space_of
 from chromacord.color.transforms import ColorTransform
@@ -70,7 +70,7 @@ class Job:
     grade_in: Path | None = None
     """File that `grade` was read from."""
 
-    cuts: ToldCuts | None = None
+    cuts: GivenCuts | None = None
     progress: Callable[[Progress], object] | None = None
     space: SpaceOfClip | None = None
     """Colour space of the output, for the summary."""

@@ -282,12 +282,12 @@ def _exported_shots(
     for place, shot in enumerate(grade.shots):
         mean, number = shot.mean(), len(found) + 1
         if mean is not None:
-            told = f"{title} shot {number} frames {shot.start}-{shot.stop - 1} {grade.method}"
-            told += "" if working is None else f" in {working.name}"
+            label = f"{title} shot {number} frames {shot.start}-{shot.stop - 1} {grade.method}"
+            label += "" if working is None else f" in {working.name}"
             known = colors[place] if colors and not colors[place].is_empty else None
             frames = shot.start, shot.stop
             name = f"{stem}_shot{number:03d}"
-            found.append(ExportedShot(told, name, mean, known, frames, working, where(*frames, info)))
+            found.append(ExportedShot(label, name, mean, known, frames, working, where(*frames, info)))
     return found
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from chromacord.cli.screen.display import QuietDisplay
-from chromacord.cli.screen.exits import Terminated, as_told, job
+from chromacord.cli.screen.exits import Terminated, as_user_error, job
 from chromacord.errors import InputError, OutputError
 from chromacord.io.writing import commit
 from chromacord.io.writing.staging import write_text
@@ -21,14 +21,14 @@ def test_what_the_system_says_of_a_path_is_one_line(number: int, capsys: pytest.
 
 @pytest.mark.parametrize("error", [OSError(errno.ENOENT, "No such file", "ours"), OSError("odd"), ValueError("odd")])
 def test_a_bug_is_no_error_of_the_user(error: Exception) -> None:
-    assert as_told(error) is None
+    assert as_user_error(error) is None
     with pytest.raises(type(error)), job(QuietDisplay()):
         raise error
 
 
 def test_errors_of_ours_are_told_as_they_are() -> None:
     for error in (InputError("a: b"), OutputError("a: b")):
-        assert as_told(error) is error
+        assert as_user_error(error) is error
 
 
 @pytest.mark.parametrize("stop", [KeyboardInterrupt(), Terminated(143)])

@@ -13,7 +13,7 @@ from chromacord.lab.bench.method_speed import (
     summarize_method,
     window_table,
 )
-from chromacord.lab.bench.method_speed_worker import MadeClip, Work, cut, make_clip, measure
+from chromacord.lab.bench.method_speed_worker import SyntheticClip, Work, cut, make_clip, measure
 from chromacord.lab.reporting.tables import markdown
 from chromacord.lab.torch_method import TensorPrediction, TorchMethod
 from chromacord.methods import load_method
@@ -69,7 +69,7 @@ def test_the_pictures_are_smooth_change_and_have_a_soft_disc_of_another_tint() -
 def test_windows_are_cut_as_the_pipeline_cuts_them(window: Window) -> None:
     clip = make_clip(4, Size(16, 16))
     pieces = cut(clip, window)
-    expected = [MadeClip(clip.composite[each.items], clip.mask[each.items]) for each in windows(range(4), window)]
+    expected = [SyntheticClip(clip.composite[each.items], clip.mask[each.items]) for each in windows(range(4), window)]
     assert len(pieces) == len(expected)
     for piece, whole in zip(pieces, expected, strict=True):
         assert torch.equal(piece.composite[0], whole.composite)

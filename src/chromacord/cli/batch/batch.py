@@ -44,8 +44,8 @@ def harmonize_clips(
         wanted = [clip for clip in clips if clip not in found.done]
         tally = _Tally(len(wanted), len(found.done), "harmonized" if clips[0].output is not None else "graded", display)
         views = {clip: display.of_clip(clip.source) for clip in wanted}
-        for clip, told in workers.run(wanted):
-            tally.take(clip, told, views[clip])
+        for clip, answer in workers.run(wanted):
+            tally.take(clip, answer, views[clip])
     tally.finish(jobs)
 
 
@@ -69,22 +69,22 @@ class _Tally:
     rendering: dict[Clip, Progress] = field(default_factory=dict)
     started: float = field(default_factory=time.perf_counter)
 
-    def take(self, clip: Clip, told: object, view: Display) -> None:
+    def take(self, clip: Clip, answer: object, view: Display) -> None:
         """Show a message about a clip, and the overall progress."""
-        if isinstance(told, Progress):
-            view.progress(told)
-            if told.stage == ("render" if clip.output is not None else "analyse"):
-                self.rendering[clip] = told
+        if isinstance(answer, Progress):
+            view.progress(answer)
+            if answer.stage == ("render" if clip.output is not None else "analyse"):
+                self.rendering[clip] = answer
         else:
             rendered = self.rendering.pop(clip, None)
-        if isinstance(told, Done):
+        if isinstance(answer, Done):
             self.num_done += 1
             self.num_frames += rendered.done if rendered is not None else 0
-            for message in told.messages:
+            for message in answer.messages:
                 view.warning(message)
-            view.summary(told.line, told.values)
-        elif isinstance(told, Failed):
-            self.failures[clip] = told
+            view.summary(answer.line, answer.values)
+        elif isinstance(answer, Failed):
+            self.failures[clip] = answer
         # A clip of unknown length counts as unfinished until its end.
         parts = sum(progress.done / progress.total for progress in self.rendering.values() if progress.total)
         frames = self.num_frames + sum(progress.done for progress in self.rendering.values())

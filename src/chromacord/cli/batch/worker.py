@@ -14,7 +14,7 @@ from chromacord.cli.batch.clips import Clip
 from chromacord.cli.batch.one_clip import harmonize_clip
 from chromacord.cli.batch.preflight import Findings, inspect
 from chromacord.cli.screen.display import Values
-from chromacord.cli.screen.exits import TERMINATED, Terminated, as_told, terminate
+from chromacord.cli.screen.exits import TERMINATED, Terminated, as_user_error, terminate
 from chromacord.cli.screen.summary_text import summary_line, summary_values
 from chromacord.errors import ChromacordWarning
 from chromacord.types import Progress
@@ -106,9 +106,9 @@ def _answer(request: Request, options: "Options", tell: Callable[[Progress], obj
             return _harmonize(request, options, tell)
         return inspect(request.clips, options, skip_existing=request.skip_existing)
     except Exception as error:
-        told = as_told(error)
-        if told is not None:
-            return Failed(told)
+        known = as_user_error(error)
+        if known is not None:
+            return Failed(known)
         # The exception may hold objects that cannot be pickled.
         return Failed(RuntimeError(f"{type(error).__name__}: {error}"), traceback.format_exc())
 

@@ -35,7 +35,7 @@ class _Worker:
     def receive(self) -> Progress | Answer:
         """Return its next message."""
         try:
-            told: Progress | Answer = self.connection.recv()
+            answer: Progress | Answer = self.connection.recv()
         except (EOFError, OSError):
             self.process.join()
             return Failed(
@@ -44,7 +44,7 @@ class _Worker:
                     "memory; run it again with fewer --jobs"
                 )
             )
-        return told
+        return answer
 
 
 class Workers:
@@ -66,13 +66,13 @@ class Workers:
         """Check the files of clips. See `chromacord.cli.batch.preflight.inspect`."""
         worker = self._idle[0]
         _send(worker, Inspection(list(clips), skip_existing))
-        told = worker.receive()
-        if isinstance(told, Failed):
-            if told.trace is not None:
-                told.error.add_note(told.trace)
-            raise told.error
-        assert isinstance(told, Findings)
-        return told
+        answer = worker.receive()
+        if isinstance(answer, Failed):
+            if answer.trace is not None:
+                answer.error.add_note(answer.trace)
+            raise answer.error
+        assert isinstance(answer, Findings)
+        return answer
 
     def run(self, clips: Sequence[Clip]) -> Iterator[tuple[Clip, Progress | Answer]]:
         """Harmonize clips in order, several at a time, and yield each clip's messages; its result comes last."""
@@ -85,13 +85,13 @@ class Workers:
             for connection in wait(list(self._busy)):
                 assert isinstance(connection, Connection)
                 worker, clip = self._busy[connection]
-                told = worker.receive()
-                if not isinstance(told, Progress):
+                answer = worker.receive()
+                if not isinstance(answer, Progress):
                     del self._busy[connection]
-                    is_alive = not isinstance(told, Failed) or not isinstance(told.error, ProcessDiedError)
+                    is_alive = not isinstance(answer, Failed) or not isinstance(answer.error, ProcessDiedError)
                     if is_alive or waiting:
                         self._idle.append(worker if is_alive else self._begin())
-                yield clip, told
+                yield clip, answer
 
     def _begin(self) -> _Worker:
         return _Worker(self._options, self._cores)

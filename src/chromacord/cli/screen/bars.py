@@ -45,8 +45,8 @@ class BarDisplay(LineDisplay):
 
     def warning(self, message: str) -> None:
         """Show a warning above the bars."""
-        told = f"[yellow]warning:[/yellow] {escape(one_line(message))}"
-        self._bars.console.print(told, soft_wrap=True, highlight=False)
+        line = f"[yellow]warning:[/yellow] {escape(one_line(message))}"
+        self._bars.console.print(line, soft_wrap=True, highlight=False)
 
     def error(self, error: BaseException, message: str) -> None:
         """Remove the bars, and show why the job ended early."""

@@ -46,11 +46,11 @@ def job(display: Display, *, stopped: str | None = None) -> Iterator[None]:
         try:
             yield
         except (ChromacordError, ModuleNotFoundError, OSError) as error:
-            told = as_told(error)
-            if told is None:
+            known = as_user_error(error)
+            if known is None:
                 display.bug(error)
                 raise
-            display.error(told, str(told))
+            display.error(known, str(known))
             raise SystemExit(BAD_INPUT) from None
         except KeyboardInterrupt as error:
             display.error(error, f"stopped with Ctrl-C; {stopped or _kept()}")
@@ -63,7 +63,7 @@ def job(display: Display, *, stopped: str | None = None) -> Iterator[None]:
             raise
 
 
-def as_told(error: Exception) -> ChromacordError | None:
+def as_user_error(error: Exception) -> ChromacordError | None:
     """Convert an error to one of ours; None for a bug.
 
     Any function of any library may raise because the system refuses a path, so this is handled in one place.

@@ -78,11 +78,11 @@ class _Count:
 
     def figures(self) -> dict[str, Any]:
         """Return counts and ratios; None where a ratio's denominator is 0."""
-        told = self.found + self.wrong
+        reported = self.found + self.wrong
         counts = {name: value for name, value in vars(self).items() if name != "seconds"}
         return {
             **counts,
-            "precision": self.found / told if self.cuts and told else None,
+            "precision": self.found / reported if self.cuts and reported else None,
             "recall": self.found / self.cuts if self.cuts else None,
             "cpu_us_per_frame": round(1e6 * self.seconds / self.frames, 1),
         }

@@ -85,7 +85,7 @@ def measure_flow(setting: FlowSetting, *, tell: Callable[[str], object] | None =
     sources = {name: build_source(name) for name in setting.sources}
     if not sources:
         raise InputError(f"no source is given; choose one of {', '.join(SOURCES)}")
-    pairs = _made_pairs(setting)
+    pairs = _synthetic_pairs(setting)
     dataset = open_clips(setting.data, size=Size(WHOLE, WHOLE), use=setting.use)
     frames = [dataset[number].composite for number in range(len(dataset))]
     tell = tell or (lambda _: None)
@@ -150,7 +150,7 @@ def flow_table(report: Mapping[str, Any]) -> Table:
     return Table("flow", title, _COLUMNS, rows, first="source", notes=notes)
 
 
-def _made_pairs(setting: FlowSetting) -> FlowPairs:
+def _synthetic_pairs(setting: FlowSetting) -> FlowPairs:
     photographs = load_photographs(setting.data, side=WHOLE, use=setting.use)
     return PairMaker(photographs, Motion(), side=WHOLE).draw(setting.num_pairs, torch.Generator().manual_seed(_SEED))
 

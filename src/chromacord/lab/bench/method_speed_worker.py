@@ -38,7 +38,7 @@ class Work(NamedTuple):
     threads: int
 
 
-class MadeClip(NamedTuple):
+class SyntheticClip(NamedTuple):
     """A synthetic clip, or one window of it."""
 
     composite: Tensor
@@ -48,7 +48,7 @@ class MadeClip(NamedTuple):
     """Foreground weight. Shape (T, 1, H, W), or (1, L, 1, H, W) for a window."""
 
 
-def make_clip(num_frames: int, size: Size) -> MadeClip:
+def make_clip(num_frames: int, size: Size) -> SyntheticClip:
     """Make a smooth, slowly changing clip with a soft, tinted disc that moves back and forth.
 
     Args:
@@ -65,7 +65,7 @@ def make_clip(num_frames: int, size: Size) -> MadeClip:
     radius = math.sqrt(_SHARE * size.height * size.width / math.pi)
     mask = ((radius - distance) / 3 + 0.5).clamp(0, 1)
     tinted = (scene * torch.tensor(_TINT)[:, None, None]).clamp(0, 1)
-    return MadeClip(torch.lerp(scene, tinted, mask), mask)
+    return SyntheticClip(torch.lerp(scene, tinted, mask), mask)
 
 
 def measure(name: str, work: Work) -> Mapping[str, object]:
@@ -115,7 +115,7 @@ def measure(name: str, work: Work) -> Mapping[str, object]:
     }
 
 
-def cut(clip: MadeClip, window: Window) -> list[MadeClip]:
+def cut(clip: SyntheticClip, window: Window) -> list[SyntheticClip]:
     """Cut a clip into windows as the pipeline does, as views: copying must not count as the method's cost.
 
     Args:
@@ -129,16 +129,16 @@ def cut(clip: MadeClip, window: Window) -> list[MadeClip]:
     places = torch.arange(-window.past, last + 1 + window.future).clamp(0, last)
     composite, mask = clip.composite[places], clip.mask[places]
     spans = [slice(start, start + window.length) for start in range(0, last + 1, window.hop)]
-    return [MadeClip(composite[span][None], mask[span][None]) for span in spans]
+    return [SyntheticClip(composite[span][None], mask[span][None]) for span in spans]
 
 
-def _run(method: Method, pieces: Sequence[MadeClip]) -> None:
+def _run(method: Method, pieces: Sequence[SyntheticClip]) -> None:
     state: State = None
     for composite, mask in pieces:
         state = method.harmonize(composite.numpy(), mask.numpy(), state).state
 
 
-def _multiply_adds(method: Method, pieces: Sequence[MadeClip]) -> int:
+def _multiply_adds(method: Method, pieces: Sequence[SyntheticClip]) -> int:
     """Count multiply-adds of convolutions and matrix products over the clip; other operations are negligible.
 
     A network that runs in another library is counted through its torch twin, once per frame.

@@ -109,13 +109,13 @@ def _why_none(
         return "holds no clips: there is no video or picture in images/"
     if not found:
         columns, line = "path,use", f"{_name(places[0], folder) if places[0] != folder else '.'},{use or 'train'}"
-        told = ""
+        licence_note = ""
         if licences is not None:
             columns, line = f"{columns},licence", f"{line},LICENCE"
-            told = "; its licence is one of the recipe's, or any in a copy of the recipe without licences"
+            licence_note = "; its licence is one of the recipe's, or any in a copy of the recipe without licences"
         return (
             f"no {MANIFEST} says what its {len(places)} clips are for; write {folder / MANIFEST}: the line {columns}, "
-            f"and a line for each clip, as {line}{told}"
+            f"and a line for each clip, as {line}{licence_note}"
         )
     if licences is not None and (uses := [entry for entry in found if use in (None, entry.use)]):
         return (

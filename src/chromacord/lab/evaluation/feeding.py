@@ -76,6 +76,6 @@ def _told(table: Table, header: Header) -> Table:
         )
     if header.input != COMPOSITE:
         title += ", real frames in place of composites"
-        told = "Methods were given the real frames themselves: errors are what they change that is in harmony already."
-        notes = (told, *notes)
+        note = "Methods were given the real frames themselves: errors are what they change that is in harmony already."
+        notes = (note, *notes)
     return replace(table, title=title, rows=rows, notes=notes)

@@ -70,8 +70,8 @@ class DisharmonyDiscriminator(nn.Module):
         features, *skipped = self.encoder(picture)
         for block, finer in zip(self.decoder, skipped, strict=True):
             features = block(features, finer, picture[:, :1])  # instead of a mask, which no block here uses
-        told: Tensor = self.head(features)
-        return told[..., :height, :width]
+        predicted: Tensor = self.head(features)
+        return predicted[..., :height, :width]
 
 
 class DisharmonyObjective(PairsObjective):

@@ -258,12 +258,12 @@ class _StageRun:
     ) -> tuple[Tensor, Mapping[str, Tensor]]:
         """Take the adversary's step, then return the network's loss against it."""
         generated = objective.generate(self._network.module, batch)
-        judged, told = objective.adversary_loss(adversary.module, generated.detach(), batch)
+        judged, adversary_figures = objective.adversary_loss(adversary.module, generated.detach(), batch)
         adversary.step(self._accelerator, self._checked(judged, step), rate=rate)
         objective.adversary.requires_grad_(requires_grad=False)
         loss, figures = objective.generator_loss(generated, batch)
         objective.adversary.requires_grad_(requires_grad=True)
-        return loss, {**figures, **told}
+        return loss, {**figures, **adversary_figures}
 
     def _checked(self, loss: Tensor, step: int) -> Tensor:
         if not math.isfinite(value := float(loss.detach())):

@@ -5,14 +5,14 @@ from collections.abc import Iterable
 from os import PathLike
 from pathlib import Path
 
-from chromacord.analysis.cuts import Cut, Cuts, ToldCuts, beyond, edl_file, given_numbers
+from chromacord.analysis.cuts import Cut, Cuts, GivenCuts, beyond, edl_file, given_numbers
 from chromacord.errors import ChromacordWarning, InputError
 from chromacord.io.edl import Edl, read_edl
 from chromacord.io.timecode import advance, can_drop, frame_of, is_drop, is_timecode
 from chromacord.types import VideoInfo
 
 
-def read_cuts(cuts: Cuts | None, info: VideoInfo) -> ToldCuts | None:
+def read_cuts(cuts: Cuts | None, info: VideoInfo) -> GivenCuts | None:
     """Return the cuts of a clip; None if they are to be detected.
 
     Args:
@@ -26,13 +26,13 @@ def read_cuts(cuts: Cuts | None, info: VideoInfo) -> ToldCuts | None:
         return None
     file = edl_file(cuts)
     if file is not None:
-        return ToldCuts(_of_edl(file, info), file)
+        return GivenCuts(_of_edl(file, info), file)
     assert not isinstance(cuts, PathLike)
     frames = given_numbers(cuts) or ()
     for frame in frames:
         if info.num_frames is not None and frame >= info.num_frames:
             raise beyond(frame, info.path, info.num_frames, first_number=info.first_number)
-    return ToldCuts(frames)
+    return GivenCuts(frames)
 
 
 def named_cuts(info: VideoInfo, frames: Iterable[int]) -> tuple[Cut, ...]:
