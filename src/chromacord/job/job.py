@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from chromacord.analysis.cuts import CutSource, GivenCuts
@@ -26,17 +27,19 @@ from chromacord.grade.smoothing import locked
 from chromacord.io import FrameSink, open_sink
 from chromacord.io.writing.staging import commit_all
 from chromacord.job.clip import MaskedClip
-from chromacord.job.finishing.stages import finish_of
+from chromacord.job.finishing.matching import Measuring
+from chromacord.job.finishing.stages import finish_of, measuring_for
 from chromacord.job.mask_check import MaskCheck
 from chromacord.job.options import Options
 from chromacord.job.outputs import Outputs, StagedTexts
 from chromacord.job.preview import Preview
-from chromacord.job.summary import Summary
+from chromacord.job.summary import Counts, Summary
 from chromacord.job.threads import prefetch, reported, write_behind
 from chromacord.masks.masks import MaskedFrame
 from chromacord.methods import load_method
 from chromacord.methods.base import Method
 from chromacord.render.cpu import Renderer
+from chromacord.render.finish.stage import Finish
 from chromacord.render.foreground import ForegroundOut
 from chromacord.types import FloatArray, Frame, Progress
 
@@ -46,15 +49,6 @@ that the next one is decided meanwhile."""
 
 DOUBTFUL = 0.4
 """Confidence below which users are advised to look at a shot."""
-
-
-@dataclass
-class Counts:
-    """Numbers of rendered frames."""
-
-    frames: int = 0
-    empty: int = 0
-    full: int = 0
 
 
 @dataclass(frozen=True)
@@ -140,7 +134,12 @@ class Job:
 
     def _needs_whole_grade(self) -> bool:
         """Whether all frames must be analysed before the first is rendered."""
-        return self._consistency == "shot" or bool(self.options.scenes) or self.outputs.need_whole_grade
+        needed = bool(self.options.scenes) or self.outputs.need_whole_grade or self._measuring is not None
+        return needed or self._consistency == "shot"
+
+    @cached_property
+    def _measuring(self) -> Measuring | None:
+        return measuring_for(self.clip.info, self.options)
 
     def _who_says_cuts(self) -> CutSource:
         if self.cuts is not None:
@@ -149,11 +148,7 @@ class Job:
 
     @property
     def _cuts(self) -> tuple[int, ...] | None:
-        return None if self.cuts is None else self.cuts.between(*self._range)
-
-    @property
-    def _range(self) -> tuple[int, int | None]:
-        return self.options.range
+        return None if self.cuts is None else self.cuts.between(*self.options.range)
 
     @property
     def _consistency(self) -> Consistency:
@@ -162,7 +157,7 @@ class Job:
 
     def _checked_frames(self) -> Iterator[MaskedFrame]:
         """Yield frames for the first pass that reads masks, checking the masks."""
-        return MaskCheck(self.clip.mask_path, self.clip.info).watch(self.clip.frames(*self._range))
+        return MaskCheck(self.clip.mask_path, self.clip.info).watch(self.clip.frames(*self.options.range))
 
     def _open_sink(self, path: str) -> FrameSink:
         return open_sink(
@@ -190,7 +185,7 @@ class Job:
 
     def _telling_frame(self, grade: Grade) -> int:
         """Return the rendered frame with the most evidence for the grade."""
-        start, stop = self._range
+        start, stop = self.options.range
         keys = [key for key in grade.keys if start <= key.index < (grade.num_frames if stop is None else stop)]
         return max(keys, key=lambda key: key.weight).index if keys else start
 
@@ -225,7 +220,8 @@ class Job:
         )
 
     def _observed(self, method: Method) -> Iterator[Seen]:
-        return observe(self._checked_frames(), self.clip.info, method, consistency=self._consistency, cuts=self._cuts)
+        frames = self._checked_frames() if self._measuring is None else self._measuring.watch(self._checked_frames())
+        return observe(frames, self.clip.info, method, consistency=self._consistency, cuts=self._cuts)
 
     def _decided(self, seen: Iterator[Seen], timeline: Timeline) -> Iterator[Decided]:
         """Yield frames with a known grade, starting only when it is certain that some frame has one."""
@@ -242,6 +238,8 @@ class Job:
 
     def _whole_grade(self, timeline: Timeline | None) -> Grade:
         """Return the given grade, or one decided completely before rendering, with manual changes."""
+        if self.grade is not None and self._measuring is not None:
+            deque(self._measuring.watch(self.clip.frames(*self.options.range)), maxlen=0)
         grade = self.grade or self._decided_grade(timeline)
         return locked(grade, self.options.scenes).by_hand(self.options.hand)
 
@@ -259,10 +257,11 @@ class Job:
         with (
             prefetch(self._observed(timeline.method)) as seen,
             prefetch(self._decided(seen, timeline), depth=DECIDED_AHEAD) as decided,
-            prefetch(self.clip.pictures(*self._range)) as pictures,
+            prefetch(self.clip.pictures(*self.options.range)) as pictures,
         ):
             # End with the shorter one: a salvaged clip may have more pictures than masks.
-            counts = self._render(map(_joined, decided, pictures), sink, preview, foreground, self._num_frames())
+            frames, finish = map(_joined, decided, pictures), finish_of(self.clip.info, self.options)
+            counts = self._render(frames, sink, preview, foreground, finish, self._num_frames())
             deque(decided, maxlen=0)
         if counts.frames < timeline.num_frames:
             raise InputError(
@@ -295,12 +294,12 @@ class Job:
 
     def _check_cuts(self, timeline: Timeline) -> None:
         """Check cuts against the end of a clip whose length was unknown at the start."""
-        if self.cuts is not None and self.clip.info.num_frames is None and self._range[1] is None:
+        if self.cuts is not None and self.clip.info.num_frames is None and self.options.range[1] is None:
             self.cuts.check_end(timeline.first + timeline.num_frames, self.clip.info.path)
 
     def _check_any(self, num_frames: int) -> None:
         if not num_frames:
-            start, stop = self._range
+            start, stop = self.options.range
             held = "fewer frames" if self.clip.info.num_frames is None else counted(self.clip.info.num_frames, "frame")
             raise InputError(
                 f"{self.clip.info.path}: has no frames in {start}:{'' if stop is None else stop}; it has {held}"
@@ -309,7 +308,7 @@ class Job:
     def _num_frames(self) -> int | None:
         """Return the number of frames to read; None if the clip's length is unknown."""
         stated = self.clip.info.num_frames
-        start, stop = self._range
+        start, stop = self.options.range
         return None if stated is None else max(0, min(stop or stated, stated) - start)
 
     def _render_grade(
@@ -328,9 +327,10 @@ class Job:
                 yield masked, None if shot is None else shot.at(index)
 
         total = self._num_frames() if self.grade is not None else grade.num_frames - grade.shots[0].start
-        frames_again = self.clip.frames(*self._range) if self.grade is None else self._checked_frames()
+        finish = finish_of(self.clip.info, self.options, grade, self._measuring)
+        frames_again = self.clip.frames(*self.options.range) if self.grade is None else self._checked_frames()
         with prefetch(frames_again) as frames:
-            counts = self._render(graded(frames), sink, preview, foreground, total)
+            counts = self._render(graded(frames), sink, preview, foreground, finish, total)
         self._check_any(counts.frames)
         if num_ungraded:
             _warn(
@@ -351,10 +351,10 @@ class Job:
         sink: FrameSink,
         preview: Preview | None,
         foreground: ForegroundOut | None,
+        finish: Finish,
         total: int | None,
     ) -> Counts:
         renderer = Renderer(self.clip.info, self.clip.foreground)
-        finish = finish_of(self.clip.info, self.options)
         counts = Counts()
 
         def write(pair: tuple[Frame | None, Frame]) -> None:
