@@ -1,4 +1,4 @@
-"""The stages of finishing that are asked for, made for a clip."""
+"""Build the requested finishing stages for a clip."""
 
 from chromacord.job.options import Options
 from chromacord.render.finish.stage import Finish, Stage
@@ -7,11 +7,11 @@ from chromacord.types import VideoInfo
 
 
 def finish_of(info: VideoInfo, options: Options) -> Finish:
-    """Return what is done to a clip's frames after the grade.
+    """Return the changes to a clip's frames after the grade.
 
     Args:
-        info: of the composite.
-        options: which stages are asked for.
+        info: properties of the composite.
+        options: the requested stages.
     """
     stages: list[Stage] = []
     if options.wrap is not None:
