@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from chromacord.analysis.cuts import CutSource, GivenCuts
@@ -28,17 +29,19 @@ from chromacord.grade.smoothing import locked
 from chromacord.io import FrameSink, open_sink
 from chromacord.io.writing.staging import commit_all
 from chromacord.job.clip import MaskedClip
-from chromacord.job.finishing.stages import finish_of
+from chromacord.job.finishing.matching import Measuring
+from chromacord.job.finishing.stages import finish_of, measuring_for
 from chromacord.job.mask_check import MaskCheck
 from chromacord.job.options import Options
 from chromacord.job.outputs import Outputs, StagedTexts
 from chromacord.job.preview import Preview
-from chromacord.job.summary import Summary
+from chromacord.job.summary import Counts, Summary
 from chromacord.job.threads import prefetch, reported, single_threaded, write_behind
 from chromacord.masks.masks import MaskedFrame
 from chromacord.methods import load_method
 from chromacord.methods.base import Method
 from chromacord.render.cpu import Renderer
+from chromacord.render.finish.stage import Finish
 from chromacord.render.foreground import ForegroundOut
 from chromacord.types import FloatArray, Frame, Progress
 
@@ -48,15 +51,6 @@ that the next one is decided meanwhile."""
 
 DOUBTFUL = 0.4
 """Confidence below which users are advised to look at a shot."""
-
-
-@dataclass
-class Counts:
-    """Numbers of rendered frames."""
-
-    frames: int = 0
-    empty: int = 0
-    full: int = 0
 
 
 @dataclass(frozen=True)
@@ -132,7 +126,12 @@ class Job:
 
     def _needs_whole_grade(self) -> bool:
         """Whether all frames must be analysed before the first is rendered."""
-        return self._consistency == "shot" or bool(self.options.scenes) or self.outputs.need_whole_grade
+        needed = bool(self.options.scenes) or self.outputs.need_whole_grade or self._measuring is not None
+        return needed or self._consistency == "shot"
+
+    @cached_property
+    def _measuring(self) -> Measuring | None:
+        return measuring_for(self.clip.info, self.options)
 
     def _who_says_cuts(self) -> CutSource:
         if self.cuts is not None:
@@ -217,7 +216,8 @@ class Job:
         )
 
     def _observed(self, method: Method) -> Iterator[Seen]:
-        return observe(self._checked_frames(), self.clip.info, method, consistency=self._consistency, cuts=self._cuts)
+        frames = self._checked_frames() if self._measuring is None else self._measuring.watch(self._checked_frames())
+        return observe(frames, self.clip.info, method, consistency=self._consistency, cuts=self._cuts)
 
     def _decided(self, seen: Iterator[Seen], timeline: Timeline) -> Iterator[Decided]:
         """Yield frames with a known grade, starting only when it is certain that some frame has one."""
@@ -236,6 +236,8 @@ class Job:
         """Return the full-strength grade: read from a file, or decided completely before rendering."""
         if timeline is None:
             assert self.grade_in is not None
+            if self._measuring is not None:
+                deque(self._measuring.watch(self.clip.frames(*self._range)), maxlen=0)
             read = read_import if is_import(self.grade_in) else read_grade
             return read(self.grade_in)
         with prefetch(self._observed(timeline.method)) as seen:
@@ -253,7 +255,8 @@ class Job:
             prefetch(self.clip.pictures(*self._range)) as pictures,
         ):
             # End with the shorter one: a salvaged clip may have more pictures than masks.
-            counts = self._render(map(_joined, decided, pictures), sink, preview, foreground, self._num_frames())
+            frames, finish = map(_joined, decided, pictures), finish_of(self.clip.info, self.options)
+            counts = self._render(frames, sink, preview, foreground, finish, self._num_frames())
             deque(decided, maxlen=0)
         if counts.frames < timeline.num_frames:
             raise InputError(
@@ -321,9 +324,10 @@ class Job:
                 yield masked, None if shot is None else shot.at(index)
 
         total = self._num_frames() if self.grade_in is not None else grade.num_frames - grade.shots[0].start
+        finish = finish_of(self.clip.info, self.options, grade, self._measuring)
         frames_again = self.clip.frames(*self._range) if self.grade_in is None else self._checked_frames()
         with prefetch(frames_again) as frames:
-            counts = self._render(graded(frames), sink, preview, foreground, total)
+            counts = self._render(graded(frames), sink, preview, foreground, finish, total)
         self._check_any(counts.frames)
         if num_ungraded:
             _warn(
@@ -344,10 +348,10 @@ class Job:
         sink: FrameSink,
         preview: Preview | None,
         foreground: ForegroundOut | None,
+        finish: Finish,
         total: int | None,
     ) -> Counts:
         renderer = Renderer(self.clip.info, self.clip.foreground)
-        finish = finish_of(self.clip.info, self.options)
         counts = Counts()
 
         def write(pair: tuple[Frame | None, Frame]) -> None:

@@ -73,6 +73,10 @@ class Options:
     wrap: str | None = None
     """Light of the background over the foreground's edge, "AMOUNT" or "AMOUNT,RADIUS": 0 to 1, and pixels."""
 
+    match_grain: bool = False
+    """Add noise where the graded foreground has less than its background. Both are measured first, so that analysis and
+    render run one after the other."""
+
     input_space: str | None = None
     """Colour space of the clip by name; None: as stated in the file, otherwise SDR video with BT.709 primaries, or
     scene-linear light with these."""

@@ -8,6 +8,15 @@ from chromacord.color.management.clip_space import SpaceOfClip
 from chromacord.grade.exports import Residual
 
 
+@dataclass
+class Counts:
+    """Numbers of rendered frames."""
+
+    frames: int = 0
+    empty: int = 0
+    full: int = 0
+
+
 @dataclass(frozen=True)
 class Summary:
     """Result of a run."""

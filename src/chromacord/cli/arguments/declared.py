@@ -40,6 +40,7 @@ ALL = {
     "match": _Parameter(colour_options.Match),
     "reference": _Parameter(colour_options.Reference),
     "wrap": _Parameter(finish_options.Wrap),
+    "match_grain": _Parameter(finish_options.MatchGrain, False),
     "consistency": _Parameter(options.Consistency),
     "grade_out": _Parameter(output_options.GradeOut),
     "grade_in": _Parameter(options.GradeIn),

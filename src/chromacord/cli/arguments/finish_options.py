@@ -14,3 +14,11 @@ Wrap = Annotated[
         rich_help_panel=FINISH,
     ),
 ]
+MatchGrain = Annotated[
+    bool,
+    Option(
+        "--match-grain",
+        help="Measure the noise of foreground and background, and add what the foreground lacks.",
+        rich_help_panel=FINISH,
+    ),
+]

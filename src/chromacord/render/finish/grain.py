@@ -1,0 +1,158 @@
+"""Grain: noise for a foreground that has less of it than its background."""
+
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from chromacord.masks.chroma_grid import aligned, chroma_grid, samples
+from chromacord.masks.masks import Mask
+from chromacord.render.cpu import alpha_of
+from chromacord.render.finish.light import add_codes
+from chromacord.render.finish.noise import Noise, brightness
+from chromacord.render.graders import Grading
+from chromacord.types import Box, FloatArray, Frame, VideoInfo
+
+_TILE = 512
+"""Rows and columns of the noise that is laid over frames, each time from another place."""
+
+_SEED = 20
+_STRIP_ROWS = 64
+_LEVELS = 256
+
+Amount = npt.NDArray[np.float32]
+"""Standard deviation of the noise that is added, in codes, by plane and brightness. Shape (planes, 256)."""
+
+
+def graded_noise(noise: Noise, grade: Grading, info: VideoInfo) -> Noise:
+    """Return what a grade makes of noise: its slope at each brightness, in each direction.
+
+    Args:
+        noise: before the grade.
+        grade: from codes to codes of the clip.
+        info: of the clip.
+    """
+    if info.pixel_format.num_colors != 3:
+        return noise
+    codes, variance = noise.codes.copy(), noise.variance.copy()
+    step = info.pixel_format.max_code / 100
+    middle = Box(info.size.height // 2, info.size.width // 2, info.size.height // 2 + 1, info.size.width // 2 + 7)
+    for level in np.flatnonzero(~np.isnan(noise.variance[0])):
+        around = np.repeat(noise.codes[:, level][None], 7, axis=0)
+        for plane in range(3):
+            around[1 + plane, plane] += step
+            around[4 + plane, plane] -= step
+        padded = np.concatenate([around, around[:, :1]], axis=1).astype(np.float32)
+        mapped = grade(padded[None], middle)[0, :, :3].astype(np.float64)
+        slope = (mapped[1:4] - mapped[4:7]) / (2 * step)
+        codes[:, level] = mapped[0]
+        variance[:, level] = slope.T**2 @ noise.variance[:, level]
+    return Noise(variance, codes, noise.neighbours)
+
+
+def missing(foreground: Noise, background: Noise, info: VideoInfo) -> Amount:
+    """Return the noise that a foreground lacks. What rounding adds by itself is taken off.
+
+    Args:
+        foreground: as graded.
+        background: what it shall have.
+        info: of the clip.
+    """
+    lacking = _by_level(background, info) - _by_level(foreground, info)
+    lacking -= 0 if info.pixel_format.is_float else 1 / 12
+    return np.sqrt(np.maximum(lacking, 0)).astype(np.float32)
+
+
+def _by_level(noise: Noise, info: VideoInfo) -> npt.NDArray[np.float64]:
+    """Return the variance of each plane at 256 levels of brightness. Shape (planes, 256)."""
+    key = noise.codes[1 if info.pixel_format.model == "rgb" else 0]
+    known = ~np.isnan(noise.variance[0])
+    if not known.any():
+        return np.zeros((len(noise.variance), _LEVELS))
+    at = brightness(key[known], info)
+    order = np.argsort(at)
+    levels = (np.arange(_LEVELS) + 0.5) / _LEVELS
+    return np.stack([np.interp(levels, at[order], plane[known][order]) for plane in noise.variance])
+
+
+class Grain:
+    """Adds noise inside the mask. It moves with the frame's number, and is the same in each run."""
+
+    def __init__(self, info: VideoInfo, amount_at: Callable[[int], tuple[Amount, Noise] | None]) -> None:
+        """Prepare for a clip.
+
+        Args:
+            info: of the composite.
+            amount_at: the noise to add to a frame, by its number, and the noise that it shall resemble; None: none.
+        """
+        self._info, self._amount_at = info, amount_at
+        self._tiles: list[FloatArray] = []
+        self._like: Noise | None = None
+
+    def __call__(self, frame: Frame, mask: Mask) -> None:
+        """Change a frame. See `Stage`."""
+        found = self._amount_at(frame.index)
+        if found is None or not found[0].any() or mask.box is None:
+            return
+        amount, like = found
+        if like is not self._like:
+            self._tiles, self._like = [_tile(number, each) for number, each in enumerate(like.neighbours)], like
+        box = aligned(mask.box, chroma_grid((self._info,)), self._info.size)
+        places = np.random.default_rng((_SEED, frame.index)).integers(0, _TILE, (len(amount), 2))
+        rows = _STRIP_ROWS
+        for top in range(box.top, box.bottom, rows):
+            self._strip(frame, mask, Box(top, box.left, min(top + rows, box.bottom), box.right), amount, places)
+
+    def _strip(self, frame: Frame, mask: Mask, part: Box, amount: Amount, places: npt.NDArray[np.int64]) -> None:
+        pixel_format = self._info.pixel_format
+        level = self._levels(frame, part)  # before any plane changes
+        weight = mask.crop(part)
+        coverage = alpha_of(frame, self._info, part)
+        weight = weight if coverage is None else weight * coverage[..., 0]
+        for number, table in enumerate(amount):
+            if not table.any():
+                continue
+            shift = pixel_format.subsampling if number else (0, 0)
+            stored = samples(frame.planes[number], part, shift)
+            height, width = stored.shape
+            here, share = level, weight
+            if shift != (0, 0):
+                here = np.ascontiguousarray(level[:: 1 << shift[0], :: 1 << shift[1]])
+                share = cv2.resize(weight, (width, height), interpolation=cv2.INTER_AREA)
+            top, left = (part.top >> shift[0]) + places[number, 0], (part.left >> shift[1]) + places[number, 1]
+            noise = _wrapped(self._tiles[number], int(top), int(left), height, width)
+            strength = cv2.multiply(cv2.LUT(here, table), share)
+            add_codes(stored, cv2.multiply(noise, strength), self._info)
+
+    def _levels(self, frame: Frame, part: Box) -> npt.NDArray[np.uint8]:
+        """Return how bright the pixels of a rectangle are, in 256 levels. Shape (height, width)."""
+        number = 1 if self._info.pixel_format.model == "rgb" else 0
+        codes = samples(frame.planes[number], part, (0, 0))
+        depth = self._info.pixel_format.depth
+        if self._info.pixel_format.is_float or depth > 8:
+            return np.minimum(brightness(codes, self._info) * _LEVELS, _LEVELS - 1).astype(np.uint8)
+        table = np.minimum(brightness(np.arange(256), self._info) * _LEVELS, _LEVELS - 1).astype(np.uint8)
+        levels: npt.NDArray[np.uint8] = cv2.LUT(np.ascontiguousarray(codes), table)
+        return levels
+
+
+def _tile(number: int, neighbours: npt.NDArray[np.float64]) -> FloatArray:
+    """Return noise of variance 1 whose neighbours are as alike as asked for, without seams when it is repeated.
+
+    A kernel of three taps, a 1 a, gives neighbours a correlation of 2 a / (1 + 2 a^2): up to 0.7.
+    """
+    noise: FloatArray = np.random.default_rng((_SEED, number)).standard_normal((_TILE, _TILE), np.float32)
+    for axis, wanted in enumerate(np.nan_to_num(neighbours)):
+        likeness = float(np.clip(wanted, 0, 0.7))
+        if likeness > 0.01:
+            tap = (1 - (1 - 2 * likeness**2) ** 0.5) / (2 * likeness)
+            noise += np.float32(tap) * (np.roll(noise, 1, axis) + np.roll(noise, -1, axis))
+            noise /= np.float32((1 + 2 * tap**2) ** 0.5)
+    return noise
+
+
+def _wrapped(tile: FloatArray, top: int, left: int, height: int, width: int) -> FloatArray:
+    """Return a rectangle of a tile that repeats. Shape (height, width)."""
+    rows, columns = np.arange(top, top + height) % _TILE, np.arange(left, left + width) % _TILE
+    return np.ascontiguousarray(tile.take(rows, axis=0).take(columns, axis=1))

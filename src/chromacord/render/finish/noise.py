@@ -1,0 +1,262 @@
+"""The noise of a clip's foreground and background: how strong it is, by plane and brightness, and how coarse.
+
+Noise is what differs between two frames, or within a flat block, whichever is less: texture differs within blocks,
+motion between frames. Of all blocks of a brightness those count that differ least, since all but noise only adds.
+Noise that a codec has taken away, or frozen from frame to frame, is no noise.
+"""
+
+from bisect import bisect_right
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from chromacord.color.spaces import code_scale
+from chromacord.masks.masks import Mask, MaskedFrame
+from chromacord.types import FloatArray, Frame, VideoInfo
+
+BLOCK = 16
+"""Pixels of a block's side."""
+
+BINS = 8
+"""Levels of brightness, from black to white."""
+
+_MAX_BLOCKS = 160
+"""Blocks that are looked at of each side, spread evenly."""
+
+_LEAST_BLOCKS = 6
+"""Of a brightness, to tell its noise."""
+
+_TEXTURE = 9.0
+"""Times the lowest variance of all brightnesses above which it is that of texture or motion."""
+
+_ALIKE = 2.0
+"""Times the spread of blocks of white noise that a group may have; texture has more."""
+
+_COARSEST = 0.55
+"""Correlation of neighbouring samples above which a block holds texture, not grain."""
+
+_SPREAD = 4.0
+"""Standard deviations above the mean variance up to which a block counts as nothing but noise."""
+
+
+class Noise(NamedTuple):
+    """The noise of one side of a frame, or of a shot."""
+
+    variance: npt.NDArray[np.float64]
+    """In squared codes of each plane, by brightness; NaN where nothing is known. Shape (planes, BINS)."""
+
+    codes: npt.NDArray[np.float64]
+    """Mean codes of what was looked at, by brightness; NaN where nothing was. Shape (planes, BINS)."""
+
+    neighbours: npt.NDArray[np.float64]
+    """Correlation of samples one row, and one column, apart; NaN where there is no noise. Shape (planes, 2)."""
+
+    @property
+    def is_known(self) -> bool:
+        """Whether it could be measured at any brightness."""
+        return not np.isnan(self.variance[0]).all()
+
+    @property
+    def deviation(self) -> float:
+        """The standard deviation of the first plane, in codes: its median over brightness; 0 where nothing is known."""
+        known = self.variance[0][~np.isnan(self.variance[0])]
+        return float(np.median(known)) ** 0.5 if len(known) else 0.0
+
+    @classmethod
+    def over(cls, found: Iterable["Noise"], num_planes: int) -> "Noise":
+        """Return the median of what was found in several frames."""
+        nothing = cls(
+            np.full((num_planes, BINS), np.nan), np.full((num_planes, BINS), np.nan), np.full((num_planes, 2), np.nan)
+        )
+        parts = zip(*(list(found) or [nothing]), strict=True)
+        variance, codes, neighbours = (_nanmedian(np.stack(part)) for part in parts)
+        return cls(np.stack([_without_texture(plane) for plane in variance]), codes, neighbours)
+
+
+@dataclass(frozen=True)
+class FrameNoise:
+    """What was measured in one frame, or between two."""
+
+    index: int
+    foreground: Noise
+    background: Noise
+
+
+def measure(masked: MaskedFrame, following: Frame | None, info: VideoInfo) -> FrameNoise:
+    """Measure the noise of a frame.
+
+    Args:
+        masked: frame and mask, in full size.
+        following: the next frame; None: there is none, so that only flat blocks tell.
+        info: of the clip.
+    """
+    first = _brightness_plane(masked.frame, info)
+    inside, outside = _blocks(masked.mask, info)
+    sides = (_measure_side(masked.frame, following, info, first, places) for places in (inside, outside))
+    return FrameNoise(masked.frame.index, *sides)
+
+
+def _brightness_plane(frame: Frame, info: VideoInfo) -> np.ndarray:  # type: ignore[type-arg]
+    return frame.planes[1 if info.pixel_format.model == "rgb" else 0]
+
+
+def brightness(codes: npt.NDArray[np.generic], info: VideoInfo) -> npt.NDArray[np.float64]:
+    """Return how bright samples of luma, of green or of grey are, in [0, 1]. Any shape."""
+    scale, offset, _, _ = code_scale(info.colorimetry, info.pixel_format)
+    level = np.clip((codes.astype(np.float64) - offset) / scale, 0, 1)
+    return level ** (1 / 2.4) if info.colorimetry.scene_linear else level
+
+
+def _blocks(mask: Mask, info: VideoInfo) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+    """Return the rows and columns of blocks that are wholly foreground, and wholly background. Shape (N, 2) each."""
+    height, width = (length // BLOCK for length in info.size)
+    whole = mask.plane[: height * BLOCK, : width * BLOCK]
+    if not height or not width:
+        return np.empty((0, 2), np.intp), np.empty((0, 2), np.intp)
+    mean = cv2.resize(np.ascontiguousarray(whole), (width, height), interpolation=cv2.INTER_AREA)
+    return tuple(_spread(np.argwhere(kind)) for kind in (mean >= mask.white, mean <= mask.black))  # type: ignore[return-value]
+
+
+def _spread(places: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:
+    return places[:: -(-len(places) // _MAX_BLOCKS)] if len(places) else places
+
+
+def _measure_side(
+    frame: Frame, following: Frame | None, info: VideoInfo, first: npt.NDArray[np.generic], places: npt.NDArray[np.intp]
+) -> Noise:
+    """Return the noise in some blocks of a frame."""
+    num_planes = info.pixel_format.num_colors
+    levels = brightness(_cut(first, places, (0, 0)).mean(axis=(1, 2)), info)
+    bins = np.minimum((levels * BINS).astype(np.intp), BINS - 1)
+    variance, codes = np.full((2, num_planes, BINS), np.nan)
+    neighbours = np.full((num_planes, 2), np.nan)
+    for number in range(num_planes):
+        shift = info.pixel_format.subsampling if number else (0, 0)
+        now = _cut(frame.planes[number], places, shift)
+        found = [_lowest(_flat(now), bins, is_flat=True)]
+        if following is not None:
+            found.append(_lowest(_change(now, _cut(following.planes[number], places, shift)), bins, is_flat=False))
+        both = np.stack([each.variance for each in found])
+        variance[number] = _without_texture(np.fmin.reduce(both))
+        chosen = np.nan_to_num(both, nan=np.inf).argmin(axis=0)[bins]
+        noise = [each.noise[each.is_noise & (chosen == kind)] for kind, each in enumerate(found)]
+        neighbours[number] = _neighbours(np.concatenate(noise))
+        for level in np.flatnonzero(~np.isnan(variance[number])):
+            codes[number, level] = now[bins == level].mean()
+    return Noise(variance, codes, neighbours)
+
+
+class _Found(NamedTuple):
+    """What one way of measuring finds in blocks."""
+
+    variance: npt.NDArray[np.float64]
+    """By brightness; NaN where it cannot tell. Shape (BINS,)."""
+
+    noise: FloatArray
+    """Shape (N, rows, columns)."""
+
+    is_noise: npt.NDArray[np.bool_]
+    """Which blocks are nothing but noise. Shape (N,)."""
+
+
+def _lowest(noise: FloatArray, bins: npt.NDArray[np.intp], *, is_flat: bool) -> _Found:
+    """Tell which blocks of each brightness are nothing but noise: the group that differs least.
+
+    Args:
+        noise: what may be noise, and texture or motion. Shape (N, rows, columns).
+        bins: brightness of each block. Shape (N,).
+        is_flat: less the slopes of blocks, too.
+    """
+    size = int(np.prod(noise.shape[1:]))
+    power = np.einsum("nij,nij->n", noise, noise)
+    each = power / (size - (3 if is_flat else 1))
+    likeness = _products(noise[:, 1:], noise[:, :-1]) + _products(noise[:, :, 1:], noise[:, :, :-1])
+    bins = np.where(likeness <= 2 * _COARSEST * power, bins, BINS)  # those of no brightness are left out
+    variance, is_noise = np.full(BINS, np.nan), np.zeros(len(noise), bool)
+    order = np.lexsort((each, bins))
+    bounds = np.searchsorted(bins[order], np.arange(BINS + 1)).tolist()
+    for level, (start, stop) in enumerate(pairwise(bounds)):
+        if stop - start >= _LEAST_BLOCKS:
+            lowest = each[order[start:stop]]
+            count, mean = _lowest_group(lowest, size)
+            if count >= _LEAST_BLOCKS // 2 and lowest[:count].std() <= _ALIKE * (2 / size) ** 0.5 * mean:
+                variance[level] = mean
+                is_noise[order[start : start + count]] = True
+    return _Found(variance, noise, is_noise)
+
+
+def _cut(plane: npt.NDArray[np.generic], places: npt.NDArray[np.intp], shift: tuple[int, int]) -> FloatArray:
+    """Return blocks of a plane. Shape (N, rows, columns)."""
+    rows, columns = BLOCK >> shift[0], BLOCK >> shift[1]
+    height, width = plane.shape[0] // rows, plane.shape[1] // columns
+    tiles = plane[: height * rows, : width * columns].reshape(height, rows, width, columns)
+    return tiles[places[:, 0], :, places[:, 1]].astype(np.float32)
+
+
+def _change(now: FloatArray, then: FloatArray) -> FloatArray:
+    """Return what differs between blocks of two frames, less their means, at the strength of one frame's noise."""
+    change = (then - now) * np.float32(0.5**0.5)  # noise of two frames adds up
+    change -= change.mean(axis=(1, 2), keepdims=True)
+    return change
+
+
+def _flat(blocks: FloatArray) -> FloatArray:
+    """Return blocks less their means and slopes. Shape (N, rows, columns)."""
+    rows, columns = blocks.shape[1:]
+    y, x = (np.linspace(-1, 1, length, dtype=np.float32) for length in (rows, columns))
+    shapes = np.stack([np.ones((rows, columns)), *np.meshgrid(y, x, indexing="ij")])
+    basis = (shapes / np.sqrt((shapes**2).sum(axis=(1, 2), keepdims=True))).reshape(3, -1).astype(np.float32)
+    lines = blocks.reshape(len(blocks), -1)
+    rest: FloatArray = (lines - (lines @ basis.T) @ basis).reshape(blocks.shape)
+    return rest
+
+
+def _without_texture(variance: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return variances without those far above the lowest; black and white are clipped, and may have none."""
+    inner = variance[1:-1]
+    if np.isnan(inner).all():
+        return variance
+    return np.where(variance > _TEXTURE * np.nanmin(inner) + 0.1, np.nan, variance)
+
+
+def _products(one: FloatArray, other: FloatArray) -> FloatArray:
+    sums: FloatArray = np.einsum("nij,nij->n", one, other)
+    return sums
+
+
+def _lowest_group(variances: FloatArray, num_samples: int) -> tuple[int, float]:
+    """Return how many blocks differ least, about as noise of one strength would, and their mean variance.
+
+    Args:
+        variances: of blocks, in order. Shape (N,).
+        num_samples: of a block.
+    """
+    values, sums = variances.tolist(), np.cumsum(variances, dtype=np.float64).tolist()
+    count = max(1, len(values) // 10)
+    mean = values[count - 1]
+    for _ in range(6):
+        count = max(1, bisect_right(values, mean * (1 + _SPREAD * (2 / num_samples) ** 0.5)))
+        mean = sums[count - 1] / count
+    return count, mean
+
+
+def _neighbours(noise: FloatArray) -> tuple[float, float]:
+    """Return the correlation of samples one row, and one column, apart."""
+    if not noise.any():
+        return np.nan, np.nan
+    power = np.vdot(noise, noise) / noise.size
+    rows, columns = noise[:, 1:] * noise[:, :-1], noise[:, :, 1:] * noise[:, :, :-1]
+    return float(rows.mean() / power), float(columns.mean() / power)
+
+
+def _nanmedian(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return the median over the first axis of what is not NaN; NaN where all is."""
+    known = ~np.isnan(values).all(axis=0)
+    median = np.full(values.shape[1:], np.nan)
+    median[known] = np.nanmedian(values[:, known], axis=0)
+    return median

@@ -1,0 +1,168 @@
+"""Grain is measured and matched on pictures whose noise is known: numpy draws it."""
+
+import cv2
+import numpy as np
+import pytest
+
+from chromacord.color.transforms import AffineField
+from chromacord.grade.keys import Grade, Key, Shot
+from chromacord.job.finishing.matching import MatchedGrain, Measuring
+from chromacord.masks.masks import MaskedFrame
+from chromacord.render.cpu import Renderer
+from chromacord.render.finish.grain import Grain
+from chromacord.render.finish.noise import Noise
+from chromacord.render.finish.stage import Finish
+from chromacord.types import Frame, PixelFormat, Size, VideoInfo
+from tests.scenes import as_mask, describe
+
+SIZE = Size(288, 384)
+YUV = PixelFormat("yuv", 8, subsampling=(1, 1))
+FORMATS = {
+    "420 8 bit": YUV,
+    "422 10 bit": PixelFormat("yuv", 10, subsampling=(0, 1)),
+    "rgb 16 bit": PixelFormat("rgb", 16),
+}
+
+
+def matte() -> np.ndarray:
+    rows, columns = np.mgrid[: SIZE.height, : SIZE.width]
+    inside = np.hypot(rows - SIZE.height / 2, columns - SIZE.width * 0.45) < SIZE.height * 0.36
+    return cv2.GaussianBlur(inside.astype(np.float32), (0, 0), 1)
+
+
+def scene(info: VideoInfo, index: int, number: int) -> np.ndarray:
+    """Return a plane without noise: slopes, a texture that moves, and one that does not; 0.2 to 0.7."""
+    shift = info.pixel_format.subsampling if number and info.pixel_format.model == "yuv" else (0, 0)
+    rows, columns = np.mgrid[: SIZE.height, : SIZE.width].astype(np.float32)
+    value = 0.3 + 0.3 * columns / SIZE.width
+    value += 0.1 * np.sin(columns * 0.9 + 1.7 * index) * (rows < 70)
+    value += 0.1 * np.sign(np.sin(rows * 1.3)) * (rows > 230)
+    return value[:: 1 << shift[0], :: 1 << shift[1]]
+
+
+def clip(info: VideoInfo, inside: float, outside: float, *, num: int = 9, blur: float = 0) -> list[MaskedFrame]:
+    """Return frames with noise of known deviation, in 8-bit codes, in the foreground and in the background."""
+    generator, mask = np.random.default_rng(1), as_mask(matte())
+    unit = info.pixel_format.max_code / 255
+    frames = []
+    for index in range(num):
+        planes = []
+        for number in range(3):
+            clean = scene(info, index, number) * info.pixel_format.max_code
+            weight = cv2.resize(matte(), clean.shape[::-1], interpolation=cv2.INTER_AREA)
+            noise = generator.standard_normal(clean.shape).astype(np.float32)
+            if blur:
+                noise = cv2.GaussianBlur(noise, (0, 0), blur)
+                noise /= noise.std()
+            noisy = clean + unit * noise * np.where(weight > 0.5, inside, outside)
+            planes.append(np.rint(noisy.clip(0, info.pixel_format.max_code)).astype(info.pixel_format.dtype))
+        frames.append(MaskedFrame(Frame(tuple(planes), index), mask))
+    return frames
+
+
+def measured(info: VideoInfo, frames: list[MaskedFrame]) -> Measuring:
+    measuring = Measuring(info)
+    assert [each.frame.index for each in measuring.watch(frames)] == [each.frame.index for each in frames]
+    return measuring
+
+
+def grade_of(num: int, gain: float = 1.0) -> Grade:
+    transform = AffineField.from_matrix(gain * np.eye(3, dtype=np.float32)[None], np.zeros((1, 3), np.float32))
+    return Grade((Shot(0, num, (Key(0, 1.0, transform),)),), "", "shot", 24, num)
+
+
+def noise_inside(info: VideoInfo, frames: list[Frame], sources: list[MaskedFrame], gain: float = 1.0) -> np.ndarray:
+    """Return the true deviation of each plane well inside the matte, in 8-bit codes."""
+    found = []
+    for number in range(3):
+        rest = np.stack(
+            [
+                frame.planes[number] - gain * scene(info, frame.index, number) * info.pixel_format.max_code
+                for frame in frames
+            ]
+        )
+        weight = cv2.resize(cv2.erode(matte(), np.ones((9, 9))), rest.shape[:0:-1], interpolation=cv2.INTER_AREA)
+        found.append(rest[:, weight == 1].std() * 255 / info.pixel_format.max_code)
+    return np.array(found)
+
+
+@pytest.mark.parametrize("layout", FORMATS)
+@pytest.mark.parametrize("blur", [0, 0.6])
+@pytest.mark.parametrize("deviation", [1.5, 6.0])
+def test_noise_is_measured_to_a_tenth(layout: str, deviation: float, blur: float) -> None:
+    info = describe(FORMATS[layout], SIZE)
+    frames = clip(info, 0.6 * deviation, deviation, blur=blur)
+    found = measured(info, frames).noise
+    unit = info.pixel_format.max_code / 255
+    for side, true in (("foreground", 0.6 * deviation), ("background", deviation)):
+        noise = Noise.over([getattr(each, side) for each in found], 3)
+        assert np.sqrt(noise.variance[~np.isnan(noise.variance)]) / unit == pytest.approx(true, rel=0.1, abs=0.1)
+
+
+@pytest.mark.parametrize(
+    ("layout", "blur", "gain"),
+    [
+        ("420 8 bit", 0, 1.0),
+        ("420 8 bit", 0.6, 1.0),
+        ("422 10 bit", 0, 1.0),
+        ("rgb 16 bit", 0, 1.0),
+        ("rgb 16 bit", 0.6, 0.7),
+    ],
+)
+def test_a_foreground_gets_the_noise_of_its_background_to_a_tenth(layout: str, blur: float, gain: float) -> None:
+    info = describe(FORMATS[layout], SIZE)
+    frames = clip(info, 1.0, 5.0, blur=blur)
+    grade = grade_of(len(frames), gain)
+    finish = Finish(info, [Grain(info, MatchedGrain(measured(info, frames), grade, info))])
+    renderer = Renderer(info)
+    done = [finish(each, renderer.render(each, grade.shots[0].keys[0].transform)) for each in frames]
+    assert noise_inside(info, done, frames, gain) == pytest.approx(5, rel=0.1)
+    outside = matte() == 0
+    assert all(
+        np.array_equal(a.planes[0][outside], b.frame.planes[0][outside]) for a, b in zip(done, frames, strict=True)
+    )
+
+
+def test_grain_moves_and_is_the_same_in_each_run() -> None:
+    info = describe(YUV, SIZE)
+    frames = clip(info, 0.0, 5.0)
+
+    def run(start: int) -> list[Frame]:
+        finish = Finish(info, [Grain(info, MatchedGrain(measured(info, frames), grade_of(len(frames)), info))])
+        return [finish(each, each.frame) for each in frames[start:]]
+
+    first, again, tail = run(0), run(0), run(4)
+    assert all(np.array_equal(a.planes[0], b.planes[0]) for a, b in zip(first, again, strict=True))
+    assert all(np.array_equal(a.planes[0], b.planes[0]) for a, b in zip(first[4:], tail, strict=True))
+    inside = matte() == 1
+    rest = [frame.planes[0][inside] - scene(info, frame.index, 0)[inside] * 255 for frame in first]
+    assert abs(np.corrcoef(rest)[np.triu_indices(len(rest), 1)]).max() < 0.1
+
+
+def test_no_grain_is_added_where_the_background_has_none_that_moves() -> None:
+    """A codec that has smoothed the background, or frozen its noise, leaves none."""
+    info = describe(YUV, SIZE)
+    frames = clip(info, 0.0, 0.0)
+    frozen = clip(info, 0.0, 6.0, num=1)[0].frame.planes
+    for kind in (frames, [each._replace(frame=Frame(frozen, each.frame.index)) for each in frames]):
+        matched = MatchedGrain(measured(info, kind), grade_of(len(kind)), info)
+        found = matched(0)
+        assert found is not None
+        assert not found[0].any()
+
+
+def test_a_still_is_measured_by_its_flat_blocks() -> None:
+    info = describe(YUV, SIZE)
+    (each,) = measured(info, clip(info, 0.0, 5.0, num=1)).noise
+    known = ~np.isnan(each.background.variance)
+    assert np.sqrt(each.background.variance[known]) == pytest.approx(5, rel=0.1)
+
+
+def test_a_foreground_that_is_noisier_is_told() -> None:
+    info = describe(YUV, SIZE)
+    frames = clip(info, 6.0, 1.0)
+    matched = MatchedGrain(measured(info, frames), grade_of(len(frames)), info)
+    with pytest.warns(UserWarning, match="noisier than its background .* denoise the foreground first"):
+        found = matched(3)
+    assert found is not None
+    assert not found[0].any()
