@@ -89,7 +89,7 @@ def test_frames_from_midnight_are_what_advancing_counts(rate: Fraction) -> None:
 
 FIRST = event("01:00:00:00", "01:00:02:00")
 BAD = {
-    "text": (["no list at all"], "holds no event of the video track"),
+    "text": (["no list at all"], "contains no video events"),
     "nothing": ([""], "holds no event"),
     "sound alone": ([event("01:00:00:00", "01:00:02:00", "A2 C")], "holds no event"),
     "a time too few": (["001 AX V C 00:00:00:00 00:00:01:00 01:00:00:00"], "line 1: is not an event: '001 AX V C"),
@@ -110,8 +110,8 @@ BAD = {
     "twice": ([FIRST, "", FIRST], "line 3: its shot does not begin after that of line 1"),
     "another rate": ([event("01:00:00:24", "01:00:02:00")], "line 1: 01:00:00:24 counts more than the 24 frames"),
     "no time": ([event("01:60:00:00", "01:61:02:00")], "line 1: 01:60:00:00 is not a time of day"),
-    "drop-frame at 24": (["FCM: DROP FRAME", FIRST], "line 1: counts drop-frame"),
-    "drop-frame marks at 24": ([event("01:00:00;00", "01:00:02;00")], "line 1: counts drop-frame"),
+    "drop-frame at 24": (["FCM: DROP FRAME", FIRST], "line 1: is drop-frame"),
+    "drop-frame marks at 24": ([event("01:00:00;00", "01:00:02;00")], "line 1: is drop-frame"),
 }
 
 

@@ -90,7 +90,7 @@ def read_edl(path: Path, *, rate: Fraction) -> Edl:
                 )
             events.append(event)
     if not events:
-        raise UnreadableFileError(f"{path}: holds no event of the video track; {_REMEDY}")
+        raise UnreadableFileError(f"{path}: contains no video events; {_REMEDY}")
     shots = tuple((event.begin, event.line) for event in events)
     return Edl(shots, events[0].start, max(event.stop for event in events))
 
@@ -150,8 +150,8 @@ def _frame(timecode: str, where: str, rate: Fraction, *, drop: bool) -> int:
 def _check_drop(rate: Fraction, where: str) -> None:
     if not can_drop(rate):
         raise InputError(
-            f"{where}: counts drop-frame, which 29.97 and 59.94 frames a second do, the clip has {_told(rate)}; export "
-            "the list at the clip's rate"
+            f"{where}: is drop-frame, which requires 29.97 or 59.94 frames a second; the clip has {_told(rate)}; "
+            "export the list at the clip's rate"
         )
 
 

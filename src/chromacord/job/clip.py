@@ -234,7 +234,7 @@ def _tell_layer(info: VideoInfo, *, is_chosen: bool, can_be_chosen: bool) -> Non
     """Name the layer of an EXR that was taken for the picture, where others may have been meant."""
     if not info.other_layers or is_chosen:
         return
-    remedy = "choose with --layer NAME" if can_be_chosen else "write a file of its own if another is meant"
+    remedy = "choose with --layer NAME" if can_be_chosen else "store it in a separate file if another is meant"
     warnings.warn(
         f"{info.path}: layer {info.layer or UNNAMED} is taken for the picture, not {', '.join(info.other_layers)}; "
         f"{remedy}",

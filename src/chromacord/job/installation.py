@@ -61,7 +61,7 @@ def _renderer() -> Part:
     if opened(BINARY) is not None:
         return Part("renderer", "compiled")
     remedy = "for a renderer that is about three times as fast, install a C compiler and reinstall chromacord"
-    return Part("renderer", "portable: there is no compiled one, or it is out of date", remedy)
+    return Part("renderer", "portable; the compiled one is missing or out of date", remedy)
 
 
 def _codecs() -> Part:

@@ -248,7 +248,7 @@ def _check_global(shots: Sequence[ExportedShot], names: ExportNames, asked: Path
         InputError: the grade varies over the picture; a `GradeFileError` if it was read from a file.
     """
     if not all(shot.transform.is_global for shot in shots):
-        remedy = "leave out --lut-out" if not names.format.is_cdl else "write a LUT, as .cube or .clf"
+        remedy = "omit --lut-out" if not names.format.is_cdl else "write a LUT, as .cube or .clf"
         raise (InputError if source is None else GradeFileError)(
             f"{source or asked}: the grade varies over the picture, so no {names.format.kind} can hold it; "
             f"{remedy}, or choose another method"

@@ -56,7 +56,7 @@ def read_checkpoint(path: Path) -> dict[str, Tensor]:
         UnreadableFileError: the file is damaged, would execute code, or holds no dict of dense real tensors.
     """
     path = at_home(path)
-    found = load_plain(path, said="is no checkpoint of tensors, or damaged", remedy="download it anew")
+    found = load_plain(path, said="is damaged, or not a checkpoint of tensors", remedy="download it again")
     if isinstance(found, dict):
         wrapped = (found[key] for key in _WRAPPERS if isinstance(found.get(key), dict))
         found = next(wrapped, found)

@@ -101,7 +101,7 @@ def read_arrays(source: str | Path) -> dict[str, npt.NDArray[Any]]:
     content = _read_shipped(str(source)) if is_shipped else _read_file(at_home(source))
     # Unknown number types, or a count that differs from the shape.
     own = (SafetensorError, LookupError, TypeError, ValueError)
-    with parse_errors(source, *own, said="cannot be read as safetensors", remedy="copy or save it anew"):
+    with parse_errors(source, *own, said="cannot be read as safetensors", remedy="copy or save it again"):
         return {key: _array(**stored) for key, stored in deserialize(content)}  # type: ignore[no-untyped-call]
 
 

@@ -56,7 +56,7 @@ def test_random_looks_need_no_files_and_are_not_enhanced(run: Run, folder: Path)
         ({"--luts": "nowhere"}, "nowhere: no such file; name a .cube file, a .zip archive or a folder"),
         ({"--luts": "clips"}, "holds no .cube files"),
         ({"--per-clip": "3"}, "3 LUTs a clip are requested, but there are only 2"),
-        ({"-o": "luts"}, "holds no synthesized data set"),
+        ({"-o": "luts"}, "is not a synthesized data set"),
         ({"--use": "test"}, "and none the use test"),
     ],
 )

@@ -115,7 +115,7 @@ def test_weights_to_start_from_are_named_on_the_command_line(run: Run, data: Pat
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ([], "no recipe is named; give a TOML file, such as those in recipes/, or --table"),
+        ([], "the recipe is missing; give a TOML file, such as those in recipes/, or --table"),
         (["--table", "5"], "there is no table 5 of rows that are trained; choose one of 1, 2, 3, 4"),
         (["--table", "1"], "recipes/dovenet.toml: no such recipe"),
         (["--table", "1", "--budget", "small"], "recipes/small/dovenet.toml: no such recipe"),

@@ -51,7 +51,7 @@ def test_soft_edges_tell_how_colours_are_stored(stored: Alpha, color: tuple[floa
 
 @pytest.mark.parametrize(("color", "soft"), [((0.0, 0.0, 0.0), 12.0), (BRIGHT, 0.01)], ids=["black", "hard edge"])
 def test_what_does_not_tell_is_taken_as_usual_and_that_is_said(color: tuple[float, ...], soft: float) -> None:
-    with pytest.warns(ChromacordWarning, match=r"edges do not tell .* taken for straight, as usual in this format"):
+    with pytest.warns(ChromacordWarning, match=r"edges do not show .* assumed to be straight, as usual in this format"):
         info = read_as(source(color, Alpha.PREMULTIPLIED, soft=soft), "auto")
     assert info.pixel_format.alpha is Alpha.STRAIGHT
 

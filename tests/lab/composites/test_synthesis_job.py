@@ -148,7 +148,7 @@ def test_a_run_with_other_options_does_not_go_on(clips: FileDataset, tmp_path: P
 
 
 def test_a_folder_with_something_else_is_left_alone(clips: FileDataset, tmp_path: Path) -> None:
-    with pytest.raises(OutputExistsError, match="holds no synthesized data set"):
+    with pytest.raises(OutputExistsError, match="is not a synthesized data set"):
         make(clips, tmp_path / "clips")
     with pytest.raises(OutputError, match="does not exist; create it first"):
         make(clips, tmp_path / "no/made")

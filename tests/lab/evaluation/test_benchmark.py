@@ -137,7 +137,7 @@ def test_a_row_that_lacks_clips_is_left_out_and_named(dataset: Path, tmp_path: P
     records.write_text("".join(line for line in lines if '"dim", "method": "mkl"' not in line))
     summary = read_summary(tmp_path / "run")
     assert summary.labels == ("composite", "reinhard")
-    assert "left out, since clips are missing: mkl (1 of 2)" in summary.tables()[0].notes
+    assert "skipped, because clips are missing: mkl (1 of 2)" in summary.tables()[0].notes
 
 
 def test_a_record_that_stands_there_twice_counts_once(dataset: Path, tmp_path: Path) -> None:

@@ -147,7 +147,7 @@ def test_windows_of_a_data_set_train_too(backbone: str, tmp_path: Path) -> None:
     ("changed", "said"),
     [
         ({"method": "issam"}, "the objective 'refine_clips' trains co2net, not 'issam'"),
-        ({"network": {"hop": 2}}, r"\[network\]: hop does not affect training; leave it out"),
+        ({"network": {"hop": 2}}, r"\[network\]: hop does not affect training; omit it"),
         ({"network": {"backbone_weights": "a"}}, r"\[network\]: backbone_weights stands in \[stage.options\]"),
         ({"network": {"backbone": "swan"}}, r"\[network\]: method 'co2net': the option 'backbone' cannot be 'swan'"),
         ({"options": {"frames": 0}}, "frames must be 1 or more, got 0"),

@@ -241,7 +241,7 @@ def test_a_half_written_checkpoint_takes_the_place_of_nothing(tmp_path: Path, mo
 def test_another_number_of_processes_would_draw_other_batches(tmp_path: Path) -> None:
     save_checkpoint(tmp_path, replace(Training().checkpoint(), num_processes=2))
     assert load_checkpoint(tmp_path, RECIPE, DATA, num_processes=2) is not None
-    with pytest.raises(InputError, match="trained by 2 processes, now there are 1; start as many"):
+    with pytest.raises(InputError, match="trained by 2 processes, now there are 1; start the same number"):
         load_checkpoint(tmp_path, RECIPE, DATA)
 
 

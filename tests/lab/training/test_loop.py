@@ -389,8 +389,8 @@ def test_a_shipped_recipe_trains_on_pictures_of_ones_own(tmp_path: Path) -> None
     assert trained is not None
     messages = "\n".join(str(each.message) for each in told)
     assert "own: no manifest.csv says what its clips are for: all are taken" in messages
-    assert "train.zip: is not there; trained without the recipe's luts" in messages
-    assert "photos_without_masks: is not there; trained without the recipe's unmasked" in messages
+    assert "train.zip: is missing; trained without the recipe's luts" in messages
+    assert "photos_without_masks: is missing; trained without the recipe's unmasked" in messages
 
 
 def test_what_may_be_absent_is_one_of_three(data: Path, tmp_path: Path) -> None:

@@ -48,7 +48,7 @@ Config = Annotated[
     str | None,
     Option(
         metavar="FILE|ocio://NAME",
-        help="OpenColorIO configuration that names are looked up in; by default $OCIO, else the built-in one.",
+        help="OpenColorIO configuration that defines the names; by default $OCIO, otherwise the built-in one.",
         rich_help_panel=COLOUR,
     ),
 ]

@@ -40,7 +40,7 @@ class _Worker:
             self.process.join()
             return Failed(
                 ProcessDiedError(
-                    f"its process was killed (exit code {self.process.exitcode}), perhaps for want of "
+                    f"its process was killed (exit code {self.process.exitcode}), probably out of "
                     "memory; run it again with fewer --jobs"
                 )
             )

@@ -55,7 +55,7 @@ def methods(
         from chromacord.methods import METHODS
 
         if table is not None and method is not None:
-            raise InputError("--table measures methods of its own; leave out --method")
+            raise InputError("--table measures its own methods; omit --method")
         names = values.parse_names(method) if method is not None else tuple(METHODS)
         chosen = names if table is None else TABLE_4_METHODS
         report = measure_methods(MethodSetting(chosen, frames, repeats, threads, device), tell=tell)

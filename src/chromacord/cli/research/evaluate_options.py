@@ -51,5 +51,5 @@ Passes = Annotated[int, Option(min=1, help="Number of runs of each method, each 
 Strips = Annotated[int, Option(min=0, help="Number of clips with pictures in the report.")]
 Jobs = Annotated[int, Option(min=0, help="Number of processes; 0: one per core.")]
 PaperTables = Annotated[
-    bool, Option("--paper-tables", help="Print the literature's figures, and those of -o apart or beside.")
+    bool, Option("--paper-tables", help="Print the literature's figures, with those of -o beside them if comparable.")
 ]

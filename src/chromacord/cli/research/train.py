@@ -60,14 +60,14 @@ def train(
                 from chromacord.lab.training.paper_tables import TableRun
 
                 if start is not None:
-                    raise InputError("--start is for one recipe: rows of a table start from each other; leave it out")
+                    raise InputError("--start is for one recipe: rows of a table start from each other; omit it")
                 jobs = jobs or cores
                 run = TableRun(table, data, output, recipe, budget, test, split, device, next_frames, jobs)
                 _train_table(run, display)
             elif stray := [option for option, value in for_table.items() if value]:
-                raise InputError(f"{stray[0]} is for the figures of a table; give --table too, or leave it out")
+                raise InputError(f"{stray[0]} is for the figures of a table; add --table, or omit it")
             elif recipe is None:
-                raise InputError("no recipe is named; give a TOML file, such as those in recipes/, or --table")
+                raise InputError("the recipe is missing; give a TOML file, such as those in recipes/, or --table")
             else:
                 _train_recipe(recipe, data, output, start, device, display)
         from chromacord.lab.training.loop import end_processes

@@ -57,7 +57,7 @@ def _told(source: FrameSource) -> Alpha:
     own = source.info.pixel_format.alpha
     if found is None:
         message = (
-            f"{path}: its edges do not tell whether colours are multiplied by alpha; taken for {own.value}, as usual"
+            f"{path}: its edges do not show whether colours are premultiplied; assumed to be {own.value}, as usual"
         )
         message += " in this format"
     else:

@@ -255,8 +255,8 @@ class SequenceSink(FrameSink):
         stale = len(self._existing - self._written)
         if stale:
             warnings.warn(
-                f"{self.path}: {counted(stale, 'file')} of an earlier sequence of this name will stay; remove what is "
-                "not wanted",
+                f"{self.path}: {counted(stale, 'file')} of an earlier sequence of this name will remain; remove those "
+                "that you do not want",
                 ChromacordWarning,
                 stacklevel=2,
             )

@@ -254,7 +254,7 @@ def _picture_stream(container: InputContainer, path: Path) -> VideoStream:
     kinds = ", ".join(sorted({stream.type for stream in container.streams}))
     container.close()
     if chosen is not None:
-        raise UnreadableFileError(f"{path}: its picture is in a codec that cannot be decoded; convert it first")
+        raise UnreadableFileError(f"{path}: its video codec cannot be decoded; convert it first")
     held = f"only {kinds}" if kinds else "it is empty"
     raise UnreadableFileError(f"{path}: has no picture: {held}; name a file with video")
 

@@ -102,7 +102,7 @@ def read_placements(path: Path) -> tuple[Placement, ...]:
     names = [placement.name for placement in found]
     for name in names:
         if names.count(name) > 1:
-            raise InputError(f"{path}: {names.count(name)} composites are called {name}; each needs a name of its own")
+            raise InputError(f"{path}: {names.count(name)} composites are called {name}; each needs a unique name")
     if not found:
         raise InputError(f"{path}: lists no composite")
     return tuple(found)

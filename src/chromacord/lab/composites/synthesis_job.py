@@ -181,7 +181,7 @@ def _prepare(folder: Path, manifest: str) -> None:
             )
         return
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise OutputExistsError(f"{folder}: exists and holds no synthesized data set; choose another folder")
+        raise OutputExistsError(f"{folder}: exists and is not a synthesized data set; choose another folder")
     check_folder(folder.absolute().parent, wanted=folder)
     with output_errors(folder):
         folder.mkdir(exist_ok=True)

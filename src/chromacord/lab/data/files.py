@@ -249,7 +249,7 @@ class FileDataset:
             raise InputError(f"{name}: holds no clips")
         called, times = Counter(self.names).most_common(1)[0]
         if times > 1:
-            raise InputError(f"{name}: {times} clips are called {called}; each needs a name of its own")
+            raise InputError(f"{name}: {times} clips are called {called}; each needs a unique name")
 
     @property
     def names(self) -> tuple[str, ...]:

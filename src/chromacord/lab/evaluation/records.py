@@ -132,7 +132,7 @@ class RecordFile:
             except ValueError as error:
                 raise NonFiniteError(
                     f"{record.clip}, {record.method}: a figure is infinite; the method's weights may be damaged or "
-                    "unfit: leave it out, or give it others"
+                    "unsuitable: omit it, or give it other weights"
                 ) from error
             with output_errors(self._path):
                 self._file.write(line + "\n")

@@ -86,7 +86,7 @@ class RefinementObjective:
         fixed = [name for name in ("weights", "backbone_weights", "working_side", "hop") if name in recipe.network]
         if fixed:
             what = "stands in [stage.options]" if fixed[0] == "backbone_weights" else "does not affect training"
-            raise InputError(f"{where} [network]: {fixed[0]} {what}; leave it out")
+            raise InputError(f"{where} [network]: {fixed[0]} {what}; omit it")
         try:
             check_options(_METHOD, METHODS[_METHOD], recipe.network)
             _network(recipe)

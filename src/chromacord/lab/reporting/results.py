@@ -54,7 +54,7 @@ class Summary:
     def unfinished(self) -> tuple[str, ...]:
         """A message for each row with missing clips."""
         return tuple(
-            f"left out, since clips are missing: {label} ({len(clips)} of {self.header.num_clips})"
+            f"skipped, because clips are missing: {label} ({len(clips)} of {self.header.num_clips})"
             for label, clips in self._by_label.items()
             if label not in self.labels
         )

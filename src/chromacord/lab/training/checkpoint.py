@@ -131,7 +131,7 @@ def load_checkpoint(folder: Path, recipe: Recipe, fingerprint: str, *, num_proce
     path = folder / CHECKPOINT
     if not path.exists():
         return None
-    said, remedy = "is damaged, or of another version", "remove it to start anew"
+    said, remedy = "is damaged, or of another version", "remove it to start over"
     values = load_plain(path, said=said, remedy=remedy)
     try:
         checkpoint = Checkpoint(**values)
@@ -141,7 +141,7 @@ def load_checkpoint(folder: Path, recipe: Recipe, fingerprint: str, *, num_proce
     if checkpoint.num_processes != num_processes:
         raise InputError(
             f"{path}: was trained by {counted(checkpoint.num_processes, 'process')}, now there are {num_processes}; "
-            "start as many, or choose another folder with -o"
+            "start the same number, or choose another folder with -o"
         )
     if checkpoint.fingerprint != fingerprint:
         raise InputError(f"{path}: was trained on other data; choose another folder with -o")

@@ -139,7 +139,7 @@ def _is_there(key: str, data: PictureData, path: Path) -> bool:
         return True
     if key not in data.optional:
         raise MissingFileError(f"{path}: is missing, but the recipe's [data] {key} names it; correct or remove the key")
-    _warn(f"{path}: is not there; trained without the recipe's {key}")
+    _warn(f"{path}: is missing; trained without the recipe's {key}")
     return False
 
 
