@@ -46,8 +46,8 @@ class Options:
     exposure: float = 0.0
     """Exposure change of the graded foreground in stops; applied after the grade, like all that follow."""
 
-    temperature: float = 0.0
-    """Shift in mired, as by a filter: warmer above 0, cooler below."""
+    temperature: float | str = 0.0
+    """Shift in mired, as by a filter: warmer above 0, cooler below; or what white becomes, as "5600K"."""
 
     tint: float = 0.0
     """Shift in CC, as by a filter: towards magenta above 0, towards green below."""
