@@ -19,6 +19,7 @@ from chromacord.io.compositing.alpha_kind import read_as
 from chromacord.io.stills.image_layers import UNNAMED
 from chromacord.job.clip import CompositeClip, LayeredClip, MaskedClip
 from chromacord.job.conversion import convert_grade
+from chromacord.job.finishing.stages import check_layers, with_clean_edges
 from chromacord.job.job import Job
 from chromacord.job.options import Options
 from chromacord.job.outputs import Outputs
@@ -160,13 +161,18 @@ def _open_clip(paths: dict[str, Path | None], options: Options) -> tuple[MaskedC
         sources["foreground"].info = read_as(sources["foreground"], alpha)
     space = _settle_spaces(sources, options.spaces)
     if given == {"composite", "mask"} and space is not None:
+        check_layers(options)
         clip = CompositeClip(
-            sources["composite"], sources.get("mask"), mask_fit=options.mask_fit, salvage=options.salvage
+            sources["composite"],
+            sources.get("mask"),
+            mask_fit=options.mask_fit,
+            salvage=options.salvage,
+            edge=options.edge,
         )
         return clip, space
     if given in _COMBINATIONS and space is not None:
         layers = LayeredSource(sources["foreground"], sources["background"], sources.get("alpha"))
-        return LayeredClip(layers), space
+        return LayeredClip(with_clean_edges(layers, options)), space
     if given == {"composite"}:
         raise InputError(f"{paths['composite']}: needs a mask; give --mask FILE, or --mask alpha for its own alpha")
     wanted = {"foreground", "background"} if given & {"foreground", "alpha", "background"} else {"composite", "mask"}

@@ -11,6 +11,7 @@ from chromacord.io import FrameSource, LayeredSource
 from chromacord.io.compositing.mattes import choose_alpha
 from chromacord.io.stills.patterns import warn_of_numbers
 from chromacord.job.mask_check import warn_of_stretching
+from chromacord.masks.edge import Edge
 from chromacord.masks.masks import MaskedFrame, MaskReader, shown_size, without_alpha
 from chromacord.types import Frame, VideoInfo
 
@@ -47,7 +48,13 @@ class CompositeClip:
     paths: tuple[Path, ...]
 
     def __init__(
-        self, composite: FrameSource, mask: FrameSource | None, *, mask_fit: bool = False, salvage: bool = False
+        self,
+        composite: FrameSource,
+        mask: FrameSource | None,
+        *,
+        mask_fit: bool = False,
+        salvage: bool = False,
+        edge: str | None = None,
     ) -> None:
         """Check that composite and mask match.
 
@@ -57,18 +64,20 @@ class CompositeClip:
                 frames. None: the composite's own alpha is the mask.
             mask_fit: scale a mask of another size.
             salvage: if one clip is shorter, end there with a warning.
+            edge: what is done to the mask's edge, see `Edge.parse`; None: nothing.
 
         Raises:
             InputError: the composite has no alpha.
             MismatchError: the sizes differ.
         """
+        changed = None if edge is None else Edge.parse(edge)
         self._composite, self._mask, self._salvage = composite, mask, salvage
         self.mask_path = (mask or composite).info.path
         if mask is None:
             if not composite.has_alpha:
                 raise InputError(f"{composite.info.path}: has no alpha channel to take the mask from; give a mask file")
             self.info, self.paths = without_alpha(composite.info), (composite.info.path,)
-            self._reader = MaskReader(composite.info, composite.info, from_alpha=True)
+            self._reader = MaskReader(composite.info, composite.info, from_alpha=True, edge=changed)
             return
         if shown_size(mask.info) != shown_size(composite.info) and not mask_fit:
             raise MismatchError(
@@ -78,7 +87,7 @@ class CompositeClip:
         warn_of_stretching(mask.info, composite.info)
         warn_of_numbers(mask.info, composite.info)
         self.info, self.paths = composite.info, (composite.info.path, mask.info.path)
-        self._reader = MaskReader(mask.info, composite.info, from_alpha=choose_alpha(mask), fit=mask_fit)
+        self._reader = MaskReader(mask.info, composite.info, from_alpha=choose_alpha(mask), fit=mask_fit, edge=changed)
 
     def frames(self, start: int = 0, stop: int | None = None) -> Iterator[MaskedFrame]:
         """Yield frames start..stop-1 with their masks.

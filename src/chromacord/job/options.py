@@ -13,8 +13,10 @@ from chromacord.errors import InputError
 from chromacord.grade.by_hand import Hand, Strength, as_strength
 from chromacord.grade.keys import Consistency, check_consistency
 from chromacord.grade.smoothing import Scenes
+from chromacord.masks.edge import Edge
 from chromacord.methods import DEFAULT_METHOD, weights_file
 from chromacord.methods.base import Method
+from chromacord.render.finish.layer import Despill
 from chromacord.render.finish.wrap import parse_wrap
 from chromacord.types import Device, Encoding
 
@@ -69,6 +71,16 @@ class Options:
 
     foreground_alpha: Literal["straight", "premultiplied"] | None = None
     """How to store the colours of `foreground_out`; None: the format's convention."""
+
+    edge: str | None = None
+    """The mask's edge, "SHRINK,SOFTEN" in pixels."""
+
+    decontaminate: bool = False
+    """Of a foreground layer: estimate the colours of soft pixels, which hold some of the background that it was filmed
+    before."""
+
+    despill: Despill | None = None
+    """Of a foreground layer: limit the light of a screen, "green" or "blue"; "auto" tells it by the first frame."""
 
     wrap: str | None = None
     """Light of the background over the foreground's edge, "AMOUNT" or "AMOUNT,RADIUS": 0 to 1, and pixels."""
@@ -125,6 +137,10 @@ class Options:
     def __post_init__(self) -> None:
         """Check values that are invalid for every clip."""
         _ = self.hand.turn.checked(), self.scenes
+        if self.edge is not None:
+            Edge.parse(self.edge)
+        if self.despill not in (None, *get_args(Despill)):
+            raise InputError(f"despill must be one of {', '.join(get_args(Despill))}, got {self.despill!r}")
         if self.wrap is not None:
             parse_wrap(self.wrap)
         if self.config is not None:
