@@ -14,6 +14,7 @@ from chromacord.errors import MismatchError
 from chromacord.io import Encoding
 from chromacord.io.memory import return_freed_memory, share_freed_memory
 from chromacord.job.summary import Summary
+from chromacord.job.threads import single_threaded
 from chromacord.types import Progress
 
 WARM_FRAMES, WARM_CLIPS = 50, 2
@@ -152,7 +153,8 @@ JOBS: dict[str, Callable[[Work], Record]] = {"long": run_long, "short": run_shor
 def main() -> None:
     """Run a job and print the record as JSON."""
     share_freed_memory()  # as the command does: gaps in per-thread arenas would look like leaks
-    record = JOBS[sys.argv[1]](Work(**json.loads(sys.argv[2])))
+    with single_threaded():
+        record = JOBS[sys.argv[1]](Work(**json.loads(sys.argv[2])))
     print(json.dumps(record))
 
 

@@ -1,6 +1,7 @@
 """What is written about the code is there, and true."""
 
 import ast
+import inspect
 import json
 import re
 from collections.abc import Iterator
@@ -9,8 +10,10 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+import chromacord
 from chromacord import __version__
 from chromacord.cli import app
+from chromacord.color.parameters.parametric import LIMITS
 from chromacord.methods import METHODS
 from tests.pages import DOCUMENTS, PAGES, ROOT, prose, shown
 
@@ -29,29 +32,46 @@ def public(body: list[ast.stmt]) -> Iterator[Documented]:
                 yield from public(node.body)
 
 
-def definitions() -> list[pytest.ParameterSet]:
-    found = []
+def definitions() -> Iterator[tuple[str, Documented]]:
+    """Return all that is public, each with the place where it stands."""
     for path in sorted(PACKAGE.rglob("*.py")):
         for node in public(ast.parse(path.read_text(encoding="utf-8")).body):
-            name = f"{path.relative_to(PACKAGE)}:{node.name}:{node.lineno}"
-            found.append(pytest.param(node, id=name))
-    return found
+            yield f"{path.relative_to(PACKAGE)}:{node.lineno} {node.name}", node
 
 
-@pytest.mark.parametrize("node", definitions())
-def test_what_is_public_has_a_docstring(node: Documented) -> None:
-    assert ast.get_docstring(node) or _is_overload(node)
+def test_what_is_public_has_a_docstring() -> None:
+    assert not [place for place, node in definitions() if not (ast.get_docstring(node) or _is_overload(node))]
 
 
-@pytest.mark.parametrize("node", definitions())
-def test_a_function_of_tensors_states_their_shape(node: Documented) -> None:
+def test_a_function_of_tensors_states_their_shape() -> None:
+    assert not [place for place, node in definitions() if _takes_tensors(node) and not _states_shape(node)]
+
+
+def _takes_tensors(node: Documented) -> bool:
     if isinstance(node, ast.ClassDef):
-        return
+        return False
     arguments = node.args.posonlyargs + node.args.args + node.args.kwonlyargs
     types = [ast.unparse(argument.annotation) for argument in arguments if argument.annotation is not None]
+    return any(re.search(r"\bTensor\b", kind) for kind in types)
+
+
+def _states_shape(node: Documented) -> bool:
     text = ast.get_docstring(node) or ""
-    if any(re.search(r"\bTensor\b", kind) for kind in types):
-        assert "Shape (" in text or "Any shape" in text
+    return "Shape (" in text or "Any shape" in text
+
+
+def test_the_page_of_python_names_all_that_is_public() -> None:
+    page = PAGES["docs/python.md"]
+    told = set(re.findall(r"`(\w+)", page))
+    assert {*chromacord.__all__} <= told
+    kinds = {name for name, kind in vars(chromacord.errors).items() if inspect.isclass(kind) and _is_ours(kind)}
+    assert kinds <= told
+    for name, (low, high) in LIMITS.items():
+        assert name == "pivot" or f"| {low:g}..{high:g} |" in page.partition(f"| `{name}`")[2].partition("\n")[0], name
+
+
+def _is_ours(kind: type) -> bool:
+    return issubclass(kind, chromacord.ChromacordError | chromacord.ChromacordWarning)
 
 
 def _is_overload(node: Documented) -> bool:

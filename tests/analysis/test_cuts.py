@@ -11,9 +11,8 @@ import pytest
 
 from chromacord.analysis.cuts import Cut, check_cuts, edl_file
 from chromacord.analysis.given_cuts import named_cuts, read_cuts
-from chromacord.api import harmonize_video
+from chromacord.api import harmonize_frames, harmonize_video
 from chromacord.errors import ChromacordError, ChromacordWarning, InputError, MissingFileError, OutputExistsError
-from chromacord.job.arrays import harmonize_frames
 from chromacord.types import PixelFormat, VideoInfo
 from tests.footage import disc, make_composite, make_mask, recoloured
 from tests.images import write

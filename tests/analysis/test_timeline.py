@@ -172,3 +172,33 @@ def test_what_was_not_pushed_has_no_grade() -> None:
     timeline = Timeline(Eight(), rate=INFO.rate)
     assert (timeline.finish(), timeline.has_keys) == ([], False)
     assert (timeline.grade.shots, timeline.grade.num_frames) == ((), 0)
+
+
+class Between(Method):
+    """Gives pixels of the frames in the middle of its window, and no transform: each frame a third lighter, or more."""
+
+    window = Window(past=2, hop=3, future=1)
+    working_size = Size(8, 8)
+
+    def harmonize(self, composite: FloatArray, mask: FloatArray, state: State = None) -> Prediction:
+        middle = composite[:, 2:5]
+        return Prediction(middle * (1 + middle.mean(axis=(-3, -2, -1), keepdims=True)))
+
+
+def test_a_lut_is_fitted_to_the_frames_that_come_out_of_a_window() -> None:
+    """Each frame has a colour of its own: fitted to another one, the LUT would not give what the method gave."""
+    frames = made(24)
+    grade, _ = analyse(iter(frames), INFO, Between(), consistency="frame")
+    assert [key.index for key in grade.keys] == [*range(24)]
+    for masked, key in zip(frames, grade.keys, strict=True):
+        color = np.array([plane[0, 0] for plane in masked.frame.planes], np.float32).reshape(1, 3, 1, 1) / 255
+        np.testing.assert_allclose(key.transform(color), color * (1 + color.mean()), atol=2e-3)
+
+
+@pytest.mark.parametrize("share", [0.25, 0.5])
+def test_a_key_counts_by_the_share_of_the_picture_that_is_foreground(share: float) -> None:
+    weights = np.zeros(INFO.size, np.float32)
+    weights[: round(INFO.size.height * share)] = 1
+    masked = MaskedFrame(Frame(tuple(np.full(INFO.size, 90, np.uint8) for _ in "rgb"), 0), as_mask(weights))
+    grade, _ = analyse(iter([masked]), INFO, Five())
+    assert grade.keys[0].weight == pytest.approx(share)

@@ -56,6 +56,11 @@ def test_a_slow_grade_moves_in_few_equal_steps_near_the_blend(way: float) -> Non
     assert shot.at(60) is shot.at(99)
 
 
+def test_a_step_of_a_slow_grade_is_invisible() -> None:
+    """It is a sixteenth of an 8-bit code, and a quarter of a 10-bit one."""
+    assert pytest.approx(1 / 16, rel=0.01) == 255 * LEAST_STEP
+
+
 def test_frames_find_their_shot() -> None:
     grade = Grade((Shot(0, 5, ()), Shot(5, 9, ()), Shot(12, 20, ())), "mkl", "smooth", RATE, 20)
     starts = [None if shot is None else shot.start for shot in map(grade.shot_at, (0, 4, 5, 8, 9, 11, 12, 19, 20))]

@@ -11,7 +11,7 @@ from chromacord.lab.torch_method import full_precision
 
 
 def test_a_device_that_is_not_there_is_refused_before_anything_is_read(tmp_path: Path) -> None:
-    with pytest.raises(cc.ChromacordError, match="there is no device 'tpu'"):
+    with pytest.raises(cc.ChromacordError, match="device must be one of cpu, cuda, got 'tpu'"):
         cc.harmonize_video("none.mp4", mask="none.mp4", output=tmp_path / "out.mp4", device="tpu")
     if torch.cuda.is_available():
         return

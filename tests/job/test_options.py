@@ -3,6 +3,7 @@
 import inspect
 from dataclasses import FrozenInstanceError, fields
 
+import numpy as np
 import pytest
 
 import chromacord as cc
@@ -18,8 +19,17 @@ NOT_OF_A_CLIP = {"jobs", "skip_existing", "log_json", "quiet"}
         ({"strength": 1.5}, "strength must lie in 0..1"),
         ({"strength": "much"}, "write a number in 0..1"),
         ({"consistency": "never"}, "consistency"),
-        ({"missing": "guess"}, "missing must be"),
-        ({"device": "tpu"}, "no device 'tpu'"),
+        ({"missing": "guess"}, "missing must be one of error, hold, got 'guess'"),
+        ({"device": "tpu"}, "device must be one of cpu, cuda, got 'tpu'"),
+        ({"method": 5}, "method must be text or a Method, got 5"),
+        ({"exposure": "bright"}, "exposure must be a number, got 'bright'"),
+        ({"exposure": 20}, r"exposure must lie in -10\.\.10, got 20"),
+        ({"saturation": float("nan")}, "saturation must be a finite number"),
+        ({"protect": 30}, "protect must be text, got 30"),
+        ({"mask_fit": "yes"}, "mask_fit must be true or false, got 'yes'"),
+        ({"encoding": "h264"}, "encoding must be a Encoding, got 'h264'"),
+        ({"frames": 5}, "frames must be"),
+        ({"frames": (1.5, None)}, "frames must be"),
         ({"config": "none.ocio"}, "none.ocio: no such OpenColorIO configuration"),
         ({"match": "0"}, "match '0': are not shots"),
         ({"match": ["1", "1"]}, "shot 1 is matched to others"),
@@ -32,6 +42,11 @@ def test_a_value_that_cannot_be_used_is_refused_at_once(wrong: dict[str, object]
         cc.Options(**wrong)  # type: ignore[arg-type]
     with pytest.raises(cc.ChromacordError, match=told):
         cc.harmonize_video("none.mp4", mask="none.mp4", output="out.mp4", **wrong)
+
+
+def test_numbers_of_numpy_are_numbers() -> None:
+    assert cc.Options(strength=np.float32(0.5), exposure=np.int64(1)).hand.turn.exposure == 1
+    assert cc.Options(frames=[np.int64(2), 4]).range == (2, 4)  # type: ignore[arg-type]
 
 
 def test_options_do_not_change_and_an_unknown_one_is_refused() -> None:

@@ -147,7 +147,8 @@ def _numbers(cuts: Cuts) -> tuple[int, ...]:
                 "24,48; an edit decision list; or none"
             )
         cuts = [_LARGEST + 1 if len(part.strip()) > len(str(_LARGEST)) else int(part) for part in cuts.split(",")]
-    assert not isinstance(cuts, PathLike)
+    if not isinstance(cuts, Iterable):
+        raise InputError(f"cuts: {shown(cuts)} are not frame numbers; give a list of the first frames of shots")
     for frame in cuts:
         if isinstance(frame, bool) or not hasattr(frame, "__index__") or not 0 <= frame <= _LARGEST:
             raise InputError(f"cuts: {shown(frame)} is not a frame number; give whole numbers from 0 to {_LARGEST:,}")

@@ -23,6 +23,7 @@ def demo(
     with job(display):
         from chromacord.api import harmonize_video
         from chromacord.io.writing.staging import check_folder
+        from chromacord.job.threads import single_threaded
         from chromacord.sample.sample_files import write_sample
 
         check_folder(output.absolute().parent, wanted=output)
@@ -30,15 +31,16 @@ def demo(
         # The files belong to this command by name, so a second run may overwrite them.
         files = write_sample(output, force=True, progress=display.progress)
         both = output / "before_after.mp4"
-        summary = harmonize_video(
-            files.composite,
-            output=output / "harmonized.mp4",
-            mask=files.mask,
-            grade_out=output / "grade.json",
-            preview=both,
-            force=True,
-            progress=display.progress,
-        )
+        with single_threaded():
+            summary = harmonize_video(
+                files.composite,
+                output=output / "harmonized.mp4",
+                mask=files.mask,
+                grade_out=output / "grade.json",
+                preview=both,
+                force=True,
+                progress=display.progress,
+            )
         display.summary(summary_line(summary), summary_values(summary))
         picture = write_picture(both, output / "before_after.png")
         report(f"result: {summary.outputs[0]}\nbefore and after: {picture}")

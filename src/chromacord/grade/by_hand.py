@@ -7,7 +7,7 @@ from typing import Self
 import numpy as np
 
 from chromacord.color.parameters.hues import HueRange
-from chromacord.color.parameters.parametric import Parametric
+from chromacord.color.parameters.parametric import Parametric, as_mired
 from chromacord.color.spaces import LUMA
 from chromacord.color.transforms import AffineField, ColorTransform, Identity, Lut3d, blend, lattice
 from chromacord.errors import InputError
@@ -104,10 +104,31 @@ class Hand:
     protect: HueRange | None = None
     """Hues to change less."""
 
+    @classmethod
+    def of(
+        cls,
+        *,
+        strength: "float | str | Strength" = FULL,
+        exposure: float = 0.0,
+        temperature: float | str = 0.0,
+        tint: float = 0.0,
+        contrast: float = 1.0,
+        saturation: float = 1.0,
+        black: float = 0.0,
+        protect: str | None = None,
+    ) -> Self:
+        """Combine manual controls; names and units are those of `chromacord.Options`.
+
+        Raises:
+            InputError: a value is invalid; names it.
+        """
+        turn = Parametric(exposure, as_mired(temperature), tint, contrast, black=black, saturation=saturation)
+        return cls(as_strength(strength), turn.checked(), None if protect is None else HueRange.parse(protect))
+
     @property
-    def does_nothing(self) -> bool:
-        """Whether the grade is applied unchanged."""
-        return self.strength == FULL and self.turn.is_neutral and self.protect is None
+    def only_weakens(self) -> bool:
+        """Whether only the strength is changed."""
+        return self.turn.is_neutral and self.protect is None
 
     def __call__(self, transform: ColorTransform) -> ColorTransform:
         """Apply the changes to a transform: weaken it, protect hues, then adjust it.

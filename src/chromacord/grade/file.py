@@ -29,7 +29,7 @@ a residual.
 import json
 import math
 import re
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict, fields
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -39,7 +39,7 @@ import numpy as np
 from chromacord.color.parameters.parametric import Parametric
 from chromacord.color.transforms import AffineField, ColorTransform, Identity, Lut3d
 from chromacord.errors import GradeFileError, UnreadableFileError
-from chromacord.grade.by_hand import FULL, Hand, Strength, as_strength
+from chromacord.grade.by_hand import Hand, Strength, as_strength
 from chromacord.grade.keys import Grade, Key, Shot, check_consistency
 from chromacord.grade.parts import joined, parametric_part, residual_of
 from chromacord.parsing import parse_json, read_file, reason_of, shown
@@ -77,7 +77,7 @@ def grade_text(grade: Grade) -> str:
 
 
 def _shot_text(shot: Shot) -> str:
-    stored = shot if replace(shot.hand, strength=FULL).does_nothing else shot.settled
+    stored = shot if shot.hand.only_weakens else shot.settled
     base = parametric_part(stored.keys)
     head: dict[str, Any] = {
         "start": stored.start,

@@ -17,6 +17,7 @@ from chromacord.color.cube import parse_cube
 from chromacord.color.transforms import Lut3d, lattice
 from chromacord.errors import ChromacordError, GradeFileError, InputError, OutputError, UnreadableFileError
 from chromacord.grade.exports import LOOK_FORMATS
+from chromacord.grade.file import read_grade
 from chromacord.grade.keys import ANY_LENGTH, Grade, Key, Shot
 from chromacord.grade.lattice import LUT_SIZE, raw_config
 from chromacord.parsing import parse_errors, read_file
@@ -27,6 +28,16 @@ MAX_BYTES = 1 << 27
 
 _LARGEST = 1e4
 """Maximum of a CDL's numbers, and of a file's results for colours in [0, 1]."""
+
+
+def read_any_grade(path: Path) -> Grade:
+    """Read a grade file, a LUT or a CDL, by the suffix.
+
+    Raises:
+        MissingFileError: there is no such file.
+        GradeFileError: it cannot be read.
+    """
+    return (read_import if is_import(path) else read_grade)(path)
 
 
 def is_import(path: Path) -> bool:

@@ -81,6 +81,7 @@ class Shot:
         share = (index - self.keys[left].index) / (self.keys[right].index - self.keys[left].index)
         way = float(np.abs(after.parameters - before.parameters).max(initial=0))
         steps = max(1, math.ceil(way / LEAST_STEP))
+        # A quantized share makes consecutive frames ask for the same transform, which renderers prepare only once.
         share = round(share * steps) / steps
         if share in (0, 1):
             return after if share else before
@@ -89,15 +90,25 @@ class Shot:
     @cached_property
     def _blended(self) -> tuple[ColorTransform, ...]:
         """The keys' transforms with manual changes; cached, because renderers compare transforms by identity."""
-        return tuple(self._by_hand(key.transform) for key in self.keys)
-
-    def _by_hand(self, transform: ColorTransform) -> ColorTransform:
-        return self.hand(transform)
+        return tuple(self.hand(key.transform) for key in self.keys)
 
     @property
     def is_unchanged(self) -> bool:
         """Whether the shot passes through unchanged."""
         return self.hand.strength == NONE and self.hand.turn.is_neutral
+
+    def by_hand(self, hand: Hand) -> "Shot":
+        """Return the shot with manual changes added; see `Grade.by_hand`."""
+        before = self if self.hand.only_weakens else self.settled
+        return replace(before, hand=replace(hand, strength=before.hand.strength * hand.strength))
+
+    @property
+    def moves(self) -> bool:
+        """Whether its grade changes from key to key by more than can be seen."""
+        keys = [key.transform.parameters for key in self.keys]
+        return any(
+            each.shape != keys[0].shape or np.abs(each - keys[0]).max(initial=0) > LEAST_STEP for each in keys[1:]
+        )
 
     @property
     def settled(self) -> "Shot":
@@ -112,7 +123,7 @@ class Shot:
 
     def mean(self) -> ColorTransform | None:
         """Return the mean transform of the whole shot, with manual changes."""
-        return self._by_hand(mean_of(self.keys)) if self.keys else None
+        return self.hand(mean_of(self.keys)) if self.keys else None
 
 
 @dataclass(frozen=True)
@@ -141,10 +152,15 @@ class Grade:
         return tuple(key for shot in self.shots for key in shot.keys)
 
     def by_hand(self, hand: Hand) -> "Grade":
-        """Return the grade with every shot's strength multiplied and manual changes added."""
-        hands = (replace(hand, strength=shot.hand.strength * hand.strength) for shot in self.shots)
-        shots = (replace(shot, hand=each) for shot, each in zip(self.shots, hands, strict=True))
-        return replace(self, shots=tuple(shots))
+        """Return the grade with manual changes added after earlier ones.
+
+        Args:
+            hand: the changes; the strength multiplies that of every shot.
+
+        Raises:
+            InputError: the grade varies across the picture, and earlier changes need a LUT.
+        """
+        return replace(self, shots=tuple(shot.by_hand(hand) for shot in self.shots))
 
 
 def check_consistency(consistency: str) -> None:

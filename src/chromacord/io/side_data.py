@@ -1,7 +1,7 @@
-"""What libav says beside a decoded picture: how it is displayed, its ICC profile, HDR metadata.
+"""Side data that libav attaches to a decoded picture: its display matrix, ICC profile and HDR metadata.
 
-PyAV's table of kinds ends before libav's does: it refuses all side data of a picture that also has EXIF (WebP, HEIC),
-or the view of a stereo stream (MV-HEVC). Here a kind that it does not know has a number for a name.
+PyAV's list of types is shorter than libav's: it fails on all side data of a picture that also has EXIF (WebP, HEIC), or
+a view of a stereo stream (MV-HEVC). This module gives unknown types a number as their name.
 """
 
 import struct
@@ -13,22 +13,22 @@ from av.sidedata.sidedata import Type as SideDataType
 
 
 def side_data(picture: av.VideoFrame) -> Any:
-    """Return PyAV's container of a picture's side data, by kind.
+    """Return PyAV's container of a picture's side data, by type.
 
-    Not `picture.side_data`: a reference cycle would keep 12 MB at 4K until garbage collection.
+    It bypasses `picture.side_data`, whose reference cycle would keep 12 MB at 4K until garbage collection.
     """
     container: Any = SideDataContainer  # PyAV's stub lacks the argument, and types numeric keys as names
     return container(picture)
 
 
 def display_matrix(picture: av.VideoFrame) -> tuple[int, ...] | None:
-    """Return the nine numbers of a picture's display matrix; None: it is shown as it is stored."""
+    """Return the nine numbers of a picture's display matrix; None: it is displayed as stored."""
     matrix = side_data(picture).get(SideDataType.DISPLAYMATRIX)
     return None if matrix is None else struct.unpack("=9i", bytes(matrix))
 
 
 def icc_profile(picture: av.VideoFrame) -> bytes | None:
-    """Return a picture's ICC profile; None where it has none."""
+    """Return a picture's ICC profile; None if it has none."""
     profile = side_data(picture).get(SideDataType.ICC_PROFILE)
     return None if profile is None else bytes(profile)
 

@@ -1,19 +1,24 @@
 """A composite with its mask, from any kind of file; can be read repeatedly."""
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import Protocol
 
+from chromacord.color.management.clip_space import SpaceOfClip, Spaces, explicit, settle
 from chromacord.errors import ChromacordWarning, InputError, MismatchError, counted
-from chromacord.io import FrameSource, LayeredSource
+from chromacord.io import FrameSource, LayeredSource, open_source
+from chromacord.io.compositing.alpha_kind import read_as
 from chromacord.io.compositing.mattes import choose_alpha
+from chromacord.io.stills.image_layers import UNNAMED
 from chromacord.io.stills.patterns import warn_of_numbers
+from chromacord.job.finishing.stages import check_layers, with_clean_edges
 from chromacord.job.mask_check import warn_of_stretching
+from chromacord.job.options import Options
 from chromacord.masks.edge import Edge
 from chromacord.masks.masks import MaskedFrame, MaskReader, shown_size, without_alpha
-from chromacord.types import Frame, VideoInfo
+from chromacord.types import ALPHA_WORDS, Frame, VideoInfo
 
 
 class MaskedClip(Protocol):
@@ -170,3 +175,94 @@ def _count(frames: Iterator[Frame]) -> int:
 def _dimensions(info: VideoInfo) -> str:
     size = shown_size(info)
     return f"{size.width}x{size.height}"
+
+
+def open_clip(paths: Mapping[str, Path | None], options: Options) -> tuple[MaskedClip, SpaceOfClip]:
+    """Open the given composite with its mask, or the layers.
+
+    Args:
+        paths: by "composite", "mask", "foreground", "alpha" and "background"; None if not given.
+        options: how to read them.
+
+    Returns:
+        The clip, and the output's colour space.
+
+    Raises:
+        ChromacordError: a file cannot be read, or they do not form a clip.
+    """
+    alpha = None if str(paths["alpha"]) not in ALPHA_WORDS else str(paths["alpha"])
+    paths = {**paths, "alpha": None if alpha else paths["alpha"]}
+    given = {name for name, path in paths.items() if path is not None}
+    sources = {
+        name: open_source(
+            path,
+            missing=options.missing,
+            salvage=options.salvage,
+            layer=options.layer if name in _GRADED else None,
+            device=options.device,
+            keep=True,
+        )
+        for name, path in paths.items()
+        if path is not None and given in _COMBINATIONS and not (name == "mask" and str(path) == "alpha")
+    }
+    for name, source in sources.items():
+        _tell_layer(source.info, is_chosen=options.layer is not None and name in _GRADED, can_be_chosen=name in _GRADED)
+    if alpha is not None and "foreground" in sources:
+        sources["foreground"].info = read_as(sources["foreground"], alpha)
+    space = _settle_spaces(sources, options.spaces)
+    if given == {"composite", "mask"} and space is not None:
+        check_layers(options)
+        clip = CompositeClip(
+            sources["composite"],
+            sources.get("mask"),
+            mask_fit=options.mask_fit,
+            salvage=options.salvage,
+            edge=options.edge,
+        )
+        return clip, space
+    if given in _COMBINATIONS and space is not None:
+        layers = LayeredSource(sources["foreground"], sources["background"], sources.get("alpha"))
+        return LayeredClip(with_clean_edges(layers, options)), space
+    if given == {"composite"}:
+        raise InputError(f"{paths['composite']}: needs a mask; give --mask FILE, or --mask alpha for its own alpha")
+    wanted = {"foreground", "background"} if given & {"foreground", "alpha", "background"} else {"composite", "mask"}
+    absent = " and ".join(sorted(wanted - given)) or "either a composite with a mask, or layers, not both"
+    raise InputError(
+        f"needs {absent}: give a composite with --mask, or --foreground (with --alpha, if it has no alpha of its own) "
+        "and --background"
+    )
+
+
+def _settle_spaces(sources: dict[str, FrameSource], spaces: Spaces) -> SpaceOfClip | None:
+    """Give the sources of pictures their colour spaces; return that of the output, None where there is no picture."""
+    found: dict[str, SpaceOfClip] = {}
+    for name in _PICTURES:
+        if name in sources:
+            sources[name].info, found[name] = settle(sources[name].info, spaces, name)
+    if len(found) > 1 and any(each.space is not None for each in found.values()):
+        for name in found:
+            sources[name].info = explicit(sources[name].info)
+    return found.get("composite") or found.get("background")
+
+
+def _tell_layer(info: VideoInfo, *, is_chosen: bool, can_be_chosen: bool) -> None:
+    """Name the layer of an EXR that was taken for the picture, where others may have been meant."""
+    if not info.other_layers or is_chosen:
+        return
+    remedy = "choose with --layer NAME" if can_be_chosen else "write a file of its own if another is meant"
+    warnings.warn(
+        f"{info.path}: layer {info.layer or UNNAMED} is taken for the picture, not {', '.join(info.other_layers)}; "
+        f"{remedy}",
+        ChromacordWarning,
+        stacklevel=2,
+    )
+
+
+_GRADED = ("composite", "foreground")
+_PICTURES = ("composite", "foreground", "background")
+
+_COMBINATIONS = (
+    {"composite", "mask"},
+    {"foreground", "background"},
+    {"foreground", "alpha", "background"},
+)

@@ -6,8 +6,7 @@ from pathlib import Path
 
 from chromacord.errors import GradeFileError
 from chromacord.grade.by_hand import Hand
-from chromacord.grade.file import read_grade
-from chromacord.grade.imports import is_import, read_import
+from chromacord.grade.keys import Grade
 from chromacord.grade.smoothing import NO_SCENES, Scenes, locked
 from chromacord.io.writing.staging import commit_all
 from chromacord.job.outputs import Outputs
@@ -16,7 +15,8 @@ from chromacord.types import Colorimetry, ColorSpace, PixelFormat, Size, VideoIn
 
 
 def convert_grade(
-    source: Path,
+    decided: Grade,
+    source: Path | None,
     outputs: Outputs,
     *,
     hand: Hand,
@@ -24,10 +24,11 @@ def convert_grade(
     working: ColorSpace | None = None,
     files: tuple[Path, ...] = (),
 ) -> Summary:
-    """Convert a grade file to other formats.
+    """Convert a grade to other formats.
 
     Args:
-        source: the grade file, or a LUT or a CDL; exports are named after it.
+        decided: the grade.
+        source: the file it was read from; exports are named after it. None: it was not read from a file.
         outputs: a grade, LUTs or CDLs, but no clip.
         hand: manual changes to the grade.
         scenes: groups of shots that share one grade.
@@ -35,14 +36,14 @@ def convert_grade(
         files: further input files, which no output may overwrite.
 
     Raises:
-        ChromacordError: the file cannot be read, or an output cannot represent it or be written; nothing was written.
+        ChromacordError: the grade is empty, or an output cannot represent it or be written; nothing was written.
     """
     wall, cpu = time.perf_counter(), time.process_time()
-    grade = locked((read_import if is_import(source) else read_grade)(source), scenes).by_hand(hand)
+    grade = locked(decided, scenes).by_hand(hand)
     if not grade.keys:
-        raise GradeFileError(f"{source}: holds no grade: no shot of it has a key")
+        raise GradeFileError(f"{source or 'the grade'}: holds no grade: no shot of it has a key")
     info = VideoInfo(
-        path=source,
+        path=source or Path("grade"),
         size=Size(1, 1),
         pixel_format=PixelFormat("rgb"),
         colorimetry=Colorimetry(),
@@ -52,7 +53,7 @@ def convert_grade(
         codec="grade",
         container="grade",
     )
-    outputs.check(info, (source, *files))
+    outputs.check(info, files if source is None else (source, *files))
     with ExitStack() as stack:
         texts = outputs.stage_texts(grade, info, stack, source=source, working=working)
         commit_all(texts.staged)

@@ -22,8 +22,6 @@ from chromacord.color.distribution import shared
 from chromacord.color.management.clip_space import SpaceOfClip, working_space_of
 from chromacord.color.transforms import ColorTransform
 from chromacord.errors import ChromacordWarning, GradeFileError, InputError, NothingToDoError, counted
-from chromacord.grade.file import read_grade
-from chromacord.grade.imports import is_import, read_import
 from chromacord.grade.keys import ANY_LENGTH, Consistency, Grade
 from chromacord.grade.smoothing import locked
 from chromacord.io import FrameSink, open_sink
@@ -36,7 +34,7 @@ from chromacord.job.options import Options
 from chromacord.job.outputs import Outputs, StagedTexts
 from chromacord.job.preview import Preview
 from chromacord.job.summary import Counts, Summary
-from chromacord.job.threads import prefetch, reported, single_threaded, write_behind
+from chromacord.job.threads import prefetch, reported, write_behind
 from chromacord.masks.masks import MaskedFrame
 from chromacord.methods import load_method
 from chromacord.methods.base import Method
@@ -60,10 +58,13 @@ class Job:
     clip: MaskedClip
     outputs: Outputs
     options: Options = field(default_factory=Options)
-    grade_in: Path | None = None
-    cuts: GivenCuts | None = None
-    """User-given cuts; None: they are detected, or come with the grade to render."""
+    grade: Grade | None = None
+    """Grade to render; None: the method decides one."""
 
+    grade_in: Path | None = None
+    """File that `grade` was read from."""
+
+    cuts: GivenCuts | None = None
     progress: Callable[[Progress], object] | None = None
     space: SpaceOfClip | None = None
     """Colour space of the output, for the summary."""
@@ -82,15 +83,14 @@ class Job:
         """
         wall, cpu = time.perf_counter(), time.process_time()
         self.outputs.check(self.clip.info, self._inputs())
-        # Load the method first: it determines whether torch is in use, whose threads are limited too.
-        method = None if self.grade_in is not None else self._load_method()
-        with single_threaded(), ExitStack() as stack:
+        method = None if self.grade is not None else self._load_method()
+        with ExitStack() as stack:
             # Open the output before the analysis, so that unsupported formats fail at once.
             sink = None if self.outputs.clip is None else stack.enter_context(self._open_sink(self.outputs.clip))
             foreground = self.outputs.open_foreground(self.clip, self.options, self._inputs(), stack)
             timeline = None if method is None else self._timeline(method)
             if timeline is None or sink is None or self._needs_whole_grade():
-                grade = locked(self._whole_grade(timeline), self.options.scenes).by_hand(self.options.hand)
+                grade = self._whole_grade(timeline)
                 texts = self._stage_texts(grade, timeline, stack)
                 preview = None if sink is None else self._open_preview(stack, picture_of=self._telling_frame(grade))
                 counts = _counts_of(timeline) if sink is None else self._render_grade(grade, sink, preview, foreground)
@@ -121,6 +121,14 @@ class Job:
             color_space=self.space,
         )
 
+    def analyse(self) -> Grade:
+        """Decide the grade without writing anything.
+
+        Raises:
+            ChromacordError: an input cannot be read, or there is nothing to harmonize.
+        """
+        return self._whole_grade(self._timeline(self._load_method()))
+
     def _inputs(self) -> tuple[Path, ...]:
         return (*self.clip.paths, *self.files, *self.options.files)
 
@@ -136,15 +144,11 @@ class Job:
     def _who_says_cuts(self) -> CutSource:
         if self.cuts is not None:
             return self.cuts.source
-        return "found" if self.grade_in is None else "grade"
+        return "found" if self.grade is None else "grade"
 
     @property
     def _cuts(self) -> tuple[int, ...] | None:
-        return None if self.cuts is None else self.cuts.between(*self._range)
-
-    @property
-    def _range(self) -> tuple[int, int | None]:
-        return self.options.range
+        return None if self.cuts is None else self.cuts.between(*self.options.range)
 
     @property
     def _consistency(self) -> Consistency:
@@ -153,7 +157,7 @@ class Job:
 
     def _checked_frames(self) -> Iterator[MaskedFrame]:
         """Yield frames for the first pass that reads masks, checking the masks."""
-        return MaskCheck(self.clip.mask_path, self.clip.info).watch(self.clip.frames(*self._range))
+        return MaskCheck(self.clip.mask_path, self.clip.info).watch(self.clip.frames(*self.options.range))
 
     def _open_sink(self, path: str) -> FrameSink:
         return open_sink(
@@ -181,7 +185,7 @@ class Job:
 
     def _telling_frame(self, grade: Grade) -> int:
         """Return the rendered frame with the most evidence for the grade."""
-        start, stop = self._range
+        start, stop = self.options.range
         keys = [key for key in grade.keys if start <= key.index < (grade.num_frames if stop is None else stop)]
         return max(keys, key=lambda key: key.weight).index if keys else start
 
@@ -233,13 +237,14 @@ class Job:
         self._check_cuts(timeline)
 
     def _whole_grade(self, timeline: Timeline | None) -> Grade:
-        """Return the full-strength grade: read from a file, or decided completely before rendering."""
-        if timeline is None:
-            assert self.grade_in is not None
-            if self._measuring is not None:
-                deque(self._measuring.watch(self.clip.frames(*self._range)), maxlen=0)
-            read = read_import if is_import(self.grade_in) else read_grade
-            return read(self.grade_in)
+        """Return the given grade, or one decided completely before rendering, with manual changes."""
+        if self.grade is not None and self._measuring is not None:
+            deque(self._measuring.watch(self.clip.frames(*self.options.range)), maxlen=0)
+        grade = self.grade or self._decided_grade(timeline)
+        return locked(grade, self.options.scenes).by_hand(self.options.hand)
+
+    def _decided_grade(self, timeline: Timeline | None) -> Grade:
+        assert timeline is not None
         with prefetch(self._observed(timeline.method)) as seen:
             deque(self._decided(reported("analyse", seen, self._num_frames(), self.progress), timeline), maxlen=0)
         self._warn_of_doubts(timeline.grade)
@@ -252,7 +257,7 @@ class Job:
         with (
             prefetch(self._observed(timeline.method)) as seen,
             prefetch(self._decided(seen, timeline), depth=DECIDED_AHEAD) as decided,
-            prefetch(self.clip.pictures(*self._range)) as pictures,
+            prefetch(self.clip.pictures(*self.options.range)) as pictures,
         ):
             # End with the shorter one: a salvaged clip may have more pictures than masks.
             frames, finish = map(_joined, decided, pictures), finish_of(self.clip.info, self.options)
@@ -289,12 +294,12 @@ class Job:
 
     def _check_cuts(self, timeline: Timeline) -> None:
         """Check cuts against the end of a clip whose length was unknown at the start."""
-        if self.cuts is not None and self.clip.info.num_frames is None and self._range[1] is None:
+        if self.cuts is not None and self.clip.info.num_frames is None and self.options.range[1] is None:
             self.cuts.check_end(timeline.first + timeline.num_frames, self.clip.info.path)
 
     def _check_any(self, num_frames: int) -> None:
         if not num_frames:
-            start, stop = self._range
+            start, stop = self.options.range
             held = "fewer frames" if self.clip.info.num_frames is None else counted(self.clip.info.num_frames, "frame")
             raise InputError(
                 f"{self.clip.info.path}: has no frames in {start}:{'' if stop is None else stop}; it has {held}"
@@ -303,10 +308,8 @@ class Job:
     def _num_frames(self) -> int | None:
         """Return the number of frames to read; None if the clip's length is unknown."""
         stated = self.clip.info.num_frames
-        start, stop = self._range
-        if stated is None:
-            return None
-        return max(0, (stated if stop is None else min(stop, stated)) - start)
+        start, stop = self.options.range
+        return None if stated is None else max(0, min(stop or stated, stated) - start)
 
     def _render_grade(
         self, grade: Grade, sink: FrameSink, preview: Preview | None, foreground: ForegroundOut | None
@@ -323,22 +326,22 @@ class Job:
                 num_ungraded += masked.mask.is_usable and (shot is None or not shot.keys)
                 yield masked, None if shot is None else shot.at(index)
 
-        total = self._num_frames() if self.grade_in is not None else grade.num_frames - grade.shots[0].start
+        total = self._num_frames() if self.grade is not None else grade.num_frames - grade.shots[0].start
         finish = finish_of(self.clip.info, self.options, grade, self._measuring)
-        frames_again = self.clip.frames(*self._range) if self.grade_in is None else self._checked_frames()
+        frames_again = self.clip.frames(*self.options.range) if self.grade is None else self._checked_frames()
         with prefetch(frames_again) as frames:
             counts = self._render(graded(frames), sink, preview, foreground, finish, total)
         self._check_any(counts.frames)
         if num_ungraded:
             _warn(
-                f"{self.grade_in}: has no shot or key for {counted(num_ungraded, 'frame')} of foreground, which "
-                "passed through"
+                f"{self.grade_in or 'the grade'}: has no shot or key for {counted(num_ungraded, 'frame')} of "
+                "foreground, which passed through"
             )
         is_whole = self.options.frames is None and grade.num_frames != ANY_LENGTH
-        if self.grade_in is not None and is_whole and counts.frames < grade.num_frames:
+        if self.grade is not None and is_whole and counts.frames < grade.num_frames:
             raise GradeFileError(
-                f"{self.grade_in}: was made for {counted(grade.num_frames, 'frame')}, the clip has {counts.frames}; "
-                'set "frames" in it to that number if that is intended'
+                f"{self.grade_in or 'the grade'}: was made for {counted(grade.num_frames, 'frame')}, the clip has "
+                f'{counts.frames}; set its "frames" (num_frames in Python) to that number if that is intended'
             )
         return counts
 
@@ -378,8 +381,8 @@ class Job:
     def _check_coverage(self, grade: Grade, index: int) -> None:
         if index >= grade.num_frames:
             raise GradeFileError(
-                f"{self.grade_in}: was made for {counted(grade.num_frames, 'frame')}, the clip has more; "
-                'raise "frames" and the last shot\'s "stop" in it if that is intended'
+                f"{self.grade_in or 'the grade'}: was made for {counted(grade.num_frames, 'frame')}, the clip has "
+                'more; raise its "frames" (num_frames in Python) and the last shot\'s "stop" if that is intended'
             )
 
 

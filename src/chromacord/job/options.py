@@ -3,21 +3,20 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal
 
 from chromacord.color.management.clip_space import Spaces
 from chromacord.color.management.config import choose_config, open_config
-from chromacord.color.parameters.hues import HueRange
-from chromacord.color.parameters.parametric import Parametric
 from chromacord.errors import InputError
-from chromacord.grade.by_hand import Hand, Strength, as_strength
-from chromacord.grade.keys import Consistency, check_consistency
+from chromacord.grade.by_hand import Hand, Strength
+from chromacord.grade.keys import Consistency
 from chromacord.grade.smoothing import Scenes
 from chromacord.masks.edge import Edge
 from chromacord.methods import DEFAULT_METHOD, weights_file
 from chromacord.methods.base import Method
 from chromacord.render.finish.layer import Despill
 from chromacord.render.finish.wrap import parse_wrap
+from chromacord.typed_tables import check_fields
 from chromacord.types import Device, Encoding
 
 Missing = Literal["error", "hold"]
@@ -25,6 +24,10 @@ Missing = Literal["error", "hold"]
 
 FrameRange = tuple[int | None, int | None]
 """First frame, and end (half-open), counted from 0; None leaves a side open."""
+
+
+CONTROLS = ("strength", "exposure", "temperature", "tint", "contrast", "saturation", "black", "protect")
+"""Manual controls, which are the arguments of `Hand.of`."""
 
 
 @dataclass(frozen=True)
@@ -45,8 +48,8 @@ class Options:
     exposure: float = 0.0
     """Exposure change of the graded foreground in stops; applied after the grade, like all that follow."""
 
-    temperature: float = 0.0
-    """Shift in mired, as by a filter: warmer above 0, cooler below."""
+    temperature: float | str = 0.0
+    """Shift in mired, as by a filter: warmer above 0, cooler below; or what white becomes, as "5600K"."""
 
     tint: float = 0.0
     """Shift in CC, as by a filter: towards magenta above 0, towards green below."""
@@ -136,21 +139,14 @@ class Options:
 
     def __post_init__(self) -> None:
         """Check values that are invalid for every clip."""
-        _ = self.hand.turn.checked(), self.scenes
+        check_fields(Options, vars(self))
+        _ = self.hand, self.scenes
         if self.edge is not None:
             Edge.parse(self.edge)
-        if self.despill not in (None, *get_args(Despill)):
-            raise InputError(f"despill must be one of {', '.join(get_args(Despill))}, got {self.despill!r}")
         if self.wrap is not None:
             parse_wrap(self.wrap)
         if self.config is not None:
             open_config(choose_config(self.config))
-        if self.consistency is not None:
-            check_consistency(self.consistency)
-        if self.missing not in get_args(Missing):
-            raise InputError(f"missing must be 'error' or 'hold', got {self.missing!r}")
-        if self.device not in get_args(Device):
-            raise InputError(f"there is no device {self.device!r}; choose one of {', '.join(get_args(Device))}")
         _check_range(self.frames)
 
     @property
@@ -160,15 +156,11 @@ class Options:
         Raises:
             InputError: a value is invalid; names it.
         """
-        turn = Parametric(
-            self.exposure,
-            self.temperature,
-            self.tint,
-            self.contrast,
-            black=self.black,
-            saturation=self.saturation,
-        )
-        return Hand(as_strength(self.strength), turn, None if self.protect is None else HueRange.parse(self.protect))
+        return Hand.of(**self._controls)
+
+    @property
+    def _controls(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in CONTROLS}
 
     @property
     def scenes(self) -> Scenes:

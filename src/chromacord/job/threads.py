@@ -1,5 +1,6 @@
 """Bounded threads for decoding and encoding, which overlap because libav and OpenColorIO release the GIL."""
 
+import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -23,23 +24,41 @@ REPORT_SECONDS = 0.2
 
 _POLL_SECONDS = 0.1
 
+_TORCH_READS = "OMP_NUM_THREADS"
+
 
 @contextmanager
 def single_threaded() -> Iterator[None]:
-    """Restrict numpy, OpenCV and (if imported) torch to one thread each, and restore their settings afterwards.
+    """Restrict numpy, OpenCV and torch to one thread each in the whole process, and restore their settings afterwards.
 
+    For programs that only harmonize clips, such as our commands; the package's functions never change thread counts.
     Decoding, rendering and encoding overlap already. On a shared machine, torch was measured up to 20 times slower with
-    two threads than with one.
+    two threads than with one. If torch is imported inside, it keeps to one thread afterwards.
     """
     blas = open_blas()
     torch: Any = sys.modules.get("torch")  # not imported here: most runs do not need it
     with ExitStack() as stack:
+        if torch is None:
+            stack.enter_context(_one_thread_at_import())
         _hold(stack, cv2.getNumThreads, cv2.setNumThreads)
         if blas is not None:
             _hold(stack, blas.get_threads, blas.set_threads)
         if torch is not None:
             _hold(stack, torch.get_num_threads, torch.set_num_threads)
         yield
+
+
+@contextmanager
+def _one_thread_at_import() -> Iterator[None]:
+    """Set the variable that torch reads on import, unless the user has set it."""
+    if _TORCH_READS in os.environ:
+        yield
+        return
+    os.environ[_TORCH_READS] = "1"
+    try:
+        yield
+    finally:
+        os.environ.pop(_TORCH_READS, None)
 
 
 def _hold(stack: ExitStack, get: Callable[[], int], set_to: Callable[[int], object]) -> None:

@@ -195,6 +195,8 @@ def load_method(name: str, **options: Any) -> Method:
         InputError: the method does not exist, has no such option, or rejects a value; or it ships without weights and
             none are given.
     """
+    if not isinstance(name, str):
+        raise InputError(f"there is no method {shown(name)}; give a name of `list_methods()`")
     is_without_weights, spec = lacks_weights(name), parse_spec(name)
     twice = sorted(spec.options.keys() & options.keys())
     if twice:

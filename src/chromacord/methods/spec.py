@@ -4,12 +4,12 @@ import inspect
 import math
 import re
 from collections.abc import Mapping
-from types import UnionType
-from typing import Any, Literal, NamedTuple, Union, get_args, get_origin
+from typing import NamedTuple
 
 from chromacord.errors import InputError, did_you_mean
 from chromacord.methods.base import Method
 from chromacord.parsing import shown
+from chromacord.typed_tables import fits
 
 MAX_WIDTH = 256
 """Maximum width of a network's layers: four times that of the widest published network."""
@@ -70,11 +70,11 @@ def check_options(name: str, method: type[Method], options: Mapping[str, object]
         if option not in known:
             what = f"method {shown(name)} has no option {shown(option)}{did_you_mean(option, known)}"
             raise InputError(f"{what}; {describe_options(method)}")
-        if not _fits(value, known[option].annotation):
+        if not fits(value, known[option].annotation):
             raise InputError(
                 f"method {shown(name)}: the option {shown(option)} cannot be {shown(value)}; {describe_options(method)}"
             )
-        is_float = _fits(0.5, known[option].annotation)
+        is_float = fits(0.5, known[option].annotation)
         if isinstance(value, int | float) and not isinstance(value, bool):
             _check_bounds(
                 f"method {shown(name)}: the option {shown(option)}",
@@ -103,21 +103,6 @@ def _parameters(method: type[Method]) -> dict[str, inspect.Parameter]:
     named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
     signature = inspect.signature(method, eval_str=True)
     return {name: each for name, each in signature.parameters.items() if each.kind in named}
-
-
-def _fits(value: object, kind: Any) -> bool:
-    """Whether a value has an annotated type; True for annotations that are not simple types."""
-    origin = get_origin(kind)
-    if origin in (Union, UnionType):
-        return any(_fits(value, each) for each in get_args(kind))
-    if origin is Literal:
-        return value in get_args(kind)
-    if kind in (Any, inspect.Parameter.empty) or origin is not None or not isinstance(kind, type):
-        return True
-    # Python accepts a bool as a number, and no int as a float; for options it is the other way round.
-    if isinstance(value, bool):
-        return kind in (bool, object)
-    return isinstance(value, int | float) if kind is float else isinstance(value, kind)
 
 
 def _scalar(text: str) -> Scalar:

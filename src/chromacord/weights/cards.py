@@ -33,22 +33,28 @@ A card is a TOML file beside the weights, `<name>.toml` beside `<name>.safetenso
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import MISSING, dataclass, fields
 
 from chromacord.errors import InputError
 from chromacord.parsing import parse_toml, shown
+from chromacord.typed_tables import build
 
 Number = int | float
 
-_END = 2**63
-"""Exclusive upper bound of numbers, which also excludes NaN."""
 
-_KINDS: Mapping[type, str] = {str: "text", int: "a whole number", float: "a number", dict: "a table", list: "a list"}
+class _Filled:
+    """A dataclass whose required fields must not be empty."""
+
+    def __post_init__(self) -> None:
+        for each in fields(self):  # type: ignore[arg-type]
+            value = getattr(self, each.name)
+            empty = not value.strip() if isinstance(value, str) else value == () or value == {}
+            if empty and each.default is MISSING:
+                raise InputError(f"{each.name} is empty; fill it in")
 
 
 @dataclass(frozen=True)
-class TrainingData:
+class TrainingData(_Filled):
     """One source of training data."""
 
     name: str
@@ -60,7 +66,7 @@ class TrainingData:
 
 
 @dataclass(frozen=True)
-class Figures:
+class Figures(_Filled):
     """Measured figures, and how to reproduce them."""
 
     data: str
@@ -74,7 +80,7 @@ class Figures:
 
 
 @dataclass(frozen=True)
-class Card:
+class Card(_Filled):
     """What users should know before they use weights."""
 
     name: str
@@ -173,112 +179,10 @@ def parse_card(content: bytes, *, where: str) -> Card:
     Raises:
         InputError: it is not TOML; or a key is missing, unknown or has the wrong type; names the key.
     """
-    table = _Table(parse_toml(content, where=where, remedy="correct the card"), where)
-    card = Card(
-        name=table.text("name"),
-        method=table.text("method"),
-        title=table.text("title"),
-        licence=table.text("licence"),
-        sha256=table.text("sha256"),
-        num_parameters=table.take("num_parameters", int),
-        recipe=table.text("recipe"),
-        commit=table.text("commit"),
-        data=tuple(_data(each) for each in table.tables("data")),
-        training=table.mapping("training", (str, int, float)),
-        figures=tuple(_figures(each) for each in table.tables("figures")),
-        limits=table.lines("limits"),
-        use=table.text("use") if table.has("use") else "",
-    )
-    table.refuse_others()
+    card = build(Card, parse_toml(content, where=where, remedy="correct the card"), where=where)
     if not re.fullmatch("[0-9a-f]{64}", card.sha256):
-        raise InputError(f"{where}: the key 'sha256' must be 64 hexadecimal digits, got {shown(card.sha256)}")
+        raise InputError(f"{where}: sha256 must be 64 hexadecimal digits, got {shown(card.sha256)}")
     return card
-
-
-def _data(table: "_Table") -> TrainingData:
-    note = table.text("note") if table.has("note") else ""
-    data = TrainingData(table.text("name"), table.text("licence"), table.take("num_items", int), note)
-    table.refuse_others()
-    return data
-
-
-def _figures(table: "_Table") -> Figures:
-    figures = Figures(
-        data=table.text("data"),
-        protocol=table.text("protocol"),
-        command=table.text("command"),
-        commit=table.text("commit"),
-        values=table.mapping("values", (int, float)),
-    )
-    table.refuse_others()
-    return figures
-
-
-class _Table:
-    """A TOML table that reports invalid keys by name, and tracks which keys were not read."""
-
-    def __init__(self, values: Mapping[str, Any], where: str, prefix: str = "") -> None:
-        self._values, self._where, self._prefix = values, where, prefix
-        self._known: set[str] = set()
-
-    def has(self, key: str) -> bool:
-        """Whether an optional key is present."""
-        return key in self._values
-
-    def take(self, key: str, kind: type) -> Any:
-        """Return the value of a required key of this type."""
-        self._known.add(key)
-        if key not in self._values:
-            raise InputError(f"{self._where}: the key {self._prefix + key!r} is missing; add it")
-        return self._check(key, self._values[key], (kind,))
-
-    def text(self, key: str) -> str:
-        """Return non-empty text."""
-        text: str = self.take(key, str)
-        if not text.strip():
-            raise InputError(f"{self._where}: the key {self._prefix + key!r} is empty; fill it in")
-        return text
-
-    def lines(self, key: str) -> tuple[str, ...]:
-        """Return a list of strings."""
-        return tuple(self._check(f"{key}[{number}]", line, (str,)) for number, line in enumerate(self.take(key, list)))
-
-    def tables(self, key: str) -> list["_Table"]:
-        """Return a non-empty list of tables."""
-        tables = self.take(key, list)
-        if not tables:
-            raise InputError(f"{self._where}: the key {self._prefix + key!r} is empty; fill it in")
-        places = [f"{key}[{number}]" for number in range(len(tables))]
-        return [
-            _Table(self._check(place, table, (dict,)), self._where, f"{place}.")
-            for place, table in zip(places, tables, strict=True)
-        ]
-
-    def mapping(self, key: str, kinds: tuple[type, ...]) -> dict[str, Any]:
-        """Return a non-empty table of arbitrary keys with values of these types."""
-        values = self.take(key, dict)
-        if not values:
-            raise InputError(f"{self._where}: the key {self._prefix + key!r} is empty; fill it in")
-        return {name: self._check(f"{key}.{name}", value, kinds) for name, value in values.items()}
-
-    def refuse_others(self) -> None:
-        """Refuse unknown keys, which are most likely misspelt."""
-        others = sorted(self._values.keys() - self._known)
-        if others:
-            known = ", ".join(sorted(self._known))
-            raise InputError(f"{self._where}: a card has no key {self._prefix + others[0]!r}; its keys are {known}")
-
-    def _check(self, place: str, value: Any, kinds: tuple[type, ...]) -> Any:
-        # In Python a bool is an int; in a card it is not.
-        if not isinstance(value, kinds) or isinstance(value, bool) or not _is_bounded(value):
-            wanted = " or ".join(_KINDS[kind] for kind in kinds)
-            raise InputError(f"{self._where}: the key {self._prefix + place!r} must be {wanted}, got {shown(value)}")
-        return value
-
-
-def _is_bounded(value: Any) -> bool:
-    """Whether a number is finite and in range."""
-    return not isinstance(value, int | float) or abs(value) < _END
 
 
 def _toml(value: str | int) -> str:

@@ -19,7 +19,8 @@ from chromacord.lab.objectives.protocol import check_objectives
 from chromacord.lab.training import loop
 from chromacord.lab.training.checkpoint import Checkpoint
 from chromacord.lab.training.optimization import averaged, build_optimizer, update_average
-from chromacord.lab.training.recipe import Recipe, Stage, parse
+from chromacord.lab.training.recipe import Recipe, Stage
+from chromacord.typed_tables import build
 from tests.lab.training.material import write_recipe
 from tests.lab.training.runs import log_of, trained
 
@@ -248,7 +249,7 @@ def test_the_running_mean_of_shared_weights_moves_once_a_step() -> None:
 )
 def test_an_option_that_cannot_be_used_is_named(values: dict[str, Any], said: str) -> None:
     with pytest.raises(InputError, match=f"^here: {said}$"):
-        parse(FlowOptions, values, where="here")
+        build(FlowOptions, values, where="here")
 
 
 @pytest.mark.parametrize(

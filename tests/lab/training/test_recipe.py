@@ -12,8 +12,9 @@ from chromacord.lab.composites.augment import Augmentation
 from chromacord.lab.methods.chen2024 import Chen2024
 from chromacord.lab.objectives.protocol import check_objectives
 from chromacord.lab.objectives.shot_grades import GradeData, GradeOptions
-from chromacord.lab.training.recipe import Recipe, Stage, as_values, parse, read_recipe
+from chromacord.lab.training.recipe import Recipe, Stage, as_values, read_recipe
 from chromacord.methods import METHODS
+from chromacord.typed_tables import build
 from tests.lab.training.material import NETWORK, stage_values, write_recipe
 
 ROOT = Path(__file__).parents[3]
@@ -157,8 +158,8 @@ def test_what_must_be_a_table_is_one(tmp_path: Path, table: str) -> None:
         ({"learning_rate": float("nan")}, "learning_rate must be a finite number of at most 18 digits, got nan"),
         ({"max_norm": 0.0}, "max_norm must be above 0, got 0.0"),
         ({"rates": {"flow": 0}}, "rates: flow must be a number above 0, got 0"),
-        ({"rates": {"flow": "slow"}}, "rates: flow must be a number above 0, got 'slow'"),
-        ({"rates": 0.5}, "rates must be a table, got 0.5"),
+        ({"rates": {"flow": "slow"}}, "rates must be a table with a number for each key, got {'flow': 'slow'}"),
+        ({"rates": 0.5}, "rates must be a table with a number for each key, got 0.5"),
     ],
 )
 def test_a_key_of_a_stage_that_cannot_be_used_is_named_with_its_stage(
@@ -187,12 +188,12 @@ def test_a_key_of_a_stage_that_cannot_be_used_is_named_with_its_stage(
 )
 def test_a_key_of_any_table_that_cannot_be_used_is_named(kind: type, values: dict[str, Any], said: str) -> None:
     with pytest.raises(InputError, match=f"^here: {said}$"):
-        parse(kind, values, where="here")
+        build(kind, values, where="here")
 
 
 def test_a_whole_number_is_a_number_and_nothing_is_text_by_chance() -> None:
-    assert parse(Stage, {**NEEDED, "learning_rate": 1}, where="here").learning_rate == 1
-    assert parse(GradeData, {"licences": ["CC0"], "luts": "a.zip"}, where="here").licences == ("CC0",)
+    assert build(Stage, {**NEEDED, "learning_rate": 1}, where="here").learning_rate == 1
+    assert build(GradeData, {"licences": ["CC0"], "luts": "a.zip"}, where="here").licences == ("CC0",)
 
 
 GOOD = """name = "a"

@@ -36,6 +36,8 @@ def harmonize_clip(clip: Clip, options: "Options", *, progress: Callable[["Progr
     """Harmonize a clip, or decide its grade. See `chromacord.harmonize_video`."""
     from chromacord.api import harmonize_video
     from chromacord.io.memory import share_freed_memory
+    from chromacord.job.threads import single_threaded
 
     share_freed_memory()
-    return harmonize_video(**vars(clip), options=options, progress=progress)
+    with single_threaded():
+        return harmonize_video(**vars(clip), options=options, progress=progress)

@@ -1,4 +1,4 @@
-"""Tell whether a layer's colours are multiplied by its alpha, where that is not as its format has it."""
+"""Detect whether a layer's colours are premultiplied, if that differs from its format's convention."""
 
 import warnings
 from contextlib import closing
@@ -15,14 +15,14 @@ from chromacord.types import Alpha, FloatArray, PixelFormat, VideoInfo
 
 _MOST_FRAMES = 10
 _FEWEST_PIXELS = 50
-"""Of a soft edge, before it tells anything."""
+"""Minimum number of soft edge pixels for a decision."""
 
 _SOFT = (0.05, 0.95)
 _NOISE = 6 / 255
-"""What a lossy codec changes of a colour, and of alpha."""
+"""Error of colours and alpha from lossy codecs."""
 
 _LEAST_BRIGHTER = 0.02
-"""Share of soft pixels brighter than their alpha from which colours of integers are straight."""
+"""Share of soft pixels brighter than their alpha above which integer colours are straight."""
 
 _STRAIGHT_SLOPE, _PREMULTIPLIED_SLOPE = 0.3, 0.7
 
@@ -33,14 +33,14 @@ class _Found(NamedTuple):
 
 
 def read_as(source: FrameSource, word: str) -> VideoInfo:
-    """Return what is known of a layer, with its alpha as the user says, or as its pixels do.
+    """Return a layer's properties with its alpha as the user states, or as detected.
 
     Args:
-        source: of a layer with alpha; for "auto" its first frames are decoded.
-        word: of `chromacord.types.ALPHA_WORDS`.
+        source: a layer with alpha; for "auto" its first frames are decoded.
+        word: one of `chromacord.types.ALPHA_WORDS`.
 
     Warns:
-        ChromacordWarning: it was found out: what, and why.
+        ChromacordWarning: the alpha was detected; says what, and why.
 
     Raises:
         InputError: the layer has no alpha.
@@ -68,7 +68,7 @@ def _told(source: FrameSource) -> Alpha:
 
 
 def _find(source: FrameSource) -> _Found | None:
-    """Look at soft edges until one tells: straight colours stay towards the edge, premultiplied ones fade."""
+    """Examine soft edges until one is conclusive: straight colours stay towards the edge, premultiplied ones fade."""
     info = source.info
     stored = replace(info, pixel_format=replace(info.pixel_format, alpha=Alpha.STRAIGHT))
     target = PixelFormat("rgb", 32, is_float=True, alpha=Alpha.STRAIGHT)

@@ -1,1 +1,1 @@
-"""Finishing of a clip: what is asked for, and what must be measured for it."""
+"""Finishing of a clip: the requested stages, and the measurements they need."""

@@ -1,4 +1,4 @@
-"""The stages of finishing that are asked for, made for a clip."""
+"""Build the requested finishing stages for a clip."""
 
 from functools import partial
 
@@ -46,11 +46,11 @@ def with_clean_edges(layers: LayeredSource, options: Options) -> LayeredSource:
 
 
 def measuring_for(info: VideoInfo, options: Options) -> Measuring | None:
-    """Return what measures a clip for its stages; None where none of them needs that.
+    """Return the measurement that a clip's stages need; None if they need none.
 
     Args:
-        info: of the composite.
-        options: which stages are asked for.
+        info: properties of the composite.
+        options: the requested stages.
     """
     return Measuring(info) if options.match_grain else None
 
@@ -58,13 +58,13 @@ def measuring_for(info: VideoInfo, options: Options) -> Measuring | None:
 def finish_of(
     info: VideoInfo, options: Options, grade: Grade | None = None, measuring: Measuring | None = None
 ) -> Finish:
-    """Return what is done to a clip's frames after the grade, in the order in which a lens and a sensor do it.
+    """Return the changes to a clip's frames after the grade, in the order of a lens and a sensor.
 
     Args:
-        info: of the composite.
-        options: which stages are asked for.
-        grade: of the whole clip, where a stage needs it.
-        measuring: has seen the whole clip, where a stage needs it.
+        info: properties of the composite.
+        options: the requested stages.
+        grade: grade of the whole clip, if a stage needs it.
+        measuring: measurement of the whole clip, if a stage needs it.
     """
     stages: list[Stage] = []
     if options.wrap is not None:

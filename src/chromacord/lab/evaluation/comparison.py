@@ -15,10 +15,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from chromacord.api import harmonize_frames
 from chromacord.errors import InputError, counted
 from chromacord.io.stills.single import write_png
 from chromacord.io.writing.staging import StagedFolder, output_errors
-from chromacord.job.arrays import harmonize_frames
 from chromacord.lab.bench.provenance import code_version
 from chromacord.lab.composites.pasting import Pasted, Placement, paste, read_placements
 from chromacord.lab.composites.synthesis import Bytes

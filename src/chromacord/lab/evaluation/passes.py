@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from chromacord.analysis.windows import windows
+from chromacord.api import harmonize_frames
 from chromacord.errors import ChromacordError, InputError
-from chromacord.job.arrays import harmonize_frames
 from chromacord.lab.data.item import Clip
 from chromacord.lab.metrics.protocols import foreground_error, lay_over
 from chromacord.methods.base import Method

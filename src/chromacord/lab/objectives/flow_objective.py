@@ -31,7 +31,8 @@ from chromacord.lab.flow.spynet import NUM_LEVELS, SPyNet, upsample
 from chromacord.lab.objectives.losses import end_point_error
 from chromacord.lab.objectives.protocol import Batch
 from chromacord.lab.training.picture_choice import PictureData, read_pictures
-from chromacord.lab.training.recipe import Recipe, Stage, check_range, parse
+from chromacord.lab.training.recipe import Recipe, Stage, check_range
+from chromacord.typed_tables import build
 from chromacord.types import Progress
 
 _COARSEST_SIDE = 8
@@ -252,11 +253,11 @@ def _tables(recipe: Recipe, stage: Stage, *, where: str) -> _Tables:
     motion = values.pop("motion", {})
     if not isinstance(motion, Mapping):
         raise InputError(f"{where} [data]: motion must be a table, got {motion!r}")
-    options = parse(FlowOptions, stage.options, where=f"{where} [stage.options]")
-    drawn = parse(Motion, motion, where=f"{where} [data.motion]")
+    options = build(FlowOptions, stage.options, where=f"{where} [stage.options]")
+    drawn = build(Motion, motion, where=f"{where} [data.motion]")
     if options.motion:
-        drawn = parse(Motion, {**motion, **options.motion}, where=f"{where} [stage.options.motion]")
-    return _Tables(parse(FlowData, values, where=f"{where} [data]"), drawn, options)
+        drawn = build(Motion, {**motion, **options.motion}, where=f"{where} [stage.options.motion]")
+    return _Tables(build(FlowData, values, where=f"{where} [data]"), drawn, options)
 
 
 def _whole(levels: int) -> int:

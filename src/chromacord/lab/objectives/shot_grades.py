@@ -28,7 +28,8 @@ from chromacord.lab.objectives.calibration import Measured, calibrated, reliabil
 from chromacord.lab.objectives.losses import root_error, squared_error
 from chromacord.lab.objectives.protocol import Batch
 from chromacord.lab.training.picture_choice import PictureData, read_named_luts, read_pictures
-from chromacord.lab.training.recipe import Recipe, Stage, check_range, in_words, parse
+from chromacord.lab.training.recipe import Recipe, Stage, check_range
+from chromacord.typed_tables import build, in_words
 from chromacord.types import Progress
 
 _STANDARD_BATCHES, _STANDARD_BATCH = 12, 64
@@ -273,13 +274,13 @@ def _tables(recipe: Recipe, stage: Stage, *, where: str) -> _Tables:
     for name, table in tables.items():
         if not isinstance(table, Mapping):
             raise InputError(f"{where} [data]: {name} must be a table, got {table!r}")
-    options = parse(GradeOptions, stage.options, where=f"{where} [stage.options]")
-    drawn = parse(Augmentation, tables["augmentation"], where=f"{where} [data.augmentation]")
+    options = build(GradeOptions, stage.options, where=f"{where} [stage.options]")
+    drawn = build(Augmentation, tables["augmentation"], where=f"{where} [data.augmentation]")
     if options.augmentation:
         merged = {**tables["augmentation"], **options.augmentation}
-        drawn = parse(Augmentation, merged, where=f"{where} [stage.options.augmentation]")
-    changes = parse(ChangeShares, tables["changes"], where=f"{where} [data.changes]")
-    return _Tables(parse(GradeData, values, where=f"{where} [data]"), drawn, changes, options)
+        drawn = build(Augmentation, merged, where=f"{where} [stage.options.augmentation]")
+    changes = build(ChangeShares, tables["changes"], where=f"{where} [data.changes]")
+    return _Tables(build(GradeData, values, where=f"{where} [data]"), drawn, changes, options)
 
 
 def divided_luts(tables: list[Cube], share: float) -> tuple[list[Cube], list[Cube]]:

@@ -16,7 +16,8 @@ from chromacord.lab.data.hyoutube import open_hyoutube
 from chromacord.lab.data.iharmony4 import open_iharmony4
 from chromacord.lab.objectives.shot_grades import GradeData, divided_luts, plain_augmentation
 from chromacord.lab.training.picture_choice import read_named_luts, read_pictures
-from chromacord.lab.training.recipe import MAX_SIDE, Recipe, Stage, check_range, parse
+from chromacord.lab.training.recipe import MAX_SIDE, Recipe, Stage, check_range
+from chromacord.typed_tables import build
 from chromacord.types import Progress, Size
 
 _VALIDATION_SEED = 20
@@ -92,9 +93,9 @@ def read_tables(recipe: Recipe, stage: Stage, options: type[Options], *, where: 
     drawn = values.pop("augmentation", {})
     if not isinstance(drawn, Mapping):
         raise InputError(f"{where} [data]: augmentation must be a table, got {drawn!r}")
-    chosen = parse(options, stage.options, where=f"{where} [stage.options]")
-    augmentation = parse(Augmentation, {**drawn, **chosen.augmentation}, where=f"{where} [data.augmentation]")
-    return Tables(parse(ClipData, values, where=f"{where} [data]"), augmentation, chosen)
+    chosen = build(options, stage.options, where=f"{where} [stage.options]")
+    augmentation = build(Augmentation, {**drawn, **chosen.augmentation}, where=f"{where} [data.augmentation]")
+    return Tables(build(ClipData, values, where=f"{where} [data]"), augmentation, chosen)
 
 
 class ClipSource(Protocol):

@@ -18,9 +18,10 @@ from chromacord.lab.reporting.literature import PROTOCOL, paper_tables
 from chromacord.lab.reporting.tables import Row, Table, Value, markdown
 from chromacord.lab.training.draws import ClipData
 from chromacord.lab.training.loop import Device, train
-from chromacord.lab.training.recipe import Recipe, parse, read_recipe
+from chromacord.lab.training.recipe import Recipe, read_recipe
 from chromacord.methods import METHODS, load_method
 from chromacord.methods.spec import parse_spec
+from chromacord.typed_tables import build
 from chromacord.types import Progress, Size
 
 Budget = Literal["full", "small"]
@@ -177,7 +178,7 @@ def method_of(recipe: Recipe, weights: Path) -> str:
 
 def _data(recipe: Recipe) -> ClipData:
     values = {name: value for name, value in recipe.data.items() if name != "augmentation"}
-    return parse(ClipData, values, where=f"recipe {recipe.name} [data]")
+    return build(ClipData, values, where=f"recipe {recipe.name} [data]")
 
 
 def _checked_plan(run: TableRun, recipes: list[Recipe]) -> Plan:

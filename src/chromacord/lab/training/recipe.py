@@ -19,19 +19,17 @@ An unknown key is an error, so that a typo cannot silently train something else.
 
 import math
 from collections.abc import Mapping
-from dataclasses import MISSING, asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from types import NoneType, UnionType
-from typing import Any, Literal, TypeVar, Union, get_args, get_origin
+from typing import Any, Literal
 
 from chromacord.errors import InputError, MissingFileError
 from chromacord.parsing import parse_toml, read_file, shown
+from chromacord.typed_tables import build
 
 Precision = Literal["fp32", "bf16", "fp16"]
 Optimizer = Literal["adamw", "adam"]
 Schedule = Literal["cooldown", "cosine", "milestones"]
-
-Options = TypeVar("Options")
 
 MAX_BATCH = 16_384
 MAX_SIDE = 4096
@@ -39,9 +37,6 @@ MAX_SIDE = 4096
 
 _MAX_BYTES = 64 << 10
 _LONGEST_NAME = 200
-_END = 10**18
-
-_WORDS: Mapping[object, str] = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}
 
 
 @dataclass(frozen=True)
@@ -159,48 +154,12 @@ def read_recipe(path: Path) -> Recipe:
     stages = values.pop("stage", None)
     if not isinstance(stages, list) or not stages or not all(isinstance(stage, dict) for stage in stages):
         raise InputError(f"{path}: has no [[stage]]; write at least one such table")
-    built = tuple(parse(Stage, stage, where=f"{path} stage {number}") for number, stage in enumerate(stages, 1))
-    recipe = parse(Recipe, {**values, "stages": built}, where=str(path))
+    built = tuple(build(Stage, stage, where=f"{path} stage {number}") for number, stage in enumerate(stages, 1))
+    recipe = build(Recipe, {**values, "stages": built}, where=str(path))
     is_file_name = recipe.name.isprintable() and Path(recipe.name).name == recipe.name
     if not recipe.name or not is_file_name or len(recipe.name.encode()) > _LONGEST_NAME:
         raise InputError(f"{path}: name must be a file's name without folders, got {shown(recipe.name)}")
     return recipe
-
-
-def parse(kind: type[Options], values: Mapping[str, Any], *, where: str) -> Options:
-    """Build a dataclass from a TOML table.
-
-    Args:
-        kind: a dataclass of plain values. Its `__post_init__` may raise `InputError`.
-        values: values by field name; lists become tuples.
-        where: name of the table in errors.
-
-    Raises:
-        InputError: a key is missing, unknown, of the wrong type or out of range; names it.
-    """
-    known = {each.name: each for each in fields(kind)}  # type: ignore[arg-type]
-    if unknown := sorted(values.keys() - known.keys()):
-        raise InputError(f"{where}: {shown(', '.join(unknown))[1:-1]} is not known; choose one of {', '.join(known)}")
-    required = [name for name, each in known.items() if each.default is MISSING and each.default_factory is MISSING]
-    if missing := [name for name in required if name not in values]:
-        raise InputError(f"{where}: {', '.join(missing)} is missing; add it")
-    plain = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
-    for name, value in plain.items():
-        if not _fits(value, known[name].type):
-            raise InputError(f"{where}: {name} must be {in_words(known[name].type)}, got {shown(values[name])}")
-        if (stray := _stray_number(value)) is not None:
-            raise InputError(f"{where}: {name} must be a finite number of at most 18 digits, got {shown(stray)}")
-    try:
-        return kind(**plain)
-    except InputError as error:
-        raise InputError(f"{where}: {error}") from error
-
-
-def _stray_number(value: object) -> int | float | None:
-    """Return a number that is not finite or too long, in a value or a list of values; None if there is none."""
-    values = value if isinstance(value, tuple) else (value,)
-    numbers = (each for each in values if isinstance(each, int | float))
-    return next((each for each in numbers if not abs(each) < _END), None)
 
 
 def check_range(name: str, value: float, least: float, most: float = math.inf, *, is_open: bool = False) -> None:
@@ -219,38 +178,6 @@ def check_range(name: str, value: float, least: float, most: float = math.inf, *
         wanted = f"be {least} or more" if most == math.inf else f"lie in {least}..{most}"
         end = f", below {most}" if is_open and most != math.inf else ""
         raise InputError(f"{name} must {wanted}{end}, got {value}")
-
-
-def _fits(value: object, declared: Any) -> bool:
-    """Whether a value has a field's type. Integers are accepted as floats, but booleans are not numbers."""
-    origin, inner = get_origin(declared), get_args(declared)
-    if origin in (Union, UnionType):
-        return any(_fits(value, each) for each in inner)
-    if origin is Literal:
-        return value in inner
-    if origin is tuple:
-        kinds = inner[:1] * len(value) if inner[-1] is Ellipsis and isinstance(value, tuple) else inner
-        return isinstance(value, tuple) and len(value) == len(kinds) and all(map(_fits, value, kinds))
-    if isinstance(value, bool):
-        return declared is bool
-    return isinstance(value, int | float if declared is float else origin or declared)
-
-
-def in_words(declared: Any) -> str:
-    """Describe a field's type for users who write TOML.
-
-    Args:
-        declared: the type.
-    """
-    origin, inner = get_origin(declared), get_args(declared)
-    if origin in (Union, UnionType):
-        return " or ".join(in_words(each) for each in inner if each is not NoneType)
-    if origin is Literal:
-        return f"one of {', '.join(inner)}"
-    if origin is tuple:
-        item = in_words(inner[0]).removeprefix("a ")
-        return f"a list of {item}s" if inner[-1] is Ellipsis else f"a list of {len(inner)} {item}s"
-    return _WORDS.get(declared, "a table")
 
 
 def as_values(recipe: Recipe) -> dict[str, Any]:

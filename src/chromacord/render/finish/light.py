@@ -1,4 +1,4 @@
-"""Codes of a file as linear light, and changes of that light as changes of codes."""
+"""Convert a file's codes to linear light, and changes of light to changes of codes."""
 
 import cv2
 import numpy as np
@@ -12,18 +12,18 @@ from chromacord.render.cpu import alpha_of, rounded, unpack
 from chromacord.types import Box, FloatArray, Frame, VideoInfo
 
 _BLACK = np.float32(1e-6)
-"""What takes the place of 0: OpenCV's power of 0 takes ten times as long."""
+"""Replacement for 0, for which OpenCV's power takes ten times as long."""
 
 
 class Light:
-    """Reads rectangles of frames as light, and writes what becomes of them.
+    """Reads rectangles of frames as light, and writes changes of it.
 
-    SDR video is decoded by BT.1886 (gamma 2.4), pictures in a colour space of their own by that; scene-linear ones are
-    light already. Colours multiplied by an alpha are divided by it, and multiplied again.
+    SDR video is decoded by BT.1886 (gamma 2.4), pictures in another colour space by that space; scene-linear ones are
+    light already. Premultiplied colours are divided by alpha, and multiplied again.
     """
 
     def __init__(self, info: VideoInfo) -> None:
-        """Prepare for the frames of a clip."""
+        """Prepare for a clip's frames."""
         self._info = info
         self._space = None if info.space is None else ManagedSpace.of(info.space)
         decode = code_to_rgb(info.colorimetry, info.size, info.pixel_format)
@@ -37,10 +37,10 @@ class Light:
         self._encode[:3, :3] = encode.matrix
 
     def read(self, frame: Frame, part: Box) -> FloatArray:
-        """Return the light of a rectangle, 1 is SDR white; a fourth channel has no meaning.
+        """Return the light of a rectangle, where 1 is SDR white; a fourth channel is padding.
 
         Args:
-            frame: of the clip.
+            frame: a frame of the clip.
             part: aligned to whole chroma samples.
 
         Returns:
@@ -53,12 +53,12 @@ class Light:
         return self._light(codes)
 
     def read_small(self, frame: Frame, part: Box, step: int) -> FloatArray:
-        """Return the light of a rectangle, reduced. Blocks are averaged as codes, which differ little among neighbours.
+        """Return the reduced light of a rectangle. Blocks are averaged as codes, which differ little within a block.
 
         Args:
-            frame: of the clip.
+            frame: a frame of the clip.
             part: aligned to whole chroma samples.
-            step: pixels of a block.
+            step: side of a block in pixels.
 
         Returns:
             Shape (height / step, width / step, 3 or 4), rounded up.
@@ -84,15 +84,15 @@ class Light:
         return light if self._info.colorimetry.scene_linear else light_to_display(np.maximum(light, _BLACK**GAMMA))
 
     def add(self, frame: Frame, part: Box, before: FloatArray, after: FloatArray) -> None:
-        """Add a change of light to a frame. Samples that do not change keep their bits.
+        """Add a change of light to a frame. Samples without change stay exact.
 
         Args:
-            frame: its colour planes are written to.
+            frame: modified in its colour planes.
             part: aligned to whole chroma samples.
-            before: light. Shape (height, width, 3 or 4).
-            after: what becomes of it; equal where nothing shall change. The same shape.
+            before: light before the change. Shape (height, width, 3 or 4).
+            after: light after the change; equal where nothing changes. The same shape.
         """
-        # Both ways back are the same map, so what it loses cancels out.
+        # Both directions use the same conversion, so its losses cancel out.
         change = cv2.transform(cv2.subtract(self._encoded(after), self._encoded(before)), self._encode)
         coverage = alpha_of(frame, self._info, part)
         if coverage is not None:
@@ -124,7 +124,7 @@ def reduced_codes(frame: Frame, part: Box, step: int, info: VideoInfo) -> FloatA
 
 
 def reduced_size(part: Box, step: int) -> tuple[int, int]:
-    """Return the width and height of a rectangle whose blocks are one pixel each, rounded up."""
+    """Return the width and height of a rectangle reduced to one pixel per block, rounded up."""
     return -(-(part.right - part.left) // step), -(-(part.bottom - part.top) // step)
 
 
@@ -145,12 +145,12 @@ def add_change(frame: Frame, part: Box, change: FloatArray, info: VideoInfo) -> 
 
 
 def add_codes(stored: np.ndarray, change: FloatArray, info: VideoInfo) -> None:  # type: ignore[type-arg]
-    """Add to samples of a plane, rounded and kept within the format.
+    """Add a change to a plane's samples, rounded and clipped to the format.
 
     Args:
-        stored: is written to. Shape (height, width).
-        change: in codes. Shape (height, width).
-        info: of the clip.
+        stored: modified in place. Shape (height, width).
+        change: change in codes. Shape (height, width).
+        info: properties of the clip.
     """
     codes = cv2.add(stored, change, dtype=cv2.CV_32F)
     if not info.pixel_format.is_float:

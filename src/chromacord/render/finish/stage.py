@@ -1,4 +1,4 @@
-"""Stages of finishing: each changes a rendered frame in the mask's box, grown by what it reaches beyond."""
+"""The interface of finishing stages, which change a rendered frame in the mask's box, extended by their reach."""
 
 from collections.abc import Iterator, Sequence
 from typing import Protocol
@@ -14,7 +14,7 @@ from chromacord.render.cpu import spans
 from chromacord.types import Box, FloatArray, Frame, Size, VideoInfo
 
 STRIP_ROWS = 32
-"""Rows that a stage works on at once: few, so that they stay in a core's cache."""
+"""Rows processed at once: few enough to stay in a core's cache."""
 
 
 class Stage(Protocol):
@@ -24,8 +24,8 @@ class Stage(Protocol):
         """Change a frame.
 
         Args:
-            frame: graded. Its colour planes are written to, nowhere but in the mask's grown box; alpha is left alone.
-            mask: of the frame, with a box.
+            frame: a graded frame. Modified only in its colour planes within the extended box; alpha stays.
+            mask: mask of the frame; must have a box.
         """
 
 
@@ -33,7 +33,7 @@ class Finish:
     """All stages of a clip, in order."""
 
     def __init__(self, info: VideoInfo, stages: Sequence[Stage]) -> None:
-        """Prepare; without stages, frames pass as they are."""
+        """Prepare for a clip; without stages, frames pass unchanged."""
         self._info, self._stages = info, tuple(stages)
 
     def __call__(self, masked: MaskedFrame, rendered: Frame) -> Frame:
@@ -41,7 +41,7 @@ class Finish:
 
         Args:
             masked: composite and mask.
-            rendered: what the render made of them; may be overwritten, unless it is the composite itself.
+            rendered: the rendered frame; may be overwritten unless it is the composite itself.
         """
         if not self._stages or not masked.mask.is_usable:
             return rendered
@@ -52,13 +52,13 @@ class Finish:
 
 
 def grown(mask: Mask, reach: int, info: VideoInfo, *, step: int = 1) -> Box:
-    """Return the mask's box, wider on all sides, within the picture and aligned to whole chroma samples.
+    """Return the mask's box, extended on all sides, within the picture and aligned to whole chroma samples.
 
     Args:
-        mask: with a box.
-        reach: pixels.
-        info: of the clip.
-        step: align to blocks of so many pixels too, a power of two.
+        mask: a mask with a box.
+        reach: extension in pixels.
+        info: properties of the clip.
+        step: also align to blocks of this side, a power of two.
     """
     assert mask.box is not None
     top, left, bottom, right = mask.box
@@ -70,7 +70,7 @@ def grown(mask: Mask, reach: int, info: VideoInfo, *, step: int = 1) -> Box:
 
 
 def weights(mask: Mask, part: Box) -> FloatArray:
-    """Return the mask's weights in a rectangle that may reach beyond its box, in [0, 1]. Shape (height, width)."""
+    """Return the mask's weights in a rectangle that may exceed its box, in [0, 1]. Shape (height, width)."""
     found = np.zeros((part.bottom - part.top, part.right - part.left), np.float32)
     box = mask.box or Box(0, 0, 0, 0)
     (top, left), (bottom, right) = np.maximum(part[:2], box[:2]), np.minimum(part[2:], box[2:])
@@ -81,13 +81,13 @@ def weights(mask: Mask, part: Box) -> FloatArray:
 
 
 def touched(cells: npt.NDArray[np.bool_], box: Box, step: int, size: Size) -> Iterator[Box]:
-    """Cover the marked cells of a box by rectangles of few rows.
+    """Cover the marked cells of a box with rectangles of few rows.
 
     Args:
-        cells: of `step` pixels each. Shape (height / step, width / step), rounded up.
-        box: what they lie in; aligned to cells and to whole chroma samples.
-        step: pixels; at least those that share a chroma sample.
-        size: of the picture.
+        cells: marks for cells of `step` pixels per side. Shape (height / step, width / step), rounded up.
+        box: area of the cells; aligned to cells and to whole chroma samples.
+        step: side of a cell in pixels, at least that of a chroma sample.
+        size: size of the picture.
     """
     rows = max(1, STRIP_ROWS // step)
     for start in range(0, len(cells), rows):

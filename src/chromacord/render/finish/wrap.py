@@ -1,4 +1,4 @@
-"""Light wrap: the background's light, blurred, over the inside of the foreground's edge."""
+"""Light wrap: blurred background light over the inside of the foreground's edge."""
 
 import math
 
@@ -14,19 +14,19 @@ from chromacord.render.finish.stage import enlarged, grown, touched, weights
 from chromacord.types import Box, FloatArray, Frame, VideoInfo
 
 _LEAST = np.float32(1 / 128)
-"""Share of the background's light below which nothing is changed."""
+"""Share of the background's light below which nothing changes."""
 
 _MAX_RADIUS = 1000
 
 
 def parse_wrap(text: str) -> tuple[float, float | None]:
-    """Read "AMOUNT" or "AMOUNT,RADIUS".
+    """Parse "AMOUNT" or "AMOUNT,RADIUS".
 
     Returns:
-        Amount in (0, 1], and radius in pixels; None where it is left out.
+        Amount in (0, 1], and radius in pixels; None if omitted.
 
     Raises:
-        InputError: it is neither, or out of range.
+        InputError: the text is neither, or a value is out of range.
     """
     try:
         amount, *rest = (float(part) for part in str(text).split(","))
@@ -44,21 +44,21 @@ def parse_wrap(text: str) -> tuple[float, float | None]:
 class LightWrap:
     """Lets the background's light spill over the foreground's edge, as it does in a lens.
 
-    At the edge a pixel takes AMOUNT of the way to the background's blurred light, where that is brighter; inwards, less
-    and less, nothing beyond about the radius. So nothing becomes brighter than the background, and nothing darker.
+    At the edge, a pixel moves by AMOUNT towards the background's blurred light where that is brighter; the effect
+    decreases inwards and ends at about the radius. Nothing becomes brighter than the background, or darker than before.
     """
 
     def __init__(self, info: VideoInfo, amount: float, radius: float | None = None) -> None:
         """Prepare for a clip.
 
         Args:
-            info: of the composite.
-            amount: in (0, 1].
-            radius: how far the light reaches, in pixels; None: a fiftieth of the picture's shorter side.
+            info: properties of the composite.
+            amount: strength in (0, 1].
+            radius: reach of the light in pixels; None: a fiftieth of the picture's shorter side.
         """
         self._info, self._light, self._amount = info, Light(info), amount
         self._radius = max(1.0, min(info.size) / 50) if radius is None else radius
-        # Reduced, by whole chroma samples, to where the blur still spans a few pixels.
+        # Reduced, by whole chroma samples, to a size at which the blur still spans a few pixels.
         self._step = max(1 << max(chroma_grid((info,))), 2 ** max(0, round(math.log2(self._radius / 5))))
 
     def __call__(self, frame: Frame, mask: Mask) -> None:
@@ -75,7 +75,7 @@ class LightWrap:
             self._light.add(frame, part, before, after)
 
     def _spilled(self, frame: Frame, box: Box, inside: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Return the background's blurred light, and how much of it the foreground takes, in [0, amount]; reduced."""
+        """Return the background's blurred light, and the foreground's share of it in [0, amount]; reduced."""
         outside = 1 - inside
         light = np.maximum(self._light.read_small(frame, box, self._step), 0)
         light = cv2.multiply(light, cv2.merge([outside] * light.shape[2]))
