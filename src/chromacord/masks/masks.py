@@ -125,7 +125,7 @@ class MaskReader:
             fit: scale masks of another size; otherwise the sizes must match (checked by the caller).
             edge: how the edge is changed; None: not at all.
         """
-        self._format = mask.pixel_format
+        self._source = mask
         self._from_alpha, self._edge = from_alpha, edge
         self._orientation = Orientation.of(mask).relative_to(Orientation.of(composite))
         self._size = composite.size if fit else None
@@ -133,7 +133,7 @@ class MaskReader:
 
     def read(self, frame: Frame) -> Mask:
         """Return the mask in a frame."""
-        plane = matte_plane(frame.planes, self._format, from_alpha=self._from_alpha)
+        plane = matte_plane(frame.planes, self._source, from_alpha=self._from_alpha)
         plane = np.ascontiguousarray(self._orientation.apply(plane))
         if self._size is not None and plane.shape != self._size:
             plane = cv2.resize(plane, (self._size.width, self._size.height), interpolation=cv2.INTER_LINEAR)
