@@ -81,6 +81,7 @@ class Shot:
         share = (index - self.keys[left].index) / (self.keys[right].index - self.keys[left].index)
         way = float(np.abs(after.parameters - before.parameters).max(initial=0))
         steps = max(1, math.ceil(way / LEAST_STEP))
+        # A quantized share makes consecutive frames ask for the same transform, which renderers prepare only once.
         share = round(share * steps) / steps
         if share in (0, 1):
             return after if share else before
