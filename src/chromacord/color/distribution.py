@@ -8,8 +8,8 @@ import numpy.typing as npt
 from chromacord.types import FloatArray
 
 _CELLS = 32
-"""Cells per side of the colour cube. A cell's colour is the mean of its samples. 16 fell between the nodes of LUTs with 17,
-so that a CDL's residual missed their bends and came out a third too small."""
+"""Cells per side of the colour cube. A cell's colour is the mean of its samples. With 16, these means fell between the
+nodes of LUTs with 17, so that a CDL's residual missed the bends and came out a third too small."""
 
 
 class ColorDistribution:
