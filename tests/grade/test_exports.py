@@ -273,3 +273,24 @@ def test_a_cdl_keeps_its_numbers_in_the_file(tmp_path: Path) -> None:
     assert step.getSlope() == pytest.approx(made.slope, abs=1e-3)
     assert step.getOffset() == pytest.approx(made.offset, abs=1e-3)
     assert step.getID() == "look_shot001"
+
+
+def moving(step: float) -> Grade:
+    second = EXPOSURE.with_parameters(EXPOSURE.parameters + np.float32(step))
+    keys = (Key(0, 1.0, EXPOSURE), Key(5, 1.0, second))
+    return Grade((Shot(0, 10, keys),), "made", "smooth", Fraction(24), 10)
+
+
+@pytest.mark.parametrize("suffix", CDLS)
+def test_a_cdl_of_a_grade_that_moves_is_refused(tmp_path: Path, suffix: str) -> None:
+    with pytest.raises(InputError, match=r"the grade moves inside shot 1 \(frames 0 to 9\), so no CDL can hold it"):
+        export(moving(0.1), tmp_path / f"look{suffix}")
+    with pytest.raises(GradeFileError, match=r"^g\.json: .* use --match 1 for its mean"):
+        export(moving(0.1), tmp_path / f"look{suffix}", source=Path("g.json"))
+    assert not list(tmp_path.iterdir())
+    assert export(moving(1e-5), tmp_path / f"look{suffix}"), "nobody sees that move"
+
+
+def test_a_lut_of_a_grade_that_moves_is_its_mean_and_that_is_said(tmp_path: Path) -> None:
+    with ExitStack() as stack, pytest.warns(ChromacordWarning, match="each LUT is its shot's mean"):
+        Outputs(None, luts=tmp_path / "look.cube").stage_texts(moving(0.1), INFO, stack, source=None)

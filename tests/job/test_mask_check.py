@@ -41,8 +41,8 @@ LABELS = (disc(0) > 127).astype(np.uint8)
     [
         (LABELS, "1 of 255: .* multiply it by 255$"),
         (LABELS.astype(np.uint16), "1 of 65535: .* multiply it by 65535$"),
-        (disc(0).astype(np.uint16), "255 of 65535: "),
-        ((LABELS / 255).astype(np.float32), "0.00392 of 1: "),
+        (disc(0).astype(np.uint16), "255 of 65535: .* multiply it by 257$"),
+        ((LABELS / 255).astype(np.float32), "0.00392 of 1: .* multiply it by 255$"),
     ],
 )
 def test_a_mask_of_labels_is_refused_as_array_and_as_file(tmp_path: Path, mask: np.ndarray, said: str) -> None:
@@ -55,6 +55,21 @@ def test_a_mask_of_labels_is_refused_as_array_and_as_file(tmp_path: Path, mask: 
     with pytest.raises(InputError, match=name + said):
         cc.harmonize_video(composite, mask=path, output=tmp_path / "out.png", method="mkl")
     assert not (tmp_path / "out.png").exists()
+
+
+@pytest.mark.parametrize("suffix", ["exr", "tif"])
+def test_floats_that_are_no_coverage_are_refused_as_mask_and_as_matte(tmp_path: Path, suffix: str) -> None:
+    """Clipped to 1, they would lose their soft edges."""
+    codes = write(tmp_path / f"codes.{suffix}", disc(0).astype(np.float32)[..., None])
+    composite = write(tmp_path / "comp.png", COMPOSITE)
+    out = tmp_path / "out.png"
+    said = rf"codes\.{suffix}: the mask goes from 0 to 255; floats must be in 0\.\.1: divide by the white level"
+    with pytest.raises(InputError, match=said):
+        cc.harmonize_video(composite, mask=codes, output=out, method="mkl")
+    with pytest.raises(InputError, match=said):
+        cc.harmonize_video(foreground=composite, alpha=codes, background=composite, output=out, method="mkl")
+    ringing = write(tmp_path / f"ringing.{suffix}", (disc(0) / np.float32(255) * 1.1 - 0.05)[..., None])
+    cc.harmonize_video(composite, mask=ringing, output=out, method="mkl")
 
 
 def test_labels_in_a_clip_are_refused_with_every_way_to_render(tmp_path: Path) -> None:
@@ -180,6 +195,16 @@ def test_scaling_that_keeps_the_shape_of_pixels_or_picture_is_not(mask: dict, co
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         warn_of_stretching(replace(INFO, **mask), replace(INFO, **composite))
+
+
+def test_a_picture_that_is_called_like_data_is_said_and_a_mask_is_not(tmp_path: Path) -> None:
+    light = (COMPOSITE / 255).astype(np.float32)
+    normals = write(tmp_path / "n.exr", light, "half", names=["N.R", "N.G", "N.B"])
+    mask = write(tmp_path / "z.exr", (disc(0) / np.float32(255))[..., None], "half", names=["matte.Y"])
+    with pytest.warns(ChromacordWarning) as told:
+        cc.harmonize_video(normals, mask=mask, output=tmp_path / "a.exr", method="mkl")
+    said = "n.exr: layer N is taken for the picture, though it is called like data, not colours; check that it is the "
+    assert [str(each.message).removeprefix(f"{tmp_path}/") for each in told] == [said + "picture"]
 
 
 def test_the_layer_that_is_taken_is_said_and_can_be_chosen(tmp_path: Path) -> None:

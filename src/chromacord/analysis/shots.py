@@ -67,6 +67,7 @@ class CutDetector:
         look = self._coming[0]
         self._dissolves.push(look)
         change = look.difference(self._before[-1]) if self._before else 1.0
+        # Repeated frames (pulldown, held frames) would make neighbours within a shot look still and any motion a cut.
         if change < _LEAST_DIFFERENCE or look.is_blank:
             return None
         if candidate < self._next_cut or not self._before:
@@ -97,9 +98,11 @@ class CutDetector:
         nearest = distance(before, look)
         if nearest.layout + nearest.palette < _LEAST_LAYOUT_AND_PALETTE:
             return False
+        # All pairs across the cut: after a flash of one or two frames, some later frame resembles an earlier one.
         after = [each for each in self._coming if not each.is_blank]
         across = [distance(one, other) for one in self._before for other in after]
         closest = Distance(*map(min, zip(*across, strict=True)))
+        # How much neighbours within each shot differ: fast motion raises the bar for a cut.
         inside = [Distance(0.0, 0.0, 0.0)]
         if len(self._before) > 1:
             inside.append(distance(self._before[-2], before))
@@ -155,6 +158,7 @@ def split_shots(items: Iterable[Item], thumbnail: Callable[[Item], FloatArray]) 
 
     # `map` keeps no reference to an item while the next one is read.
     for _ in map(hold, items):
+        # A cut is reported up to `delay` frames late, so an older item's shot is certain.
         if len(held) > detector.delay:
             yield give()
     while held:

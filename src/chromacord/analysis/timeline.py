@@ -172,6 +172,7 @@ class _ShotLine:
 
     def _decide(self, window: WindowOf[Observation]) -> None:
         keys, self._state = _keys_of(window, self._method, self._state, exportable=self._exportable)
+        # Networks allocate large blocks per window; glibc would otherwise keep the gaps between them.
         if len(window.items) > 1:
             return_freed_memory()
         for key in keys:
@@ -188,6 +189,7 @@ class _ShotLine:
 
     def _at(self, index: int) -> ColorTransform | None:
         """Return a frame's transform, equal to `Shot.at` of the complete shot."""
+        # Only the two keys around the frame matter, so a long shot costs no more than a short one.
         following = bisect_right(self.keys, index, key=lambda key: key.index)
         around = tuple(self.keys[max(following - 1, 0) : following + 1])
         if self._around is None or self._around.keys != around:
@@ -212,6 +214,7 @@ def _keys_of(
     for number, item in enumerate(window.hop):
         parameters = transform.parameters[number : number + 1]
         if not transform.is_global:
+            # The method saw an upright picture; the renderer works on stored pixels.
             parameters = turned_as_stored(parameters, item.orientation)
         one = transform.with_parameters(parameters.copy())
         confidence = None if prediction.confidence is None else float(prediction.confidence[number])

@@ -89,6 +89,8 @@ def _lut_equations(
         Each node's coefficients for its 27 neighbours (itself in the middle), shape (N, 27, D, D, D), and the
         right-hand side, shape (N, 3, D, D, D).
     """
+    # Trilinear interpolation couples a node only with the 26 around it, so the matrix is a stencil of 27 coefficients
+    # per node instead of D^3 x D^3. It is summed per cell first, because bincount needs no loop over pixels.
     frame, row, column = mask[:, 0].nonzero()
     color = composite[frame, :, row, column].clip(0, 1)[:, ::-1] * np.float32(size - 1)  # blue, green, red as the axes
     corner = np.minimum(color.astype(np.int64), size - 2)
@@ -128,11 +130,14 @@ def _spread_pairs(pairs: FloatArray, size: int) -> FloatArray:
     for (i, j, k), (u, v, w) in product(sides, sides):
         cells = of_axes[:, i + u, j + v, k + w]
         nodes = stencil[:, u - i + 1, v - j + 1, w - k + 1]
+        # For corners (i, j, k) and (u, v, w) of a cell: i + u is 0 for low-low, 1 for the mixed product and 2 for high-
+        # high, and the neighbour lies u - i away.
         nodes[:, i : size - 1 + i, j : size - 1 + j, k : size - 1 + k] += cells
     stencil[:, 1, 1, 1] += _LUT_PULL
     flat = stencil.reshape(len(pairs), 27, size, size, size)
     for axis, side in product(range(3), (0, 1)):
         inner = (slice(None), *[slice(None)] * axis, slice(side, side + size - 1))
+        # Index 13 is the node itself (1 * 9 + 1 * 3 + 1); its neighbours along axis 0, 1, 2 are 9, 3, 1 away.
         flat[:, 13][inner] += _LUT_SMOOTHNESS
         flat[:, 13 + (1 - 2 * side) * 3 ** (2 - axis)][inner] -= _LUT_SMOOTHNESS
     return flat
@@ -221,6 +226,7 @@ def fit_affine_field(
     pulls = rows @ (products[:, :, 4:] @ columns.T)
     right = pulls.transpose(0, 3, 4, 1, 2).reshape(len(mask), -1, 3)
     matrix = _field_matrix(products[:, :, :4], rows, columns) + _field_prior(grid)
+    # In float64: nodes without evidence are held only by the small priors, which float32 would lose in the sums.
     delta = np.linalg.solve(matrix.astype(np.float64), right.astype(np.float64)).astype(np.float32)
     delta = delta.reshape(len(mask), *grid, 4, 3).transpose(0, 4, 3, 1, 2)
     offset = delta[:, :, 3] - np.einsum("nochw,nc->nohw", delta[:, :, :3], mean)

@@ -7,7 +7,7 @@ from typing import Self
 import numpy as np
 
 from chromacord.color.parameters.hues import HueRange
-from chromacord.color.parameters.parametric import Parametric
+from chromacord.color.parameters.parametric import Parametric, as_mired
 from chromacord.color.spaces import LUMA
 from chromacord.color.transforms import AffineField, ColorTransform, Identity, Lut3d, blend, lattice
 from chromacord.errors import InputError
@@ -110,7 +110,7 @@ class Hand:
         *,
         strength: "float | str | Strength" = FULL,
         exposure: float = 0.0,
-        temperature: float = 0.0,
+        temperature: float | str = 0.0,
         tint: float = 0.0,
         contrast: float = 1.0,
         saturation: float = 1.0,
@@ -122,7 +122,7 @@ class Hand:
         Raises:
             InputError: a value is invalid; names it.
         """
-        turn = Parametric(exposure, temperature, tint, contrast, black=black, saturation=saturation)
+        turn = Parametric(exposure, as_mired(temperature), tint, contrast, black=black, saturation=saturation)
         return cls(as_strength(strength), turn.checked(), None if protect is None else HueRange.parse(protect))
 
     @property

@@ -81,6 +81,7 @@ class Shot:
         share = (index - self.keys[left].index) / (self.keys[right].index - self.keys[left].index)
         way = float(np.abs(after.parameters - before.parameters).max(initial=0))
         steps = max(1, math.ceil(way / LEAST_STEP))
+        # A quantized share makes consecutive frames ask for the same transform, which renderers prepare only once.
         share = round(share * steps) / steps
         if share in (0, 1):
             return after if share else before
@@ -100,6 +101,14 @@ class Shot:
         """Return the shot with manual changes added; see `Grade.by_hand`."""
         before = self if self.hand.only_weakens else self.settled
         return replace(before, hand=replace(hand, strength=before.hand.strength * hand.strength))
+
+    @property
+    def moves(self) -> bool:
+        """Whether its grade changes from key to key by more than can be seen."""
+        keys = [key.transform.parameters for key in self.keys]
+        return any(
+            each.shape != keys[0].shape or np.abs(each - keys[0]).max(initial=0) > LEAST_STEP for each in keys[1:]
+        )
 
     @property
     def settled(self) -> "Shot":

@@ -11,7 +11,7 @@ from chromacord.errors import ChromacordWarning, InputError, MismatchError, coun
 from chromacord.io import FrameSource, LayeredSource, open_source
 from chromacord.io.compositing.alpha_kind import read_as
 from chromacord.io.compositing.mattes import choose_alpha
-from chromacord.io.stills.image_layers import UNNAMED
+from chromacord.io.stills.image_layers import UNNAMED, is_data
 from chromacord.io.stills.patterns import warn_of_numbers
 from chromacord.job.mask_check import warn_of_stretching
 from chromacord.job.options import Options
@@ -196,7 +196,8 @@ def open_clip(paths: Mapping[str, Path | None], options: Options) -> tuple[Maske
         if path is not None and given in _COMBINATIONS and not (name == "mask" and str(path) == "alpha")
     }
     for name, source in sources.items():
-        _tell_layer(source.info, is_chosen=options.layer is not None and name in _GRADED, can_be_chosen=name in _GRADED)
+        if options.layer is None or name not in _GRADED:
+            _tell_layer(source.info, name)
     if alpha is not None and "foreground" in sources:
         sources["foreground"].info = read_as(sources["foreground"], alpha)
     space = _settle_spaces(sources, options.spaces)
@@ -230,17 +231,17 @@ def _settle_spaces(sources: dict[str, FrameSource], spaces: Spaces) -> SpaceOfCl
     return found.get("composite") or found.get("background")
 
 
-def _tell_layer(info: VideoInfo, *, is_chosen: bool, can_be_chosen: bool) -> None:
-    """Name the layer of an EXR that was taken for the picture, where others may have been meant."""
-    if not info.other_layers or is_chosen:
+def _tell_layer(info: VideoInfo, name: str) -> None:
+    """Name the layer of an EXR that was taken for the picture, where others may have been meant, or none."""
+    if info.other_layers:
+        remedy = "choose with --layer NAME" if name in _GRADED else "write a file of its own if another is meant"
+        doubt = f"not {', '.join(info.other_layers)}; {remedy}"
+    elif name in _PICTURES and is_data(info.layer):
+        doubt = "though it is called like data, not colours; check that it is the picture"
+    else:
         return
-    remedy = "choose with --layer NAME" if can_be_chosen else "write a file of its own if another is meant"
-    warnings.warn(
-        f"{info.path}: layer {info.layer or UNNAMED} is taken for the picture, not {', '.join(info.other_layers)}; "
-        f"{remedy}",
-        ChromacordWarning,
-        stacklevel=2,
-    )
+    message = f"{info.path}: layer {info.layer or UNNAMED} is taken for the picture, {doubt}"
+    warnings.warn(ChromacordWarning(message), stacklevel=2)
 
 
 _GRADED = ("composite", "foreground")

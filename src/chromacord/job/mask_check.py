@@ -99,8 +99,8 @@ class MaskCheck:
 
     def _refuse_labels(self) -> None:
         if self._peak <= LABEL:
-            white = f"{self._white:.6g}"
-            raise InputError(f"{self._found()}: it looks like labels 0 and 1; multiply it by {white}")
+            factor = round(1 / self._peak)
+            raise InputError(f"{self._found()}: it looks like labels 0 and 1; multiply it by {factor}")
 
     def _found(self) -> str:
         frames = f" in {self._num_seen} frames" if self._num_seen > 1 else ""

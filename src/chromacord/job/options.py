@@ -46,8 +46,8 @@ class Options:
     exposure: float = 0.0
     """Exposure change of the graded foreground in stops; applied after the grade, like all that follow."""
 
-    temperature: float = 0.0
-    """Shift in mired, as by a filter: warmer above 0, cooler below."""
+    temperature: float | str = 0.0
+    """Shift in mired, as by a filter: warmer above 0, cooler below; or what white becomes, as "5600K"."""
 
     tint: float = 0.0
     """Shift in CC, as by a filter: towards magenta above 0, towards green below."""
@@ -93,7 +93,7 @@ class Options:
     working_space: str | None = None
     """Colour space of LUTs and CDLs; None: the clip's own, or a log space for scene-linear clips."""
 
-    config: str | None = None
+    config: str | Path | None = None
     """OpenColorIO configuration that defines the names, a file or "ocio://..."; None: that of $OCIO, otherwise the
     built-in one."""
 

@@ -197,6 +197,8 @@ class Outputs:
             names = self._lut_names(info)
             shots = _exported_shots(grade, info, names, colors, working)
             _check_global(shots, names, self.luts, source=source)
+            if names.format.is_cdl:
+                _check_still(grade, self.luts, source=source)
             _tell_limits(grade, info, names, self.luts, working)
             texts, residual = _export_texts(shots, names, self.luts, info)
             if names.file is not None:
@@ -253,9 +255,24 @@ def _check_global(shots: Sequence[ExportedShot], names: ExportNames, asked: Path
         )
 
 
+def _check_still(grade: Grade, asked: Path, *, source: Path | None) -> None:
+    """Refuse a grade that moves, which ten numbers can hold at one moment only.
+
+    Raises:
+        InputError: names the shot; of a grade file a `GradeFileError`.
+    """
+    for number, shot in enumerate(grade.shots, start=1):
+        if shot.moves:
+            remedy = "use --consistency shot" if source is None else f"use --match {number} for its mean"
+            raise (InputError if source is None else GradeFileError)(
+                f"{source or asked}: the grade moves inside shot {number} (frames {shot.start} to {shot.stop - 1}), so "
+                f"no CDL can hold it; {remedy}, or write a LUT"
+            )
+
+
 def _tell_limits(grade: Grade, info: VideoInfo, names: ExportNames, asked: Path, working: ColorSpace | None) -> None:
     what = names.format.kind
-    if any(len(shot.keys) > 1 for shot in grade.shots):
+    if any(shot.moves for shot in grade.shots):
         _warn(
             f"{asked}: the grade moves inside a shot and a {what} cannot, so each {what} is its shot's mean; "
             f"use --consistency shot for a clip that equals its {what}"

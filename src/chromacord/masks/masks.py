@@ -115,7 +115,7 @@ class MaskReader:
             from_alpha: use the alpha plane instead of luma.
             fit: scale masks of another size; otherwise the sizes must match (checked by the caller).
         """
-        self._format = mask.pixel_format
+        self._source = mask
         self._from_alpha = from_alpha
         self._orientation = Orientation.of(mask).relative_to(Orientation.of(composite))
         self._size = composite.size if fit else None
@@ -123,7 +123,7 @@ class MaskReader:
 
     def read(self, frame: Frame) -> Mask:
         """Return the mask in a frame."""
-        plane = matte_plane(frame.planes, self._format, from_alpha=self._from_alpha)
+        plane = matte_plane(frame.planes, self._source, from_alpha=self._from_alpha)
         plane = np.ascontiguousarray(self._orientation.apply(plane))
         if self._size is not None and plane.shape != self._size:
             plane = cv2.resize(plane, (self._size.width, self._size.height), interpolation=cv2.INTER_LINEAR)

@@ -142,6 +142,7 @@ def _v_cycle(levels: list[Membrane], inverses: list[FloatArray], force: FloatArr
         return values
     height, width = force.shape[-2:]
     left = _even(force - level.pull(values))
+    # The coarser level sums the residual of 2 x 2 pixels, which is four times their mean.
     coarse = _v_cycle(levels[1:], inverses[1:], 4 * _block_means(left))
     values = values + coarse.repeat(2, axis=-2).repeat(2, axis=-1)[..., :height, :width] * (inverses[0] > 0)
     for _ in range(_SWEEPS):
@@ -167,6 +168,7 @@ def clone(composite: FloatArray, inside: FloatArray, *, mixed: bool = False) -> 
     along = membrane.down * _steps(composite, -2)
     if mixed:
         smooth = solve_membrane(membrane, held)
+        # The composite hides the background behind the foreground, so its gradients are those of a smooth continuation.
         other_across = membrane.right * _steps(smooth, -1)
         other_along = membrane.down * _steps(smooth, -2)
         across = np.where(np.abs(other_across) > np.abs(across), other_across, across)
@@ -215,6 +217,7 @@ class Poisson(Method):
         for frame in has_both_sides(inside).nonzero()[0]:
             rows, columns = (_span(inside[frame, 0].max(axis=axis)) for axis in (1, 0))
             box = (slice(frame, frame + 1), slice(None), rows, columns)
+            # Only the region with a border of one pixel takes part; the solver's cost is proportional to its area.
             cloned[box] = clone(image[box], inside[box], mixed=self.mixed)
         return Prediction(over(cloned, image, weight).clip(0, 1).reshape(composite.shape))
 

@@ -144,6 +144,7 @@ class ShotGrade(Method):
         length = 1 if self.per_frame else composite.shape[1]
         before = applied if known is None else known.applied
         share = (np.arange(1, length + 1, dtype=np.float32) / length)[:, None, None, None, None]
+        # Move from the previous window's grade to this one in equal steps, so that nothing jumps where windows meet.
         moved = before[:, None] + share * (applied - before)[:, None]
         lut = self.estimator.unit + moved.reshape(-1, *applied.shape[1:])
         transform = Lut3d(lut.astype(np.float32, copy=False))
@@ -154,6 +155,7 @@ class ShotGrade(Method):
         """Average the estimates of some frames. Shape (L, 3, H, W), (L, 1, H, W)."""
         evidence = _evidence(pictures, masks)
         if len(pictures) == 1 and not self.per_frame:
+            # A still has one frame; duplicate it so that both crops are used, like in a clip.
             pictures, masks, evidence = (np.concatenate([each, each]) for each in (pictures, masks, evidence))
         frames = zip(pictures, masks, strict=True)
         views = [_view(*frame, number, self.estimator.side) for number, frame in enumerate(frames)]
@@ -179,6 +181,7 @@ class ShotGrade(Method):
 
     def _trust(self, state: ShotState, occupied: Floats) -> tuple[Floats, Floats]:
         """Return the strength of each change, and the probability that it helps. Shape (B,) each."""
+        # Weight the change by the foreground's colours: a change of colours that do not occur is irrelevant.
         squared = (state.change**2).mean(axis=1).reshape(len(occupied), -1)
         moved = np.log((squared * occupied).sum(axis=-1) + 1e-6)
         evidence = np.minimum(state.weight, 1)
@@ -212,7 +215,7 @@ def _chosen(pictures: Floats) -> list[int]:
 
     The repeated last frame of a window is no additional evidence. Shape (L, 3, H, W).
     """
-    # Compare only middle rows: two frames of a film differ there as soon as anything moves.
+    # Exact comparison is enough: only repeated frames are identical, because noise makes all others differ.
     is_new = [not n or not np.array_equal(pictures[n], pictures[n - 1]) for n in range(len(pictures))]
     new = [number for number, is_first in enumerate(is_new) if is_first]
     return new[::_STRIDE]
@@ -223,6 +226,7 @@ def _evidence(pictures: Floats, masks: Floats) -> Floats:
     foreground, background = masks.mean(axis=(1, 2, 3)), (1 - masks).mean(axis=(1, 2, 3))
     variance = pictures.var(axis=(2, 3)).mean(axis=1)
     has_both = (masks.sum(axis=(1, 2, 3)) >= 1) & ((1 - masks).sum(axis=(1, 2, 3)) >= 1)
+    # Saturating ratios: beyond about 0.05 % foreground and 0.5 % background, more pixels add little evidence.
     seen = foreground / (foreground + 5e-4) * background / (background + 5e-3)
     evidence: Floats = (seen * (1 - np.exp(-variance / 4e-4)) * has_both).astype(np.float32)
     return evidence

@@ -69,6 +69,7 @@ class Renderer:
 
     def _prepared(self, transform: ColorTransform) -> NativeGrading | tuple[Grading, Grading | None]:
         if self._last is None or not _are_equal(self._last[0], transform):
+            # The compiled code knows one picture; layers need the difference of two gradings.
             native = None if self._foreground else NativeGrading.prepare(transform, self._info)
             self._last = (transform, native or self._gradings(transform))
         return self._last[1]
@@ -123,9 +124,12 @@ class Renderer:
             layer_coverage = alpha_of(masked.foreground, self._foreground, part)
             if layer_coverage is not None:
                 layer = straight_codes(layer, layer_coverage, self._foreground)
+            # Add the layer's change instead of its colours: rounding in its conversion then cancels, and an identity
+            # grade is exact.
             return before + (grade(layer, part) - ungraded(layer, part))
         if coverage is not None:
             straight = straight_codes(before, coverage, self._info)
+            # Again only the change is premultiplied, so that light under alpha 0 (glows) passes unchanged.
             graded: FloatArray = before + premultiply(grade(straight, part) - straight, coverage)
             return graded
         return grade(before, part)

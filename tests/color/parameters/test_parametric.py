@@ -3,7 +3,7 @@ from dataclasses import asdict, fields, replace
 import numpy as np
 import pytest
 
-from chromacord.color.parameters.parametric import GREY, LIMITS, Parametric, fit_parametric
+from chromacord.color.parameters.parametric import GREY, LIMITS, Parametric, as_mired, fit_parametric
 from chromacord.color.transforms import lattice
 from chromacord.errors import InputError
 
@@ -85,3 +85,17 @@ def test_numbers_that_cannot_be_meant_are_refused(name) -> None:
     for value in (LIMITS[name][1] + 1, float("nan")):
         with pytest.raises(InputError, match=f"^{name} must lie in"):
             replace(Parametric(), **{name: value}).checked()
+
+
+@pytest.mark.parametrize(
+    ("given", "mired"),
+    [(15.0, 15), ("-12.5", -12.5), ("6504K", 0), ("5000K", 46.2486), ("5000 k", 46.2486), ("10000K", -53.7515)],
+)
+def test_temperature_is_given_in_mired_or_as_the_kelvin_of_white(given: float | str, mired: float) -> None:
+    assert as_mired(given) == pytest.approx(mired, abs=1e-3)
+
+
+@pytest.mark.parametrize("given", ["warm", "", "K", "0K", "-5K", "5600 kelvin", None])
+def test_other_temperatures_are_refused(given: str) -> None:
+    with pytest.raises(InputError, match=r"^temperature .*: write mired, such as 15 .* such as 5600K"):
+        as_mired(given)

@@ -125,6 +125,12 @@ def test_a_subtitle_that_does_not_fit_is_left_out_with_a_warning(tmp_path: Path)
     assert copy.info.other_streams == ()
 
 
+def test_an_attachment_that_webm_leaves_out_is_said(tmp_path: Path) -> None:
+    path = add_streams(make_clip(tmp_path / "clip.mkv"), tmp_path / "in.mkv", attachment=True)
+    with pytest.warns(ChromacordWarning, match=r"cannot hold the source's attachment font\.ttf"):
+        transcode(VideoSource(path), tmp_path / "out.webm")
+
+
 def test_attachments_are_copied(tmp_path: Path) -> None:
     path = add_streams(make_clip(tmp_path / "clip.mkv"), tmp_path / "in.mkv", attachment=True)
     transcode(VideoSource(path), tmp_path / "out.mkv")

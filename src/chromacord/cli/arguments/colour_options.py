@@ -64,7 +64,13 @@ Exposure = Annotated[
     float, Option(metavar="STOPS", help="Brighten or darken the graded foreground.", rich_help_panel=GRADE)
 ]
 Temperature = Annotated[
-    float, Option(metavar="MIRED", help="Warm it (above 0) or cool it, as a filter does.", rich_help_panel=GRADE)
+    str,
+    Option(
+        metavar="MIRED|KELVIN",
+        help="Warm it (above 0) or cool it by mired, as a filter does; or give what white becomes in kelvin, as 5600K "
+        "(6504K changes nothing).",
+        rich_help_panel=GRADE,
+    ),
 ]
 Tint = Annotated[
     float, Option(metavar="CC", help="Shift it to magenta (above 0) or green, as a filter does.", rich_help_panel=GRADE)

@@ -4,6 +4,7 @@ Colours are display-referred R'G'B'; exposure and balance are gains of light as 
 contrast, the map is affine in R'G'B'.
 """
 
+import re
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Self
@@ -13,6 +14,7 @@ import numpy as np
 from chromacord.color.parameters.least_squares import Doubles, least_squares
 from chromacord.color.spaces import LUMA
 from chromacord.errors import InputError
+from chromacord.parsing import shown
 from chromacord.types import FloatArray
 
 GREY = 0.18 ** (1 / 2.4)
@@ -34,6 +36,28 @@ _PULL = 1e-4
 
 _UNITS = np.array([0.1, 5, 5, 0.05, 0.05, 0.01])
 """Steps of exposure, temperature, tint, contrast, saturation and black with about equal visibility."""
+
+_KELVIN = re.compile(r"(\d{1,6}(?:\.\d+)?)\s*[kK]", re.ASCII)
+
+
+def as_mired(temperature: float | str) -> float:
+    """Return an offset of temperature in mired.
+
+    Args:
+        temperature: in mired, as a number or as text; or as text with a K ("5600K"): what white, of 6504 K, becomes.
+
+    Raises:
+        InputError: it is neither.
+    """
+    try:
+        kelvin = _KELVIN.fullmatch(temperature.strip()) if isinstance(temperature, str) else None
+        return 1e6 / float(kelvin[1]) - 1e6 / _D65_KELVIN if kelvin else float(temperature)
+    except (TypeError, ValueError, ZeroDivisionError):
+        raise InputError(
+            f"temperature {shown(temperature)}: write mired, such as 15 (above 0 warmer), or what white becomes in "
+            "kelvin, such as 5600K (6504K changes nothing)"
+        ) from None
+
 
 LIMITS = {
     "exposure": (-10.0, 10.0),

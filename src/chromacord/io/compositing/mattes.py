@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from chromacord.color.spaces import LUMA_WEIGHTS, code_scale
-from chromacord.errors import ChromacordWarning
+from chromacord.errors import ChromacordWarning, InputError
 from chromacord.io.interfaces import FrameSource
 from chromacord.io.video.codecs import LOSSLESS
 from chromacord.types import Colorimetry, Frame, PixelFormat, Plane, VideoInfo
@@ -16,6 +16,9 @@ from chromacord.types import Colorimetry, Frame, PixelFormat, Plane, VideoInfo
 CODEC_NOISE = 4 / 255
 """Lossy codecs leave noise in a matte's black (up to 3 of 255 at usual qualities). Values this close to black or white
 count as black or white, and the ramp in between is stretched."""
+
+_FLOATS = (-1.0, 2.0)
+"""Range that any coverage in floats lies in."""
 
 _LOSSLESS_STILLS = ("bmp", "gif", "pam", "pbm", "pcx", "pgm", "pgmyuv", "ppm", "qoi", "sgi", "sunrast", "targa")
 """libav's names of lossless still formats."""
@@ -36,7 +39,7 @@ class MatteReader:
             from_alpha: read the alpha plane; otherwise luma.
         """
         self._from_alpha = from_alpha
-        pixel_format = self._format = source.pixel_format
+        self._source, pixel_format = source, source.pixel_format
         self._black, self._white = matte_levels(source, from_alpha=from_alpha)
         depth = 16 if pixel_format.is_float else pixel_format.depth
         gray = PixelFormat("gray", depth)
@@ -52,7 +55,7 @@ class MatteReader:
 
     def read(self, planes: tuple[Plane, ...]) -> Plane:
         """Return the coverage of one frame. Shape (height, width)."""
-        plane = matte_plane(planes, self._format, from_alpha=self._from_alpha)
+        plane = matte_plane(planes, self._source, from_alpha=self._from_alpha)
         if self._has_plain_codes:
             return plane
         gray = self.info.pixel_format
@@ -101,16 +104,22 @@ def _is_grey(frame: Frame, info: VideoInfo) -> bool:
     return all(np.abs(color - colors[0]).max() <= noise for color in colors[1:])
 
 
-def matte_plane(planes: tuple[Plane, ...], pixel_format: PixelFormat, *, from_alpha: bool) -> Plane:
+def matte_plane(planes: tuple[Plane, ...], source: VideoInfo, *, from_alpha: bool) -> Plane:
     """Return a frame's plane with coverage, as codes. Shape (height, width).
 
     Args:
         planes: planes of the frame.
-        pixel_format: their format; the luma of R'G'B' is that of BT.709.
+        source: what the frame is of; the luma of R'G'B' is that of BT.709.
         from_alpha: read alpha; otherwise luma.
+
+    Raises:
+        InputError: luma in floats is no coverage.
     """
     if from_alpha:
         return planes[-1]
+    pixel_format = source.pixel_format
+    if pixel_format.is_float:
+        _check_range(planes[: pixel_format.num_colors], source)
     if pixel_format.model != "rgb":
         return planes[0]
     red, blue = LUMA_WEIGHTS[1]
@@ -118,6 +127,16 @@ def matte_plane(planes: tuple[Plane, ...], pixel_format: PixelFormat, *, from_al
         cv2.merge([np.ascontiguousarray(p) for p in planes[:3]]), np.array([[red, 1 - red - blue, blue]])
     )
     return luma
+
+
+def _check_range(colors: tuple[Plane, ...], source: VideoInfo) -> None:
+    """Refuse floats that are no coverage: codes from 0 to 255, or distances. Filters leave mattes a little outside."""
+    low, high = min(float(plane.min()) for plane in colors), max(float(plane.max()) for plane in colors)
+    if low < _FLOATS[0] or high > _FLOATS[1]:
+        raise InputError(
+            f"{source.path}: the mask goes from {low:g} to {high:g}; floats must be in 0..1: divide by the white level "
+            "(255 for 8-bit values), or clip"
+        )
 
 
 def matte_levels(source: VideoInfo, *, from_alpha: bool) -> tuple[float, float]:

@@ -54,23 +54,29 @@ class Layer:
     @property
     def is_view(self) -> bool:
         """Whether the name only denotes an eye of a stereo picture."""
-        return bool(self.name) and not self._components
+        return bool(self.name) and not _components(self.name)
 
     @property
     def rank(self) -> int:
         """Likelihood of being the picture; lower is more likely."""
-        if any(word in _DATA for component in self._components for word in _words(component)):
+        if is_data(self.name):
             return 10
-        if not self._components:
+        if not _components(self.name):
             found = 1 if self.is_view else 0
         else:
-            words = _words(self._components[-1])
+            words = _words(_components(self.name)[-1])
             found = 1 if words and _BEAUTY.issuperset(words) else 2
         return found + 3 * self.is_grey
 
-    @property
-    def _components(self) -> list[str]:
-        return [component for component in self.name.split(".") if component and component.lower() not in _VIEWS]
+
+def is_data(name: str) -> bool:
+    """Tell whether a layer is called like data: depth, normals, masks."""
+    return any(word in _DATA for component in _components(name) for word in _words(component))
+
+
+def _components(name: str) -> list[str]:
+    """Return the parts of a layer's name that tell more than an eye."""
+    return [component for component in name.split(".") if component and component.lower() not in _VIEWS]
 
 
 def _words(text: str) -> list[str]:

@@ -164,7 +164,9 @@ class Remuxer:
                 self._refuse(stream)
             stream.discard = Discard.all
             return
-        if (is_cover(stream) and self._muxer != "mp4") or not _can_hold(self._muxer, stream):
+        # WebM's muxer takes attachments and leaves them out.
+        is_left_out = self._muxer == "webm" and stream.type == "attachment"
+        if (is_cover(stream) and self._muxer != "mp4") or is_left_out or not _can_hold(self._muxer, stream):
             self._refuse(stream)
             stream.discard = Discard.all
             return

@@ -79,6 +79,7 @@ def _move_all(entries: list[Entry], came: Sequence[int]) -> bool:
                 break
             with _moving_errors(entry.target):
                 entry.move()
+    # Also KeyboardInterrupt and SystemExit: a half-renamed set of outputs must not survive.
     except BaseException:
         _undo(journal)
         raise
@@ -132,6 +133,7 @@ def _signals_held() -> Iterator[list[int]]:
         came.append(number)
 
     handlers: dict[int, Any] = {number: signal.getsignal(number) for number in _STOPPING}
+    # None is a handler that Python cannot restore (installed by C code); ignored signals need no delay.
     held = {number: handler for number, handler in handlers.items() if handler not in (None, signal.SIG_IGN)}
     try:
         for number in held:

@@ -74,6 +74,7 @@ class _NeighbourhoodAttention(torch.autograd.Function):
             for place, window in enumerate(windows.slices):
                 torch.sum(slope * values[window], dim=0, out=to_shares[place])
                 to_values[window].addcmul_(share[place], slope)
+            # Gradient of the softmax: diag(s) - s s^T, applied without forming the matrix.
             to_logits = share * (to_shares - (share * to_shares).sum(dim=0))
             for place, window in enumerate(windows.slices):
                 to_query.addcmul_(to_logits[place], keys[window])
