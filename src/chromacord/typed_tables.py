@@ -4,6 +4,7 @@ import inspect
 from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from numbers import Integral, Real
+from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 
@@ -21,6 +22,7 @@ _WORDS: Mapping[object, str] = {
     str: "text",
     bool: "true or false",
     Mapping: "a table",
+    Path: "a path",
 }
 
 

@@ -105,7 +105,7 @@ class Options:
     working_space: str | None = None
     """Colour space of LUTs and CDLs; None: the clip's own, or a log space for scene-linear clips."""
 
-    config: str | None = None
+    config: str | Path | None = None
     """OpenColorIO configuration that defines the names, a file or "ocio://..."; None: that of $OCIO, otherwise the
     built-in one."""
 

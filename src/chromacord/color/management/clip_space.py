@@ -1,6 +1,7 @@
 """Determine a clip's colour space: as given by the user, otherwise as stated in the file, otherwise by default."""
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Literal
 
 from chromacord.color.management.config import BUILT_IN, REC709, choose_config, find_space, working_space
@@ -23,7 +24,7 @@ class Spaces:
     foreground: str | None = None
     background: str | None = None
     working: str | None = None
-    config: str | None = None
+    config: str | Path | None = None
     """A file, or "ocio://..."; None: that of $OCIO, otherwise OpenColorIO's built-in one."""
 
     def of(self, layer: str) -> str | None:
@@ -44,7 +45,7 @@ class SpaceOfClip:
     """Space in which the clip is viewed and graded; None: its codes are graded directly."""
 
 
-def space_of_clip(info: VideoInfo, asked: str | None = None, config: str | None = None) -> SpaceOfClip:
+def space_of_clip(info: VideoInfo, asked: str | None = None, config: str | Path | None = None) -> SpaceOfClip:
     """Return the colour space of a clip.
 
     Args:
@@ -67,7 +68,7 @@ def space_of_clip(info: VideoInfo, asked: str | None = None, config: str | None 
     return SpaceOfClip(stated.name, "file", space=stated)
 
 
-def _stated(info: VideoInfo, config: str | None) -> ColorSpace | None:
+def _stated(info: VideoInfo, config: str | Path | None) -> ColorSpace | None:
     """Return the space that a file states; None if it states no known one."""
     found: list[ColorSpace] = []
     if not info.colorimetry.scene_linear:
@@ -87,7 +88,7 @@ def _stated(info: VideoInfo, config: str | None) -> ColorSpace | None:
     return found[0] if found else None
 
 
-def _known(name: str, config: str | None) -> ColorSpace | None:
+def _known(name: str, config: str | Path | None) -> ColorSpace | None:
     for place in dict.fromkeys((choose_config(config), BUILT_IN)):
         try:
             return find_space(name, place)
@@ -133,7 +134,7 @@ def explicit(info: VideoInfo) -> VideoInfo:
     return replace(info, space=find_space(LINEAR_REC709 if info.colorimetry.scene_linear else REC709))
 
 
-def working_space_of(info: VideoInfo, asked: str | None, config: str | None) -> ColorSpace | None:
+def working_space_of(info: VideoInfo, asked: str | None, config: str | Path | None) -> ColorSpace | None:
     """Return the colour space of a clip's exported grades; None: the picture's own, display-referred.
 
     Args:
