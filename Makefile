@@ -37,14 +37,14 @@ demo: $(VENV)/.demo
 	$(BIN)/chromacord demo --output demo
 
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest -n $(WORKERS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 test-fast: $(VENV)/.dev
-	$(BIN)/python -m pytest -n $(WORKERS) -m "not slow"
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not slow"
 
 fuzz: $(VENV)/.dev
 	mkdir -p benchmarks/results
-	CHROMACORD_FUZZ=500 $(BIN)/python -m pytest -n $(WORKERS) tests/fuzz
+	CHROMACORD_FUZZ=500 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal tests/fuzz
 	$(BIN)/python -m tests.fuzz.attack --examples 500 --output benchmarks/results/robustness.json
 
 lint: $(VENV)/.dev

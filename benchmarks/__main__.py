@@ -118,5 +118,16 @@ def soak(
             raise LeakError(f"{'; '.join(leaks)}: look for unclosed resources or data kept per frame")
 
 
+@app.command(cls=GroupedCommand)
+def finish(
+    *, repeats: Annotated[int, Option(help="How often each stage is timed.")] = 10, output: Output = None
+) -> None:
+    """Measure the stages of finishing: edges and grain against known truth, and CPU time at 1080p."""
+    with measurement(output):
+        from benchmarks.finish import measure_finish
+
+        give(measure_finish(repeats), output)
+
+
 if __name__ == "__main__":
     main(app=app, name=PROGRAM)

@@ -19,7 +19,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "weights": {"parsing", "typed_tables"},
     "io": {"parsing", "color"},
     "methods": {"parsing", "typed_tables", "color", "weights"},
-    "masks": {"color", "io"},
+    "masks": {"parsing", "color", "io"},
     "grade": {"parsing", "color", "io"},
     "analysis": {"parsing", "color", "io", "methods", "masks", "grade"},
     "render": {"parsing", "color", "io", "masks", "grade"},

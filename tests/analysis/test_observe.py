@@ -65,6 +65,11 @@ def test_a_cut_begins_anew_with_its_first_frame_and_without_state() -> None:
     assert offsets(grade.shots[1].keys)[:3] == [0.0, 0.01, 0.02]
 
 
+def test_the_first_frame_of_a_shot_is_analysed_wherever_the_cut_is() -> None:
+    grade, _ = analyse(iter(clip(20, cut_at=10)), INFO, Brighten(), name="b")
+    assert [key.index for key in grade.keys] == [0, 4, 8, 10, 14, 18]
+
+
 def test_instead_of_a_frame_without_a_usable_mask_the_next_one_is_looked_at() -> None:
     grade, tally = analyse(iter(clip(12, unusable=(0, 1, 4, 5, 6))), INFO, Brighten(), name="b")
     assert [key.index for key in grade.keys] == [2, 7, 11]

@@ -1,6 +1,8 @@
 import numpy as np
 import pytest
 
+from chromacord.analysis import dissolves, shots
+from chromacord.analysis.likeness import Distance
 from chromacord.analysis.shots import MIN_SHOT_LENGTH, CutDetector, split_shots
 
 
@@ -163,3 +165,25 @@ def test_a_cut_at_a_flash_is_found_at_its_frame() -> None:
         for number in flashed:
             pictures[number] = (0.4 * pictures[number] + 0.6).astype(np.float32)
         assert shots_of(pictures) == [0] * 15 + [1] * 15
+
+
+@pytest.mark.parametrize(
+    ("across", "inside", "expected"),
+    [((0.1, 0.2, 0.3), (0.9, 0.7, 0.8), -23.28), ((0.1, 0.1, 0.5), (0.1, 0.5, 0.5), -14.17)],
+)
+def test_the_evidence_for_a_cut_has_the_weights_that_were_trained(
+    across: tuple[float, ...], inside: tuple[float, ...], expected: float
+) -> None:
+    """Between them the two reach every hidden unit: a digit that changes by a slip is not seen in a film."""
+    assert shots._evidence(Distance(*across), Distance(*inside)) == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("features", "expected"),
+    [
+        ([0.7, 0.3, 0.1, 0.1, 0.8, 0.9, 0.6, 0.8, 0.6, 1], -9.228),
+        ([0.6, 1, 0.2, 1, 0.4, 0.5, 0.8, 0.5, 0.6, 1], -36.768),
+    ],
+)
+def test_the_evidence_for_a_dissolve_has_the_weights_that_were_trained(features: list[float], expected: float) -> None:
+    assert dissolves._evidence(np.array(features)) == pytest.approx(expected, abs=1e-6)

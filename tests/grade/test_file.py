@@ -143,6 +143,7 @@ def test_what_a_hand_did_is_written_as_part_of_the_grade(tmp_path: Path) -> None
         (lambda data: data.update(frames=float("inf")), "the head"),
         (lambda data: data.update(frames=2.5), "expected a whole number from 0 on, got 2.5"),
         (lambda data: data.update(frames=10**400), "the head: int too large"),
+        (lambda data: data.update(frames=2**31), "expected a whole number from 0 on, got 2147483648"),
         (lambda data: data.update(rate="1e999999999"), "rate must be frames a second above 0"),
         (lambda data: data.update(rate=0), "rate must be frames a second above 0"),
         (lambda data: data.update(rate="-25"), "rate must be frames a second above 0"),

@@ -113,3 +113,12 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
 def test_the_suffix_tells_what_is_imported() -> None:
     assert is_import(Path("a.CDL"))
     assert not is_import(Path("a.json"))
+
+
+def test_numbers_of_a_cdl_reach_ten_thousand_and_no_further(tmp_path: Path) -> None:
+    path = tmp_path / "a.cc"
+    path.write_text(ONE_CDL.replace("1.2 ", "10000 ", 1))
+    assert read_import(path).keys
+    path.write_text(ONE_CDL.replace("1.2 ", "10001 ", 1))
+    with pytest.raises(GradeFileError, match="beyond 10000"):
+        read_import(path)

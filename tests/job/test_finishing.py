@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import chromacord
+from chromacord.errors import InputError
 from chromacord.types import Size
 from tests.footage import decoded, disc, make_composite, make_mask, recoloured
 
@@ -46,3 +47,32 @@ def test_grain_reaches_the_foreground_and_nothing_else(files: dict[str, Path], t
         weight = disc(index, SIZE)
         assert after[0][weight == 255].std() == pytest.approx(6, rel=0.1)
         assert np.array_equal(after[0][weight == 0], before[0][weight == 0])
+
+
+@pytest.mark.parametrize("stage", [{"decontaminate": True}, {"despill": "auto"}])
+def test_what_needs_layers_is_refused_of_a_composite(files: dict[str, Path], stage: dict, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="needs layers: give --foreground and --background"):
+        chromacord.harmonize_video(**files, output=tmp_path / "out.mkv", **stage)
+
+
+def test_layers_are_cleaned_before_they_are_composited(files: dict[str, Path], tmp_path: Path) -> None:
+    plate = make_composite(tmp_path / "plate.mkv", size=SIZE, codec="ffv1")
+    layers = {"foreground": files["composite"], "alpha": files["mask"], "background": plate, "strength": 0}
+    plain, clean = tmp_path / "plain.mkv", tmp_path / "clean.mkv"
+    chromacord.harmonize_video(**layers, output=plain)
+    chromacord.harmonize_video(**layers, output=clean, decontaminate=True, edge="2,1")
+    for index, (before, after) in enumerate(zip(decoded(plain), decoded(clean), strict=True)):
+        weight = disc(index, SIZE)
+        assert (before[0] != after[0])[(weight > 0) & (weight < 255)].mean() > 0.5
+        assert np.array_equal(after[0][weight == 0], decoded(plate)[index][0][weight == 0])
+
+
+def test_a_shrunk_mask_grades_less(files: dict[str, Path], tmp_path: Path) -> None:
+    whole, less = tmp_path / "whole.mkv", tmp_path / "less.mkv"
+    chromacord.harmonize_video(**files, output=whole, exposure=1.0)
+    chromacord.harmonize_video(**files, output=less, exposure=1.0, edge="6,0")
+    source = decoded(files["composite"])
+    counts = [
+        sum(int((a[0] != b[0]).sum()) for a, b in zip(decoded(each), source, strict=True)) for each in (whole, less)
+    ]
+    assert counts[1] < 0.85 * counts[0]

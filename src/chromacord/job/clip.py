@@ -13,8 +13,10 @@ from chromacord.io.compositing.alpha_kind import read_as
 from chromacord.io.compositing.mattes import choose_alpha
 from chromacord.io.stills.image_layers import UNNAMED, is_data
 from chromacord.io.stills.patterns import warn_of_numbers
+from chromacord.job.finishing.stages import check_layers, with_clean_edges
 from chromacord.job.mask_check import warn_of_stretching
 from chromacord.job.options import Options
+from chromacord.masks.edge import Edge
 from chromacord.masks.masks import MaskedFrame, MaskReader, shown_size, without_alpha
 from chromacord.types import ALPHA_WORDS, Frame, VideoInfo
 
@@ -51,7 +53,13 @@ class CompositeClip:
     paths: tuple[Path, ...]
 
     def __init__(
-        self, composite: FrameSource, mask: FrameSource | None, *, mask_fit: bool = False, salvage: bool = False
+        self,
+        composite: FrameSource,
+        mask: FrameSource | None,
+        *,
+        mask_fit: bool = False,
+        salvage: bool = False,
+        edge: str | None = None,
     ) -> None:
         """Check that composite and mask match.
 
@@ -61,18 +69,20 @@ class CompositeClip:
                 frames. None: the composite's own alpha is the mask.
             mask_fit: scale a mask of another size.
             salvage: if one clip is shorter, end there with a warning.
+            edge: what is done to the mask's edge, see `Edge.parse`; None: nothing.
 
         Raises:
             InputError: the composite has no alpha.
             MismatchError: the sizes differ.
         """
+        changed = None if edge is None else Edge.parse(edge)
         self._composite, self._mask, self._salvage = composite, mask, salvage
         self.mask_path = (mask or composite).info.path
         if mask is None:
             if not composite.has_alpha:
                 raise InputError(f"{composite.info.path}: has no alpha channel to take the mask from; give a mask file")
             self.info, self.paths = without_alpha(composite.info), (composite.info.path,)
-            self._reader = MaskReader(composite.info, composite.info, from_alpha=True)
+            self._reader = MaskReader(composite.info, composite.info, from_alpha=True, edge=changed)
             return
         if shown_size(mask.info) != shown_size(composite.info) and not mask_fit:
             raise MismatchError(
@@ -82,7 +92,7 @@ class CompositeClip:
         warn_of_stretching(mask.info, composite.info)
         warn_of_numbers(mask.info, composite.info)
         self.info, self.paths = composite.info, (composite.info.path, mask.info.path)
-        self._reader = MaskReader(mask.info, composite.info, from_alpha=choose_alpha(mask), fit=mask_fit)
+        self._reader = MaskReader(mask.info, composite.info, from_alpha=choose_alpha(mask), fit=mask_fit, edge=changed)
 
     def frames(self, start: int = 0, stop: int | None = None) -> Iterator[MaskedFrame]:
         """Yield frames start..stop-1 with their masks.
@@ -202,13 +212,18 @@ def open_clip(paths: Mapping[str, Path | None], options: Options) -> tuple[Maske
         sources["foreground"].info = read_as(sources["foreground"], alpha)
     space = _settle_spaces(sources, options.spaces)
     if given == {"composite", "mask"} and space is not None:
+        check_layers(options)
         clip = CompositeClip(
-            sources["composite"], sources.get("mask"), mask_fit=options.mask_fit, salvage=options.salvage
+            sources["composite"],
+            sources.get("mask"),
+            mask_fit=options.mask_fit,
+            salvage=options.salvage,
+            edge=options.edge,
         )
         return clip, space
     if given in _COMBINATIONS and space is not None:
         layers = LayeredSource(sources["foreground"], sources["background"], sources.get("alpha"))
-        return LayeredClip(layers), space
+        return LayeredClip(with_clean_edges(layers, options)), space
     if given == {"composite"}:
         raise InputError(f"{paths['composite']}: needs a mask; give --mask FILE, or --mask alpha for its own alpha")
     wanted = {"foreground", "background"} if given & {"foreground", "alpha", "background"} else {"composite", "mask"}

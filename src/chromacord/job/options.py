@@ -11,8 +11,10 @@ from chromacord.errors import InputError
 from chromacord.grade.by_hand import Hand, Strength
 from chromacord.grade.keys import Consistency
 from chromacord.grade.smoothing import Scenes
+from chromacord.masks.edge import Edge
 from chromacord.methods import DEFAULT_METHOD, weights_file
 from chromacord.methods.base import Method
+from chromacord.render.finish.layer import Despill
 from chromacord.render.finish.wrap import parse_wrap
 from chromacord.typed_tables import check_fields
 from chromacord.types import Device, Encoding
@@ -73,6 +75,16 @@ class Options:
     foreground_alpha: Literal["straight", "premultiplied"] | None = None
     """How to store the colours of `foreground_out`; None: the format's convention."""
 
+    edge: str | None = None
+    """The mask's edge, "SHRINK,SOFTEN" in pixels."""
+
+    decontaminate: bool = False
+    """Of a foreground layer: estimate the colours of soft pixels, which hold some of the background that it was filmed
+    before."""
+
+    despill: Despill | None = None
+    """Of a foreground layer: limit the light of a screen, "green" or "blue"; "auto" tells it by the first frame."""
+
     wrap: str | None = None
     """Light of the background over the foreground's edge, "AMOUNT" or "AMOUNT,RADIUS": 0 to 1, and pixels."""
 
@@ -129,6 +141,8 @@ class Options:
         """Check values that are invalid for every clip."""
         check_fields(Options, vars(self))
         _ = self.hand, self.scenes
+        if self.edge is not None:
+            Edge.parse(self.edge)
         if self.wrap is not None:
             parse_wrap(self.wrap)
         if self.config is not None:

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from chromacord.io.compositing.mattes import matte_levels, matte_plane
 from chromacord.io.orientation import Orientation
+from chromacord.masks.edge import Edge
 from chromacord.masks.proxy import scaled
 from chromacord.types import Alpha, Box, FloatArray, Frame, Plane, Size, VideoInfo
 
@@ -105,7 +106,15 @@ class MaskedFrame(NamedTuple):
 class MaskReader:
     """Converts frames of a mask clip, or the composite's own alpha, to masks for the composite's pixels."""
 
-    def __init__(self, mask: VideoInfo, composite: VideoInfo, *, from_alpha: bool = False, fit: bool = False) -> None:
+    def __init__(
+        self,
+        mask: VideoInfo,
+        composite: VideoInfo,
+        *,
+        from_alpha: bool = False,
+        fit: bool = False,
+        edge: Edge | None = None,
+    ) -> None:
         """Prepare for a pair of clips.
 
         Args:
@@ -114,9 +123,10 @@ class MaskReader:
                 rotated to match.
             from_alpha: use the alpha plane instead of luma.
             fit: scale masks of another size; otherwise the sizes must match (checked by the caller).
+            edge: how the edge is changed; None: not at all.
         """
         self._source = mask
-        self._from_alpha = from_alpha
+        self._from_alpha, self._edge = from_alpha, edge
         self._orientation = Orientation.of(mask).relative_to(Orientation.of(composite))
         self._size = composite.size if fit else None
         self._black, self._white = matte_levels(mask, from_alpha=from_alpha)
@@ -127,6 +137,8 @@ class MaskReader:
         plane = np.ascontiguousarray(self._orientation.apply(plane))
         if self._size is not None and plane.shape != self._size:
             plane = cv2.resize(plane, (self._size.width, self._size.height), interpolation=cv2.INTER_LINEAR)
+        if self._edge is not None:
+            plane = self._edge.change(plane, self._black)
         return Mask.from_plane(np.ascontiguousarray(plane), black=self._black, white=self._white)
 
 

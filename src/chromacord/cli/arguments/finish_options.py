@@ -1,11 +1,27 @@
 """Options for finishing: changes to the foreground besides its grade."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from typer import Option
 
 from chromacord.cli.help import FINISH
 
+Edge = Annotated[
+    str | None,
+    Option(metavar="SHRINK,SOFTEN", help="Shrink and soften the mask's edge, in pixels.", rich_help_panel=FINISH),
+]
+Decontaminate = Annotated[
+    bool,
+    Option(
+        "--decontaminate",
+        help="Take the old background out of the soft edges of a foreground layer.",
+        rich_help_panel=FINISH,
+    ),
+]
+Despill = Annotated[
+    Literal["green", "blue", "auto"] | None,
+    Option(help="Limit the light of a green or blue screen on a foreground layer.", rich_help_panel=FINISH),
+]
 Wrap = Annotated[
     str | None,
     Option(

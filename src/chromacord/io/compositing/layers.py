@@ -1,6 +1,6 @@
 """A foreground with alpha over a background, as one clip."""
 
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +11,7 @@ from chromacord.io.compositing.overlay import Overlay
 from chromacord.io.interfaces import FrameSource
 from chromacord.io.orientation import Orientation
 from chromacord.io.stills.patterns import warn_of_numbers
-from chromacord.types import Frame, PixelFormat, Size, VideoInfo
+from chromacord.types import Frame, PixelFormat, Plane, Size, VideoInfo
 
 
 class LayeredSource(FrameSource):
@@ -56,6 +56,12 @@ class LayeredSource(FrameSource):
         self._matte = MatteReader(matte.info, from_alpha=alpha is None or choose_alpha(alpha))
         self.mask_info = _turned(self._matte.info, background.info)
         """Properties of the mask frames returned by `layers`: grey, full range."""
+
+        self.clean: Callable[[Sequence[Plane], Plane], tuple[Plane, ...]] | None = None
+        """Changes the foreground's planes, given the mask, before both are composited; None: not at all."""
+
+        self.adjust: Callable[[Plane], Plane] | None = None
+        """Changes the mask, after `clean`; None: not at all."""
 
         self._overlay = Overlay(self.foreground_info, background.info)
 
@@ -103,6 +109,8 @@ class LayeredSource(FrameSource):
     def _combine(self, background: Frame, foreground: Frame, matte: Frame) -> tuple[Frame, Frame, Frame]:
         mask = self._matte_orientation.apply(self._matte.read(matte.planes))
         layer = tuple(self._orientation.apply(plane) for plane in foreground.planes)
+        layer = layer if self.clean is None else self.clean(layer, mask)
+        mask = mask if self.adjust is None else self.adjust(mask)
         planes = self._overlay.composite(layer, background.planes, mask, mask_format=self.mask_info.pixel_format)
         return (
             replace(background, planes=planes),

@@ -1,12 +1,48 @@
 """Build the requested finishing stages for a clip."""
 
+from functools import partial
+
+from chromacord.errors import InputError
 from chromacord.grade.keys import Grade
+from chromacord.io import LayeredSource
 from chromacord.job.finishing.matching import MatchedGrain, Measuring
 from chromacord.job.options import Options
+from chromacord.masks.edge import Edge
 from chromacord.render.finish.grain import Grain
+from chromacord.render.finish.layer import CleanLayer
 from chromacord.render.finish.stage import Finish, Stage
 from chromacord.render.finish.wrap import LightWrap, parse_wrap
-from chromacord.types import VideoInfo
+from chromacord.types import Alpha, VideoInfo
+
+
+def check_layers(options: Options) -> None:
+    """Refuse stages that need a foreground of its own.
+
+    Raises:
+        InputError: one is asked for.
+    """
+    if options.decontaminate or options.despill is not None:
+        option = "decontaminate" if options.decontaminate else "despill"
+        raise InputError(f"{option} needs layers: give --foreground and --background, or leave it out")
+
+
+def with_clean_edges(layers: LayeredSource, options: Options) -> LayeredSource:
+    """Return layers whose foreground and mask are changed as asked for, before one is laid over the other.
+
+    Raises:
+        InputError: the foreground's colours are multiplied by alpha, so that they hold nothing to estimate.
+    """
+    if options.edge is not None:
+        layers.adjust = partial(Edge.parse(options.edge).change, black=0)
+    if options.decontaminate or options.despill is not None:
+        info, white = layers.foreground_info, layers.mask_info.pixel_format.max_code
+        if info.pixel_format.alpha is Alpha.PREMULTIPLIED:
+            raise InputError(
+                f"{info.path}: its colours are multiplied by alpha, so they hold no background to take out; leave out "
+                "decontaminate and despill, or give the footage with a matte"
+            )
+        layers.clean = CleanLayer(info, white, decontaminate=options.decontaminate, despill=options.despill)
+    return layers
 
 
 def measuring_for(info: VideoInfo, options: Options) -> Measuring | None:

@@ -63,21 +63,10 @@ class Light:
         Returns:
             Shape (height / step, width / step, 3 or 4), rounded up.
         """
-        size = reduced_size(part, step)
-        shift, num_colors = self._info.pixel_format.subsampling, self._info.pixel_format.num_colors
-        first, *others = (
-            cv2.resize(
-                np.ascontiguousarray(samples(plane, part, shift if number else (0, 0))),
-                size,
-                interpolation=cv2.INTER_AREA,
-            ).astype(np.float32)
-            for number, plane in enumerate(frame.planes[:num_colors])
-        )
-        second, third = others or (first, first)
-        codes = cv2.merge([first, second, third, third])
+        codes = reduced_codes(frame, part, step, self._info)
         coverage = alpha_of(frame, self._info, part)
         if coverage is not None:
-            share = cv2.resize(coverage[..., 0], size, interpolation=cv2.INTER_AREA)
+            share = cv2.resize(coverage[..., 0], codes.shape[1::-1], interpolation=cv2.INTER_AREA)
             codes = np.ascontiguousarray(unpremultiply(codes, share[..., None]))
         return self._light(codes)
 
@@ -108,17 +97,51 @@ class Light:
         coverage = alpha_of(frame, self._info, part)
         if coverage is not None:
             change = np.ascontiguousarray(premultiply(change, coverage))
-        pixel_format = self._info.pixel_format
-        shift = pixel_format.subsampling
-        means = block_mean(change, shift)
-        for number, plane in enumerate(frame.planes[: pixel_format.num_colors]):
-            stored = samples(plane, part, shift if number else (0, 0))
-            add_codes(stored, cv2.extractChannel(means if number else change, number), self._info)
+        add_change(frame, part, change, self._info)
+
+
+def reduced_codes(frame: Frame, part: Box, step: int, info: VideoInfo) -> FloatArray:
+    """Return the codes of a rectangle, reduced, and a padding channel.
+
+    Args:
+        frame: of the clip.
+        part: aligned to whole chroma samples.
+        step: pixels of a block.
+        info: of the clip.
+
+    Returns:
+        Shape (height / step, width / step, 4), rounded up.
+    """
+    shift, size = info.pixel_format.subsampling, reduced_size(part, step)
+    stored = (
+        samples(plane, part, shift if number else (0, 0))
+        for number, plane in enumerate(frame.planes[: info.pixel_format.num_colors])
+    )
+    first, *others = (cv2.resize(np.ascontiguousarray(each), size, interpolation=cv2.INTER_AREA) for each in stored)
+    second, third = others or (first, first)
+    codes: FloatArray = cv2.merge([first, second, third, third]).astype(np.float32, copy=False)
+    return codes
 
 
 def reduced_size(part: Box, step: int) -> tuple[int, int]:
     """Return the width and height of a rectangle reduced to one pixel per block, rounded up."""
     return -(-(part.right - part.left) // step), -(-(part.bottom - part.top) // step)
+
+
+def add_change(frame: Frame, part: Box, change: FloatArray, info: VideoInfo) -> None:
+    """Add to the colours of a rectangle; samples of subsampled chroma get the mean of the pixels that they cover.
+
+    Args:
+        frame: its colour planes are written to.
+        part: aligned to whole chroma samples.
+        change: in codes. Shape (height, width, 3 or more).
+        info: of the clip.
+    """
+    shift = info.pixel_format.subsampling
+    means = block_mean(change, shift)
+    for number, plane in enumerate(frame.planes[: info.pixel_format.num_colors]):
+        stored = samples(plane, part, shift if number else (0, 0))
+        add_codes(stored, cv2.extractChannel(means if number else change, number), info)
 
 
 def add_codes(stored: np.ndarray, change: FloatArray, info: VideoInfo) -> None:  # type: ignore[type-arg]

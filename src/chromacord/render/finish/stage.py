@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -94,3 +95,20 @@ def touched(cells: npt.NDArray[np.bool_], box: Box, step: int, size: Size) -> It
         for span in spans(np.flatnonzero(cells[start : start + rows].any(axis=0))):
             left, right = box.left + span.start * step, box.left + span.stop * step
             yield Box(top, left, min(top + rows * step, box.bottom, size.height), min(right, box.right, size.width))
+
+
+def enlarged(small: FloatArray, part: Box, box: Box, step: int) -> FloatArray:
+    """Return a rectangle of what was reduced, at full size.
+
+    Args:
+        small: of a box, its blocks one pixel each. Shape (height, width, ...).
+        part: of the box.
+        box: aligned to blocks.
+        step: pixels of a block.
+    """
+    left, top = ((start + 0.5) / step - 0.5 for start in (part.left - box.left, part.top - box.top))
+    place = np.array([[1 / step, 0, left], [0, 1 / step, top]], np.float32)
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    size = (part.right - part.left, part.bottom - part.top)
+    enlarged: FloatArray = cv2.warpAffine(small, place, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    return enlarged

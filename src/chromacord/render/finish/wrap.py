@@ -10,7 +10,7 @@ from chromacord.masks.chroma_grid import chroma_grid
 from chromacord.masks.masks import Mask
 from chromacord.parsing import shown
 from chromacord.render.finish.light import Light, reduced_size
-from chromacord.render.finish.stage import grown, touched, weights
+from chromacord.render.finish.stage import enlarged, grown, touched, weights
 from chromacord.types import Box, FloatArray, Frame, VideoInfo
 
 _LEAST = np.float32(1 / 128)
@@ -68,9 +68,9 @@ class LightWrap:
         spilled, share = self._spilled(frame, box, inside)
         cells = (share > _LEAST) & (inside > 0)
         for part in touched(cells, box, self._step, self._info.size):
-            weight = cv2.multiply(_enlarged(share, part, box, self._step), weights(mask, part))
+            weight = cv2.multiply(enlarged(share, part, box, self._step), weights(mask, part))
             before = self._light.read(frame, part)
-            change = np.maximum(cv2.subtract(_enlarged(spilled, part, box, self._step), before), 0)
+            change = np.maximum(cv2.subtract(enlarged(spilled, part, box, self._step), before), 0)
             after = cv2.add(before, cv2.multiply(change, cv2.merge([weight] * before.shape[2])))
             self._light.add(frame, part, before, after)
 
@@ -88,13 +88,3 @@ class LightWrap:
 def _blurred(values: FloatArray, sigma: float) -> FloatArray:
     blurred: FloatArray = cv2.GaussianBlur(values, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE)
     return blurred
-
-
-def _enlarged(small: FloatArray, part: Box, box: Box, step: int) -> FloatArray:
-    """Enlarge a rectangle of a reduced picture to full size. Shape (height, width, ...)."""
-    left, top = ((start + 0.5) / step - 0.5 for start in (part.left - box.left, part.top - box.top))
-    place = np.array([[1 / step, 0, left], [0, 1 / step, top]], np.float32)
-    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    size = (part.right - part.left, part.bottom - part.top)
-    enlarged: FloatArray = cv2.warpAffine(small, place, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
-    return enlarged

@@ -1,0 +1,152 @@
+"""What the stages of finishing achieve on pictures whose truth is known, and what they cost at 1080p.
+
+The sample's photographs are the true foreground and the new background. A camera's mix with a green screen is computed
+by the matte, and noise is drawn.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import pairwise
+
+import cv2
+import numpy as np
+
+from benchmarks.speed_clips import SIZES, describe, synthetic_frames
+from chromacord.color.alpha import over
+from chromacord.lab.bench.fresh_process import Report
+from chromacord.lab.bench.provenance import provenance
+from chromacord.masks.edge import Edge
+from chromacord.masks.masks import Mask, MaskedFrame
+from chromacord.render.finish.grain import Grain, missing
+from chromacord.render.finish.layer import CleanLayer
+from chromacord.render.finish.noise import Noise, measure
+from chromacord.render.finish.stage import Finish
+from chromacord.render.finish.wrap import LightWrap
+from chromacord.sample.scene import ASTRONAUT, COFFEE, cut_out, read_photograph
+from chromacord.types import Colorimetry, FloatArray, Frame, PixelFormat, Size, VideoInfo
+
+GREEN = np.array((0.1, 0.6, 0.2), np.float32)
+BAND = 8
+"""Pixels on either side of the matte's edge in which errors count."""
+
+DEVIATIONS = (2.0, 4.0, 8.0)
+"""Of the noise in the background, in codes of 8 bits; the foreground has a quarter."""
+
+FRAMES = 6
+RGB = PixelFormat("rgb", 8)
+
+
+def measure_finish(repeats: int) -> Report:
+    """Return figures of all stages.
+
+    Args:
+        repeats: how often each is timed; the fastest run counts.
+    """
+    return {
+        **provenance(),
+        "edges": edge_errors(),
+        "grain": [grain_figures(deviation) for deviation in DEVIATIONS],
+        "cpu_ms_per_1080p_frame": costs(repeats),
+    }
+
+
+def edge_errors() -> dict[str, dict[str, float]]:
+    """Compare composites of footage, as it is and decontaminated, with the true one, around the matte's edge.
+
+    Returns:
+        For each, "sad": the sum of absolute differences in [0, 1] over the band, in thousands; "gradient": the sum of
+        squared differences of gradient magnitudes (Rhemann et al., CVPR 2009, sigma 1.4), in thousands.
+    """
+    portrait, matte = read_photograph(ASTRONAUT), cut_out(read_photograph(ASTRONAUT))
+    height, width = matte.shape
+    plate = cv2.resize(read_photograph(COFFEE), (width, height), interpolation=cv2.INTER_AREA)
+    screen = np.broadcast_to(GREEN, portrait.shape)
+    footage, codes = over(portrait, screen, matte[..., None]), np.rint(matte * 255).astype(np.uint8)
+    planes = tuple(np.rint(255 * footage[..., number]).astype(np.uint8) for number in range(3))
+    info = described(RGB, Size(height, width))
+    cleaned = CleanLayer(info, 255, decontaminate=True, despill=None)(planes, codes)
+    band = cv2.dilate(((codes > 0) & (codes < 255)).astype(np.uint8), np.ones((2 * BAND + 1,) * 2)) > 0
+    truth = over(portrait, plate, matte[..., None])
+    found = {}
+    for name, layer in (("as filmed", planes), ("decontaminated", cleaned)):
+        made = over(np.stack(layer, axis=-1).astype(np.float32) / 255, plate, matte[..., None])
+        difference = np.square(_gradient(made) - _gradient(truth))
+        found[name] = {
+            "sad": round(float(np.abs(made - truth)[band].sum()) / 1000, 3),
+            "gradient": round(float(difference[band].sum()) / 1000, 4),
+        }
+    return found
+
+
+def grain_figures(deviation: float) -> dict[str, float]:
+    """Return how near noise is measured, and matched, as ratios to the truth; means over planes and brightness."""
+    portrait, matte = read_photograph(ASTRONAUT), cut_out(read_photograph(ASTRONAUT))
+    size, generator = Size(*matte.shape), np.random.default_rng(0)
+    info = described(RGB, size)
+    mask = Mask.from_plane(np.rint(matte * 255).astype(np.uint8), black=0, white=255)
+    inside = matte > 0.999
+    clean = 30 + 195 * cv2.GaussianBlur(portrait, (0, 0), 0.7)
+    frames = []
+    for index in range(FRAMES):
+        noise = generator.standard_normal(portrait.shape) * np.where(matte > 0.5, deviation / 4, deviation)[..., None]
+        frames.append(Frame(tuple(np.rint(clean + noise).clip(0, 255).astype(np.uint8).transpose(2, 0, 1)), index))
+    pairs = [measure(MaskedFrame(frame, mask), following, info) for frame, following in pairwise(frames)]
+    background = Noise.over([pair.background for pair in pairs], 3)
+    foreground = Noise.over([pair.foreground for pair in pairs], 3)
+    amount = missing(foreground, background, info)
+    finish = Finish(info, [Grain(info, lambda _: (amount, background))])
+    rest = [
+        np.stack(finish(MaskedFrame(frame, mask), frame).planes, axis=-1)[inside] - clean[inside] for frame in frames
+    ]
+    return {
+        "true": deviation,
+        "measured": round(float(np.nanmean(np.sqrt(background.variance))) / deviation, 3),
+        "matched": round(float(np.std(rest)) / deviation, 3),
+    }
+
+
+def costs(repeats: int) -> dict[str, float]:
+    """Return milliseconds of CPU time a frame, 8-bit 4:2:0, a quarter of it foreground."""
+    size = SIZES["1080p"]
+    info = describe(size, 2)
+    pairs = list(synthetic_frames(size, 2, 0.25))
+    (first, drawn), (second, _) = pairs
+    first = Frame(tuple(np.array(plane) for plane in first.planes), 0)
+    matte = cv2.convertScaleAbs(drawn.planes[0].astype(np.float32), alpha=255 / 219, beta=-16 * 255 / 219)
+    mask = Mask.from_plane(matte, black=0, white=255)
+    masked = MaskedFrame(first, mask)
+    noise = measure(masked, second, info).background
+    grain = Grain(info, lambda _: (np.full((3, 256), 4, np.float32), noise))
+    wrap, edge = LightWrap(info, 0.5), Edge(1, 2)
+    clean = CleanLayer(info, 255, decontaminate=True, despill=None)
+    despill = CleanLayer(info, 255, decontaminate=False, despill="green")
+    stages: dict[str, Callable[[], object]] = {
+        "edge": lambda: edge.change(matte, 0),
+        "decontaminate": lambda: clean(first.planes, matte),
+        "despill": lambda: despill(first.planes, matte),
+        "wrap": lambda: wrap(first, mask),
+        "grain": lambda: grain(first, mask),
+        "grain, measuring": lambda: measure(masked, second, info),
+    }
+    cv2.setNumThreads(1)
+    return {name: round(1000 * min(_seconds(run) for _ in range(repeats)), 1) for name, run in stages.items()}
+
+
+def described(pixel_format: PixelFormat, size: Size) -> VideoInfo:
+    """Return what a file of full-range pictures would say of itself."""
+    colorimetry = Colorimetry(1, 13, 0, full_range=True)
+    return replace(describe(size, FRAMES), pixel_format=pixel_format, colorimetry=colorimetry)
+
+
+def _gradient(picture: FloatArray) -> FloatArray:
+    """Return the magnitude of each channel's gradient, of Gaussian derivatives. Shape (H, W, 3)."""
+    smooth = cv2.GaussianBlur(picture, (0, 0), 1.4)
+    magnitude: FloatArray = np.hypot(*np.gradient(smooth, axis=(0, 1)))
+    return magnitude
+
+
+def _seconds(run: Callable[[], object]) -> float:
+    start = time.process_time()
+    run()
+    return time.process_time() - start

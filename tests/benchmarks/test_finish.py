@@ -1,0 +1,22 @@
+import pytest
+
+from benchmarks import finish
+from benchmarks.speed_clips import SIZES
+from chromacord.types import Size
+
+
+def test_decontaminated_edges_are_nearer_to_the_truth() -> None:
+    found = finish.edge_errors()
+    assert found["decontaminated"]["sad"] < 0.6 * found["as filmed"]["sad"]
+    assert found["decontaminated"]["gradient"] < 0.5 * found["as filmed"]["gradient"]
+
+
+def test_noise_is_measured_and_matched_to_a_tenth_on_a_photograph() -> None:
+    found = finish.grain_figures(4.0)
+    assert found["measured"] == pytest.approx(1, abs=0.1)
+    assert found["matched"] == pytest.approx(1, abs=0.1)
+
+
+def test_each_stage_is_timed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(SIZES, "1080p", Size(144, 256))
+    assert set(finish.costs(1)) == {"edge", "decontaminate", "despill", "wrap", "grain", "grain, measuring"}
