@@ -90,8 +90,8 @@ def test_frames_from_midnight_are_what_advancing_counts(rate: Fraction) -> None:
 FIRST = event("01:00:00:00", "01:00:02:00")
 BAD = {
     "text": (["no list at all"], "contains no video events"),
-    "nothing": ([""], "holds no event"),
-    "sound alone": ([event("01:00:00:00", "01:00:02:00", "A2 C")], "holds no event"),
+    "nothing": ([""], "contains no video events"),
+    "sound alone": ([event("01:00:00:00", "01:00:02:00", "A2 C")], "contains no video events"),
     "a time too few": (["001 AX V C 00:00:00:00 00:00:01:00 01:00:00:00"], "line 1: is not an event: '001 AX V C"),
     "no number": ([FIRST, FIRST.replace("001", "x01")], "line 2: is not an event"),
     "no track": ([FIRST.replace("V C", "")], "line 1: has no track and edit"),
