@@ -123,6 +123,14 @@ def test_each_of_several_shots_has_a_file(tmp_path: Path, suffix: str) -> None:
         np.testing.assert_allclose(read_back(path, nodes()), graded(transform, nodes()), atol=1e-3)
 
 
+def test_names_count_shots_without_a_grade_too(tmp_path: Path) -> None:
+    shots = list(grade_of(EXPOSURE, EXPOSURE, EXPOSURE).shots)
+    shots[1] = replace(shots[1], keys=())
+    grade = Grade(tuple(shots), "made", "shot", Fraction(24), 30)
+    paths = [tmp_path / f"look_shot00{n}.cube" for n in ("1_f0000-0009", "3_f0020-0029")]
+    assert export(grade, tmp_path / "look.cube") == paths
+
+
 @pytest.mark.parametrize("suffix", [".ccc", ".cdl"])
 def test_a_collection_holds_all_shots_by_their_ids(tmp_path: Path, suffix: str) -> None:
     second = EXPOSURE.with_parameters(EXPOSURE.parameters * np.float32(0.75))

@@ -153,6 +153,9 @@ class ExportedShot(NamedTuple):
     where: str = ""
     """Part of the file name after the shot's number."""
 
+    number: int = 1
+    """Of the shot, among all of the clip."""
+
     @property
     def lut(self) -> Lut3d:
         """The grade in the export's colour space, on the renderer's lattice or a finer one."""

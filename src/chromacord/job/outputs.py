@@ -226,12 +226,12 @@ def _export_texts(
     if names.numbered is None or (names.file is not None and len(shots) == 1):
         paths = [names.file] if names.file is not None and shots else []
     else:
-        paths = [names.numbered.path(number, shot.where) for number, shot in enumerate(shots, start=1)]
+        paths = [names.numbered.path(shot.number, shot.where) for shot in shots]
     if not names.format.is_cdl:
         return {path: lut_text(shot, path) for path, shot in zip(paths, shots, strict=True)}, None
     fitted = [(shot, *cdl_of(shot)) for shot in shots]
     residuals = [residual for _, _, residual in fitted]
-    _tell_residuals(asked, residuals, is_known=all(shot.colors is not None for shot in shots))
+    _tell_residuals(asked, shots, residuals)
     cdls = [(shot, cdl) for shot, cdl, _ in fitted]
     if names.format.is_list:
         texts = {path: list_text(cdls, info, path) for path in paths}
@@ -292,32 +292,32 @@ def _exported_shots(
     colors: Sequence[ColorDistribution] | None,
     working: ColorSpace | None,
 ) -> list[ExportedShot]:
-    """Return the shots with a grade, numbered among themselves."""
+    """Return the shots with a grade; numbers count all shots, as `--match` and warnings do."""
     title = readable(clip_name(info.path))
     stem = title if names.file is None else readable(names.file.stem)
     found: list[ExportedShot] = []
     for place, shot in enumerate(grade.shots):
-        mean, number = shot.mean(), len(found) + 1
+        mean, number = shot.mean(), place + 1
         if mean is not None:
             label = f"{title} shot {number} frames {shot.start}-{shot.stop - 1} {grade.method}"
             label += "" if working is None else f" in {working.name}"
             known = colors[place] if colors and not colors[place].is_empty else None
             frames = shot.start, shot.stop
             name = f"{stem}_shot{number:03d}"
-            found.append(ExportedShot(label, name, mean, known, frames, working, where(*frames, info)))
+            found.append(ExportedShot(label, name, mean, known, frames, working, where(*frames, info), number))
     return found
 
 
-def _tell_residuals(asked: Path, residuals: Sequence[Residual], *, is_known: bool) -> None:
-    if not is_known:
+def _tell_residuals(asked: Path, shots: Sequence[ExportedShot], residuals: Sequence[Residual]) -> None:
+    if any(shot.colors is None for shot in shots):
         _warn(
             f"{asked}: fitted over all colours alike, because a grade file does not hold the "
             "foreground's; `chromacord grade` fits a CDL to those of the clip"
         )
-    for number, residual in enumerate(residuals, start=1):
+    for shot, residual in zip(shots, residuals, strict=True):
         if residual.left > LARGEST_RESIDUAL:
             _warn(
-                f"{asked}: shot {number}: a CDL cannot hold all of this grade: it leaves {residual.left:.1f} of "
+                f"{asked}: shot {shot.number}: a CDL cannot hold all of this grade: it leaves {residual.left:.1f} of "
                 f"{residual.change:.1f} codes (8 bit, mean over the colours); write a LUT, as .cube or .clf, to keep it"
             )
 
