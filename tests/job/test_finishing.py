@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -29,7 +30,9 @@ def files(tmp_path: Path) -> dict[str, Path]:
     return {"composite": composite, "mask": make_mask(tmp_path / "mask.mkv", size=SIZE)}
 
 
-@pytest.mark.parametrize("stages", [{"wrap": "0.5"}, {"match_grain": True}], ids=lambda stages: next(iter(stages)))
+@pytest.mark.parametrize(
+    "stages", [{"wrap": "0.5"}, {"match_grain": True}, {"match_sharpness": True}], ids=lambda stages: next(iter(stages))
+)
 def test_a_grade_that_is_read_is_finished_as_one_that_is_decided(
     files: dict[str, Path], stages: dict, tmp_path: Path
 ) -> None:
@@ -47,6 +50,25 @@ def test_grain_reaches_the_foreground_and_nothing_else(files: dict[str, Path], t
         weight = disc(index, SIZE)
         assert after[0][weight == 255].std() == pytest.approx(6, rel=0.1)
         assert np.array_equal(after[0][weight == 0], before[0][weight == 0])
+
+
+def test_a_sharper_foreground_is_softened_and_nothing_else_changes(tmp_path: Path) -> None:
+    generator, frames = np.random.default_rng(0), []
+    size = Size(192, 320)
+    weight = np.zeros(size, np.uint8)
+    weight[:, :152] = 255
+    for _ in range(2):
+        squares = generator.integers(60, 200, (size.height // 12, size.width // 12 + 1)).astype(np.uint8)
+        luma = squares.repeat(12, axis=0).repeat(12, axis=1)[:, : size.width]
+        luma[:, 152:] = cv2.GaussianBlur(luma, (0, 0), 2)[:, 152:]
+        frames.append([luma, *np.full((2, size.height // 2, size.width // 2), 128, np.uint8)])
+    composite = make_composite(tmp_path / "comp.mkv", size=size, frames=frames, codec="ffv1")
+    mask = make_mask(tmp_path / "mask.mkv", size=size, frames=[[weight]] * 2)
+    chromacord.harmonize_video(composite, mask=mask, output=tmp_path / "out.mkv", strength=0, match_sharpness=True)
+    for before, after in zip(frames, decoded(tmp_path / "out.mkv"), strict=True):
+        assert np.array_equal(before[0][:, 152:], after[0][:, 152:])
+        steps = [np.abs(np.diff(plane[:, :150].astype(float), axis=1)).max() for plane in (before[0], after[0])]
+        assert steps[1] < 0.4 * steps[0]
 
 
 @pytest.mark.parametrize("stage", [{"decontaminate": True}, {"despill": "auto"}])

@@ -88,6 +88,10 @@ class Options:
     wrap: str | None = None
     """Light of the background over the foreground's edge, "AMOUNT" or "AMOUNT,RADIUS": 0 to 1, and pixels."""
 
+    match_sharpness: bool = False
+    """Soften a foreground whose edges are sharper than its background's. Both are measured first, as for
+    `match_grain`."""
+
     match_grain: bool = False
     """Add noise where the graded foreground has less than its background. Both are measured first, so that analysis and
     render run one after the other."""

@@ -3,8 +3,8 @@
 import inspect
 from typing import Any, NamedTuple
 
-from chromacord.cli import options, output_options
-from chromacord.cli.arguments import colour_options, finish_options
+from chromacord.cli import options
+from chromacord.cli.arguments import colour_options, finish_options, output_options
 
 
 class _Parameter(NamedTuple):
@@ -43,6 +43,7 @@ ALL = {
     "decontaminate": _Parameter(finish_options.Decontaminate, False),
     "despill": _Parameter(finish_options.Despill),
     "wrap": _Parameter(finish_options.Wrap),
+    "match_sharpness": _Parameter(finish_options.MatchSharpness, False),
     "match_grain": _Parameter(finish_options.MatchGrain, False),
     "consistency": _Parameter(options.Consistency),
     "grade_out": _Parameter(output_options.GradeOut),

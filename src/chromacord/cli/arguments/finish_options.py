@@ -30,6 +30,14 @@ Wrap = Annotated[
         rich_help_panel=FINISH,
     ),
 ]
+MatchSharpness = Annotated[
+    bool,
+    Option(
+        "--match-sharpness",
+        help="Soften a foreground whose edges are sharper than those of its background.",
+        rich_help_panel=FINISH,
+    ),
+]
 MatchGrain = Annotated[
     bool,
     Option(

@@ -1,7 +1,11 @@
 """What is measured of a clip while it is analysed, for the stages of finishing that match its two sides."""
 
+import math
 import warnings
 from collections.abc import Iterable, Iterator
+
+import cv2
+import numpy as np
 
 from chromacord.analysis.observe import step_between_keys
 from chromacord.color.transforms import Identity
@@ -10,23 +14,37 @@ from chromacord.grade.keys import Grade, Shot
 from chromacord.masks.masks import MaskedFrame
 from chromacord.render.finish.grain import Amount, graded_noise, missing
 from chromacord.render.finish.noise import FrameNoise, Noise, measure
+from chromacord.render.finish.sharpness import MAX_SIGMA, Spread, measure_spread
 from chromacord.render.graders import grading
 from chromacord.types import VideoInfo
 
 _NOISIER = 1.5
 """How many times as noisy as the background a foreground may be without a warning."""
 
+_LEAST_BLUR = 0.4
+"""Standard deviation in pixels below which a blur is not worth its loss."""
+
+_LEAST_DIFFERENCE = 0.2
+"""Relative difference of variances below which two sides are equally sharp: edges of two pictures differ by that."""
+
 
 class Measuring:
     """Watches frames go by, and measures some of them."""
 
-    def __init__(self, info: VideoInfo) -> None:
-        """Prepare for a clip."""
+    def __init__(self, info: VideoInfo, *, grain: bool = True, sharpness: bool = False) -> None:
+        """Prepare for a clip.
+
+        Args:
+            info: properties of the composite.
+            grain, sharpness: what to measure.
+        """
         self._info, self._step = info, step_between_keys(info.rate)
+        self._grain, self._sharpness = grain, sharpness
         self.noise: list[FrameNoise] = []
+        self.spreads: list[Spread] = []
 
     def watch(self, frames: Iterable[MaskedFrame]) -> Iterator[MaskedFrame]:
-        """Pass frames on; of each that analysis would look at, measure how it differs from the next."""
+        """Pass frames on; measure each that analysis would look at, and how it differs from the next."""
         waiting: MaskedFrame | None = None
         due = 0
         for masked in frames:
@@ -34,24 +52,74 @@ class Measuring:
                 self.noise.append(measure(waiting, masked.frame, self._info))
                 waiting = None
             if masked.frame.index >= due and masked.mask.is_usable:
-                waiting, due = masked, masked.frame.index + self._step
+                waiting, due = masked if self._grain else None, masked.frame.index + self._step
+                if self._sharpness:
+                    self.spreads.append(measure_spread(masked, self._info))
             yield masked
         if waiting is not None and not self.noise:
             self.noise.append(measure(waiting, None, self._info))
 
 
-class MatchedGrain:
-    """The noise that each frame's foreground lacks: one amount a shot."""
+class MatchedSharpness:
+    """The blur that each frame's foreground lacks: one standard deviation a shot."""
 
     def __init__(self, measuring: Measuring, grade: Grade, info: VideoInfo) -> None:
         """Take what was measured.
 
         Args:
             measuring: has seen the clip.
-            grade: changes the foreground's noise too.
-            info: of the composite.
+            grade: says which frames are a shot. It changes contrast, not how far edges spread.
+            info: properties of the composite.
         """
         self._measuring, self._grade, self._info = measuring, grade, info
+        self._shots: dict[int, float] = {}
+
+    def __call__(self, index: int) -> float:
+        """Return the standard deviation for a frame, in pixels; 0 where nothing shall change."""
+        shot = self._grade.shot_at(index)
+        if shot is None:
+            return 0.0
+        if shot.start not in self._shots:
+            self._shots[shot.start] = self._sigma(shot)
+        return self._shots[shot.start]
+
+    def _sigma(self, shot: Shot) -> float:
+        found = [
+            (each.foreground, each.background)
+            for each in self._measuring.spreads
+            if shot.start <= each.index < shot.stop
+        ]
+        known = np.array(found).reshape(-1, 2)
+        known = known[~np.isnan(known).any(axis=1)]
+        where = f"{self._info.path}: frames {shot.start} to {shot.stop - 1}"
+        if not len(known):
+            _warn(f"{where}: too few sharp edges in foreground or background to compare them, so neither is softened")
+            return 0.0
+        own, other = np.median(known, axis=0).tolist()
+        least = max(_LEAST_BLUR**2, _LEAST_DIFFERENCE * min(own, other))
+        if own - other >= least:
+            _warn(
+                f"{where}: the foreground is softer than its background (edges spread {math.sqrt(own):.2g} against "
+                f"{math.sqrt(other):.2g} pixels), so nothing is softened; sharpen the foreground first"
+            )
+        return min(math.sqrt(other - own), MAX_SIGMA) if other - own >= least else 0.0
+
+
+class MatchedGrain:
+    """The noise that each frame's foreground lacks: one amount a shot."""
+
+    def __init__(
+        self, measuring: Measuring, grade: Grade, info: VideoInfo, *, sharpness: MatchedSharpness | None = None
+    ) -> None:
+        """Take what was measured.
+
+        Args:
+            measuring: has seen the clip.
+            grade: changes the foreground's noise too.
+            info: of the composite.
+            sharpness: a blur that takes some of the foreground's noise away; None: there is none.
+        """
+        self._measuring, self._grade, self._info, self._sharpness = measuring, grade, info, sharpness
         self._shots: dict[int, tuple[Amount, Noise]] = {}
 
     def __call__(self, index: int) -> tuple[Amount, Noise] | None:
@@ -70,8 +138,21 @@ class MatchedGrain:
         foreground = Noise.over([each.foreground for each in found], planes)
         grade = grading(shot.mean() or Identity.for_frames(1), self._info, self._info)
         graded = graded_noise(foreground, grade, self._info)
+        if self._sharpness is not None:
+            graded = self._softened(graded, self._sharpness(shot.start))
         self._tell(shot, graded, background)
         return missing(graded, background, self._info), background
+
+    def _softened(self, noise: Noise, sigma: float) -> Noise:
+        """Return what a blur leaves of noise whose samples differ independently."""
+        if sigma <= 0:
+            return noise
+        left = []
+        for number in range(len(noise.variance)):
+            steps = [1 << shift for shift in (self._info.pixel_format.subsampling if number else (0, 0))]
+            kernels = (cv2.getGaussianKernel(2 * math.ceil(3 * sigma) + 1, sigma / step) for step in steps)
+            left.append(math.prod(float(np.square(kernel).sum()) for kernel in kernels))
+        return noise._replace(variance=noise.variance * np.array(left)[:, None])
 
     def _tell(self, shot: Shot, foreground: Noise, background: Noise) -> None:
         where = f"{self._info.path}: frames {shot.start} to {shot.stop - 1}"

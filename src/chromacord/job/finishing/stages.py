@@ -5,11 +5,12 @@ from functools import partial
 from chromacord.errors import InputError
 from chromacord.grade.keys import Grade
 from chromacord.io import LayeredSource
-from chromacord.job.finishing.matching import MatchedGrain, Measuring
+from chromacord.job.finishing.matching import MatchedGrain, MatchedSharpness, Measuring
 from chromacord.job.options import Options
 from chromacord.masks.edge import Edge
 from chromacord.render.finish.grain import Grain
 from chromacord.render.finish.layer import CleanLayer
+from chromacord.render.finish.sharpness import Softness
 from chromacord.render.finish.stage import Finish, Stage
 from chromacord.render.finish.wrap import LightWrap, parse_wrap
 from chromacord.types import Alpha, VideoInfo
@@ -52,7 +53,9 @@ def measuring_for(info: VideoInfo, options: Options) -> Measuring | None:
         info: properties of the composite.
         options: the requested stages.
     """
-    return Measuring(info) if options.match_grain else None
+    if not options.match_grain and not options.match_sharpness:
+        return None
+    return Measuring(info, grain=options.match_grain, sharpness=options.match_sharpness)
 
 
 def finish_of(
@@ -67,8 +70,12 @@ def finish_of(
         measuring: measurement of the whole clip, if a stage needs it.
     """
     stages: list[Stage] = []
+    sharpness = None
+    if options.match_sharpness and measuring is not None and grade is not None:
+        sharpness = MatchedSharpness(measuring, grade, info)
+        stages.append(Softness(info, sharpness))
     if options.wrap is not None:
         stages.append(LightWrap(info, *parse_wrap(options.wrap)))
     if options.match_grain and measuring is not None and grade is not None:
-        stages.append(Grain(info, MatchedGrain(measuring, grade, info)))
+        stages.append(Grain(info, MatchedGrain(measuring, grade, info, sharpness=sharpness)))
     return Finish(info, stages)

@@ -11,8 +11,9 @@ from chromacord.masks.chroma_grid import samples
 from chromacord.render.cpu import alpha_of, rounded, unpack
 from chromacord.types import Box, FloatArray, Frame, VideoInfo
 
-_BLACK = np.float32(1e-6)
-"""Replacement for 0, for which OpenCV's power takes ten times as long."""
+_BLACK = 1e-6
+_DARK = _BLACK**GAMMA
+"""Replacements for 0, encoded and as light; OpenCV's power of 0 takes ten times as long."""
 
 
 class Light:
@@ -36,21 +37,24 @@ class Light:
         self._decode[:3, :3], self._decode[:3, -1] = decode.matrix, decode.offset
         self._encode[:3, :3] = encode.matrix
 
-    def read(self, frame: Frame, part: Box) -> FloatArray:
-        """Return the light of a rectangle, where 1 is SDR white; a fourth channel is padding.
+    def read(self, frame: Frame, part: Box) -> tuple[FloatArray, FloatArray]:
+        """Return the light of a rectangle, where 1 is SDR white, and what encodes to its codes.
 
         Args:
             frame: a frame of the clip.
             part: aligned to whole chroma samples.
 
         Returns:
-            Shape (height, width, 3 or 4).
+            Light, and the same as encoded. Shape (height, width, 3 or 4) each; a fourth channel is padding.
         """
         codes = unpack(frame.planes, self._info, part)
         coverage = alpha_of(frame, self._info, part)
         if coverage is not None:
             codes = np.ascontiguousarray(unpremultiply(codes, coverage))
-        return self._light(codes)
+        light, encoded = self._light(codes)
+        if self._space is not None or self._info.pixel_format.is_float:
+            encoded = self._encoded(light)  # losses of the conversion cancel out; codes round them off
+        return light, encoded
 
     def read_small(self, frame: Frame, part: Box, step: int) -> FloatArray:
         """Return the reduced light of a rectangle. Blocks are averaged as codes, which differ little within a block.
@@ -68,20 +72,23 @@ class Light:
         if coverage is not None:
             share = cv2.resize(coverage[..., 0], codes.shape[1::-1], interpolation=cv2.INTER_AREA)
             codes = np.ascontiguousarray(unpremultiply(codes, share[..., None]))
-        return self._light(codes)
+        return self._light(codes)[0]
 
-    def _light(self, codes: FloatArray) -> FloatArray:
+    def _light(self, codes: FloatArray) -> tuple[FloatArray, FloatArray]:
         if self._space is None:
             codes = cv2.cvtColor(codes, cv2.COLOR_BGRA2BGR)  # the first three, in their order
         rgb: FloatArray = cv2.transform(codes, self._decode)
         if self._space is not None:
-            return self._space.light(rgb)
-        return rgb if self._info.colorimetry.scene_linear else display_to_light(np.maximum(rgb, _BLACK))
+            return self._space.light(rgb), rgb
+        if self._info.colorimetry.scene_linear:
+            return rgb, rgb
+        rgb = cv2.max(rgb, _BLACK)
+        return display_to_light(rgb), rgb
 
     def _encoded(self, light: FloatArray) -> FloatArray:
         if self._space is not None:
             return self._space.encoded(light)
-        return light if self._info.colorimetry.scene_linear else light_to_display(np.maximum(light, _BLACK**GAMMA))
+        return light if self._info.colorimetry.scene_linear else light_to_display(cv2.max(light, _DARK))
 
     def add(self, frame: Frame, part: Box, before: FloatArray, after: FloatArray) -> None:
         """Add a change of light to a frame. Samples without change stay exact.
@@ -89,11 +96,10 @@ class Light:
         Args:
             frame: modified in its colour planes.
             part: aligned to whole chroma samples.
-            before: light before the change. Shape (height, width, 3 or 4).
-            after: light after the change; equal where nothing changes. The same shape.
+            before: encoded light before the change, from `read`. Shape (height, width, 3 or 4).
+            after: light after the change. The same shape.
         """
-        # Both directions use the same conversion, so its losses cancel out.
-        change = cv2.transform(cv2.subtract(self._encoded(after), self._encoded(before)), self._encode)
+        change = cv2.transform(cv2.subtract(self._encoded(after), before), self._encode)
         coverage = alpha_of(frame, self._info, part)
         if coverage is not None:
             change = np.ascontiguousarray(premultiply(change, coverage))

@@ -95,13 +95,14 @@ def measure(masked: MaskedFrame, following: Frame | None, info: VideoInfo) -> Fr
         following: the next frame; None: there is none, so that only flat blocks tell.
         info: of the clip.
     """
-    first = _brightness_plane(masked.frame, info)
-    inside, outside = _blocks(masked.mask, info)
-    sides = (_measure_side(masked.frame, following, info, first, places) for places in (inside, outside))
+    first = brightness_plane(masked.frame, info)
+    inside, outside = whole_blocks(masked.mask, info, BLOCK)
+    sides = (_measure_side(masked.frame, following, info, first, _spread(places)) for places in (inside, outside))
     return FrameNoise(masked.frame.index, *sides)
 
 
-def _brightness_plane(frame: Frame, info: VideoInfo) -> np.ndarray:  # type: ignore[type-arg]
+def brightness_plane(frame: Frame, info: VideoInfo) -> np.ndarray:  # type: ignore[type-arg]
+    """Return the plane of luma, of green or of grey. Shape (height, width)."""
     return frame.planes[1 if info.pixel_format.model == "rgb" else 0]
 
 
@@ -112,14 +113,14 @@ def brightness(codes: npt.NDArray[np.generic], info: VideoInfo) -> npt.NDArray[n
     return level ** (1 / 2.4) if info.colorimetry.scene_linear else level
 
 
-def _blocks(mask: Mask, info: VideoInfo) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+def whole_blocks(mask: Mask, info: VideoInfo, side: int) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
     """Return the rows and columns of blocks that are wholly foreground, and wholly background. Shape (N, 2) each."""
-    height, width = (length // BLOCK for length in info.size)
-    whole = mask.plane[: height * BLOCK, : width * BLOCK]
+    height, width = (length // side for length in info.size)
+    whole = mask.plane[: height * side, : width * side]
     if not height or not width:
         return np.empty((0, 2), np.intp), np.empty((0, 2), np.intp)
     mean = cv2.resize(np.ascontiguousarray(whole), (width, height), interpolation=cv2.INTER_AREA)
-    return tuple(_spread(np.argwhere(kind)) for kind in (mean >= mask.white, mean <= mask.black))  # type: ignore[return-value]
+    return np.argwhere(mean >= mask.white), np.argwhere(mean <= mask.black)
 
 
 def _spread(places: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:

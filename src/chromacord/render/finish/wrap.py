@@ -69,9 +69,9 @@ class LightWrap:
         cells = (share > _LEAST) & (inside > 0)
         for part in touched(cells, box, self._step, self._info.size):
             weight = cv2.multiply(enlarged(share, part, box, self._step), weights(mask, part))
-            before = self._light.read(frame, part)
-            change = np.maximum(cv2.subtract(enlarged(spilled, part, box, self._step), before), 0)
-            after = cv2.add(before, cv2.multiply(change, cv2.merge([weight] * before.shape[2])))
+            light, before = self._light.read(frame, part)
+            change = cv2.max(cv2.subtract(enlarged(spilled, part, box, self._step), light), 0)
+            after = cv2.add(light, cv2.multiply(change, cv2.merge([weight] * light.shape[2])))
             self._light.add(frame, part, before, after)
 
     def _spilled(self, frame: Frame, box: Box, inside: FloatArray) -> tuple[FloatArray, FloatArray]:
