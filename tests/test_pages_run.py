@@ -27,7 +27,10 @@ NUM_FRAMES = 52
 COMPOSITE = "comp.mp4 --mask mask.mp4"
 PERIOD = 8
 """Frames after which the disc jumps back, so that it stays in the picture."""
-RUN = {"harmonize", "grade", "apply", "info", "methods", "doctor"}
+SCREENED = [(150, 130), (120, 90), (140, 80)]
+"""Y' Cb Cr of the disc, and of a green screen."""
+
+RUN = {"harmonize", "grade", "apply", "matte", "info", "methods", "doctor"}
 """Commands that need no more than small clips; the others are parsed."""
 
 ABSENT = ("--device cuda", "issam")
@@ -56,6 +59,7 @@ def make_workspace(folder: Path) -> Path:
         make_pasted(folder / name)
     for name in ("demo/mask.mp4", "mask.mp4", "matte.mp4"):
         make_matte(folder / name)
+    make_screened(folder / "green.mp4")
     for name in ("a.mp4", "b.mov"):
         for kind, make in (("shots", make_pasted), ("masks", make_matte)):
             (folder / kind).mkdir(exist_ok=True)
@@ -87,6 +91,18 @@ def make_pasted(path: Path, pix_fmt: str = "yuv420p", **options: Any) -> Path:
     """Write a disc that does not fit the rest of the picture."""
     frames = [recoloured(pix_fmt, index % PERIOD) for index in range(NUM_FRAMES)]
     return make_composite(path, pix_fmt, frames=frames, **options)
+
+
+def make_screened(path: Path) -> Path:
+    """Write a grey disc before a green screen."""
+    half = (slice(None, None, 2), slice(None, None, 2))
+    shares = [disc(index % PERIOD)[place] / 255 for index in range(NUM_FRAMES) for place in ((), half, half)]
+    codes = [
+        np.rint(front + (behind - front) * (1 - share))
+        for share, (front, behind) in zip(shares, SCREENED * NUM_FRAMES, strict=True)
+    ]
+    planes = [plane.astype(np.uint8) for plane in codes]
+    return make_clip(path, size=SIZE, frames=[planes[first : first + 3] for first in range(0, len(planes), 3)])
 
 
 def make_matte(path: Path) -> Path:

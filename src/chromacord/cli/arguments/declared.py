@@ -3,8 +3,8 @@
 import inspect
 from typing import Any, NamedTuple
 
-from chromacord.cli import options, output_options
-from chromacord.cli.arguments import colour_options, finish_options
+from chromacord.cli import options
+from chromacord.cli.arguments import colour_options, finish_options, output_options
 
 
 class _Parameter(NamedTuple):

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from typer import Option
 
-from chromacord.cli.output_options import Force, LogJson, Quiet
+from chromacord.cli.arguments.output_options import Force, LogJson, Quiet
 from chromacord.cli.screen.choice import choose_display
 from chromacord.cli.screen.exits import job
 from chromacord.cli.values import parse_names

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from typer import Argument, Option
 
-from chromacord.cli import output_options
+from chromacord.cli.arguments import output_options
 from chromacord.cli.screen.choice import choose_display
 from chromacord.cli.screen.display import Display
 from chromacord.cli.screen.exits import job

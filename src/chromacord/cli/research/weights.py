@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 from typer import Argument, Option
 
+from chromacord.cli.arguments.output_options import Force, LogJson, Quiet
 from chromacord.cli.help import Group, GroupedCommand
-from chromacord.cli.output_options import Force, LogJson, Quiet
 from chromacord.cli.screen.choice import choose_display
 from chromacord.cli.screen.exits import job
 from chromacord.errors import one_line

@@ -1,0 +1,57 @@
+"""Options of `matte`."""
+
+from typing import Annotated
+
+from typer import Argument, Option
+
+from chromacord.cli.help import INPUT, MASK, OUTPUT
+
+Clip = Annotated[
+    str,
+    Argument(
+        metavar="CLIP",
+        help="A video, a still image, a folder of images or a pattern.",
+        show_default=False,
+        rich_help_panel=INPUT,
+    ),
+]
+Output = Annotated[
+    str,
+    Option(
+        "--output",
+        "-o",
+        metavar="FILE",
+        help="Mask to write: a video (.mkv holds lossless FFV1), or PNG or TIFF images.",
+        rich_help_panel=OUTPUT,
+    ),
+]
+Key = Annotated[
+    str | None,
+    Option(
+        metavar="COLOUR",
+        help="Key the colour of a screen: green, blue, or R,G,B in codes from 0 to 255.",
+        rich_help_panel=MASK,
+    ),
+]
+Plate = Annotated[
+    str | None,
+    Option(
+        metavar="FILE",
+        help="Take what differs from this clean plate: a still, or a clip with the same camera.",
+        rich_help_panel=MASK,
+    ),
+]
+FromAlpha = Annotated[bool, Option("--from-alpha", help="Take the clip's own alpha.", rich_help_panel=MASK)]
+Levels = Annotated[
+    str | None,
+    Option(
+        "--clip",
+        metavar="BLACK,WHITE",
+        help="With --key or --plate: coverage that becomes 0, and coverage that becomes 1. A key chooses its own.",
+        rich_help_panel=MASK,
+    ),
+]
+Within = Annotated[
+    str | None, Option(metavar="MASK", help="Garbage matte: nothing outside this mask.", rich_help_panel=MASK)
+]
+Without = Annotated[str | None, Option(metavar="MASK", help="Holdout: nothing inside this mask.", rich_help_panel=MASK)]

@@ -1,0 +1,41 @@
+"""`chromacord matte`: make a mask for a clip that has none."""
+
+from chromacord.cli.arguments import matte_options as given
+from chromacord.cli.arguments.output_options import Force, LogJson, Quiet
+from chromacord.cli.batch.clips import refuse_empty
+from chromacord.cli.screen.choice import choose_display
+from chromacord.cli.screen.exits import job
+from chromacord.errors import counted, one_line
+
+
+def matte(
+    clip: given.Clip,
+    *,
+    output: given.Output,
+    key: given.Key = None,
+    plate: given.Plate = None,
+    from_alpha: given.FromAlpha = False,
+    levels: given.Levels = None,
+    within: given.Within = None,
+    without: given.Without = None,
+    force: Force = False,
+    log_json: LogJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Make a mask for a clip that has none, from its screen, its clean plate or its alpha."""
+    display = choose_display(log_json=log_json, quiet=quiet)
+    with job(display):
+        from chromacord.job.threads import single_threaded
+        from chromacord.matte.making import MatteOptions, make_matte
+
+        paths = {"CLIP": clip, "--output": output, "--plate": plate, "--within": within, "--without": without}
+        refuse_empty(paths.items())
+        options = MatteOptions(key, plate, from_alpha, levels, within, without)
+        with single_threaded():
+            summary = make_matte(clip, output, options, force=force, progress=display.progress)
+        rate = summary.num_frames / max(summary.seconds, 1e-9)
+        line = (
+            f"{summary.output}: {counted(summary.num_frames, 'frame')}, {summary.way}, covers {summary.coverage:.1%}, "
+            f"{summary.seconds:.1f} s ({rate:.1f} frames a second)"
+        )
+        display.summary(one_line(line), summary._asdict())

@@ -1,0 +1,194 @@
+"""Make the matte of a clip, frame by frame, and write it."""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from chromacord.errors import CodecError, InputError
+from chromacord.io import FrameSource, open_sink, open_source
+from chromacord.io.stills.patterns import is_image_output
+from chromacord.job.threads import reported
+from chromacord.matte.clip_pictures import beside, check_size, coverage_of, matte_info, pictures_of
+from chromacord.matte.levels import Levels
+from chromacord.matte.plate import plate_matte
+from chromacord.matte.screen_key import ScreenKey, parse_color
+from chromacord.types import FloatArray, Frame, Progress, VideoInfo
+
+_NUM_SAMPLES = 6
+_SAMPLE_STEP = 24
+"""Frames between two samples of a clip whose length is unknown."""
+
+_GREYS = (".png", ".tif", ".tiff")
+"""Images that hold a matte as it is: grey, lossless, without a curve."""
+
+
+@dataclass(frozen=True)
+class MatteOptions:
+    """How to make a matte: exactly one of `key`, `plate` and `from_alpha`, and what is done to its result."""
+
+    key: str | None = None
+    """Colour of the screen: "green", "blue", or "R,G,B" in 8-bit codes."""
+
+    plate: str | None = None
+    """The clip without its foreground: a clip of the same length, or a still."""
+
+    from_alpha: bool = False
+    """Take the clip's own alpha."""
+
+    clip: str | None = None
+    """Coverage that becomes 0 and 1, "BLACK,WHITE"; for `key` and `plate`."""
+
+    within: str | None = None
+    """A mask outside which the matte is 0."""
+
+    without: str | None = None
+    """A mask inside which the matte is 0."""
+
+    @property
+    def ways(self) -> list[str]:
+        """The options given that say how the matte is made."""
+        given = {"--key": self.key, "--plate": self.plate, "--from-alpha": self.from_alpha or None}
+        return [name for name, value in given.items() if value is not None]
+
+    @property
+    def limits(self) -> dict[str, str]:
+        """The masks given that limit the matte."""
+        given = {"within": self.within, "without": self.without}
+        return {name: path for name, path in given.items() if path is not None}
+
+    def check(self) -> None:
+        """Refuse what can be refused without a file.
+
+        Raises:
+            InputError: an option is wrong, or they do not go together.
+        """
+        if len(self.ways) != 1:
+            what = " and ".join(self.ways) or "nothing"
+            raise InputError(
+                f"{what} says how the matte is made; give one of --key, --plate and --from-alpha"
+                if not self.ways
+                else f"{what} are several ways to make a matte; give one of them"
+            )
+        if self.key is not None:
+            parse_color(self.key)
+        if self.clip is not None:
+            if self.from_alpha:
+                raise InputError("--clip: changes a matte of --key or --plate, not the clip's own alpha; leave it out")
+            Levels.parse(self.clip)
+
+
+class MatteSummary(NamedTuple):
+    """Result of a run."""
+
+    output: Path
+    num_frames: int
+    way: str
+    """How the matte was made, with what was chosen."""
+
+    coverage: float
+    """Mean of the matte, in [0, 1]."""
+
+    seconds: float
+
+
+class _Way(NamedTuple):
+    """How the coverage of each frame is found."""
+
+    coverage: Callable[[Frame], FloatArray]
+    """Called for the frames in their order."""
+
+    said: str
+
+
+def make_matte(
+    clip: Path | str,
+    output: Path | str,
+    options: MatteOptions,
+    *,
+    force: bool = False,
+    progress: Callable[[Progress], object] | None = None,
+) -> MatteSummary:
+    """Write the matte of a clip: grey, of the clip's shown size, with its rate, frame times and number of frames.
+
+    Args:
+        clip: a video, a still, a folder of images or a pattern.
+        output: a video or PNG or TIFF images; .mkv holds FFV1.
+        options: how to make it.
+        force: overwrite existing files.
+        progress: called regularly.
+
+    Raises:
+        ChromacordError: an option is wrong, a file cannot be read or does not fit, or the output cannot be written.
+    """
+    started = time.perf_counter()
+    options.check()
+    _check_output(output)
+    source = open_source(clip)
+    info = matte_info(source.info)
+    plate = None if options.plate is None else open_source(options.plate)
+    if plate is not None:
+        check_size(plate.info, info)
+    masks = {name: open_source(path) for name, path in options.limits.items()}
+    limits = [_limit(mask, info, inverted=name == "without") for name, mask in masks.items()]
+    inputs = [each.info.path for each in (plate, *masks.values()) if each is not None]
+    total, count = 0.0, 0
+    with open_sink(output, info, force=force, copy_streams=False, inputs=inputs) as sink:
+        way = _way(source, plate, info, options, progress)
+        for frame in reported("matte", source.frames(), source.info.num_frames, progress):
+            coverage = way.coverage(frame)
+            for limit in limits:
+                coverage = coverage * next(limit)
+            total += float(coverage.mean())
+            count += 1
+            codes = np.rint(coverage * info.pixel_format.max_code).astype(info.pixel_format.dtype)
+            sink.write(Frame((codes,), frame.index, frame.pts, frame.duration))
+        sink.finish()
+        sink.commit()
+    return MatteSummary(sink.path, count, way.said, total / max(count, 1), time.perf_counter() - started)
+
+
+def _check_output(output: Path | str) -> None:
+    suffix = Path(output).suffix.lower()
+    if suffix and is_image_output(output) and suffix not in _GREYS:
+        raise CodecError(f"{output}: a matte is not written as {suffix}; give .mkv, .png or .tif")
+
+
+def _way(
+    source: FrameSource,
+    plate: FrameSource | None,
+    info: VideoInfo,
+    options: MatteOptions,
+    progress: Callable[[Progress], object] | None,
+) -> _Way:
+    levels = None if options.clip is None else Levels.parse(options.clip)
+    if options.from_alpha:
+        return _Way(coverage_of(source, info, own=True), "the clip's alpha")
+    picture = pictures_of(source)
+    if plate is not None:
+        plates = beside(plate, pictures_of(plate), info)
+        said = f"difference to {plate.info.path.name}"
+        return _Way(lambda frame: plate_matte(picture(frame), next(plates), levels), said)
+    assert options.key is not None
+    samples = [picture(frame) for frame in reported("analyse", _samples(source), None, progress)]
+    key = ScreenKey(options.key, samples, levels)
+    return _Way(lambda frame: key.matte(picture(frame)), key.choice)
+
+
+def _samples(source: FrameSource) -> Iterator[Frame]:
+    """Yield a few frames, spread over a clip."""
+    length = source.info.num_frames
+    step = _SAMPLE_STEP if length is None else max(1, -(-length // _NUM_SAMPLES))
+    first = 0 if length is None else min(step, length) // 2
+    for frame in source.frames(0, _NUM_SAMPLES * step):
+        if frame.index % step == first:
+            yield frame
+
+
+def _limit(mask: FrameSource, info: VideoInfo, *, inverted: bool) -> Iterator[FloatArray]:
+    """Return, for each frame, the share of the matte that a mask leaves."""
+    of = coverage_of(mask, info)
+    return beside(mask, (lambda frame: 1 - of(frame)) if inverted else of, info)
