@@ -9,7 +9,7 @@ from chromacord.grade.keys import Grade, Key, Shot
 from chromacord.job.finishing.matching import MatchedGrain, Measuring
 from chromacord.masks.masks import MaskedFrame
 from chromacord.render.cpu import Renderer
-from chromacord.render.finish.grain import Grain
+from chromacord.render.finish.grain import Grain, missing
 from chromacord.render.finish.noise import Noise
 from chromacord.render.finish.stage import Finish
 from chromacord.types import Frame, PixelFormat, Size, VideoInfo
@@ -166,3 +166,17 @@ def test_a_foreground_that_is_noisier_is_told() -> None:
         found = matched(3)
     assert found is not None
     assert not found[0].any()
+
+
+@pytest.mark.parametrize("lost", [[0], [2], [1, 2], [0, 1, 2]])
+def test_planes_whose_noise_is_unknown_at_some_brightness_stay_finite(lost: list[int]) -> None:
+    info = describe(YUV, SIZE)
+    codes = np.linspace(40, 200, 8) * np.ones((3, 1))
+    variance = np.full((3, 8), 9.0)
+    none = Noise(np.full((3, 8), np.nan), codes, np.full((3, 2), np.nan))
+    variance[lost, 3] = np.nan
+    assert missing(none, Noise(variance, codes, none.neighbours), info) == pytest.approx((9 - 1 / 12) ** 0.5)
+    variance[lost] = np.nan
+    amount = missing(none, Noise(variance, codes, none.neighbours), info)
+    assert not amount[lost].any()
+    assert np.isfinite(amount).all()

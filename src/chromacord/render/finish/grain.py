@@ -66,14 +66,15 @@ def missing(foreground: Noise, background: Noise, info: VideoInfo) -> Amount:
 
 def _by_level(noise: Noise, info: VideoInfo) -> npt.NDArray[np.float64]:
     """Return the variance of each plane at 256 levels of brightness. Shape (planes, 256)."""
-    key = noise.codes[1 if info.pixel_format.model == "rgb" else 0]
-    known = ~np.isnan(noise.variance[0])
-    if not known.any():
-        return np.zeros((len(noise.variance), _LEVELS))
-    at = brightness(key[known], info)
-    order = np.argsort(at)
+    at = brightness(noise.codes[1 if info.pixel_format.model == "rgb" else 0], info)
     levels = (np.arange(_LEVELS) + 0.5) / _LEVELS
-    return np.stack([np.interp(levels, at[order], plane[known][order]) for plane in noise.variance])
+    found = np.zeros((len(noise.variance), _LEVELS))
+    for number, plane in enumerate(noise.variance):
+        known = np.flatnonzero(~np.isnan(plane + at))  # planes may be known at different levels
+        order = known[np.argsort(at[known])]
+        if len(order):
+            found[number] = np.interp(levels, at[order], plane[order])
+    return found
 
 
 class Grain:

@@ -82,13 +82,13 @@ class Light:
             return self._space.light(rgb), rgb
         if self._info.colorimetry.scene_linear:
             return rgb, rgb
-        rgb = cv2.max(rgb, _BLACK)
+        rgb = cv2.max(rgb, (_BLACK,) * 4)
         return display_to_light(rgb), rgb
 
     def _encoded(self, light: FloatArray) -> FloatArray:
         if self._space is not None:
             return self._space.encoded(light)
-        return light if self._info.colorimetry.scene_linear else light_to_display(cv2.max(light, _DARK))
+        return light if self._info.colorimetry.scene_linear else light_to_display(cv2.max(light, (_DARK,) * 4))
 
     def add(self, frame: Frame, part: Box, before: FloatArray, after: FloatArray) -> None:
         """Add a change of light to a frame. Samples without change stay exact.
