@@ -7,6 +7,7 @@ import pytest
 
 from chromacord.sample import sample_files, scene
 from tests.cli.conftest import Run
+from tests.footage import decoded
 
 
 @pytest.fixture
@@ -31,6 +32,21 @@ def test_the_demo_ends_with_the_result_and_a_picture(run: Run, tmp_path: Path) -
     assert np.abs(before[500:600, 300:500] - after[500:600, 300:500]).mean() > 3
     assert (folder / "grade.json").exists()
     assert run("demo", "--output", folder).code == 0
+
+
+@pytest.mark.usefixtures("short")
+def test_the_finished_demo_shows_a_composite_of_footage_and_no_green_edge_after(run: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "demo"
+    done = run("demo", "--finish", "--output", folder)
+    assert done.code == 0, done.err
+    assert done.out.splitlines()[-1] == f"before and after: {folder / 'before_after.png'}"
+    picture = cv2.imread(str(folder / "before_after.png")).astype(np.float64)
+    assert picture.shape == (720, 2560, 3)
+    matte = decoded(folder / "mask.mp4")[1][0]
+    edge = (matte > 60) & (matte < 190)
+    blue, green, red = picture.transpose(2, 0, 1)
+    excess = [side[edge].mean() for side in np.split(np.maximum(green - (red + blue) / 2, 0), 2, axis=1)]
+    assert excess[1] < 0.2 * excess[0]
 
 
 def test_a_folder_that_cannot_be_made_is_one_line(run: Run, tmp_path: Path) -> None:

@@ -1,7 +1,8 @@
 """`chromacord demo`: build a sample clip, harmonize it, and show before and after."""
 
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from typer import Option
 
@@ -12,11 +13,25 @@ from chromacord.cli.screen.summary_text import summary_line, summary_values
 
 DEFAULT_FOLDER = Path("demo")
 
+_STAGES: dict[str, Any] = {
+    "decontaminate": True,
+    "despill": "green",
+    "edge": "0.5,1",
+    "contact_shadow": "0.5,60,40,24",
+    "wrap": "0.4,16",
+    "match_sharpness": True,
+    "match_grain": True,
+}
+"""Options of `--finish`."""
+
 
 def demo(
     output: Annotated[
         Path, Option("--output", "-o", help="Folder for the clips; created if missing.")
     ] = DEFAULT_FOLDER,
+    finish: Annotated[
+        bool, Option("--finish", help="Make a sample of layers as cameras film them, and use all stages of finishing.")
+    ] = False,
 ) -> None:
     """Build a sample clip, harmonize it, and print the paths of before and after."""
     display = choose_display()
@@ -29,32 +44,42 @@ def demo(
         check_folder(output.absolute().parent, wanted=output)
         output.mkdir(exist_ok=True)
         # The files belong to this command by name, so a second run may overwrite them.
-        files = write_sample(output, force=True, progress=display.progress)
+        files = write_sample(output, filmed=finish, force=True, progress=display.progress)
         both = output / "before_after.mp4"
+        clips: dict[str, Any] = {"composite": files.composite, "mask": files.mask}
+        if finish:
+            clips = {"foreground": files.foreground, "alpha": files.mask, "background": files.background}
         with single_threaded():
             summary = harmonize_video(
-                files.composite,
+                **clips,
                 output=output / "harmonized.mp4",
-                mask=files.mask,
                 grade_out=output / "grade.json",
-                preview=both,
+                preview=None if finish else both,
                 force=True,
                 progress=display.progress,
+                **(_STAGES if finish else {}),
             )
         display.summary(summary_line(summary), summary_values(summary))
-        picture = write_picture(both, output / "before_after.png")
+        # A preview of layers would show them as cleaned already.
+        shown = (files.composite, summary.outputs[0]) if finish else (both,)
+        picture = write_picture(output / "before_after.png", *shown)
         report(f"result: {summary.outputs[0]}\nbefore and after: {picture}")
 
 
-def write_picture(clip: Path, picture: Path) -> Path:
-    """Write the middle frame of a clip as a picture; return its path."""
+def write_picture(picture: Path, *clips: Path) -> Path:
+    """Write the middle frames of clips of one format, side by side, as a picture; return its path."""
+    import numpy as np
+
     from chromacord.io import open_sink, open_source
 
-    source = open_source(clip)
-    middle = (source.info.num_frames or 1) // 2
-    with open_sink(picture, source.info, force=True, copy_streams=False, trimmed=True) as sink:
-        for frame in source.frames(middle, middle + 1):
-            sink.write(frame)
+    sources = [open_source(clip) for clip in clips]
+    info = sources[0].info
+    middle = (info.num_frames or 1) // 2
+    wide = replace(info, size=info.size._replace(width=len(clips) * info.size.width))
+    with open_sink(picture, wide, force=True, copy_streams=False, trimmed=True) as sink:
+        for frames in zip(*(source.frames(middle, middle + 1) for source in sources), strict=True):
+            planes = zip(*(frame.planes for frame in frames), strict=True)
+            sink.write(replace(frames[0], planes=tuple(np.hstack(each) for each in planes)))
         sink.finish()
         sink.commit()
     return picture

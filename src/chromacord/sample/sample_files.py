@@ -13,7 +13,7 @@ import numpy as np
 from chromacord.color.spaces import AffineMap, rgb_to_code
 from chromacord.io import Encoding, FrameSink, open_sink
 from chromacord.io.video.sound import write_sound
-from chromacord.sample.scene import NUM_FRAMES, RATE, SIZE, sample_layers
+from chromacord.sample.scene import NUM_FRAMES, RATE, SIZE, as_filmed, sample_layers
 from chromacord.types import Colorimetry, FloatArray, Frame, PixelFormat, Plane, Progress, VideoInfo
 
 _PIXELS = PixelFormat("yuv", 8, subsampling=(1, 1))
@@ -35,6 +35,7 @@ def write_sample(
     folder: Path,
     *,
     num_frames: int = NUM_FRAMES,
+    filmed: bool = False,
     force: bool = False,
     progress: Callable[[Progress], object] | None = None,
 ) -> SampleFiles:
@@ -43,6 +44,7 @@ def write_sample(
     Args:
         folder: target folder; must exist.
         num_frames: length of the clips.
+        filmed: the foreground before a green screen, the background with grain: something to finish.
         force: overwrite existing files.
         progress: called for every frame.
 
@@ -58,6 +60,7 @@ def write_sample(
     with ExitStack() as stack:
         sinks = [stack.enter_context(_open(path, sound, num_frames, force=force)) for path in files]
         for index, layers in enumerate(sample_layers(num_frames)):
+            layers = as_filmed(layers, index) if filmed else layers
             matte = np.repeat(layers.alpha, 3, axis=2)
             pictures = (layers.composite, matte, layers.foreground, layers.background)
             for sink, picture in zip(sinks, pictures, strict=True):

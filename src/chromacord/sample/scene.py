@@ -44,6 +44,13 @@ _LAMP = (0.92, 1.05, 1.15)
 """Linear gains on the table, which is very red."""
 
 
+_SCREEN = (0.1, 0.6, 0.2)
+"""Colour of a green screen, R'G'B'."""
+
+_GRAIN = 4 / 255
+"""Standard deviation of the plate's grain, as filmed."""
+
+
 class Layers(NamedTuple):
     """One frame of the sample, display-referred RGB in [0, 1]."""
 
@@ -84,6 +91,19 @@ def sample_layers(num_frames: int = NUM_FRAMES) -> Iterator[Layers]:
         grain = random.standard_normal((*SIZE, 1), dtype=np.float32) * np.float32(1.5 / 255)
         composite = np.clip(over(foreground, background, alpha) + grain, 0, 1)
         yield Layers(foreground, alpha, background, composite)
+
+
+def as_filmed(layers: Layers, index: int) -> Layers:
+    """Return a frame as cameras deliver it: an actor before a green screen, and a plate with grain.
+
+    Args:
+        layers: a frame of the sample.
+        index: its number, which decides the grain.
+    """
+    foreground = over(layers.foreground, np.array(_SCREEN, np.float32), layers.alpha)
+    grain = np.random.default_rng((1, index)).standard_normal((*SIZE, 3), dtype=np.float32) * np.float32(_GRAIN)
+    background = np.clip(layers.background + grain, 0, 1).astype(np.float32)
+    return Layers(foreground, layers.alpha, background, over(foreground, background, layers.alpha))
 
 
 def read_photograph(name: str) -> FloatArray:
