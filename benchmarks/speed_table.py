@@ -58,7 +58,8 @@ def check_speed(committed: Path, *, repeats: int, tell: Callable[[str], object] 
         report = next(iter(content.get("rows", {"": content}).values()))
         setting, wanted = Setting(**report["setting"]), _ratio(report["cpu_ms_per_frame"])
     except (OSError, ValueError, KeyError, TypeError, AttributeError, StopIteration) as error:
-        raise InputError(f"{committed}: is not a report of `python -m benchmarks speed` ({error}); make one") from error
+        remedy = "make one with --output"
+        raise InputError(f"{committed}: is not a report of `python -m benchmarks speed`; {remedy}") from error
     runs = measure_jobs(setting._replace(repeats=repeats), ("plain", "job"), tell=tell)
     least = {job: {"min": min(run["cpu_seconds"] / run["frames"] for run in each)} for job, each in runs.items()}
     line = f"overhead by plain transcode: {_ratio(least):.2f}, committed {wanted:.2f}, limit {SLACK * wanted:.2f}"

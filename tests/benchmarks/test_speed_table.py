@@ -54,5 +54,5 @@ def test_half_as_much_again_is_too_slow(tmp_path: Path, measured: list[Setting])
 def test_a_file_that_is_no_report_is_refused(tmp_path: Path, text: str) -> None:
     path = tmp_path / "speed.json"
     path.write_text(text)
-    with pytest.raises(InputError, match=r"speed\.json: is no report"):
+    with pytest.raises(InputError, match=r"speed\.json: is not a report of"):
         check_speed(path, repeats=1)

@@ -71,7 +71,7 @@ def test_a_sharper_foreground_is_softened_and_nothing_else_changes(tmp_path: Pat
         assert steps[1] < 0.4 * steps[0]
 
 
-@pytest.mark.parametrize("stage", [{"decontaminate": True}, {"despill": "auto"}])
+@pytest.mark.parametrize("stage", [{"decontaminate": True}, {"despill": "auto"}, {"contact_shadow": "0.5,90,30,12"}])
 def test_what_needs_layers_is_refused_of_a_composite(files: dict[str, Path], stage: dict, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="needs layers: give --foreground and --background"):
         chromacord.harmonize_video(**files, output=tmp_path / "out.mkv", **stage)
@@ -87,6 +87,22 @@ def test_layers_are_cleaned_before_they_are_composited(files: dict[str, Path], t
         weight = disc(index, SIZE)
         assert (before[0] != after[0])[(weight > 0) & (weight < 255)].mean() > 0.5
         assert np.array_equal(after[0][weight == 0], decoded(plate)[index][0][weight == 0])
+
+
+def test_a_shadow_darkens_the_background_beside_the_foreground(files: dict[str, Path], tmp_path: Path) -> None:
+    plate = make_composite(tmp_path / "plate.mkv", size=SIZE, codec="ffv1")
+    layers = {"foreground": files["composite"], "alpha": files["mask"], "background": plate, "strength": 0}
+    plain, shaded = tmp_path / "plain.mkv", tmp_path / "shaded.mkv"
+    chromacord.harmonize_video(**layers, output=plain)
+    chromacord.harmonize_video(**layers, output=shaded, contact_shadow="0.8,0,10,2")
+    for index, (before, after) in enumerate(zip(decoded(plain), decoded(shaded), strict=True)):
+        weight = disc(index, SIZE)
+        near = np.roll(weight, 5, axis=1)
+        far = cv2.dilate(weight, np.ones((41, 41), np.uint8))
+        assert np.array_equal(after[0][weight == 255], before[0][weight == 255])
+        assert np.array_equal(after[0][far == 0], before[0][far == 0])
+        beside = (near == 255) & (weight == 0)
+        assert after[0][beside].mean() < before[0][beside].mean() - 10
 
 
 def test_a_shrunk_mask_grades_less(files: dict[str, Path], tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from chromacord.io.compositing.alpha_kind import read_as
 from chromacord.io.compositing.mattes import choose_alpha
 from chromacord.io.stills.image_layers import UNNAMED, is_data
 from chromacord.io.stills.patterns import warn_of_numbers
-from chromacord.job.finishing.stages import check_layers, with_clean_edges
+from chromacord.job.finishing.stages import check_layers, with_changes
 from chromacord.job.mask_check import warn_of_stretching
 from chromacord.job.options import Options
 from chromacord.masks.edge import Edge
@@ -223,7 +223,7 @@ def open_clip(paths: Mapping[str, Path | None], options: Options) -> tuple[Maske
         return clip, space
     if given in _COMBINATIONS and space is not None:
         layers = LayeredSource(sources["foreground"], sources["background"], sources.get("alpha"))
-        return LayeredClip(with_clean_edges(layers, options)), space
+        return LayeredClip(with_changes(layers, options)), space
     if given == {"composite"}:
         raise InputError(f"{paths['composite']}: needs a mask; give --mask FILE, or --mask alpha for its own alpha")
     wanted = {"foreground", "background"} if given & {"foreground", "alpha", "background"} else {"composite", "mask"}

@@ -85,6 +85,10 @@ class Options:
     despill: Despill | None = None
     """Of a foreground layer: limit the light of a screen, "green" or "blue"; "auto" tells it by the first frame."""
 
+    contact_shadow: str | None = None
+    """Shadow of a foreground layer on its background, "AMOUNT,ANGLE,LENGTH,BLUR": 0 to 1, degrees clockwise from right,
+    and pixels."""
+
     wrap: str | None = None
     """Light of the background over the foreground's edge, "AMOUNT" or "AMOUNT,RADIUS": 0 to 1, and pixels."""
 

@@ -33,7 +33,7 @@ def test_a_method_that_does_not_exist_is_one_line(run: Run, tmp_path: Path) -> N
 def test_the_papers_table_takes_no_methods(run: Run) -> None:
     done = run("bench", "methods", "--table", 4, "--method", "mkl")
     assert (done.code, done.out, done.err.count("\n")) == (2, "", 1)
-    assert "leave out --method" in done.err
+    assert "omit --method" in done.err
 
 
 def test_sources_of_flow_are_printed_as_json_and_as_a_table_beside_it(run: Run, tmp_path: Path) -> None:

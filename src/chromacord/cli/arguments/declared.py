@@ -42,6 +42,7 @@ ALL = {
     "edge": _Parameter(finish_options.Edge),
     "decontaminate": _Parameter(finish_options.Decontaminate, False),
     "despill": _Parameter(finish_options.Despill),
+    "contact_shadow": _Parameter(finish_options.ContactShadow),
     "wrap": _Parameter(finish_options.Wrap),
     "match_sharpness": _Parameter(finish_options.MatchSharpness, False),
     "match_grain": _Parameter(finish_options.MatchGrain, False),

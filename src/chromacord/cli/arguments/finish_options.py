@@ -22,6 +22,14 @@ Despill = Annotated[
     Literal["green", "blue", "auto"] | None,
     Option(help="Limit the light of a green or blue screen on a foreground layer.", rich_help_panel=FINISH),
 ]
+ContactShadow = Annotated[
+    str | None,
+    Option(
+        metavar="AMOUNT,ANGLE,LENGTH,BLUR",
+        help="Darken the background beside a foreground layer: 0 to 1, degrees (90 is down), and pixels.",
+        rich_help_panel=FINISH,
+    ),
+]
 Wrap = Annotated[
     str | None,
     Option(

@@ -63,6 +63,9 @@ class LayeredSource(FrameSource):
         self.adjust: Callable[[Plane], Plane] | None = None
         """Changes the mask, after `clean`; None: not at all."""
 
+        self.shade: Callable[[Frame, Plane], Frame] | None = None
+        """Darkens the background, given the mask, before the foreground is laid over it; None: not at all."""
+
         self._overlay = Overlay(self.foreground_info, background.info)
 
     def frames(self, start: int = 0, stop: int | None = None) -> Generator[Frame, None, None]:
@@ -81,7 +84,7 @@ class LayeredSource(FrameSource):
         Returns:
             For each frame the composite, its mask (one grey plane, see `mask_info`) and the foreground alone (see
             `foreground_info`), each with the background's index and timestamps. Outside the mask's support the
-            composite's planes are bit-identical to the background's.
+            composite's planes are bit-identical to the background's, as shaded.
 
         Raises:
             MismatchError: one layer ends before another; names both counts.
@@ -111,6 +114,7 @@ class LayeredSource(FrameSource):
         layer = tuple(self._orientation.apply(plane) for plane in foreground.planes)
         layer = layer if self.clean is None else self.clean(layer, mask)
         mask = mask if self.adjust is None else self.adjust(mask)
+        background = background if self.shade is None else self.shade(background, mask)
         planes = self._overlay.composite(layer, background.planes, mask, mask_format=self.mask_info.pixel_format)
         return (
             replace(background, planes=planes),

@@ -10,6 +10,7 @@ from chromacord.job.options import Options
 from chromacord.masks.edge import Edge
 from chromacord.render.finish.grain import Grain
 from chromacord.render.finish.layer import CleanLayer
+from chromacord.render.finish.shadow import ContactShadow, parse_shadow
 from chromacord.render.finish.sharpness import Softness
 from chromacord.render.finish.stage import Finish, Stage
 from chromacord.render.finish.wrap import LightWrap, parse_wrap
@@ -22,16 +23,21 @@ def check_layers(options: Options) -> None:
     Raises:
         InputError: one is asked for.
     """
-    if options.decontaminate or options.despill is not None:
-        option = "decontaminate" if options.decontaminate else "despill"
+    asked = {
+        "decontaminate": options.decontaminate,
+        "despill": options.despill is not None,
+        "contact shadow": options.contact_shadow is not None,
+    }
+    for option in (name for name, is_asked in asked.items() if is_asked):
         raise InputError(f"{option} needs layers: give --foreground and --background, or leave it out")
 
 
-def with_clean_edges(layers: LayeredSource, options: Options) -> LayeredSource:
-    """Return layers whose foreground and mask are changed as asked for, before one is laid over the other.
+def with_changes(layers: LayeredSource, options: Options) -> LayeredSource:
+    """Return layers that are changed as asked for, before one is laid over the other.
 
     Raises:
-        InputError: the foreground's colours are multiplied by alpha, so that they hold nothing to estimate.
+        InputError: a shadow is invalid, or the foreground's colours are multiplied by alpha, so that they hold nothing
+            to estimate.
     """
     if options.edge is not None:
         layers.adjust = partial(Edge.parse(options.edge).change, black=0)
@@ -43,6 +49,9 @@ def with_clean_edges(layers: LayeredSource, options: Options) -> LayeredSource:
                 "decontaminate and despill, or give the footage with a matte"
             )
         layers.clean = CleanLayer(info, white, decontaminate=options.decontaminate, despill=options.despill)
+    if options.contact_shadow is not None:
+        white = layers.mask_info.pixel_format.max_code
+        layers.shade = ContactShadow(layers.info, white, *parse_shadow(options.contact_shadow))
     return layers
 
 

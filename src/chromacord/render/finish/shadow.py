@@ -1,0 +1,98 @@
+"""Contact shadow: a background plate, darkened where the foreground above it would keep light away."""
+
+import math
+
+import cv2
+import numpy as np
+
+from chromacord.errors import InputError
+from chromacord.io.pixels import writable_copy
+from chromacord.masks.chroma_grid import chroma_grid
+from chromacord.masks.masks import Mask
+from chromacord.parsing import shown
+from chromacord.render.finish.light import Light, reduced_size
+from chromacord.render.finish.stage import enlarged, grown, touched, weights
+from chromacord.types import Box, FloatArray, Frame, Plane, VideoInfo
+
+_LEAST = 1 / 512
+"""Shade below which nothing changes."""
+
+_MAX_LENGTH = 1000
+_MAX_SHIFTS = 32
+
+
+def parse_shadow(text: str) -> tuple[float, float, float, float]:
+    """Parse "AMOUNT,ANGLE,LENGTH,BLUR".
+
+    Returns:
+        Amount in (0, 1], angle in degrees, length and blur in pixels.
+
+    Raises:
+        InputError: the text is something else, or a value is out of range.
+    """
+    try:
+        amount, angle, length, blur = (float(part) for part in str(text).split(","))
+        if 0 < amount <= 1 and abs(angle) <= 360 and all(0 <= each <= _MAX_LENGTH for each in (length, blur)):
+            return amount, angle, length, blur
+    except ValueError:
+        pass
+    raise InputError(
+        f"contact shadow {shown(text)}: is not AMOUNT,ANGLE,LENGTH,BLUR; give an amount above 0 and up to 1, an angle "
+        f"in degrees, and a length and a blur of 0 to {_MAX_LENGTH} pixels, such as 0.5,90,30,12"
+    )
+
+
+class ContactShadow:
+    """Darkens a plate by the matte of what will be laid over it: drawn out in one direction, fading, and blurred."""
+
+    def __init__(self, info: VideoInfo, white: int, amount: float, angle: float, length: float, blur: float) -> None:
+        """Prepare for a clip.
+
+        Args:
+            info: properties of the background.
+            white: the matte's code for 1.
+            amount: share of the light that is taken away at the foreground, in (0, 1].
+            angle: where the shadow falls, in degrees clockwise: 0 is right, 90 is down.
+            length: distance in pixels over which it fades.
+            blur: distance in pixels over which its edge is blurred.
+        """
+        self._info, self._light, self._white, self._amount = info, Light(info), white, amount
+        self._length, self._blur = length, blur
+        self._direction = math.cos(math.radians(angle)), math.sin(math.radians(angle))
+        # Reduced, by whole chroma samples, to a size at which the blur still spans a few pixels.
+        self._step = max(1 << max(chroma_grid((info,))), 2 ** max(0, round(math.log2(max(blur, 1) / 5))))
+
+    def __call__(self, background: Frame, matte: Plane) -> Frame:
+        """Return a plate in shadow. What the shadow does not reach keeps its bits.
+
+        Args:
+            background: not changed.
+            matte: coverage of what will be laid over it, 0 to `white`. Shape (height, width).
+        """
+        mask = Mask.from_plane(np.ascontiguousarray(matte), black=0, white=self._white)
+        if mask.box is None:
+            return background
+        frame = writable_copy(background, self._info.pixel_format)
+        box = grown(mask, math.ceil(self._length + 1.5 * self._blur), self._info, step=self._step)
+        shade = self._shade(mask, box)
+        for part in touched(shade > _LEAST, box, self._step, self._info.size):
+            light, before = self._light.read(frame, part)
+            left = 1 - np.maximum(enlarged(shade, part, box, self._step) - np.float32(_LEAST), 0)
+            self._light.add(frame, part, before, cv2.multiply(light, cv2.merge([left] * light.shape[2])))
+        return frame
+
+    def _shade(self, mask: Mask, box: Box) -> FloatArray:
+        """Return the share of light that is taken away, in blocks of a box."""
+        matte = cv2.resize(weights(mask, box), reduced_size(box, self._step), interpolation=cv2.INTER_AREA)
+        length = self._length / self._step
+        count = min(math.ceil(length), _MAX_SHIFTS)
+        shade = matte
+        for share in (number / count for number in range(1, count)):
+            along, down = (share * length * part for part in self._direction)
+            shift = np.array([[1, 0, along], [0, 1, down]], np.float32)
+            moved = cv2.warpAffine(matte, shift, matte.shape[::-1], flags=cv2.INTER_LINEAR)
+            shade = cv2.max(shade, moved * np.float32(1 - share))
+        if self._blur:
+            shade = cv2.GaussianBlur(shade, (0, 0), self._blur / 2 / self._step, borderType=cv2.BORDER_REPLICATE)
+        dark: FloatArray = shade * np.float32(self._amount)
+        return dark
