@@ -138,8 +138,11 @@ def test_an_upright_matte_fits_a_rotated_clip(run: Run, shots: Path, tmp_path: P
         (("--key", "red=1"), "is no colour"),
         (("--key", "240,20,200"), "hardly anywhere in the clip"),
         (("--key", "green", "--clip", "1,0"), "--clip '1,0': is not BLACK,WHITE"),
-        (("--from-alpha", "--clip", "0,1"), "not the clip's own alpha; leave it out"),
+        (("--from-alpha", "--clip", "0,1"), "not of --from-alpha; leave it out"),
         (("--from-alpha",), "green.mkv: has no alpha; make the matte with"),
+        (("--box", "1,2,3"), "--box '1,2,3': is not X,Y,W,H"),
+        (("--box", "10,10,5,50"), "has less than 16 pixels a side"),
+        (("--box", "0,0,900,900"), "is the whole picture"),
         (("--plate", "short.mkv"), "short.mkv: ends after 2 frames, the clip"),
         (("--plate", "small.png"), "small.png: is 160x50, the clip"),
         (("--key", "green", "--within", "small.png"), "small.png: is 160x50, the clip"),
@@ -187,3 +190,31 @@ def test_programs_get_the_summary(run: Run, shots: Path, tmp_path: Path) -> None
     told = json.loads(done.out.splitlines()[-1])
     assert (told["event"], told["num_frames"], told["way"]) == ("summary", NUM_FRAMES, "the clip's alpha")
     assert told["coverage"] == pytest.approx(np.mean(TRUE) / 255, abs=1e-4)
+
+
+def test_a_box_is_followed_with_a_confidence(run: Run, shots: Path, tmp_path: Path) -> None:
+    done = run("matte", shots / "green.mkv", "--box", "20,25,75,70", "-o", tmp_path / "mask.mkv")
+    assert (done.code, done.err) == (0, "")
+    assert ", box 20,25,75,70, followed, covers " in done.out
+    assert float(done.out.rpartition("confidence ")[2]) > 0.8
+    assert error(tmp_path / "mask.mkv") < 3
+
+
+def test_a_lost_foreground_is_told_with_its_frame(run: Run, shots: Path, tmp_path: Path) -> None:
+    behind = [np.full(SIZE, code, np.uint8) for code in GREEN]
+    frames = [*(mixed(index) for index in range(3)), behind, behind]
+    clip = make_clip(tmp_path / "cut.mkv", codec="ffv1", pix_fmt="yuv444p", size=SIZE, frames=frames)
+    done = run("matte", clip, "--box", "20,25,75,70", "-o", tmp_path / "mask.mkv")
+    assert done.code == 0
+    assert "cut.mkv: frame 3 (counted from 0): the foreground was lost (confidence 0.00); the mask is black" in done.err
+    assert [bool(planes[0].any()) for planes in decoded(tmp_path / "mask.mkv")] == [True, True, True, False, False]
+
+
+def test_a_foreground_that_hardly_stands_out_is_doubted(
+    run: Run, shots: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chromacord.matte.making.DOUBTFUL", 1.01)
+    done = run("matte", shots / "green.mkv", "--box", "20,25,75,70", "-o", tmp_path / "mask.mkv")
+    assert done.code == 0
+    assert done.err.count("\n") == 1
+    assert "green.mkv: the foreground is hard to tell from what is around it (confidence" in done.err

@@ -14,6 +14,7 @@ def matte(
     output: given.Output,
     key: given.Key = None,
     plate: given.Plate = None,
+    box: given.Box = None,
     from_alpha: given.FromAlpha = False,
     levels: given.Levels = None,
     within: given.Within = None,
@@ -22,7 +23,7 @@ def matte(
     log_json: LogJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Make a mask for a clip that has none, from its screen, its clean plate or its alpha."""
+    """Make a mask for a clip that has none, from its screen, its clean plate, a box or its alpha."""
     display = choose_display(log_json=log_json, quiet=quiet)
     with job(display):
         from chromacord.job.threads import single_threaded
@@ -30,7 +31,7 @@ def matte(
 
         paths = {"CLIP": clip, "--output": output, "--plate": plate, "--within": within, "--without": without}
         refuse_empty(paths.items())
-        options = MatteOptions(key, plate, from_alpha, levels, within, without)
+        options = MatteOptions(key, plate, box, from_alpha, levels, within, without)
         with single_threaded():
             summary = make_matte(clip, output, options, force=force, progress=display.progress)
         rate = summary.num_frames / max(summary.seconds, 1e-9)
@@ -38,4 +39,6 @@ def matte(
             f"{summary.output}: {counted(summary.num_frames, 'frame')}, {summary.way}, covers {summary.coverage:.1%}, "
             f"{summary.seconds:.1f} s ({rate:.1f} frames a second)"
         )
+        if summary.confidence is not None:
+            line += f", confidence {summary.confidence:.2f}"
         display.summary(one_line(line), summary._asdict())

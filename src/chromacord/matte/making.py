@@ -1,6 +1,7 @@
 """Make the matte of a clip, frame by frame, and write it."""
 
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from chromacord.errors import CodecError, InputError
+from chromacord.errors import ChromacordWarning, CodecError, InputError
 from chromacord.io import FrameSource, open_sink, open_source
 from chromacord.io.stills.patterns import is_image_output
 from chromacord.job.threads import reported
@@ -16,6 +17,7 @@ from chromacord.matte.clip_pictures import beside, check_size, coverage_of, matt
 from chromacord.matte.levels import Levels
 from chromacord.matte.plate import plate_matte
 from chromacord.matte.screen_key import ScreenKey, parse_color
+from chromacord.matte.tracked import DOUBTFUL, TrackedMatte, parse_box
 from chromacord.types import FloatArray, Frame, Progress, VideoInfo
 
 _NUM_SAMPLES = 6
@@ -28,13 +30,16 @@ _GREYS = (".png", ".tif", ".tiff")
 
 @dataclass(frozen=True)
 class MatteOptions:
-    """How to make a matte: exactly one of `key`, `plate` and `from_alpha`, and what is done to its result."""
+    """How to make a matte: exactly one of `key`, `plate`, `box` and `from_alpha`, and what is done to its result."""
 
     key: str | None = None
     """Colour of the screen: "green", "blue", or "R,G,B" in 8-bit codes."""
 
     plate: str | None = None
     """The clip without its foreground: a clip of the same length, or a still."""
+
+    box: str | None = None
+    """Box around the foreground in the first frame, which is followed: "X,Y,W,H" in pixels."""
 
     from_alpha: bool = False
     """Take the clip's own alpha."""
@@ -51,7 +56,7 @@ class MatteOptions:
     @property
     def ways(self) -> list[str]:
         """The options given that say how the matte is made."""
-        given = {"--key": self.key, "--plate": self.plate, "--from-alpha": self.from_alpha or None}
+        given = {"--key": self.key, "--plate": self.plate, "--box": self.box, "--from-alpha": self.from_alpha or None}
         return [name for name, value in given.items() if value is not None]
 
     @property
@@ -69,15 +74,15 @@ class MatteOptions:
         if len(self.ways) != 1:
             what = " and ".join(self.ways) or "nothing"
             raise InputError(
-                f"{what} says how the matte is made; give one of --key, --plate and --from-alpha"
+                f"{what} says how the matte is made; give one of --key, --plate, --box and --from-alpha"
                 if not self.ways
                 else f"{what} are several ways to make a matte; give one of them"
             )
         if self.key is not None:
             parse_color(self.key)
         if self.clip is not None:
-            if self.from_alpha:
-                raise InputError("--clip: changes a matte of --key or --plate, not the clip's own alpha; leave it out")
+            if self.key is None and self.plate is None:
+                raise InputError(f"--clip: changes a matte of --key or --plate, not of {self.ways[0]}; leave it out")
             Levels.parse(self.clip)
 
 
@@ -92,6 +97,9 @@ class MatteSummary(NamedTuple):
     coverage: float
     """Mean of the matte, in [0, 1]."""
 
+    confidence: float | None
+    """Least confidence in any frame's matte, in [0, 1]; None: not estimated."""
+
     seconds: float
 
 
@@ -102,6 +110,7 @@ class _Way(NamedTuple):
     """Called for the frames in their order."""
 
     said: str
+    tracked: TrackedMatte | None = None
 
 
 def make_matte(
@@ -148,7 +157,27 @@ def make_matte(
             sink.write(Frame((codes,), frame.index, frame.pts, frame.duration))
         sink.finish()
         sink.commit()
-    return MatteSummary(sink.path, count, way.said, total / max(count, 1), time.perf_counter() - started)
+    if way.tracked is not None:
+        _warn_of_doubts(way.tracked, info)
+    confidence = None if way.tracked is None else way.tracked.confidence
+    return MatteSummary(sink.path, count, way.said, total / max(count, 1), confidence, time.perf_counter() - started)
+
+
+def _warn_of_doubts(tracked: TrackedMatte, info: VideoInfo) -> None:
+    """Say where the foreground was lost, or that it may have been."""
+    if tracked.lost_at is not None:
+        message = (
+            f"frame {tracked.lost_at} (counted from 0): the foreground was lost (confidence {tracked.confidence:.2f}); "
+            "the mask is black from there; cut the clip there, and give the rest a box of its own"
+        )
+    elif tracked.confidence < DOUBTFUL:
+        message = (
+            f"the foreground is hard to tell from what is around it (confidence {tracked.confidence:.2f}); look at the "
+            "mask"
+        )
+    else:
+        return
+    warnings.warn(f"{info.path}: {message}", ChromacordWarning, stacklevel=3)
 
 
 def _check_output(output: Path | str) -> None:
@@ -172,6 +201,9 @@ def _way(
         plates = beside(plate, pictures_of(plate), info)
         said = f"difference to {plate.info.path.name}"
         return _Way(lambda frame: plate_matte(picture(frame), next(plates), levels), said)
+    if options.box is not None:
+        tracked = TrackedMatte(parse_box(options.box, info.size, info.path))
+        return _Way(lambda frame: tracked.matte(picture(frame)), f"box {options.box}, followed", tracked)
     assert options.key is not None
     samples = [picture(frame) for frame in reported("analyse", _samples(source), None, progress)]
     key = ScreenKey(options.key, samples, levels)

@@ -41,6 +41,14 @@ Plate = Annotated[
         rich_help_panel=MASK,
     ),
 ]
+Box = Annotated[
+    str | None,
+    Option(
+        metavar="X,Y,W,H",
+        help="Cut out what this box holds in the first frame, and follow it: left, top, width and height in pixels.",
+        rich_help_panel=MASK,
+    ),
+]
 FromAlpha = Annotated[bool, Option("--from-alpha", help="Take the clip's own alpha.", rich_help_panel=MASK)]
 Levels = Annotated[
     str | None,

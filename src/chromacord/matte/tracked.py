@@ -1,0 +1,213 @@
+"""A matte of what a box holds in the first frame, followed through the clip.
+
+GrabCut (Rother et al., "GrabCut", 2004) cuts it out in the box. In each later frame, the matte of the frame before is
+carried on by optical flow (DIS, Kroeger et al. 2016), and GrabCut decides anew in a band around its edge. Both work on
+reduced pictures; the soft edge is found at full size.
+"""
+
+import cv2
+import numpy as np
+
+from chromacord.errors import InputError
+from chromacord.matte.soft_edge import Binary, soft_edge
+from chromacord.parsing import shown
+from chromacord.types import Box, FloatArray, Size
+
+LOST = 0.4
+"""Confidence below which the foreground counts as lost."""
+
+DOUBTFUL = 0.65
+"""Confidence below which the matte needs a look."""
+
+_CLEAR = 0.5
+"""Hellinger distance of the colours of foreground and surroundings from which the two are told apart well."""
+
+_LONGEST = 512
+"""Longest side of the reduced pictures, in pixels."""
+
+_LEAST_SIDE = 16
+_BAND = 0.06
+"""Half the width of the band in which an edge may move, relative to the square root of the foreground's area."""
+
+_CONTEXT = 4
+"""Bands of background around the foreground that GrabCut learns from."""
+
+_SMALL = 0.1
+"""Share of the largest part below which another part is not foreground."""
+
+_BINS = 8
+_FIRST_ITERATIONS, _ITERATIONS = 5, 2
+
+
+class TrackedMatte:
+    """Follows one foreground through the frames of a clip, in their order."""
+
+    def __init__(self, box: Box) -> None:
+        """Set the box.
+
+        Args:
+            box: around the whole foreground in the first frame.
+        """
+        self._box = box
+        self._flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+        self._inside: Binary | None = None
+        self._grey: Binary | None = None
+        self._colors = np.zeros((_BINS, _BINS, _BINS), np.float32)
+        self._count = 0
+        self.confidence = 1.0
+        """Least confidence so far, in [0, 1]: how far flow and colours agree on the foreground, times how like its
+        colours are to those of the first frame, times how unlike to those around it."""
+        self.lost_at: int | None = None
+        """Number of the first frame in which the foreground was lost; its matte and all later ones are 0."""
+
+    def matte(self, picture: FloatArray) -> FloatArray:
+        """Return the coverage of the next frame, in [0, 1]. Shape (H, W).
+
+        Args:
+            picture: RGB in [0, 1]. Shape (H, W, 3).
+
+        Raises:
+            InputError: in the first frame, the box holds nothing that differs from its surroundings.
+        """
+        height, width = picture.shape[:2]
+        scale = min(1.0, _LONGEST / max(height, width))
+        size = (max(1, round(width * scale)), max(1, round(height * scale)))
+        small = np.rint(cv2.resize(picture, size, interpolation=cv2.INTER_AREA) * 255).astype(np.uint8)
+        grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)
+        if self.lost_at is None:
+            self._inside = self._first(small, scale) if self._inside is None else self._next(small, grey)
+        self._grey = grey
+        self._count += 1
+        if self.lost_at is not None or self._inside is None:
+            return np.zeros((height, width), np.float32)
+        return _enlarged(picture, self._inside, scale)
+
+    def _first(self, small: Binary, scale: float) -> Binary:
+        box = Box(*(round(edge * scale) for edge in self._box))
+        labels = np.full(small.shape[:2], cv2.GC_BGD, np.uint8)
+        labels[box.top : box.bottom, box.left : box.right] = cv2.GC_PR_FGD
+        margin = max(box.bottom - box.top, box.right - box.left) // 3
+        inside = _cut(small, labels, _surrounded(box, margin), _FIRST_ITERATIONS)
+        if not inside.any():
+            raise InputError("--box: holds nothing that stands out; draw it around the foreground, with some margin")
+        self._colors = _histogram(small, inside)
+        return inside
+
+    def _next(self, small: Binary, grey: Binary) -> Binary:
+        """Carry the matte on, and judge the result."""
+        carried = self._carried(grey)
+        inside = _refined(small, carried)
+        agreement = float((carried & inside).sum()) / max(1.0, float((carried | inside).sum()))
+        colors = _histogram(small, inside)
+        contrast = 1 - _likeness(colors, _histogram(small, _ring(inside)))
+        confidence = agreement * _likeness(self._colors, colors) * min(1.0, contrast**0.5 / _CLEAR)
+        self.confidence = min(self.confidence, confidence)
+        if confidence < LOST:
+            self.lost_at = self._count
+        return inside
+
+    def _carried(self, grey: Binary) -> Binary:
+        """Return the matte of the frame before, moved to this frame."""
+        assert self._grey is not None
+        assert self._inside is not None
+        backward = self._flow.calc(grey, self._grey, None)
+        rows, columns = np.mgrid[: grey.shape[0], : grey.shape[1]].astype(np.float32)
+        soft = cv2.remap(
+            self._inside * np.float32(255), columns + backward[..., 0], rows + backward[..., 1], cv2.INTER_LINEAR
+        )
+        carried: Binary = (soft > 127).astype(np.uint8)
+        return carried
+
+
+def parse_box(text: str, size: Size, where: object) -> Box:
+    """Read "X,Y,W,H": left, top, width and height in pixels of the upright picture.
+
+    Args:
+        text: the box.
+        size: of the picture.
+        where: the clip, for messages.
+
+    Raises:
+        InputError: it is something else, too small, all of the picture, or outside it.
+    """
+    try:
+        left, top, width, height = (int(part) for part in text.split(","))
+    except ValueError:
+        raise InputError(
+            f"--box {shown(text)}: is not X,Y,W,H; give left, top, width and height in pixels, such as 200,80,300,420"
+        ) from None
+    box = Box(max(0, top), max(0, left), min(size.height, top + height), min(size.width, left + width))
+    if min(box.bottom - box.top, box.right - box.left) < _LEAST_SIDE:
+        raise InputError(
+            f"--box {shown(text)}: has less than {_LEAST_SIDE} pixels a side inside {where}, which is {size.width}x"
+            f"{size.height}"
+        )
+    if box == Box(0, 0, *size):
+        raise InputError(f"--box {shown(text)}: is the whole picture; leave some background outside")
+    return box
+
+
+def _refined(small: Binary, carried: Binary) -> Binary:
+    """Decide anew in a band around an edge. Looks no further than some bands away from the foreground."""
+    if not carried.any():
+        return carried
+    reach = max(2, round(_BAND * float(carried.sum()) ** 0.5))
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1,) * 2)
+    labels = np.where(carried == 1, np.uint8(cv2.GC_PR_FGD), np.uint8(cv2.GC_PR_BGD))
+    labels[cv2.erode(carried, disc) == 1] = cv2.GC_FGD
+    labels[cv2.dilate(carried, disc) == 0] = cv2.GC_BGD
+    left, top, width, height = cv2.boundingRect(carried)
+    around = _surrounded(Box(top, left, top + height, left + width), _CONTEXT * reach)
+    return _cut(small, labels, around, _ITERATIONS)
+
+
+def _surrounded(box: Box, margin: int) -> tuple[slice, slice]:
+    """Return the rows and columns of a box with its surroundings."""
+    rows = slice(max(0, box.top - margin), box.bottom + margin)
+    return rows, slice(max(0, box.left - margin), box.right + margin)
+
+
+def _cut(small: Binary, labels: Binary, around: tuple[slice, slice], iterations: int) -> Binary:
+    """Run GrabCut on a part of a picture; return its foreground without small parts."""
+    inside = np.zeros_like(labels)
+    part = np.ascontiguousarray(labels[around])
+    is_front = (part == cv2.GC_FGD) | (part == cv2.GC_PR_FGD)
+    if is_front.all() or not is_front.any():
+        return inside
+    models = np.zeros((2, 1, 65))
+    cv2.setRNGSeed(0)
+    colors = np.ascontiguousarray(small[around])
+    cv2.grabCut(colors, part, None, models[0], models[1], iterations, cv2.GC_INIT_WITH_MASK)
+    inside[around] = (part == cv2.GC_FGD) | (part == cv2.GC_PR_FGD)
+    _, parts, facts, _ = cv2.connectedComponentsWithStats(inside)
+    areas = facts[:, cv2.CC_STAT_AREA]
+    areas[0] = 0
+    large: Binary = ((areas >= _SMALL * areas.max()) & (areas > 0))[parts].astype(np.uint8)
+    return large
+
+
+def _ring(inside: Binary) -> Binary:
+    """Return the surroundings of a foreground."""
+    reach = max(2, round(_CONTEXT * _BAND * float(inside.sum()) ** 0.5))
+    around: Binary = cv2.dilate(inside, np.ones((2 * reach + 1,) * 2)) - inside
+    return around
+
+
+def _likeness(one: FloatArray, other: FloatArray) -> float:
+    """Return the Bhattacharyya coefficient of two histograms, in [0, 1]."""
+    return min(1.0, float(np.sqrt(one * other).sum()))
+
+
+def _histogram(small: Binary, inside: Binary) -> FloatArray:
+    """Return the shares of the colours of a foreground. Shape (_BINS, _BINS, _BINS)."""
+    counts = cv2.calcHist([small], [0, 1, 2], inside, [_BINS] * 3, [0, 256] * 3)
+    smooth: FloatArray = cv2.blur(counts.reshape(_BINS, -1), (3, 3)).reshape(counts.shape)
+    return smooth / max(float(smooth.sum()), 1.0)
+
+
+def _enlarged(picture: FloatArray, inside: Binary, scale: float) -> FloatArray:
+    """Return the soft matte at full size; pixels within two of the reduced picture's are decided there."""
+    height, width = picture.shape[:2]
+    smooth = cv2.GaussianBlur(inside.astype(np.float32), (0, 0), 0.7)
+    hard = (cv2.resize(smooth, (width, height), interpolation=cv2.INTER_LINEAR) > 0.5).astype(np.uint8)
+    return soft_edge(picture, hard, max(2, round(2 / scale)))
