@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from chromacord.errors import InputError
+from chromacord.matte.soft_edge import soft_edge
 from chromacord.matte.tracked import LOST, TrackedMatte, parse_box
 from chromacord.types import Box, FloatArray, Size
 from tests.footage import disc
@@ -55,8 +56,10 @@ def test_at_a_cut_the_foreground_is_lost() -> None:
 
 
 def test_large_pictures_are_cut_out_at_full_size() -> None:
-    picture, truth = (cv2.resize(part, None, fx=5, fy=5, interpolation=cv2.INTER_CUBIC) for part in frame(0))
-    matte = TrackedMatte(Box(175, 150, 725, 700)).matte(np.clip(picture, 0, 1))
+    actor, ground, blurred = (cv2.resize(part, None, fx=5, fy=5) for part in (ACTOR, GROUND, frame(0)[1]))
+    truth = np.clip((blurred - 0.5) * 5 + 0.5, 0, 1)
+    picture = truth[..., None] * actor + (1 - truth[..., None]) * ground
+    matte = TrackedMatte(Box(175, 150, 725, 700)).matte(picture)
     assert matte.shape == truth.shape
     assert overlap(matte, truth) > 0.95
 
@@ -70,3 +73,14 @@ def test_a_box_is_read_and_kept_inside() -> None:
 def test_what_is_no_box_is_refused(text: str) -> None:
     with pytest.raises(InputError, match="--box"):
         parse_box(text, SIZE, "c")
+
+
+def test_textures_behind_leave_no_islands_around_the_edge() -> None:
+    """Spots of the ground that look like the foreground stay out of the matte, but for pixels at its very edge."""
+    picture, truth = frame(0)
+    spots = np.random.default_rng(2).random(SIZE) < 0.2
+    spots &= truth == 0
+    picture[spots] = np.float32([0.7, 0.35, 0.3])
+    matte = soft_edge(picture, (truth > 0.5).astype(np.uint8), 4)
+    outside = cv2.dilate((truth > 0.5).astype(np.uint8), np.ones((7, 7))) == 0
+    assert matte[outside].max() < 0.3

@@ -22,7 +22,8 @@ def soft_edge(picture: FloatArray, inside: Binary, reach: int, *, background: Fl
     A pixel of the band lies between two colours: the mean of the sure foreground near it, and the background behind it,
     which is known from a plate or taken from the mean of the sure background. Its coverage is its place between them,
     along the line that joins them. Where the two are alike, it is that of the blurred edge. Means of
-    textures leave noise, which is smoothed; a plate leaves none.
+    textures mislead: without a plate, coverage is smoothed, and held the closer to the hard matte the further it is
+    from the edge.
 
     Args:
         picture: RGB in [0, 1]. Shape (H, W, 3).
@@ -44,7 +45,8 @@ def soft_edge(picture: FloatArray, inside: Binary, reach: int, *, background: Fl
     trust = np.clip(length / _LEAST_CONTRAST**2 - 1, 0, 1)
     band = trust * np.clip(place, 0, 1) + (1 - trust) * blurred
     if background is None:
-        band = cv2.GaussianBlur(band, (0, 0), max(0.5, reach / 3))
+        wide = cv2.GaussianBlur(inside.astype(np.float32), (0, 0), max(0.5, reach / 2))
+        band = cv2.GaussianBlur(np.clip(band, 2 * wide - 1, 2 * wide), (0, 0), max(0.5, reach / 3))
     coverage: FloatArray = np.where(sure == 1, 1, np.where(possible == 0, 0, band)).astype(np.float32)
     return coverage
 
