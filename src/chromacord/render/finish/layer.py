@@ -64,12 +64,13 @@ class CleanLayer:
         if self._despill == "auto":
             self._despill = self._screen(frame, mask)
         if self._decontaminate:
-            self._estimate(frame, mask)
+            self._estimate(frame, planes, mask)
         if self._despill is not None:
             self._take_spill(frame, mask, 1 if self._despill == "green" else 2)
         return frame.planes
 
-    def _estimate(self, frame: Frame, mask: Mask) -> None:
+    def _estimate(self, frame: Frame, planes: Sequence[Plane], mask: Mask) -> None:
+        """Change a frame's soft pixels; the planes are the same before, since neighbours read what others write."""
         box = grown(mask, _FAR, self._info, step=self._step)
         alpha = weights(mask, box)
         small = cv2.cvtColor(reduced_codes(frame, box, self._step, self._info), cv2.COLOR_BGRA2BGR)
@@ -81,7 +82,7 @@ class CleanLayer:
         for part in touched(cells, box, self._step, self._info.size):
             wide = _widened(part, box)
             weight = weights(mask, wide)
-            codes = cv2.cvtColor(unpack(frame.planes, self._info, wide), cv2.COLOR_BGRA2BGR)  # the first three
+            codes = cv2.cvtColor(unpack(tuple(planes), self._info, wide), cv2.COLOR_BGRA2BGR)  # the first three
             foreground, background = (enlarged(means, wide, box, self._step) for means in (near, far))
             foreground = _split(codes, foreground, background, weight)
             # The background's mean is wide already; the narrow one of the second pass is the same.

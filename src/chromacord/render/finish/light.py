@@ -158,6 +158,9 @@ def add_codes(stored: np.ndarray, change: FloatArray, info: VideoInfo) -> None: 
         change: change in codes. Shape (height, width).
         info: properties of the clip.
     """
+    if info.pixel_format.depth == 8:
+        stored[...] = cv2.add(stored, change, dtype=cv2.CV_8U)  # rounds and clips at once
+        return
     codes = cv2.add(stored, change, dtype=cv2.CV_32F)
     if not info.pixel_format.is_float:
         np.clip(codes, 0, info.pixel_format.max_code, out=codes)
