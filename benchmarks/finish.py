@@ -21,6 +21,8 @@ from chromacord.masks.masks import Mask, MaskedFrame
 from chromacord.render.finish.grain import Grain, missing
 from chromacord.render.finish.layer import CleanLayer
 from chromacord.render.finish.noise import Noise, measure
+from chromacord.render.finish.shadow import ContactShadow
+from chromacord.render.finish.sharpness import Softness, measure_spread
 from chromacord.render.finish.stage import Finish
 from chromacord.render.finish.wrap import LightWrap
 from chromacord.sample.scene import ASTRONAUT, COFFEE, cut_out, read_photograph
@@ -32,6 +34,9 @@ BAND = 8
 
 DEVIATIONS = (2.0, 4.0, 8.0)
 """Of the noise in the background, in codes of 8 bits; the foreground has a quarter."""
+
+BLURS = ((0.7, 1.5), (1.0, 2.0), (1.0, 3.0))
+"""Blurs of foreground and background, as standard deviations in pixels."""
 
 FRAMES = 6
 RGB = PixelFormat("rgb", 8)
@@ -47,6 +52,7 @@ def measure_finish(repeats: int) -> Report:
         **provenance(),
         "edges": edge_errors(),
         "grain": [grain_figures(deviation) for deviation in DEVIATIONS],
+        "sharpness": [sharpness_figures(*sigmas) for sigmas in BLURS],
         "cpu_ms_per_1080p_frame": costs(repeats),
     }
 
@@ -106,6 +112,27 @@ def grain_figures(deviation: float) -> dict[str, float]:
     }
 
 
+def sharpness_figures(inside: float, outside: float) -> dict[str, float]:
+    """Return how near the blur that a foreground lacks is measured; both sides are of one photograph.
+
+    It is reduced to half its size, so that its own blur counts little, and blurred in light before that.
+    """
+    light = read_photograph(ASTRONAUT) ** np.float32(2.4)
+    small = [
+        cv2.resize(cv2.GaussianBlur(light, (0, 0), 2 * sigma), None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+        for sigma in (inside, outside)
+    ]
+    picture = np.hstack(small) ** np.float32(1 / 2.4)
+    height, width = picture.shape[:2]
+    matte = np.zeros((height, width), np.uint8)
+    matte[:, : width // 2] = 255
+    info = described(RGB, Size(height, width))
+    frame = Frame(tuple(np.rint(255 * picture).astype(np.uint8).transpose(2, 0, 1)), 0)
+    found = measure_spread(MaskedFrame(frame, Mask.from_plane(matte, black=0, white=255)), info)
+    lacking = max(0.0, found.background - found.foreground) ** 0.5
+    return {"true": round((outside**2 - inside**2) ** 0.5, 3), "measured": round(lacking, 3)}
+
+
 def costs(repeats: int) -> dict[str, float]:
     """Return milliseconds of CPU time a frame, 8-bit 4:2:0, a quarter of it foreground."""
     size = SIZES["1080p"]
@@ -118,6 +145,7 @@ def costs(repeats: int) -> dict[str, float]:
     masked = MaskedFrame(first, mask)
     noise = measure(masked, second, info).background
     grain = Grain(info, lambda _: (np.full((3, 256), 4, np.float32), noise))
+    soft, shadow = Softness(info, lambda _: 1.2), ContactShadow(info, 255, 0.5, 60, 40, 16)
     wrap, edge = LightWrap(info, 0.5), Edge(1, 2)
     clean = CleanLayer(info, 255, decontaminate=True, despill=None)
     despill = CleanLayer(info, 255, decontaminate=False, despill="green")
@@ -126,6 +154,9 @@ def costs(repeats: int) -> dict[str, float]:
         "decontaminate": lambda: clean(first.planes, matte),
         "despill": lambda: despill(first.planes, matte),
         "wrap": lambda: wrap(first, mask),
+        "contact shadow": lambda: shadow(first, matte),
+        "sharpness": lambda: soft(first, mask),
+        "sharpness, measuring": lambda: measure_spread(masked, info),
         "grain": lambda: grain(first, mask),
         "grain, measuring": lambda: measure(masked, second, info),
     }

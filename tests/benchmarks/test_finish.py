@@ -19,4 +19,13 @@ def test_noise_is_measured_and_matched_to_a_tenth_on_a_photograph() -> None:
 
 def test_each_stage_is_timed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(SIZES, "1080p", Size(144, 256))
-    assert set(finish.costs(1)) == {"edge", "decontaminate", "despill", "wrap", "grain", "grain, measuring"}
+    assert set(finish.costs(1)) == {
+        *("edge", "decontaminate", "despill", "contact shadow", "wrap"),
+        *("sharpness", "sharpness, measuring", "grain", "grain, measuring"),
+    }
+
+
+def test_the_blur_that_a_photograph_lacks_is_found() -> None:
+    found = finish.sharpness_figures(1.0, 2.0)
+    assert found["true"] == 1.732
+    assert abs(found["measured"] / found["true"] - 1) < 0.15
