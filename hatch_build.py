@@ -59,7 +59,9 @@ def write_man_page(root: Path, page: Path) -> None:
         root: folder of the project.
         page: the file.
     """
-    environment = {**os.environ, "PYTHONPATH": str(root / "src")}
+    # pip makes the build's requirements known to child processes by this variable.
+    path = os.pathsep.join(filter(None, (str(root / "src"), os.environ.get("PYTHONPATH"))))
+    environment = {**os.environ, "PYTHONPATH": path}
     command = [sys.executable, "-m", "chromacord.cli.screen.manual"]
     page.write_bytes(subprocess.run(command, check=True, env=environment, stdout=subprocess.PIPE).stdout)
 
