@@ -30,7 +30,8 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 def pictures(path: Path) -> np.ndarray:
-    return np.stack([frame.planes[0] for frame in open_source(path).frames()])
+    """The codes of all planes of each frame."""
+    return np.stack([np.concatenate([plane.ravel() for plane in frame.planes]) for frame in open_source(path).frames()])
 
 
 @pytest.mark.parametrize(

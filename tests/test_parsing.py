@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from chromacord.errors import InputError, MissingFileError, UnreadableFileError
-from chromacord.parsing import at_home, parse_errors, parse_json, parse_toml, read_file, reason_of, shown
+from chromacord.parsing import at_home, parse_errors, parse_json, parse_numbers, parse_toml, read_file, reason_of, shown
 
 
 def test_a_file_of_the_limit_is_read_and_a_larger_one_is_not(tmp_path: Path) -> None:
@@ -140,3 +140,13 @@ def test_a_missing_key_without_a_name_has_a_reason() -> None:
 def test_a_home_that_nobody_has_is_a_name_like_others(name: str) -> None:
     assert at_home(name) == Path(name)
     assert at_home(Path("~") / "x") == Path.home() / "x"
+
+
+@pytest.mark.parametrize("text", ["", "1,", "a", "nan", "1,inf", "1 2", "1;2"])
+def test_numbers_that_are_none_are_not_parsed(text: str) -> None:
+    assert parse_numbers(text) == ()
+
+
+def test_numbers_are_parsed_in_order() -> None:
+    assert parse_numbers(" 1, -2.5,3e2") == (1, -2.5, 300)
+    assert parse_numbers(4) == (4,)

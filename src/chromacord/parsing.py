@@ -1,6 +1,7 @@
 """Read untrusted files: size limits, and parser exceptions turned into errors."""
 
 import json
+import math
 import os
 import re
 import reprlib
@@ -124,6 +125,19 @@ def reason_of(error: Exception) -> str:
         return f"{shown(error.args[0]) if error.args else 'a key'} is missing"
     lines = str(error).splitlines()
     return lines[0][:_LONGEST_REASON] if lines else type(error).__name__
+
+
+def parse_numbers(text: object) -> tuple[float, ...]:
+    """Parse numbers separated by commas.
+
+    Returns:
+        Finite numbers; none if the text is something else.
+    """
+    try:
+        numbers = tuple(float(part) for part in str(text).split(","))
+    except ValueError:
+        return ()
+    return numbers if all(map(math.isfinite, numbers)) else ()
 
 
 def shown(value: object) -> str:

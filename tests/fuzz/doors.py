@@ -1,11 +1,13 @@
 """Every kind of file that users hand to the command: a good one of each, made here, and the command that reads it."""
 
+import json
 import re
 import shutil
 import struct
 import zipfile
 import zlib
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 from random import Random
 from typing import NamedTuple
@@ -23,6 +25,7 @@ from chromacord.grade.exports import EXPORT_FORMATS, LOOK_FORMATS, ExportedShot,
 from chromacord.grade.file import read_grade
 from chromacord.grade.imports import read_import
 from chromacord.io import open_source
+from chromacord.io.edl import read_edl
 from chromacord.lab.methods.issam import issam_network
 from chromacord.lab.weight_files import packed
 from tests.fuzz.mutation import mutated
@@ -208,7 +211,7 @@ def check(door: Door) -> Callable[[], str | None]:
         try:
             if Path(output).suffix in WRITTEN_BY_GRADE:
                 for path in Path().glob(f"{Path(output).stem}*"):
-                    (read_grade if path.suffix == ".json" else read_import)(path)
+                    _read_back(path)
                 return None
             results = [frame.planes for frame in open_source(output).frames()]
         except ChromacordError:
@@ -228,6 +231,16 @@ def check(door: Door) -> Callable[[], str | None]:
         return None
 
     return looked_at
+
+
+def _read_back(path: Path) -> None:
+    """Read what `grade` has written. Lists of shots are no grades, and are read as what they are."""
+    if path.suffix == ".otio":
+        assert json.loads(path.read_text(encoding="utf-8"))["OTIO_SCHEMA"] == "Timeline.1"
+    elif path.suffix == ".edl":
+        read_edl(path, rate=Fraction(25))
+    else:
+        (read_grade if path.suffix == ".json" else read_import)(path)
 
 
 def _linked(source: str, target: str) -> None:

@@ -4,6 +4,7 @@ import io
 import json
 import zipfile
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, replace
 from fractions import Fraction
 from pathlib import Path
@@ -18,6 +19,7 @@ from chromacord.analysis.cuts import given_numbers
 from chromacord.analysis.given_cuts import read_cuts
 from chromacord.color.cube import cube_text
 from chromacord.color.transforms import AffineField, Lut3d, lattice
+from chromacord.errors import InputError
 from chromacord.grade.by_hand import Hand, Strength
 from chromacord.grade.file import grade_text, read_grade
 from chromacord.grade.keys import Grade, Key, Shot
@@ -35,8 +37,14 @@ from chromacord.lab.training.log import LOG, RunLog
 from chromacord.lab.training.optimization import averaged, build_optimizer
 from chromacord.lab.training.recipe import Recipe, Stage, as_values, read_recipe
 from chromacord.lab.weight_files import load_into, packed, renamed
+from chromacord.masks.edge import Edge
+from chromacord.matte.levels import Levels
+from chromacord.matte.screen_key import parse_color
+from chromacord.matte.tracked import parse_box
 from chromacord.methods import load_method
-from chromacord.types import PixelFormat
+from chromacord.render.finish.shadow import parse_shadow
+from chromacord.render.finish.wrap import parse_wrap
+from chromacord.types import PixelFormat, Size
 from chromacord.weights.cards import parse_card
 from tests.hyoutube_lookalike import make_lookalike
 from tests.images import noise, write
@@ -227,6 +235,18 @@ def _cuts(folder: Path) -> Target:
     return Target(b"0,24,48, 1000", lambda changed: given_numbers(changed.decode("latin-1")))
 
 
+def _numbers(folder: Path) -> Target:
+    def read(changed: bytes) -> object:
+        text = changed.decode("latin-1")
+        found = []
+        for parse in (parse_wrap, parse_shadow, Edge.parse, Levels.parse, parse_color):
+            with suppress(InputError):
+                found.append(parse(text))
+        return found, parse_box(text, Size(480, 640), folder)
+
+    return Target(b"40,30,300,200", read)
+
+
 MAKERS: dict[str, Callable[[Path], Target]] = {
     "grade file": _grade,
     ".cube file": _cube,
@@ -246,6 +266,7 @@ MAKERS: dict[str, Callable[[Path], Target]] = {
     "pattern of a sequence": _pattern,
     "edit decision list": _edl,
     "numbers of cuts": _cuts,
+    "numbers of an option": _numbers,
     "PNG": lambda folder: _image(folder, ".png", "uint16"),
     "JPEG": lambda folder: _image(folder, ".jpg", "uint8"),
     "TIFF": lambda folder: _image(folder, ".tif", "uint8"),

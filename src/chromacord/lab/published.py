@@ -136,8 +136,8 @@ def _check_members(content: bytes, path: Path) -> None:
     try:
         with zipfile.ZipFile(BytesIO(content)) as archive:
             is_packed = sum(member.file_size for member in archive.infolist()) > len(content)
-    except (zipfile.BadZipFile, NotImplementedError, ValueError):
-        # Old format, damaged, or a version unknown to zipfile (NotImplementedError): torch decides.
+    except (zipfile.BadZipFile, RuntimeError, ValueError):
+        # Old format, damaged, or a version that zipfile does not know (RuntimeError): torch decides.
         return
     if is_packed:
         raise UnreadableFileError(

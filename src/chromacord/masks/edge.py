@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from chromacord.errors import InputError
-from chromacord.parsing import shown
+from chromacord.parsing import parse_numbers, shown
 from chromacord.types import Plane
 
 _MOST = 100
@@ -29,12 +29,9 @@ class Edge(NamedTuple):
         Raises:
             InputError: it is something else, or out of range.
         """
-        try:
-            shrink, soften = (float(part) for part in str(text).split(","))
-            if 0 <= shrink <= _MOST and 0 <= soften <= _MOST:
+        match parse_numbers(text):
+            case (shrink, soften) if 0 <= shrink <= _MOST and 0 <= soften <= _MOST:
                 return cls(shrink, soften)
-        except ValueError:
-            pass
         raise InputError(
             f"edge {shown(text)}: is not SHRINK,SOFTEN; give two numbers of pixels from 0 to {_MOST}, such as 1,2"
         )

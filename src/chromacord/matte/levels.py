@@ -5,7 +5,7 @@ from typing import NamedTuple, Self
 import numpy as np
 
 from chromacord.errors import InputError
-from chromacord.parsing import shown
+from chromacord.parsing import parse_numbers, shown
 from chromacord.types import FloatArray
 
 
@@ -22,12 +22,9 @@ class Levels(NamedTuple):
         Raises:
             InputError: it is something else, out of range, or in the wrong order.
         """
-        try:
-            black, white = (float(part) for part in text.split(","))
-            if 0 <= black < white <= 1:
+        match parse_numbers(text):
+            case (black, white) if 0 <= black < white <= 1:
                 return cls(black, white)
-        except ValueError:
-            pass
         raise InputError(
             f"--clip {shown(text)}: is not BLACK,WHITE; give two numbers from 0 to 1, the smaller first: 0.1,0.9"
         )

@@ -13,7 +13,7 @@ import numpy as np
 
 from chromacord.errors import InputError
 from chromacord.matte.levels import Levels
-from chromacord.parsing import shown
+from chromacord.parsing import parse_numbers, shown
 from chromacord.types import FloatArray
 
 NAMED: dict[str, tuple[float, float, float]] = {"green": (0, 1, 0), "blue": (0, 0, 1)}
@@ -147,10 +147,7 @@ def parse_color(text: str) -> FloatArray:
     """
     if text in NAMED:
         return np.array(NAMED[text], np.float32)
-    try:
-        codes = np.array([float(part) for part in text.split(",")], np.float32)
-    except ValueError:
-        codes = np.zeros(0, np.float32)
+    codes = np.array(parse_numbers(text), np.float32)
     if codes.shape != (3,) or not (codes >= 0).all() or not (codes <= 255).all():
         raise InputError(f"--key {shown(text)}: is no colour; give green, blue, or R,G,B in codes from 0 to 255")
     color: FloatArray = codes / np.float32(255)

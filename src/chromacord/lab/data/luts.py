@@ -21,8 +21,8 @@ MAX_TOTAL = 4 << 30
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 """Supported compression of members; for others `zipfile` cannot limit the size of a read."""
 
-_REFUSED = (zipfile.BadZipFile, RuntimeError, NotImplementedError, OSError, zlib.error)
-"""Exceptions of `zipfile`: damage, a password (RuntimeError), an unsupported version (NotImplementedError)."""
+_REFUSED = (zipfile.BadZipFile, RuntimeError, OSError, zlib.error)
+"""Exceptions of `zipfile`: damage; a password, or a version that it does not know (RuntimeError)."""
 
 
 def read_luts(path: Path) -> dict[str, Cube]:

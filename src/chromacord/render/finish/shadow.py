@@ -9,7 +9,7 @@ from chromacord.errors import InputError
 from chromacord.io.pixels import writable_copy
 from chromacord.masks.chroma_grid import chroma_grid
 from chromacord.masks.masks import Mask
-from chromacord.parsing import shown
+from chromacord.parsing import parse_numbers, shown
 from chromacord.render.finish.light import Light, reduced_size
 from chromacord.render.finish.stage import enlarged, grown, touched, weights
 from chromacord.types import Box, FloatArray, Frame, Plane, VideoInfo
@@ -30,12 +30,11 @@ def parse_shadow(text: str) -> tuple[float, float, float, float]:
     Raises:
         InputError: the text is something else, or a value is out of range.
     """
-    try:
-        amount, angle, length, blur = (float(part) for part in str(text).split(","))
-        if 0 < amount <= 1 and abs(angle) <= 360 and all(0 <= each <= _MAX_LENGTH for each in (length, blur)):
+    match parse_numbers(text):
+        case (amount, angle, length, blur) if (
+            0 < amount <= 1 and abs(angle) <= 360 and 0 <= length <= _MAX_LENGTH and 0 <= blur <= _MAX_LENGTH
+        ):
             return amount, angle, length, blur
-    except ValueError:
-        pass
     raise InputError(
         f"contact shadow {shown(text)}: is not AMOUNT,ANGLE,LENGTH,BLUR; give an amount above 0 and up to 1, an angle "
         f"in degrees, and a length and a blur of 0 to {_MAX_LENGTH} pixels, such as 0.5,90,30,12"

@@ -8,7 +8,7 @@ import numpy as np
 from chromacord.errors import InputError
 from chromacord.masks.chroma_grid import chroma_grid
 from chromacord.masks.masks import Mask
-from chromacord.parsing import shown
+from chromacord.parsing import parse_numbers, shown
 from chromacord.render.finish.light import Light, reduced_size
 from chromacord.render.finish.stage import enlarged, grown, touched, weights
 from chromacord.types import Box, FloatArray, Frame, VideoInfo
@@ -28,13 +28,11 @@ def parse_wrap(text: str) -> tuple[float, float | None]:
     Raises:
         InputError: the text is neither, or a value is out of range.
     """
-    try:
-        amount, *rest = (float(part) for part in str(text).split(","))
-        radius = rest[0] if rest else None
-        if 0 < amount <= 1 and len(rest) <= 1 and (radius is None or 1 <= radius <= _MAX_RADIUS):
+    match parse_numbers(text):
+        case (amount,) if 0 < amount <= 1:
+            return amount, None
+        case (amount, radius) if 0 < amount <= 1 and 1 <= radius <= _MAX_RADIUS:
             return amount, radius
-    except ValueError:
-        pass
     raise InputError(
         f"wrap {shown(text)}: is not AMOUNT or AMOUNT,RADIUS; give an amount above 0 and up to 1, and a radius of 1 to "
         f"{_MAX_RADIUS} pixels, such as 0.5,20"
