@@ -115,6 +115,11 @@ def test_a_grade_for_another_length_is_refused(clip: dict[str, Path], tmp_path: 
         (lambda clip: cc.render(None, **clip, output="never.mkv"), "the grade is None; give what `analyse` returned"),
         (lambda clip: cc.render(ONE, **clip), "there is nothing to write"),
         (lambda clip: cc.render(ONE, **clip, lut_out="never.cube"), "the grade: needs a rendered clip; give an output"),
+        (
+            lambda clip: cc.harmonize_video(**clip, lut_out="n.cube", foreground_out="never.png"),
+            "never.png: needs a rend",
+        ),
+        (lambda _: cc.harmonize_video(grade_in=ONE, lut_out="n.cube", foreground_out="never.png"), "never.png: needs"),
         (lambda clip: cc.render(ONE, grade_out="never.json"), "the grade: holds no grade"),
         (lambda clip: cc.render(ONE, **clip, output="never.mkv", strength=2), "strength must lie in 0..1"),
         (lambda clip: cc.analyse(**clip, method="nope"), "there is no method 'nope'"),

@@ -90,8 +90,9 @@ def harmonize_video(
     how = _checked(options, changes, progress)
     check_cuts(cuts, grade_in=grade_in)
     grade_file = None if isinstance(grade_in, Grade) else grade_in
-    optional = _paths(output=output, grade_out=grade_out, lut_out=lut_out, preview=preview, grade_in=grade_file)
-    matched = _paths(reference=reference, foreground_out=foreground_out)
+    written = {"output": output, "grade_out": grade_out, "lut_out": lut_out, "preview": preview}
+    optional = _paths(**written, foreground_out=foreground_out, grade_in=grade_file)
+    matched = _paths(reference=reference)
     layers = _paths(composite=composite, mask=mask, foreground=foreground, alpha=alpha, background=background)
     has_clip = any(layers.values())
     _check_asked(optional, to_render=grade_in if has_clip else None)
@@ -343,6 +344,7 @@ def _check_asked(paths: dict[str, Path | None], *, to_render: object) -> None:
         return
     if paths["grade_out"] is None and paths["lut_out"] is None:
         raise InputError("there is nothing to write; give an output, or a file for the grade or its LUTs")
-    if paths["preview"] is not None or to_render is not None:
-        what = paths["preview"] or paths["grade_in"] or "the grade"
+    rendered = paths["foreground_out"] or paths["preview"]
+    if rendered is not None or to_render is not None:
+        what = rendered or paths["grade_in"] or "the grade"
         raise InputError(f"{what}: needs a rendered clip; give an output")

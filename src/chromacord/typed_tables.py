@@ -1,7 +1,7 @@
 """Check values against the declared types of dataclasses and constructors: recipes, cards, options."""
 
 import inspect
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import MISSING, fields, is_dataclass
 from numbers import Integral, Real
 from pathlib import Path
@@ -105,6 +105,10 @@ def fits(value: object, declared: Any) -> bool:
     if origin is tuple:
         kinds = inner[:1] * len(value) if inner[-1] is Ellipsis and isinstance(value, tuple) else inner
         return isinstance(value, tuple) and len(value) == len(kinds) and all(map(fits, value, kinds))
+    if origin is Sequence:
+        if not isinstance(value, Sequence) or isinstance(value, str | bytes):
+            return False
+        return all(fits(each, inner[0]) for each in value)
     if origin is Mapping:
         return isinstance(value, Mapping) and all(fits(each, inner[1]) for each in value.values())
     if isinstance(value, bool):
@@ -126,9 +130,12 @@ def in_words(declared: Any) -> str:
     if origin is tuple:
         item = in_words(inner[0]).removeprefix("a ")
         return f"a list of {item}s" if inner[-1] is Ellipsis else f"a list of {len(inner)} {item}s"
+    if origin is Sequence:
+        return f"a list of {in_words(inner[0]).removeprefix('a ')}s"
     if origin is Mapping and inner[1] is not Any:
         return f"a table with {in_words(inner[1])} for each key"
-    return _WORDS.get(origin or declared) or f"a {declared.__name__}"
+    article = "an" if declared.__name__[0] in "AEIOU" else "a"
+    return _WORDS.get(origin or declared) or f"{article} {declared.__name__}"
 
 
 def _as_tuple(value: object) -> object:

@@ -1,6 +1,7 @@
 import json
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -101,6 +102,16 @@ def test_images_are_written_and_deep_clips_have_deep_mattes(run: Run, shots: Pat
     assert (source.info.pixel_format.model, source.info.pixel_format.depth) == ("gray", 16)
     (first, _) = source.frames()
     assert np.abs(first.planes[0] / 257 - TRUE[0]).mean() < 1
+
+
+def test_a_folder_gets_images_that_hold_a_matte(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "jpg").mkdir()
+    for index in range(2):
+        luma, blue, red = mixed(index)
+        write(tmp_path / f"jpg/a.{index:04d}.jpg", cv2.cvtColor(np.dstack([luma, red, blue]), cv2.COLOR_YCrCb2RGB))
+    done = run("matte", tmp_path / "jpg", "--key", "green", "-o", f"{tmp_path}/mattes/", "--quiet")
+    assert (done.code, done.err) == (0, "")
+    assert sorted(path.name for path in (tmp_path / "mattes").iterdir()) == ["a.0000.png", "a.0001.png"]
 
 
 def test_the_alpha_of_a_still_becomes_a_still(run: Run, shots: Path, tmp_path: Path) -> None:

@@ -291,7 +291,7 @@ def moving(step: float) -> Grade:
 
 @pytest.mark.parametrize("suffix", CDLS)
 def test_a_cdl_of_a_grade_that_moves_is_refused(tmp_path: Path, suffix: str) -> None:
-    with pytest.raises(InputError, match=r"the grade moves inside shot 1 \(frames 0 to 9\), so no CDL can hold it"):
+    with pytest.raises(InputError, match=r"changes over time in shot 1 \(frames 0 to 9\), so no CDL can hold it"):
         export(moving(0.1), tmp_path / f"look{suffix}")
     with pytest.raises(GradeFileError, match=r"^g\.json: .* use --match 1 for its mean"):
         export(moving(0.1), tmp_path / f"look{suffix}", source=Path("g.json"))

@@ -45,6 +45,15 @@ def test_an_edl_counts_from_the_clips_own_timecode() -> None:
     assert "V     C        01:00:59;28 01:01:00;04 01:00:59;28 01:01:00;04" in text  # :00 and :01 are left out
 
 
+def test_a_clips_name_of_any_bytes_is_one_line_of_text() -> None:
+    info = replace(TIMED, path=Path("caf\udce9\nb.mov"))
+    text = edl_text(EVENTS, info, title="reel")
+    assert "* FROM CLIP NAME: caf\ufffd?b.mov\n*ASC_SOP" in text
+    text.encode()
+    (first, *_) = json.loads(otio_text(EVENTS, info, title="reel"))["tracks"]["children"][0]["children"]
+    assert first["media_references"]["DEFAULT_MEDIA"]["name"] == "caf\ufffd?b.mov"
+
+
 @pytest.mark.parametrize("rate", [Fraction(24), Fraction(25), Fraction(30000, 1001)], ids=str)
 def test_opentimelineio_reads_a_timeline_as_it_writes_it(rate: Fraction) -> None:
     otio = pytest.importorskip("opentimelineio")

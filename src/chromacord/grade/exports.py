@@ -19,7 +19,7 @@ from chromacord.color.transforms import ColorTransform, Lut3d, lattice
 from chromacord.errors import InputError
 from chromacord.grade.in_space import brought, graded_in, lut_in, shown
 from chromacord.grade.lattice import LUT_SIZE, lut_step, raw_config
-from chromacord.grade.naming import clip_name, readable
+from chromacord.grade.naming import clip_name, printable
 from chromacord.grade.shot_lists import Event, edl_text, otio_text
 from chromacord.io.stills.patterns import Pattern, is_folder, still_pattern
 from chromacord.io.timecode import advance, is_timecode
@@ -238,9 +238,9 @@ def list_text(shots: Sequence[tuple[ExportedShot, Cdl]], info: VideoInfo, path: 
         info: properties of the clip.
         path: path of the file; its suffix selects the format.
     """
-    events = [Event(*shot.frames, cdl, _plain(shot.id)) for shot, cdl in shots]
+    events = [Event(*shot.frames, cdl, printable(shot.id)) for shot, cdl in shots]
     text = edl_text if path.suffix.lower() == ".edl" else otio_text
-    return text(events, info, title=_plain(readable(clip_name(info.path))))
+    return text(events, info, title=printable(clip_name(info.path)))
 
 
 def _cdl_step(shot: ExportedShot, cdl: Cdl) -> Any:
@@ -251,8 +251,8 @@ def _cdl_step(shot: ExportedShot, cdl: Cdl) -> Any:
     step.setOffset(cdl.offset)
     step.setPower(cdl.power)
     step.setSat(cdl.saturation)
-    step.setID(_plain(shot.id))
-    step.setFirstSOPDescription(_plain(shot.title))
+    step.setID(printable(shot.id))
+    step.setFirstSOPDescription(printable(shot.title))
     return step
 
 
@@ -262,7 +262,7 @@ def _written(steps: Sequence[Any], name: str, shot: ExportedShot | None = None) 
     group = ocio.GroupTransform()
     if shot is not None:
         metadata = group.getFormatMetadata()
-        metadata.setName(_plain(shot.title))
+        metadata.setName(printable(shot.title))
         if shot.working is not None:
             for end in ("InputDescriptor", "OutputDescriptor"):
                 metadata.addChildElement(end, shot.working.name)
@@ -287,8 +287,3 @@ def _baked(lut: Lut3d, name: str) -> str:
     baker.setTargetSpace("graded")
     baker.setCubeSize(max(lut.size, LUT_SIZE))
     return str(baker.bake())
-
-
-def _plain(text: str) -> str:
-    """Remove characters that XML does not allow, such as control characters in a file name."""
-    return "".join(each if each.isprintable() else "?" for each in text)

@@ -31,3 +31,8 @@ def folder_name(source: str | os.PathLike[str]) -> str:
 def readable(name: str) -> str:
     """Return a file name as text that UTF-8 can encode: names may contain any bytes."""
     return os.fsencode(name).decode(errors="replace")
+
+
+def printable(name: str) -> str:
+    """Return a file name, or a text with one, as one line without control characters, which XML does not allow."""
+    return "".join(each if each.isprintable() else "?" for each in readable(name))

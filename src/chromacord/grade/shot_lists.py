@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 from chromacord.color.cdl import Cdl
 from chromacord.errors import InputError
 from chromacord.grade.keys import ANY_LENGTH
+from chromacord.grade.naming import printable
 from chromacord.io.stills.patterns import parse_pattern
 from chromacord.io.timecode import advance, frame_of, is_drop, is_timecode
 from chromacord.types import VideoInfo
@@ -61,7 +62,7 @@ def edl_text(events: Sequence[Event], info: VideoInfo, *, title: str) -> str:
         begin, end = (advance(first, frame, rate=info.rate) for frame in (event.start, event.stop))
         lines += [
             f"{number:03d}  AX       V     C        {begin} {end} {begin} {end}",
-            f"* FROM CLIP NAME: {info.path.name}",
+            f"* FROM CLIP NAME: {printable(info.path.name)}",
             f"*ASC_SOP {''.join(map(_numbers, (event.cdl.slope, event.cdl.offset, event.cdl.power)))}",
             f"*ASC_SAT {event.cdl.saturation:.6f}",
             "",
@@ -117,7 +118,7 @@ def _media(info: VideoInfo, zero: int) -> dict[str, Any]:
     """Return the media reference; a grade file alone has none."""
     known = {
         "metadata": {},
-        "name": info.path.name,
+        "name": printable(info.path.name),
         "available_range": None if info.num_frames is None else _range(zero, info.num_frames, info),
         "available_image_bounds": None,
     }

@@ -155,8 +155,9 @@ def locked(grade: Grade, scenes: Scenes) -> Grade:
             raise InputError(
                 f"shots {listed}: their grades are of different kinds, which have no mean; do not match them"
             )
+        mean = mean_of(tuple(keys.values())) if keys else None
         for place, key in keys.items():
-            mean = mean_of(tuple(keys.values()))
+            assert mean is not None
             shots[place] = replace(shots[place], keys=(replace(key, transform=mean),))
     return replace(grade, shots=tuple(shots))
 

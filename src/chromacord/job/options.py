@@ -15,6 +15,7 @@ from chromacord.masks.edge import Edge
 from chromacord.methods import DEFAULT_METHOD, weights_file
 from chromacord.methods.base import Method
 from chromacord.render.finish.layer import Despill
+from chromacord.render.finish.shadow import parse_shadow
 from chromacord.render.finish.wrap import parse_wrap
 from chromacord.typed_tables import check_fields
 from chromacord.types import Device, Encoding
@@ -55,7 +56,7 @@ class Options:
     """Shift in CC, as by a filter: towards magenta above 0, towards green below."""
 
     contrast: float = 1.0
-    """Contrast factor around mid-grey."""
+    """Exponent of contrast around mid-grey."""
 
     saturation: float = 1.0
     """Saturation factor."""
@@ -153,6 +154,8 @@ class Options:
             Edge.parse(self.edge)
         if self.wrap is not None:
             parse_wrap(self.wrap)
+        if self.contact_shadow is not None:
+            parse_shadow(self.contact_shadow)
         if self.config is not None:
             open_config(choose_config(self.config))
         _check_range(self.frames)

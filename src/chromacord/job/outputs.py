@@ -265,8 +265,8 @@ def _check_still(grade: Grade, asked: Path, *, source: Path | None) -> None:
         if shot.moves:
             remedy = "use --consistency shot" if source is None else f"use --match {number} for its mean"
             raise (InputError if source is None else GradeFileError)(
-                f"{source or asked}: the grade moves inside shot {number} (frames {shot.start} to {shot.stop - 1}), so "
-                f"no CDL can hold it; {remedy}, or write a LUT"
+                f"{source or asked}: the grade changes over time in shot {number} (frames {shot.start} to "
+                f"{shot.stop - 1}), so no CDL can hold it; {remedy}, or write a LUT"
             )
 
 
@@ -274,7 +274,7 @@ def _tell_limits(grade: Grade, info: VideoInfo, names: ExportNames, asked: Path,
     what = names.format.kind
     if any(shot.moves for shot in grade.shots):
         _warn(
-            f"{asked}: the grade moves inside a shot and a {what} cannot, so each {what} is its shot's mean; "
+            f"{asked}: the grade changes over time in a shot and a {what} cannot, so each {what} is its shot's mean; "
             f"use --consistency shot for a clip that equals its {what}"
         )
     if working is not None and working != info.space:

@@ -13,7 +13,7 @@ from chromacord.io.compositing.mattes import choose_alpha
 from chromacord.io.orientation import Orientation
 from chromacord.masks.masks import MaskReader, shown_size
 from chromacord.masks.proxy import proxy
-from chromacord.types import Alpha, Box, Colorimetry, FloatArray, Frame, PixelFormat, VideoInfo
+from chromacord.types import Alpha, Box, Colorimetry, FloatArray, Frame, HdrMetadata, PixelFormat, VideoInfo
 
 Of = Callable[[Frame], FloatArray]
 """A function from a frame as decoded to a picture or a coverage."""
@@ -99,7 +99,7 @@ def matte_info(clip: VideoInfo) -> VideoInfo:
         mirrored=False,
         display_shift=(0, 0),
         pixel_aspect=Fraction(1) / aspect if clip.rotation % 180 else aspect,
-        hdr_metadata=type(clip.hdr_metadata)(),
+        hdr_metadata=HdrMetadata(),
         icc_profile=None,
         stated_spaces=(),
         space=None,

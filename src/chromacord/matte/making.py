@@ -3,15 +3,16 @@
 import time
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
+import cv2
 import numpy as np
 
 from chromacord.errors import ChromacordWarning, CodecError, InputError
 from chromacord.io import FrameSource, open_sink, open_source
-from chromacord.io.stills.patterns import is_image_output
+from chromacord.io.stills.patterns import is_image_output, output_pattern
 from chromacord.job.threads import reported
 from chromacord.matte.clip_pictures import beside, check_size, coverage_of, matte_info, pictures_of
 from chromacord.matte.levels import Levels
@@ -23,6 +24,8 @@ from chromacord.types import FloatArray, Frame, Progress, VideoInfo
 _NUM_SAMPLES = 6
 _SAMPLE_STEP = 24
 """Frames between two samples of a clip whose length is unknown."""
+
+_SAMPLE_ROWS = 1080
 
 _GREYS = (".png", ".tif", ".tiff")
 """Images that hold a matte as it is: grey, lossless, without a curve."""
@@ -71,13 +74,10 @@ class MatteOptions:
         Raises:
             InputError: an option is wrong, or they do not go together.
         """
-        if len(self.ways) != 1:
-            what = " and ".join(self.ways) or "nothing"
-            raise InputError(
-                f"{what} says how the matte is made; give one of --key, --plate, --box and --from-alpha"
-                if not self.ways
-                else f"{what} are several ways to make a matte; give one of them"
-            )
+        if not self.ways:
+            raise InputError("nothing says how the matte is made; give one of --key, --plate, --box and --from-alpha")
+        if len(self.ways) > 1:
+            raise InputError(f"{' and '.join(self.ways)} are several ways to make a matte; give one of them")
         if self.key is not None:
             parse_color(self.key)
         if self.clip is not None:
@@ -135,9 +135,9 @@ def make_matte(
     """
     started = time.perf_counter()
     options.check()
-    _check_output(output)
     source = open_source(clip)
     info = matte_info(source.info)
+    output = _checked_output(output, info)
     plate = None if options.plate is None else open_source(options.plate)
     if plate is not None:
         check_size(plate.info, info)
@@ -180,10 +180,20 @@ def _warn_of_doubts(tracked: TrackedMatte, info: VideoInfo) -> None:
     warnings.warn(f"{info.path}: {message}", ChromacordWarning, stacklevel=3)
 
 
-def _check_output(output: Path | str) -> None:
-    suffix = Path(output).suffix.lower()
-    if suffix and is_image_output(output) and suffix not in _GREYS:
-        raise CodecError(f"{output}: a matte is not written as {suffix}; give .mkv, .png or .tif")
+def _checked_output(output: Path | str, info: VideoInfo) -> Path | str:
+    """Return the output; in a folder, images that cannot hold a matte as it is become PNG.
+
+    Raises:
+        CodecError: the output names images that cannot.
+    """
+    if not is_image_output(output):
+        return output
+    pattern = output_pattern(output, info)
+    if pattern.suffix.lower() in _GREYS:
+        return output
+    if pattern.folder == Path(output):
+        return pattern.folder / replace(pattern, suffix=_GREYS[0], written=None).label
+    raise CodecError(f"{output}: a matte is not written as {pattern.suffix}; give .mkv, .png or .tif")
 
 
 def _way(
@@ -205,7 +215,9 @@ def _way(
         tracked = TrackedMatte(parse_box(options.box, info.size, info.path))
         return _Way(lambda frame: tracked.matte(picture(frame)), f"box {options.box}, followed", tracked)
     assert options.key is not None
-    samples = [picture(frame) for frame in reported("analyse", _samples(source), None, progress)]
+    samples = [_reduced(picture(frame)) for frame in reported("analyse", _samples(source), None, progress)]
+    if not samples:
+        raise InputError(f"{source.info.path}: has no frames to look for the screen in")
     key = ScreenKey(options.key, samples, levels)
     return _Way(lambda frame: key.matte(picture(frame)), key.choice)
 
@@ -218,6 +230,16 @@ def _samples(source: FrameSource) -> Iterator[Frame]:
     for frame in source.frames(0, _NUM_SAMPLES * step):
         if frame.index % step == first:
             yield frame
+
+
+def _reduced(picture: FloatArray) -> FloatArray:
+    """Return a sample at most 1080 rows high: several are held at once. Shape (H, W, 3)."""
+    height, width = picture.shape[:2]
+    if height <= _SAMPLE_ROWS:
+        return picture
+    size = (max(1, round(width * _SAMPLE_ROWS / height)), _SAMPLE_ROWS)
+    reduced: FloatArray = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+    return reduced
 
 
 def _limit(mask: FrameSource, info: VideoInfo, *, inverted: bool) -> Iterator[FloatArray]:

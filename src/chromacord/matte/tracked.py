@@ -1,7 +1,7 @@
 """A matte of what a box holds in the first frame, followed through the clip.
 
 GrabCut (Rother et al., "GrabCut", 2004) cuts it out in the box. In each later frame, the matte of the frame before is
-carried on by optical flow (DIS, Kroeger et al. 2016), and GrabCut decides anew in a band around its edge. Both work on
+carried on by optical flow (DIS, Kroeger et al. 2016), and GrabCut decides again in a band around its edge. Both work on
 reduced pictures; the soft edge is found at full size.
 """
 

@@ -56,6 +56,13 @@ def test_what_does_not_tell_is_taken_as_usual_and_that_is_said(color: tuple[floa
     assert info.pixel_format.alpha is Alpha.STRAIGHT
 
 
+def test_glass_of_one_alpha_does_not_tell() -> None:
+    planes = tuple(np.full(SIZE, code, np.uint8) for code in (51, 51, 51, 128))
+    glass = MemorySource(video_info(PixelFormat("rgb", alpha=Alpha.STRAIGHT), DISPLAY, size=SIZE), [planes])
+    with pytest.warns(ChromacordWarning, match=r"edges do not show"):
+        assert read_as(glass, "auto").pixel_format.alpha is Alpha.STRAIGHT
+
+
 @pytest.mark.parametrize("word", ["straight", "premultiplied"])
 def test_what_the_user_says_goes_without_a_look(word: str) -> None:
     with warnings.catch_warnings():

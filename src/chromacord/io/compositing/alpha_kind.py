@@ -25,6 +25,8 @@ _LEAST_BRIGHTER = 0.02
 """Share of soft pixels brighter than their alpha above which integer colours are straight."""
 
 _STRAIGHT_SLOPE, _PREMULTIPLIED_SLOPE = 0.3, 0.7
+_LEAST_SPREAD = 0.2
+"""Standard deviation of log alpha: glass of one alpha shows nothing."""
 
 
 class _Found(NamedTuple):
@@ -56,10 +58,8 @@ def _told(source: FrameSource) -> Alpha:
     found, path = _find(source), source.info.path
     own = source.info.pixel_format.alpha
     if found is None:
-        message = (
-            f"{path}: its edges do not show whether colours are premultiplied; assumed to be {own.value}, as usual"
-        )
-        message += " in this format"
+        unclear = "its edges do not show whether colours are premultiplied"
+        message = f"{path}: {unclear}; assumed to be {own.value}, as usual in this format"
     else:
         message = f"{path}: colours are taken for {found.kind.value}: {found.why}"
     other = "straight or premultiplied" if found is None else _other(found.kind).value
@@ -90,7 +90,7 @@ def _of_edge(peak: FloatArray, alpha: FloatArray, *, is_light: bool) -> _Found |
     if not is_light and (peak[soft] > alpha[soft] + _NOISE).mean() > _LEAST_BRIGHTER:
         return _Found(Alpha.STRAIGHT, "some are brighter than their alpha")
     lit = soft & (peak > _NOISE)
-    if lit.sum() < _FEWEST_PIXELS:
+    if lit.sum() < _FEWEST_PIXELS or np.log(alpha[lit]).std() < _LEAST_SPREAD:
         return None
     slope = np.polyfit(np.log(alpha[lit]), np.log(peak[lit]), 1)[0]
     if slope < _STRAIGHT_SLOPE:
