@@ -32,8 +32,8 @@ class CleanLayer:
 
     Soft pixels of footage hold colours of the background that it was filmed in front of. Blur fusion (Forte,
     "Approximate Fast Foreground Colour Estimation", ICIP 2021), in two passes, splits them: into the means of
-    foreground and background around a pixel, and a rest that the foreground gets by its coverage. The means of the first,
-    wide pass hold no detail, and are taken from a picture of an eighth of the size.
+    foreground and background around a pixel, and a rest that the foreground gets by its coverage. The means of the
+    first, wide pass hold no detail, and are taken from a picture of an eighth of the size.
     """
 
     def __init__(self, info: VideoInfo, white: int, *, decontaminate: bool, despill: Despill | None) -> None:
