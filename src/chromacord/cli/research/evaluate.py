@@ -1,6 +1,5 @@
 """`chromacord evaluate`: score methods, and predictions by other software, against real clips."""
 
-import os
 import shlex
 import sys
 import warnings
@@ -48,6 +47,7 @@ def evaluate(
     """Score methods on a data set. The same -o continues a stopped run, or adds methods."""
     display = choose_display(log_json=log_json, quiet=quiet)
     with job(display, stopped="run the command again to go on from what was measured"):
+        from chromacord.io.cores import all_cores
         from chromacord.lab.evaluation.benchmark import evaluate as run
         from chromacord.lab.evaluation.benchmark import read_summary
         from chromacord.lab.evaluation.measuring import Plan
@@ -75,7 +75,7 @@ def evaluate(
                 input=given,
                 passes=passes,
             )
-            jobs = jobs or len(os.sched_getaffinity(0))
+            jobs = jobs or all_cores()
             summary = run(plan, output, jobs=jobs, num_strips=strips, command=_command(), progress=display.progress)
         elif not paper_tables:
             raise InputError("--data is missing: name the data set's folder")
