@@ -10,10 +10,10 @@ import numpy as np
 from chromacord.analysis.observe import step_between_keys
 from chromacord.color.transforms import Identity
 from chromacord.errors import ChromacordWarning
-from chromacord.grade.keys import Grade, Shot
+from chromacord.grade.keys import ANY_LENGTH, Grade, Shot
 from chromacord.masks.masks import MaskedFrame
 from chromacord.render.finish.grain import Amount, graded_noise, missing
-from chromacord.render.finish.noise import FrameNoise, Noise, measure
+from chromacord.render.finish.noise import BLOCK, FrameNoise, Noise, measure
 from chromacord.render.finish.sharpness import MAX_SIGMA, Spread, measure_spread
 from chromacord.render.graders import grading
 from chromacord.types import VideoInfo
@@ -91,7 +91,7 @@ class MatchedSharpness:
         ]
         known = np.array(found).reshape(-1, 2)
         known = known[~np.isnan(known).any(axis=1)]
-        where = f"{self._info.path}: frames {shot.start} to {shot.stop - 1}"
+        where = _place(self._info, shot)
         if not len(known):
             _warn(f"{where}: too few sharp edges in foreground or background to compare them, so neither is softened")
             return 0.0
@@ -155,19 +155,28 @@ class MatchedGrain:
         return noise._replace(variance=noise.variance * np.array(left)[:, None])
 
     def _tell(self, shot: Shot, foreground: Noise, background: Noise) -> None:
-        where = f"{self._info.path}: frames {shot.start} to {shot.stop - 1}"
+        where = _place(self._info, shot)
         for side, noise, taken in (
             ("foreground", foreground, "it gets all of the background's"),
             ("background", background, "no grain is added"),
         ):
             if not noise.is_known:
-                _warn(f"{where}: the {side} is textured or moves all over, so its noise cannot be measured; {taken}")
+                _warn(
+                    f"{where}: the {side} has too few blocks of {BLOCK}x{BLOCK} pixels that are flat or at rest to "
+                    f"measure its noise; {taken}"
+                )
         own, other = foreground.deviation, background.deviation
         if background.is_known and own > _NOISIER * max(other, 0.5 if not self._info.pixel_format.is_float else 1e-3):
             _warn(
                 f"{where}: the foreground is noisier than its background ({own:.3g} against {other:.3g} codes), so no "
                 "grain is added; denoise the foreground first"
             )
+
+
+def _place(info: VideoInfo, shot: Shot) -> str:
+    """Return the file and the frames of a shot, for messages. Grades that were read from LUTs have no end."""
+    last = "the end" if shot.stop >= ANY_LENGTH else str(shot.stop - 1)
+    return f"{info.path}: frames {shot.start} to {last}"
 
 
 def _warn(message: str) -> None:

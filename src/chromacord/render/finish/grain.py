@@ -10,7 +10,7 @@ from chromacord.masks.chroma_grid import aligned, chroma_grid, samples
 from chromacord.masks.masks import Mask
 from chromacord.render.cpu import alpha_of
 from chromacord.render.finish.light import add_codes
-from chromacord.render.finish.noise import Noise, brightness
+from chromacord.render.finish.noise import Noise, brightness, neutral_codes
 from chromacord.render.graders import Grading
 from chromacord.types import Box, FloatArray, Frame, VideoInfo
 
@@ -28,6 +28,8 @@ Amount = npt.NDArray[np.float32]
 def graded_noise(noise: Noise, grade: Grading, info: VideoInfo) -> Noise:
     """Return what a grade makes of noise: its slope at each brightness, in each direction.
 
+    A plane whose noise is unknown at a brightness is taken to be grey there, without noise.
+
     Args:
         noise: before the grade.
         grade: from codes to codes of the clip.
@@ -37,9 +39,10 @@ def graded_noise(noise: Noise, grade: Grading, info: VideoInfo) -> Noise:
         return noise
     codes, variance = noise.codes.copy(), noise.variance.copy()
     step = info.pixel_format.max_code / 100
+    at = np.where(np.isnan(noise.codes), neutral_codes(info), noise.codes)
     middle = Box(info.size.height // 2, info.size.width // 2, info.size.height // 2 + 1, info.size.width // 2 + 7)
-    for level in np.flatnonzero(~np.isnan(noise.variance[0])):
-        around = np.repeat(noise.codes[:, level][None], 7, axis=0)
+    for level in np.flatnonzero(~np.isnan(noise.variance).all(axis=0)):
+        around = np.repeat(at[:, level][None], 7, axis=0)
         for plane in range(3):
             around[1 + plane, plane] += step
             around[4 + plane, plane] -= step
@@ -47,7 +50,8 @@ def graded_noise(noise: Noise, grade: Grading, info: VideoInfo) -> Noise:
         mapped = grade(padded[None], middle)[0, :, :3].astype(np.float64)
         slope = (mapped[1:4] - mapped[4:7]) / (2 * step)
         codes[:, level] = mapped[0]
-        variance[:, level] = slope.T**2 @ noise.variance[:, level]
+        known = ~np.isnan(noise.variance[:, level])
+        variance[:, level] = slope.T[:, known] ** 2 @ noise.variance[known, level]
     return Noise(variance, codes, noise.neighbours)
 
 

@@ -1,5 +1,6 @@
 """Clean edges of a foreground layer: the true colours of soft pixels, and no spill of a screen."""
 
+import warnings
 from collections.abc import Sequence
 from typing import Literal
 
@@ -7,6 +8,7 @@ import cv2
 import numpy as np
 
 from chromacord.color.spaces import code_to_rgb, rgb_to_code
+from chromacord.errors import ChromacordWarning
 from chromacord.masks.chroma_grid import chroma_grid
 from chromacord.masks.masks import Mask
 from chromacord.render.cpu import unpack
@@ -28,10 +30,10 @@ _SCREEN = 0.1
 class CleanLayer:
     """Changes the planes of a foreground layer before it is laid over its new background.
 
-    Soft pixels of footage hold colours of the background that it was filmed before. Blur fusion (Forte, "Approximate
-    Fast Foreground Colour Estimation", ICIP 2021), in two passes, splits them: into the means of foreground and
-    background around a pixel, and a rest that the foreground gets by its coverage. The means of the first, wide pass
-    hold no detail, and are taken from a picture of an eighth of the size.
+    Soft pixels of footage hold colours of the background that it was filmed in front of. Blur fusion (Forte,
+    "Approximate Fast Foreground Colour Estimation", ICIP 2021), in two passes, splits them: into the means of
+    foreground and background around a pixel, and a rest that the foreground gets by its coverage. The means of the
+    first, wide pass hold no detail, and are taken from a picture of an eighth of the size.
     """
 
     def __init__(self, info: VideoInfo, white: int, *, decontaminate: bool, despill: Despill | None) -> None:
@@ -41,7 +43,7 @@ class CleanLayer:
             info: of the foreground; its colours are straight.
             white: the matte's code for 1.
             decontaminate: estimate the colours of soft pixels.
-            despill: the colour of the screen; "auto" tells it by the first frame.
+            despill: the colour of the screen; "auto" detects it in the first frame.
         """
         self._info, self._white = info, white
         self._decontaminate, self._despill = decontaminate, despill
@@ -63,6 +65,7 @@ class CleanLayer:
         frame = Frame((*copies, *planes[3:]), 0)
         if self._despill == "auto":
             self._despill = self._screen(frame, mask)
+            _say(self._info.path, self._despill)
         if self._decontaminate:
             self._estimate(frame, planes, mask)
         if self._despill is not None:
@@ -79,7 +82,7 @@ class CleanLayer:
         window = 2 * (_FAR // self._step) + 1
         near, far = (_mean(small, part, window) for part in (share, 1 - share))
         cells = cv2.resize(_soft(alpha), size, interpolation=cv2.INTER_AREA) > 0
-        for part in touched(cells, box, self._step, self._info.size):
+        for part in touched(cells, box, self._step):
             wide = _widened(part, box)
             weight = weights(mask, wide)
             codes = cv2.cvtColor(unpack(tuple(planes), self._info, wide), cv2.COLOR_BGRA2BGR)  # the first three
@@ -108,7 +111,7 @@ class CleanLayer:
                 add_change(frame, part, cv2.merge([excess * each for each in scales]), self._info)
 
     def _screen(self, frame: Frame, mask: Mask) -> Literal["green", "blue"] | None:
-        """Tell the colour of the screen by what lies outside the matte."""
+        """Detect the colour of the screen in what lies outside the matte, and say so."""
         height, width = self._info.size
         whole = Box(0, 0, height, width)
         codes = reduced_codes(frame, whole, self._step, self._info)[..., :3]
@@ -120,6 +123,12 @@ class CleanLayer:
         if green > max(red, blue) + _SCREEN:
             return "green"
         return "blue" if blue > max(red, green) + _SCREEN else None
+
+
+def _say(path: object, screen: Literal["green", "blue"] | None) -> None:
+    found = f"found a {screen} screen" if screen else "found no screen colour outside the matte, so no spill is limited"
+    choice = "" if screen else "; if there is a screen, give --despill green or blue"
+    warnings.warn(ChromacordWarning(f"{path}: --despill auto {found}{choice}"), stacklevel=2)
 
 
 def _soft(weight: FloatArray) -> Plane:

@@ -74,7 +74,7 @@ class ContactShadow:
         frame = writable_copy(background, self._info.pixel_format)
         box = grown(mask, math.ceil(self._length + 1.5 * self._blur), self._info, step=self._step)
         shade = self._shade(mask, box)
-        for part in touched(shade > _LEAST, box, self._step, self._info.size):
+        for part in touched(shade > _LEAST, box, self._step):
             light, before = self._light.read(frame, part)
             left = 1 - np.maximum(enlarged(shade, part, box, self._step) - np.float32(_LEAST), 0)
             self._light.add(frame, part, before, cv2.multiply(light, cv2.merge([left] * light.shape[2])))

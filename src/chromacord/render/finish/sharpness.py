@@ -154,7 +154,7 @@ class Softness:
         source = Frame(tuple(np.array(plane) for plane in frame.planes), frame.index)  # blurs read what others write
         reach = math.ceil(3 * sigma)
         cells = cv2.resize(weights(mask, box), reduced_size(box, _CELL), interpolation=cv2.INTER_AREA) > 0
-        for part in touched(cells, box, _CELL, self._info.size):
+        for part in touched(cells, box, _CELL):
             wide = _widened(part, box, reach)
             inner = np.s_[part.top - wide.top : part.bottom - wide.top, part.left - wide.left : part.right - wide.left]
             weight, (light, encoded) = weights(mask, wide), self._light.read(source, wide)

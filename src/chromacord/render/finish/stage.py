@@ -80,21 +80,20 @@ def weights(mask: Mask, part: Box) -> FloatArray:
     return found
 
 
-def touched(cells: npt.NDArray[np.bool_], box: Box, step: int, size: Size) -> Iterator[Box]:
+def touched(cells: npt.NDArray[np.bool_], box: Box, step: int) -> Iterator[Box]:
     """Cover the marked cells of a box with rectangles of few rows.
 
     Args:
         cells: marks for cells of `step` pixels per side. Shape (height / step, width / step), rounded up.
         box: area of the cells; aligned to cells and to whole chroma samples.
         step: side of a cell in pixels, at least that of a chroma sample.
-        size: size of the picture.
     """
     rows = max(1, STRIP_ROWS // step)
     for start in range(0, len(cells), rows):
         top = box.top + start * step
         for span in spans(np.flatnonzero(cells[start : start + rows].any(axis=0))):
             left, right = box.left + span.start * step, box.left + span.stop * step
-            yield Box(top, left, min(top + rows * step, box.bottom, size.height), min(right, box.right, size.width))
+            yield Box(top, left, min(top + rows * step, box.bottom), min(right, box.right))
 
 
 def enlarged(small: FloatArray, part: Box, box: Box, step: int) -> FloatArray:

@@ -65,7 +65,7 @@ class LightWrap:
         inside = cv2.resize(weights(mask, box), reduced_size(box, self._step), interpolation=cv2.INTER_AREA)
         spilled, share = self._spilled(frame, box, inside)
         cells = (share > _LEAST) & (inside > 0)
-        for part in touched(cells, box, self._step, self._info.size):
+        for part in touched(cells, box, self._step):
             weight = cv2.multiply(enlarged(share, part, box, self._step), weights(mask, part))
             light, before = self._light.read(frame, part)
             change = cv2.max(cv2.subtract(enlarged(spilled, part, box, self._step), light), 0)
