@@ -30,7 +30,7 @@ def matte(
     with job(display):
         from chromacord.job.threads import single_threaded
         from chromacord.matte.making import make_matte
-        from chromacord.matte.options import MatteOptions
+        from chromacord.matte.ways import MatteOptions
 
         inputs = {"--plate": plate, "--model": model, "--model-config": model_config}
         limits = {"--within": within, "--without": without}

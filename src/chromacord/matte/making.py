@@ -20,10 +20,10 @@ from chromacord.masks.proxy import thumbnail
 from chromacord.matte.clip_pictures import beside, check_size, coverage_of, matte_info, pictures_of
 from chromacord.matte.levels import Levels
 from chromacord.matte.model import load_model
-from chromacord.matte.options import MatteOptions
 from chromacord.matte.plate import plate_matte
 from chromacord.matte.screen_key import ScreenKey
 from chromacord.matte.tracked import DOUBTFUL, TrackedMatte, parse_box
+from chromacord.matte.ways import MatteOptions
 from chromacord.types import FloatArray, Frame, Progress, VideoInfo
 
 _NUM_SAMPLES = 6
