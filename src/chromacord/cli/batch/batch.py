@@ -13,6 +13,7 @@ from chromacord.cli.batch.workers import Workers
 from chromacord.cli.screen.display import Display
 from chromacord.cli.screen.exits import BAD_INPUT, BUG
 from chromacord.errors import counted, one_line
+from chromacord.render.compiled import MISSING
 from chromacord.types import Progress
 
 if TYPE_CHECKING:
@@ -67,6 +68,9 @@ class _Tally:
 
     failures: dict[Clip, Failed] = field(default_factory=dict)
     rendering: dict[Clip, Progress] = field(default_factory=dict)
+    told: set[str] = field(default_factory=set)
+    """Warnings about the installation, which every worker finds, that were shown."""
+
     started: float = field(default_factory=time.perf_counter)
 
     def take(self, clip: Clip, answer: object, view: Display) -> None:
@@ -81,7 +85,9 @@ class _Tally:
             self.num_done += 1
             self.num_frames += rendered.done if rendered is not None else 0
             for message in answer.messages:
-                view.warning(message)
+                if message not in self.told:
+                    view.warning(message)
+                self.told |= {message} & {MISSING}
             view.summary(answer.line, answer.values)
         elif isinstance(answer, Failed):
             self.failures[clip] = answer
