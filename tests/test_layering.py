@@ -24,7 +24,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "analysis": {"parsing", "color", "io", "methods", "masks", "grade"},
     "render": {"parsing", "color", "io", "masks", "grade"},
     "job": {"parsing", "typed_tables", "color", "io", "methods", "masks", "grade", "analysis", "render"},
-    "matte": {"parsing", "color", "io", "masks", "job"},
+    "matte": {"parsing", "typed_tables", "color", "io", "masks", "analysis", "job"},
     "api": {"parsing", "color", "io", "methods", "grade", "analysis", "job"},
     "sample": {"color", "io"},
     "cli": {"color", "io", "methods", "grade", "analysis", "render", "job", "matte", "api", "sample", "lab"},
