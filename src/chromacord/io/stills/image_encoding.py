@@ -1,7 +1,7 @@
 """Encode image files in memory, so that Python writes them and reports every error.
 
-Linux has files in memory, and names for open files and pipes. Elsewhere files pass through a temporary folder; if it is full,
-libjpeg ends the process.
+Linux has files in memory, and names for open files and pipes. Elsewhere files pass through a temporary folder; if that
+is full, libjpeg ends the process.
 """
 
 import errno
