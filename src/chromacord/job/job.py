@@ -27,7 +27,7 @@ from chromacord.grade.smoothing import locked
 from chromacord.io import FrameSink, open_sink
 from chromacord.io.writing.staging import commit_all
 from chromacord.job.clip import MaskedClip
-from chromacord.job.finishing.measuring import Measuring
+from chromacord.job.finishing.measurement import Measuring
 from chromacord.job.finishing.stages import finish_of, measuring_for
 from chromacord.job.mask_check import MaskCheck
 from chromacord.job.options import Options

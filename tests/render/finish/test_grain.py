@@ -8,7 +8,7 @@ from chromacord.color.transforms import AffineField
 from chromacord.errors import ChromacordWarning
 from chromacord.grade.keys import ANY_LENGTH, Grade, Key, Shot
 from chromacord.job.finishing.matching import MatchedGrain
-from chromacord.job.finishing.measuring import Measuring
+from chromacord.job.finishing.measurement import Measuring
 from chromacord.masks.masks import MaskedFrame
 from chromacord.render.cpu import Renderer
 from chromacord.render.finish.grain import Grain, graded_noise, missing

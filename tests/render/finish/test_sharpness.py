@@ -8,7 +8,7 @@ import pytest
 
 from chromacord.errors import ChromacordWarning
 from chromacord.job.finishing.matching import MatchedGrain, MatchedSharpness
-from chromacord.job.finishing.measuring import Measuring
+from chromacord.job.finishing.measurement import Measuring
 from chromacord.masks.masks import MaskedFrame
 from chromacord.render.finish.sharpness import Softness, measure_spread
 from chromacord.render.finish.stage import Finish

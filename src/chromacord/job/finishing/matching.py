@@ -9,7 +9,7 @@ import numpy as np
 from chromacord.color.transforms import Identity
 from chromacord.errors import ChromacordWarning
 from chromacord.grade.keys import ANY_LENGTH, Grade, Shot
-from chromacord.job.finishing.measuring import Measuring
+from chromacord.job.finishing.measurement import Measuring
 from chromacord.render.finish.grain import Amount, graded_noise, missing
 from chromacord.render.finish.noise import BLOCK, Noise
 from chromacord.render.finish.sharpness import MAX_SIGMA
