@@ -47,7 +47,6 @@ def evaluate(
     """Score methods on a data set. The same -o continues a stopped run, or adds methods."""
     display = choose_display(log_json=log_json, quiet=quiet)
     with job(display, stopped="run the command again to go on from what was measured"):
-        from chromacord.io.cores import all_cores
         from chromacord.lab.evaluation.benchmark import evaluate as run
         from chromacord.lab.evaluation.benchmark import read_summary
         from chromacord.lab.evaluation.measuring import Plan
@@ -75,13 +74,19 @@ def evaluate(
                 input=given,
                 passes=passes,
             )
-            jobs = jobs or all_cores()
+            jobs = jobs or _all_cores()
             summary = run(plan, output, jobs=jobs, num_strips=strips, command=_command(), progress=display.progress)
         elif not paper_tables:
             raise InputError("--data is missing: name the data set's folder")
         elif output is not None:
             summary = read_summary(output)
         display.summary(_text(summary, output, paper_tables=paper_tables), _values(summary, output))
+
+
+def _all_cores() -> int:
+    from chromacord.io.cores import all_cores
+
+    return all_cores()
 
 
 def _command() -> str:
