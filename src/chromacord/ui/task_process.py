@@ -137,7 +137,8 @@ def _described(summary: Summary) -> dict[str, Any]:
 
 
 def _matte(request: Mapping[str, Any], tell: Tell) -> dict[str, Any]:
-    from chromacord.matte.making import MatteOptions, make_matte
+    from chromacord.matte.making import make_matte
+    from chromacord.matte.ways import MatteOptions
 
     options = MatteOptions(**request["options"])
     summary = make_matte(request["clip"], request["output"], options, force=bool(request.get("force")), progress=tell)
