@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -18,50 +17,20 @@ from chromacord.errors import ChromacordError, InputError
 from chromacord.grade.exports import EXPORT_FORMATS
 from chromacord.io.video.codecs import CODECS
 from chromacord.methods import list_methods
-from chromacord.parsing import parse_json
-from chromacord.ui.folders import Folders
+from chromacord.ui.clip_routes import clip_routes
 from chromacord.ui.look import turning
-from chromacord.ui.opened import OpenClips
 from chromacord.ui.session import Session, read_session
-from chromacord.ui.tasks import Task, Tasks
+from chromacord.ui.tasks import Task
 from chromacord.ui.uploads import receive
+from chromacord.ui.website import Site, body_of, text_of
 
 STATIC = Path(__file__).parent / "static"
 
-MAX_UPLOAD = 64 << 30
-"""Default limit of one uploaded file in bytes."""
-
-_MAX_BODY = 1 << 20
 _MATTE_OPTIONS = ("key", "plate", "box", "from_alpha", "clip", "within", "without")
-
-
-@dataclass(frozen=True)
-class Site:
-    """What all requests share."""
-
-    folders: Folders
-    temporary: Path
-    """Folder for uploads, proxies and grades; also one of `folders`."""
-
-    tasks: Tasks
-    clips: OpenClips
-    max_upload: int = MAX_UPLOAD
-
-    @classmethod
-    def of(cls, folders: Folders, temporary: Path, *, max_upload: int = MAX_UPLOAD) -> "Site":
-        """Return a site without clips and tasks."""
-        tasks = Tasks()
-        return cls(folders, temporary, tasks, OpenClips(folders, temporary, tasks), max_upload)
-
-    def close(self) -> None:
-        """End all tasks and close all clips."""
-        self.tasks.close()
-        self.clips.close()
 
 
 def make_app(site: Site) -> Starlette:
     """Return the ASGI application of a site, without the checks of `OnlyOurPage`."""
-    from chromacord.ui.clip_routes import clip_routes
 
     @asynccontextmanager
     async def life(_: Starlette) -> AsyncIterator[None]:
@@ -77,37 +46,6 @@ def make_app(site: Site) -> Starlette:
         Mount("/static", StaticFiles(directory=STATIC)),
     ]
     return Starlette(routes=routes, exception_handlers={ChromacordError: _told}, lifespan=life)
-
-
-async def body_of(request: Request) -> dict[str, Any]:
-    """Return a request's JSON object.
-
-    Raises:
-        InputError: it is larger than 1 MB, or no JSON object.
-    """
-    if request.headers.get("content-type", "").partition(";")[0] != "application/json":
-        raise InputError("the request holds no JSON; reload the page")
-    content = b""
-    async for part in request.stream():
-        content += part
-        if len(content) > _MAX_BODY:
-            raise InputError(f"the request is larger than {_MAX_BODY:,} bytes; reload the page")
-    data = parse_json(content, where="the request", remedy="reload the page")
-    if not isinstance(data, dict):
-        raise InputError("the request is not an object; reload the page")
-    return data
-
-
-def text_of(values: Mapping[str, Any], name: str) -> str:
-    """Return a text from a request.
-
-    Raises:
-        InputError: it is missing or something else.
-    """
-    value = values.get(name)
-    if not isinstance(value, str) or not value:
-        raise InputError(f"{name} is missing; give it")
-    return value
 
 
 async def _page(_: Request) -> Response:

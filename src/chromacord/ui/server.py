@@ -38,8 +38,9 @@ def serve(
     try:
         import uvicorn
 
-        from chromacord.ui.app import Site, make_app
+        from chromacord.ui.app import make_app
         from chromacord.ui.safety import LOOPBACK, OnlyOurPage, hosts_of
+        from chromacord.ui.website import Site
     except ModuleNotFoundError as error:
         raise InputError(f"the page needs {error.name}; {INSTALL}") from error
     from chromacord.ui.folders import Folders
