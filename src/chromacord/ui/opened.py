@@ -16,7 +16,7 @@ from chromacord.job.options import CONTROLS
 from chromacord.masks.masks import shown_size
 from chromacord.methods import weights_file
 from chromacord.types import ALPHA_WORDS, VideoInfo
-from chromacord.ui.folders import Folders
+from chromacord.ui.serving.folders import Folders
 from chromacord.ui.session import Session
 from chromacord.ui.shown_frames import FrameReader, ProxyFolder, proxy_size
 from chromacord.ui.tasks import Task, Tasks

@@ -38,12 +38,12 @@ def serve(
     try:
         import uvicorn
 
-        from chromacord.ui.app import make_app
-        from chromacord.ui.safety import LOOPBACK, OnlyOurPage, hosts_of
-        from chromacord.ui.website import Site
+        from chromacord.ui.serving.app import make_app
+        from chromacord.ui.serving.safety import LOOPBACK, OnlyOurPage, hosts_of
+        from chromacord.ui.serving.website import Site
     except ModuleNotFoundError as error:
         raise InputError(f"the page needs {error.name}; {INSTALL}") from error
-    from chromacord.ui.folders import Folders
+    from chromacord.ui.serving.folders import Folders
 
     temporary = Path(tempfile.mkdtemp(prefix="chromacord-ui-")).resolve()
     listener = _listener(host, port)

@@ -17,14 +17,14 @@ from chromacord.errors import ChromacordError, InputError
 from chromacord.grade.exports import EXPORT_FORMATS
 from chromacord.io.video.codecs import CODECS
 from chromacord.methods import list_methods
-from chromacord.ui.clip_routes import clip_routes
 from chromacord.ui.look import turning
+from chromacord.ui.serving.clip_routes import clip_routes
+from chromacord.ui.serving.uploads import receive
+from chromacord.ui.serving.website import Site, body_of, text_of
 from chromacord.ui.session import Session, read_session
 from chromacord.ui.tasks import Task
-from chromacord.ui.uploads import receive
-from chromacord.ui.website import Site, body_of, text_of
 
-STATIC = Path(__file__).parent / "static"
+STATIC = Path(__file__).parents[1] / "static"
 
 _MATTE_OPTIONS = ("key", "plate", "box", "from_alpha", "clip", "within", "without")
 
@@ -41,7 +41,8 @@ def make_app(site: Site) -> Starlette:
 
     routes: list[BaseRoute] = [
         Route("/", _page),
-        *_routes(site),
+        *_file_routes(site),
+        *_task_routes(site),
         *clip_routes(site),
         Mount("/static", StaticFiles(directory=STATIC)),
     ]
@@ -56,7 +57,7 @@ async def _told(_: Request, error: Exception) -> Response:
     return JSONResponse({"error": str(error)}, status_code=422)
 
 
-def _routes(site: Site) -> list[BaseRoute]:
+def _file_routes(site: Site) -> list[BaseRoute]:
     async def state(_: Request) -> Response:
         return JSONResponse(await run_in_threadpool(_state, site))
 
@@ -78,6 +79,16 @@ def _routes(site: Site) -> list[BaseRoute]:
         clip, messages = await run_in_threadpool(lambda: site.clips.open(read_session(path)))
         return JSONResponse(clip.to_json() | {"warnings": messages})
 
+    return [
+        Route("/api/state", state),
+        Route("/api/files", files),
+        Route("/api/uploads", upload, methods=["POST"]),
+        Route("/api/clips", open_clip, methods=["POST"]),
+        Route("/api/sessions", open_file, methods=["POST"]),
+    ]
+
+
+def _task_routes(site: Site) -> list[BaseRoute]:
     async def matte(request: Request) -> Response:
         return JSONResponse(site.tasks.add(_matte_task(site, await body_of(request))).to_json())
 
@@ -101,11 +112,6 @@ def _routes(site: Site) -> list[BaseRoute]:
         return FileResponse(path, filename=path.name, content_disposition_type="attachment")
 
     return [
-        Route("/api/state", state),
-        Route("/api/files", files),
-        Route("/api/uploads", upload, methods=["POST"]),
-        Route("/api/clips", open_clip, methods=["POST"]),
-        Route("/api/sessions", open_file, methods=["POST"]),
         Route("/api/mattes", matte, methods=["POST"]),
         Route("/api/tasks", tasks),
         Route("/api/tasks/{number:int}/{action:str}", task, methods=["POST"]),

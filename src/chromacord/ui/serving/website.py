@@ -9,8 +9,8 @@ from starlette.requests import Request
 
 from chromacord.errors import InputError
 from chromacord.parsing import parse_json
-from chromacord.ui.folders import Folders
 from chromacord.ui.opened import OpenClips
+from chromacord.ui.serving.folders import Folders
 from chromacord.ui.tasks import Tasks
 
 MAX_UPLOAD = 64 << 30

@@ -13,9 +13,9 @@ from chromacord.errors import InputError, one_of
 from chromacord.io.writing.staging import write_text
 from chromacord.ui.look import NO_LOOK, look_of
 from chromacord.ui.opened import OpenClip
+from chromacord.ui.serving.website import Site, body_of, text_of
 from chromacord.ui.session import Session, session_text
 from chromacord.ui.shown_frames import KINDS, encoded
-from chromacord.ui.website import Site, body_of, text_of
 
 _EXPORTS = ("grade_out", "lut_out", "preview")
 
