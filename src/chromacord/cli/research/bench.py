@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import typer
 from typer import Option
 
-from chromacord.cli import values
+from chromacord.cli.arguments import values
 from chromacord.cli.help import Group, GroupedCommand
 from chromacord.cli.research.bench_report import Output, give, measurement, tell
 from chromacord.errors import InputError

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from chromacord.cli import values
-from chromacord.cli.arguments import output_options
+from chromacord.cli.arguments import output_options, values
 from chromacord.cli.research import evaluate_options
 from chromacord.cli.screen.choice import choose_display
 from chromacord.cli.screen.display import Values
