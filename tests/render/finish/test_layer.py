@@ -10,7 +10,7 @@ from chromacord.color.spaces import code_to_rgb, rgb_to_code
 from chromacord.errors import ChromacordWarning
 from chromacord.io.compositing.overlay import block_mean
 from chromacord.render.cpu import unpack
-from chromacord.render.finish import stage
+from chromacord.render.finish import blocks
 from chromacord.render.finish.layer import CleanLayer
 from chromacord.types import Box, Frame, PixelFormat, Plane, Size, VideoInfo
 from tests.scenes import describe
@@ -136,9 +136,9 @@ def test_a_plain_background_is_taken_for_no_screen() -> None:
 def test_strips_do_not_see_what_their_neighbours_changed(layout: str, monkeypatch: pytest.MonkeyPatch) -> None:
     info = describe(FORMATS[layout], SIZE)
     clean = CleanLayer(info, 255, decontaminate=True, despill=None)
-    monkeypatch.setattr(stage, "STRIP_ROWS", 16)
+    monkeypatch.setattr(blocks, "STRIP_ROWS", 16)
     strips = clean(planes_of(footage(), info), matte())
-    monkeypatch.setattr(stage, "STRIP_ROWS", 1024)
+    monkeypatch.setattr(blocks, "STRIP_ROWS", 1024)
     for one, other in zip(strips, clean(planes_of(footage(), info), matte()), strict=True):
         assert np.abs(one.astype(float) - other).max() <= (1e-4 if info.pixel_format.is_float else 1)
         assert (one != other).mean() < (1 if info.pixel_format.is_float else 1e-3)

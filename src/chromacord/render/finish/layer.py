@@ -12,8 +12,9 @@ from chromacord.errors import ChromacordWarning
 from chromacord.masks.chroma_grid import chroma_grid
 from chromacord.masks.masks import Mask
 from chromacord.render.cpu import unpack
+from chromacord.render.finish.blocks import enlarged, inside, reduced, strips, touched, widened
 from chromacord.render.finish.light import add_change, reduced_codes
-from chromacord.render.finish.stage import enlarged, grown, touched, weights
+from chromacord.render.finish.stage import grown, weights
 from chromacord.types import Box, FloatArray, Frame, Plane, VideoInfo
 
 Despill = Literal["green", "blue", "auto"]
@@ -77,13 +78,12 @@ class CleanLayer:
         box = grown(mask, _FAR, self._info, step=self._step)
         alpha = weights(mask, box)
         small = cv2.cvtColor(reduced_codes(frame, box, self._step, self._info), cv2.COLOR_BGRA2BGR)
-        size = (small.shape[1], small.shape[0])
-        share = cv2.resize(alpha, size, interpolation=cv2.INTER_AREA)
+        share = reduced(alpha, self._step)
         window = 2 * (_FAR // self._step) + 1
         near, far = (_mean(small, part, window) for part in (share, 1 - share))
-        cells = cv2.resize(_soft(alpha), size, interpolation=cv2.INTER_AREA) > 0
+        cells = reduced(_soft(alpha), self._step).astype(bool)
         for part in touched(cells, box, self._step):
-            wide = _widened(part, box)
+            wide = widened(part, box, 2 * _NEAR)
             weight = weights(mask, wide)
             codes = cv2.cvtColor(unpack(tuple(planes), self._info, wide), cv2.COLOR_BGRA2BGR)  # the first three
             foreground, background = (enlarged(means, wide, box, self._step) for means in (near, far))
@@ -92,9 +92,7 @@ class CleanLayer:
             foreground = _mean(foreground, weight, 2 * _NEAR + 1)
             change = cv2.subtract(_split(codes, foreground, background, weight), codes)
             change = cv2.copyTo(change, _soft(weight))
-            rows = slice(part.top - wide.top, part.bottom - wide.top)
-            columns = slice(part.left - wide.left, part.right - wide.left)
-            add_change(frame, part, np.ascontiguousarray(change[rows, columns]), self._info)
+            add_change(frame, part, np.ascontiguousarray(change[inside(part, wide)]), self._info)
 
     def _take_spill(self, frame: Frame, mask: Mask, channel: int) -> None:
         """Limit green, or blue, to the mean of the two others."""
@@ -102,8 +100,7 @@ class CleanLayer:
         mix[channel] = 1
         row = np.append(mix @ self._decode.matrix, [0, mix @ self._decode.offset]).astype(np.float32)
         box = grown(mask, 0, self._info)
-        for top in range(box.top, box.bottom, 64):
-            part = Box(top, box.left, min(top + 64, box.bottom), box.right)
+        for part in strips(box):
             excess = cv2.transform(unpack(frame.planes, self._info, part), row[None])
             excess = np.maximum(excess, 0) * (mask.crop(part) > 0)
             if excess.any():
@@ -115,7 +112,7 @@ class CleanLayer:
         height, width = self._info.size
         whole = Box(0, 0, height, width)
         codes = reduced_codes(frame, whole, self._step, self._info)[..., :3]
-        share = cv2.resize(weights(mask, whole), (codes.shape[1], codes.shape[0]), interpolation=cv2.INTER_AREA)
+        share = reduced(weights(mask, whole), self._step)
         outside = codes[share <= 0]
         if not len(outside):
             return None
@@ -135,12 +132,6 @@ def _soft(weight: FloatArray) -> Plane:
     """Return 255 where a weight is neither 0 nor 1, else 0. Shape (height, width)."""
     soft: Plane = cv2.inRange(weight, float(np.nextafter(np.float32(0), 1)), float(np.nextafter(np.float32(1), 0)))
     return soft
-
-
-def _widened(part: Box, box: Box) -> Box:
-    reach = 2 * _NEAR  # whole chroma samples of any grid
-    top, left = max(box.top, part.top - reach), max(box.left, part.left - reach)
-    return Box(top, left, min(box.bottom, part.bottom + reach), min(box.right, part.right + reach))
 
 
 def _mean(values: FloatArray, weight: FloatArray, size: int) -> FloatArray:
