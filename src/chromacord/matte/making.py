@@ -14,6 +14,7 @@ from chromacord.analysis.shots import split_shots
 from chromacord.color.management.clip_space import Spaces, settle
 from chromacord.errors import ChromacordWarning, CodecError, InputError, counted
 from chromacord.io import FrameSource, open_sink, open_source
+from chromacord.io.compositing.mask_forms import open_mask
 from chromacord.io.stills.patterns import is_image_output, output_pattern
 from chromacord.job.threads import reported
 from chromacord.masks.proxy import thumbnail
@@ -97,7 +98,7 @@ def make_matte(
     plate = None if options.plate is None else open_source(options.plate)
     if plate is not None:
         check_size(plate.info, info)
-    masks = {name: open_source(path) for name, path in options.limits.items()}
+    masks = {name: open_mask(path) for name, path in options.limits.items()}
     limits = [_limit(mask, info, inverted=name == "without") for name, mask in masks.items()]
     inputs = [each.info.path for each in (plate, *masks.values()) if each is not None]
     total, count = 0.0, 0
