@@ -7,7 +7,8 @@ import pytest
 from chromacord.color.transforms import AffineField
 from chromacord.errors import ChromacordWarning
 from chromacord.grade.keys import ANY_LENGTH, Grade, Key, Shot
-from chromacord.job.finishing.matching import MatchedGrain, Measuring
+from chromacord.job.finishing.matching import MatchedGrain
+from chromacord.job.finishing.measurement import Measuring
 from chromacord.masks.masks import MaskedFrame
 from chromacord.render.cpu import Renderer
 from chromacord.render.finish.grain import Grain, graded_noise, missing
@@ -64,7 +65,8 @@ def clip(info: VideoInfo, inside: float, outside: float, *, num: int = 9, blur: 
 
 def measured(info: VideoInfo, frames: list[MaskedFrame]) -> Measuring:
     measuring = Measuring(info)
-    assert [each.frame.index for each in measuring.watch(frames)] == [each.frame.index for each in frames]
+    for each in frames:
+        measuring.push(each.frame, each.mask, 0)
     return measuring
 
 
@@ -220,3 +222,12 @@ def test_the_frames_of_a_grade_without_end_are_told_as_such() -> None:
     frames = clip(info, 6.0, 1.0)
     with pytest.warns(UserWarning, match="frames 0 to the end: the foreground is noisier"):
         MatchedGrain(measured(info, frames), grade_of(ANY_LENGTH), info)(3)
+
+
+def test_each_shot_is_measured_from_its_first_frame() -> None:
+    """At 24 frames a second every fourth is measured; shots of two frames would be missed."""
+    info = describe(YUV, SIZE)
+    measuring, frames = Measuring(info), clip(info, 1.0, 5.0, num=6)
+    for each, shot in zip(frames, (0, 1, 1, 2, 2, 3), strict=True):
+        measuring.push(each.frame, each.mask, shot)
+    assert [each.index for each in measuring.noise] == [0, 1, 3, 5]

@@ -4,8 +4,8 @@ from typing import Annotated, Literal
 
 from typer import Option
 
+from chromacord.cli.arguments.values import complete_codec
 from chromacord.cli.help import OUTPUT, RUN
-from chromacord.cli.values import complete_codec
 
 Output = Annotated[
     str,

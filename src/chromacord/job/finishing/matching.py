@@ -1,20 +1,18 @@
-"""What is measured of a clip while it is analysed, for the stages of finishing that match its two sides."""
+"""How much each shot's foreground lacks, by what was measured of the clip's two sides."""
 
 import math
 import warnings
-from collections.abc import Iterable, Iterator
 
 import cv2
 import numpy as np
 
-from chromacord.analysis.observe import step_between_keys
 from chromacord.color.transforms import Identity
 from chromacord.errors import ChromacordWarning
 from chromacord.grade.keys import ANY_LENGTH, Grade, Shot
-from chromacord.masks.masks import MaskedFrame
+from chromacord.job.finishing.measurement import Measuring
 from chromacord.render.finish.grain import Amount, graded_noise, missing
-from chromacord.render.finish.noise import BLOCK, FrameNoise, Noise, measure
-from chromacord.render.finish.sharpness import MAX_SIGMA, Spread, measure_spread
+from chromacord.render.finish.noise import BLOCK, Noise
+from chromacord.render.finish.sharpness import MAX_SIGMA
 from chromacord.render.graders import grading
 from chromacord.types import VideoInfo
 
@@ -26,38 +24,6 @@ _LEAST_BLUR = 0.4
 
 _LEAST_DIFFERENCE = 0.2
 """Relative difference of variances below which two sides are equally sharp: edges of two pictures differ by that."""
-
-
-class Measuring:
-    """Watches frames go by, and measures some of them."""
-
-    def __init__(self, info: VideoInfo, *, grain: bool = True, sharpness: bool = False) -> None:
-        """Prepare for a clip.
-
-        Args:
-            info: properties of the composite.
-            grain, sharpness: what to measure.
-        """
-        self._info, self._step = info, step_between_keys(info.rate)
-        self._grain, self._sharpness = grain, sharpness
-        self.noise: list[FrameNoise] = []
-        self.spreads: list[Spread] = []
-
-    def watch(self, frames: Iterable[MaskedFrame]) -> Iterator[MaskedFrame]:
-        """Pass frames on; measure each that analysis would look at, and how it differs from the next."""
-        waiting: MaskedFrame | None = None
-        due = 0
-        for masked in frames:
-            if waiting is not None:
-                self.noise.append(measure(waiting, masked.frame, self._info))
-                waiting = None
-            if masked.frame.index >= due and masked.mask.is_usable:
-                waiting, due = masked if self._grain else None, masked.frame.index + self._step
-                if self._sharpness:
-                    self.spreads.append(measure_spread(masked, self._info))
-            yield masked
-        if waiting is not None and not self.noise:
-            self.noise.append(measure(waiting, None, self._info))
 
 
 class MatchedSharpness:
