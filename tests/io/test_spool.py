@@ -76,6 +76,6 @@ def test_a_full_disk_is_refused_before_it_is_full(
     monkeypatch.setattr(spool, "RESERVE", 1 << 60)
     monkeypatch.setattr(spool.tempfile, "tempdir", str(tmp_path))
     feed((pipes[0], b"data"))
-    with pytest.raises(InputError, match="a: holds more than fits into .*; set TMPDIR to a larger folder$"):
+    with pytest.raises(InputError, match=r"a: holds more than fits into .*; set TMPDIR to a larger folder$"):
         spooled({"mask": str(pipes[0])}).__enter__()
     assert not list(tmp_path.glob("chromacord-*"))

@@ -80,9 +80,9 @@ def open_sink(
     """Open an output for the frames of a source.
 
     Args:
-        path: a video file; "-" for standard output; a pattern; a folder (ends with "/", exists, or has no suffix), whose images are named like
-            the source's, or `frame.%06d.png` for a video; or an image, for a clip of one frame. Images keep the
-            source's numbers; those of a video start at 0.
+        path: a video file; "-" for standard output; a pattern; a folder (ends with "/", exists, or has no suffix),
+            whose images are named like the source's, or `frame.%06d.png` for a video; or an image, for a clip of one
+            frame. Images keep the source's numbers; those of a video start at 0.
         like: properties of the source of the frames.
         encoding: how to encode a video; None: decided by source and container.
         force: overwrite existing files.

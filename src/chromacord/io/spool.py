@@ -88,7 +88,7 @@ def _reading_end(path: str) -> Iterator[int]:
 
 
 def _copy(copies: Mapping[int, tuple[str, BinaryIO]]) -> None:
-    # poll, because epoll takes no regular file as standard input; it reports the end of a pipe only after a writer came.
+    # poll also takes a regular file as standard input, and reports the end of a pipe only after a writer has come.
     with selectors.PollSelector() as ready:
         for descriptor in copies:
             ready.register(descriptor, selectors.EVENT_READ)

@@ -197,10 +197,12 @@ class VideoSink(FrameSink):
         }
         lost = [what for what, is_there in present.items() if is_there and what in self._choice.drops]
         if lost:
-            is_piped = str(self.path) == STDOUT
+            what = f"the source's {' and '.join(lost)} with {self._choice.name}"
+            message = f"{self.path.suffix} does not keep {what}; .mov and .mp4 do"
+            if str(self.path) == STDOUT:
+                message = f"the pipe does not keep {what}; with --codec ffv1 it keeps more"
             warnings.warn(
-                f"{self.path}: {'the pipe' if is_piped else self.path.suffix} does not keep the source's {' and '.join(lost)} with "
-                f"{self._choice.name}; {'a pipe with --codec ffv1 keeps more' if is_piped else '.mov and .mp4 do'}",
+                f"{self.path}: {message}",
                 ChromacordWarning,
                 stacklevel=3,
             )
