@@ -9,9 +9,9 @@ from chromacord.cli.arguments import values
 from chromacord.cli.arguments.declared import ALL
 from chromacord.cli.batch.clips import Clip, plan_clips
 from chromacord.cli.batch.one_clip import harmonize_one
-from chromacord.cli.pipes import STDOUT, check_standard_output, without_pipes
 from chromacord.cli.screen.choice import choose_display
 from chromacord.cli.screen.exits import job
+from chromacord.cli.screen.pipes import STDOUT, check_standard_output, without_pipes
 
 if TYPE_CHECKING:
     from chromacord.job.options import Options

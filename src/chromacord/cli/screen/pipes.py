@@ -19,7 +19,7 @@ def without_pipes(clip: Clip) -> Iterator[Clip]:
     Raises:
         InputError: a pipe cannot be copied; see `spooled`.
     """
-    from chromacord.io.spool import spooled  # loads the codecs, which would delay the help
+    from chromacord.io.writing.spool import spooled  # loads the codecs, which would delay the help
 
     paths = {name: path for name, path in clip.inputs.items() if name in _PICTURES}
     with spooled(paths) as files:

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from chromacord.errors import InputError
-from chromacord.io import spool
-from chromacord.io.spool import is_pipe, spooled
+from chromacord.io.writing import spool
+from chromacord.io.writing.spool import is_pipe, spooled
 
 LONG = bytes(range(256)) * 4096
 """Sixteen times what a pipe holds, so that a writer waits for its reader."""
