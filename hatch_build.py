@@ -1,6 +1,7 @@
-"""Build hook of the wheel: compile native.c if there is a C compiler, and generate the man page from the help.
+"""Build hook of the wheel: compile native.c with cffi, and generate the man page from the help.
 
-Installations without the compiled renderer give the same pictures, only slower.
+Without a C compiler, or the headers of Python, the wheel is pure Python: it gives the same pictures, only slower. With
+both, a failing compilation fails the installation, because it is a bug of ours or of the compiler.
 """
 
 import os
@@ -11,19 +12,28 @@ import sys
 import sysconfig
 import tempfile
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-SOURCE = Path("src/chromacord/render/native.c")
-BINARY = SOURCE.with_name("_native.so")
+FOLDER = Path("src/chromacord/render")
+BINARY = FOLDER / "_native.abi3.so"
+MANUAL = "chromacord.cli.screen.manual"
 
 # No contraction of sums, so that all machines agree. Pictures and grades contain neither NaN nor infinity, and the code
 # never reads the sign of a zero, errno or traps; these flags let compilers vectorize minima, maxima and selections.
 FLAGS = (
-    "-std=gnu11 -O3 -shared -fPIC -ffp-contract=off -ffinite-math-only -fno-signed-zeros -fno-math-errno "
-    "-fno-trapping-math"
+    "-std=gnu11",
+    "-O3",
+    "-g0",
+    "-ffp-contract=off",
+    "-ffinite-math-only",
+    "-fno-signed-zeros",
+    "-fno-math-errno",
+    "-fno-trapping-math",
 )
 
 
@@ -32,7 +42,7 @@ class NativeHook(BuildHookInterface):
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Compile, and tag the wheel for this platform; without a compiler the wheel stays pure Python."""
-        if self.target_name != "wheel" or sys.platform != "linux":
+        if self.target_name != "wheel":
             return
         root = Path(self.root)
         # An editable installation runs from the sources; a wheel must not change what runs there.
@@ -41,14 +51,16 @@ class NativeHook(BuildHookInterface):
             page = Path(self._folder.name) / "chromacord.1"
             write_man_page(root, page)
             build_data["shared_data"][str(page)] = f"share/man/man1/{page.name}"
+        obstacle = find_obstacle()
+        if obstacle:
+            self.app.display_warning(f"chromacord gets no compiled renderer, and is slower: {obstacle}")
+            return
         binary = root / BINARY if self._folder is None else Path(self._folder.name) / BINARY.name
-        trouble = build(root / SOURCE, binary)
-        if trouble:
-            self.app.display_warning(f"chromacord is installed without its compiled renderer, and is slower: {trouble}")
-        elif self._folder is not None:
+        build(root / FOLDER, binary)
+        if self._folder is not None:
             platform = sysconfig.get_platform().replace("-", "_").replace(".", "_")
             build_data["pure_python"] = False
-            build_data["tag"] = f"py3-none-{platform}"
+            build_data["tag"] = f"cp311-abi3-{platform}"
             build_data["force_include"][str(binary)] = BINARY.relative_to("src").as_posix()
 
 
@@ -59,35 +71,71 @@ def write_man_page(root: Path, page: Path) -> None:
         root: folder of the project.
         page: the file.
     """
-    # pip makes the build's requirements known to child processes by this variable.
-    path = os.pathsep.join(filter(None, (str(root / "src"), os.environ.get("PYTHONPATH"))))
-    environment = {**os.environ, "PYTHONPATH": path}
-    command = [sys.executable, "-m", "chromacord.cli.screen.manual"]
-    page.write_bytes(subprocess.run(command, check=True, env=environment, stdout=subprocess.PIPE).stdout)
+    # Not by PYTHONPATH: pip hides from a build what is installed, which may be this folder itself, if editable.
+    code = f"import runpy, sys; sys.path.insert(0, sys.argv[1]); runpy.run_module({MANUAL!r}, run_name='__main__')"
+    command = [sys.executable, "-c", code, str(root / "src")]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE)
+    page.write_bytes(done.stdout)
 
 
-def build(source: Path, binary: Path) -> str | None:
-    """Compile a shared library.
+def find_obstacle() -> str | None:
+    """Return why this machine cannot compile an extension module; None if it can."""
+    if sys.platform != "linux":
+        return "it was tried on Linux only"
+    if "CC" not in os.environ and find_compiler() is None:
+        return "there is no C compiler (Debian: apt install gcc)"
+    if not Path(sysconfig.get_path("include"), "Python.h").is_file():
+        return f"there are no headers of {sys.executable} (Debian: apt install python3-dev)"
+    return None
+
+
+def find_compiler() -> str | None:
+    """Return the command of a compiler: the one that built this Python, or another one; None if there is none."""
+    usual = sysconfig.get_config_var("CC") or "cc"
+    candidates = (usual, "cc", "gcc", "clang")
+    return next((each for each in candidates if shutil.which(shlex.split(each)[0])), None)
+
+
+def build(folder: Path, binary: Path) -> None:
+    """Compile the extension module.
 
     Args:
-        source: the C file.
-        binary: replaced once it is built.
+        folder: contains native.h and native.c.
+        binary: the module, replaced once it is built.
 
-    Returns:
-        What went wrong; None if it was built.
+    Raises:
+        SystemExit: the compiler failed; its messages are above.
     """
-    compiler = shlex.split(os.environ.get("CC", "")) or next(
-        ([name] for name in ("cc", "gcc", "clang") if shutil.which(name)), None
+    from cffi import FFI, VerificationError
+
+    sources = [folder / "native.h", folder / "native.c"]
+    checksum = zlib.crc32(b"".join(path.read_bytes() for path in sources))
+    compiler = os.environ.get("CC") or find_compiler() or "cc"
+    ffi = FFI()
+    ffi.cdef(sources[0].read_text(encoding="utf-8"))
+    ffi.set_source(
+        "_native",
+        '#include <stddef.h>\n#include <stdint.h>\n#include "native.h"',
+        sources=[str(sources[1].resolve())],
+        include_dirs=[str(folder.resolve())],
+        extra_compile_args=list(FLAGS),
+        define_macros=[("SOURCE", f"{checksum}u")],
     )
-    if compiler is None:
-        return "there is no C compiler"
-    checksum = f"-DSOURCE={zlib.crc32(source.read_bytes())}u"
-    with tempfile.TemporaryDirectory(dir=binary.parent) as folder:
-        unfinished = Path(folder) / binary.name
-        command = [*compiler, *FLAGS.split(), checksum, "-o", str(unfinished), str(source)]
+    with tempfile.TemporaryDirectory(dir=binary.parent) as temporary, environment(CC=compiler):
         try:
-            subprocess.run(command, check=True, capture_output=True, text=True)
-        except (OSError, subprocess.CalledProcessError) as error:
-            return (getattr(error, "stderr", None) or str(error)).strip()
-        unfinished.replace(binary)
-    return None
+            made = ffi.compile(tmpdir=temporary, target=binary.name)
+        except VerificationError as error:
+            raise SystemExit(f"error: {sources[1]}: {compiler} cannot compile it: {error}; see above") from error
+        Path(made).replace(binary)
+
+
+@contextmanager
+def environment(**changes: str) -> Iterator[None]:
+    """Change variables of the environment, which setuptools reads, for a while."""
+    before = dict(os.environ)
+    os.environ.update(changes)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)

@@ -6,7 +6,7 @@ import pytest
 
 from chromacord import __version__
 from chromacord.job import installation
-from chromacord.render import native
+from chromacord.render import compiled
 from tests.cli.conftest import Run
 from tests.test_without_torch import MAIN, python
 
@@ -41,7 +41,7 @@ def test_a_missing_library_comes_with_the_command_that_installs_it(run: Run, mon
 
 
 def test_a_missing_compiled_renderer_is_no_obstacle(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(native, "BINARY", tmp_path / "none.so")
+    monkeypatch.setattr(compiled, "BINARY", tmp_path / "none.so")
     assert run("doctor").code == 0
     renderer = parts(run)["renderer"]
     assert str(renderer["found"]).startswith("portable")
@@ -61,3 +61,21 @@ def test_without_torch_it_says_what_torch_is_for() -> None:
     assert "torch" in done.stdout
     assert "pip install '.[torch]'" in done.stdout
     assert "6 of 13 can run here" in done.stdout
+
+
+def test_the_version_names_the_renderer(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    assert run("--version").out == f"chromacord {__version__} ({compiled.renderer_name()} renderer)\n"
+    monkeypatch.setattr(compiled, "BINARY", tmp_path / "none.so")
+    assert run("--version").out == f"chromacord {__version__} (portable renderer)\n"
+
+
+def test_a_run_without_the_compiled_renderer_warns_once(
+    run: Run, footage: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(compiled, "BINARY", tmp_path / "none.so")
+    compiled.warn_once.cache_clear()
+    done = run("harmonize", footage / "comp.mp4", "--mask", footage / "mask.mkv", "-o", tmp_path / "out.mp4")
+    compiled.warn_once.cache_clear()
+    assert done.code == 0
+    assert done.err.count(f"warning: {compiled.MISSING}\n") == 1
+    assert "C compiler" in done.err

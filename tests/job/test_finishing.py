@@ -114,3 +114,19 @@ def test_a_shrunk_mask_grades_less(files: dict[str, Path], tmp_path: Path) -> No
         sum(int((a[0] != b[0]).sum()) for a, b in zip(decoded(each), source, strict=True)) for each in (whole, less)
     ]
     assert counts[1] < 0.85 * counts[0]
+
+
+@pytest.mark.parametrize("known", ["cuts", "grade"])
+def test_grain_is_matched_in_shots_shorter_than_the_step_of_analysis(
+    files: dict[str, Path], known: str, tmp_path: Path, recwarn: pytest.WarningsRecorder
+) -> None:
+    output, grade, told = tmp_path / "out.mkv", tmp_path / "grade.json", []
+    run = {"cuts": [2, 4, 6], "strength": 0, "match_grain": True, "progress": told.append}
+    if known == "grade":
+        chromacord.harmonize_video(**files, output=output, cuts=[2, 4, 6], strength=0, grade_out=grade)
+        run = {"grade_in": grade, "match_grain": True, "force": True, "progress": told.append}
+    chromacord.harmonize_video(**files, output=output, **run)
+    for index, frame in enumerate(decoded(output)):
+        assert frame[0][disc(index, SIZE) == 255].std() == pytest.approx(6, rel=0.15)
+    assert not [each for each in recwarn if "noise" in str(each.message)]
+    assert ("measure" in {each.stage for each in told}) == (known == "grade")

@@ -10,7 +10,7 @@ from chromacord.color.transforms import AffineField, ColorTransform, Identity, L
 from chromacord.grade.lattice import lut_table
 from chromacord.io.compositing.overlay import block_mean
 from chromacord.masks.masks import MaskedFrame
-from chromacord.render import native
+from chromacord.render import compiled
 from chromacord.render.cpu import Renderer, rounded, spans, unpack
 from chromacord.render.native import NativeGrading
 from chromacord.types import Alpha, Box, Frame, PixelFormat, Size
@@ -46,8 +46,8 @@ TRANSFORMS: dict[str, ColorTransform] = {
 def build(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Run every test with the compiled render, and as if it had not been built."""
     if request.param == "numpy":
-        monkeypatch.setattr(native, "BINARY", Path("not built"))
-    elif native.opened(native.BINARY) is None:
+        monkeypatch.setattr(compiled, "BINARY", Path("not built"))
+    elif compiled.opened(compiled.BINARY) is None:
         pytest.skip("native.c was not compiled; with a C compiler installed: pip install --editable .")
 
 

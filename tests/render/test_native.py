@@ -1,12 +1,8 @@
-"""The compiled render against render.py's own, and how it is built. What both must do stands in test_render.py."""
+"""The compiled renderer against cpu.py. What both must do stands in test_cpu.py."""
 
-import importlib.util
-import shutil
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pytest
@@ -14,17 +10,15 @@ import pytest
 from chromacord.color.transforms import AffineField, Identity, Lut3d, lattice
 from chromacord.masks.masks import Mask, MaskedFrame
 from chromacord.masks.packed_masks import PackedMask
-from chromacord.render import native
+from chromacord.render import compiled
 from chromacord.render.cpu import Renderer
 from chromacord.render.native import NativeGrading
 from chromacord.types import Alpha, Box, Frame, PixelFormat, Size, VideoInfo
 from tests.render.test_cpu import FORMATS, TRANSFORMS
 from tests.scenes import as_mask, describe, masked, noise_frame, soft_disc
 
-ROOT = Path(__file__).parents[2]
-
 needs_native = pytest.mark.skipif(
-    native.opened(native.BINARY) is None,
+    compiled.opened(compiled.BINARY) is None,
     reason="native.c was not compiled; with a C compiler installed: pip install --editable .",
 )
 
@@ -41,13 +35,19 @@ STRONG = Lut3d(
 )
 
 
+def prepared(info: VideoInfo) -> NativeGrading:
+    grade = NativeGrading.prepare(TRANSFORMS["lut"], info)
+    assert grade is not None
+    return grade
+
+
 def both(info: VideoInfo, shown: MaskedFrame, transform, monkeypatch: pytest.MonkeyPatch) -> tuple[Frame, Frame]:
     """Return what the compiled render makes, and what render.py makes."""
     assert NativeGrading.prepare(transform, info) is not None
-    compiled = Renderer(info).render(shown, transform)
+    made = Renderer(info).render(shown, transform)
     with monkeypatch.context() as without:
-        without.setattr(native, "BINARY", Path("not built"))
-        return compiled, Renderer(info).render(shown, transform)
+        without.setattr(compiled, "BINARY", Path("not built"))
+        return made, Renderer(info).render(shown, transform)
 
 
 def agree(one: Frame, other: Frame, *, share: float = 1e-3) -> None:
@@ -103,9 +103,9 @@ def test_boxes_of_few_pixels_are_graded_and_nothing_beside_them(
     part = weights[:height, :width] if corner == "near" else weights[-height:, -width:]
     part[...] = 1
     shown = masked(info, weights)
-    compiled, expected = both(info, shown, TRANSFORMS["affine"], monkeypatch)
-    agree(compiled, expected, share=0.01)
-    np.testing.assert_array_equal(compiled.planes[0][weights == 0], shown.frame.planes[0][weights == 0])
+    made, expected = both(info, shown, TRANSFORMS["affine"], monkeypatch)
+    agree(made, expected, share=0.01)
+    np.testing.assert_array_equal(made.planes[0][weights == 0], shown.frame.planes[0][weights == 0])
 
 
 @needs_native
@@ -117,11 +117,11 @@ def test_masks_are_read_in_their_own_codes(dtype: type[np.generic], monkeypatch:
     codes = (soft_disc() * white).astype(dtype)
     mask = Mask.from_plane(codes, black=black, white=0.95 * white)
     shown = MaskedFrame(noise_frame(info), mask)
-    compiled, expected = both(info, shown, TRANSFORMS["lut"], monkeypatch)
-    agree(compiled, expected)
+    made, expected = both(info, shown, TRANSFORMS["lut"], monkeypatch)
+    agree(made, expected)
     packed = MaskedFrame(shown.frame, PackedMask.pack(mask).unpack_box())
     again, _ = both(info, packed, TRANSFORMS["lut"], monkeypatch)
-    for plane, other in zip(compiled.planes, again.planes, strict=True):
+    for plane, other in zip(made.planes, again.planes, strict=True):
         np.testing.assert_array_equal(plane, other)
 
 
@@ -138,15 +138,120 @@ def test_masks_of_other_types_mean_the_same(dtype: str, monkeypatch: pytest.Monk
 def test_planes_that_do_not_hold_the_part_are_refused() -> None:
     info = describe(FORMATS["420 8 bit"])
     frame, target = noise_frame(info), noise_frame(info)
-    grade = NativeGrading.prepare(TRANSFORMS["lut"], info)
-    assert grade is not None
-    whole, part = as_mask(soft_disc()), Box(0, 0, *info.size)
+    whole = as_mask(soft_disc())
     short = replace(frame, planes=(frame.planes[0], frame.planes[1][:-1], frame.planes[2]))
-    scattered = replace(target, planes=tuple(np.asfortranarray(plane) for plane in target.planes))
     cut = Mask(whole.plane[:20], whole.black, whole.white, whole.box, is_full=False)
-    for given in ((short, target, whole), (frame, short, whole), (frame, scattered, whole), (frame, target, cut)):
-        with pytest.raises(ValueError, match="does not lie in planes"):
-            grade.render(*given, part)
+    for given in ((short, target, whole), (frame, short, whole), (frame, target, cut)):
+        with pytest.raises(ValueError, match="of a picture has planes of"):
+            prepared(info).render(*given, Box(0, 0, *info.size))
+
+
+def unaligned(plane: np.ndarray) -> np.ndarray:
+    """Return a copy at an odd address."""
+    held = np.zeros(plane.nbytes + 1, np.uint8)
+    copy = held[1:].view(plane.dtype).reshape(plane.shape)
+    copy[...] = plane
+    assert copy.ctypes.data % 2 == 1
+    return copy
+
+
+def read_only(plane: np.ndarray) -> np.ndarray:
+    copy = plane.copy()
+    copy.flags.writeable = False
+    return copy
+
+
+TARGETS = {
+    "column by column": np.asfortranarray,
+    "every second": lambda plane: np.repeat(plane, 2, axis=1)[:, ::2],
+    "at an odd address": unaligned,
+    "rows of an odd length": lambda plane: np.lib.stride_tricks.as_strided(
+        np.zeros(2 * plane.nbytes, np.uint8).view(plane.dtype), plane.shape, (2 * plane.shape[1] + 1, 2)
+    ),
+    "read only": read_only,
+    "signed": lambda plane: plane.astype(np.int16),
+    "of more bytes": lambda plane: plane.astype(np.uint32),
+    "of the other byte order": lambda plane: plane.astype(">u2"),
+}
+
+
+@needs_native
+@pytest.mark.parametrize("plane", [0, 2])
+@pytest.mark.parametrize("layout", TARGETS)
+def test_targets_that_c_cannot_write_are_refused(layout: str, plane: int) -> None:
+    info = describe(FORMATS["420 10 bit"])
+    frame, target = noise_frame(info), noise_frame(info, seed=1)
+    before = [each.copy() for each in target.planes]
+    planes = [*target.planes]
+    planes[plane] = TARGETS[layout](planes[plane])
+    with pytest.raises(ValueError, match="cannot render into samples of"):
+        prepared(info).render(frame, replace(target, planes=tuple(planes)), as_mask(soft_disc()), Box(0, 0, *info.size))
+    for each, expected in zip(target.planes, before, strict=True):
+        np.testing.assert_array_equal(each, expected)
+
+
+@needs_native
+@pytest.mark.parametrize("dtype", [np.uint16, np.int8, np.float32])
+def test_pictures_of_another_type_than_the_clip_are_refused(dtype: type[np.generic]) -> None:
+    info = describe(FORMATS["420 8 bit"])
+    frame = noise_frame(info)
+    other = replace(frame, planes=(frame.planes[0].astype(dtype), *frame.planes[1:]))
+    with pytest.raises(ValueError, match="expected samples of uint8, got"):
+        prepared(info).render(other, frame, as_mask(soft_disc()), Box(0, 0, *info.size))
+
+
+@needs_native
+@pytest.mark.parametrize("count", [0, 2])
+@pytest.mark.parametrize("kind", ["affine", "lut"])
+def test_transforms_of_several_pictures_are_refused(kind: str, count: int) -> None:
+    transform = TRANSFORMS[kind]
+    several = transform.with_parameters(np.repeat(transform.parameters, count, axis=0))
+    with pytest.raises(ValueError, match=f"one picture, got one for {count}"):
+        NativeGrading.prepare(several, describe(FORMATS["420 8 bit"]))
+
+
+@needs_native
+@pytest.mark.parametrize("dtype", [np.uint16, np.float32])
+def test_masks_at_odd_addresses_mean_the_same(dtype: type[np.generic], monkeypatch: pytest.MonkeyPatch) -> None:
+    info = describe(FORMATS["420 8 bit"])
+    codes = (soft_disc() * (1 if dtype is np.float32 else 60000)).astype(dtype)
+    mask = Mask.from_plane(codes, black=0, white=float(codes.max()))
+    module = compiled.opened(compiled.BINARY)
+    addresses = []
+
+    class Watched:
+        ffi = module.ffi
+
+        class lib:
+            @staticmethod
+            def chromacord_grade(job) -> None:
+                addresses.append(int(module.ffi.cast("uintptr_t", job.mask.data)))
+                module.lib.chromacord_grade(job)
+
+    monkeypatch.setattr(compiled, "opened", lambda path: Watched)
+    frame = noise_frame(info)
+    results = [
+        Renderer(info).render(MaskedFrame(frame, replace(mask, plane=plane)), TRANSFORMS["lut"])
+        for plane in (codes, unaligned(codes))
+    ]
+    assert [address % codes.itemsize for address in addresses] == [0, 0]
+    for one, other in zip(results[0].planes, results[1].planes, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@needs_native
+@pytest.mark.parametrize("view", [unaligned, lambda plane: plane.astype(">u2")], ids=["odd address", "byte order"])
+def test_pictures_of_deep_codes_are_read_wherever_they_lie(view: Callable) -> None:
+    info = describe(FORMATS["420 10 bit"])
+    shown = masked(info)
+    other = MaskedFrame(replace(shown.frame, planes=tuple(map(view, shown.frame.planes))), shown.mask)
+    results = []
+    for each in (shown, other):
+        target = replace(shown.frame, planes=tuple(plane.copy() for plane in shown.frame.planes))
+        prepared(info).render(each.frame, target, each.mask, Box(0, 0, *info.size))
+        results.append(target.planes)
+    for one, two in zip(*results, strict=True):
+        np.testing.assert_array_equal(one, two)
 
 
 @needs_native
@@ -194,59 +299,3 @@ def test_uncommon_pictures_and_grades_are_left_to_render() -> None:
         assert NativeGrading.prepare(TRANSFORMS["lut"], each) is None
     for transform in (TRANSFORMS["field"], Identity.for_frames(1)):
         assert NativeGrading.prepare(transform, info) is None
-
-
-def test_a_library_that_is_missing_broken_or_of_other_sources_is_not_used(tmp_path: Path) -> None:
-    broken, other = tmp_path / "broken.so", tmp_path / "other.so"
-    broken.write_bytes(b"no library")
-    assert native.opened(tmp_path / "missing.so") is None
-    assert native.opened(broken) is None
-    compiler = shutil.which("cc")
-    if compiler is None:
-        pytest.skip("there is no C compiler")
-    source = tmp_path / "other.c"
-    source.write_text(native.SOURCE.read_text(encoding="utf-8") + "/* changed */", encoding="utf-8")
-    assert build_hook().build(source, other) is None
-    assert native.opened(other) is None
-
-
-def build_hook() -> ModuleType:
-    """Return hatch_build.py, which knows a package that only builds have."""
-    interface = ModuleType("hatchling.builders.hooks.plugin.interface")
-    interface.BuildHookInterface = object  # type: ignore[attr-defined]
-    names = ["hatchling", "hatchling.builders", "hatchling.builders.hooks", "hatchling.builders.hooks.plugin"]
-    modules = {**{name: ModuleType(name) for name in names}, interface.__name__: interface}
-    spec = importlib.util.spec_from_file_location("hatch_build", ROOT / "hatch_build.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    with pytest.MonkeyPatch.context() as patch:
-        for name, each in modules.items():
-            patch.setitem(sys.modules, name, each)
-        spec.loader.exec_module(module)
-    return module
-
-
-@pytest.mark.skipif(not (ROOT / "hatch_build.py").exists(), reason="this is no clone")
-class TestBuild:
-    @pytest.mark.skipif(shutil.which("cc") is None, reason="there is no C compiler")
-    def test_a_compiler_makes_a_library_that_is_used(self, tmp_path: Path) -> None:
-        made = tmp_path / "made.so"
-        assert build_hook().build(ROOT / build_hook().SOURCE, made) is None
-        assert native.opened(made) is not None
-        assert list(tmp_path.iterdir()) == [made]
-
-    def test_where_nothing_compiles_the_reason_is_told_and_nothing_else_changes(
-        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        made = tmp_path / "made.so"
-        for compiler in ("false", "no-such-compiler"):
-            made.write_bytes(b"old")
-            monkeypatch.setenv("CC", compiler)
-            assert build_hook().build(ROOT / build_hook().SOURCE, made)
-            assert made.read_bytes() == b"old"
-            assert list(tmp_path.iterdir()) == [made]
-
-    @pytest.mark.skipif(shutil.which("cc") is None, reason="there is no C compiler")
-    def test_an_editable_installation_has_it(self) -> None:
-        assert native.opened(ROOT / build_hook().BINARY) is not None, "run: pip install --editable ."

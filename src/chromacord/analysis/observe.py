@@ -1,6 +1,6 @@
 """Sample a clip for analysis: a few small frames per second, and shot boundaries."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import NamedTuple
@@ -73,6 +73,7 @@ def observe(
     *,
     consistency: Consistency,
     cuts: Sequence[int] | None = None,
+    measure: Callable[[Frame, PackedMask, int], object] | None = None,
 ) -> Iterator[Seen]:
     """Detect shots, and sample frames for the method: one frame per step, or the next with a usable mask.
 
@@ -82,6 +83,7 @@ def observe(
         method: the method that will decide.
         consistency: "frame" samples every frame.
         cuts: first frames of all shots but the first; None: detect them.
+        measure: is given each frame, its mask and its shot's number, in order.
     """
     size, orientation = working_size(method, info), Orientation.of(info)
     step = 1 if consistency == "frame" else step_between_keys(info.rate)
@@ -95,6 +97,8 @@ def observe(
         (frame, mask), shot = item
         if shot != last_shot:
             due, last_shot = frame.index, shot
+        if measure is not None:
+            measure(frame, mask, shot)
         observation = None
         if mask.is_usable and frame.index >= due:
             due = frame.index + step

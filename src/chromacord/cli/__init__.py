@@ -10,13 +10,14 @@ from typing import Annotated
 import typer
 
 from chromacord import __version__
-from chromacord.cli import apply, demo, doctor, grade, harmonize, info, matte, methods
+from chromacord.cli import apply, demo, doctor, grade, harmonize, info, matte, methods, ui
 from chromacord.cli.help import WIDTH, Group, GroupedCommand, help_of
 from chromacord.cli.research import bench, compare, evaluate, synthesize, train, weights
 from chromacord.cli.screen import streams
 from chromacord.cli.screen.choice import choose_display
 from chromacord.cli.screen.exits import BAD_INPUT, OK, terminate
 from chromacord.errors import OutputError, one_of
+from chromacord.render.compiled import renderer_name
 
 _CODES = (
     "Exit codes: 0 done; 1 a bug, with a traceback; 2 an input, an option or the output cannot be used: one line says "
@@ -39,6 +40,7 @@ for name, command in (("harmonize", harmonize.harmonize), ("grade", grade.grade)
         command
     )
 app.command("matte", cls=GroupedCommand, epilog=EPILOG)(matte.matte)
+app.command("ui", cls=GroupedCommand)(ui.ui)
 app.command("methods", cls=GroupedCommand)(methods.methods)
 app.command("info", cls=GroupedCommand)(info.info)
 app.command("demo", cls=GroupedCommand)(demo.demo)
@@ -54,11 +56,13 @@ app.add_typer(bench.app, name="bench")
 @app.callback(invoke_without_command=True)
 def start(
     context: typer.Context,
-    show_version: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False,
+    show_version: Annotated[
+        bool, typer.Option("--version", help="Show the version and the renderer, and exit.")
+    ] = False,
 ) -> None:
     """Show the version, or the help if no command is given."""
     if show_version:
-        print(f"chromacord {__version__}")
+        print(f"chromacord {__version__} ({renderer_name()} renderer)")
     elif context.invoked_subcommand is None:
         print(context.get_help())
 

@@ -15,6 +15,10 @@ def matte(
     key: given.Key = None,
     plate: given.Plate = None,
     box: given.Box = None,
+    click: given.Clicks = None,
+    click_out: given.ClicksOut = None,
+    model: given.Model = None,
+    model_config: given.ModelConfig = None,
     from_alpha: given.FromAlpha = False,
     levels: given.Levels = None,
     within: given.Within = None,
@@ -23,15 +27,29 @@ def matte(
     log_json: LogJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Make a mask for a clip that has none, from its screen, its clean plate, a box or its alpha."""
+    """Make a mask for a clip that has none, from its screen, its clean plate, a box, clicks, a model or its alpha."""
     display = choose_display(log_json=log_json, quiet=quiet)
     with job(display):
         from chromacord.job.threads import single_threaded
-        from chromacord.matte.making import MatteOptions, make_matte
+        from chromacord.matte.making import make_matte
+        from chromacord.matte.ways import MatteOptions
 
-        paths = {"CLIP": clip, "--output": output, "--plate": plate, "--within": within, "--without": without}
-        refuse_empty(paths.items())
-        options = MatteOptions(key, plate, box, from_alpha, levels, within, without)
+        inputs = {"--plate": plate, "--model": model, "--model-config": model_config}
+        limits = {"--within": within, "--without": without}
+        refuse_empty({"CLIP": clip, "--output": output, **inputs, **limits}.items())
+        options = MatteOptions(
+            key=key,
+            plate=plate,
+            box=box,
+            clicks=tuple(click or ()),
+            clicks_out=tuple(click_out or ()),
+            model=model,
+            model_config=model_config,
+            from_alpha=from_alpha,
+            clip=levels,
+            within=within,
+            without=without,
+        )
         with single_threaded():
             summary = make_matte(clip, output, options, force=force, progress=display.progress)
         rate = summary.num_frames / max(summary.seconds, 1e-9)

@@ -4,8 +4,8 @@ from typing import Annotated, Literal
 
 from typer import Argument, Option
 
+from chromacord.cli.arguments.values import complete_method
 from chromacord.cli.help import GRADE, INPUT, MASK
-from chromacord.cli.values import complete_method
 
 Composite = Annotated[
     list[str] | None,

@@ -56,12 +56,13 @@ def _libraries() -> Iterator[Part]:
 
 
 def _renderer() -> Part:
-    from chromacord.render.native import BINARY, opened
+    from chromacord.render.compiled import REMEDY, renderer_name
 
-    if opened(BINARY) is not None:
-        return Part("renderer", "compiled")
-    remedy = "for a renderer that is about three times as fast, install a C compiler and reinstall chromacord"
-    return Part("renderer", "portable; the compiled one is missing or out of date", remedy)
+    name = renderer_name()
+    if name == "compiled":
+        return Part("renderer", name)
+    remedy = f"for a renderer that is about three times as fast, {REMEDY}"
+    return Part("renderer", f"{name}; the compiled one is missing or out of date", remedy)
 
 
 def _codecs() -> Part:

@@ -27,13 +27,13 @@ from chromacord.grade.smoothing import locked
 from chromacord.io import FrameSink, open_sink
 from chromacord.io.writing.staging import commit_all
 from chromacord.job.clip import MaskedClip
-from chromacord.job.finishing.matching import Measuring
+from chromacord.job.finishing.measurement import Measuring
 from chromacord.job.finishing.stages import finish_of, measuring_for
 from chromacord.job.mask_check import MaskCheck
 from chromacord.job.options import Options
 from chromacord.job.outputs import Outputs, StagedTexts
 from chromacord.job.preview import Preview
-from chromacord.job.summary import Counts, Summary
+from chromacord.job.summary import Counts, Summary, warn_of_doubts
 from chromacord.job.threads import prefetch, reported, write_behind
 from chromacord.masks.masks import MaskedFrame
 from chromacord.methods import load_method
@@ -46,9 +46,6 @@ from chromacord.types import FloatArray, Frame, Progress
 DECIDED_AHEAD = 32
 """Maximum number of frames with a known grade that wait for the renderer, as packed masks: one window of ShotGrade, so
 that the next one is decided meanwhile."""
-
-DOUBTFUL = 0.4
-"""Confidence below which users are advised to look at a shot."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +90,7 @@ class Job:
                 grade = self._whole_grade(timeline)
                 texts = self._stage_texts(grade, timeline, stack)
                 preview = None if sink is None else self._open_preview(stack, picture_of=self._telling_frame(grade))
-                counts = _counts_of(timeline) if sink is None else self._render_grade(grade, sink, preview, foreground)
+                counts = Counts.of(timeline) if sink is None else self._render_grade(grade, sink, preview, foreground)
             else:
                 preview = self._open_preview(stack)
                 counts = self._analyse_and_render(timeline, sink, preview, foreground)
@@ -220,8 +217,9 @@ class Job:
         )
 
     def _observed(self, method: Method) -> Iterator[Seen]:
-        frames = self._checked_frames() if self._measuring is None else self._measuring.watch(self._checked_frames())
-        return observe(frames, self.clip.info, method, consistency=self._consistency, cuts=self._cuts)
+        measure = None if self._measuring is None else self._measuring.push
+        frames, info = self._checked_frames(), self.clip.info
+        return observe(frames, info, method, consistency=self._consistency, cuts=self._cuts, measure=measure)
 
     def _decided(self, seen: Iterator[Seen], timeline: Timeline) -> Iterator[Decided]:
         """Yield frames with a known grade, starting only when it is certain that some frame has one."""
@@ -239,7 +237,8 @@ class Job:
     def _whole_grade(self, timeline: Timeline | None) -> Grade:
         """Return the given grade, or one decided completely before rendering, with manual changes."""
         if self.grade is not None and self._measuring is not None:
-            deque(self._measuring.watch(self.clip.frames(*self.options.range)), maxlen=0)
+            frames, total = self.clip.frames(*self.options.range), self._num_frames()
+            self._measuring.read(frames, self.grade, total=total, progress=self.progress)
         grade = self.grade or self._decided_grade(timeline)
         return locked(grade, self.options.scenes).by_hand(self.options.hand)
 
@@ -247,7 +246,7 @@ class Job:
         assert timeline is not None
         with prefetch(self._observed(timeline.method)) as seen:
             deque(self._decided(reported("analyse", seen, self._num_frames(), self.progress), timeline), maxlen=0)
-        self._warn_of_doubts(timeline.grade)
+        warn_of_doubts(timeline.grade, self.clip.info.path)
         return timeline.grade
 
     def _analyse_and_render(
@@ -268,17 +267,8 @@ class Job:
                 f"{self.clip.info.path}: gave {counted(timeline.num_frames, 'frame')} when it was read first, then "
                 f"{counts.frames}; did it change in the meantime? Try again"
             )
-        self._warn_of_doubts(timeline.grade)
+        warn_of_doubts(timeline.grade, self.clip.info.path)
         return counts
-
-    def _warn_of_doubts(self, grade: Grade) -> None:
-        for number, shot in enumerate(grade.shots, start=1):
-            if shot.confidence is not None and shot.confidence < DOUBTFUL:
-                _warn(
-                    f"{self.clip.info.path}: shot {number} (frames {shot.start} to {shot.stop - 1}): {grade.method} "
-                    f"is not confident that its grade helps (confidence {shot.confidence:.2f}); look at the result; if "
-                    "the foreground does not match, try another --strength or --method (see `chromacord methods`)"
-                )
 
     def _check_foreground(self, timeline: Timeline) -> None:
         """Refuse a clip in which no frame has both foreground and background."""
@@ -389,11 +379,6 @@ class Job:
 def _joined(decided: Decided, picture: tuple[Frame, Frame | None]) -> tuple[MaskedFrame, ColorTransform | None]:
     frame, foreground = picture
     return MaskedFrame(frame, decided.mask.unpack_box(), foreground), decided.transform
-
-
-def _counts_of(timeline: Timeline | None) -> Counts:
-    """Return the counts of a run without rendering."""
-    return Counts() if timeline is None else Counts(timeline.num_frames, timeline.num_empty, timeline.num_full)
 
 
 def _warn(message: str) -> None:

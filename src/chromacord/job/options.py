@@ -81,10 +81,10 @@ class Options:
 
     decontaminate: bool = False
     """Of a foreground layer: estimate the colours of soft pixels, which hold some of the background that it was filmed
-    before."""
+    in front of."""
 
     despill: Despill | None = None
-    """Of a foreground layer: limit the light of a screen, "green" or "blue"; "auto" tells it by the first frame."""
+    """Of a foreground layer: limit the light of a screen, "green" or "blue"; "auto" detects it in the first frame."""
 
     contact_shadow: str | None = None
     """Shadow of a foreground layer on its background, "AMOUNT,ANGLE,LENGTH,BLUR": 0 to 1, degrees clockwise from right,

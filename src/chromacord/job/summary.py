@@ -1,11 +1,19 @@
 """The result of a job."""
 
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 from chromacord.analysis.cuts import Cut, CutSource
+from chromacord.analysis.timeline import Timeline
 from chromacord.color.management.clip_space import SpaceOfClip
+from chromacord.errors import ChromacordWarning
 from chromacord.grade.exports import Residual
+from chromacord.grade.keys import Grade
+
+DOUBTFUL = 0.4
+"""Confidence below which users are advised to look at a shot."""
 
 
 @dataclass
@@ -15,6 +23,11 @@ class Counts:
     frames: int = 0
     empty: int = 0
     full: int = 0
+
+    @classmethod
+    def of(cls, timeline: Timeline | None) -> Self:
+        """Return the counts of a run that renders nothing."""
+        return cls() if timeline is None else cls(timeline.num_frames, timeline.num_empty, timeline.num_full)
 
 
 @dataclass(frozen=True)
@@ -54,3 +67,15 @@ class Summary:
 
     color_space: SpaceOfClip | None = None
     """Assumed colour space of the picture."""
+
+
+def warn_of_doubts(grade: Grade, path: Path) -> None:
+    """Warn of each shot of a clip whose grade may not help."""
+    for number, shot in enumerate(grade.shots, start=1):
+        if shot.confidence is not None and shot.confidence < DOUBTFUL:
+            message = (
+                f"{path}: shot {number} (frames {shot.start} to {shot.stop - 1}): {grade.method} is not confident that "
+                f"its grade helps (confidence {shot.confidence:.2f}); look at the result; if the foreground does not "
+                "match, try another --strength or --method (see `chromacord methods`)"
+            )
+            warnings.warn(ChromacordWarning(message), stacklevel=3)

@@ -2,23 +2,30 @@
 
 import time
 import warnings
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 import cv2
 import numpy as np
 
-from chromacord.errors import ChromacordWarning, CodecError, InputError
+from chromacord.analysis.shots import split_shots
+from chromacord.color.management.clip_space import Spaces, settle
+from chromacord.errors import ChromacordWarning, CodecError, InputError, counted
 from chromacord.io import FrameSource, open_sink, open_source
+from chromacord.io.compositing.mask_forms import open_mask
 from chromacord.io.stills.patterns import is_image_output, output_pattern
 from chromacord.job.threads import reported
+from chromacord.masks.proxy import thumbnail
+from chromacord.matte.clicks import Click, parse_clicks
 from chromacord.matte.clip_pictures import beside, check_size, coverage_of, matte_info, pictures_of
 from chromacord.matte.levels import Levels
+from chromacord.matte.model import load_model
 from chromacord.matte.plate import plate_matte
-from chromacord.matte.screen_key import ScreenKey, parse_color
+from chromacord.matte.screen_key import ScreenKey
 from chromacord.matte.tracked import DOUBTFUL, TrackedMatte, parse_box
+from chromacord.matte.ways import MatteOptions
 from chromacord.types import FloatArray, Frame, Progress, VideoInfo
 
 _NUM_SAMPLES = 6
@@ -29,61 +36,6 @@ _SAMPLE_ROWS = 1080
 
 _GREYS = (".png", ".tif", ".tiff")
 """Images that hold a matte as it is: grey, lossless, without a curve."""
-
-
-@dataclass(frozen=True)
-class MatteOptions:
-    """How to make a matte: exactly one of `key`, `plate`, `box` and `from_alpha`, and what is done to its result."""
-
-    key: str | None = None
-    """Colour of the screen: "green", "blue", or "R,G,B" in 8-bit codes."""
-
-    plate: str | None = None
-    """The clip without its foreground: a clip of the same length, or a still."""
-
-    box: str | None = None
-    """Box around the foreground in the first frame, which is followed: "X,Y,W,H" in pixels."""
-
-    from_alpha: bool = False
-    """Take the clip's own alpha."""
-
-    clip: str | None = None
-    """Coverage that becomes 0 and 1, "BLACK,WHITE"; for `key` and `plate`."""
-
-    within: str | None = None
-    """A mask outside which the matte is 0."""
-
-    without: str | None = None
-    """A mask inside which the matte is 0."""
-
-    @property
-    def ways(self) -> list[str]:
-        """The options given that say how the matte is made."""
-        given = {"--key": self.key, "--plate": self.plate, "--box": self.box, "--from-alpha": self.from_alpha or None}
-        return [name for name, value in given.items() if value is not None]
-
-    @property
-    def limits(self) -> dict[str, str]:
-        """The masks given that limit the matte."""
-        given = {"within": self.within, "without": self.without}
-        return {name: path for name, path in given.items() if path is not None}
-
-    def check(self) -> None:
-        """Refuse what can be refused without a file.
-
-        Raises:
-            InputError: an option is wrong, or they do not go together.
-        """
-        if not self.ways:
-            raise InputError("nothing says how the matte is made; give one of --key, --plate, --box and --from-alpha")
-        if len(self.ways) > 1:
-            raise InputError(f"{' and '.join(self.ways)} are several ways to make a matte; give one of them")
-        if self.key is not None:
-            parse_color(self.key)
-        if self.clip is not None:
-            if self.key is None and self.plate is None:
-                raise InputError(f"--clip: changes a matte of --key or --plate, not of {self.ways[0]}; leave it out")
-            Levels.parse(self.clip)
 
 
 class MatteSummary(NamedTuple):
@@ -111,6 +63,11 @@ class _Way(NamedTuple):
 
     said: str
     tracked: TrackedMatte | None = None
+
+    clicks: Sequence[Click] = ()
+
+    restart: Callable[[], object] | None = None
+    """Called before the first frame of each shot but the clip's first."""
 
 
 def make_matte(
@@ -141,13 +98,13 @@ def make_matte(
     plate = None if options.plate is None else open_source(options.plate)
     if plate is not None:
         check_size(plate.info, info)
-    masks = {name: open_source(path) for name, path in options.limits.items()}
+    masks = {name: open_mask(path) for name, path in options.limits.items()}
     limits = [_limit(mask, info, inverted=name == "without") for name, mask in masks.items()]
     inputs = [each.info.path for each in (plate, *masks.values()) if each is not None]
     total, count = 0.0, 0
     with open_sink(output, info, force=force, copy_streams=False, inputs=inputs) as sink:
         way = _way(source, plate, info, options, progress)
-        for frame in reported("matte", source.frames(), source.info.num_frames, progress):
+        for frame in _restarted(reported("matte", source.frames(), source.info.num_frames, progress), source, way):
             coverage = way.coverage(frame)
             for limit in limits:
                 coverage = coverage * next(limit)
@@ -155,6 +112,7 @@ def make_matte(
             count += 1
             codes = np.rint(coverage * info.pixel_format.max_code).astype(info.pixel_format.dtype)
             sink.write(Frame((codes,), frame.index, frame.pts, frame.duration))
+        _check_frames(way.clicks, count, info)
         sink.finish()
         sink.commit()
     if way.tracked is not None:
@@ -163,17 +121,30 @@ def make_matte(
     return MatteSummary(sink.path, count, way.said, total / max(count, 1), confidence, time.perf_counter() - started)
 
 
+def _check_frames(clicks: Sequence[Click], num_frames: int | None, info: VideoInfo) -> None:
+    """Refuse clicks on frames that a clip does not have."""
+    for click in clicks:
+        if num_frames is not None and click.frame >= num_frames:
+            raise InputError(
+                f"{'--click' if click.is_inside else '--click-out'}: {info.path} has no frame {click.frame}; it has "
+                f"{counted(num_frames, 'frame')}, counted from 0"
+            )
+
+
 def _warn_of_doubts(tracked: TrackedMatte, info: VideoInfo) -> None:
     """Say where the foreground was lost, or that it may have been."""
+    confidence = tracked.confidence
+    for first, last in tracked.gaps:
+        message = f"the foreground was lost in frames {first} to {last} (counted from 0; confidence {confidence:.2f})"
+        warnings.warn(f"{info.path}: {message}; the mask is black there", ChromacordWarning, stacklevel=3)
     if tracked.lost_at is not None:
         message = (
-            f"frame {tracked.lost_at} (counted from 0): the foreground was lost (confidence {tracked.confidence:.2f}); "
-            "the mask is black from there; cut the clip there, and give the rest a box of its own"
+            f"frame {tracked.lost_at} (counted from 0): the foreground was lost (confidence {confidence:.2f}); "
+            "the mask is black from there; click on it there, --click X,Y,FRAME, or make a mask of the rest by itself"
         )
-    elif tracked.confidence < DOUBTFUL:
+    elif confidence < DOUBTFUL and not tracked.gaps:
         message = (
-            f"the foreground is hard to tell from what is around it (confidence {tracked.confidence:.2f}); look at the "
-            "mask"
+            f"the foreground is hard to tell from what is around it (confidence {confidence:.2f}); look at the mask"
         )
     else:
         return
@@ -211,15 +182,41 @@ def _way(
         plates = beside(plate, pictures_of(plate), info)
         said = f"difference to {plate.info.path.name}"
         return _Way(lambda frame: plate_matte(picture(frame), next(plates), levels), said)
-    if options.box is not None:
-        tracked = TrackedMatte(parse_box(options.box, info.size, info.path))
-        return _Way(lambda frame: tracked.matte(picture(frame)), f"box {options.box}, followed", tracked)
+    if options.model is not None:
+        model = load_model(options.model, options.model_config, info.size)
+        said = f"model {Path(options.model).name}"
+        return _Way(
+            lambda frame: model.matte(picture(frame)), said, restart=model.restart if model.is_recurrent else None
+        )
+    if options.box is not None or options.clicks:
+        box = None if options.box is None else parse_box(options.box, info.size, info.path)
+        clicks = parse_clicks(options.clicks, options.clicks_out, info.size, info.path)
+        tracked = TrackedMatte(box, clicks)
+        _check_frames(clicks, source.info.num_frames, info)
+        given = [f"box {options.box}"] if options.box is not None else []
+        given += [counted(len(clicks), "click")] if clicks else []
+        said = f"{', '.join(given)}, followed"
+        return _Way(lambda frame: tracked.matte(picture(frame)), said, tracked, clicks)
     assert options.key is not None
     samples = [_reduced(picture(frame)) for frame in reported("analyse", _samples(source), None, progress)]
     if not samples:
         raise InputError(f"{source.info.path}: has no frames to look for the screen in")
     key = ScreenKey(options.key, samples, levels)
     return _Way(lambda frame: key.matte(picture(frame)), key.choice)
+
+
+def _restarted(frames: Iterable[Frame], source: FrameSource, way: _Way) -> Iterator[Frame]:
+    """Yield the frames of a clip, and restart at each cut what remembers earlier frames."""
+    if way.restart is None:
+        yield from frames
+        return
+    info, _ = settle(source.info, Spaces())
+    before = 0
+    for frame, shot in split_shots(frames, lambda frame: thumbnail(frame, info, width=72)):
+        if shot != before:
+            way.restart()
+        before = shot
+        yield frame
 
 
 def _samples(source: FrameSource) -> Iterator[Frame]:

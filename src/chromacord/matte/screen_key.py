@@ -1,4 +1,4 @@
-"""A matte from the colour of the screen that a foreground was filmed before.
+"""A matte from the colour of the screen that a foreground was filmed in front of.
 
 A colour-difference key (Vlahos, US patent 3,595,987; Smith and Blinn, "Blue Screen Matting", 1996) in the plane of
 chroma, so that any saturated colour can be the screen: a pixel holds as much of the screen as its chroma reaches in the

@@ -1,4 +1,4 @@
-/* Grades a rectangle of a picture in the planes that it was decoded to: what render.py does, in one pass.
+/* Grades a rectangle of a picture in the planes that it was decoded to: what cpu.py does, in one pass.
  *
  * Codes become R'G'B', pass a 3D LUT or a matrix, become codes again, and are blended by the mask's weight; a sample of
  * subsampled chroma changes by the mean of its pixels. A run of pixels stays in the first cache from start to end. Loops
@@ -7,6 +7,8 @@
 
 #include <stddef.h>
 #include <stdint.h>
+
+#include "native.h"
 
 #define RUN 128 /* pixels at once; even */
 #define INLINE static inline __attribute__((always_inline))
@@ -27,25 +29,6 @@
 typedef float four __attribute__((vector_size(16)));
 typedef int32_t four_places __attribute__((vector_size(16)));
 typedef float four_anywhere __attribute__((vector_size(16), aligned(4)));
-
-typedef struct {
-    uint8_t *data; /* where the rectangle begins */
-    ptrdiff_t stride; /* bytes from row to row */
-} Plane;
-
-/* Mirrored by `_Job` in native.py. */
-typedef struct {
-    int32_t height, width; /* of the rectangle, in pixels, which begins at a whole chroma sample */
-    int32_t down, right; /* log2 of the pixels that share a chroma sample: 0 or 1 */
-    int32_t sample_bytes; /* 1 or 2 */
-    int32_t weight_bytes; /* of the mask's codes: 1, 2, or 4 for floats */
-    int32_t nodes; /* a side of the LUT; 0 where the grade is a matrix */
-    float max_code;
-    float black, weight_per_code;
-    const float *decode, *encode; /* matrices: rows of three factors and an offset */
-    const float *grade; /* a LUT with axes red, green, blue, channel, and one number more; or such a matrix */
-    Plane source[3], target[3], mask;
-} Job;
 
 typedef struct {
     _Alignas(64) float first[RUN]; /* luma, or red */
@@ -248,5 +231,4 @@ FOR_EVERY_MACHINE void chromacord_grade(const Job *job) {
 #define SOURCE 0
 #endif
 
-/* The checksum of this file, by which a caller knows what was compiled. */
 uint32_t chromacord_source(void) { return SOURCE; }

@@ -3,78 +3,28 @@
 Results equal cpu.py's up to rounding: samples may differ by one code. Everything unsupported falls back to cpu.py.
 """
 
-import ctypes
-import zlib
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
+import numpy.typing as npt
 
 from chromacord.color.spaces import AffineMap, code_to_rgb, rgb_to_code
 from chromacord.color.transforms import AffineField, ColorTransform, Lut3d
 from chromacord.grade.lattice import LUT_SIZE, lut_table
 from chromacord.masks.chroma_grid import samples
 from chromacord.masks.masks import Mask
+from chromacord.render import compiled
 from chromacord.types import Alpha, Box, FloatArray, Frame, Plane, VideoInfo
 
-SOURCE = Path(__file__).with_name("native.c")
-BINARY = SOURCE.with_name("_native.so")
-"""Compiled native.c; installations without a C compiler lack it."""
-
 _MASK_TYPES = (np.dtype(np.uint8), np.dtype(np.uint16), np.dtype(np.float32))
-
-
-class _Plane(ctypes.Structure):
-    _fields_ = (("data", ctypes.c_void_p), ("stride", ctypes.c_ssize_t))
-
-
-class _Job(ctypes.Structure):
-    _fields_ = (
-        ("height", ctypes.c_int32),
-        ("width", ctypes.c_int32),
-        ("down", ctypes.c_int32),
-        ("right", ctypes.c_int32),
-        ("sample_bytes", ctypes.c_int32),
-        ("weight_bytes", ctypes.c_int32),
-        ("nodes", ctypes.c_int32),
-        ("max_code", ctypes.c_float),
-        ("black", ctypes.c_float),
-        ("weight_per_code", ctypes.c_float),
-        ("decode", ctypes.c_void_p),
-        ("encode", ctypes.c_void_p),
-        ("grade", ctypes.c_void_p),
-        ("source", _Plane * 3),
-        ("target", _Plane * 3),
-        ("mask", _Plane),
-    )
-
-
-@cache
-def opened(path: Path) -> ctypes.CDLL | None:
-    """Load the compiled code; None if it is missing or was built from another version of native.c.
-
-    Args:
-        path: path of the shared library.
-    """
-    try:
-        compiled = ctypes.CDLL(str(path))
-        compiled.chromacord_source.restype = ctypes.c_uint32
-        if compiled.chromacord_source() != zlib.crc32(SOURCE.read_bytes()):
-            return None
-    except (OSError, AttributeError):
-        return None
-    compiled.chromacord_grade.argtypes = [ctypes.POINTER(_Job)]
-    compiled.chromacord_grade.restype = None
-    return compiled
 
 
 @dataclass(frozen=True)
 class NativeGrading:
     """A display-referred grade of integer Y'CbCr or RGB, ready to run."""
 
-    _compiled: ctypes.CDLL
+    _module: Any
     _info: VideoInfo
     _decode: FloatArray
     _encode: FloatArray
@@ -88,20 +38,27 @@ class NativeGrading:
         Args:
             transform: for one picture (N = 1).
             info: properties of the clip.
+
+        Raises:
+            ValueError: the transform is not for one picture.
         """
-        compiled = opened(BINARY)
-        if compiled is None or not _is_common(info):
+        is_lut = isinstance(transform, Lut3d)
+        if not _is_common(info) or not (is_lut or (isinstance(transform, AffineField) and transform.is_global)):
             return None
+        module = compiled.opened(compiled.BINARY)
+        if module is None:
+            compiled.warn_once()
+            return None
+        if len(transform.parameters) != 1:
+            raise ValueError(f"expected a transform for one picture, got one for {len(transform.parameters)}")
         if isinstance(transform, Lut3d):
             grade, nodes = np.zeros(3 * LUT_SIZE**3 + 1, np.float32), LUT_SIZE  # nodes are read as four numbers
             grade[:-1] = lut_table(transform, LUT_SIZE).ravel()
-        elif isinstance(transform, AffineField) and transform.is_global:
-            grade, nodes = transform.parameters.astype(np.float32).ravel(), 0
         else:
-            return None
+            grade, nodes = transform.parameters.astype(np.float32).ravel(), 0
         decode = _rows(code_to_rgb(info.colorimetry, info.size, info.pixel_format))
         encode = _rows(rgb_to_code(info.colorimetry, info.size, info.pixel_format))
-        return cls(compiled, info, decode, encode, grade, nodes)
+        return cls(module, info, decode, encode, grade, nodes)
 
     def render(self, frame: Frame, target: Frame, mask: Mask, part: Box) -> None:
         """Grade the foreground of a frame.
@@ -111,6 +68,10 @@ class NativeGrading:
             target: a copy of it, whose colour planes are modified.
             mask: foreground weights.
             part: contains the mask's box, aligned to whole chroma samples.
+
+        Raises:
+            ValueError: planes do not cover the part, hold samples of another type than the clip's, or, of the target,
+                cannot be written as they lie in memory.
         """
         pixel_format = self._info.pixel_format
         down, right = pixel_format.subsampling
@@ -118,32 +79,41 @@ class NativeGrading:
         sizes = [(height, width), *2 * [(-(-height >> down), -(-width >> right))]]
         grids = [(0, 0), *2 * [pixel_format.subsampling]]
         codes = mask.codes(part)
+        weight_type = codes.dtype if codes.dtype in _MASK_TYPES else np.dtype(np.float32)
         # These names keep the job's pointers valid until it is done.
-        source = [_readable(samples(frame.planes[k], part, grids[k]), pixel_format.dtype) for k in range(3)]
+        source = [_of_type(samples(frame.planes[k], part, grids[k]), pixel_format.dtype) for k in range(3)]
         result = [samples(target.planes[k], part, grids[k]) for k in range(3)]
-        weights = _readable(codes, codes.dtype if codes.dtype in _MASK_TYPES else np.dtype(np.float32))
-        shapes = [plane.shape for plane in (weights, *source, *result)]
-        if shapes != [sizes[0], *sizes, *sizes] or any(plane.strides[1] != plane.itemsize for plane in result):
-            raise ValueError(f"{part} of a picture does not lie in planes of these sizes: {shapes}")
-        job = _Job(
-            height=height,
-            width=width,
-            down=down,
-            right=right,
-            sample_bytes=source[0].itemsize,
-            weight_bytes=weights.itemsize,
-            nodes=self._nodes,
-            max_code=pixel_format.max_code,
-            black=mask.black,
-            weight_per_code=1 / (mask.white - mask.black),
-            decode=self._decode.ctypes.data,
-            encode=self._encode.ctypes.data,
-            grade=self._grade.ctypes.data,
-            source=tuple(map(_plane, source)),
-            target=tuple(map(_plane, result)),
-            mask=_plane(weights),
-        )
-        self._compiled.chromacord_grade(ctypes.byref(job))
+        weights = _readable(codes, weight_type)
+        for plane, size in zip((weights, *source, *result), (sizes[0], *sizes, *sizes), strict=True):
+            if plane.shape != size:
+                raise ValueError(f"{part} of a picture has planes of {plane.shape}, expected {size}")
+        for plane in result:
+            _check_target(plane, pixel_format.dtype)
+        job = {
+            "height": height,
+            "width": width,
+            "down": down,
+            "right": right,
+            "sample_bytes": pixel_format.dtype.itemsize,
+            "weight_bytes": weight_type.itemsize,
+            "nodes": self._nodes,
+            "max_code": pixel_format.max_code,
+            "black": mask.black,
+            "weight_per_code": 1 / (mask.white - mask.black),
+            "decode": self._address("float *", self._decode),
+            "encode": self._address("float *", self._encode),
+            "grade": self._address("float *", self._grade),
+            "source": [self._plane(plane) for plane in source],
+            "target": [self._plane(plane) for plane in result],
+            "mask": self._plane(weights),
+        }
+        self._module.lib.chromacord_grade(self._module.ffi.new("Job *", job))
+
+    def _plane(self, samples: Plane) -> dict[str, Any]:
+        return {"data": self._address("uint8_t *", samples), "stride": samples.strides[0]}
+
+    def _address(self, pointer: str, samples: npt.NDArray[Any]) -> Any:
+        return self._module.ffi.cast(pointer, samples.ctypes.data)
 
 
 def _is_common(info: VideoInfo) -> bool:
@@ -158,13 +128,29 @@ def _is_common(info: VideoInfo) -> bool:
     )
 
 
-def _readable(plane: Plane, dtype: np.dtype[np.generic]) -> Plane:
-    """Return samples of a type with contiguous rows, copying only if necessary."""
-    return plane if plane.dtype == dtype and plane.strides[1] == plane.itemsize else plane.astype(dtype, order="C")
+def _is_plain(plane: Plane, dtype: np.dtype[Any]) -> bool:
+    """Whether samples have a type and lie aligned in contiguous rows, as compiled code expects."""
+    return plane.dtype == dtype and plane.strides[1] == plane.itemsize and plane.flags.aligned
 
 
-def _plane(samples: Plane) -> _Plane:
-    return _Plane(samples.ctypes.data, samples.strides[0])
+def _check_target(plane: Plane, dtype: np.dtype[Any]) -> None:
+    if not (_is_plain(plane, dtype) and plane.flags.writeable):
+        raise ValueError(
+            f"cannot render into samples of {plane.dtype} with strides {plane.strides}; give writable, aligned rows of "
+            f"{dtype}"
+        )
+
+
+def _readable(plane: Plane, dtype: np.dtype[Any]) -> Plane:
+    """Return samples of a type in aligned, contiguous rows, copying only if necessary."""
+    return plane if _is_plain(plane, dtype) else plane.astype(dtype, order="C")
+
+
+def _of_type(plane: Plane, dtype: np.dtype[Any]) -> Plane:
+    """Return a picture's samples as `_readable` does, in either byte order."""
+    if plane.dtype.newbyteorder("=") != dtype:
+        raise ValueError(f"expected samples of {dtype}, got {plane.dtype}")
+    return _readable(plane, dtype)
 
 
 def _rows(affine: AffineMap) -> FloatArray:

@@ -17,10 +17,10 @@ _VARINT, _LENGTH = 0, 2
 _FLOAT32 = 1
 """Value of TensorProto.DataType."""
 
-_ATTRIBUTE_INT, _ATTRIBUTE_INTS = 2, 7
+_ATTRIBUTE_INT, _ATTRIBUTE_STRING, _ATTRIBUTE_INTS = 2, 3, 7
 """Values of AttributeProto.AttributeType."""
 
-Attribute = int | Sequence[int]
+Attribute = int | str | Sequence[int]
 
 Chunk = bytes | memoryview
 """A piece of the serialized model."""
@@ -78,6 +78,8 @@ def _node(node: Node) -> list[Chunk]:
 def _attribute(name: str, value: Attribute) -> bytes:
     if isinstance(value, int):
         return _packed(1, name.encode()) + _number(3, value) + _number(20, _ATTRIBUTE_INT)
+    if isinstance(value, str):
+        return _packed(1, name.encode()) + _packed(4, value.encode()) + _number(20, _ATTRIBUTE_STRING)
     return _packed(1, name.encode()) + b"".join(_number(8, each) for each in value) + _number(20, _ATTRIBUTE_INTS)
 
 

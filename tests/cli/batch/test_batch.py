@@ -8,11 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from chromacord.cli.batch.batch import _Tally
 from chromacord.cli.batch.clips import Clip
 from chromacord.cli.batch.worker import Done, Failed
 from chromacord.cli.batch.workers import Workers
+from chromacord.cli.screen.display import Display
 from chromacord.errors import ProcessDiedError
 from chromacord.job.options import Options
+from chromacord.render.compiled import MISSING
 from chromacord.types import Progress
 from tests.cli.conftest import Run
 from tests.footage import make_composite, make_mask
@@ -129,3 +132,14 @@ def test_a_process_that_is_killed_takes_only_its_clip_with_it(shots: Path) -> No
     assert "exit code -9" in str(first.error)
     assert isinstance(second, Done)
     assert second.line.startswith("out/c.mp4: 6 frames")
+
+
+def test_what_every_worker_warns_of_is_shown_once(capsys: pytest.CaptureFixture[str]) -> None:
+    display = Display()
+    tally = _Tally(2, 0, "harmonized", display)
+    for name in ("a", "b"):
+        clip = Clip(composite=f"{name}.mp4", mask="mask.mkv", output=f"out/{name}.mp4")
+        tally.take(clip, Done("done", {}, (MISSING, "the mask is empty")), display)
+    shown = capsys.readouterr().err
+    assert shown.count(MISSING) == 1
+    assert shown.count("the mask is empty") == 2

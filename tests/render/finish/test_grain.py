@@ -5,13 +5,16 @@ import numpy as np
 import pytest
 
 from chromacord.color.transforms import AffineField
-from chromacord.grade.keys import Grade, Key, Shot
-from chromacord.job.finishing.matching import MatchedGrain, Measuring
+from chromacord.errors import ChromacordWarning
+from chromacord.grade.keys import ANY_LENGTH, Grade, Key, Shot
+from chromacord.job.finishing.matching import MatchedGrain
+from chromacord.job.finishing.measurement import Measuring
 from chromacord.masks.masks import MaskedFrame
 from chromacord.render.cpu import Renderer
-from chromacord.render.finish.grain import Grain, missing
-from chromacord.render.finish.noise import Noise
+from chromacord.render.finish.grain import Grain, graded_noise, missing
+from chromacord.render.finish.noise import Noise, neutral_codes
 from chromacord.render.finish.stage import Finish
+from chromacord.render.graders import grading
 from chromacord.types import Frame, PixelFormat, Size, VideoInfo
 from tests.scenes import as_mask, describe
 
@@ -62,7 +65,8 @@ def clip(info: VideoInfo, inside: float, outside: float, *, num: int = 9, blur: 
 
 def measured(info: VideoInfo, frames: list[MaskedFrame]) -> Measuring:
     measuring = Measuring(info)
-    assert [each.frame.index for each in measuring.watch(frames)] == [each.frame.index for each in frames]
+    for each in frames:
+        measuring.push(each.frame, each.mask, 0)
     return measuring
 
 
@@ -180,3 +184,50 @@ def test_planes_whose_noise_is_unknown_at_some_brightness_stay_finite(lost: list
     amount = missing(none, Noise(variance, codes, none.neighbours), info)
     assert not amount[lost].any()
     assert np.isfinite(amount).all()
+
+
+@pytest.mark.parametrize("radius", [5, 1000])
+@pytest.mark.parametrize("layout", FORMATS)
+def test_a_side_without_a_whole_block_is_unknown(layout: str, radius: int) -> None:
+    """A foreground of few pixels has no whole block, nor has the background of one that fills the picture."""
+    info = describe(FORMATS[layout], SIZE)
+    rows, columns = np.mgrid[: SIZE.height, : SIZE.width]
+    weights = (np.hypot(rows - 100, columns - 100) < radius).astype(np.float32)
+    weights[0, 0] = 0
+    frames = [each._replace(mask=as_mask(weights)) for each in clip(info, 4.0, 4.0, num=2)]
+    found = measured(info, frames).noise[0]
+    little, most = (found.foreground, found.background)[:: 1 if radius == 5 else -1]
+    assert not little.is_known
+    assert most.is_known
+    with pytest.warns(ChromacordWarning, match="has too few blocks of 16x16 pixels"):
+        MatchedGrain(measured(info, frames), grade_of(2), info)(0)
+
+
+@pytest.mark.parametrize("layout", FORMATS)
+def test_a_plane_of_unknown_noise_hides_no_other(layout: str) -> None:
+    info = describe(FORMATS[layout], SIZE)
+    whole = Noise(np.full((3, 8), 9.0), neutral_codes(info), np.full((3, 2), 0.0))
+    lost = Noise(whole.variance.copy(), whole.codes.copy(), whole.neighbours)
+    lost.variance[1:], lost.codes[1:] = np.nan, np.nan
+    grade = grading(
+        AffineField.from_matrix(np.eye(3, dtype=np.float32)[None], np.zeros((1, 3), np.float32)), info, info
+    )
+    graded = graded_noise(lost, grade, info)
+    assert graded.variance[0] == pytest.approx(9, rel=0.01)
+    assert graded_noise(whole, grade, info).variance[0] == pytest.approx(9, rel=0.01)
+
+
+def test_the_frames_of_a_grade_without_end_are_told_as_such() -> None:
+    info = describe(YUV, SIZE)
+    frames = clip(info, 6.0, 1.0)
+    with pytest.warns(UserWarning, match="frames 0 to the end: the foreground is noisier"):
+        MatchedGrain(measured(info, frames), grade_of(ANY_LENGTH), info)(3)
+
+
+def test_each_shot_is_measured_from_its_first_frame() -> None:
+    """At 24 frames a second every fourth is measured; shots of two frames would be missed."""
+    info = describe(YUV, SIZE)
+    measuring, frames = Measuring(info), clip(info, 1.0, 5.0, num=6)
+    for each, shot in zip(frames, (0, 1, 1, 2, 2, 3), strict=True):
+        measuring.push(each.frame, each.mask, shot)
+    assert [each.index for each in measuring.noise] == [0, 1, 3, 5]

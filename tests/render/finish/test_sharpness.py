@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from chromacord.errors import ChromacordWarning
-from chromacord.job.finishing.matching import MatchedGrain, MatchedSharpness, Measuring
+from chromacord.job.finishing.matching import MatchedGrain, MatchedSharpness
+from chromacord.job.finishing.measurement import Measuring
 from chromacord.masks.masks import MaskedFrame
 from chromacord.render.finish.sharpness import Softness, measure_spread
 from chromacord.render.finish.stage import Finish
@@ -61,8 +62,8 @@ def scene(info: VideoInfo, inside: float, outside: float, *, index: int = 0, noi
 
 def matched(info: VideoInfo, frames: list[MaskedFrame]) -> float:
     measuring = Measuring(info, grain=False, sharpness=True)
-    for _ in measuring.watch(frames):
-        pass
+    for each in frames:
+        measuring.push(each.frame, each.mask, 0)
     return MatchedSharpness(measuring, grade_of(len(frames)), info)(0)
 
 
@@ -150,8 +151,8 @@ def test_grain_makes_up_for_the_noise_that_a_blur_takes() -> None:
     info = describe(YUV, Size(288, 384))
     measuring = Measuring(info)
     frames = clip(info, 4, 4)
-    for _ in measuring.watch(frames):
-        pass
+    for each in frames:
+        measuring.push(each.frame, each.mask, 0)
     grade = grade_of(len(frames))
     measuring.spreads = []
     sharpness = MatchedSharpness(measuring, grade, info)

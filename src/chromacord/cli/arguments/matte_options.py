@@ -49,6 +49,37 @@ Box = Annotated[
         rich_help_panel=MASK,
     ),
 ]
+Clicks = Annotated[
+    list[str] | None,
+    Option(
+        "--click",
+        metavar="X,Y[,FRAME]",
+        help="Cut out what is under this pixel of the first or a later frame, and follow it; repeatable.",
+        rich_help_panel=MASK,
+    ),
+]
+ClicksOut = Annotated[
+    list[str] | None,
+    Option(
+        "--click-out",
+        metavar="X,Y[,FRAME]",
+        help="With --click or --box: what is under this pixel is not foreground; repeatable.",
+        rich_help_panel=MASK,
+    ),
+]
+Model = Annotated[
+    str | None,
+    Option(metavar="FILE", help="Ask a matting model of your own, an .onnx file.", rich_help_panel=MASK),
+]
+ModelConfig = Annotated[
+    str | None,
+    Option(
+        "--model-config",
+        metavar="FILE",
+        help="The model's inputs and outputs in TOML; if not given, the .toml file beside the model.",
+        rich_help_panel=MASK,
+    ),
+]
 FromAlpha = Annotated[bool, Option("--from-alpha", help="Take the clip's own alpha.", rich_help_panel=MASK)]
 Levels = Annotated[
     str | None,

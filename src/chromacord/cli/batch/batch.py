@@ -1,6 +1,5 @@
 """Run many clips with one command: scheduling, progress and failures."""
 
-import os
 import sys
 import time
 from collections.abc import Sequence
@@ -13,6 +12,7 @@ from chromacord.cli.batch.workers import Workers
 from chromacord.cli.screen.display import Display
 from chromacord.cli.screen.exits import BAD_INPUT, BUG
 from chromacord.errors import counted, one_line
+from chromacord.render.compiled import MISSING
 from chromacord.types import Progress
 
 if TYPE_CHECKING:
@@ -34,7 +34,9 @@ def harmonize_clips(
     Raises:
         SystemExit: some clips cannot be processed, and none was started; or some failed, and the others are complete.
     """
-    jobs = min(jobs or len(os.sched_getaffinity(0)), len(clips))
+    from chromacord.io.cores import all_cores
+
+    jobs = min(jobs or all_cores(), len(clips))
     with Workers(jobs, options) as workers:
         found = workers.inspect(clips, skip_existing=skip_existing)
         for clip, error in found.problems:
@@ -67,6 +69,9 @@ class _Tally:
 
     failures: dict[Clip, Failed] = field(default_factory=dict)
     rendering: dict[Clip, Progress] = field(default_factory=dict)
+    told: set[str] = field(default_factory=set)
+    """Warnings about the installation, which every worker finds, that were shown."""
+
     started: float = field(default_factory=time.perf_counter)
 
     def take(self, clip: Clip, answer: object, view: Display) -> None:
@@ -81,7 +86,9 @@ class _Tally:
             self.num_done += 1
             self.num_frames += rendered.done if rendered is not None else 0
             for message in answer.messages:
-                view.warning(message)
+                if message not in self.told:
+                    view.warning(message)
+                self.told |= {message} & {MISSING}
             view.summary(answer.line, answer.values)
         elif isinstance(answer, Failed):
             self.failures[clip] = answer

@@ -1,9 +1,11 @@
 """Composite one picture over another in the latter's planes. The formula is `chromacord.color.alpha.over`."""
 
 from collections.abc import Sequence
+from typing import TypeVar
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from chromacord.color.alpha import over
 from chromacord.color.management.managed import ManagedSpace
@@ -12,6 +14,9 @@ from chromacord.io.convert import PlaneConverter
 from chromacord.types import Alpha, Box, FloatArray, PixelFormat, Plane, VideoInfo
 
 _BAND_ROWS = 64
+
+Samples = TypeVar("Samples", bound=npt.NDArray[np.generic])
+"""An array of any type."""
 
 
 class Overlay:
@@ -146,8 +151,8 @@ class Overlay:
         return (part - np.float32(offset)) * np.float32(wanted / scale) + np.float32(start)
 
 
-def block_mean(values: FloatArray, shift: tuple[int, int]) -> FloatArray:
-    """Average blocks of pixels; blocks cut off at the far edges average their remainder.
+def block_mean(values: Samples, shift: tuple[int, int]) -> Samples:
+    """Average blocks of pixels; blocks cut off at the far edges average their remainder. Integers are rounded.
 
     Args:
         values: plane or picture. Shape (height, width) or (height, width, channels).
@@ -156,13 +161,17 @@ def block_mean(values: FloatArray, shift: tuple[int, int]) -> FloatArray:
     down, right = shift
     if not down and not right:
         return values
-    rows, columns = 1 << down, 1 << right
-    height, width, *channels = values.shape
-    if height % rows or width % columns:
-        missing = ((0, -height % rows), (0, -width % columns), *[(0, 0) for _ in channels])
-        values = np.pad(values, missing, mode="edge")
-    size = (values.shape[1] // columns, values.shape[0] // rows)
-    means: FloatArray = cv2.resize(values, size, interpolation=cv2.INTER_AREA)
+    height, width = values.shape[:2]
+    size = -(-height >> down), -(-width >> right)
+    means: Samples = np.empty_like(values, shape=(*size, *values.shape[2:]))
+    cut, end = height >> down, width >> right
+    for rows, lines in ((slice(cut << down), slice(cut)), (slice(cut << down, height), slice(cut, size[0]))):
+        for columns, places in ((slice(end << right), slice(end)), (slice(end << right, width), slice(end, size[1]))):
+            target = means[lines, places]
+            if target.size:
+                part = np.ascontiguousarray(values[rows, columns])
+                mean = cv2.resize(part, target.shape[1::-1], interpolation=cv2.INTER_AREA)
+                target[...] = mean.reshape(target.shape)
     return means
 
 

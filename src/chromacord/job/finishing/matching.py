@@ -1,20 +1,18 @@
-"""What is measured of a clip while it is analysed, for the stages of finishing that match its two sides."""
+"""How much each shot's foreground lacks, by what was measured of the clip's two sides."""
 
 import math
 import warnings
-from collections.abc import Iterable, Iterator
 
 import cv2
 import numpy as np
 
-from chromacord.analysis.observe import step_between_keys
 from chromacord.color.transforms import Identity
 from chromacord.errors import ChromacordWarning
-from chromacord.grade.keys import Grade, Shot
-from chromacord.masks.masks import MaskedFrame
+from chromacord.grade.keys import ANY_LENGTH, Grade, Shot
+from chromacord.job.finishing.measurement import Measuring
 from chromacord.render.finish.grain import Amount, graded_noise, missing
-from chromacord.render.finish.noise import FrameNoise, Noise, measure
-from chromacord.render.finish.sharpness import MAX_SIGMA, Spread, measure_spread
+from chromacord.render.finish.noise import BLOCK, Noise
+from chromacord.render.finish.sharpness import MAX_SIGMA
 from chromacord.render.graders import grading
 from chromacord.types import VideoInfo
 
@@ -26,38 +24,6 @@ _LEAST_BLUR = 0.4
 
 _LEAST_DIFFERENCE = 0.2
 """Relative difference of variances below which two sides are equally sharp: edges of two pictures differ by that."""
-
-
-class Measuring:
-    """Watches frames go by, and measures some of them."""
-
-    def __init__(self, info: VideoInfo, *, grain: bool = True, sharpness: bool = False) -> None:
-        """Prepare for a clip.
-
-        Args:
-            info: properties of the composite.
-            grain, sharpness: what to measure.
-        """
-        self._info, self._step = info, step_between_keys(info.rate)
-        self._grain, self._sharpness = grain, sharpness
-        self.noise: list[FrameNoise] = []
-        self.spreads: list[Spread] = []
-
-    def watch(self, frames: Iterable[MaskedFrame]) -> Iterator[MaskedFrame]:
-        """Pass frames on; measure each that analysis would look at, and how it differs from the next."""
-        waiting: MaskedFrame | None = None
-        due = 0
-        for masked in frames:
-            if waiting is not None:
-                self.noise.append(measure(waiting, masked.frame, self._info))
-                waiting = None
-            if masked.frame.index >= due and masked.mask.is_usable:
-                waiting, due = masked if self._grain else None, masked.frame.index + self._step
-                if self._sharpness:
-                    self.spreads.append(measure_spread(masked, self._info))
-            yield masked
-        if waiting is not None and not self.noise:
-            self.noise.append(measure(waiting, None, self._info))
 
 
 class MatchedSharpness:
@@ -91,7 +57,7 @@ class MatchedSharpness:
         ]
         known = np.array(found).reshape(-1, 2)
         known = known[~np.isnan(known).any(axis=1)]
-        where = f"{self._info.path}: frames {shot.start} to {shot.stop - 1}"
+        where = _place(self._info, shot)
         if not len(known):
             _warn(f"{where}: too few sharp edges in foreground or background to compare them, so neither is softened")
             return 0.0
@@ -155,19 +121,28 @@ class MatchedGrain:
         return noise._replace(variance=noise.variance * np.array(left)[:, None])
 
     def _tell(self, shot: Shot, foreground: Noise, background: Noise) -> None:
-        where = f"{self._info.path}: frames {shot.start} to {shot.stop - 1}"
+        where = _place(self._info, shot)
         for side, noise, taken in (
             ("foreground", foreground, "it gets all of the background's"),
             ("background", background, "no grain is added"),
         ):
             if not noise.is_known:
-                _warn(f"{where}: the {side} is textured or moves all over, so its noise cannot be measured; {taken}")
+                _warn(
+                    f"{where}: the {side} has too few blocks of {BLOCK}x{BLOCK} pixels that are flat or at rest to "
+                    f"measure its noise; {taken}"
+                )
         own, other = foreground.deviation, background.deviation
         if background.is_known and own > _NOISIER * max(other, 0.5 if not self._info.pixel_format.is_float else 1e-3):
             _warn(
                 f"{where}: the foreground is noisier than its background ({own:.3g} against {other:.3g} codes), so no "
                 "grain is added; denoise the foreground first"
             )
+
+
+def _place(info: VideoInfo, shot: Shot) -> str:
+    """Return the file and the frames of a shot, for messages. Grades that were read from LUTs have no end."""
+    last = "the end" if shot.stop >= ANY_LENGTH else str(shot.stop - 1)
+    return f"{info.path}: frames {shot.start} to {last}"
 
 
 def _warn(message: str) -> None:

@@ -5,7 +5,8 @@ from functools import partial
 from chromacord.errors import InputError
 from chromacord.grade.keys import Grade
 from chromacord.io import LayeredSource
-from chromacord.job.finishing.matching import MatchedGrain, MatchedSharpness, Measuring
+from chromacord.job.finishing.matching import MatchedGrain, MatchedSharpness
+from chromacord.job.finishing.measurement import Measuring
 from chromacord.job.options import Options
 from chromacord.masks.edge import Edge
 from chromacord.render.finish.grain import Grain

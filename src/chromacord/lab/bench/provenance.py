@@ -8,7 +8,7 @@ from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from chromacord.render import native
+from chromacord.render.compiled import renderer_name
 
 PACKAGES = ("chromacord", "torch", "numpy", "av", "opencv-python-headless", "opencolorio")
 
@@ -19,7 +19,7 @@ def provenance() -> Mapping[str, object]:
         "machine": {"cpu": _cpu_name(), "cores": os.cpu_count(), "system": platform.platform()},
         "versions": {"python": platform.python_version(), **_versions()},
         "commit": commit(),
-        "compiled_render": native.opened(native.BINARY) is not None,
+        "compiled_render": renderer_name() == "compiled",
     }
 
 
@@ -33,7 +33,8 @@ def _versions() -> dict[str, str | None]:
 
 
 def _cpu_name() -> str:
-    for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+    known = Path("/proc/cpuinfo")  # Linux
+    for line in known.read_text(encoding="utf-8").splitlines() if known.exists() else ():
         if line.startswith("model name"):
             return line.partition(":")[2].strip()
     return platform.machine()

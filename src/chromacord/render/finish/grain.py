@@ -6,11 +6,13 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from chromacord.io.compositing.overlay import block_mean
 from chromacord.masks.chroma_grid import aligned, chroma_grid, samples
 from chromacord.masks.masks import Mask
 from chromacord.render.cpu import alpha_of
+from chromacord.render.finish.blocks import strips
 from chromacord.render.finish.light import add_codes
-from chromacord.render.finish.noise import Noise, brightness
+from chromacord.render.finish.noise import Noise, brightness, neutral_codes
 from chromacord.render.graders import Grading
 from chromacord.types import Box, FloatArray, Frame, VideoInfo
 
@@ -18,7 +20,6 @@ _TILE = 512
 """Rows and columns of the noise that is laid over frames, each time from another place."""
 
 _SEED = 20
-_STRIP_ROWS = 64
 _LEVELS = 256
 
 Amount = npt.NDArray[np.float32]
@@ -27,6 +28,8 @@ Amount = npt.NDArray[np.float32]
 
 def graded_noise(noise: Noise, grade: Grading, info: VideoInfo) -> Noise:
     """Return what a grade makes of noise: its slope at each brightness, in each direction.
+
+    A plane whose noise is unknown at a brightness is taken to be grey there, without noise.
 
     Args:
         noise: before the grade.
@@ -37,9 +40,10 @@ def graded_noise(noise: Noise, grade: Grading, info: VideoInfo) -> Noise:
         return noise
     codes, variance = noise.codes.copy(), noise.variance.copy()
     step = info.pixel_format.max_code / 100
+    at = np.where(np.isnan(noise.codes), neutral_codes(info), noise.codes)
     middle = Box(info.size.height // 2, info.size.width // 2, info.size.height // 2 + 1, info.size.width // 2 + 7)
-    for level in np.flatnonzero(~np.isnan(noise.variance[0])):
-        around = np.repeat(noise.codes[:, level][None], 7, axis=0)
+    for level in np.flatnonzero(~np.isnan(noise.variance).all(axis=0)):
+        around = np.repeat(at[:, level][None], 7, axis=0)
         for plane in range(3):
             around[1 + plane, plane] += step
             around[4 + plane, plane] -= step
@@ -47,7 +51,8 @@ def graded_noise(noise: Noise, grade: Grading, info: VideoInfo) -> Noise:
         mapped = grade(padded[None], middle)[0, :, :3].astype(np.float64)
         slope = (mapped[1:4] - mapped[4:7]) / (2 * step)
         codes[:, level] = mapped[0]
-        variance[:, level] = slope.T**2 @ noise.variance[:, level]
+        known = ~np.isnan(noise.variance[:, level])
+        variance[:, level] = slope.T[:, known] ** 2 @ noise.variance[known, level]
     return Noise(variance, codes, noise.neighbours)
 
 
@@ -101,9 +106,8 @@ class Grain:
             self._tiles, self._like = [_tile(number, each) for number, each in enumerate(like.neighbours)], like
         box = aligned(mask.box, chroma_grid((self._info,)), self._info.size)
         places = np.random.default_rng((_SEED, frame.index)).integers(0, _TILE, (len(amount), 2))
-        rows = _STRIP_ROWS
-        for top in range(box.top, box.bottom, rows):
-            self._strip(frame, mask, Box(top, box.left, min(top + rows, box.bottom), box.right), amount, places)
+        for part in strips(box):
+            self._strip(frame, mask, part, amount, places)
 
     def _strip(self, frame: Frame, mask: Mask, part: Box, amount: Amount, places: npt.NDArray[np.int64]) -> None:
         pixel_format = self._info.pixel_format
@@ -120,7 +124,7 @@ class Grain:
             here, share = level, weight
             if shift != (0, 0):
                 here = np.ascontiguousarray(level[:: 1 << shift[0], :: 1 << shift[1]])
-                share = cv2.resize(weight, (width, height), interpolation=cv2.INTER_AREA)
+                share = block_mean(weight, shift)
             top, left = (part.top >> shift[0]) + places[number, 0], (part.left >> shift[1]) + places[number, 1]
             noise = _wrapped(self._tiles[number], int(top), int(left), height, width)
             strength = cv2.multiply(cv2.LUT(here, table), share)

@@ -1,5 +1,6 @@
 """Clean edges of a foreground layer: the true colours of soft pixels, and no spill of a screen."""
 
+import warnings
 from collections.abc import Sequence
 from typing import Literal
 
@@ -7,11 +8,13 @@ import cv2
 import numpy as np
 
 from chromacord.color.spaces import code_to_rgb, rgb_to_code
+from chromacord.errors import ChromacordWarning
 from chromacord.masks.chroma_grid import chroma_grid
 from chromacord.masks.masks import Mask
 from chromacord.render.cpu import unpack
+from chromacord.render.finish.blocks import enlarged, inside, reduced, strips, touched, widened
 from chromacord.render.finish.light import add_change, reduced_codes
-from chromacord.render.finish.stage import enlarged, grown, touched, weights
+from chromacord.render.finish.stage import grown, weights
 from chromacord.types import Box, FloatArray, Frame, Plane, VideoInfo
 
 Despill = Literal["green", "blue", "auto"]
@@ -28,10 +31,10 @@ _SCREEN = 0.1
 class CleanLayer:
     """Changes the planes of a foreground layer before it is laid over its new background.
 
-    Soft pixels of footage hold colours of the background that it was filmed before. Blur fusion (Forte, "Approximate
-    Fast Foreground Colour Estimation", ICIP 2021), in two passes, splits them: into the means of foreground and
-    background around a pixel, and a rest that the foreground gets by its coverage. The means of the first, wide pass
-    hold no detail, and are taken from a picture of an eighth of the size.
+    Soft pixels of footage hold colours of the background that it was filmed in front of. Blur fusion (Forte,
+    "Approximate Fast Foreground Colour Estimation", ICIP 2021), in two passes, splits them: into the means of
+    foreground and background around a pixel, and a rest that the foreground gets by its coverage. The means of the
+    first, wide pass hold no detail, and are taken from a picture of an eighth of the size.
     """
 
     def __init__(self, info: VideoInfo, white: int, *, decontaminate: bool, despill: Despill | None) -> None:
@@ -41,7 +44,7 @@ class CleanLayer:
             info: of the foreground; its colours are straight.
             white: the matte's code for 1.
             decontaminate: estimate the colours of soft pixels.
-            despill: the colour of the screen; "auto" tells it by the first frame.
+            despill: the colour of the screen; "auto" detects it in the first frame.
         """
         self._info, self._white = info, white
         self._decontaminate, self._despill = decontaminate, despill
@@ -63,6 +66,7 @@ class CleanLayer:
         frame = Frame((*copies, *planes[3:]), 0)
         if self._despill == "auto":
             self._despill = self._screen(frame, mask)
+            _say(self._info.path, self._despill)
         if self._decontaminate:
             self._estimate(frame, planes, mask)
         if self._despill is not None:
@@ -74,13 +78,12 @@ class CleanLayer:
         box = grown(mask, _FAR, self._info, step=self._step)
         alpha = weights(mask, box)
         small = cv2.cvtColor(reduced_codes(frame, box, self._step, self._info), cv2.COLOR_BGRA2BGR)
-        size = (small.shape[1], small.shape[0])
-        share = cv2.resize(alpha, size, interpolation=cv2.INTER_AREA)
+        share = reduced(alpha, self._step)
         window = 2 * (_FAR // self._step) + 1
         near, far = (_mean(small, part, window) for part in (share, 1 - share))
-        cells = cv2.resize(_soft(alpha), size, interpolation=cv2.INTER_AREA) > 0
-        for part in touched(cells, box, self._step, self._info.size):
-            wide = _widened(part, box)
+        cells = reduced(_soft(alpha), self._step).astype(bool)
+        for part in touched(cells, box, self._step):
+            wide = widened(part, box, 2 * _NEAR)
             weight = weights(mask, wide)
             codes = cv2.cvtColor(unpack(tuple(planes), self._info, wide), cv2.COLOR_BGRA2BGR)  # the first three
             foreground, background = (enlarged(means, wide, box, self._step) for means in (near, far))
@@ -89,9 +92,7 @@ class CleanLayer:
             foreground = _mean(foreground, weight, 2 * _NEAR + 1)
             change = cv2.subtract(_split(codes, foreground, background, weight), codes)
             change = cv2.copyTo(change, _soft(weight))
-            rows = slice(part.top - wide.top, part.bottom - wide.top)
-            columns = slice(part.left - wide.left, part.right - wide.left)
-            add_change(frame, part, np.ascontiguousarray(change[rows, columns]), self._info)
+            add_change(frame, part, np.ascontiguousarray(change[inside(part, wide)]), self._info)
 
     def _take_spill(self, frame: Frame, mask: Mask, channel: int) -> None:
         """Limit green, or blue, to the mean of the two others."""
@@ -99,8 +100,7 @@ class CleanLayer:
         mix[channel] = 1
         row = np.append(mix @ self._decode.matrix, [0, mix @ self._decode.offset]).astype(np.float32)
         box = grown(mask, 0, self._info)
-        for top in range(box.top, box.bottom, 64):
-            part = Box(top, box.left, min(top + 64, box.bottom), box.right)
+        for part in strips(box):
             excess = cv2.transform(unpack(frame.planes, self._info, part), row[None])
             excess = np.maximum(excess, 0) * (mask.crop(part) > 0)
             if excess.any():
@@ -108,11 +108,11 @@ class CleanLayer:
                 add_change(frame, part, cv2.merge([excess * each for each in scales]), self._info)
 
     def _screen(self, frame: Frame, mask: Mask) -> Literal["green", "blue"] | None:
-        """Tell the colour of the screen by what lies outside the matte."""
+        """Detect the colour of the screen in what lies outside the matte, and say so."""
         height, width = self._info.size
         whole = Box(0, 0, height, width)
         codes = reduced_codes(frame, whole, self._step, self._info)[..., :3]
-        share = cv2.resize(weights(mask, whole), (codes.shape[1], codes.shape[0]), interpolation=cv2.INTER_AREA)
+        share = reduced(weights(mask, whole), self._step)
         outside = codes[share <= 0]
         if not len(outside):
             return None
@@ -122,16 +122,16 @@ class CleanLayer:
         return "blue" if blue > max(red, green) + _SCREEN else None
 
 
+def _say(path: object, screen: Literal["green", "blue"] | None) -> None:
+    found = f"found a {screen} screen" if screen else "found no screen colour outside the matte, so no spill is limited"
+    choice = "" if screen else "; if there is a screen, give --despill green or blue"
+    warnings.warn(ChromacordWarning(f"{path}: --despill auto {found}{choice}"), stacklevel=2)
+
+
 def _soft(weight: FloatArray) -> Plane:
     """Return 255 where a weight is neither 0 nor 1, else 0. Shape (height, width)."""
     soft: Plane = cv2.inRange(weight, float(np.nextafter(np.float32(0), 1)), float(np.nextafter(np.float32(1), 0)))
     return soft
-
-
-def _widened(part: Box, box: Box) -> Box:
-    reach = 2 * _NEAR  # whole chroma samples of any grid
-    top, left = max(box.top, part.top - reach), max(box.left, part.left - reach)
-    return Box(top, left, min(box.bottom, part.bottom + reach), min(box.right, part.right + reach))
 
 
 def _mean(values: FloatArray, weight: FloatArray, size: int) -> FloatArray:

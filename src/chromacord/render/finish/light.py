@@ -1,14 +1,17 @@
 """Convert a file's codes to linear light, and changes of light to changes of codes."""
 
+from itertools import islice
+
 import cv2
 import numpy as np
 
-from chromacord.color.alpha import premultiply, unpremultiply
+from chromacord.color.alpha import premultiply
 from chromacord.color.management.managed import GAMMA, ManagedSpace, display_to_light, light_to_display
 from chromacord.color.spaces import code_to_rgb, rgb_to_code
 from chromacord.io.compositing.overlay import block_mean
 from chromacord.masks.chroma_grid import samples
-from chromacord.render.cpu import alpha_of, rounded, unpack
+from chromacord.render.cpu import alpha_of, rounded, straight_codes, unpack
+from chromacord.render.finish.blocks import reduced
 from chromacord.types import Box, FloatArray, Frame, VideoInfo
 
 _BLACK = 1e-6
@@ -50,7 +53,7 @@ class Light:
         codes = unpack(frame.planes, self._info, part)
         coverage = alpha_of(frame, self._info, part)
         if coverage is not None:
-            codes = np.ascontiguousarray(unpremultiply(codes, coverage))
+            codes = straight_codes(codes, coverage, self._info)
         light, encoded = self._light(codes)
         if self._space is not None or self._info.pixel_format.is_float:
             encoded = self._encoded(light)  # losses of the conversion cancel out; codes round them off
@@ -70,8 +73,7 @@ class Light:
         codes = reduced_codes(frame, part, step, self._info)
         coverage = alpha_of(frame, self._info, part)
         if coverage is not None:
-            share = cv2.resize(coverage[..., 0], codes.shape[1::-1], interpolation=cv2.INTER_AREA)
-            codes = np.ascontiguousarray(unpremultiply(codes, share[..., None]))
+            codes = straight_codes(codes, reduced(coverage[..., 0], step)[..., None], self._info)
         return self._light(codes)[0]
 
     def _light(self, codes: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -118,20 +120,16 @@ def reduced_codes(frame: Frame, part: Box, step: int, info: VideoInfo) -> FloatA
     Returns:
         Shape (height / step, width / step, 4), rounded up.
     """
-    shift, size = info.pixel_format.subsampling, reduced_size(part, step)
-    stored = (
-        samples(plane, part, shift if number else (0, 0))
-        for number, plane in enumerate(frame.planes[: info.pixel_format.num_colors])
+    down, right = info.pixel_format.subsampling
+    log = step.bit_length() - 1
+    stored = (samples(plane, part, (down, right) if number else (0, 0)) for number, plane in enumerate(frame.planes))
+    colors = islice(stored, info.pixel_format.num_colors)
+    first, *others = (
+        block_mean(each, (log - down, log - right) if number else (log, log)) for number, each in enumerate(colors)
     )
-    first, *others = (cv2.resize(np.ascontiguousarray(each), size, interpolation=cv2.INTER_AREA) for each in stored)
     second, third = others or (first, first)
     codes: FloatArray = cv2.merge([first, second, third, third]).astype(np.float32, copy=False)
     return codes
-
-
-def reduced_size(part: Box, step: int) -> tuple[int, int]:
-    """Return the width and height of a rectangle reduced to one pixel per block, rounded up."""
-    return -(-(part.right - part.left) // step), -(-(part.bottom - part.top) // step)
 
 
 def add_change(frame: Frame, part: Box, change: FloatArray, info: VideoInfo) -> None:

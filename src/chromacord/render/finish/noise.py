@@ -113,6 +113,16 @@ def brightness(codes: npt.NDArray[np.generic], info: VideoInfo) -> npt.NDArray[n
     return level ** (1 / 2.4) if info.colorimetry.scene_linear else level
 
 
+def neutral_codes(info: VideoInfo) -> npt.NDArray[np.float64]:
+    """Return the codes of grey in the middle of each level of brightness. Shape (planes, BINS)."""
+    scale, offset, _, chroma_offset = code_scale(info.colorimetry, info.pixel_format)
+    level = (np.arange(BINS) + 0.5) / BINS
+    codes = np.tile(scale * (level**2.4 if info.colorimetry.scene_linear else level) + offset, (3, 1))
+    if info.pixel_format.model == "yuv":
+        codes[1:] = chroma_offset
+    return codes[: info.pixel_format.num_colors]
+
+
 def whole_blocks(mask: Mask, info: VideoInfo, side: int) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
     """Return the rows and columns of blocks that are wholly foreground, and wholly background. Shape (N, 2) each."""
     height, width = (length // side for length in info.size)
@@ -212,7 +222,7 @@ def _flat(blocks: FloatArray) -> FloatArray:
     y, x = (np.linspace(-1, 1, length, dtype=np.float32) for length in (rows, columns))
     shapes = np.stack([np.ones((rows, columns)), *np.meshgrid(y, x, indexing="ij")])
     basis = (shapes / np.sqrt((shapes**2).sum(axis=(1, 2), keepdims=True))).reshape(3, -1).astype(np.float32)
-    lines = blocks.reshape(len(blocks), -1)
+    lines = blocks.reshape(len(blocks), rows * columns)  # -1 is undefined without blocks
     rest: FloatArray = (lines - (lines @ basis.T) @ basis).reshape(blocks.shape)
     return rest
 

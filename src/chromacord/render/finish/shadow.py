@@ -7,11 +7,11 @@ import numpy as np
 
 from chromacord.errors import InputError
 from chromacord.io.pixels import writable_copy
-from chromacord.masks.chroma_grid import chroma_grid
 from chromacord.masks.masks import Mask
 from chromacord.parsing import parse_numbers, shown
-from chromacord.render.finish.light import Light, reduced_size
-from chromacord.render.finish.stage import enlarged, grown, touched, weights
+from chromacord.render.finish.blocks import enlarged, reduced, step_for, touched
+from chromacord.render.finish.light import Light
+from chromacord.render.finish.stage import grown, weights
 from chromacord.types import Box, FloatArray, Frame, Plane, VideoInfo
 
 _LEAST = 1 / 512
@@ -58,8 +58,7 @@ class ContactShadow:
         self._info, self._light, self._white, self._amount = info, Light(info), white, amount
         self._length, self._blur = length, blur
         self._direction = math.cos(math.radians(angle)), math.sin(math.radians(angle))
-        # Reduced, by whole chroma samples, to a size at which the blur still spans a few pixels.
-        self._step = max(1 << max(chroma_grid((info,))), 2 ** max(0, round(math.log2(max(blur, 1) / 5))))
+        self._step = step_for(blur, info)
 
     def __call__(self, background: Frame, matte: Plane) -> Frame:
         """Return a plate in shadow. What the shadow does not reach keeps its bits.
@@ -74,7 +73,7 @@ class ContactShadow:
         frame = writable_copy(background, self._info.pixel_format)
         box = grown(mask, math.ceil(self._length + 1.5 * self._blur), self._info, step=self._step)
         shade = self._shade(mask, box)
-        for part in touched(shade > _LEAST, box, self._step, self._info.size):
+        for part in touched(shade > _LEAST, box, self._step):
             light, before = self._light.read(frame, part)
             left = 1 - np.maximum(enlarged(shade, part, box, self._step) - np.float32(_LEAST), 0)
             self._light.add(frame, part, before, cv2.multiply(light, cv2.merge([left] * light.shape[2])))
@@ -82,7 +81,7 @@ class ContactShadow:
 
     def _shade(self, mask: Mask, box: Box) -> FloatArray:
         """Return the share of light that is taken away, in blocks of a box."""
-        matte = cv2.resize(weights(mask, box), reduced_size(box, self._step), interpolation=cv2.INTER_AREA)
+        matte = reduced(weights(mask, box), self._step)
         length = self._length / self._step
         count = min(math.ceil(length), _MAX_SHIFTS)
         shade = matte

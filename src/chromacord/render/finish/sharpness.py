@@ -9,12 +9,12 @@ import numpy as np
 import numpy.typing as npt
 
 from chromacord.color.management.managed import display_to_light
-from chromacord.masks.chroma_grid import COARSEST
 from chromacord.masks.masks import Mask, MaskedFrame
-from chromacord.render.finish.light import Light, reduced_size
+from chromacord.render.finish.blocks import inside, reduced, touched, widened
+from chromacord.render.finish.light import Light
 from chromacord.render.finish.noise import brightness, brightness_plane, whole_blocks
-from chromacord.render.finish.stage import grown, touched, weights
-from chromacord.types import Box, FloatArray, Frame, VideoInfo
+from chromacord.render.finish.stage import grown, weights
+from chromacord.types import FloatArray, Frame, VideoInfo
 
 MAX_SIGMA = 4.0
 """Largest blur, in pixels: wider edges cannot be told apart."""
@@ -153,10 +153,10 @@ class Softness:
         box = grown(mask, 0, self._info, step=_CELL)
         source = Frame(tuple(np.array(plane) for plane in frame.planes), frame.index)  # blurs read what others write
         reach = math.ceil(3 * sigma)
-        cells = cv2.resize(weights(mask, box), reduced_size(box, _CELL), interpolation=cv2.INTER_AREA) > 0
-        for part in touched(cells, box, _CELL, self._info.size):
-            wide = _widened(part, box, reach)
-            inner = np.s_[part.top - wide.top : part.bottom - wide.top, part.left - wide.left : part.right - wide.left]
+        cells = reduced(weights(mask, box), _CELL) > 0
+        for part in touched(cells, box, _CELL):
+            wide = widened(part, box, reach)
+            inner = inside(part, wide)
             weight, (light, encoded) = weights(mask, wide), self._light.read(source, wide)
             own, before, share = (np.ascontiguousarray(values[inner]) for values in (light, encoded, weight))
             channels = light.shape[2]
@@ -170,10 +170,3 @@ def _blurred(values: FloatArray, sigma: float, reach: int) -> FloatArray:
     size = (2 * reach + 1, 2 * reach + 1)
     blurred: FloatArray = cv2.GaussianBlur(values, size, sigma, borderType=cv2.BORDER_CONSTANT)
     return blurred
-
-
-def _widened(part: Box, box: Box, reach: int) -> Box:
-    """Return a rectangle, extended within a box by whole chroma samples of any grid."""
-    reach = -(-reach >> max(COARSEST)) << max(COARSEST)
-    top, left = max(box.top, part.top - reach), max(box.left, part.left - reach)
-    return Box(top, left, min(box.bottom, part.bottom + reach), min(box.right, part.right + reach))

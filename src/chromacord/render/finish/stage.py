@@ -1,20 +1,14 @@
 """The interface of finishing stages, which change a rendered frame in the mask's box, extended by their reach."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 
-import cv2
 import numpy as np
-import numpy.typing as npt
 
 from chromacord.io.pixels import writable_copy
 from chromacord.masks.chroma_grid import aligned, chroma_grid
 from chromacord.masks.masks import Mask, MaskedFrame
-from chromacord.render.cpu import spans
 from chromacord.types import Box, FloatArray, Frame, Size, VideoInfo
-
-STRIP_ROWS = 64
-"""Rows processed at once: few enough to stay in a core's cache, enough to outweigh the calls."""
 
 
 class Stage(Protocol):
@@ -78,37 +72,3 @@ def weights(mask: Mask, part: Box) -> FloatArray:
         inside = Box(int(top), int(left), int(bottom), int(right))
         found[top - part.top : bottom - part.top, left - part.left : right - part.left] = mask.crop(inside)
     return found
-
-
-def touched(cells: npt.NDArray[np.bool_], box: Box, step: int, size: Size) -> Iterator[Box]:
-    """Cover the marked cells of a box with rectangles of few rows.
-
-    Args:
-        cells: marks for cells of `step` pixels per side. Shape (height / step, width / step), rounded up.
-        box: area of the cells; aligned to cells and to whole chroma samples.
-        step: side of a cell in pixels, at least that of a chroma sample.
-        size: size of the picture.
-    """
-    rows = max(1, STRIP_ROWS // step)
-    for start in range(0, len(cells), rows):
-        top = box.top + start * step
-        for span in spans(np.flatnonzero(cells[start : start + rows].any(axis=0))):
-            left, right = box.left + span.start * step, box.left + span.stop * step
-            yield Box(top, left, min(top + rows * step, box.bottom, size.height), min(right, box.right, size.width))
-
-
-def enlarged(small: FloatArray, part: Box, box: Box, step: int) -> FloatArray:
-    """Return a rectangle of what was reduced, at full size.
-
-    Args:
-        small: of a box, its blocks one pixel each. Shape (height, width, ...).
-        part: of the box.
-        box: aligned to blocks.
-        step: pixels of a block.
-    """
-    left, top = ((start + 0.5) / step - 0.5 for start in (part.left - box.left, part.top - box.top))
-    place = np.array([[1 / step, 0, left], [0, 1 / step, top]], np.float32)
-    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    size = (part.right - part.left, part.bottom - part.top)
-    enlarged: FloatArray = cv2.warpAffine(small, place, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
-    return enlarged

@@ -6,11 +6,11 @@ import cv2
 import numpy as np
 
 from chromacord.errors import InputError
-from chromacord.masks.chroma_grid import chroma_grid
 from chromacord.masks.masks import Mask
 from chromacord.parsing import parse_numbers, shown
-from chromacord.render.finish.light import Light, reduced_size
-from chromacord.render.finish.stage import enlarged, grown, touched, weights
+from chromacord.render.finish.blocks import enlarged, reduced, step_for, touched
+from chromacord.render.finish.light import Light
+from chromacord.render.finish.stage import grown, weights
 from chromacord.types import Box, FloatArray, Frame, VideoInfo
 
 _LEAST = np.float32(1 / 128)
@@ -56,16 +56,15 @@ class LightWrap:
         """
         self._info, self._light, self._amount = info, Light(info), amount
         self._radius = max(1.0, min(info.size) / 50) if radius is None else radius
-        # Reduced, by whole chroma samples, to a size at which the blur still spans a few pixels.
-        self._step = max(1 << max(chroma_grid((info,))), 2 ** max(0, round(math.log2(self._radius / 5))))
+        self._step = step_for(self._radius, info)
 
     def __call__(self, frame: Frame, mask: Mask) -> None:
         """Change a frame. See `Stage`."""
         box = grown(mask, math.ceil(1.5 * self._radius), self._info, step=self._step)
-        inside = cv2.resize(weights(mask, box), reduced_size(box, self._step), interpolation=cv2.INTER_AREA)
+        inside = reduced(weights(mask, box), self._step)
         spilled, share = self._spilled(frame, box, inside)
         cells = (share > _LEAST) & (inside > 0)
-        for part in touched(cells, box, self._step, self._info.size):
+        for part in touched(cells, box, self._step):
             weight = cv2.multiply(enlarged(share, part, box, self._step), weights(mask, part))
             light, before = self._light.read(frame, part)
             change = cv2.max(cv2.subtract(enlarged(spilled, part, box, self._step), light), 0)

@@ -1,0 +1,100 @@
+"""Parts of a box that stages work on: strips, blocks at reduced size, and rectangles around what changes."""
+
+import math
+from collections.abc import Iterator
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from chromacord.io.compositing.overlay import Samples, block_mean
+from chromacord.masks.chroma_grid import COARSEST, chroma_grid
+from chromacord.render.cpu import spans
+from chromacord.types import Box, FloatArray, VideoInfo
+
+STRIP_ROWS = 64
+"""Rows processed at once: few enough to stay in a core's cache, enough to outweigh the calls."""
+
+_SPANNED = 5
+"""Blocks that a blur spans at reduced size."""
+
+
+def strips(box: Box) -> Iterator[Box]:
+    """Split a box into strips of `STRIP_ROWS` rows, which whole chroma samples of any grid divide."""
+    for top in range(box.top, box.bottom, STRIP_ROWS):
+        yield Box(top, box.left, min(top + STRIP_ROWS, box.bottom), box.right)
+
+
+def step_for(blur: float, info: VideoInfo) -> int:
+    """Return the side of blocks, a power of two, at which a blur still spans a few of them.
+
+    Args:
+        blur: reach of the blur in pixels.
+        info: properties of the clip, whose chroma samples blocks consist of.
+    """
+    spanning = 1 << max(0, round(math.log2(max(blur, 1) / _SPANNED)))
+    return max(1 << max(chroma_grid((info,))), spanning)
+
+
+def reduced(values: Samples, step: int) -> Samples:
+    """Return a box at one pixel per block; a block that the picture's side cuts is the mean of what is left of it.
+
+    Args:
+        values: of a box that is aligned to blocks. Shape (height, width, ...).
+        step: side of a block, a power of two.
+
+    Returns:
+        Shape (height / step, width / step, ...), rounded up.
+    """
+    shift = step.bit_length() - 1
+    return block_mean(values, (shift, shift))
+
+
+def enlarged(small: FloatArray, part: Box, box: Box, step: int) -> FloatArray:
+    """Return a rectangle of what was reduced, at full size, interpolated between the centres of blocks.
+
+    Args:
+        small: of a box, its blocks one pixel each. Shape (height, width, ...).
+        part: within the box.
+        box: aligned to blocks.
+        step: side of a block in pixels.
+    """
+    tops, bottoms = (part.top - box.top, part.left - box.left), (part.bottom - box.top, part.right - box.left)
+    first = [max(0, start // step - 1) for start in tops]
+    last = [min(length, -(-stop // step) + 1) for stop, length in zip(bottoms, small.shape, strict=False)]
+    cells = small[first[0] : last[0], first[1] : last[1]]
+    size = (cells.shape[1] * step, cells.shape[0] * step)
+    # A resize of whole blocks is seven times as fast as an affine warp of the part.
+    large = cv2.resize(np.ascontiguousarray(cells), size, interpolation=cv2.INTER_LINEAR)
+    top, left = (start - step * cell for start, cell in zip(tops, first, strict=True))
+    found: FloatArray = large[top : top + part.bottom - part.top, left : left + part.right - part.left]
+    return np.ascontiguousarray(found)
+
+
+def touched(cells: npt.NDArray[np.bool_], box: Box, step: int) -> Iterator[Box]:
+    """Cover the marked cells of a box with rectangles of few rows.
+
+    Args:
+        cells: marks for cells of `step` pixels per side. Shape (height / step, width / step), rounded up.
+        box: area of the cells; aligned to cells and to whole chroma samples.
+        step: side of a cell in pixels, at least that of a chroma sample.
+    """
+    rows = max(1, STRIP_ROWS // step)
+    for start in range(0, len(cells), rows):
+        top = box.top + start * step
+        for span in spans(np.flatnonzero(cells[start : start + rows].any(axis=0))):
+            left, right = box.left + span.start * step, box.left + span.stop * step
+            yield Box(top, left, min(top + rows * step, box.bottom), min(right, box.right))
+
+
+def widened(part: Box, box: Box, reach: int) -> Box:
+    """Return a rectangle, extended within a box by at least `reach` pixels, to whole chroma samples of any grid."""
+    reach = -(-reach >> max(COARSEST)) << max(COARSEST)
+    top, left = max(box.top, part.top - reach), max(box.left, part.left - reach)
+    return Box(top, left, min(box.bottom, part.bottom + reach), min(box.right, part.right + reach))
+
+
+def inside(part: Box, wide: Box) -> tuple[slice, slice]:
+    """Return where a rectangle lies in a wider one."""
+    rows = slice(part.top - wide.top, part.bottom - wide.top)
+    return rows, slice(part.left - wide.left, part.right - wide.left)
