@@ -5,7 +5,7 @@ from chromacord.color.parameters.hues import HueRange
 from chromacord.color.parameters.parametric import Parametric
 from chromacord.color.transforms import AffineField, Identity, Lut3d, blend, lattice
 from chromacord.errors import InputError
-from chromacord.grade.by_hand import Strength, protected, turned, weakened
+from chromacord.grade.by_hand import Strength, as_strength, protected, turned, weakened
 
 LUMA = np.array([0.2126, 0.7152, 0.0722])
 AFFINE = AffineField.from_matrix(
@@ -89,6 +89,17 @@ def test_what_is_no_strength_is_refused(text) -> None:
 def test_strengths_outside_0_to_1_are_refused(text) -> None:
     with pytest.raises(InputError, match=r"must lie in 0\.\.1"):
         Strength.parse(text)
+
+
+@pytest.mark.parametrize("given", [0, 1, 0.0, 1.0, np.float32(0), "0", "1"])
+def test_both_ends_are_strengths(given) -> None:
+    assert as_strength(given) == Strength.both(float(given))
+
+
+@pytest.mark.parametrize("given", [-0.001, 1.001, True, False, None, float("nan")])
+def test_what_is_no_number_in_0_to_1_is_no_strength(given) -> None:
+    with pytest.raises(InputError, match=r"strength must lie in 0\.\.1"):
+        as_strength(given)
 
 
 def test_protected_hues_keep_most_of_their_colour_and_all_others_are_graded() -> None:
