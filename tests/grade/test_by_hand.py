@@ -5,7 +5,7 @@ from chromacord.color.parameters.hues import HueRange
 from chromacord.color.parameters.parametric import Parametric
 from chromacord.color.transforms import AffineField, Identity, Lut3d, blend, lattice
 from chromacord.errors import InputError
-from chromacord.grade.by_hand import Strength, as_strength, protected, turned, weakened
+from chromacord.grade.by_hand import NO_HAND, Hand, Strength, as_strength, protected, turned, weakened
 
 LUMA = np.array([0.2126, 0.7152, 0.0722])
 AFFINE = AffineField.from_matrix(
@@ -134,3 +134,18 @@ def test_what_is_no_range_of_hues_is_refused(text) -> None:
 def test_a_range_may_go_through_red() -> None:
     share = HueRange(350, 10).share(np.float32([[1, 0, 0], [0, 1, 0], [1, 0, 0.05], [1, 1, 1]]))
     np.testing.assert_allclose(share, [1, 0, 1, 0], atol=1e-5)
+
+
+def test_no_control_changes_nothing() -> None:
+    assert Hand.of() == NO_HAND
+    assert Hand.of().only_weakens
+
+
+@pytest.mark.parametrize(
+    ("name", "given"),
+    [("exposure", 0.5), ("temperature", 20), ("tint", -5), ("contrast", 1.2), ("saturation", 0.9), ("black", 0.02)],
+)
+def test_each_control_is_one_of_the_adjustment(name: str, given: float) -> None:
+    hand = Hand.of(**{name: given})
+    assert hand.turn == Parametric(**{name: given})
+    assert (hand.strength, hand.protect) == (NO_HAND.strength, None)
