@@ -1,4 +1,5 @@
 import json
+from fractions import Fraction
 from pathlib import Path
 
 import cv2
@@ -243,6 +244,29 @@ def test_a_click_finds_again_what_was_lost(run: Run, shots: Path, tmp_path: Path
     assert done.code == 0
     assert "the foreground was lost in frames 1 to 2 (counted from 0; confidence 0.00)" in done.err
     assert [bool(planes[0].any()) for planes in decoded(tmp_path / "mask.mkv")] == [True, False, False, True, True]
+
+
+def test_a_matte_without_foreground_is_said(run: Run, shots: Path, tmp_path: Path) -> None:
+    done = run("matte", shots / "plate.mkv", "--key", "green", "-o", tmp_path / "mask.mkv")
+    assert done.code == 0
+    assert "mask.mkv: never exceeds 0%: screen " in done.err
+    assert max(planes[0].max() for planes in decoded(tmp_path / "mask.mkv")) < 64
+
+
+@pytest.mark.parametrize("way", [("--key", "green"), ("--click", "55,55")])
+def test_frame_times_of_a_variable_rate_are_kept(run: Run, tmp_path: Path, way: tuple[str, ...]) -> None:
+    clip = make_clip(
+        tmp_path / "vfr.mkv",
+        codec="ffv1",
+        pix_fmt="yuv444p",
+        size=SIZE,
+        frames=[mixed(index) for index in range(4)],
+        time_base=Fraction(1, 1000),
+        pts=[0, 40, 120, 125],
+    )
+    assert run("matte", clip, *way, "-o", tmp_path / "mask.mkv").code == 0
+    assert times(tmp_path / "mask.mkv") == times(clip)
+    assert len(set(np.diff(times(clip)))) > 1
 
 
 def test_a_lost_foreground_is_told_with_its_frame(run: Run, shots: Path, tmp_path: Path) -> None:

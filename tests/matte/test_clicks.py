@@ -101,3 +101,12 @@ def test_what_is_no_click_is_refused(text: str, told: str) -> None:
 def test_a_plain_picture_has_nothing_to_click_on(size: Size) -> None:
     with pytest.raises(InputError, match=r"--click: holds nothing that stands out; click on its larger parts"):
         TrackedMatte(None, [Click(0, 0, 0, True)]).matte(np.full((*size, 3), 0.5, np.float32))
+
+
+def test_a_foreground_at_the_border_is_not_cut_off() -> None:
+    """As that of a person whom the frame cuts at the chest."""
+    truth = np.zeros(SIZE, np.float32)
+    truth[60:, 70:170] = 1
+    picture = truth[..., None] * ACTOR + (1 - truth[..., None]) * GROUND
+    for click in (Click(120, 120, 0, True), Click(179, 120, 0, True)):
+        assert overlap(TrackedMatte(None, [click]).matte(picture), truth) > 0.95

@@ -20,6 +20,9 @@ _SMOOTH = 2.0
 _ALIKE = 32
 """Greatest difference of codes, in each channel, from a click to what it takes with it."""
 
+_MOST_CUT = 0.5
+"""Share of the picture's border above which what reaches it is the background."""
+
 _BORDER, _INSIDE, _OUTSIDE = 2, 1, 2
 
 
@@ -91,7 +94,10 @@ class Seeds(NamedTuple):
 
 
 def flooded(small: Binary, seeds: Seeds) -> Binary:
-    """Grow both kinds of seeds until they meet at edges (watershed, Meyer 1992). The picture's border is outside.
+    """Grow both kinds of seeds until they meet at edges (watershed, Meyer 1992).
+
+    The picture's border is outside, but where the clicks' colour reaches it: the frame cuts many a foreground. Colours
+    that fill most of the border are the background's.
 
     Args:
         small: R'G'B' codes. Shape (H, W, 3).
@@ -102,11 +108,17 @@ def flooded(small: Binary, seeds: Seeds) -> Binary:
     """
     markers = np.full(small.shape[:2], _OUTSIDE, np.int32)
     markers[_BORDER:-_BORDER, _BORDER:-_BORDER] = 0
+    cut = (markers == _OUTSIDE) & (alike(small, seeds.inside) == 1)
+    if cut.sum() <= _MOST_CUT * (markers == _OUTSIDE).sum():
+        markers[cut] = 0
     markers[seeds.outside == 1] = _OUTSIDE
     markers[seeds.inside == 1] = _INSIDE
     cv2.watershed(cv2.GaussianBlur(small, (0, 0), _SMOOTH), markers)
+    # OpenCV leaves the outermost pixels undecided; they follow their neighbours.
     inside: Binary = (markers == _INSIDE).astype(np.uint8)
-    return inside
+    if min(inside.shape) > 2:
+        inside = cv2.copyMakeBorder(np.ascontiguousarray(inside[1:-1, 1:-1]), 1, 1, 1, 1, cv2.BORDER_REPLICATE)
+    return inside | seeds.inside
 
 
 def alike(small: Binary, seeds: Binary) -> Binary:

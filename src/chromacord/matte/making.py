@@ -16,6 +16,7 @@ from chromacord.errors import ChromacordWarning, CodecError, InputError, counted
 from chromacord.io import FrameSource, open_sink, open_source
 from chromacord.io.compositing.mask_forms import open_mask
 from chromacord.io.stills.patterns import is_image_output, output_pattern
+from chromacord.job.mask_check import WEAK
 from chromacord.job.threads import reported
 from chromacord.masks.proxy import thumbnail
 from chromacord.matte.clicks import Click, parse_clicks
@@ -101,14 +102,14 @@ def make_matte(
     masks = {name: open_mask(path) for name, path in options.limits.items()}
     limits = [_limit(mask, info, inverted=name == "without") for name, mask in masks.items()]
     inputs = [each.info.path for each in (plate, *masks.values()) if each is not None]
-    total, count = 0.0, 0
+    total, peak, count = 0.0, 0.0, 0
     with open_sink(output, info, force=force, copy_streams=False, inputs=inputs) as sink:
         way = _way(source, plate, info, options, progress)
         for frame in _restarted(reported("matte", source.frames(), source.info.num_frames, progress), source, way):
             coverage = way.coverage(frame)
             for limit in limits:
                 coverage = coverage * next(limit)
-            total += float(coverage.mean())
+            total, peak = total + float(coverage.mean()), max(peak, float(coverage.max()))
             count += 1
             codes = np.rint(coverage * info.pixel_format.max_code).astype(info.pixel_format.dtype)
             sink.write(Frame((codes,), frame.index, frame.pts, frame.duration))
@@ -117,6 +118,9 @@ def make_matte(
         sink.commit()
     if way.tracked is not None:
         _warn_of_doubts(way.tracked, info)
+    if peak <= WEAK:
+        message = f"{sink.path}: never exceeds {peak:.0%}: {way.said} found no foreground, or the limits leave none"
+        warnings.warn(message, ChromacordWarning, stacklevel=2)
     confidence = None if way.tracked is None else way.tracked.confidence
     return MatteSummary(sink.path, count, way.said, total / max(count, 1), confidence, time.perf_counter() - started)
 

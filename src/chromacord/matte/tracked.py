@@ -22,6 +22,9 @@ LOST = 0.4
 DOUBTFUL = 0.65
 """Confidence below which the matte needs a look."""
 
+_NONE = 0.1
+"""Contrast of a first frame's foreground below which there is none."""
+
 _CLEAR = 0.5
 """Hellinger distance of the colours of foreground and surroundings from which the two are told apart well."""
 
@@ -107,10 +110,11 @@ class TrackedMatte:
             margin = max(box.bottom - box.top, box.right - box.left) // 3
             inside = _cut(small, _seeded(labels, seeds), _surrounded(box, margin), _FIRST_ITERATIONS)
             way, remedy = "--box", "draw it around the foreground, with some margin"
-        if not inside.any():
-            raise InputError(f"{way}: holds nothing that stands out; {remedy}")
         self._colors = _histogram(small, inside)
-        self.confidence = min(self.confidence, _contrast(small, inside, self._colors))
+        contrast = _contrast(small, inside, self._colors)
+        if not inside.any() or contrast < _NONE:
+            raise InputError(f"{way}: holds nothing that stands out; {remedy}")
+        self.confidence = min(self.confidence, contrast)
         return inside
 
     def _next(self, small: Binary, grey: Binary, seeds: Seeds | None) -> Binary:
@@ -256,7 +260,7 @@ def _histogram(small: Binary, inside: Binary) -> FloatArray:
     """Return the shares of the colours of a foreground. Shape (_BINS, _BINS, _BINS)."""
     counts = cv2.calcHist([small], [0, 1, 2], inside, [_BINS] * 3, [0, 256] * 3)
     smooth: FloatArray = cv2.blur(counts.reshape(_BINS, -1), (3, 3)).reshape(counts.shape)
-    return smooth / max(float(smooth.sum()), 1.0)
+    return smooth / max(float(smooth.sum()), 1e-6)
 
 
 def _enlarged(picture: FloatArray, inside: Binary, scale: float) -> FloatArray:
