@@ -42,8 +42,9 @@ def test_the_finished_demo_shows_a_composite_of_footage_and_no_green_edge_after(
     assert done.code == 0, done.err
     shown, page = done.out.splitlines()[-2:]
     assert shown == f"before and after: {folder / 'before_after.png'}"
-    layers = f"--foreground {folder / 'foreground.mp4'} --alpha {folder / 'mask.mp4'} --background {folder / 'background.mp4'}"
-    assert page.endswith(f"chromacord ui {layers}")
+    layers = {"foreground": "foreground", "alpha": "mask", "background": "background"}
+    options = [f"--{name} {folder / file}.mp4" for name, file in layers.items()]
+    assert page.endswith(f"chromacord ui {' '.join(options)}")
     picture = cv2.imread(str(folder / "before_after.png")).astype(np.float64)
     assert picture.shape == (720, 2560, 3)
     matte = decoded(folder / "mask.mp4")[1][0]

@@ -11,6 +11,7 @@ from chromacord.cli.batch.clips import Clip, plan_clips
 from chromacord.cli.batch.one_clip import harmonize_one
 from chromacord.cli.screen.choice import choose_display
 from chromacord.cli.screen.exits import job
+from chromacord.cli.screen.pipes import STDOUT, check_standard_output, without_pipes
 
 if TYPE_CHECKING:
     from chromacord.job.options import Options
@@ -86,12 +87,16 @@ def takes(
     def decorate(read: Callable[[Given], Given]) -> Callable[..., None]:
         @wraps(read)
         def command(**given: Any) -> None:
-            display = choose_display(log_json=given["log_json"], quiet=given["quiet"])
+            is_piped = given["output"] == STDOUT
+            display = choose_display(log_json=given["log_json"], quiet=given["quiet"], to_stderr=is_piped)
             with job(display, stopped=_kept_after_stop(given)):
+                if is_piped:
+                    check_standard_output(log_json=given["log_json"])
                 given = read(given)
                 how, clips = _options(given), _clips(given)
                 if len(clips) == 1:
-                    harmonize_one(clips[0], how, skip_existing=given["skip_existing"], display=display)
+                    with without_pipes(clips[0]) as clip:
+                        harmonize_one(clip, how, skip_existing=given["skip_existing"], display=display)
                     return
                 from chromacord.cli.batch.batch import harmonize_clips
 

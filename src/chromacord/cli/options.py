@@ -47,7 +47,7 @@ Mask = Annotated[
     Option(
         metavar="CLIP",
         help="Foreground mask: the luma of a clip or image, or its alpha if it is a cut-out; 'alpha' for the "
-        "composite's own alpha.",
+        "composite's own alpha. Of another form: FILE@inverted, FILE@label=3.",
         rich_help_panel=MASK,
     ),
 ]

@@ -13,7 +13,8 @@ Output = Annotated[
         "--output",
         "-o",
         metavar="CLIP",
-        help="Video, still image or pattern to write; the extension sets the format.",
+        help="Video, still image or pattern to write; the extension sets the format. - for standard output: y4m, or "
+        "Matroska with --codec.",
         rich_help_panel=OUTPUT,
     ),
 ]
