@@ -158,7 +158,7 @@ $(VENV)/.torch: $(VENV)/.python constraints.txt
 INSTALLED := pyproject.toml hatch_build.py src/chromacord/render/native.h src/chromacord/render/native.c
 
 $(VENV)/.demo: $(VENV)/.python constraints.txt $(INSTALLED)
-	$(INSTALL) --editable .
+	$(INSTALL) --editable ".[ui]"
 	@touch $@
 
 $(VENV)/.docs: $(VENV)/.demo
