@@ -143,5 +143,16 @@ def mattes(
         give(measure_mattes(folders, frames), output)
 
 
+@app.command(cls=GroupedCommand)
+def paper(
+    *, picture: Annotated[Path, Option(help="Picture to write.")] = Path("docs/paper.jpg"), output: Output = None
+) -> None:
+    """Draw chen2024's non-local weights and the aggregator's attention on the sample, and measure them."""
+    with measurement(output):
+        from benchmarks.paper_figures import draw_figures
+
+        give(draw_figures(picture), output)
+
+
 if __name__ == "__main__":
     main(app=app, name=PROGRAM)

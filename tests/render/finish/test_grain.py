@@ -12,7 +12,7 @@ from chromacord.job.finishing.measurement import Measuring
 from chromacord.masks.masks import MaskedFrame
 from chromacord.render.cpu import Renderer
 from chromacord.render.finish.grain import Grain, graded_noise, missing
-from chromacord.render.finish.noise import Noise, neutral_codes
+from chromacord.render.finish.noise import BINS, Noise, neutral_codes
 from chromacord.render.finish.stage import Finish
 from chromacord.render.graders import grading
 from chromacord.types import Frame, PixelFormat, Size, VideoInfo
@@ -231,3 +231,12 @@ def test_each_shot_is_measured_from_its_first_frame() -> None:
     for each, shot in zip(frames, (0, 1, 1, 2, 2, 3), strict=True):
         measuring.push(each.frame, each.mask, shot)
     assert [each.index for each in measuring.noise] == [0, 1, 3, 5]
+
+
+def test_the_deviation_is_the_root_of_the_median_variance_where_it_is_known() -> None:
+    variance = np.full((3, BINS), np.nan)
+    codes, neighbours = np.zeros((3, BINS)), np.zeros((3, 2))
+    assert Noise(variance, codes, neighbours).deviation == 0.0
+    variance[0, [1, 4, 5]] = 4.0, 9.0, 100.0
+    variance[1:] = 1e4  # chroma does not count
+    assert Noise(variance, codes, neighbours).deviation == 3.0
