@@ -41,7 +41,7 @@ test: $(VENV)/.dev
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 test-fast: $(VENV)/.dev
-	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not slow"
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not slow and not heavy"
 
 fuzz: $(VENV)/.dev
 	mkdir -p benchmarks/results
@@ -158,7 +158,7 @@ $(VENV)/.torch: $(VENV)/.python constraints.txt
 INSTALLED := pyproject.toml hatch_build.py src/chromacord/render/native.h src/chromacord/render/native.c
 
 $(VENV)/.demo: $(VENV)/.python constraints.txt $(INSTALLED)
-	$(INSTALL) --editable .
+	$(INSTALL) --editable ".[ui]"
 	@touch $@
 
 $(VENV)/.docs: $(VENV)/.demo

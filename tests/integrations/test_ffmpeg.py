@@ -1,9 +1,6 @@
 """The commands of integrations/ffmpeg/README.md, run by ffmpeg and mpv, and compared with chromacord's own render."""
 
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +9,7 @@ import pytest
 from chromacord import Encoding, render
 from chromacord.types import Size
 from tests.footage import decoded, disc, make_composite, make_mask, recoloured
+from tests.integrations.conftest import Shell
 from tests.pages import ROOT, blocks
 
 COMMANDS = blocks((ROOT / "integrations/ffmpeg/README.md").read_text(encoding="utf-8"), "sh")
@@ -26,24 +24,10 @@ def command_with(*words: str) -> str:
     return found
 
 
-def run(command: str, folder: Path) -> None:
-    """Run a command as a shell would, with `chromacord` from this source tree."""
-    environment = os.environ | {"PATH": f"{folder / 'bin'}:{os.environ['PATH']}"}
-    script = f"set -euo pipefail\nshopt -s expand_aliases\n{command}\nwait\n"
-    done = subprocess.run(
-        ["bash", "-c", script], cwd=folder, env=environment, capture_output=True, check=False, timeout=120
-    )
-    assert done.returncode == 0, done.stderr.decode()
-
-
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder(tmp_path_factory: pytest.TempPathFactory, shell: Shell) -> Path:
     """Return a folder with the files that the page names."""
     folder = tmp_path_factory.mktemp("ffmpeg")
-    (folder / "bin").mkdir()
-    program = folder / "bin/chromacord"
-    program.write_text(f'#!/bin/sh\nexec {sys.executable} -c "from chromacord.cli import main; main()" "$@"\n')
-    program.chmod(0o755)
     # Muted colours, because those outside RGB cannot survive a filter on RGB.
     frames = [[128 + (plane - 128.0) / 4 for plane in recoloured("yuv420p", index, SIZE)] for index in range(5)]
     muted = [[np.rint(plane).astype(np.uint8) for plane in planes] for planes in frames]
@@ -51,8 +35,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     make_composite(folder / "rgb.mkv", "gbrp10le", num_frames=5, size=SIZE, codec="ffv1")
     make_mask(folder / "mask.mkv", frames=[[disc(index, SIZE)] for index in range(5)], size=SIZE)
     grade = f"{command_with('grade').rstrip()} --method mkl"
-    run(grade, folder)
-    run(grade.replace("composite.mkv", "rgb.mkv").replace("look", "rgb"), folder)
+    shell(grade, folder)
+    shell(grade.replace("composite.mkv", "rgb.mkv").replace("look", "rgb"), folder)
     for name, look in (("composite", "look"), ("rgb", "rgb")):
         ours = {"mask": folder / "mask.mkv", "output": folder / f"{name}_ours.mkv", "encoding": Encoding(codec="ffv1")}
         render(folder / f"{look}.cube", folder / f"{name}.mkv", **ours)
@@ -68,15 +52,15 @@ def differences(one: Path, other: Path) -> np.ndarray:
 
 
 @FFMPEG
-def test_the_filter_line_for_rgb_gives_our_render_to_a_code(folder: Path) -> None:
-    run(command_with("rgb_filtered"), folder)
+def test_the_filter_line_for_rgb_gives_our_render_to_a_code(folder: Path, shell: Shell) -> None:
+    shell(command_with("rgb_filtered"), folder)
     assert differences(folder / "rgb.mkv", folder / "rgb_ours.mkv").max() > 20
     assert differences(folder / "rgb_filtered.mkv", folder / "rgb_ours.mkv").max() <= 2  # of 1023
 
 
 @FFMPEG
-def test_the_filter_line_for_video_gives_our_render_to_a_code(folder: Path) -> None:
-    run(command_with("ffmpeg", "filtered.mkv", "yuv420p"), folder)
+def test_the_filter_line_for_video_gives_our_render_to_a_code(folder: Path, shell: Shell) -> None:
+    shell(command_with("ffmpeg", "filtered.mkv", "yuv420p"), folder)
     assert differences(folder / "composite.mkv", folder / "composite_ours.mkv").max() > 5
     off = differences(folder / "filtered.mkv", folder / "composite_ours.mkv")
     assert np.mean(off <= 1) >= 0.995
@@ -87,32 +71,32 @@ def test_the_filter_line_for_video_gives_our_render_to_a_code(folder: Path) -> N
 
 @FFMPEG
 @MPV
-def test_the_line_for_mpv_shows_our_render(folder: Path) -> None:
+def test_the_line_for_mpv_shows_our_render(folder: Path, shell: Shell) -> None:
     line = command_with("lavfi-complex").rstrip()
     (folder / "mpv").mkdir()
     shutil.copy(folder / "look.cube", folder / "mpv")
     for name in ("composite.mkv", "mask.mkv"):
-        run(f"ffmpeg -v error -i {name} -c:v ffv1 mpv/{name}", folder)  # mpv 0.35 reads only the old form
-    run(f"{line} --no-config --really-quiet --o=out.mkv --ovc=ffv1", folder / "mpv")
+        shell(f"ffmpeg -v error -i {name} -c:v ffv1 mpv/{name}", folder)  # mpv 0.35 reads only the old form
+    shell(f"{line} --no-config --really-quiet --o=out.mkv --ovc=ffv1", folder / "mpv")
     off = differences(folder / "mpv/out.mkv", folder / "composite_ours.mkv")
     assert np.mean(off <= 1) >= 0.99
 
 
 @FFMPEG
-def test_ffmpeg_feeds_and_reads_pipes(folder: Path) -> None:
-    run(command_with("delivered"), folder)
+def test_ffmpeg_feeds_and_reads_pipes(folder: Path, shell: Shell) -> None:
+    shell(command_with("delivered"), folder)
     assert len(decoded(folder / "delivered.mp4")) == 5
 
 
 @MPV
-def test_mpv_reads_a_pipe(folder: Path) -> None:
-    run(f"{command_with('| mpv -').rstrip()} --no-config --really-quiet --o=piped.mkv --ovc=ffv1", folder)
-    run("chromacord harmonize composite.mkv --mask mask.mkv -o harmonized.mkv --codec ffv1", folder)
+def test_mpv_reads_a_pipe(folder: Path, shell: Shell) -> None:
+    shell(f"{command_with('| mpv -').rstrip()} --no-config --really-quiet --o=piped.mkv --ovc=ffv1", folder)
+    shell("chromacord harmonize composite.mkv --mask mask.mkv -o harmonized.mkv --codec ffv1", folder)
     assert differences(folder / "piped.mkv", folder / "harmonized.mkv").max() == 0
 
 
 @FFMPEG
-def test_one_ffmpeg_feeds_two_named_pipes(folder: Path) -> None:
-    run("ffmpeg -v error -i composite.mkv -i mask.mkv -map 0 -map 1 -c copy both.mkv", folder)
-    run(command_with("mkfifo"), folder)
+def test_one_ffmpeg_feeds_two_named_pipes(folder: Path, shell: Shell) -> None:
+    shell("ffmpeg -v error -i composite.mkv -i mask.mkv -map 0 -map 1 -c copy both.mkv", folder)
+    shell(command_with("mkfifo"), folder)
     assert len(decoded(folder / "from_pipes.mkv")) == 5

@@ -59,21 +59,23 @@ Given = dict[str, Any]
 
 
 def takes(
-    *leading: inspect.Parameter, without: Collection[str] = (), **others: Any
+    *leading: inspect.Parameter, without: Collection[str] = (), optional: Collection[str] = (), **others: Any
 ) -> Callable[[Callable[[Given], Given]], Callable[..., None]]:
     """Decorate a function as a command that harmonizes clips.
 
     Args:
         leading: the command's own leading arguments.
         without: keys of `ALL` that the command does not accept.
+        optional: keys of `ALL` that other commands need, and this one does not.
         others: replacement declarations for some of them.
 
     Returns:
         A decorator. The function receives all parameter values, and returns them with the command's own replaced by
-        fields of `Clip`.
+        fields of `Clip` and `Options`.
     """
     taken = {name: each for name, each in ALL.items() if name not in without}
     taken |= {name: taken[name]._replace(kind=kind) for name, kind in others.items()}
+    taken |= {name: taken[name]._replace(default=None) for name in optional}
     declared = [
         *leading,
         *(
@@ -90,7 +92,8 @@ def takes(
             with job(display, stopped=_kept_after_stop(given)):
                 if is_piped:
                     check_standard_output(log_json=given["log_json"])
-                how, clips = _options(given), _clips(read(given))
+                given = read(given)
+                how, clips = _options(given), _clips(given)
                 if len(clips) == 1:
                     with without_pipes(clips[0]) as clip:
                         harmonize_one(clip, how, skip_existing=given["skip_existing"], display=display)

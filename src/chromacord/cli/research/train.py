@@ -34,7 +34,7 @@ def train(
     ] = None,
     budget: Annotated[
         Budget,
-        Option(help="With --table 1: the published settings, or narrow networks and few steps.", case_sensitive=False),
+        Option(help="With --table: the published settings, or narrow networks and few steps.", case_sensitive=False),
     ] = "full",
     test: Annotated[
         Path | None, Option(help="With --table: test data set; default: that of the training data.")

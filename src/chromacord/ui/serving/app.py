@@ -22,6 +22,7 @@ from chromacord.ui.serving.clip_routes import clip_routes
 from chromacord.ui.serving.uploads import receive
 from chromacord.ui.serving.website import Site, body_of, text_of
 from chromacord.ui.session import Session, read_session
+from chromacord.ui.shown_frames import encoded, first_picture
 from chromacord.ui.tasks import Task
 
 STATIC = Path(__file__).parents[1] / "static"
@@ -69,6 +70,11 @@ def _file_routes(site: Site) -> list[BaseRoute]:
         path = await receive(request.stream(), name, site.temporary, limit=site.max_upload)
         return JSONResponse({"path": str(path)})
 
+    async def picture(request: Request) -> Response:
+        path = site.folders.confined(request.query_params.get("path", ""))
+        content, kind = await run_in_threadpool(lambda: encoded(first_picture(path)))
+        return Response(content, media_type=kind)
+
     async def open_clip(request: Request) -> Response:
         session = Session.from_json(await body_of(request))
         clip, messages = await run_in_threadpool(site.clips.open, session)
@@ -82,6 +88,7 @@ def _file_routes(site: Site) -> list[BaseRoute]:
     return [
         Route("/api/state", state),
         Route("/api/files", files),
+        Route("/api/picture", picture),
         Route("/api/uploads", upload, methods=["POST"]),
         Route("/api/clips", open_clip, methods=["POST"]),
         Route("/api/sessions", open_file, methods=["POST"]),
