@@ -41,7 +41,7 @@ test: $(VENV)/.dev
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 test-fast: $(VENV)/.dev
-	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not slow"
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not slow and not heavy"
 
 fuzz: $(VENV)/.dev
 	mkdir -p benchmarks/results
@@ -49,12 +49,12 @@ fuzz: $(VENV)/.dev
 	$(BIN)/python -m tests.fuzz.attack --examples 500 --output benchmarks/results/robustness.json
 
 lint: $(VENV)/.dev
-	$(BIN)/ruff check src tests benchmarks hatch_build.py
-	$(BIN)/ruff format --check src tests benchmarks hatch_build.py
+	$(BIN)/ruff check src tests benchmarks integrations hatch_build.py
+	$(BIN)/ruff format --check src tests benchmarks integrations hatch_build.py
 	$(BIN)/mypy
 
 format: $(VENV)/.dev
-	$(BIN)/ruff format src tests benchmarks hatch_build.py
+	$(BIN)/ruff format src tests benchmarks integrations hatch_build.py
 
 docs: $(VENV)/.docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
@@ -158,7 +158,7 @@ $(VENV)/.torch: $(VENV)/.python constraints.txt
 INSTALLED := pyproject.toml hatch_build.py src/chromacord/render/native.h src/chromacord/render/native.c
 
 $(VENV)/.demo: $(VENV)/.python constraints.txt $(INSTALLED)
-	$(INSTALL) --editable .
+	$(INSTALL) --editable ".[ui]"
 	@touch $@
 
 $(VENV)/.docs: $(VENV)/.demo

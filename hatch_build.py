@@ -21,6 +21,7 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 FOLDER = Path("src/chromacord/render")
 BINARY = FOLDER / "_native.abi3.so"
+MANUAL = "chromacord.cli.screen.manual"
 
 # No contraction of sums, so that all machines agree. Pictures and grades contain neither NaN nor infinity, and the code
 # never reads the sign of a zero, errno or traps; these flags let compilers vectorize minima, maxima and selections.
@@ -70,10 +71,10 @@ def write_man_page(root: Path, page: Path) -> None:
         root: folder of the project.
         page: the file.
     """
-    # pip makes the build's requirements known to child processes by this variable.
-    path = os.pathsep.join(filter(None, (str(root / "src"), os.environ.get("PYTHONPATH"))))
-    command = [sys.executable, "-m", "chromacord.cli.screen.manual"]
-    done = subprocess.run(command, check=True, env={**os.environ, "PYTHONPATH": path}, stdout=subprocess.PIPE)
+    # Not by PYTHONPATH: pip hides from a build what is installed, which may be this folder itself, if editable.
+    code = f"import runpy, sys; sys.path.insert(0, sys.argv[1]); runpy.run_module({MANUAL!r}, run_name='__main__')"
+    command = [sys.executable, "-c", code, str(root / "src")]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE)
     page.write_bytes(done.stdout)
 
 

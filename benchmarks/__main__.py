@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
-from typer import Option
+from typer import Argument, Option
 
 from chromacord.cli import main
 from chromacord.cli.help import WIDTH, Group, GroupedCommand
@@ -127,6 +127,31 @@ def finish(
         from benchmarks.finish import measure_finish
 
         give(measure_finish(repeats), output)
+
+
+@app.command(cls=GroupedCommand, name="mattes")
+def mattes(
+    folders: Annotated[list[Path], Argument(help="Clips: folders with images/ and masks/.")],
+    *,
+    frames: Annotated[int, Option(help="Frames of each clip that count.")] = 12,
+    output: Output = None,
+) -> None:
+    """Measure mattes of boxes and clicks against known masks."""
+    with measurement(output):
+        from benchmarks.mattes import measure_mattes
+
+        give(measure_mattes(folders, frames), output)
+
+
+@app.command(cls=GroupedCommand)
+def paper(
+    *, picture: Annotated[Path, Option(help="Picture to write.")] = Path("docs/paper.jpg"), output: Output = None
+) -> None:
+    """Draw chen2024's non-local weights and the aggregator's attention on the sample, and measure them."""
+    with measurement(output):
+        from benchmarks.paper_figures import draw_figures
+
+        give(draw_figures(picture), output)
 
 
 if __name__ == "__main__":

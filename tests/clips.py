@@ -122,6 +122,8 @@ def make_clip(
     ticks = list(pts) if pts is not None else list(range(len(pictures)))
     time_base = time_base or 1 / rate
     container_options = {"video_track_timescale": str(clock)} if clock else {}
+    if path.suffix == ".y4m":
+        container_options["strict"] = "unofficial"  # of more than 8 bits
     with av.open(str(path), "w", container_options=container_options) as container:
         container.metadata.update(metadata or {})
         stream = container.add_stream(codec, rate=rate, options={**_fast(codec), **(options or {})})

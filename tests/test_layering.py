@@ -27,9 +27,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "matte": {"parsing", "typed_tables", "color", "io", "masks", "analysis", "job"},
     "api": {"parsing", "color", "io", "methods", "grade", "analysis", "job"},
     "sample": {"color", "io"},
-    "cli": {"color", "io", "methods", "grade", "analysis", "render", "job", "matte", "api", "sample", "lab"},
+    "ui": {"parsing", "typed_tables", "color", "io", "methods", "masks", "grade", "job", "matte", "api"},
+    "cli": {"color", "io", "methods", "grade", "analysis", "render", "job", "matte", "api", "sample", "ui", "lab"},
 }
-MAY_IMPORT["lab"] = {*MAY_IMPORT} - {"types", "errors", "matte", "sample", "cli"}
+MAY_IMPORT["lab"] = {*MAY_IMPORT} - {"types", "errors", "matte", "sample", "ui", "cli"}
 """What each package may import besides itself and `types` and `errors`."""
 
 OUTSIDE_ONLY_IN = {"av": "io", "OpenImageIO": "io", "typer": "cli", "rich": "cli"}

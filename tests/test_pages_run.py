@@ -1,5 +1,6 @@
 """What the pages show is run: each command in the order of its page, each block of Python."""
 
+import json
 import shlex
 import shutil
 from collections.abc import Iterator
@@ -81,6 +82,9 @@ def make_workspace(folder: Path) -> Path:
         light = np.random.default_rng(number).uniform(0, 4, (*SIZE, 3)).astype(np.float32)
         write(folder / "plates" / f"shot.{number}.exr", light * (1 - matte / 2), "half")
         write(folder / "mattes" / f"shot.{number}.exr", matte, "half")
+    session = {"clip": {"composite": "comp.mp4", "mask": "mask.mp4"}, "outputs": {"output": "of_session.mp4"}}
+    head = {"format": "chromacord session", "version": 1}
+    (folder / "session.json").write_text(json.dumps(head | session))
     weights = Path(chromacord.weights.__file__).parent
     for suffix in ("safetensors", "toml"):
         shutil.copy(weights / f"shotgrade.{suffix}", folder / "run")

@@ -45,6 +45,9 @@ class Alpha(Enum):
     PREMULTIPLIED = "premultiplied"
 
 
+STDOUT = "-"
+"""Path of standard output, to which one clip can be written."""
+
 ALPHA_WORDS = (Alpha.STRAIGHT.value, Alpha.PREMULTIPLIED.value, "auto")
 """What a user may say of a layer's own alpha, in place of a matte's file."""
 

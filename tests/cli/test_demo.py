@@ -21,9 +21,10 @@ def test_the_demo_ends_with_the_result_and_a_picture(run: Run, tmp_path: Path) -
     folder = tmp_path / "demo"
     done = run("demo", "--output", folder)
     assert done.code == 0, done.err
-    assert done.out.splitlines()[-2:] == [
+    assert done.out.splitlines()[-3:] == [
         f"result: {folder / 'harmonized.mp4'}",
         f"before and after: {folder / 'before_after.png'}",
+        f"see and turn it in a browser: chromacord ui {folder / 'composite.mp4'} --mask {folder / 'mask.mp4'}",
     ]
     picture = cv2.imread(str(folder / "before_after.png")).astype(np.float64)
     before, after = picture[:, :1280], picture[:, 1280:]
@@ -39,7 +40,11 @@ def test_the_finished_demo_shows_a_composite_of_footage_and_no_green_edge_after(
     folder = tmp_path / "demo"
     done = run("demo", "--finish", "--output", folder)
     assert done.code == 0, done.err
-    assert done.out.splitlines()[-1] == f"before and after: {folder / 'before_after.png'}"
+    shown, page = done.out.splitlines()[-2:]
+    assert shown == f"before and after: {folder / 'before_after.png'}"
+    layers = {"foreground": "foreground", "alpha": "mask", "background": "background"}
+    options = [f"--{name} {folder / file}.mp4" for name, file in layers.items()]
+    assert page.endswith(f"chromacord ui {' '.join(options)}")
     picture = cv2.imread(str(folder / "before_after.png")).astype(np.float64)
     assert picture.shape == (720, 2560, 3)
     matte = decoded(folder / "mask.mp4")[1][0]

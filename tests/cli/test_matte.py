@@ -1,4 +1,5 @@
 import json
+from fractions import Fraction
 from pathlib import Path
 
 import cv2
@@ -154,6 +155,12 @@ def test_an_upright_matte_fits_a_rotated_clip(run: Run, shots: Path, tmp_path: P
         (("--box", "1,2,3"), "--box '1,2,3': is not X,Y,W,H"),
         (("--box", "10,10,5,50"), "has less than 16 pixels a side"),
         (("--box", "0,0,900,900"), "is the whole picture"),
+        (("--click", "1,2,3,4"), "--click '1,2,3,4': is not X,Y or X,Y,FRAME"),
+        (("--click", "160,5"), "is outside"),
+        (("--click", "60,60,6"), "green.mkv has no frame 6; it has 6 frames, counted from 0"),
+        (("--click-out", "1,1"), "--click-out: says what is not foreground; give --click or --box"),
+        (("--click", "1,1", "--key", "green"), "--key and --click are several ways"),
+        (("--click", ""), "--click ''"),
         (("--plate", "short.mkv"), "short.mkv: ends after 2 frames, the clip"),
         (("--plate", "small.png"), "small.png: is 160x50, but the clip"),
         (("--key", "green", "--within", "small.png"), "small.png: is 160x50, but the clip"),
@@ -209,6 +216,57 @@ def test_a_box_is_followed_with_a_confidence(run: Run, shots: Path, tmp_path: Pa
     assert ", box 20,25,75,70, followed, covers " in done.out
     assert float(done.out.rpartition("confidence ")[2]) > 0.8
     assert error(tmp_path / "mask.mkv") < 3
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--click", "55,55"), "1 click, followed"),
+        (("--click", "55,55", "--click-out", "5,5", "--click", "60,55,3"), "3 clicks, followed"),
+        (("--box", "20,25,75,70", "--click-out", "5,5,2"), "box 20,25,75,70, 1 click, followed"),
+    ],
+)
+def test_clicks_are_followed_with_a_confidence(
+    run: Run, shots: Path, tmp_path: Path, words: tuple[str, ...], said: str
+) -> None:
+    done = run("matte", shots / "green.mkv", *words, "-o", tmp_path / "mask.mkv")
+    assert (done.code, done.err) == (0, "")
+    assert f", {said}, covers " in done.out
+    assert float(done.out.rpartition("confidence ")[2]) > 0.7
+    assert error(tmp_path / "mask.mkv") < 3
+
+
+def test_a_click_finds_again_what_was_lost(run: Run, shots: Path, tmp_path: Path) -> None:
+    behind = [np.full(SIZE, code, np.uint8) for code in GREEN]
+    frames = [mixed(0), behind, behind, mixed(3), mixed(4)]
+    clip = make_clip(tmp_path / "cut.mkv", codec="ffv1", pix_fmt="yuv444p", size=SIZE, frames=frames)
+    done = run("matte", clip, "--box", "20,25,75,70", "--click", "65,60,3", "-o", tmp_path / "mask.mkv")
+    assert done.code == 0
+    assert "the foreground was lost in frames 1 to 2 (counted from 0; confidence 0.00)" in done.err
+    assert [bool(planes[0].any()) for planes in decoded(tmp_path / "mask.mkv")] == [True, False, False, True, True]
+
+
+def test_a_matte_without_foreground_is_said(run: Run, shots: Path, tmp_path: Path) -> None:
+    done = run("matte", shots / "plate.mkv", "--key", "green", "-o", tmp_path / "mask.mkv")
+    assert done.code == 0
+    assert "mask.mkv: never exceeds 0%: screen " in done.err
+    assert max(planes[0].max() for planes in decoded(tmp_path / "mask.mkv")) < 64
+
+
+@pytest.mark.parametrize("way", [("--key", "green"), ("--click", "55,55")])
+def test_frame_times_of_a_variable_rate_are_kept(run: Run, tmp_path: Path, way: tuple[str, ...]) -> None:
+    clip = make_clip(
+        tmp_path / "vfr.mkv",
+        codec="ffv1",
+        pix_fmt="yuv444p",
+        size=SIZE,
+        frames=[mixed(index) for index in range(4)],
+        time_base=Fraction(1, 1000),
+        pts=[0, 40, 120, 125],
+    )
+    assert run("matte", clip, *way, "-o", tmp_path / "mask.mkv").code == 0
+    assert times(tmp_path / "mask.mkv") == times(clip)
+    assert len(set(np.diff(times(clip)))) > 1
 
 
 def test_a_lost_foreground_is_told_with_its_frame(run: Run, shots: Path, tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 import pytest
 
-from chromacord.cli.values import parse_frames
+from chromacord.cli.arguments.values import parse_frames
 from chromacord.errors import InputError
 
 

@@ -5,7 +5,7 @@ from chromacord.color.parameters.hues import HueRange
 from chromacord.color.parameters.parametric import Parametric
 from chromacord.color.transforms import AffineField, Identity, Lut3d, blend, lattice
 from chromacord.errors import InputError
-from chromacord.grade.by_hand import Strength, protected, turned, weakened
+from chromacord.grade.by_hand import NO_HAND, Hand, Strength, as_strength, protected, turned, weakened
 
 LUMA = np.array([0.2126, 0.7152, 0.0722])
 AFFINE = AffineField.from_matrix(
@@ -91,6 +91,17 @@ def test_strengths_outside_0_to_1_are_refused(text) -> None:
         Strength.parse(text)
 
 
+@pytest.mark.parametrize("given", [0, 1, 0.0, 1.0, np.float32(0), "0", "1"])
+def test_both_ends_are_strengths(given) -> None:
+    assert as_strength(given) == Strength.both(float(given))
+
+
+@pytest.mark.parametrize("given", [-0.001, 1.001, True, False, None, float("nan")])
+def test_what_is_no_number_in_0_to_1_is_no_strength(given) -> None:
+    with pytest.raises(InputError, match=r"strength must lie in 0\.\.1"):
+        as_strength(given)
+
+
 def test_protected_hues_keep_most_of_their_colour_and_all_others_are_graded() -> None:
     skin, sky, grey = np.float32([[0.8, 0.6, 0.5], [0.4, 0.6, 0.8], [0.5, 0.5, 0.5]])
     colors = np.stack([skin, sky, grey])
@@ -123,3 +134,18 @@ def test_what_is_no_range_of_hues_is_refused(text) -> None:
 def test_a_range_may_go_through_red() -> None:
     share = HueRange(350, 10).share(np.float32([[1, 0, 0], [0, 1, 0], [1, 0, 0.05], [1, 1, 1]]))
     np.testing.assert_allclose(share, [1, 0, 1, 0], atol=1e-5)
+
+
+def test_no_control_changes_nothing() -> None:
+    assert Hand.of() == NO_HAND
+    assert Hand.of().only_weakens
+
+
+@pytest.mark.parametrize(
+    ("name", "given"),
+    [("exposure", 0.5), ("temperature", 20), ("tint", -5), ("contrast", 1.2), ("saturation", 0.9), ("black", 0.02)],
+)
+def test_each_control_is_one_of_the_adjustment(name: str, given: float) -> None:
+    hand = Hand.of(**{name: given})
+    assert hand.turn == Parametric(**{name: given})
+    assert (hand.strength, hand.protect) == (NO_HAND.strength, None)

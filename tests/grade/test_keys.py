@@ -192,3 +192,11 @@ def test_a_shot_is_of_one_scene() -> None:
         Scenes.parse(lock=False, match=["1,3", "2-4"])
     with pytest.raises(InputError, match=r"^lock already gives all shots one grade"):
         Scenes.parse(lock=True, match="1,2")
+
+
+def test_a_shots_confidence_is_the_mean_of_what_is_known() -> None:
+    known, unknown = (Key(index, 0.5, offset(0), value) for index, value in ((0, 0.25), (2, None)))
+    other = Key(4, 0.5, offset(0), 0.75)
+    assert Shot(0, 6, (known, unknown, other)).confidence == 0.5
+    assert Shot(0, 6, (known, unknown)).confidence == 0.25
+    assert Shot(0, 6, (unknown,)).confidence is None

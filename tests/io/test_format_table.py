@@ -31,6 +31,7 @@ TITLES = {
     "prores4444": "ProRes 4444",
     "dnxhr": "DNxHR",
     "ffv1": "FFV1",
+    "raw": "uncompressed",
     "mjpeg": "MJPEG",
     "png": "PNG",
     "tiff": "TIFF",
@@ -71,7 +72,7 @@ class Measured:
             _join(_chroma(form) for form in self.forms),
             _join(alphas[form.alpha] for form in self.forms) or "no",
             _join(self.ranges),
-            _join(self.matrices),
+            _join(self.matrices) or "not stated",
             _all(self.read),
             _all(self.written),
         )

@@ -193,3 +193,13 @@ def test_finding_it_imports_no_library() -> None:
     code = "import sys\nfrom chromacord.render.compiled import renderer_name\nrenderer_name()\nprint(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert not {"numpy", "av", "cv2"} & {*done.stdout.split()}
+
+
+@needs_clone
+def test_the_man_page_is_that_of_the_sources(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """pip hides an editable installation from builds, and with it the folder that PYTHONPATH names too."""
+    hiding = f"import sys; sys.path[:] = [path for path in sys.path if path != {str(ROOT / 'src')!r}]"
+    (tmp_path / "sitecustomize.py").write_text(hiding)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), str(ROOT / "src")]))
+    build_hook().write_man_page(ROOT, tmp_path / "page.1")
+    assert (tmp_path / "page.1").read_text().startswith(".TH CHROMACORD 1")

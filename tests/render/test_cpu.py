@@ -259,7 +259,8 @@ def test_a_layer_over_a_straight_transparency_is_graded_in_full() -> None:
     layer_info = describe(PixelFormat("rgb", 16))
     below, layer = noise_frame(background_info, seed=1), noise_frame(layer_info, seed=2)
     alpha = soft_disc(soft=12)
-    colors, held = np.stack(below.planes[:3]) / 65535, below.planes[3] / 65535
+    colors = np.stack(below.planes[:3]) / 65535
+    held = np.random.default_rng(3).uniform(0, 1, SIZE)  # the frame itself is opaque
     joined = alpha + held * (1 - alpha)
 
     def lay(rgb: np.ndarray) -> np.ndarray:

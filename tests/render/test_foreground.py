@@ -62,3 +62,21 @@ def test_a_layer_is_graded_alone() -> None:
     alone = ForegroundRenderer(info, info).render(masked, WARM)
     same = ForegroundRenderer(info).render(MaskedFrame(layer, as_mask(soft_disc())), WARM)
     assert all(starmap(np.array_equal, zip(alone.planes, same.planes, strict=True)))
+
+
+def test_colours_of_a_managed_blend_are_finite_where_there_is_no_foreground() -> None:
+    class Halved:
+        """Blends half as far as the weight says."""
+
+        @staticmethod
+        def lay_over(mixed: np.ndarray, before: np.ndarray, weight: np.ndarray) -> None:
+            mixed[...] = before + 0.5 * weight[..., None] * (mixed - before)
+
+    graded, before = np.random.default_rng(0).random((2, 4, 5, 4), np.float32)
+    weight = np.linspace(0, 1, 20, dtype=np.float32).reshape(4, 5, 1)
+    renderer = ForegroundRenderer(describe(PixelFormat("rgb", 16)), alpha="straight")
+    with np.errstate(all="raise"):
+        colors = renderer._as_mixed(Halved, graded, before, weight)  # type: ignore[arg-type]
+    expected = before + 0.5 * (graded - before)
+    np.testing.assert_allclose(colors[weight[..., 0] > 0], expected[weight[..., 0] > 0], atol=1e-5)
+    np.testing.assert_array_equal(colors[0, 0], graded[0, 0])

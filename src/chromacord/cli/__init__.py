@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from chromacord import __version__
-from chromacord.cli import apply, demo, doctor, grade, harmonize, info, matte, methods
+from chromacord.cli import apply, demo, doctor, grade, harmonize, info, matte, methods, ui
 from chromacord.cli.help import WIDTH, Group, GroupedCommand, help_of
 from chromacord.cli.research import bench, compare, evaluate, synthesize, train, weights
 from chromacord.cli.screen import streams
@@ -40,6 +40,7 @@ for name, command in (("harmonize", harmonize.harmonize), ("grade", grade.grade)
         command
     )
 app.command("matte", cls=GroupedCommand, epilog=EPILOG)(matte.matte)
+app.command("ui", cls=GroupedCommand)(ui.ui)
 app.command("methods", cls=GroupedCommand)(methods.methods)
 app.command("info", cls=GroupedCommand)(info.info)
 app.command("demo", cls=GroupedCommand)(demo.demo)

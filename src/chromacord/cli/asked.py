@@ -5,12 +5,13 @@ from collections.abc import Callable, Collection
 from functools import wraps
 from typing import TYPE_CHECKING, Any
 
-from chromacord.cli import values
+from chromacord.cli.arguments import values
 from chromacord.cli.arguments.declared import ALL
 from chromacord.cli.batch.clips import Clip, plan_clips
 from chromacord.cli.batch.one_clip import harmonize_one
 from chromacord.cli.screen.choice import choose_display
 from chromacord.cli.screen.exits import job
+from chromacord.cli.screen.pipes import STDOUT, check_standard_output, without_pipes
 
 if TYPE_CHECKING:
     from chromacord.job.options import Options
@@ -58,21 +59,23 @@ Given = dict[str, Any]
 
 
 def takes(
-    *leading: inspect.Parameter, without: Collection[str] = (), **others: Any
+    *leading: inspect.Parameter, without: Collection[str] = (), optional: Collection[str] = (), **others: Any
 ) -> Callable[[Callable[[Given], Given]], Callable[..., None]]:
     """Decorate a function as a command that harmonizes clips.
 
     Args:
         leading: the command's own leading arguments.
         without: keys of `ALL` that the command does not accept.
+        optional: keys of `ALL` that other commands need, and this one does not.
         others: replacement declarations for some of them.
 
     Returns:
         A decorator. The function receives all parameter values, and returns them with the command's own replaced by
-        fields of `Clip`.
+        fields of `Clip` and `Options`.
     """
     taken = {name: each for name, each in ALL.items() if name not in without}
     taken |= {name: taken[name]._replace(kind=kind) for name, kind in others.items()}
+    taken |= {name: taken[name]._replace(default=None) for name in optional}
     declared = [
         *leading,
         *(
@@ -84,11 +87,16 @@ def takes(
     def decorate(read: Callable[[Given], Given]) -> Callable[..., None]:
         @wraps(read)
         def command(**given: Any) -> None:
-            display = choose_display(log_json=given["log_json"], quiet=given["quiet"])
+            is_piped = given["output"] == STDOUT
+            display = choose_display(log_json=given["log_json"], quiet=given["quiet"], to_stderr=is_piped)
             with job(display, stopped=_kept_after_stop(given)):
-                how, clips = _options(given), _clips(read(given))
+                if is_piped:
+                    check_standard_output(log_json=given["log_json"])
+                given = read(given)
+                how, clips = _options(given), _clips(given)
                 if len(clips) == 1:
-                    harmonize_one(clips[0], how, skip_existing=given["skip_existing"], display=display)
+                    with without_pipes(clips[0]) as clip:
+                        harmonize_one(clip, how, skip_existing=given["skip_existing"], display=display)
                     return
                 from chromacord.cli.batch.batch import harmonize_clips
 

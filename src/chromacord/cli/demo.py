@@ -1,5 +1,9 @@
 """`chromacord demo`: build a sample clip, harmonize it, and show before and after."""
 
+import shlex
+import shutil
+import sys
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -63,7 +67,23 @@ def demo(
         # A preview of layers would show them as cleaned already.
         shown = (files.composite, summary.outputs[0]) if finish else (both,)
         picture = write_picture(output / "before_after.png", *shown)
-        report(f"result: {summary.outputs[0]}\nbefore and after: {picture}")
+        page = shlex.join([program(), "ui", *_arguments(clips)])
+        report(f"result: {summary.outputs[0]}\nbefore and after: {picture}\nsee and turn it in a browser: {page}")
+
+
+def program() -> str:
+    """Return how this command was called: by its name if that finds it, otherwise by its path."""
+    called = Path(sys.argv[0])
+    found = shutil.which("chromacord")
+    is_ours = called.name == "chromacord" and called.exists() and (found is None or not called.samefile(found))
+    return str(called) if is_ours else "chromacord"
+
+
+def _arguments(clips: Mapping[str, Path]) -> list[str]:
+    """Return the files of a clip as arguments of a command."""
+    named = [(f"--{name}", str(path)) for name, path in clips.items() if name != "composite"]
+    first = [str(clips["composite"])] if "composite" in clips else []
+    return [*first, *(text for pair in named for text in pair)]
 
 
 def write_picture(picture: Path, *clips: Path) -> Path:

@@ -15,6 +15,8 @@ def matte(
     key: given.Key = None,
     plate: given.Plate = None,
     box: given.Box = None,
+    click: given.Clicks = None,
+    click_out: given.ClicksOut = None,
     model: given.Model = None,
     model_config: given.ModelConfig = None,
     from_alpha: given.FromAlpha = False,
@@ -25,7 +27,7 @@ def matte(
     log_json: LogJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Make a mask for a clip that has none, from its screen, its clean plate, a box, a model or its alpha."""
+    """Make a mask for a clip that has none, from its screen, its clean plate, a box, clicks, a model or its alpha."""
     display = choose_display(log_json=log_json, quiet=quiet)
     with job(display):
         from chromacord.job.threads import single_threaded
@@ -39,6 +41,8 @@ def matte(
             key=key,
             plate=plate,
             box=box,
+            clicks=tuple(click or ()),
+            clicks_out=tuple(click_out or ()),
             model=model,
             model_config=model_config,
             from_alpha=from_alpha,

@@ -4,8 +4,8 @@ from typing import Annotated, Literal
 
 from typer import Argument, Option
 
+from chromacord.cli.arguments.values import complete_method
 from chromacord.cli.help import GRADE, INPUT, MASK
-from chromacord.cli.values import complete_method
 
 Composite = Annotated[
     list[str] | None,
@@ -47,7 +47,7 @@ Mask = Annotated[
     Option(
         metavar="CLIP",
         help="Foreground mask: the luma of a clip or image, or its alpha if it is a cut-out; 'alpha' for the "
-        "composite's own alpha.",
+        "composite's own alpha. Of another form: FILE@inverted, FILE@label=3.",
         rich_help_panel=MASK,
     ),
 ]

@@ -3,6 +3,7 @@
 `open_source` and `open_sink` select a reader or writer by the path.
 """
 
+import os
 import warnings
 from collections.abc import Iterable
 from dataclasses import fields
@@ -18,7 +19,7 @@ from chromacord.io.stills.image_formats import is_image_name
 from chromacord.io.stills.patterns import is_folder, is_image_output
 from chromacord.io.video.video_source import VideoSource
 from chromacord.io.writing.places import check_input, check_output_path, refuse_inputs
-from chromacord.types import Encoding, Size, VideoInfo
+from chromacord.types import STDOUT, Encoding, Size, VideoInfo
 
 __all__ = ["Encoding", "FrameSink", "FrameSource", "LayeredSource", "open_sink", "open_source"]
 
@@ -79,9 +80,9 @@ def open_sink(
     """Open an output for the frames of a source.
 
     Args:
-        path: a video file; a pattern; a folder (ends with "/", exists, or has no suffix), whose images are named like
-            the source's, or `frame.%06d.png` for a video; or an image, for a clip of one frame. Images keep the
-            source's numbers; those of a video start at 0.
+        path: a video file; "-" for standard output; a pattern; a folder (ends with "/", exists, or has no suffix),
+            whose images are named like the source's, or `frame.%06d.png` for a video; or an image, for a clip of one
+            frame. Images keep the source's numbers; those of a video start at 0.
         like: properties of the source of the frames.
         encoding: how to encode a video; None: decided by source and container.
         force: overwrite existing files.
@@ -95,8 +96,9 @@ def open_sink(
         OutputError: its folder cannot be written to, or a single image would have to hold several frames.
         CodecError: the output cannot represent the source's alpha or depth, or its suffix is unknown.
     """
-    check_output_path(path)
-    refuse_inputs(path, like, inputs=inputs)
+    if os.fspath(path) != STDOUT:
+        check_output_path(path)
+        refuse_inputs(path, like, inputs=inputs)
     if is_image_output(path):
         from chromacord.io.stills.sequence import SequenceSink
 

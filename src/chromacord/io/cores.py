@@ -22,4 +22,10 @@ def core_share() -> int | None:
 
 def num_cores() -> int:
     """Return the number of cores that this process may use."""
-    return _share or len(os.sched_getaffinity(0))
+    return _share or all_cores()
+
+
+def all_cores() -> int:
+    """Return the number of cores that the system lets this process use, whatever its share."""
+    allowed = getattr(os, "sched_getaffinity", None)  # Linux alone has it
+    return len(allowed(0)) if allowed is not None else os.cpu_count() or 1

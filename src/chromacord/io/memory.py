@@ -1,9 +1,18 @@
-"""Limit the freed memory that the C library keeps."""
+"""Functions of the C library that Python lacks: limit the freed memory that it keeps."""
 
 import ctypes
+from typing import Any
 
 _M_ARENA_MAX = -8
 """Parameter of glibc's `mallopt`, from <malloc.h>."""
+
+
+def c_function(name: str) -> Any | None:
+    """Return a function of the C library, which sets ctypes' errno; None if this system has none of that name."""
+    try:
+        return getattr(ctypes.CDLL(None, use_errno=True), name)
+    except (AttributeError, OSError, TypeError):  # Windows names its C library otherwise
+        return None
 
 
 def return_freed_memory() -> None:
@@ -11,7 +20,7 @@ def return_freed_memory() -> None:
 
     Takes a few milliseconds. Does nothing if the C library lacks glibc's `malloc_trim`.
     """
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    trim = c_function("malloc_trim")
     if trim is not None:
         trim(0)
 
@@ -21,6 +30,6 @@ def share_freed_memory() -> None:
 
     For programs: this affects the whole process from now on. Does nothing if the C library is not glibc.
     """
-    setting = getattr(ctypes.CDLL(None), "mallopt", None)
+    setting = c_function("mallopt")
     if setting is not None:
         setting(_M_ARENA_MAX, 1)

@@ -10,6 +10,7 @@ from chromacord.color.management.clip_space import SpaceOfClip, Spaces, explicit
 from chromacord.errors import ChromacordWarning, InputError, MismatchError, counted
 from chromacord.io import FrameSource, LayeredSource, open_source
 from chromacord.io.compositing.alpha_kind import read_as
+from chromacord.io.compositing.mask_forms import open_mask
 from chromacord.io.compositing.mattes import choose_alpha
 from chromacord.io.stills.image_layers import UNNAMED, is_data
 from chromacord.io.stills.patterns import warn_of_numbers
@@ -194,7 +195,7 @@ def open_clip(paths: Mapping[str, Path | None], options: Options) -> tuple[Maske
     paths = {**paths, "alpha": None if alpha else paths["alpha"]}
     given = {name for name, path in paths.items() if path is not None}
     sources = {
-        name: open_source(
+        name: (open_mask if name in _MASKS else open_source)(
             path,
             missing=options.missing,
             salvage=options.salvage,
@@ -259,6 +260,7 @@ def _tell_layer(info: VideoInfo, name: str) -> None:
     warnings.warn(ChromacordWarning(message), stacklevel=2)
 
 
+_MASKS = ("mask", "alpha")
 _GRADED = ("composite", "foreground")
 _PICTURES = ("composite", "foreground", "background")
 

@@ -95,7 +95,8 @@ class MaskCheck:
             _warn(f"{where}: the mask looks like the picture itself, so bright parts are graded most; name a mask")
         elif is_of_background(weights):
             found = f"the mask is white on {weights.mean():.0%} of the picture and most of its border"
-            _warn(f"{where}: {found}: is it inverted? White is graded, and should be the foreground")
+            remedy = f"; {self._path}@inverted is read the other way" if self._path else ""
+            _warn(f"{where}: {found}: is it inverted? White is graded, and should be the foreground{remedy}")
 
     def _refuse_labels(self) -> None:
         if self._peak <= LABEL:

@@ -21,7 +21,7 @@ from chromacord.io.writing.staging import StagedFile, StagedFolder, check_output
 from chromacord.job.clip import MaskedClip
 from chromacord.job.options import Options
 from chromacord.render.foreground import ForegroundOut
-from chromacord.types import ColorSpace, VideoInfo
+from chromacord.types import STDOUT, ColorSpace, VideoInfo
 
 LARGEST_RESIDUAL = 2.0
 """Mean error of a CDL, in 8-bit codes, above which a warning is issued."""
@@ -97,7 +97,7 @@ class Outputs:
             _warn(f"exr compression {compression}: no EXR files are written; ignored")
 
     def _places(self, like: VideoInfo) -> Iterator[Place]:
-        for pictures in (self.clip, self.foreground):
+        for pictures in (None if self.clip == STDOUT else self.clip, self.foreground):
             if pictures is not None:
                 check_output_path(pictures)
                 yield output_place(pictures, like)

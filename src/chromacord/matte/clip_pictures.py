@@ -44,7 +44,7 @@ def coverage_of(source: FrameSource, like: VideoInfo, *, own: bool = False) -> O
         MismatchError: the sizes differ.
     """
     if own and not source.has_alpha:
-        raise InputError(f"{source.info.path}: has no alpha; make the matte with --key, --plate or --box")
+        raise InputError(f"{source.info.path}: has no alpha; make the matte with --key, --plate, --box or --click")
     check_shown_size(source.info, like)
     reader = MaskReader(source.info, like, from_alpha=own or choose_alpha(source))
     whole = Box(0, 0, *like.size)

@@ -2,7 +2,7 @@
 
 import time
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -12,11 +12,14 @@ import numpy as np
 
 from chromacord.analysis.shots import split_shots
 from chromacord.color.management.clip_space import Spaces, settle
-from chromacord.errors import ChromacordWarning, CodecError, InputError
+from chromacord.errors import ChromacordWarning, CodecError, InputError, counted
 from chromacord.io import FrameSource, open_sink, open_source
+from chromacord.io.compositing.mask_forms import open_mask
 from chromacord.io.stills.patterns import is_image_output, output_pattern
+from chromacord.job.mask_check import WEAK
 from chromacord.job.threads import reported
 from chromacord.masks.proxy import thumbnail
+from chromacord.matte.clicks import Click, parse_clicks
 from chromacord.matte.clip_pictures import beside, check_shown_size, coverage_of, matte_info, pictures_of
 from chromacord.matte.levels import Levels
 from chromacord.matte.model import load_model
@@ -62,6 +65,8 @@ class _Way(NamedTuple):
     said: str
     tracked: TrackedMatte | None = None
 
+    clicks: Sequence[Click] = ()
+
     restart: Callable[[], object] | None = None
     """Called before the first frame of each shot but the clip's first."""
 
@@ -94,39 +99,56 @@ def make_matte(
     plate = None if options.plate is None else open_source(options.plate)
     if plate is not None:
         check_shown_size(plate.info, info)
-    masks = {name: open_source(path) for name, path in options.limits.items()}
+    masks = {name: open_mask(path) for name, path in options.limits.items()}
     limits = [_limit(mask, info, inverted=name == "without") for name, mask in masks.items()]
     inputs = [each.info.path for each in (plate, *masks.values()) if each is not None]
-    total, count = 0.0, 0
+    total, peak, count = 0.0, 0.0, 0
     with open_sink(output, info, force=force, copy_streams=False, inputs=inputs) as sink:
         way = _way(source, plate, info, options, progress)
         for frame in _restarted(reported("matte", source.frames(), source.info.num_frames, progress), source, way):
             coverage = way.coverage(frame)
             for limit in limits:
                 coverage = coverage * next(limit)
-            total += float(coverage.mean())
+            total, peak = total + float(coverage.mean()), max(peak, float(coverage.max()))
             count += 1
             codes = np.rint(coverage * info.pixel_format.max_code).astype(info.pixel_format.dtype)
             sink.write(Frame((codes,), frame.index, frame.pts, frame.duration))
+        _check_frames(way.clicks, count, info)
         sink.finish()
         sink.commit()
     if way.tracked is not None:
         _warn_of_doubts(way.tracked, info)
+    if peak <= WEAK:
+        message = f"{sink.path}: never exceeds {peak:.0%}: {way.said} found no foreground, or the limits leave none"
+        warnings.warn(message, ChromacordWarning, stacklevel=2)
     confidence = None if way.tracked is None else way.tracked.confidence
     return MatteSummary(sink.path, count, way.said, total / max(count, 1), confidence, time.perf_counter() - started)
 
 
+def _check_frames(clicks: Sequence[Click], num_frames: int | None, info: VideoInfo) -> None:
+    """Refuse clicks on frames that a clip does not have."""
+    for click in clicks:
+        if num_frames is not None and click.frame >= num_frames:
+            raise InputError(
+                f"{'--click' if click.is_inside else '--click-out'}: {info.path} has no frame {click.frame}; it has "
+                f"{counted(num_frames, 'frame')}, counted from 0"
+            )
+
+
 def _warn_of_doubts(tracked: TrackedMatte, info: VideoInfo) -> None:
     """Say where the foreground was lost, or that it may have been."""
+    confidence = tracked.confidence
+    for first, last in tracked.gaps:
+        message = f"the foreground was lost in frames {first} to {last} (counted from 0; confidence {confidence:.2f})"
+        warnings.warn(f"{info.path}: {message}; the mask is black there", ChromacordWarning, stacklevel=3)
     if tracked.lost_at is not None:
         message = (
-            f"frame {tracked.lost_at} (counted from 0): the foreground was lost (confidence {tracked.confidence:.2f}); "
-            "the mask is black from there; cut the clip there, and give the rest a box of its own"
+            f"frame {tracked.lost_at} (counted from 0): the foreground was lost (confidence {confidence:.2f}); "
+            "the mask is black from there; click on it there, --click X,Y,FRAME, or make a mask of the rest by itself"
         )
-    elif tracked.confidence < DOUBTFUL:
+    elif confidence < DOUBTFUL and not tracked.gaps:
         message = (
-            f"the foreground is hard to tell from what is around it (confidence {tracked.confidence:.2f}); look at the "
-            "mask"
+            f"the foreground is hard to tell from what is around it (confidence {confidence:.2f}); look at the mask"
         )
     else:
         return
@@ -170,9 +192,15 @@ def _way(
         return _Way(
             lambda frame: model.matte(picture(frame)), said, restart=model.restart if model.is_recurrent else None
         )
-    if options.box is not None:
-        tracked = TrackedMatte(parse_box(options.box, info.size, info.path))
-        return _Way(lambda frame: tracked.matte(picture(frame)), f"box {options.box}, followed", tracked)
+    if options.box is not None or options.clicks:
+        box = None if options.box is None else parse_box(options.box, info.size, info.path)
+        clicks = parse_clicks(options.clicks, options.clicks_out, info.size, info.path)
+        tracked = TrackedMatte(box, clicks)
+        _check_frames(clicks, source.info.num_frames, info)
+        given = [f"box {options.box}"] if options.box is not None else []
+        given += [counted(len(clicks), "click")] if clicks else []
+        said = f"{', '.join(given)}, followed"
+        return _Way(lambda frame: tracked.matte(picture(frame)), said, tracked, clicks)
     assert options.key is not None
     samples = [_reduced(picture(frame)) for frame in reported("analyse", _samples(source), None, progress)]
     if not samples:

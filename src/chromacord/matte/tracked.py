@@ -1,14 +1,17 @@
-"""A matte of what a box holds in the first frame, followed through the clip.
+"""A matte of what a box holds or clicks mark, followed through the clip.
 
-GrabCut (Rother et al., "GrabCut", 2004) cuts it out in the box. In each later frame, the matte of the frame before is
-carried on by optical flow (DIS, Kroeger et al. 2016), and GrabCut decides again in a band around its edge. Both work on
-reduced pictures; the soft edge is found at full size.
+GrabCut (Rother et al., "GrabCut", 2004) cuts it out in the box, or around what grows from the clicks. In each later
+frame, the matte of the frame before is carried on by optical flow (DIS, Kroeger et al. 2016), and GrabCut decides again
+in a band around its edge. Both work on reduced pictures; the soft edge is found at full size.
 """
+
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
 
 from chromacord.errors import InputError
+from chromacord.matte.clicks import Click, Seeds, alike, flooded
 from chromacord.matte.soft_edge import Binary, soft_edge
 from chromacord.parsing import shown
 from chromacord.types import Box, FloatArray, Size
@@ -19,6 +22,9 @@ LOST = 0.4
 DOUBTFUL = 0.65
 """Confidence below which the matte needs a look."""
 
+_NONE = 0.1
+"""Contrast of a first frame's foreground below which there is none."""
+
 _CLEAR = 0.5
 """Hellinger distance of the colours of foreground and surroundings from which the two are told apart well."""
 
@@ -28,6 +34,10 @@ _LONGEST = 512
 _LEAST_SIDE = 16
 _BAND = 0.06
 """Half the width of the band in which an edge may move, relative to the square root of the foreground's area."""
+
+_MORE, _LEAST_MORE = 0.1, 4
+"""How much larger the box of what grew from clicks is made on each side: relative to its longer side, and at least in
+pixels."""
 
 _CONTEXT = 4
 """Bands of background around the foreground that GrabCut learns from."""
@@ -42,13 +52,14 @@ _FIRST_ITERATIONS, _ITERATIONS = 5, 2
 class TrackedMatte:
     """Follows one foreground through the frames of a clip, in their order."""
 
-    def __init__(self, box: Box) -> None:
-        """Set the box.
+    def __init__(self, box: Box | None, clicks: Sequence[Click] = ()) -> None:
+        """Say what the foreground is.
 
         Args:
-            box: around the whole foreground in the first frame.
+            box: around the whole foreground in the first frame. None: clicks alone mark it.
+            clicks: on the foreground and around it, in any frame. Frames before the first on it have no matte.
         """
-        self._box = box
+        self._box, self._clicks = box, clicks
         self._flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
         self._inside: Binary | None = None
         self._grey: Binary | None = None
@@ -58,7 +69,10 @@ class TrackedMatte:
         """Least confidence so far, in [0, 1]: how far flow and colours agree on the foreground, times how like its
         colours are to those of the first frame, times how unlike to those around it."""
         self.lost_at: int | None = None
-        """Number of the first frame in which the foreground was lost; its matte and all later ones are 0."""
+        """Number of the first frame in which the foreground was lost; its matte and all later ones are 0, up to a
+        click on it."""
+        self.gaps: list[tuple[int, int]] = []
+        """First and last frames of the times when it was lost and found again by a click."""
 
     def matte(self, picture: FloatArray) -> FloatArray:
         """Return the coverage of the next frame, in [0, 1]. Shape (H, W).
@@ -67,40 +81,58 @@ class TrackedMatte:
             picture: RGB in [0, 1]. Shape (H, W, 3).
 
         Raises:
-            InputError: in the first frame, the box holds nothing that differs from its surroundings.
+            InputError: the box or the clicks mark nothing that differs from its surroundings.
         """
         height, width = picture.shape[:2]
         scale = min(1.0, _LONGEST / max(height, width))
         size = (max(1, round(width * scale)), max(1, round(height * scale)))
         small = np.rint(cv2.resize(picture, size, interpolation=cv2.INTER_AREA) * 255).astype(np.uint8)
         grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)
-        if self.lost_at is None:
-            self._inside = self._first(small, scale) if self._inside is None else self._next(small, grey)
+        clicks = [click for click in self._clicks if click.frame == self._count]
+        seeds = Seeds.of(clicks, (size[1], size[0]), scale) if clicks else None
+        is_marked = any(click.is_inside for click in clicks)
+        if self._inside is None:
+            if self._box is not None or is_marked:
+                self._inside = self._first(small, scale, seeds)
+        elif self.lost_at is None or is_marked:
+            self._inside = self._next(small, grey, seeds)
         self._grey = grey
         self._count += 1
         if self.lost_at is not None or self._inside is None:
             return np.zeros((height, width), np.float32)
         return _enlarged(picture, self._inside, scale)
 
-    def _first(self, small: Binary, scale: float) -> Binary:
-        box = Box(*(round(edge * scale) for edge in self._box))
-        labels = np.full(small.shape[:2], cv2.GC_BGD, np.uint8)
-        labels[box.top : box.bottom, box.left : box.right] = cv2.GC_PR_FGD
-        margin = max(box.bottom - box.top, box.right - box.left) // 3
-        inside = _cut(small, labels, _surrounded(box, margin), _FIRST_ITERATIONS)
-        if not inside.any():
-            raise InputError("--box: holds nothing that stands out; draw it around the foreground, with some margin")
+    def _first(self, small: Binary, scale: float, seeds: Seeds | None) -> Binary:
+        box = None if self._box is None else Box(*(round(edge * scale) for edge in self._box))
+        inside = _cut_out(small, box, seeds)
+        if box is None:
+            way, remedy = "--click", "click on its larger parts, and set --click-out beside it"
+        else:
+            way, remedy = "--box", "draw it around the foreground, with some margin"
         self._colors = _histogram(small, inside)
+        contrast = _contrast(small, inside, self._colors)
+        if not inside.any() or inside.all() or contrast < _NONE:
+            raise InputError(f"{way}: holds nothing that stands out; {remedy}")
+        self.confidence = min(self.confidence, contrast)
         return inside
 
-    def _next(self, small: Binary, grey: Binary) -> Binary:
-        """Carry the matte on, and judge the result."""
+    def _next(self, small: Binary, grey: Binary, seeds: Seeds | None) -> Binary:
+        """Carry the matte on, correct it by clicks, and judge the result."""
         carried = self._carried(grey)
-        inside = _refined(small, carried)
-        agreement = float((carried & inside).sum()) / max(1.0, float((carried | inside).sum()))
+        if self.lost_at is not None:
+            carried[:] = 0
+        if seeds is not None:
+            carried = _corrected(small, carried, seeds)
+        inside = _refined(small, carried, seeds)
         colors = _histogram(small, inside)
-        contrast = 1 - _likeness(colors, _histogram(small, _ring(inside)))
-        confidence = agreement * _likeness(self._colors, colors) * min(1.0, contrast**0.5 / _CLEAR)
+        if seeds is not None:
+            # What is clicked on is the foreground: its colours now are those to be found later.
+            self._colors = colors
+            if self.lost_at is not None:
+                self.gaps.append((self.lost_at, self._count - 1))
+            self.lost_at = None
+        agreement = float((carried & inside).sum()) / max(1.0, float((carried | inside).sum()))
+        confidence = agreement * _likeness(self._colors, colors) * _contrast(small, inside, colors)
         self.confidence = min(self.confidence, confidence)
         if confidence < LOST:
             self.lost_at = self._count
@@ -147,7 +179,49 @@ def parse_box(text: str, size: Size, where: object) -> Box:
     return box
 
 
-def _refined(small: Binary, carried: Binary) -> Binary:
+def _seeded(labels: Binary, seeds: Seeds | None) -> Binary:
+    """Return GrabCut's labels with what clicks say."""
+    if seeds is not None:
+        labels[seeds.outside == 1] = cv2.GC_BGD
+        labels[seeds.inside == 1] = cv2.GC_FGD
+    return labels
+
+
+def _cut_out(small: Binary, box: Box | None, seeds: Seeds | None) -> Binary:
+    """Cut out what a box holds or clicks mark, or what both do; at least one of them is given.
+
+    What grows from the clicks is probably foreground, the rest of the box is probably not. Without clicks, all of the
+    box may be. Without a box, that of the growth serves, a little larger.
+    """
+    labels = np.full(small.shape[:2], cv2.GC_BGD, np.uint8)
+    if box is not None:
+        labels[box.top : box.bottom, box.left : box.right] = cv2.GC_PR_FGD
+    if seeds is not None and seeds.inside.any():
+        beyond = np.zeros_like(labels) if box is None else (labels == cv2.GC_BGD) & (seeds.inside == 0)
+        grown = flooded(small, Seeds(seeds.inside, seeds.outside | beyond.astype(np.uint8)))
+        if box is None:
+            left, top, width, height = cv2.boundingRect(grown)
+            more = max(_LEAST_MORE, round(_MORE * max(width, height)))
+            bottom, right = min(top + height + more, small.shape[0]), min(left + width + more, small.shape[1])
+            box = Box(max(0, top - more), max(0, left - more), bottom, right)
+        labels[box.top : box.bottom, box.left : box.right] = cv2.GC_PR_BGD
+        labels[grown == 1] = cv2.GC_PR_FGD
+    assert box is not None
+    margin = max(box.bottom - box.top, box.right - box.left) // 3
+    return _cut(small, _seeded(labels, seeds), _surrounded(box, margin), _FIRST_ITERATIONS)
+
+
+def _corrected(small: Binary, carried: Binary, seeds: Seeds) -> Binary:
+    """Grow a matte anew from its core and the clicks on it, away from those around it."""
+    reach = max(2, round(_BAND * float(carried.sum()) ** 0.5))
+    core = cv2.erode(carried, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1,) * 2))
+    core[cv2.dilate(seeds.outside, np.ones((4 * reach + 1,) * 2)) == 1] = 0
+    core[alike(small, seeds.outside) == 1] = 0
+    inside = core | seeds.inside
+    return flooded(small, Seeds(inside, seeds.outside)) if inside.any() else carried
+
+
+def _refined(small: Binary, carried: Binary, seeds: Seeds | None = None) -> Binary:
     """Decide anew in a band around an edge. Looks no further than some bands away from the foreground."""
     if not carried.any():
         return carried
@@ -158,7 +232,7 @@ def _refined(small: Binary, carried: Binary) -> Binary:
     labels[cv2.dilate(carried, disc) == 0] = cv2.GC_BGD
     left, top, width, height = cv2.boundingRect(carried)
     around = _surrounded(Box(top, left, top + height, left + width), _CONTEXT * reach)
-    return _cut(small, labels, around, _ITERATIONS)
+    return _cut(small, _seeded(labels, seeds), around, _ITERATIONS)
 
 
 def _surrounded(box: Box, margin: int) -> tuple[slice, slice]:
@@ -186,6 +260,13 @@ def _cut(small: Binary, labels: Binary, around: tuple[slice, slice], iterations:
     return large
 
 
+def _contrast(small: Binary, inside: Binary, colors: FloatArray) -> float:
+    """Return how well the colours of a foreground differ from those around it, in [0, 1]."""
+    likeness = _likeness(colors, _histogram(small, _ring(inside)))
+    distance: float = (1 - likeness) ** 0.5
+    return min(1.0, distance / _CLEAR)
+
+
 def _ring(inside: Binary) -> Binary:
     """Return the surroundings of a foreground."""
     reach = max(2, round(_CONTEXT * _BAND * float(inside.sum()) ** 0.5))
@@ -202,7 +283,7 @@ def _histogram(small: Binary, inside: Binary) -> FloatArray:
     """Return the shares of the colours of a foreground. Shape (_BINS, _BINS, _BINS)."""
     counts = cv2.calcHist([small], [0, 1, 2], inside, [_BINS] * 3, [0, 256] * 3)
     smooth: FloatArray = cv2.blur(counts.reshape(_BINS, -1), (3, 3)).reshape(counts.shape)
-    return smooth / max(float(smooth.sum()), 1.0)
+    return smooth / max(float(smooth.sum()), 1e-6)
 
 
 def _enlarged(picture: FloatArray, inside: Binary, scale: float) -> FloatArray:

@@ -20,6 +20,12 @@ class MatteOptions:
     box: str | None = None
     """Box around the foreground in the first frame, which is followed: "X,Y,W,H" in pixels."""
 
+    clicks: tuple[str, ...] = ()
+    """Pixels of the foreground, which is followed: "X,Y" or "X,Y,FRAME". Alone, or to correct `box`."""
+
+    clicks_out: tuple[str, ...] = ()
+    """Pixels that are not foreground: "X,Y" or "X,Y,FRAME"; for `clicks` and `box`."""
+
     model: str | None = None
     """A matting model of the user's own, an .onnx file."""
 
@@ -45,6 +51,7 @@ class MatteOptions:
             "--key": self.key,
             "--plate": self.plate,
             "--box": self.box,
+            "--click": self.clicks[0] if self.clicks and self.box is None else None,
             "--model": self.model,
             "--from-alpha": self.from_alpha or None,
         }
@@ -62,9 +69,12 @@ class MatteOptions:
         Raises:
             InputError: an option is wrong, or they do not go together.
         """
+        if self.clicks_out and not self.clicks and self.box is None:
+            raise InputError("--click-out: says what is not foreground; give --click or --box for what is")
         if not self.ways:
             raise InputError(
-                "nothing says how the matte is made; give one of --key, --plate, --box, --model and --from-alpha"
+                "nothing says how the matte is made; give one of --key, --plate, --box, --click, --model and "
+                "--from-alpha"
             )
         if len(self.ways) > 1:
             raise InputError(f"{' and '.join(self.ways)} are several ways to make a matte; give one of them")

@@ -120,7 +120,7 @@ def test_weights_to_start_from_are_named_on_the_command_line(run: Run, data: Pat
         (["--table", "1"], "recipes/dovenet.toml: no such recipe"),
         (["--table", "1", "--budget", "small"], "recipes/small/dovenet.toml: no such recipe"),
         (["--table", "1", "--budget", "SMALL"], "recipes/small/dovenet.toml: no such recipe"),
-        (["--table", "3", "--budget", "small"], "a small budget is for table 1"),
+        (["--table", "3", "--budget", "small"], "recipes/small/ablations/table2_row1.toml: no such recipe"),
         (["r.toml", "--budget", "small"], "--budget is for the figures of a table"),
         (["r.toml", "--test", "a"], "--test is for the figures of a table"),
         (["--table", "2"], "recipes/ablations/table2_row1.toml: no such recipe"),

@@ -232,7 +232,7 @@ class TestSink:
             "signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
             "planes = tuple(np.random.default_rng(0).integers(0, 256, (200, 200)).astype(np.uint8) for _ in range(3));"
             f"sink = open_sink(Path(sys.argv[1]) / 'a{ending}', video_info(PixelFormat('rgb'), DISPLAY));"
-            "import chromacord.io.stills.image_writer as writer; encode = writer._encode\n"
+            "import chromacord.io.stills.image_encoding as writer; encode = writer._encode\n"
             "def limit(): resource.setrlimit(resource.RLIMIT_FSIZE, (20000, 20000))\n"
             "def limited(*arguments):\n"
             "    reason = encode(*arguments)\n"

@@ -178,9 +178,9 @@ def test_suffixes_may_be_written_large() -> None:
 def test_the_table_says_what_libav_says(name: str) -> None:
     codec = CODECS[name]
     known = {form.name for form in av.Codec(codec.encoder, "w").video_formats or ()}
-    assert set(codec.pix_fmts) <= known
+    assert set(codec.pix_fmts) <= known or name == "raw", "rawvideo lists no formats"
     assert set(codec.containers) <= set(CONTAINERS)
-    if name != "ffv1":
+    if name not in ("ffv1", "raw"):
         assert all(describe(pix_fmt).depth <= 12 for pix_fmt in codec.pix_fmts)
 
 

@@ -8,12 +8,14 @@ from torch import Tensor
 from torch.nn import functional
 
 from chromacord.errors import InputError
-from chromacord.lab.composites.flow_pairs import FlowPairs, Motion, PairMaker
+from chromacord.lab.composites.flow_motion import LAYERED, Motion
+from chromacord.lab.composites.flow_pairs import FlowPairs, PairMaker
 from chromacord.lab.composites.photographs import Photographs
 from chromacord.lab.flow.warp import warp
 
 CLEAN = Motion(relit_share=0, noise=0, blurred_share=0)
 SIDE = 64
+CHAIRS = {name: getattr(LAYERED, name) for name in ("typical", "least_cutouts", "most_cutouts", "most_zoom", "turn")}
 
 
 def photographs(count: int = 6, side: int = SIDE) -> Photographs:
@@ -70,10 +72,10 @@ def test_what_a_cutout_comes_to_cover_is_not_visible_and_the_cutout_is() -> None
     maker = PairMaker(photographs(), still, side=SIDE)
     ordinary = maker._moves
 
-    def moves(count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        motion, bend = ordinary(count, generator)
-        if count == 16:  # the backgrounds are drawn first, for all pairs
-            motion = torch.eye(2, 3).repeat(count, 1, 1)
+    def moves(faster: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        motion, bend = ordinary(faster, generator)
+        if len(faster) == 16:  # the backgrounds are drawn first, for all pairs
+            motion = torch.eye(2, 3).repeat(len(faster), 1, 1)
         return motion, bend
 
     maker._moves = moves  # type: ignore[method-assign]
@@ -100,6 +102,58 @@ def test_cutouts_that_are_attached_move_as_the_background_does() -> None:
     attached = replace(CLEAN, bent_share=0, attached_share=1, most_cutouts=3)
     assert (affine_error(drawn(attached).flow) < 1e-3).all()
     assert (affine_error(drawn(replace(attached, attached_share=0)).flow) > 0.5).any()
+
+
+def test_cutouts_that_are_carried_add_their_motion_to_that_of_the_background() -> None:
+    """Layers that neither turn nor scale: each moves by one vector, up to twice as long if carried on its way."""
+    rigid = replace(CLEAN, bent_share=0, attached_share=0, still_share=0, turn=0, stretch=0, spread=0, typical=20)
+    one = replace(rigid, least_cutouts=1, most_cutouts=1)
+    alone, carried = (drawn(replace(one, carried_share=share)).flow.norm(dim=1).amax(dim=(1, 2)) for share in (0, 1))
+    torch.testing.assert_close(alone, torch.full_like(alone, 20 * SIDE / 256), atol=1e-3, rtol=0)
+    assert carried.max() > 1.3 * alone.max()
+    assert carried.max() < 2.001 * alone.max()
+
+
+def test_there_are_as_many_cutouts_as_are_asked_for_and_small_ones_cover_little() -> None:
+    still = replace(CLEAN, still_share=0, bent_share=0, attached_share=0, back_pace=0, turn=0, stretch=0)
+    large = drawn(replace(still, least_cutouts=3, most_cutouts=3)).flow.norm(dim=1) > 0
+    small = drawn(replace(still, least_cutouts=3, most_cutouts=3, least_zoom=3, most_zoom=4)).flow.norm(dim=1) > 0
+    assert large.flatten(1).any(dim=1).all()
+    assert small.flatten(1).any(dim=1).all()
+    assert small.float().mean() < 0.3 * large.float().mean()
+
+
+def test_thin_cutouts_are_strips() -> None:
+    """A strip is removed by an opening with a square that is wider, a disc is not."""
+    only = replace(
+        CLEAN, still_share=0, back_pace=0, turn=0, stretch=0, bent_share=0, attached_share=0, least_cutouts=1
+    )
+    for share, is_left in ((0.0, True), (1.0, False)):
+        moves = drawn(replace(only, most_cutouts=1, thin_share=share)).flow.norm(dim=1, keepdim=True) > 0
+        eroded = -functional.max_pool2d(-moves.float(), 7, stride=1)
+        assert moves.flatten(1).any(dim=1).sum() >= 10
+        assert bool(eroded.any()) == is_left
+
+
+def test_fast_cutouts_are_smaller_and_move_three_times_as_far() -> None:
+    only = replace(CLEAN, still_share=0, back_pace=0, turn=0, stretch=0, bent_share=0, attached_share=0, spread=0)
+    one = replace(only, least_cutouts=1, most_cutouts=1, typical=8)
+    plain, fast = (drawn(replace(one, fast_share=share)).flow.norm(dim=1) for share in (0, 1))
+    assert float(plain.max()) == pytest.approx(8 * SIDE / 256, abs=1e-3)
+    assert float(fast.max()) == pytest.approx(24 * SIDE / 256, abs=1e-3)
+    assert (fast > 0).float().mean() < 0.5 * (plain > 0).float().mean()
+
+
+def test_frames_may_be_wider_than_high_and_larger_than_the_photographs() -> None:
+    maker = PairMaker(photographs(), replace(CLEAN, **CHAIRS), side=96, width=128, whole=SIDE)
+    pairs = maker.draw(4, torch.Generator().manual_seed(1))
+    assert pairs.first.shape == (4, 3, 96, 128)
+    assert pairs.flow.shape == (4, 2, 96, 128)
+    warped, _ = warp(pairs.second, pairs.flow)
+    difference = (warped - pairs.first).abs().mean(dim=1, keepdim=True)
+    unmoved = (pairs.second - pairs.first).abs().mean(dim=1, keepdim=True)
+    assert (difference * pairs.visible).sum() < 0.25 * (unmoved * pairs.visible).sum()
+    assert not torch.equal(pairs.first[..., :SIDE], pairs.first[..., SIDE:])  # mirrored, not repeated
 
 
 def test_layers_that_stand_still_give_equal_frames() -> None:
@@ -163,6 +217,9 @@ def test_colors_are_codes_of_8_bits() -> None:
         ({"noise": -0.1}, "noise must be 0 or more, got -0.1"),
         ({"typical": float("nan")}, "typical must be 0 or more, got nan"),
         ({"most_cutouts": -1}, "most_cutouts must be 0 or more, got -1"),
+        ({"least_cutouts": 4}, "least_cutouts must be at most most_cutouts, 3, got 4"),
+        ({"least_zoom": 2.0}, r"least_zoom must be at most most_zoom, 1\.5, got 2"),
+        ({"least_zoom": 0.0}, "least_zoom must be above 0"),
     ],
 )
 def test_motions_that_cannot_be_drawn_are_refused(values: dict[str, float], said: str) -> None:

@@ -87,6 +87,24 @@ def test_the_background_is_left_alone_and_informs_the_foreground(window: int | N
     assert not torch.equal(block(x, mask)[..., 3, 3], found[..., 3, 3])
 
 
+@pytest.mark.parametrize(
+    "box", [(slice(5, 9), slice(3, 12)), (slice(0, 4), slice(14, 16)), (slice(15, 16), slice(0, 16))]
+)
+def test_what_is_left_out_beside_the_foreground_changes_nothing(box: tuple[slice, slice]) -> None:
+    """A window of 4 with steps of 2, against attention over the whole picture: values and gradients."""
+    torch.manual_seed(0)
+    block = NonLocal(8, window=4, dilation=2).double()
+    torch.nn.init.normal_(block.g.weight)
+    x, mask = torch.randn(2, 8, 16, 16, dtype=torch.float64, requires_grad=True), torch.zeros(2, 1, 16, 16)
+    mask[0, 0][box] = 0.7
+    found = block(x, mask)
+    plain = x + mask * neighbourhood_attention(block.theta(x), block.phi(x), block.g(x), side=4, dilation=2)
+    torch.testing.assert_close(found, plain)
+    ours, theirs = (torch.autograd.grad(each.square().sum(), [x, *block.parameters()]) for each in (found, plain))
+    for one, other in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(one, other)
+
+
 def test_a_mask_of_another_size_is_resized_and_cut_where_wanted() -> None:
     torch.manual_seed(0)
     x, mask = torch.randn(1, 4, 4, 4), torch.full((1, 1, 16, 16), 0.4)

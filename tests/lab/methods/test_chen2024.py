@@ -11,6 +11,8 @@ from chromacord.analysis.windows import windows
 from chromacord.color.alpha import over
 from chromacord.errors import InputError
 from chromacord.lab import weight_files
+from chromacord.lab.flow.spynet import SHIPPED, SPyNet
+from chromacord.lab.layers.nonlocal_block import NonLocal
 from chromacord.lab.layers.pictures import denormalize, normalize
 from chromacord.lab.methods.chen2024 import Chen2024
 from chromacord.lab.networks.chen2024_network import Chen2024Network, build_network
@@ -267,6 +269,25 @@ def test_what_windows_share_is_computed_once_and_gives_the_same() -> None:
     remembered = slid(made, composite, mask)
     forgotten = slid(made, composite, mask, remembering=False)
     torch.testing.assert_close(remembered, forgotten, atol=1e-5, rtol=0)
+
+
+def test_one_frame_at_a_time_in_the_foregrounds_box_gives_what_the_plain_form_gives(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Plain: all frames in one batch, blocks over the whole picture, batch norms by themselves, channels first."""
+    made = network(flow=SPyNet(weights=SHIPPED))
+    for norm in (each for each in made.modules() if isinstance(each, nn.BatchNorm2d)):
+        assert norm.running_mean is not None
+        norm.running_mean.normal_(std=0.1)
+        norm.running_var.uniform_(0.5, 2)  # type: ignore[union-attr]
+    composite, mask = footage(side=64)
+    with torch.inference_mode():
+        fast, _ = made.window(composite, mask, range(5))
+    monkeypatch.setattr(Chen2024Network, "_together", lambda _, items: [items] if items else [])
+    monkeypatch.setattr(NonLocal, "_needed", lambda _, weight: tuple(slice(0, side) for side in weight.shape[2:]))
+    plain, _ = made.to(memory_format=torch.contiguous_format).window(composite, mask, range(5))  # with gradients
+    torch.testing.assert_close(fast, plain, atol=1e-5, rtol=0)
+    assert (plain - composite).abs().amax() > 0.1
 
 
 def test_a_memory_of_other_frames_is_of_no_use() -> None:

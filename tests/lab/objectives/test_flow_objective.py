@@ -164,8 +164,7 @@ def test_validation_measures_in_pixels_of_whole_pictures(data: Path) -> None:
     """Two halvings on the way: the flow of (0.5, -1) means (2, -4)."""
     made = objective(data, levels=1)
     figures = made.validate(Constant())
-    assert made._validation is not None
-    pairs = [torch.cat(each) for each in zip(*made._validation._batches, strict=True)]
+    pairs = [torch.cat(each) for each in zip(*made._validations[""]._batches, strict=True)]
     wanted, visible = pairs[2], pairs[3][:, 0]
     distance = (torch.tensor([2.0, -4.0])[None, :, None, None] - wanted).norm(dim=1)
     still = wanted.norm(dim=1)
@@ -178,6 +177,20 @@ def test_validation_measures_in_pixels_of_whole_pictures(data: Path) -> None:
     assert figures["ratio_to_dis"] == pytest.approx(figures["epe"] / figures["dis_epe"])
     assert 0 < figures["dis_epe"] < figures["zero_epe"]
     assert next(iter(figures)) == "epe"
+    assert figures["layered_zero_epe"] > 1.5 * figures["zero_epe"]
+    assert figures["layered_ratio_to_dis"] == pytest.approx(figures["layered_epe"] / figures["layered_dis_epe"])
+    (layered, *_), side = made._validations["layered_"]._batches, 32
+    assert layered.first.shape[2:] == (384 * side // 256, 512 * side // 256)
+
+
+def test_a_share_of_a_batch_has_layered_motions(data: Path) -> None:
+    """All layers of the others stand still."""
+    plain = {"motion": {"still_share": 1.0}, "levels": 2}
+    for share, expected in ((0.0, 0), (0.5, 2), (1.0, 4)):
+        flow = objective(data, layered_share=share, **plain).batch(4, 1)[2]
+        assert flow.flatten(1).any(dim=1).sum() == expected
+    stopped = {"still_share": 1.0, "carried_share": 0.0}
+    assert not objective(data, layered_share=1.0, layered=stopped, **plain).batch(4, 1)[2].any()
 
 
 def test_a_run_ends_with_weights_that_spynet_loads_and_figures(data: Path, tmp_path: Path) -> None:
@@ -244,7 +257,10 @@ def test_the_running_mean_of_shared_weights_moves_once_a_step() -> None:
         ({"levels": 3, "side": 20.5}, "side must be a whole number, got 20.5"),
         ({"levels": 3, "side": 18}, "side must be a multiple of 4 up to 32, got 18"),
         ({"levels": 3, "side": 36}, "side must be a multiple of 4 up to 32, got 36"),
-        ({"level": 3}, "level is not known; choose one of levels, frozen, shared, side, hidden, motion"),
+        (
+            {"level": 3},
+            "level is not known; choose one of levels, frozen, shared, side, hidden, motion, layered_share, layered",
+        ),
     ],
 )
 def test_an_option_that_cannot_be_used_is_named(values: dict[str, Any], said: str) -> None:

@@ -79,10 +79,12 @@ def test_a_table_has_the_papers_rows_and_columns_with_figures_of_its_own(
     rows = cells(text)
     assert [row[0] for row in rows] == [row.label for row in paper.rows]
     assert text.endswith(markdown([paper]))
-    for row in rows:
-        assert float(row[1].strip("*")) > 0  # fMSE
+    fmse = [column.key for column in paper.columns].index("fmse") + 1
+    for row, same in zip(rows, paper.rows, strict=True):
+        assert float(row[fmse].strip("*")) > 0
+        assert row[1:fmse] == list(same.values[: fmse - 1])  # ticks
     if number == 2:
-        assert {row[2] for row in rows} == {"–"}  # the look-alike has no consecutive frames
+        assert {row[fmse + 1] for row in rows} == {"–"}  # the look-alike has no consecutive frames
     if number == 4:
         assert {row[3].strip("*") for row in rows} == {"0.125"}
         assert [f":hop={frames}" in method for frames, method in zip((3, 5, 7), timed, strict=True)] == [True] * 3
@@ -143,6 +145,15 @@ def test_table_1_has_recipes_for_all_its_rows_with_both_budgets() -> None:
     methods = [recipes[row.recipe].method for row in ROWS[1]]
     assert methods == ["dovenet", "iih", "rainnet", "issam", "huang2019", "co2net", "chen2024"]
     assert [row.label for row in paper_tables()[0].rows if not row.is_reference][-1] == "Chen et al."
+
+
+def test_the_small_budget_changes_sizes_and_nothing_else_of_a_row() -> None:
+    for name in NAMES:
+        full, small = (read_recipe(folder / f"{name}.toml") for folder in (RECIPES, RECIPES.parent / "small/ablations"))
+        assert small.network == {**full.network, "width": 8}
+        assert [stage.objective for stage in small.stages] == [stage.objective for stage in full.stages]
+        assert [stage.options for stage in small.stages] == [stage.options for stage in full.stages]
+        assert small.data["side"] == 128
 
 
 def test_rows_that_build_on_stage_one_start_from_the_row_that_trained_it() -> None:

@@ -10,7 +10,7 @@ from chromacord.errors import ChromacordWarning
 from chromacord.job.finishing.matching import MatchedGrain, MatchedSharpness
 from chromacord.job.finishing.measurement import Measuring
 from chromacord.masks.masks import MaskedFrame
-from chromacord.render.finish.sharpness import Softness, measure_spread
+from chromacord.render.finish.sharpness import _MAX_TILES, _TILE, Softness, _contrasty, measure_spread
 from chromacord.render.finish.stage import Finish
 from chromacord.types import Frame, PixelFormat, Size, VideoInfo
 from tests.render.finish.test_grain import FORMATS, YUV, clip, grade_of
@@ -160,3 +160,16 @@ def test_grain_makes_up_for_the_noise_that_a_blur_takes() -> None:
     lacking, _ = MatchedGrain(measuring, grade, info, sharpness=sharpness)(0) or pytest.fail("no amount")
     # A Gaussian of 1.5 pixels leaves 1 / (4 pi 1.5^2) of the variance of independent samples.
     assert lacking[0, 128] == pytest.approx(4 * (1 - 1 / (4 * np.pi * 1.5**2)) ** 0.5, rel=0.1)
+
+
+def test_of_many_tiles_those_of_the_highest_contrast_are_measured() -> None:
+    rows, columns = 10, 15
+    contrast = np.random.default_rng(0).permutation(rows * columns).reshape(rows, columns)
+    plane = np.zeros((rows * _TILE, columns * _TILE), np.uint8)
+    plane[: rows * _TILE, :: _TILE // 2] = 0
+    halves = np.kron(contrast, np.repeat([[0, 1]], _TILE, axis=0).repeat(_TILE // 2, axis=1))
+    places = np.argwhere(contrast >= 0)
+    chosen = {tuple(place) for place in _contrasty((plane + halves).astype(np.uint8), places)}
+    assert chosen == {tuple(place) for place in np.argwhere(contrast >= contrast.size - _MAX_TILES)}
+    few = places[:_MAX_TILES]
+    assert _contrasty(plane, few) is few

@@ -117,7 +117,17 @@ def test_an_amount_and_a_radius_are_read(text: str, expected: tuple[float, float
     assert parse_wrap(text) == expected
 
 
-@pytest.mark.parametrize("text", ["", "x", "0", "1.1", "-1", "nan", "0.5,0", "0.5,inf", "0.5,2,3", "0.5,"])
+@pytest.mark.parametrize(
+    ("text", "expected"), [("1", (1, None)), ("0.01", (0.01, None)), ("1,1", (1, 1)), ("0.01,1000", (0.01, 1000))]
+)
+def test_both_ends_of_each_range_are_wraps(text: str, expected: tuple[float, float | None]) -> None:
+    assert parse_wrap(text) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "x", "0", "1.1", "-1", "nan", "0.5,0", "0.5,inf", "0.5,2,3", "0.5,", "1.1,20", "0,20", "1,0.9", "1,1001"],
+)
 def test_what_is_no_wrap_is_refused(text: str) -> None:
     with pytest.raises(InputError, match="such as 0"):
         parse_wrap(text)

@@ -4,8 +4,8 @@ from typing import Annotated, Literal
 
 from typer import Option
 
+from chromacord.cli.arguments.values import complete_space
 from chromacord.cli.help import COLOUR, GRADE, OUTPUT
-from chromacord.cli.values import complete_space
 
 InputSpace = Annotated[
     str | None,

@@ -49,6 +49,24 @@ Box = Annotated[
         rich_help_panel=MASK,
     ),
 ]
+Clicks = Annotated[
+    list[str] | None,
+    Option(
+        "--click",
+        metavar="X,Y[,FRAME]",
+        help="Cut out what is under this pixel of the first or a later frame, and follow it; repeatable.",
+        rich_help_panel=MASK,
+    ),
+]
+ClicksOut = Annotated[
+    list[str] | None,
+    Option(
+        "--click-out",
+        metavar="X,Y[,FRAME]",
+        help="With --click or --box: what is under this pixel is not foreground; repeatable.",
+        rich_help_panel=MASK,
+    ),
+]
 Model = Annotated[
     str | None,
     Option(metavar="FILE", help="Ask a matting model of your own, an .onnx file.", rich_help_panel=MASK),

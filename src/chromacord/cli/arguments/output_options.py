@@ -4,8 +4,8 @@ from typing import Annotated, Literal
 
 from typer import Option
 
+from chromacord.cli.arguments.values import complete_codec
 from chromacord.cli.help import OUTPUT, RUN
-from chromacord.cli.values import complete_codec
 
 Output = Annotated[
     str,
@@ -13,7 +13,8 @@ Output = Annotated[
         "--output",
         "-o",
         metavar="CLIP",
-        help="Video, still image or pattern to write; the extension sets the format.",
+        help="Video, still image or pattern to write; the extension sets the format. - for standard output: y4m, or "
+        "Matroska with --codec.",
         rich_help_panel=OUTPUT,
     ),
 ]

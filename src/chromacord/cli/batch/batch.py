@@ -1,6 +1,5 @@
 """Run many clips with one command: scheduling, progress and failures."""
 
-import os
 import sys
 import time
 from collections.abc import Sequence
@@ -35,7 +34,9 @@ def harmonize_clips(
     Raises:
         SystemExit: some clips cannot be processed, and none was started; or some failed, and the others are complete.
     """
-    jobs = min(jobs or len(os.sched_getaffinity(0)), len(clips))
+    from chromacord.io.cores import all_cores
+
+    jobs = min(jobs or all_cores(), len(clips))
     with Workers(jobs, options) as workers:
         found = workers.inspect(clips, skip_existing=skip_existing)
         for clip, error in found.problems:

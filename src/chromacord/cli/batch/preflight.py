@@ -105,10 +105,12 @@ def _inputs(clip: Clip, options: "Options") -> "Iterator[Place]":
 
 
 def _input_files(clip: Clip) -> dict[str, str]:
+    from chromacord.io.compositing.mask_forms import split_form
     from chromacord.types import ALPHA_WORDS
 
     words = {"mask": ("alpha",), "alpha": ALPHA_WORDS}
-    return {field: path for field, path in clip.inputs.items() if path not in words.get(field, ())}
+    paths = {field: path for field, path in clip.inputs.items() if path not in words.get(field, ())}
+    return {field: str(split_form(path)[0]) if field in words else path for field, path in paths.items()}
 
 
 def _check(clip: Clip, options: "Options") -> None:

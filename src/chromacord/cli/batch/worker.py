@@ -1,5 +1,6 @@
 """Worker process: harmonize one clip after another and report each result."""
 
+import _thread
 import signal
 import threading
 import traceback
@@ -83,7 +84,10 @@ def _receive(connection: Connection, requests: "SimpleQueue[Request | None]", st
     requests.put(None)
     main = threading.main_thread().ident
     assert main is not None
-    signal.pthread_kill(main, signal.SIGTERM)
+    if hasattr(signal, "pthread_kill"):
+        signal.pthread_kill(main, signal.SIGTERM)
+    else:  # on Windows, after the current call of the system
+        _thread.interrupt_main(signal.SIGTERM)
 
 
 def _send(connection: Connection, message: Progress | Answer) -> None:

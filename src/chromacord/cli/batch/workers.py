@@ -57,8 +57,10 @@ class Workers:
             jobs: number of processes, which share the cores.
             options: options common to all clips.
         """
+        from chromacord.io.cores import all_cores
+
         self._options = options
-        self._cores = None if jobs == 1 else max(1, len(os.sched_getaffinity(0)) // jobs)
+        self._cores = None if jobs == 1 else max(1, all_cores() // jobs)
         self._idle = [self._begin() for _ in range(jobs)]
         self._busy: dict[Connection, tuple[_Worker, Clip]] = {}
 
@@ -125,9 +127,11 @@ def _send(worker: _Worker, request: Request) -> None:
 @contextmanager
 def _quiet_start() -> Iterator[None]:
     """Start processes that ignore Ctrl-C, which reaches a whole terminal, and use one thread for linear algebra."""
-    # The first worker starts multiprocessing's resource tracker, which must not ignore Ctrl-C.
-    resource_tracker.ensure_running()
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    has_masks = hasattr(signal, "pthread_sigmask")  # Windows lacks them
+    if has_masks:
+        # The first worker starts multiprocessing's resource tracker, which must not ignore Ctrl-C.
+        resource_tracker.ensure_running()
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     threads = os.environ.get("OMP_NUM_THREADS")
     os.environ["OMP_NUM_THREADS"] = "1"
     try:
@@ -137,4 +141,5 @@ def _quiet_start() -> Iterator[None]:
             del os.environ["OMP_NUM_THREADS"]
         else:
             os.environ["OMP_NUM_THREADS"] = threads
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        if has_masks:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -1,6 +1,5 @@
 """`chromacord bench`: measure methods and components, as JSON with the command, commit and machine."""
 
-import os
 import shlex
 import sys
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import Annotated, Literal
 import typer
 from typer import Option
 
-from chromacord.cli import values
+from chromacord.cli.arguments import values
 from chromacord.cli.help import Group, GroupedCommand
 from chromacord.cli.research.bench_report import Output, give, measurement, tell
 from chromacord.errors import InputError
@@ -131,6 +130,7 @@ def quality(
 ) -> None:
     """Measure the remaining error of methods on several kinds of mismatch, and their harm to matching clips."""
     with measurement(output):
+        from chromacord.io.cores import all_cores
         from chromacord.io.writing.staging import write_text
         from chromacord.lab.evaluation.quality import METHODS, Setting, measure_quality, quality_report, quality_tables
         from chromacord.lab.reporting.tables import markdown
@@ -140,7 +140,7 @@ def quality(
             runs,
             values.parse_names(method) if method is not None else METHODS,
             values.parse_names(sets or ""),
-            jobs=jobs or len(os.sched_getaffinity(0)),
+            jobs=jobs or all_cores(),
             command=shlex.join(["chromacord", *sys.argv[1:]]),
         )
         summaries = measure_quality(setting, tell=tell)

@@ -8,9 +8,9 @@ from typing import Annotated
 from typer import Option
 
 from chromacord.cli.arguments.output_options import Force, LogJson, Quiet
+from chromacord.cli.arguments.values import parse_names
 from chromacord.cli.screen.choice import choose_display
 from chromacord.cli.screen.exits import job
-from chromacord.cli.values import parse_names
 from chromacord.errors import counted, one_line
 
 

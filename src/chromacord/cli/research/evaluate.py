@@ -1,6 +1,5 @@
 """`chromacord evaluate`: score methods, and predictions by other software, against real clips."""
 
-import os
 import shlex
 import sys
 import warnings
@@ -8,8 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from chromacord.cli import values
-from chromacord.cli.arguments import output_options
+from chromacord.cli.arguments import output_options, values
 from chromacord.cli.research import evaluate_options
 from chromacord.cli.screen.choice import choose_display
 from chromacord.cli.screen.display import Values
@@ -75,13 +73,19 @@ def evaluate(
                 input=given,
                 passes=passes,
             )
-            jobs = jobs or len(os.sched_getaffinity(0))
+            jobs = jobs or _all_cores()
             summary = run(plan, output, jobs=jobs, num_strips=strips, command=_command(), progress=display.progress)
         elif not paper_tables:
             raise InputError("--data is missing: name the data set's folder")
         elif output is not None:
             summary = read_summary(output)
         display.summary(_text(summary, output, paper_tables=paper_tables), _values(summary, output))
+
+
+def _all_cores() -> int:
+    from chromacord.io.cores import all_cores
+
+    return all_cores()
 
 
 def _command() -> str:

@@ -1,6 +1,5 @@
 """`chromacord train`: run or resume a recipe, or all recipes of one of the paper's tables."""
 
-import os
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -35,7 +34,7 @@ def train(
     ] = None,
     budget: Annotated[
         Budget,
-        Option(help="With --table 1: the published settings, or narrow networks and few steps.", case_sensitive=False),
+        Option(help="With --table: the published settings, or narrow networks and few steps.", case_sensitive=False),
     ] = "full",
     test: Annotated[
         Path | None, Option(help="With --table: test data set; default: that of the training data.")
@@ -50,9 +49,10 @@ def train(
     """Train a recipe. The same -o continues a stopped run, with the same result."""
     display = choose_display(log_json=log_json, quiet=quiet)
     with job(display, stopped="run the command again to go on from the last checkpoint"):
+        from chromacord.io.cores import all_cores
         from chromacord.job.threads import single_threaded
 
-        cores = len(os.sched_getaffinity(0))
+        cores = all_cores()
         for_table = {"--budget": budget != "full", "--test": test, "--split": split != "test"}
         for_table |= {"--next-frames": next_frames, "--jobs": jobs != 1}
         with single_threaded():

@@ -14,9 +14,10 @@ from chromacord.types import Progress
 
 
 class BarDisplay(LineDisplay):
-    """One bar per stage on stderr while the job runs, then one line on stdout."""
+    """One bar per stage on stderr while the job runs, then one line."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, to_stderr: bool = False) -> None:
+        super().__init__(to_stderr=to_stderr)
         self._bars = Bars(
             TextColumn("{task.description:<8}"),
             BarColumn(),

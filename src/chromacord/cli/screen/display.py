@@ -57,11 +57,18 @@ class QuietDisplay(Display):
 
 
 class LineDisplay(Display):
-    """Prints one line on stdout when the job is done."""
+    """Prints one line when the job is done."""
+
+    def __init__(self, *, to_stderr: bool = False) -> None:
+        """Print on stdout, or on stderr because stdout is the result."""
+        self._to_stderr = to_stderr
 
     def summary(self, line: str, values: Values) -> None:  # noqa: ARG002
         """Print the line."""
-        report(line)
+        if self._to_stderr:
+            print(line, file=sys.stderr)
+        else:
+            report(line)
 
 
 class JsonDisplay(Display):

@@ -4,21 +4,15 @@ Pitfalls that this module avoids:
  - OpenImageIO premultiplies colours by a straight alpha unless told that they are straight.
  - It expects 10 and 12-bit samples widened to 16 bits, and marks every PNG as sRGB unless told otherwise.
  - If a file cannot grow (full disk, system limit), libjpeg terminates the process, and PNGs are truncated silently.
-   Files are therefore encoded in memory and written by Python, which reports every error.
+   Files are therefore encoded in memory (image_encoding.py) and written by Python, which reports every error.
 """
 
-import errno
-import fcntl
-import os
-import resource
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from io import BytesIO
 from pathlib import Path
-from threading import Thread
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -26,22 +20,18 @@ import OpenImageIO as oiio
 
 from chromacord.errors import OutputError
 from chromacord.io.stills.icc import is_profile_of, is_sound
+from chromacord.io.stills.image_encoding import Part, encode_in_memory
 from chromacord.io.stills.image_formats import ImageFormat, is_lossy
 from chromacord.io.stills.image_reader import ImageHeader, overlap, read_all_channels
-from chromacord.io.stills.image_text import any_attribute, channel_names, error_reason, text_attribute
-from chromacord.io.stills.png_chunks import has_end
+from chromacord.io.stills.image_text import any_attribute, channel_names, text_attribute
 from chromacord.io.writing.staging import output_errors
 from chromacord.types import Alpha, Box, Colorimetry, PixelFormat, Plane
-
-_Part = tuple[oiio.ImageSpec, npt.NDArray[Any]]
-"""Header and pixels of one part of a file."""
 
 JPEG_QUALITY = 98
 """JPEG quality out of 100, with full chroma resolution: errors stay within a few codes."""
 
 _NAMES = {1: ("Y",), 2: ("Y", "A"), 3: ("R", "G", "B"), 4: ("R", "G", "B", "A")}
 _COPY_BYTES = 1 << 20
-_PIPE_BYTES = 1 << 20
 _PNG_FILTER_SUB = 0x10
 # Attributes that describe the old samples, and would be wrong or lossy for the new ones.
 _STALE = (
@@ -109,7 +99,7 @@ def write_image(
     else:
         parts = _merged_parts(header, pixels, style)
     with output_errors(shown or path):
-        encoded, reason = _encode_in_memory(style, parts)
+        encoded, reason = encode_in_memory(style.image_format.name, parts)
         with encoded:
             if reason:
                 raise OutputError(f"{shown or path}: cannot be written: {reason}; nothing was kept")
@@ -117,7 +107,7 @@ def write_image(
                 shutil.copyfileobj(encoded, file, _COPY_BYTES)
 
 
-def _merged_parts(header: ImageHeader, pixels: npt.NDArray[Any], style: ImageStyle) -> list[_Part]:
+def _merged_parts(header: ImageHeader, pixels: npt.NDArray[Any], style: ImageStyle) -> list[Part]:
     """Read the source's file again, and replace the picture among its channels and parts.
 
     Reading again takes time, but keeps frames that wait in queues as small as their picture.
@@ -247,50 +237,3 @@ def _to_stored(pixels: npt.NDArray[Any], pixel_format: PixelFormat) -> npt.NDArr
         return pixels
     widened: npt.NDArray[Any] = pixels << (16 - pixel_format.depth)
     return widened
-
-
-def _encode_in_memory(style: ImageStyle, parts: Sequence[_Part]) -> tuple[BinaryIO, str]:
-    """Encode an image file; return it with the reason of a failure, or an empty string."""
-    if style.image_format.name == "jpeg" and resource.getrlimit(resource.RLIMIT_FSIZE)[0] != resource.RLIM_INFINITY:
-        return _encode_through_pipe(style, parts)
-    encoded = os.fdopen(os.memfd_create("image"), "rb")
-    path = Path(f"/proc/self/fd/{encoded.fileno()}")
-    reason = _encode(path, style, parts)
-    # The file-size limit (RLIMIT_FSIZE) applies to memory files too.
-    return encoded, reason or ("" if has_end(path) else os.strerror(errno.EFBIG))
-
-
-def _encode_through_pipe(style: ImageStyle, parts: Sequence[_Part]) -> tuple[BinaryIO, str]:
-    """Encode through a pipe if the system limits file sizes: pipes have no limit, so nothing fails."""
-    encoded = BytesIO()
-    reader, writer = os.pipe()
-    drain = Thread(target=_drain, args=(reader, encoded))
-    drain.start()
-    try:
-        # Output at exit, when the thread no longer runs, must fit into the pipe.
-        fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
-        for spec, _ in parts:
-            spec.erase_attribute("jpeg:progressive")
-        reason = _encode(Path(f"/proc/self/fd/{writer}"), style, parts)
-    finally:
-        os.close(writer)
-        drain.join()
-    encoded.seek(0)
-    return encoded, reason
-
-
-def _drain(reader: int, encoded: BinaryIO) -> None:
-    with os.fdopen(reader, "rb") as pipe:
-        shutil.copyfileobj(pipe, encoded)
-
-
-def _encode(path: Path, style: ImageStyle, parts: Sequence[_Part]) -> str:
-    """Encode an image file; return the reason of a failure, or an empty string."""
-    output = oiio.ImageOutput.create(style.image_format.name)
-    assert output is not None, "every format of IMAGE_FORMATS is built in"
-    specs = [spec for spec, _ in parts]
-    done = output.open(str(path), specs[0]) if len(specs) == 1 else output.open(str(path), specs)
-    for index, (spec, samples) in enumerate(parts):
-        done = done and (index == 0 or output.open(str(path), spec, "AppendSubimage")) and output.write_image(samples)
-    done = output.close() and done
-    return "" if done else error_reason(output)

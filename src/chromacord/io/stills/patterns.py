@@ -11,7 +11,7 @@ from pathlib import Path
 
 from chromacord.errors import ChromacordWarning, InputError, MissingFileError, SequenceGapError
 from chromacord.io.stills.image_formats import IMAGE_SUFFIXES, format_of, is_image_name
-from chromacord.types import VideoInfo
+from chromacord.types import STDOUT, VideoInfo
 
 _PRINTF = re.compile(r"(?<!%)(?:%%)*(?P<printf>%(?:0(?P<digits>\d+))?d)")
 _MARKS = re.compile(r"#+|@+")
@@ -202,7 +202,7 @@ def image_names(path: Path | str, source: Pattern | None, *, is_still: bool) -> 
 
 def is_image_output(path: Path | str) -> bool:
     """Whether an output's path means images: a folder (see `output_pattern`), or an image suffix."""
-    return _means_folder(path) or is_image_name(Path(path).name)
+    return os.fspath(path) != STDOUT and (_means_folder(path) or is_image_name(Path(path).name))
 
 
 def sequences_in(folder: Path) -> list[Pattern]:

@@ -9,7 +9,7 @@ import av
 
 from chromacord.errors import ChromacordWarning, CodecError, one_of
 from chromacord.io.pixels import describe
-from chromacord.types import Alpha, PixelFormat, Size, VideoInfo
+from chromacord.types import STDOUT, Alpha, PixelFormat, Size, VideoInfo
 
 
 @dataclass(frozen=True)
@@ -147,6 +147,11 @@ CODECS: dict[str, Codec] = {
         {"level": "3", "slicecrc": "1", "g": "1"},
         families=LOSSLESS,
     ),
+    "raw": Codec(
+        "rawvideo",
+        (*_names(*_YUV, "gray", depths=(8, 10, 12, 16)), "yuv411p"),
+        (".y4m",),
+    ),
     "mjpeg": Codec(
         "mjpeg",
         ("yuvj420p", "yuvj422p", "yuvj444p"),
@@ -171,7 +176,7 @@ class Container(NamedTuple):
     """Codecs to use if the source's own is not supported, in order of preference."""
 
     drops: frozenset[str] = frozenset()
-    """What it does not store of "rotation", "pixel aspect", "timecode" and "colour tags"."""
+    """What it does not store of "rotation", "pixel aspect", "timecode", "colour tags" and "sound"."""
 
 
 CONTAINERS: dict[str, Container] = {
@@ -183,8 +188,16 @@ CONTAINERS: dict[str, Container] = {
     ".webm": Container("webm", ("vp9", "av1"), frozenset({"pixel aspect"})),
     ".avi": Container("avi", ("ffv1", "mjpeg"), frozenset({"rotation", "timecode", "colour tags"})),
     ".mxf": Container("mxf", ("dnxhr",), frozenset({"rotation", "pixel aspect"})),
+    ".y4m": Container("yuv4mpegpipe", ("raw",), frozenset({"rotation", "timecode", "colour tags", "sound"})),
 }
 """All supported video containers by suffix."""
+
+
+def suffix_for(out: Path, codec: str | None = None) -> str:
+    """Return the suffix that selects an output's container; standard output is y4m, or Matroska if a codec is named."""
+    if str(out) == STDOUT:
+        return ".y4m" if codec is None or codec_named(codec) == "raw" else ".mkv"
+    return out.suffix.lower()
 
 
 class Choice(NamedTuple):
@@ -200,7 +213,7 @@ class Choice(NamedTuple):
     muxer: str
 
     drops: frozenset[str] = frozenset()
-    """What the file will not store of "rotation", "pixel aspect", "timecode" and "colour tags"."""
+    """What the file will not store of "rotation", "pixel aspect", "timecode", "colour tags" and "sound"."""
 
 
 def choose(source: VideoInfo, out: Path, codec: str | None = None) -> Choice:
@@ -221,7 +234,7 @@ def choose(source: VideoInfo, out: Path, codec: str | None = None) -> Choice:
     Warns:
         ChromacordWarning: the user's codec loses one of these, or chroma resolution is lost.
     """
-    suffix = out.suffix.lower()
+    suffix = suffix_for(out, codec)
     if suffix not in CONTAINERS:
         raise CodecError(f"{out}: unknown kind of video file {suffix!r}; {one_of(suffix, CONTAINERS)}")
     if codec is not None:
@@ -265,7 +278,7 @@ _ALIASES = {"avc": "h264", "h265": "hevc", "prores422": "prores", "motionjpeg": 
 
 def _users_choice(source: VideoInfo, out: Path, text: str) -> Choice:
     name = codec_named(text)
-    suffix = out.suffix.lower()
+    suffix = suffix_for(out, text)
     if suffix not in CODECS[name].containers:
         raise CodecError(f"{out}: {suffix} cannot hold {name}; name the output {' or '.join(CODECS[name].containers)}")
     choice = _fit(source, name, suffix)

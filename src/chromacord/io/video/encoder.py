@@ -23,8 +23,8 @@ from chromacord.io.video import file_url
 from chromacord.io.video.codecs import choose
 from chromacord.io.video.remux import Remuxer, audio_rates
 from chromacord.io.video.settings import encoder_options, silence
-from chromacord.io.writing.staging import StagedFile, output_errors
-from chromacord.types import UNSPECIFIED, Encoding, Frame, Size, VideoInfo
+from chromacord.io.writing.staging import StagedFile, Staging, StandardOutput, output_errors
+from chromacord.types import STDOUT, UNSPECIFIED, Encoding, Frame, Size, VideoInfo
 
 _X265_DELAY = 2
 """Number of frames after which x265 knows decoding timestamps; in clips no longer than that they are uninitialized
@@ -65,9 +65,10 @@ class VideoSink(FrameSink):
         self.path = Path(path)
         self._like, self._trimmed = like, trimmed
         self._size = size or like.size
-        self._staged = StagedFile(self.path, force=force)
+        self._staged = StandardOutput() if str(path) == STDOUT else StagedFile(self.path, force=force)
         self._choice = choose(replace(like, size=self._size), self.path, encoding.codec)
-        self._warn_of_drops()
+        copies = copy_streams and like.container not in ("sequence", "still")
+        self._warn_of_drops(copies=copies)
         if like.hdr_metadata and self._choice.name not in hdr.ENCODERS:
             lost = " and ".join(like.hdr_metadata.described)
             warnings.warn(
@@ -79,7 +80,7 @@ class VideoSink(FrameSink):
         self._count, self._origin, self._end = 0, 0, Fraction(0)
         self._last_tick = 0
         self._durations: dict[int, int] = {}
-        copies = copy_streams and like.container not in ("sequence", "still")
+        copies = copies and self._choice.muxer != "yuv4mpegpipe"
         options = _muxer_options(like, audio_rates(like.path) if copies else ())
         self._container = av.open(
             file_url(self._staged.temporary), "w", format=self._choice.muxer, container_options=options
@@ -129,7 +130,7 @@ class VideoSink(FrameSink):
         self._close_source()
 
     @property
-    def staged(self) -> StagedFile:
+    def staged(self) -> Staging:
         """See `FrameSink.staged`."""
         return self._staged
 
@@ -164,7 +165,8 @@ class VideoSink(FrameSink):
         stream: Any = self._container.add_stream(choice.codec.encoder, rate=like.rate, options=options)
         context = stream.codec_context
         context.width, context.height, context.pix_fmt = self._size.width, self._size.height, choice.pix_fmt
-        context.time_base = like.time_base
+        # y4m has no timestamps, but a rate, which its muxer takes for the inverse of the time base.
+        context.time_base = 1 / like.rate if choice.name == "raw" else like.time_base
         context.sample_aspect_ratio = like.pixel_aspect
         write_tags(context, self._tags)
         if choice.name == "hevc" and choice.muxer in ("mp4", "mov"):
@@ -184,19 +186,23 @@ class VideoSink(FrameSink):
             )
         self._last_tick = tick
 
-    def _warn_of_drops(self) -> None:
+    def _warn_of_drops(self, *, copies: bool) -> None:
         like = self._like
         present = {
             "rotation": like.rotation != 0 or like.mirrored,
             "pixel aspect": like.pixel_aspect != 1,
             "timecode": like.timecode is not None,
             "colour tags": (like.colorimetry.primaries, like.colorimetry.transfer) != (UNSPECIFIED, UNSPECIFIED),
+            "sound": copies and bool(like.audio),
         }
         lost = [what for what, is_there in present.items() if is_there and what in self._choice.drops]
         if lost:
+            what = f"the source's {' and '.join(lost)} with {self._choice.name}"
+            message = f"{self.path.suffix} does not keep {what}; .mov and .mp4 do"
+            if str(self.path) == STDOUT:
+                message = f"the pipe does not keep {what}; with --codec ffv1 it keeps more"
             warnings.warn(
-                f"{self.path}: {self.path.suffix} does not keep the source's {' and '.join(lost)} with "
-                f"{self._choice.name}; .mov and .mp4 do",
+                f"{self.path}: {message}",
                 ChromacordWarning,
                 stacklevel=3,
             )
@@ -247,6 +253,7 @@ def _muxer_options(like: VideoInfo, rates: Iterable[int]) -> dict[str, str]:
     clock = like.time_base.denominator
     common = math.lcm(clock, *rates)
     return {
+        "strict": "unofficial",  # y4m of more than 8 bits
         "video_track_timescale": str(clock),
         "movie_timescale": str(common if common < 1 << 31 else clock),
     }

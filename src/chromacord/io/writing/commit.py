@@ -19,7 +19,8 @@ from chromacord.io.writing.journal import Entry, Journal, Move, in_use, journals
 from chromacord.io.writing.places import is_same_file
 from chromacord.io.writing.temporary import is_abandoned, remove_leftovers
 
-_STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+_STOPPING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT") if hasattr(signal, name))
+"""Windows has the first two."""
 
 completed: list[str] = []
 """Descriptions of the committed outputs of each run in this process; later signals do not undo them."""

@@ -14,7 +14,7 @@ from typing import Generic, NamedTuple, TypeVar
 
 from chromacord.errors import InputError, OutputError, OutputExistsError
 from chromacord.io.stills.patterns import Pattern, is_image_output, output_pattern, parse_pattern, still_pattern
-from chromacord.types import VideoInfo
+from chromacord.types import STDOUT, VideoInfo
 
 Owner = TypeVar("Owner")
 
@@ -61,7 +61,7 @@ def check_input(path: Path | str) -> None:
     """
     text = os.fspath(path)
     if text == "-":
-        raise InputError("-: standard input cannot be read, since a clip is read twice; save it to a file first")
+        raise InputError("-: standard input can be read only by commands on one clip; save it to a file first")
     try:
         mode = Path(path).stat().st_mode
     except (FileNotFoundError, NotADirectoryError):
@@ -75,14 +75,14 @@ def check_input(path: Path | str) -> None:
 
 
 def check_output_path(path: Path | str) -> None:
-    """Refuse standard output, URLs, and impossible names.
+    """Refuse standard output, URLs, and impossible names. Callers that can write to standard output look for it first.
 
     Raises:
         OutputError: says what the path is, and what to give instead.
     """
     text = os.fspath(path)
-    if text == "-":
-        raise OutputError("-: standard output cannot be an output, because outputs are written whole; name a file")
+    if text == STDOUT:
+        raise OutputError("-: only one clip can be written to standard output; name a file")
     try:
         mode = Path(path).stat().st_mode
     except (FileNotFoundError, NotADirectoryError):

@@ -19,6 +19,7 @@ from chromacord.io.writing.commit import commit, recover
 from chromacord.io.writing.journal import Move
 from chromacord.io.writing.places import check_output_path, is_same_file
 from chromacord.io.writing.temporary import hidden_path, remove
+from chromacord.types import STDOUT
 
 
 def check_output(path: Path, *, force: bool = False, inputs: Iterable[Path] = ()) -> None:
@@ -111,6 +112,19 @@ class Staging(ABC):
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.discard()
+
+
+class StandardOutput(Staging):
+    """Standard output, which is written as the frames come: nothing is renamed, and nothing can be taken back."""
+
+    temporary = Path(STDOUT)
+
+    def moves(self) -> Sequence[Move]:
+        """Return no renames."""
+        return ()
+
+    def discard(self) -> None:
+        """Keep what was written."""
 
 
 class StagedFile(Staging):

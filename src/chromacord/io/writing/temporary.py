@@ -16,6 +16,8 @@ from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 
+from chromacord.io.memory import c_function
+
 PARTIAL = "partial"
 """Kind of names under which outputs are written."""
 
@@ -35,8 +37,6 @@ _NO_REPLACE = 1
 _AT_WORKING_FOLDER = -100
 _UNSUPPORTED = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP)
 _NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EACCES)
-
-_libc = ctypes.CDLL(None, use_errno=True)
 
 
 def hidden_path(folder: Path, name: str, kind: str = PARTIAL) -> Path:
@@ -103,6 +103,8 @@ def rename_new(source: Path, target: Path) -> None:
 
 
 def _is_running(process: int) -> bool:
+    if os.name == "nt" or not hasattr(os, "kill"):
+        return True  # os.kill of Windows ends the process; leftovers stay
     try:
         os.kill(process, 0)
     except ProcessLookupError:
@@ -114,7 +116,7 @@ def _is_running(process: int) -> bool:
 
 def _rename_without_replacing(source: Path, target: Path) -> int:
     """Return 0, or the number of the error."""
-    rename = getattr(_libc, "renameat2", None)
+    rename = c_function("renameat2")
     if rename is None:
         return errno.ENOSYS
     places = (_AT_WORKING_FOLDER, os.fsencode(source), _AT_WORKING_FOLDER, os.fsencode(target))

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from chromacord.errors import InputError
 from chromacord.lab.bench.provenance import provenance
-from chromacord.lab.composites.flow_pairs import WHOLE, FlowPairs, Motion, PairMaker
+from chromacord.lab.composites.flow_motion import LAYERED, LAYERED_FRAME, WHOLE, Motion
+from chromacord.lab.composites.flow_pairs import FlowPairs, PairMaker
 from chromacord.lab.composites.photographs import load_photographs
 from chromacord.lab.data.clip_folder import open_clips
 from chromacord.lab.flow.dis import DISFlow
@@ -25,6 +26,8 @@ _SEED = 20
 _COLUMNS = (
     Column("epe", "EPE", 3, "lower"),
     Column("epe_all", "EPE, hidden pixels too", 3, "lower"),
+    Column("large_epe", "EPE, large motions", 3, "lower"),
+    Column("large_epe_all", "hidden pixels too", 3, "lower"),
     Column("warping_mae", "warping MAE", 3, "lower"),
     Column("warping_mse", "warping MSE", 2, "lower"),
     Column("cpu_ms", "CPU ms a pair", 1, "lower"),
@@ -63,10 +66,11 @@ class FlowSetting(NamedTuple):
     """Keys of `SOURCES`, or paths of SPyNet weights."""
 
     num_pairs: int = 64
+    """Number of pairs with mostly small motions; a quarter as many have large ones."""
 
 
 def measure_flow(setting: FlowSetting, *, tell: Callable[[str], object] | None = None) -> dict[str, Any]:
-    """Measure flow sources at 256 x 256 pixels.
+    """Measure flow sources at 256 x 256 pixels, and with large motions at 384 x 512.
 
     Args:
         setting: what to measure.
@@ -74,8 +78,9 @@ def measure_flow(setting: FlowSetting, *, tell: Callable[[str], object] | None =
 
     Returns:
         The output of `chromacord bench flow`. For each source: mean end-point error on synthetic pairs, in pixels, over
-        visible pixels and over all; mean absolute and squared warping errors over all pixels and channels, in 8-bit
-        levels; and CPU time.
+        visible pixels and over all, of 256 x 256 pairs and of 384 x 512 pairs with many objects and large motions
+        ("large_"); mean absolute and squared warping errors over all pixels and channels, in 8-bit levels; and CPU time
+        of a 256 x 256 pair.
 
     Raises:
         InputError: a source, the data or another setting is invalid.
@@ -85,14 +90,18 @@ def measure_flow(setting: FlowSetting, *, tell: Callable[[str], object] | None =
     sources = {name: build_source(name) for name in setting.sources}
     if not sources:
         raise InputError(f"no source is given; choose one of {', '.join(SOURCES)}")
-    pairs = _synthetic_pairs(setting)
+    pairs, large = _synthetic_pairs(setting)
     dataset = open_clips(setting.data, size=Size(WHOLE, WHOLE), use=setting.use)
     frames = [dataset[number].composite for number in range(len(dataset))]
     tell = tell or (lambda _: None)
     measured = {}
     for number, (name, source) in enumerate(sources.items(), 1):
         tell(f"source {number} of {len(sources)}: {name}")
-        measured[name] = {**_end_point_errors(source, pairs), **warping_errors(source, frames)}
+        measured[name] = {
+            **_end_point_errors(source, pairs),
+            **{f"large_{key}": value for key, value in _end_point_errors(source, large).items() if key != "cpu_ms"},
+            **warping_errors(source, frames),
+        }
     return {"setting": {**setting._asdict(), "data": str(setting.data)}, "sources": measured, **provenance()}
 
 
@@ -144,15 +153,28 @@ def flow_table(report: Mapping[str, Any]) -> Table:
     setting = report["setting"]
     notes = (
         f"EPE: {setting['num_pairs']} pairs made of the pictures, in pixels of 256 x 256.",
+        f"Large motions: {_num_large(setting['num_pairs'])} pairs of 384 x 512 with 16 to 24 objects, each moved by up "
+        "to 40 pixels beyond the background.",
         "Warping errors: each frame against the next one seen along the flow, in 8-bit levels (squared ones for MSE).",
     )
     title = f"Flow on {Path(setting['data']).name}, use {setting['use'] or 'any'}"
     return Table("flow", title, _COLUMNS, rows, first="source", notes=notes)
 
 
-def _synthetic_pairs(setting: FlowSetting) -> FlowPairs:
+def _synthetic_pairs(setting: FlowSetting) -> tuple[FlowPairs, FlowPairs]:
+    """Return pairs of mostly small motions, and of large ones."""
     photographs = load_photographs(setting.data, side=WHOLE, use=setting.use)
-    return PairMaker(photographs, Motion(), side=WHOLE).draw(setting.num_pairs, torch.Generator().manual_seed(_SEED))
+    height, width = LAYERED_FRAME
+    makers = (
+        (PairMaker(photographs, Motion(), side=WHOLE), setting.num_pairs),
+        (PairMaker(photographs, LAYERED, side=height, width=width, whole=WHOLE), _num_large(setting.num_pairs)),
+    )
+    small, large = (maker.draw(count, torch.Generator().manual_seed(_SEED)) for maker, count in makers)
+    return small, large
+
+
+def _num_large(num_pairs: int) -> int:
+    return -(-num_pairs // 4)
 
 
 def _end_point_errors(source: FlowSource, pairs: FlowPairs) -> dict[str, float]:

@@ -66,7 +66,8 @@ def peak_megabytes() -> float:
 
     `getrusage` is unsuitable: on Linux its peak includes the parent's memory from before `exec`.
     """
-    for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
+    status = Path("/proc/self/status")
+    for line in status.read_text(encoding="ascii").splitlines() if status.exists() else ():
         if line.startswith("VmHWM:"):
             return int(line.split()[1]) * 1024 / 1e6
     raise OSError("this system does not report the peak memory of a process")

@@ -33,7 +33,8 @@ def _versions() -> dict[str, str | None]:
 
 
 def _cpu_name() -> str:
-    for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+    known = Path("/proc/cpuinfo")  # Linux
+    for line in known.read_text(encoding="utf-8").splitlines() if known.exists() else ():
         if line.startswith("model name"):
             return line.partition(":")[2].strip()
     return platform.machine()

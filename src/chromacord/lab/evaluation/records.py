@@ -3,7 +3,6 @@
 The first line is the header: data set, protocols and size. Later runs may only append if all of it agrees.
 """
 
-import fcntl
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from chromacord.errors import InputError, NonFiniteError
+from chromacord.io.writing.locks import lock
 from chromacord.io.writing.staging import output_errors
 from chromacord.lab.metrics.protocols import PROTOCOLS
 from chromacord.lab.metrics.temporal import FLOW_SOURCES, TEMPORAL_METRICS
@@ -159,7 +159,7 @@ def open_records(path: Path, header: Header) -> Iterator[RecordFile]:
         file = path.open("a+", encoding="utf-8")
     with file:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            lock(file)
         except BlockingIOError:
             raise InputError(
                 f"{path}: another run is writing to it; wait until it ends, or name another folder"

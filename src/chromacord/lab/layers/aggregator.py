@@ -28,5 +28,5 @@ class ForegroundAggregator(nn.Module):
             mask: of the current frame. Shape (N, 1, H, W).
         """
         attention = self.attention(neighbour, current)
-        # This form keeps the neighbour bit-identical outside the mask.
-        return neighbour - mask * (1 - attention) * neighbour
+        # Outside the mask the factor is exactly 1, so the neighbour keeps its bits.
+        return neighbour * (1 - mask * (1 - attention))

@@ -125,8 +125,7 @@ class Propagation(nn.Module):
         step, states = self.steps[number], dict[int, Tensor]()
         for frame in self._order(len(features), wanted, step):
             brought = self._aligned(states.get(frame + step), features, masks, flows, (frame, frame + step))
-            fused = self.fusions[number](torch.cat([features[frame], brought], dim=1))
-            states[frame] = F.leaky_relu(fused, LEAK)
+            states[frame] = F.leaky_relu(_fused(self.fusions[number], features[frame], brought), LEAK)
         return states
 
     def _neighbour(
@@ -154,3 +153,10 @@ class Propagation(nn.Module):
             return there
         weighed: Tensor = self.aggregator(there, here, masks[pair[0]])
         return weighed
+
+
+def _fused(fusion: nn.Module, first: Tensor, second: Tensor) -> Tensor:
+    """Apply a 1 x 1 convolution to the concatenation of two maps, without forming it. Shape (B, width, H, W) each."""
+    assert isinstance(fusion, nn.Conv2d)
+    here, there = fusion.weight.chunk(2, dim=1)
+    return F.conv2d(first, here, fusion.bias) + F.conv2d(second, there)

@@ -14,18 +14,22 @@ _KERNEL_SIDE, _KERNEL_DEVIATION = 7, 1.0
 
 
 class ChannelGate(nn.Sequential):
-    """Weights channels by their means and maxima over the picture."""
+    """Computes weights of channels from their means and maxima over the picture."""
 
     def __init__(self, width: int) -> None:
         hidden = max(width // 16, 8)
         super().__init__(nn.Linear(2 * width, hidden), nn.ReLU(inplace=True), nn.Linear(hidden, width), nn.Sigmoid())
 
-    def forward(self, features: Tensor) -> Tensor:
-        """Weight channels. Shape (N, width, H, W), same out."""
-        pooled = torch.cat([features.mean(dim=(2, 3)), features.amax(dim=(2, 3))], dim=1)
+    def forward(self, pooled: Tensor) -> Tensor:
+        """Return the weights. Shape (N, 2 width), see `pooled_channels`, to (N, width, 1, 1)."""
         for layer in self:
             pooled = layer(pooled)
-        return features * pooled[:, :, None, None]
+        return pooled[:, :, None, None]
+
+
+def pooled_channels(features: Tensor) -> Tensor:
+    """Return each channel's mean, then each channel's maximum. Shape (N, width, H, W) to (N, 2 width)."""
+    return torch.cat([features.mean(dim=(2, 3)), features.amax(dim=(2, 3))], dim=1)
 
 
 class SSAM(nn.Module):
@@ -54,9 +58,11 @@ class SSAM(nn.Module):
             mask: foreground weight. Shape (N, 1, H, W).
         """
         smooth = F.conv2d(resized_mask(mask, features), self.kernel.to(features.dtype), padding=_KERNEL_SIDE // 2)
-        foreground: Tensor = self.learned(self.foreground(features)) + self.mix(features)
-        background: Tensor = self.background(features)
-        return smooth * foreground + (1 - smooth) * background
+        pooled = pooled_channels(features)
+        learned: Tensor = self.learned(features * self.foreground(pooled))
+        foreground = torch.addcmul(learned, features, self.mix(pooled))
+        background = features * self.background(pooled)
+        return torch.lerp(background, foreground, smooth)
 
 
 def gaussian_kernel(side: int, deviation: float) -> Tensor:

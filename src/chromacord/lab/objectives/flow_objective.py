@@ -15,7 +15,7 @@ The finest levels are expensive. They can train on crops (`side`) while the coar
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,7 +24,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from chromacord.errors import InputError
-from chromacord.lab.composites.flow_pairs import FlowPairs, Motion, PairMaker
+from chromacord.lab.composites.flow_motion import LAYERED, LAYERED_FRAME, WHOLE, Motion
+from chromacord.lab.composites.flow_pairs import FlowPairs, PairMaker
 from chromacord.lab.composites.photographs import Photographs
 from chromacord.lab.flow.dis import DISFlow
 from chromacord.lab.flow.spynet import NUM_LEVELS, SPyNet, upsample
@@ -40,6 +41,7 @@ _COARSEST_SIDE = 8
 
 _VALIDATION_SEED = 20
 _VALIDATION_BATCHES, _VALIDATION_BATCH = 16, 4
+_LAYERED_BATCHES, _LAYERED_BATCH = 6, 2
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,12 @@ class FlowOptions:
     motion: Mapping[str, Any] = field(default_factory=dict)
     """This stage's overrides of [data.motion]."""
 
+    layered_share: float = 0.0
+    """Share of a batch's pairs whose many objects all move on their own, by large motions (`flow_motion.LAYERED`)."""
+
+    layered: Mapping[str, Any] = field(default_factory=dict)
+    """This stage's overrides of `LAYERED`."""
+
     def __post_init__(self) -> None:
         """Check the values.
 
@@ -91,6 +99,7 @@ class FlowOptions:
         check_range("levels", self.levels, 1, NUM_LEVELS)
         check_range("frozen", self.frozen, 0, self.levels, is_open=True)
         check_range("hidden", self.hidden, 0, 1)
+        check_range("layered_share", self.layered_share, 0, 1)
         finest = 2 ** (self.levels - 1)
         if not 0 <= self.side <= _whole(self.levels) or self.side % finest:
             raise InputError(f"side must be a multiple of {finest} up to {_whole(self.levels)}, got {self.side}")
@@ -106,6 +115,7 @@ class _Tables(NamedTuple):
 
     data: FlowData
     motion: Motion
+    layered: Motion
     options: FlowOptions
 
 
@@ -142,21 +152,23 @@ class FlowObjective:
         Raises:
             InputError: the folder has no such pictures, or none are held out.
         """
-        data, motion, self._options = _tables(recipe, stage, where=f"recipe {recipe.name}")
+        data, motion, layered, self._options = _tables(recipe, stage, where=f"recipe {recipe.name}")
         torch.manual_seed(recipe.seed)
         self.module: nn.Module = FlowNetwork(self._options)
         trained, held_out, names = read_pictures(data, folder, progress=progress)
         self.data: Mapping[str, int] = trained.sets()
         self.fingerprint = hashlib.sha256("\n".join(names).encode()).hexdigest()
         whole = _whole(self._options.levels)
-        self._maker = PairMaker(trained, motion, side=self._options.side or whole, whole=whole)
+        self._makers = [
+            PairMaker(trained, drawn, side=self._options.side or whole, whole=whole) for drawn in (motion, layered)
+        ]
         self._reduction = data.picture_side // whole
-        self._validation = _Validation(held_out, data.picture_side) if len(held_out) else None
+        self._validations = _validations(held_out, data.picture_side) if len(held_out) else {}
 
     @staticmethod
     def check(recipe: Recipe, stage: Stage, *, where: str) -> None:
         """Check the recipe's tables. See `Objective.check`."""
-        data, _, options = _tables(recipe, stage, where=where)
+        data, _, _, options = _tables(recipe, stage, where=where)
         if recipe.method != "spynet":
             raise InputError(f"{where}: the objective 'flow' trains the method 'spynet', not {recipe.method!r}")
         if recipe.network:
@@ -179,7 +191,14 @@ class FlowObjective:
 
     def batch(self, count: int, seed: int) -> Batch:
         """Return both frames, the flow, and the visibility in the second frame."""
-        return tuple(self._maker.draw(count, torch.Generator().manual_seed(seed)))
+        generator = torch.Generator().manual_seed(seed)
+        num_layered = round(count * self._options.layered_share)
+        drawn = [
+            maker.draw(number, generator)
+            for maker, number in zip(self._makers, (count - num_layered, num_layered), strict=True)
+            if number
+        ]
+        return tuple(torch.cat(parts) for parts in zip(*drawn, strict=True))
 
     def loss(self, module: nn.Module, batch: Batch) -> tuple[Tensor, Mapping[str, Tensor]]:
         """Return the mean error of the training levels, each in its own pixels. See `Objective.loss`.
@@ -201,10 +220,9 @@ class FlowObjective:
     def validate(self, module: nn.Module) -> Mapping[str, float]:
         """Return errors on pairs from held-out pictures, in pixels of whole pictures. See `Objective.validate`.
 
-        If a stage uses few levels, pictures are reduced to their size and the flow is enlarged.
+        Figures of layered pairs begin with "layered_". If a stage uses few levels, pictures are reduced to their size
+        and the flow is enlarged.
         """
-        if self._validation is None:
-            return {}
 
         def estimate(first: Tensor, second: Tensor) -> Tensor:
             flow: Tensor = module(*(F.avg_pool2d(each, self._reduction) for each in (first, second)))[-1]
@@ -213,24 +231,21 @@ class FlowObjective:
             return flow
 
         device = next(module.parameters()).device
-        epe, hidden_epe = self._validation.errors(estimate, device)
-        known = self._validation.known
-        return {
-            "epe": epe,
-            **known,
-            "ratio_to_zero": epe / known["zero_epe"],
-            "ratio_to_dis": epe / known["dis_epe"],
-            "hidden_epe": hidden_epe,
-        }
+        figures: dict[str, float] = {}
+        for prefix, validation in self._validations.items():
+            epe, hidden_epe = validation.errors(estimate, device)
+            known = validation.known
+            found = {"epe": epe, **known}
+            found |= {"ratio_to_zero": epe / known["zero_epe"], "ratio_to_dis": epe / known["dis_epe"]}
+            figures |= {prefix + name: value for name, value in {**found, "hidden_epe": hidden_epe}.items()}
+        return figures
 
 
 class _Validation:
     """Validation pairs, and the errors of baselines on them."""
 
-    def __init__(self, held_out: Photographs, side: int) -> None:
-        maker = PairMaker(held_out, Motion(), side=side)
-        generator = torch.Generator().manual_seed(_VALIDATION_SEED)
-        self._batches = [maker.draw(_VALIDATION_BATCH, generator) for _ in range(_VALIDATION_BATCHES)]
+    def __init__(self, batches: list[FlowPairs]) -> None:
+        self._batches = batches
         cpu = torch.device("cpu")
         zero, _ = self.errors(lambda first, _: torch.zeros_like(first[:, :2]), cpu)
         dis, _ = self.errors(DISFlow(), cpu)
@@ -248,6 +263,22 @@ class _Validation:
         return seen, hidden
 
 
+def _validations(held_out: Photographs, side: int) -> dict[str, _Validation]:
+    """Return the validation pairs by the prefix of their figures."""
+    plain = PairMaker(held_out, Motion(), side=side)
+    height, width = (length * side // WHOLE for length in LAYERED_FRAME)
+    layered = PairMaker(held_out, LAYERED, side=height, width=width, whole=side)
+    counts = {
+        "": (plain, _VALIDATION_BATCHES, _VALIDATION_BATCH),
+        "layered_": (layered, _LAYERED_BATCHES, _LAYERED_BATCH),
+    }
+    made = {}
+    for prefix, (maker, batches, batch) in counts.items():
+        generator = torch.Generator().manual_seed(_VALIDATION_SEED)
+        made[prefix] = _Validation([maker.draw(batch, generator) for _ in range(batches)])
+    return made
+
+
 def _tables(recipe: Recipe, stage: Stage, *, where: str) -> _Tables:
     values: dict[str, Any] = dict(recipe.data)
     motion = values.pop("motion", {})
@@ -257,7 +288,8 @@ def _tables(recipe: Recipe, stage: Stage, *, where: str) -> _Tables:
     drawn = build(Motion, motion, where=f"{where} [data.motion]")
     if options.motion:
         drawn = build(Motion, {**motion, **options.motion}, where=f"{where} [stage.options.motion]")
-    return _Tables(build(FlowData, values, where=f"{where} [data]"), drawn, options)
+    layered = build(Motion, {**asdict(LAYERED), **options.layered}, where=f"{where} [stage.options.layered]")
+    return _Tables(build(FlowData, values, where=f"{where} [data]"), drawn, layered, options)
 
 
 def _whole(levels: int) -> int:

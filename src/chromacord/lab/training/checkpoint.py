@@ -1,6 +1,5 @@
 """Checkpoints: everything a run needs to resume as if it had never stopped."""
 
-import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +11,7 @@ import torch
 from torch import nn
 
 from chromacord.errors import InputError, OutputError, UnreadableFileError, counted
+from chromacord.io.writing.locks import lock
 from chromacord.io.writing.staging import StagedFile
 from chromacord.lab.published import load_plain
 from chromacord.lab.training.recipe import Recipe, Stage, as_values
@@ -83,7 +83,7 @@ def only_run(folder: Path) -> Iterator[None]:
     """
     handle = os.open(folder, os.O_RDONLY)
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        lock(handle)
     except BlockingIOError:
         os.close(handle)
         raise InputError(

@@ -80,8 +80,7 @@ class TableRun:
     """Folder of the rows' recipes. None: the repository's."""
 
     budget: Budget = "full"
-    """Scale of the repository's recipes: the published settings, or (only for table 1) narrow networks and few
-    steps."""
+    """Scale of the repository's recipes: the published settings, or narrow networks and few steps."""
 
     test: Path | None = None
     """Data set to measure on. None: the training data."""
@@ -145,13 +144,8 @@ def train_table(run: TableRun, *, progress: Callable[[Progress], object] | None 
 def _folder(run: TableRun) -> Path:
     if run.recipes is not None:
         return run.recipes
-    if run.number == 1:
-        return RECIPES / "small" if run.budget == "small" else RECIPES
-    if run.budget == "small":
-        raise InputError(
-            f"a small budget is for table 1; table {run.number} only has recipes with the paper's settings"
-        )
-    return RECIPES / "ablations"
+    folder = RECIPES / "small" if run.budget == "small" else RECIPES
+    return folder if run.number == 1 else folder / "ablations"
 
 
 def _recipe(run: TableRun, folder: Path, row: PaperRow) -> Recipe:
@@ -241,8 +235,9 @@ def _measured(run: TableRun, plan: Plan, recipes: list[Recipe], progress: Callab
             found[method]["time"] = _seconds(f"{method}:hop={num_frames(recipe)}", run.device)
     trained = iter(methods)
     rows = []
-    for label, _, is_reference in paper.rows:
-        figures = found["composite" if is_reference else next(trained)]
+    for label, values, is_reference in paper.rows:
+        ticks = {key: value for key, value in zip(columns, values, strict=True) if isinstance(value, str)}
+        figures = ticks | found["composite" if is_reference else next(trained)]
         rows.append(Row(label, tuple(figures.get(key) for key in columns), is_reference))
     notes = [f"{tables[0].title}.", *(note for table in tables for note in table.notes)]
     if run.budget == "small":

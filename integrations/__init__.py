@@ -1,0 +1,1 @@
+"""chromacord in other programs: one folder a program, which calls only the public API or the command."""

@@ -1,0 +1,138 @@
+"""Clicks on a foreground and on what is around it."""
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple, Self
+
+import cv2
+import numpy as np
+
+from chromacord.errors import InputError
+from chromacord.matte.soft_edge import Binary
+from chromacord.parsing import shown
+from chromacord.types import Size
+
+_RADIUS = 0.008
+"""Radius of the disc that a click stands for, relative to the picture's longest side."""
+
+_SMOOTH = 2.0
+"""Deviation of the blur before flooding, in pixels: grain has edges too."""
+
+_ALIKE = 32
+"""Greatest difference of codes, in each channel, from a click to what it takes with it."""
+
+_MOST_CUT = 0.5
+"""Share of the picture's border above which what reaches it is the background."""
+
+_BORDER, _INSIDE, _OUTSIDE = 2, 1, 2
+
+
+class Click(NamedTuple):
+    """A pixel of an upright picture that is foreground, or is not."""
+
+    row: int
+    column: int
+    frame: int
+    """Number of the frame, from 0."""
+
+    is_inside: bool
+
+    @classmethod
+    def parse(cls, text: str, size: Size, where: object, *, is_inside: bool) -> Self:
+        """Read "X,Y" or "X,Y,FRAME".
+
+        Args:
+            text: the click.
+            size: of the picture.
+            where: the clip, for messages.
+            is_inside: whether it marks the foreground.
+
+        Raises:
+            InputError: it is something else, or outside the picture.
+        """
+        option = "--click" if is_inside else "--click-out"
+        try:
+            column, row, *rest = (int(part) for part in text.split(","))
+            (frame,) = rest or [0]
+        except ValueError:
+            raise InputError(
+                f"{option} {shown(text)}: is not X,Y or X,Y,FRAME; give pixels from left and top, such as 320,180"
+            ) from None
+        if not (0 <= row < size.height and 0 <= column < size.width):
+            raise InputError(f"{option} {shown(text)}: is outside {where}, which is {size.width}x{size.height}")
+        if frame < 0:
+            raise InputError(f"{option} {shown(text)}: frames are counted from 0")
+        return cls(row, column, frame, is_inside)
+
+
+def parse_clicks(inside: Iterable[str], outside: Iterable[str], size: Size, where: object) -> list[Click]:
+    """Read the clicks on a foreground and those around it; see `Click.parse`."""
+    return [
+        *(Click.parse(text, size, where, is_inside=True) for text in inside),
+        *(Click.parse(text, size, where, is_inside=False) for text in outside),
+    ]
+
+
+class Seeds(NamedTuple):
+    """Pixels of a reduced picture that are foreground, and that are not."""
+
+    inside: Binary
+    outside: Binary
+
+    @classmethod
+    def of(cls, clicks: Sequence[Click], shape: tuple[int, int], scale: float) -> Self:
+        """Draw clicks as discs. Shape (H, W) of the reduced picture, which is `scale` times as large."""
+        planes = (np.zeros(shape, np.uint8), np.zeros(shape, np.uint8))
+        radius = round(_RADIUS * max(shape))
+        for click in sorted(clicks, key=lambda each: each.is_inside):
+            center = tuple(
+                min(round((place + 0.5) * scale - 0.5), limit - 1)
+                for place, limit in zip((click.column, click.row), reversed(shape), strict=True)
+            )
+            cv2.circle(planes[0 if click.is_inside else 1], center, radius, 1, -1)
+        planes[1][planes[0] == 1] = 0
+        return cls(*planes)
+
+
+def flooded(small: Binary, seeds: Seeds) -> Binary:
+    """Grow both kinds of seeds until they meet at edges (watershed, Meyer 1992).
+
+    The picture's border is outside, but where the clicks' colour reaches it: the frame cuts many a foreground. Colours
+    that fill most of the border are the background's.
+
+    Args:
+        small: R'G'B' codes. Shape (H, W, 3).
+        seeds: what is known; with something inside.
+
+    Returns:
+        The foreground. Shape (H, W).
+    """
+    markers = np.full(small.shape[:2], _OUTSIDE, np.int32)
+    markers[_BORDER:-_BORDER, _BORDER:-_BORDER] = 0
+    cut = (markers == _OUTSIDE) & (alike(small, seeds.inside) == 1)
+    if cut.sum() <= _MOST_CUT * (markers == _OUTSIDE).sum():
+        markers[cut] = 0
+    markers[seeds.outside == 1] = _OUTSIDE
+    markers[seeds.inside == 1] = _INSIDE
+    cv2.watershed(cv2.GaussianBlur(small, (0, 0), _SMOOTH), markers)
+    # OpenCV leaves the outermost pixels undecided; they follow their neighbours.
+    inside: Binary = (markers == _INSIDE).astype(np.uint8)
+    if min(inside.shape) > 2:
+        inside = cv2.copyMakeBorder(np.ascontiguousarray(inside[1:-1, 1:-1]), 1, 1, 1, 1, cv2.BORDER_REPLICATE)
+    return inside | seeds.inside
+
+
+def alike(small: Binary, seeds: Binary) -> Binary:
+    """Return what is joined to seeds and has their colour. Shape (H, W).
+
+    Args:
+        small: R'G'B' codes. Shape (H, W, 3).
+        seeds: discs. Shape (H, W).
+    """
+    smooth = cv2.GaussianBlur(small, (0, 0), _SMOOTH)
+    found = np.zeros((small.shape[0] + 2, small.shape[1] + 2), np.uint8)
+    _, _, _, centers = cv2.connectedComponentsWithStats(seeds)
+    for column, row in np.rint(centers[1:]).astype(int):
+        flags = 4 | (1 << 8) | cv2.FLOODFILL_MASK_ONLY | cv2.FLOODFILL_FIXED_RANGE
+        cv2.floodFill(smooth, found, (int(column), int(row)), (0, 0, 0), (_ALIKE,) * 3, (_ALIKE,) * 3, flags)
+    inner: Binary = np.ascontiguousarray(found[1:-1, 1:-1])
+    return inner

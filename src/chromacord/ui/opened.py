@@ -1,0 +1,241 @@
+"""The clips that are open in the page, each with its session, its grade, its proxy and its tasks."""
+
+import pickle
+import secrets
+import shutil
+import threading
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from chromacord.errors import ChromacordWarning, InputError
+from chromacord.grade.imports import read_any_grade
+from chromacord.grade.keys import Grade
+from chromacord.job.options import CONTROLS
+from chromacord.masks.masks import shown_size
+from chromacord.methods import weights_file
+from chromacord.types import ALPHA_WORDS, VideoInfo
+from chromacord.ui.serving.folders import Folders
+from chromacord.ui.session import Session
+from chromacord.ui.shown_frames import FrameReader, ProxyFolder, proxy_size
+from chromacord.ui.tasks import Task, Tasks
+
+MAX_CLIPS = 16
+"""Largest number of clips open at once; the oldest one is closed for another."""
+
+_AFTER_ANALYSIS = {*CONTROLS, "edge", "wrap", "contact_shadow", "match_sharpness", "match_grain", "force"}
+"""Options that do not change what the method decides."""
+
+
+class OpenClip:
+    """One clip."""
+
+    def __init__(self, session: Session, folder: Path, tasks: Tasks) -> None:
+        """Open the files, and start to make the proxy and to analyse.
+
+        Raises:
+            ChromacordError: a file cannot be read, or they do not form a clip.
+        """
+        self.id = secrets.token_hex(4)
+        self.session = session
+        self.grade: Grade | None = None
+        self.version = 0
+        """Number of grades decided so far; pages fetch grades again when it changes."""
+
+        self._folder, self._tasks = folder / self.id, tasks
+        self._lock = threading.Lock()
+        self.frames = FrameReader(session)
+        self._folder.mkdir()
+        self.proxies = ProxyFolder(self._folder / "proxy")
+        request = {"session": session.to_json(), "folder": str(self.proxies.path)}
+        self._proxy_task = tasks.add(Task("proxies", "proxy", request, self.id))
+        self._analysis: Task | None = None
+        self._decide()
+
+    def change(self, session: Session) -> None:
+        """Take another session of the same files; analyse again if the grade depends on what changed.
+
+        Raises:
+            InputError: it names other files.
+        """
+        before, names = self.session, ("composite", "mask", "foreground", "alpha", "background")
+        if any(session.clip.get(name) != before.clip.get(name) for name in names):
+            raise InputError("the session is of other files; open it as another clip")
+        with self._lock:
+            self.session = session
+            if _deciding(session) != _deciding(before):
+                self._decide()
+
+    def _decide(self) -> None:
+        """Read the grade that the session names, or start an analysis."""
+        if self._analysis is not None:
+            self._tasks.cancel(self._analysis)
+        self.grade, self._analysis = None, None
+        self.version += 1
+        given = self.session.clip.get("grade_in")
+        if given is not None:
+            self.grade = read_any_grade(Path(given))
+            return
+        version, file = self.version, self._folder / f"grade{self.version}.pickle"
+        request = {"session": self.session.to_json(), "grade": str(file)}
+        task = Task("analyse", f"analyse {self.title}", request, self.id)
+        task.on_done = lambda _: self._take(pickle.loads(file.read_bytes()), version)  # our own process wrote it
+        self._analysis = self._tasks.add(task)
+
+    def _take(self, grade: Grade, version: int) -> None:
+        if version == self.version:
+            self.grade = grade
+            self.version += 1
+
+    @property
+    def title(self) -> str:
+        """Name of the clip."""
+        return Path(self.session.clip.get("composite") or self.session.clip["foreground"]).name
+
+    def render(self, outputs: Mapping[str, str], encoding: Mapping[str, Any], *, force: bool, kind: str) -> Task:
+        """Queue a render or an export of the grade with the session's changes by hand.
+
+        Raises:
+            InputError: there is no grade yet, or a value is invalid.
+        """
+        with self._lock:
+            if self.grade is None:
+                raise InputError(f"{self.title}: its grade is not decided yet; wait for the analysis")
+            session = Session(self.session.clip, self.session.options, encoding, outputs)
+            kept = self._folder / f"render{secrets.token_hex(4)}.pickle"
+            kept.write_bytes(pickle.dumps(self.grade))
+            names = ", ".join(Path(path).name for path in outputs.values())
+            request = {"session": session.to_json(), "grade": str(kept), "force": force}
+        return self._tasks.add(Task("render", f"{kind} {names}", request, self.id, waits=True))
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what the page shows of the clip."""
+        return {
+            "id": self.id,
+            "title": self.title,
+            "version": self.version,
+            "session": self.session.to_json(),
+            "info": _described(self.frames.info),
+            "proxy": {"done": self._proxy_task.state == "done", **_state(self._proxy_task)},
+            "analysis": None if self._analysis is None else _state(self._analysis),
+            "shots": None if self.grade is None else [_shot(each) for each in self.grade.shots],
+            "frames": self.num_frames,
+        }
+
+    @property
+    def num_frames(self) -> int | None:
+        """Number of frames; None while unknown."""
+        made = (self._proxy_task.result or {}).get("frames")
+        return made if made is not None else self.frames.info.num_frames
+
+    def close(self) -> None:
+        """End the analysis and the proxy, and remove all files but results; renders go on."""
+        for task in self._tasks.all(self.id):
+            if not task.waits:
+                self._tasks.cancel(task)
+        self.frames.release()
+        if all(task.has_ended for task in self._tasks.all(self.id)):
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def _deciding(session: Session) -> tuple[dict[str, Any], dict[str, Any]]:
+    options = {name: value for name, value in session.options.items() if name not in _AFTER_ANALYSIS}
+    return dict(session.clip), options
+
+
+def _state(task: Task) -> dict[str, Any]:
+    return {"state": task.state, "progress": task.progress, "error": task.error, "warnings": task.warnings}
+
+
+def _shot(shot: Any) -> dict[str, Any]:
+    return {"start": shot.start, "stop": shot.stop, "confidence": shot.confidence, "graded": bool(shot.keys)}
+
+
+def _described(info: VideoInfo) -> dict[str, Any]:
+    height, width = shown_size(info)
+    small = proxy_size(info)
+    return {
+        "name": info.path.name,
+        "width": width,
+        "height": height,
+        "proxy": [small.width, small.height],
+        "aspect": float(1 / info.pixel_aspect if info.rotation % 180 else info.pixel_aspect),
+        "rate": float(info.rate),
+        "codec": info.codec,
+        "depth": info.pixel_format.depth,
+        "timecode": info.timecode,
+        "space": None if info.space is None else info.space.name,
+    }
+
+
+class OpenClips:
+    """All clips that are open."""
+
+    def __init__(self, folders: Folders, temporary: Path, tasks: Tasks) -> None:
+        """Start without clips.
+
+        Args:
+            folders: where files may lie.
+            temporary: folder for proxies and grades.
+            tasks: where tasks are started.
+        """
+        self._folders, self._temporary, self._tasks = folders, temporary, tasks
+        self._clips: dict[str, OpenClip] = {}
+        self._lock = threading.Lock()
+
+    def open(self, session: Session) -> tuple[OpenClip, list[str]]:
+        """Open the files of a session; return the clip and the warnings.
+
+        Raises:
+            ChromacordError: a file lies outside the folders, cannot be read, or they do not form a clip.
+        """
+        checked = self.checked(session)
+        with self._lock, warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always", ChromacordWarning)
+            clip = OpenClip(checked, self._temporary, self._tasks)
+            self._clips[clip.id] = clip
+            while len(self._clips) > MAX_CLIPS:
+                self._clips.pop(next(iter(self._clips))).close()
+        return clip, [str(each.message) for each in caught if issubclass(each.category, ChromacordWarning)]
+
+    def get(self, identifier: str) -> OpenClip:
+        """Return a clip.
+
+        Raises:
+            InputError: it is not open.
+        """
+        if identifier not in self._clips:
+            raise InputError("this clip is not open any more; open its files again")
+        return self._clips[identifier]
+
+    def all(self) -> list[OpenClip]:
+        """Return all clips, the oldest first."""
+        return list(self._clips.values())
+
+    def close(self) -> None:
+        """Close all clips."""
+        for clip in self._clips.values():
+            clip.close()
+        self._clips.clear()
+
+    def checked(self, session: Session) -> Session:
+        """Return a session with absolute paths, all of which lie in the folders.
+
+        Raises:
+            InputError: a path lies elsewhere.
+        """
+        confined = self._folders.confined
+        words = {"mask": ("alpha",), "alpha": ALPHA_WORDS, "cuts": ("none",)}
+        clip = {
+            name: path if path in words.get(name, ()) or (name == "cuts" and not Path(path).suffix) else confined(path)
+            for name, path in session.clip.items()
+        }
+        outputs = {name: confined(path) for name, path in session.outputs.items()}
+        config, method = session.options.get("config"), session.options.get("method")
+        if config is not None and "://" not in str(config):
+            confined(str(config))
+        weights = weights_file(method) if isinstance(method, str) else None
+        if weights is not None:
+            confined(str(weights))
+        return Session(clip, session.options, session.encoding, outputs)

@@ -1,0 +1,203 @@
+// One clip in the page: it brings pictures, grade and changes by hand into the viewer, and keeps the server informed.
+
+import { get, send } from "./api.js";
+import { Frames } from "./frames.js";
+import { NEUTRAL, turnedField, turnedLut } from "./look.js";
+
+const REST = 120;      // milliseconds after which a resting playhead shows the exact picture
+const SAVE = 250;      // milliseconds between a change and its save
+const AHEAD = 8;
+
+export class Page extends EventTarget {
+  constructor({ viewer, player, sliders, scopes, turning, notice }) {
+    super();
+    Object.assign(this, { viewer, player, sliders, scopes, turning, notice });
+    this.clip = null;
+    this.asked = -1;
+    this.bypass = false;
+    player.show = (frame) => this.show(frame);
+    viewer.onRestore = () => { this.applyLook(); this.show(this.player.frame); };
+  }
+
+  /** Take a clip as the server describes it. */
+  async open(clip) {
+    this.player.stop();
+    this.clip = clip;
+    location.hash = clip.id;
+    const { info, session } = clip;
+    this.frames = new Frames(clip.id, "foreground" in session.clip);
+    this.viewer.size = { width: info.width, height: info.height, aspect: info.aspect };
+    this.look = { kind: "none" };
+    this.viewer.setNoGrade();
+    this.viewer.fit();
+    this.player.from = 0;
+    this.player.to = Infinity;
+    this.player.load(clip.frames ?? 1, info.rate);
+    if (session.options?.frames) this.player.setRange(session.options.frames[0] ?? 0, session.options.frames[1] ?? this.player.count);
+    this.sliders.load(session.options ?? {});
+    this.asked = -1;
+    this.player.frame = Math.min(this.player.from, this.player.count - 1);
+    this.changed("open");
+    for (const warning of clip.warnings ?? []) this.notice(warning);
+    await this.showExact(this.player.frame);
+    this.watch();
+  }
+
+  changed(what) { this.dispatchEvent(new CustomEvent(what)); }
+
+  /** Ask the server how far analysis and proxy are, until both have ended. */
+  async watch() {
+    const { clip } = this;
+    if (this.watching === clip.id) return;
+    this.watching = clip.id;
+    try {
+      while (this.clip?.id === clip.id) {
+        this.update(await get(`/api/clips/${clip.id}`));
+        if (!this.isWorking()) break;
+        await new Promise((done) => setTimeout(done, 250));
+      }
+    } catch (error) {
+      this.notice(error.message);
+    } finally {
+      this.watching = null;
+    }
+  }
+
+  isWorking() {
+    const busy = (task) => task && ["waiting", "running", "paused"].includes(task.state);
+    return busy(this.clip.analysis) || busy(this.clip.proxy);
+  }
+
+  update(clip) {
+    const isNew = clip.version !== this.clip.version || (clip.shots && !this.clip.shots);
+    const failed = [clip.analysis, clip.proxy].find((task) => task?.state === "failed");
+    if (failed && failed.error !== this.failure) this.notice(failed.error, true);
+    this.failure = failed?.error;
+    const isLonger = clip.frames && clip.frames !== this.clip.frames;
+    const isWhole = this.player.to >= this.player.count;
+    this.clip = { ...clip, session: this.clip.session };
+    if (isLonger) {
+      if (isWhole) this.player.to = Infinity;
+      this.player.load(clip.frames, clip.info.rate);
+    }
+    if (isNew) {
+      this.frames.forgetLooks();
+      this.fetchLook(this.player.frame);
+    }
+    this.changed("update");
+  }
+
+  /** Show a frame: the small picture at once, the exact one when the playhead rests. Return whether it was there. */
+  show(frame) {
+    if (!this.clip) return false;
+    clearTimeout(this.resting);
+    const isPlaying = this.player.speed !== 0;
+    if (isPlaying) {
+      for (let ahead = 1; ahead <= AHEAD; ahead++) {
+        const next = frame + ahead * Math.sign(this.player.speed);
+        if (next >= 0 && next < this.player.count) this.frames.get(next).catch(() => {});
+      }
+      const isThere = this.frames.has(frame);
+      this.frames.get(frame).then((images) => this.player.speed && this.player.frame === frame && this.put(frame, images), () => {});
+      this.fetchLook(frame);
+      return isThere;
+    }
+    this.showSmall(frame);
+    this.resting = setTimeout(() => this.showExact(frame), REST);
+    return true;
+  }
+
+  /** Load small pictures one after the other, always the one wanted last. */
+  async showSmall(frame) {
+    this.asked = frame;
+    if (this.isLoading) return;
+    this.isLoading = true;
+    try {
+      for (let wanted = -1; wanted !== this.asked;) {
+        wanted = this.asked;
+        const { frames } = this;
+        const [images] = await Promise.all([frames.get(wanted), this.fetchLook(wanted)]);
+        if (frames === this.frames && this.exactFrame !== wanted) this.put(wanted, images);
+      }
+    } catch (error) {
+      this.notice(error.message, true);
+    } finally {
+      this.isLoading = false;
+    }
+  }
+
+  async showExact(frame) {
+    const { frames } = this;
+    const number = (this.exactAsked = (this.exactAsked ?? 0) + 1);
+    try {
+      const [images] = await Promise.all([frames.getExact(frame), this.fetchLook(frame)]);
+      if (frames !== this.frames || number !== this.exactAsked || frame !== this.player.frame || this.player.speed) return;
+      this.put(frame, images);
+      this.exactFrame = frame;
+      this.changed("exact");
+    } catch (error) {
+      this.notice(error.message, true);
+    }
+  }
+
+  put(frame, images) {
+    this.exactFrame = -1;
+    this.shownFrame = frame;
+    this.viewer.show(images);
+    this.viewer.request();
+    this.changed("picture");
+  }
+
+  async fetchLook(frame) {
+    const { frames } = this;
+    try {
+      const look = await frames.look(frame, this.clip.version);
+      if (frames !== this.frames || look === this.look || Math.abs(frame - this.player.frame) > 1) return;
+      this.look = look;
+      this.applyLook();
+    } catch (error) {
+      this.notice(error.message, true);
+    }
+  }
+
+  /** Turn the grade by hand and give it to the viewer. */
+  applyLook() {
+    const { look, viewer, turning } = this;
+    const hand = this.bypass ? NEUTRAL : this.sliders.hand;
+    if (look?.kind === "lut") viewer.setLut(turnedLut(look.values, look.shape[0], hand, turning), look.shape[0]);
+    else if (look?.kind === "field") viewer.setField(turnedField(look.values, hand, turning), look.shape);
+    else viewer.setNoGrade();
+    this.sliders.allowContrast(look?.kind !== "field");
+    viewer.request();
+    this.changed("look");
+  }
+
+  /** A slider moved: draw now, tell the server soon. */
+  turned() {
+    this.applyLook();
+    clearTimeout(this.saving);
+    this.saving = setTimeout(() => this.save(), SAVE);
+  }
+
+  /** Take options that the method depends on, or all of them. */
+  setOptions(changes) {
+    const options = { ...this.clip.session.options, ...changes };
+    for (const name of Object.keys(options)) if (options[name] === null || options[name] === "") delete options[name];
+    this.clip.session = { ...this.clip.session, options };
+    return this.save();
+  }
+
+  async save() {
+    if (!this.clip) return;
+    clearTimeout(this.saving);
+    const kept = Object.fromEntries(Object.entries(this.clip.session.options ?? {}).filter(([name]) => name !== "strength" && !(name in NEUTRAL)));
+    const session = { ...this.clip.session, options: { ...kept, ...this.sliders.options() } };
+    this.clip.session = session;
+    try {
+      this.update(await send(`/api/clips/${this.clip.id}`, session, "PUT"));
+      this.watch();
+    } catch (error) {
+      this.notice(error.message, true);
+    }
+  }
+}

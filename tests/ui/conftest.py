@@ -1,0 +1,171 @@
+"""A server in a process of its own, as users start it, and a browser that opens its page."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import cv2
+import numpy as np
+import pytest
+
+from tests.cli.conftest import Run, running
+from tests.footage import make_composite, make_mask, recoloured
+
+CHROMIUM = Path("/usr/bin/chromium")
+FLAGS = ["--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
+"""WebGL on the CPU, and no sandbox, which containers and root do not allow."""
+
+COMMAND = [sys.executable, "-c", "from chromacord.cli import main; main()"]
+SESSION = {"format": "chromacord session", "version": 1}
+NUM_FRAMES = 10
+PICTURES = "comp/%03d.png"
+"""The composite of full colours."""
+
+
+class Answer(NamedTuple):
+    """What the server said."""
+
+    status: int
+    headers: dict[str, str]
+    content: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.content)
+
+    @property
+    def error(self) -> str:
+        return self.json["error"]
+
+
+@dataclass
+class Server:
+    """A running server."""
+
+    process: "subprocess.Popen[str]"
+    address: str
+    folder: Path
+
+    @property
+    def port(self) -> int:
+        return int(self.address.partition("#")[0].partition("?")[0].rstrip("/").rpartition(":")[2])
+
+    def ask(self, path: str, body: Any = None, *, method: str | None = None, **headers: str) -> Answer:
+        """Send a request as the page does; keywords are headers."""
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=60)
+        sent = {name.replace("_", "-"): value for name, value in headers.items()}
+        content = body
+        if isinstance(body, dict):
+            content, sent = json.dumps(body).encode(), {"Content-Type": "application/json"} | sent
+        try:
+            connection.request(method or ("GET" if body is None else "POST"), path, content, sent)
+            response = connection.getresponse()
+            return Answer(response.status, {k.lower(): v for k, v in response.getheaders()}, response.read())
+        finally:
+            connection.close()
+
+    def open(self, composite: Path, mask: Path, **options: Any) -> str:
+        """Open a clip, wait for its grade, and return its identifier."""
+        session = {**SESSION, "clip": {"composite": str(composite), "mask": str(mask)}, "options": options}
+        answer = self.ask("/api/clips", session)
+        assert answer.status == 200, answer.content
+        clip: str = answer.json["id"]
+        wait_for(lambda: self.is_ready(clip))
+        return clip
+
+    def is_ready(self, clip: str) -> bool:
+        """Whether the grade and the proxy of a clip are there."""
+        found = self.ask(f"/api/clips/{clip}").json
+        return found["shots"] is not None and found["proxy"]["done"]
+
+    def finished(self, number: int) -> Any:
+        """Wait for the end of a task, and return it."""
+        return wait_for(lambda: self.task(number)["state"] in ("done", "failed", "cancelled") and self.task(number))
+
+    def task(self, number: int) -> Any:
+        return next(task for task in self.ask("/api/tasks").json if task["number"] == number)
+
+    def stop(self) -> int:
+        self.process.send_signal(signal.SIGINT)
+        return self.process.wait(20)
+
+
+def wait_for(condition: Callable[[], Any], seconds: float = 60) -> Any:
+    """Return the first value of a condition that is true."""
+    end = time.monotonic() + seconds
+    while not (value := condition()):
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.05)
+    return value
+
+
+def start(folder: Path, *arguments: str) -> Server:
+    """Start a server that may use a folder."""
+    command = [*COMMAND, "ui", "--folder", str(folder), "--port", "0", *arguments]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    assert line.startswith("open http://"), process.stderr.read() if process.stderr else ""
+    return Server(process, line.split()[1], folder)
+
+
+def make_footage(folder: Path) -> None:
+    """Write a composite of full colours, one as cameras write it, and their mask."""
+    (folder / "comp").mkdir()
+    for number in range(NUM_FRAMES):
+        picture = np.stack(recoloured("gbrp", number), axis=-1)
+        cv2.imwrite(str(folder / (PICTURES % number)), np.ascontiguousarray(picture[..., ::-1]))
+    make_composite(folder / "comp.mp4", num_frames=NUM_FRAMES)
+    make_mask(folder / "mask.mkv", num_frames=NUM_FRAMES)
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Start one server for all tests of a worker."""
+    pytest.importorskip("starlette", reason="needs the extra: pip install '.[ui]'")
+    pytest.importorskip("uvicorn", reason="needs the extra: pip install '.[ui]'")
+    folder = tmp_path_factory.mktemp("ui")
+    make_footage(folder)
+    running = start(folder)
+    yield running
+    assert running.stop() in (0, 130)
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Iterator[Run]:
+    """Return a function that runs `chromacord` with arguments."""
+    with running(capsys) as command:
+        yield command
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """Start Debian's chromium."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="needs the extra: pip install '.[dev-ui]'")
+    if not CHROMIUM.exists():
+        pytest.skip("needs chromium: apt-get install chromium")
+    with playwright.sync_playwright() as driver:
+        chromium = driver.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def tab(browser: Any) -> Iterator[Any]:
+    """Open an empty tab, and fail the test if its page had an error or asked another host for something."""
+    with_errors: list[str] = []
+    page = browser.new_page(viewport={"width": 1280, "height": 800})
+    page.on("pageerror", lambda error: with_errors.append(str(error)))
+    page.on("console", lambda message: message.type == "error" and with_errors.append(message.text))
+    page.on("request", lambda request: "127.0.0.1" in request.url or with_errors.append(request.url))
+    page.complaints = with_errors
+    yield page
+    page.close()
+    assert not with_errors
