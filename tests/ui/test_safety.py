@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from chromacord.errors import ChromacordError, InputError
+from chromacord.ui.serving.folders import Folders
 from chromacord.ui.session import Session
 from tests.ui.conftest import SESSION, Server, make_footage, start
 
@@ -147,3 +148,17 @@ def test_a_session_cannot_name_what_it_does_not_know() -> None:
     for wrong in ({"clip": {"output": "a"}}, {"options": {"encoding": 1}}, {"options": {"exposure": 99}}, {"clip": 3}):
         with pytest.raises((ChromacordError, TypeError)):
             Session(**wrong)  # type: ignore[arg-type]
+
+
+def test_links_are_followed_from_masks_with_a_form(tmp_path: Path) -> None:
+    outside, inside = tmp_path / "outside", tmp_path / "inside"
+    outside.mkdir()
+    inside.mkdir()
+    (outside / "secret.png").touch()
+    (inside / "link.png").symlink_to(outside / "secret.png")
+    (inside / "mask.png").touch()
+    folders = Folders([inside])
+    for path in ("link.png", "link.png@inverted", "link.png@label=3", "../outside/secret.png@luma"):
+        with pytest.raises(InputError, match="lies outside the folders"):
+            folders.confined(path)
+    assert folders.confined("mask.png@inverted") == str(inside / "mask.png@inverted")

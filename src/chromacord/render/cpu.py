@@ -10,8 +10,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from chromacord.color.alpha import lay_over, premultiply, unpremultiply
-from chromacord.color.spaces import rgb_to_code
+from chromacord.color.alpha import lay_over, premultiply, straight_codes
 from chromacord.color.transforms import ColorTransform, Identity
 from chromacord.io.compositing.overlay import block_mean
 from chromacord.io.pixels import writable_copy
@@ -159,20 +158,6 @@ def alpha_of(frame: Frame, info: VideoInfo, part: Box) -> FloatArray | None:
         return None
     alpha = frame.planes[-1][part.top : part.bottom, part.left : part.right]
     return alpha[..., None].astype(np.float32) / np.float32(info.pixel_format.max_code)
-
-
-def straight_codes(codes: FloatArray, coverage: FloatArray, info: VideoInfo) -> FloatArray:
-    """Divide colours by their coverage. Black, which they fade to, is not 0 in all formats.
-
-    Args:
-        codes: as `unpack` returns them. Shape (height, width, 4).
-        coverage: Shape (height, width, 1).
-        info: properties of their source.
-    """
-    black = np.zeros(4, np.float32)
-    black[:3] = rgb_to_code(info.colorimetry, info.size, info.pixel_format).offset
-    straight: FloatArray = np.ascontiguousarray(unpremultiply(codes - black, coverage) + black, np.float32)
-    return straight
 
 
 def unpack(planes: tuple[Plane, ...], info: VideoInfo, part: Box) -> FloatArray:
