@@ -223,7 +223,7 @@ def _flat(blocks: FloatArray) -> FloatArray:
     rows, columns = blocks.shape[1:]
     basis = _slopes(rows, columns)
     lines = blocks.reshape(len(blocks), rows * columns)  # -1 is undefined without blocks
-    rest: FloatArray = (lines - (lines @ basis.T) @ basis).reshape(blocks.shape)
+    rest: FloatArray = np.subtract(lines, (lines @ basis.T) @ basis).reshape(blocks.shape)
     return rest
 
 
