@@ -218,7 +218,9 @@ def spans(columns: npt.NDArray[np.intp]) -> Iterator[slice]:
     Args:
         columns: ascending; may be empty. Shape (N,).
     """
-    widest = int((columns[1:] - columns[:-1]).argmax()) + 1 if len(columns) > 1 else 1
+    gaps = columns[1:] - columns[:-1]
+    # Without a gap there is one side.
+    widest = int(gaps.argmax()) + 1 if len(gaps) and gaps.max() > 1 else len(columns)
     for part in (columns[:widest], columns[widest:]):
         if len(part):
             yield slice(int(part[0]), int(part[-1]) + 1)

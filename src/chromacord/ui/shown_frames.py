@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from chromacord.color.spaces import code_to_rgb
-from chromacord.errors import InputError
+from chromacord.errors import ChromacordError, InputError
 from chromacord.io import open_source
 from chromacord.io.convert import PlaneConverter
 from chromacord.io.orientation import Orientation
@@ -64,6 +64,10 @@ def open_session(session: Session) -> MaskedClip:
     return clip
 
 
+class SupersededError(ChromacordError):
+    """A frame is not wanted any more."""
+
+
 class FrameReader:
     """Reads exact pictures of a clip's frames. The next frame is read without those before it."""
 
@@ -77,16 +81,18 @@ class FrameReader:
         self.info = self.clip.info
         self._lock = threading.Lock()
         self._frames: Iterator[MaskedFrame] | None = None
-        self._next = 0
+        self._next = self._wanted = 0
         self._last: tuple[int, FramePictures] | None = None
 
     def read(self, index: int) -> FramePictures:
         """Return the pictures of a frame.
 
         Raises:
+            SupersededError: another frame was asked for in the meantime; decoding up to this one would delay it.
             InputError: the clip has no such frame.
             ChromacordError: the clip cannot be read.
         """
+        self._wanted = index
         with self._lock:
             if self._last is not None and self._last[0] == index:
                 return self._last[1]
@@ -104,6 +110,8 @@ class FrameReader:
             self._next = masked.frame.index + 1
             if masked.frame.index == index:
                 return masked
+            if self._wanted != index:
+                raise SupersededError("another frame was asked for")
         self.release()
         raise InputError(f"{self.info.path}: has no frame {index}")
 
@@ -130,14 +138,15 @@ def exact_pictures(masked: MaskedFrame, clip: MaskedClip) -> FramePictures:
 
 def _rgb(frame: Frame, info: VideoInfo) -> Codes:
     """Return R'G'B' as codes. Shape (height, width, 3)."""
-    if info.space is None:
-        convert = PlaneConverter(info, PixelFormat("rgb", 8), scene_linear=False)
-        merged: Codes = cv2.merge(convert(frame.planes)[:3])
-        return merged
     height, width = frame.planes[0].shape
     out = np.empty((height, width, 3), np.uint8)
+    convert = PlaneConverter(info, PixelFormat("rgb", 8), scene_linear=False)
     for top in range(0, height, _BAND):
         bottom = min(top + _BAND, height)
+        if info.space is None:
+            for channel, band in enumerate(convert.band(frame.planes, slice(top, bottom))[:3]):
+                out[top:bottom, :, channel] = band
+            continue
         planes = tuple(plane[_rows(plane, top, height) : _rows(plane, bottom, height)] for plane in frame.planes)
         rgb = proxy(Frame(planes, frame.index), info, Size(bottom - top, width))
         out[top:bottom] = np.rint(rgb * 255)
