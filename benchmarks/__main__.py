@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
-from typer import Option
+from typer import Argument, Option
 
 from chromacord.cli import main
 from chromacord.cli.help import WIDTH, Group, GroupedCommand
@@ -127,6 +127,37 @@ def finish(
         from benchmarks.finish import measure_finish
 
         give(measure_finish(repeats), output)
+
+
+@app.command(cls=GroupedCommand, name="mattes")
+def mattes(
+    folders: Annotated[list[Path], Argument(help="Clips: folders with images/ and masks/.")],
+    *,
+    frames: Annotated[int, Option(help="Frames of each clip that count.")] = 12,
+    output: Output = None,
+) -> None:
+    """Measure mattes of boxes and clicks against known masks."""
+    with measurement(output):
+        from benchmarks.mattes import measure_mattes
+
+        give(measure_mattes(folders, frames), output)
+
+
+@app.command(cls=GroupedCommand)
+def ui(
+    *,
+    frames: Annotated[int, Option(help="Length of the 1080p clip.")] = 250,
+    frames_4k: Annotated[int, Option("--frames-4k", help="Length of the 4K clip.")] = 50,
+    repeats: Annotated[int, Option(help="Number of frames to scrub to, and of movements of the slider.")] = 40,
+    output: Output = None,
+) -> None:
+    """Measure the page in chromium: first picture, scrubbing, sliders, and the server's memory with a 4K clip."""
+    with measurement(output):
+        from benchmarks.ui_speed import UiSetting, measure_ui, ui_line
+
+        report = measure_ui(UiSetting(frames, frames_4k, repeats), tell=tell)
+        tell(ui_line(report))
+        give(report, output)
 
 
 @app.command(cls=GroupedCommand)

@@ -118,6 +118,8 @@ def test_methods_of_any_size_get_the_pictures_shape() -> None:
     method.working_size = None
     assert working_size(method, INFO) == INFO.size
     assert working_size(method, replace(INFO, size=Size(1080, 1920))) == (90, 160)
+    assert working_size(method, replace(INFO, size=Size(1, 1920))) == (1, 160)
+    assert working_size(method, replace(INFO, size=Size(1920, 1))) == (160, 1)
 
 
 class Corner(Method):

@@ -1,7 +1,12 @@
-import numpy as np
+from pathlib import Path
 
-from chromacord.analysis.reference import MatchedTo
+import numpy as np
+import pytest
+
+from chromacord.analysis.reference import MatchedTo, read_reference
+from chromacord.color.management.clip_space import Spaces
 from chromacord.methods import load_method
+from tests.images import write
 
 MASK = np.zeros((1, 1, 1, 24, 32), np.float32)
 MASK[..., 8:16, 8:20] = 1
@@ -34,3 +39,22 @@ def test_it_is_the_method_itself_where_the_reference_is_the_background() -> None
     method = load_method("reinhard")
     decided = MatchedTo(method, own).decide(composite, MASK).transform.parameters
     np.testing.assert_allclose(decided, method.decide(composite, MASK).transform.parameters, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("size", "expected"),
+    [
+        ((30, 40), (30, 40)),
+        ((512, 300), (512, 300)),
+        ((600, 1024), (300, 512)),
+        ((1, 2000), (1, 512)),
+        ((2000, 1), (512, 1)),
+    ],
+)
+def test_a_large_reference_is_reduced_in_its_shape(
+    tmp_path: Path, size: tuple[int, int], expected: tuple[int, int]
+) -> None:
+    write(tmp_path / "reference.png", np.full((*size, 3), 128, np.uint8))
+    reference = read_reference(tmp_path / "reference.png", Spaces())
+    assert reference.shape == (*expected, 3)
+    np.testing.assert_allclose(reference, 128 / 255, atol=2e-3)

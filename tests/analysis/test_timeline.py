@@ -9,6 +9,7 @@ import pytest
 
 from chromacord.analysis.observe import observe
 from chromacord.analysis.timeline import Timeline
+from chromacord.color.distribution import ColorDistribution
 from chromacord.color.transforms import AffineField
 from chromacord.grade.by_hand import Hand, Strength
 from chromacord.grade.keys import Consistency
@@ -202,3 +203,21 @@ def test_a_key_counts_by_the_share_of_the_picture_that_is_foreground(share: floa
     masked = MaskedFrame(Frame(tuple(np.full(INFO.size, 90, np.uint8) for _ in "rgb"), 0), as_mask(weights))
     grade, _ = analyse(iter([masked]), INFO, Five())
     assert grade.keys[0].weight == pytest.approx(share)
+
+
+def test_colours_are_counted_by_shot_in_the_frames_that_are_analysed() -> None:
+    method = Eight()
+    frames = made(60, cuts=(30,), unusable=tuple(range(10)))
+    expected = [ColorDistribution(), ColorDistribution()]
+    seen = list(observe(iter(frames), INFO, method, consistency="smooth"))
+    for each in seen:
+        if each.observation is not None:
+            expected[each.shot].add(each.observation.composite, each.observation.mask)
+    assert 0 < sum(each.observation is not None for each in seen) < len(seen)
+    timeline = Timeline(method, rate=INFO.rate, consistency="smooth", keep_colors=True)
+    assert sum(1 for _ in timeline.decide(iter(seen))) == len(frames)
+    assert timeline.colors is not None
+    assert not any(each.is_empty for each in timeline.colors)
+    for found, wanted in zip(timeline.colors, expected, strict=True):
+        for one, other in zip(found.colors(), wanted.colors(), strict=True):
+            np.testing.assert_array_equal(one, other)

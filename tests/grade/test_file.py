@@ -106,6 +106,15 @@ def test_a_grade_of_version_1_is_read(tmp_path: Path) -> None:
     np.testing.assert_allclose(read.parameters, lattice(2)[None] + 0.1, atol=1e-6)
 
 
+def test_a_shot_without_strength_has_all_of_it(tmp_path: Path) -> None:
+    grade = one_shot(turned(Identity.for_frames(1), MADE), hand=Hand(Strength.both(0.5)))
+    shot = shot_of(grade)
+    del shot["strength"]
+    np.testing.assert_allclose(
+        read_back(tmp_path / "grade.json", shot).parameters, grade.shots[0].keys[0].transform.parameters, atol=2e-6
+    )
+
+
 def test_what_a_hand_did_is_written_as_part_of_the_grade(tmp_path: Path) -> None:
     transform = turned(Identity.for_frames(1), MADE)
     turn = Parametric(exposure=0.2)
@@ -132,6 +141,10 @@ def test_what_a_hand_did_is_written_as_part_of_the_grade(tmp_path: Path) -> None
         (lambda data: data["shots"][0].update(parametric=[1]), "expected parametric numbers by their names"),
         (lambda data: data["shots"][2]["parametric"].update(contrast=1.5), "contrast must be 1 because the residual"),
         (lambda data: data["shots"][0]["keys"][1].update(frame=0), "must increase"),
+        (
+            lambda data: data["shots"][0]["keys"][1].update(residual=data["shots"][3]["keys"][0]["residual"]),
+            "need transforms of one kind and size",
+        ),
         (lambda data: data["shots"][0]["keys"][1]["residual"].update(kind="cdl"), "kind 'cdl' is not known"),
         (lambda data: data["shots"][3]["keys"][0]["residual"]["values"].pop(), "64 x 3"),
         (lambda data: data["shots"][3]["keys"][0]["residual"]["values"][5].__setitem__(0, float("nan")), "finite"),

@@ -367,3 +367,37 @@ def test_the_page_fits_its_window(server: Server, tab: Any, width: int) -> None:
       .filter((each) => each.offsetParent !== null && each.getBoundingClientRect().right > innerWidth + 1)
       .map((each) => each.id || each.textContent)""")
     assert outside == []
+
+
+def test_a_mask_is_made_by_a_box_and_a_picked_colour(server: Server, tab: Any) -> None:
+    tab.goto(f"http://127.0.0.1:{server.port}/")
+    tab.wait_for_selector("#entries li")
+    tab.fill("#slot-composite", str(server.folder / "comp.mp4"))
+    tab.fill("#slot-mask", "")
+    tab.click("#make-mask")
+    wait_for(lambda: tab.evaluate("document.getElementById('maker-canvas').width") == SIZE.width)
+    canvas = tab.locator("#maker-canvas").bounding_box()
+    tab.mouse.click(canvas["x"] + canvas["width"] / 2, canvas["y"] + canvas["height"] / 2)
+    red, green, blue = map(int, tab.input_value("#maker-value").split(","))
+    assert 0 <= min(red, green, blue) <= max(red, green, blue) <= 255
+    tab.click("#maker [data-way=box]")
+    tab.mouse.move(canvas["x"] + canvas["width"] * 0.2, canvas["y"] + canvas["height"] * 0.2)
+    tab.mouse.down()
+    tab.mouse.move(canvas["x"] + canvas["width"] * 0.6, canvas["y"] + canvas["height"] * 0.8, steps=3)
+    tab.mouse.up()
+    left, top, width, height = map(int, tab.input_value("#maker-value").split(","))
+    assert (left, top) == (int(0.2 * SIZE.width), int(0.2 * SIZE.height))
+    assert abs(width - 0.4 * SIZE.width) < 3
+    assert abs(height - 0.6 * SIZE.height) < 3
+    tab.click("#maker [data-way=clicks]")
+    tab.mouse.click(canvas["x"] + canvas["width"] / 2, canvas["y"] + canvas["height"] / 2)
+    tab.keyboard.down("Alt")
+    tab.mouse.click(canvas["x"] + 2, canvas["y"] + 2)
+    tab.keyboard.up("Alt")
+    assert tab.input_value("#maker-value").startswith(f"{SIZE.width // 2},{SIZE.height // 2} !")
+    tab.fill("#maker-output", str(server.folder / "boxed.mkv"))
+    tab.click("#maker-start")
+    tab.wait_for_selector("#maker", state="hidden")
+    assert tab.input_value("#slot-mask") == str(server.folder / "boxed.mkv")
+    tab.click("#opener-open")
+    ready(tab)

@@ -1,11 +1,13 @@
 """Who may ask the server, and for what."""
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from chromacord.errors import ChromacordError, InputError
+from chromacord.ui.serving.folders import Folders
 from chromacord.ui.session import Session
 from tests.ui.conftest import SESSION, Server, make_footage, start
 
@@ -106,8 +108,9 @@ def test_an_upload_that_is_too_long_leaves_nothing(tmp_path: Path) -> None:
     async def send() -> None:
         await uploads.receive(parts(), "a.mp4", tmp_path, limit=12)
 
-    with pytest.raises(InputError, match="larger than 12 bytes"):
-        anyio.run(send)
+    # The browser's driver has a loop of its own in this thread.
+    with ThreadPoolExecutor(1) as in_thread, pytest.raises(InputError, match="larger than 12 bytes"):
+        in_thread.submit(anyio.run, send).result()
     assert not [*tmp_path.iterdir()]
 
 
@@ -145,3 +148,17 @@ def test_a_session_cannot_name_what_it_does_not_know() -> None:
     for wrong in ({"clip": {"output": "a"}}, {"options": {"encoding": 1}}, {"options": {"exposure": 99}}, {"clip": 3}):
         with pytest.raises((ChromacordError, TypeError)):
             Session(**wrong)  # type: ignore[arg-type]
+
+
+def test_links_are_followed_from_masks_with_a_form(tmp_path: Path) -> None:
+    outside, inside = tmp_path / "outside", tmp_path / "inside"
+    outside.mkdir()
+    inside.mkdir()
+    (outside / "secret.png").touch()
+    (inside / "link.png").symlink_to(outside / "secret.png")
+    (inside / "mask.png").touch()
+    folders = Folders([inside])
+    for path in ("link.png", "link.png@inverted", "link.png@label=3", "../outside/secret.png@luma"):
+        with pytest.raises(InputError, match="lies outside the folders"):
+            folders.confined(path)
+    assert folders.confined("mask.png@inverted") == str(inside / "mask.png@inverted")

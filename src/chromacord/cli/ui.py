@@ -34,7 +34,7 @@ def ui(
         session = _session(clip, {name: path for name, path in others.items() if path is not None})
         paths = () if session is None else [path for path in session.clip.values() if not _is_word(path)]
         serve(
-            folders=folder or [Path.cwd(), *dict.fromkeys(map(_folder_of, paths))],
+            folders=folder or [*map(_folder_of, paths), Path.cwd()],
             session=session,
             host=host,
             port=port,

@@ -35,6 +35,10 @@ _LEAST_SIDE = 16
 _BAND = 0.06
 """Half the width of the band in which an edge may move, relative to the square root of the foreground's area."""
 
+_MORE, _LEAST_MORE = 0.1, 4
+"""How much larger the box of what grew from clicks is made on each side: relative to its longer side, and at least in
+pixels."""
+
 _CONTEXT = 4
 """Bands of background around the foreground that GrabCut learns from."""
 
@@ -99,20 +103,15 @@ class TrackedMatte:
         return _enlarged(picture, self._inside, scale)
 
     def _first(self, small: Binary, scale: float, seeds: Seeds | None) -> Binary:
-        if self._box is None:
-            assert seeds is not None
-            inside = _refined(small, flooded(small, seeds), seeds)
+        box = None if self._box is None else Box(*(round(edge * scale) for edge in self._box))
+        inside = _cut_out(small, box, seeds)
+        if box is None:
             way, remedy = "--click", "click on its larger parts, and set --click-out beside it"
         else:
-            box = Box(*(round(edge * scale) for edge in self._box))
-            labels = np.full(small.shape[:2], cv2.GC_BGD, np.uint8)
-            labels[box.top : box.bottom, box.left : box.right] = cv2.GC_PR_FGD
-            margin = max(box.bottom - box.top, box.right - box.left) // 3
-            inside = _cut(small, _seeded(labels, seeds), _surrounded(box, margin), _FIRST_ITERATIONS)
             way, remedy = "--box", "draw it around the foreground, with some margin"
         self._colors = _histogram(small, inside)
         contrast = _contrast(small, inside, self._colors)
-        if not inside.any() or contrast < _NONE:
+        if not inside.any() or inside.all() or contrast < _NONE:
             raise InputError(f"{way}: holds nothing that stands out; {remedy}")
         self.confidence = min(self.confidence, contrast)
         return inside
@@ -186,6 +185,30 @@ def _seeded(labels: Binary, seeds: Seeds | None) -> Binary:
         labels[seeds.outside == 1] = cv2.GC_BGD
         labels[seeds.inside == 1] = cv2.GC_FGD
     return labels
+
+
+def _cut_out(small: Binary, box: Box | None, seeds: Seeds | None) -> Binary:
+    """Cut out what a box holds or clicks mark, or what both do; at least one of them is given.
+
+    What grows from the clicks is probably foreground, the rest of the box is probably not. Without clicks, all of the
+    box may be. Without a box, that of the growth serves, a little larger.
+    """
+    labels = np.full(small.shape[:2], cv2.GC_BGD, np.uint8)
+    if box is not None:
+        labels[box.top : box.bottom, box.left : box.right] = cv2.GC_PR_FGD
+    if seeds is not None and seeds.inside.any():
+        beyond = np.zeros_like(labels) if box is None else (labels == cv2.GC_BGD) & (seeds.inside == 0)
+        grown = flooded(small, Seeds(seeds.inside, seeds.outside | beyond.astype(np.uint8)))
+        if box is None:
+            left, top, width, height = cv2.boundingRect(grown)
+            more = max(_LEAST_MORE, round(_MORE * max(width, height)))
+            bottom, right = min(top + height + more, small.shape[0]), min(left + width + more, small.shape[1])
+            box = Box(max(0, top - more), max(0, left - more), bottom, right)
+        labels[box.top : box.bottom, box.left : box.right] = cv2.GC_PR_BGD
+        labels[grown == 1] = cv2.GC_PR_FGD
+    assert box is not None
+    margin = max(box.bottom - box.top, box.right - box.left) // 3
+    return _cut(small, _seeded(labels, seeds), _surrounded(box, margin), _FIRST_ITERATIONS)
 
 
 def _corrected(small: Binary, carried: Binary, seeds: Seeds) -> Binary:

@@ -240,3 +240,26 @@ def test_the_deviation_is_the_root_of_the_median_variance_where_it_is_known() ->
     variance[0, [1, 4, 5]] = 4.0, 9.0, 100.0
     variance[1:] = 1e4  # chroma does not count
     assert Noise(variance, codes, neighbours).deviation == 3.0
+
+
+def test_graded_noise_follows_the_grades_slope_in_every_direction() -> None:
+    info = describe(FORMATS["rgb 16 bit"], SIZE)
+    matrix = np.float32([[0.8, 0.1, -0.05], [0.2, 0.6, 0.1], [-0.1, 0.05, 0.9]])
+    offset = np.float32([0.02, 0.05, 0.01])
+    grade = grading(AffineField.from_matrix(matrix[None], offset[None]), info, info)
+    generator = np.random.default_rng(0)
+    codes, variance = generator.uniform(0.3, 0.7, (3, BINS)) * 65535, generator.uniform(1e4, 9e4, (3, BINS))
+    graded = graded_noise(Noise(variance, codes, np.zeros((3, 2))), grade, info)
+    np.testing.assert_allclose(graded.codes, matrix @ codes + 65535 * offset[:, None], rtol=1e-3)
+    np.testing.assert_allclose(graded.variance, matrix**2 @ variance, rtol=1e-2)
+
+
+def test_noise_of_rgb_is_looked_up_by_the_brightness_of_green() -> None:
+    info = describe(FORMATS["rgb 16 bit"], SIZE)
+    level = (np.arange(BINS) + 0.5) / BINS
+    codes = np.stack([np.full(BINS, 0.9), level, level[::-1]]) * 65535
+    none = Noise(np.full((3, BINS), np.nan), codes, np.zeros((3, 2)))
+    rising = Noise(np.tile(1e6 * level, (3, 1)), codes, np.zeros((3, 2)))
+    amount = missing(none, rising, info)
+    expected = np.interp((np.arange(256) + 0.5) / 256, level, 1e6 * level)
+    np.testing.assert_allclose(amount, np.tile(np.sqrt(expected - 1 / 12), (3, 1)), rtol=1e-4)

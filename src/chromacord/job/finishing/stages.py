@@ -12,7 +12,7 @@ from chromacord.masks.edge import Edge
 from chromacord.render.finish.grain import Grain
 from chromacord.render.finish.layer import CleanLayer
 from chromacord.render.finish.shadow import ContactShadow, parse_shadow
-from chromacord.render.finish.sharpness import Softness
+from chromacord.render.finish.softness import Softness
 from chromacord.render.finish.stage import Finish, Stage
 from chromacord.render.finish.wrap import LightWrap, parse_wrap
 from chromacord.types import Alpha, VideoInfo

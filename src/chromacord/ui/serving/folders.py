@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from chromacord.errors import InputError, MissingFileError
+from chromacord.io.compositing.mask_forms import split_form
 from chromacord.io.stills.image_formats import is_image_name
 
 _VIDEOS = (".mp4", ".mov", ".mkv", ".m4v", ".webm", ".avi", ".mxf", ".mpg", ".ts", ".y4m", ".gif")
@@ -41,8 +42,11 @@ class Folders:
         if not path or "\0" in path:
             raise InputError("the path is empty or holds a null character; name a file")
         whole = os.path.join(self.roots[0], path)  # noqa: PTH118 - keeps a slash at the end, which means a folder
-        real = Path(os.path.realpath(whole))
-        if not any(real.is_relative_to(root) for root in self.roots):
+        # A mask may be followed by its form, which is no part of the name that links are followed from.
+        for name in (whole, split_form(whole)[0]):
+            real = Path(os.path.realpath(name))
+            if any(real.is_relative_to(root) for root in self.roots):
+                continue
             raise InputError(
                 f"{path}: lies outside the folders that this page may use; start it with --folder {real.parent}"
             )

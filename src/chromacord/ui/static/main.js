@@ -43,6 +43,7 @@ async function start() {
   const opener = new Opener(find("opener"), (clip) => page.open(clip));
 
   find("method").append(...state.methods.map((each) => Object.assign(option(each.name), { title: each.description })));
+  find("method").value = "shotgrade";
   find("codec").append(option("", "like the clip"), ...Object.keys(state.codecs).map((name) => option(name)));
 
   const setView = (view) => {
@@ -56,7 +57,7 @@ async function start() {
   radioGroup(find("views"), (button) => setView(button.dataset.view));
   radioGroup(find("scope-choice"), () => {});
 
-  const showZoom = () => { find("zoom").textContent = `${Math.round(100 * viewer.scale)} %`; };
+  const showZoom = () => { find("zoom").textContent = viewer.hasPicture ? `${Math.round(100 * viewer.scale)} %` : "–"; };
   let sampling = 0;
   const drawScopes = () => { sampling = 0; if (find("scopes").open && viewer.hasPicture) scopes.draw(viewer.sampled(SCOPE_WIDTH)); };
   // After the picture is on the screen, and never more often than the browser draws.
@@ -76,6 +77,7 @@ async function start() {
 
   const fillIn = () => {
     const { clip } = page, options = clip.session.options ?? {};
+    find("title").title = clip.session.clip.composite ?? clip.session.clip.foreground;
     find("title").textContent = `${clip.title} · ${clip.info.width}×${clip.info.height} · ${clip.info.rate.toFixed(2).replace(/\.?0+$/, "")} fps`;
     document.title = `${clip.title} – chromacord`;
     find("method").value = options.method ?? "shotgrade";

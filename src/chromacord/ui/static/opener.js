@@ -1,6 +1,7 @@
 // The dialog that opens a clip: slots for its files, and a list of what lies in the folders.
 
 import { get, send, upload } from "./api.js";
+import { MaskMaker } from "./maker.js";
 
 const SLOTS = {
   composite: [["composite", "Composite"], ["mask", "Mask"]],
@@ -23,7 +24,17 @@ export class Opener {
     find("upload").addEventListener("change", (event) => this.take([...event.target.files]));
     this.up = find("up");
     dialog.querySelector("form").addEventListener("submit", (event) => { event.preventDefault(); this.open(); });
+    find("make-mask").addEventListener("click", () => this.makeMask());
+    this.maker = new MaskMaker(document.getElementById("maker"), (mask) => { this.slot("mask").value = mask; this.mark(); this.submit.focus(); });
     this.choose("composite");
+  }
+
+  slot(name) { return this.slots.querySelector(`[data-name=${name}] input`); }
+
+  makeMask() {
+    const composite = this.slot("composite").value.trim();
+    if (composite) this.maker.show(composite);
+    else this.fail(new Error("name the composite first"));
   }
 
   async show() {
@@ -47,6 +58,7 @@ export class Opener {
       slot.append(label, input);
       return slot;
     }));
+    this.dialog.querySelector("#no-mask").hidden = kind !== "composite";
     this.guess();
     this.mark();
   }
