@@ -13,7 +13,7 @@ PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
 export OMP_NUM_THREADS ?= 1
 WORKERS ?= 2
 
-.PHONY: help demo test test-fast test-all fuzz lint format docs bench-speed check-speed bench-batch bench-soak bench-methods bench-flow \
+.PHONY: help demo test test-fast test-all fuzz lint format docs bench-speed check-speed bench-batch bench-soak bench-ui bench-methods bench-flow \
 	bench-cuts bench-quality wheel clean
 
 help:
@@ -29,6 +29,7 @@ help:
 	@echo "make check-speed    fail if harmonizing costs half as much again as what is committed there"
 	@echo "make bench-batch    measure two clips on two cores against one on one, into benchmarks/results"
 	@echo "make bench-soak     harmonize 10,000 frames and many short clips; fail if memory, files or threads leak (minutes)"
+	@echo "make bench-ui       measure how fast the page in the browser answers, into benchmarks/results (minutes)"
 	@echo "make bench-methods  measure CPU time and memory of each method at 256x256, into benchmarks/results (minutes)"
 	@echo "make bench-flow     measure sources of optical flow on made pairs and on FOOTAGE, into benchmarks/results"
 	@echo "make bench-cuts     measure how cuts are found in films made of FOOTAGE, into benchmarks/results"
@@ -95,6 +96,11 @@ bench-batch: $(VENV)/.demo
 bench-soak: $(VENV)/.demo
 	mkdir -p benchmarks/results
 	$(BIN)/python -m benchmarks soak --output benchmarks/results/soak.json
+
+bench-ui: $(VENV)/.dev
+	$(INSTALL) --editable ".[dev-ui]"
+	mkdir -p benchmarks/results
+	$(BIN)/python -m benchmarks ui --output benchmarks/results/ui.json
 
 bench-methods: $(VENV)/.dev
 	mkdir -p benchmarks/results

@@ -148,13 +148,14 @@ def ui(
     *,
     frames: Annotated[int, Option(help="Length of the 1080p clip.")] = 250,
     frames_4k: Annotated[int, Option("--frames-4k", help="Length of the 4K clip.")] = 50,
+    repeats: Annotated[int, Option(help="Number of frames to scrub to, and of movements of the slider.")] = 40,
     output: Output = None,
 ) -> None:
     """Measure the page in chromium: first picture, scrubbing, sliders, and the server's memory with a 4K clip."""
     with measurement(output):
         from benchmarks.ui_speed import UiSetting, measure_ui, ui_line
 
-        report = measure_ui(UiSetting(frames, frames_4k), tell=tell)
+        report = measure_ui(UiSetting(frames, frames_4k, repeats), tell=tell)
         tell(ui_line(report))
         give(report, output)
 

@@ -5,6 +5,7 @@ slowest case. Memory is the proportional set size of the server and of its tasks
 """
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -25,7 +26,6 @@ CHROMIUM = Path("/usr/bin/chromium")
 FLAGS = ("--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader")
 
 _FOREGROUND = 0.25
-_SCRUBS = 40
 _VIEWPORT = {"width": 1920, "height": 1080}
 
 _FIRST = """async ([composite, mask]) => {
@@ -84,6 +84,8 @@ class UiSetting(NamedTuple):
 
     num_frames: int = 250
     num_frames_4k: int = 50
+    repeats: int = 40
+    """Frames to scrub to, and movements of the slider."""
 
 
 def measure_ui(setting: UiSetting, *, tell: Callable[[str], object] | None = None) -> Mapping[str, object]:
@@ -103,6 +105,7 @@ def measure_ui(setting: UiSetting, *, tell: Callable[[str], object] | None = Non
         raise InputError("the page is measured in a browser; run: pip install '.[dev-ui]'") from error
     if not CHROMIUM.exists():
         raise InputError(f"{CHROMIUM}: no such file; run: apt-get install chromium")
+    before = os.getloadavg()[0]
     with TemporaryDirectory(prefix="chromacord-bench-") as name, sync_playwright() as driver:
         clips = {}
         for size, frames in (("1080p", setting.num_frames), ("4k", setting.num_frames_4k)):
@@ -113,7 +116,7 @@ def measure_ui(setting: UiSetting, *, tell: Callable[[str], object] | None = Non
         browser = driver.chromium.launch(executable_path=str(CHROMIUM), args=list(FLAGS))
         with _server(Path(name)) as server:
             tell("1080p: opening, scrubbing, sliding")
-            times = _answers(browser, server, clips["1080p"], setting.num_frames)
+            times = _answers(browser, server, clips["1080p"], setting)
         with _server(Path(name)) as server:
             tell("4k: measuring memory")
             memory = _memory(browser, server, clips["4k"], setting.num_frames_4k)
@@ -124,6 +127,8 @@ def measure_ui(setting: UiSetting, *, tell: Callable[[str], object] | None = Non
         "browser": {"chromium": version, "renderer": "SwiftShader, on the CPU", "viewport": _VIEWPORT},
         "1080p": times,
         "4k": memory,
+        # Other work on the machine slows all of it: 1.0 for each process that wanted a core.
+        "load": [round(load, 1) for load in (before, os.getloadavg()[0])],
         "limits": {"first_picture_ms": 1500, "scrub_ms": 150, "slider_refreshes": 1, "memory_mb": 400},
         **provenance(),
     }
@@ -147,14 +152,14 @@ def _server(folder: Path) -> Iterator[_Server]:
         process.wait(30)
 
 
-def _answers(browser: Any, server: _Server, clips: Clips, num_frames: int) -> dict[str, object]:
+def _answers(browser: Any, server: _Server, clips: Clips, setting: UiSetting) -> dict[str, object]:
     page = browser.new_page(viewport=_VIEWPORT)
     page.goto(server.address)
     page.wait_for_selector("#opener[open]")
     first = page.evaluate(_FIRST, [str(clips.composite), str(clips.mask)])
     _wait_for_proxy(page)
-    scrubs = page.evaluate(_SCRUB, [(97 * number) % num_frames for number in range(1, _SCRUBS + 1)])
-    slides = page.evaluate(_SLIDE, _SCRUBS)
+    scrubs = page.evaluate(_SCRUB, [(97 * number) % setting.num_frames for number in range(1, setting.repeats + 1)])
+    slides = page.evaluate(_SLIDE, setting.repeats)
     page.close()
     return {
         "first_picture_ms": round(first),

@@ -12,7 +12,6 @@ from typing import Any
 from chromacord.errors import ChromacordWarning, InputError
 from chromacord.grade.imports import read_any_grade
 from chromacord.grade.keys import Grade
-from chromacord.io.pixels import frame_bytes
 from chromacord.job.options import CONTROLS
 from chromacord.masks.masks import shown_size
 from chromacord.methods import weights_file
@@ -24,9 +23,6 @@ from chromacord.ui.tasks import Task, Tasks
 
 _HEAD_START = 1.5
 """Seconds after which the tasks of a clip start if no picture of it is asked for."""
-
-_LARGE = 10_000_000
-"""Bytes of a frame from which tasks run one after the other: 4K and more."""
 
 MAX_CLIPS = 16
 """Largest number of clips open at once; the oldest one is closed for another."""
@@ -76,7 +72,7 @@ class OpenClip:
                 return
             self._is_begun = True
             self._decide()
-            if self._analysis is None or _bytes_of(self.frames.info) < _LARGE:
+            if self._analysis is None or not self.frames.is_large:
                 self._make_proxy()
 
     def _make_proxy(self) -> None:
@@ -189,10 +185,6 @@ def _shot(shot: Any) -> dict[str, Any]:
 
 
 _NOT_BEGUN: dict[str, Any] = {"state": "waiting", "progress": None, "error": None, "warnings": []}
-
-
-def _bytes_of(info: VideoInfo) -> int:
-    return frame_bytes(info.size, info.pixel_format)
 
 
 def _described(info: VideoInfo) -> dict[str, Any]:

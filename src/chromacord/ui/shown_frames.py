@@ -19,7 +19,9 @@ from chromacord.color.spaces import code_to_rgb
 from chromacord.errors import ChromacordError, InputError
 from chromacord.io import open_source
 from chromacord.io.convert import PlaneConverter
+from chromacord.io.memory import return_freed_memory
 from chromacord.io.orientation import Orientation
+from chromacord.io.pixels import frame_bytes
 from chromacord.job.clip import MaskedClip, open_clip
 from chromacord.masks.masks import Mask, MaskedFrame, shown_size
 from chromacord.masks.proxy import proxy
@@ -33,6 +35,12 @@ KINDS = ("picture", "mask", "layer")
 
 _BAND = 64
 """Rows converted at once: whole pictures of floats would take 300 MB at 4K."""
+
+_LARGE = 10_000_000
+"""Bytes of a frame at 4K and more."""
+
+_IDLE = 1.0
+"""Seconds after which the decoders of a large clip are closed; each holds 100 MB."""
 
 _QUALITY = 92
 _WIDEST = ((1500, 1280), (6000, 960), (2**31, 640))
@@ -82,6 +90,7 @@ class FrameReader:
         self._lock = threading.Lock()
         self._frames: Iterator[MaskedFrame] | None = None
         self._next = self._wanted = 0
+        self._timer: threading.Timer | None = None
         self._last: tuple[int, FramePictures] | None = None
 
     def read(self, index: int) -> FramePictures:
@@ -100,7 +109,26 @@ class FrameReader:
             masked = self._masked(index)
             pictures = exact_pictures(masked, self.clip)
             self._last = (index, pictures)
+            if self.is_large:
+                self._release_later()
             return pictures
+
+    @property
+    def is_large(self) -> bool:
+        """Whether a frame takes so much memory, 4K or more, that decoders are closed when nobody waits for frames."""
+        return frame_bytes(self.info.size, self.info.pixel_format) >= _LARGE
+
+    def _release_later(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = threading.Timer(_IDLE, self._release_now)
+        self._timer.daemon = True
+        self._timer.start()
+
+    def _release_now(self) -> None:
+        with self._lock:
+            self.release()
+        return_freed_memory()
 
     def _masked(self, index: int) -> MaskedFrame:
         if self._frames is None or index < self._next:
