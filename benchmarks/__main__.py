@@ -144,6 +144,23 @@ def mattes(
 
 
 @app.command(cls=GroupedCommand)
+def ui(
+    *,
+    frames: Annotated[int, Option(help="Length of the 1080p clip.")] = 250,
+    frames_4k: Annotated[int, Option("--frames-4k", help="Length of the 4K clip.")] = 50,
+    repeats: Annotated[int, Option(help="Number of frames to scrub to, and of movements of the slider.")] = 40,
+    output: Output = None,
+) -> None:
+    """Measure the page in chromium: first picture, scrubbing, sliders, and the server's memory with a 4K clip."""
+    with measurement(output):
+        from benchmarks.ui_speed import UiSetting, measure_ui, ui_line
+
+        report = measure_ui(UiSetting(frames, frames_4k, repeats), tell=tell)
+        tell(ui_line(report))
+        give(report, output)
+
+
+@app.command(cls=GroupedCommand)
 def paper(
     *, picture: Annotated[Path, Option(help="Picture to write.")] = Path("docs/paper.jpg"), output: Output = None
 ) -> None:

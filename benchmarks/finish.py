@@ -22,7 +22,8 @@ from chromacord.render.finish.grain import Grain, missing
 from chromacord.render.finish.layer import CleanLayer
 from chromacord.render.finish.noise import Noise, measure
 from chromacord.render.finish.shadow import ContactShadow
-from chromacord.render.finish.sharpness import Softness, measure_spread
+from chromacord.render.finish.sharpness import measure_spread
+from chromacord.render.finish.softness import Softness
 from chromacord.render.finish.stage import Finish
 from chromacord.render.finish.wrap import LightWrap
 from chromacord.sample.scene import ASTRONAUT, COFFEE, cut_out, read_photograph

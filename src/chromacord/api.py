@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
+from functools import partial
 from numbers import Rational, Real
 from os import PathLike
 from pathlib import Path
@@ -25,11 +26,12 @@ from chromacord.job.conversion import convert_grade
 from chromacord.job.job import Job
 from chromacord.job.options import Options
 from chromacord.job.outputs import Outputs
+from chromacord.job.preview import look
 from chromacord.job.summary import Summary
 from chromacord.methods import DEFAULT_METHOD, load_method
 from chromacord.methods.base import Method, find_device
 from chromacord.parsing import shown
-from chromacord.types import Device, Encoding, Progress
+from chromacord.types import STDOUT, Device, Encoding, Progress
 
 StrPath = str | PathLike[str]
 
@@ -123,7 +125,10 @@ def harmonize_video(
         space=space,
         reference=None if matched["reference"] is None else read_reference(matched["reference"], how.spaces),
     )
-    return job.run()
+    summary = job.run()
+    if clip_out is None or clip_out == STDOUT:
+        return summary
+    return replace(summary, look=partial(look, clip, summary.outputs[0], how))
 
 
 def analyse(

@@ -200,3 +200,11 @@ def test_a_shots_confidence_is_the_mean_of_what_is_known() -> None:
     assert Shot(0, 6, (known, unknown, other)).confidence == 0.5
     assert Shot(0, 6, (known, unknown)).confidence == 0.25
     assert Shot(0, 6, (unknown,)).confidence is None
+
+
+@pytest.mark.parametrize(
+    ("values", "moves"),
+    [({0: 0.2}, False), ({0: 0.2, 4: 0.2}, False), ({0: 0.2, 4: 0.21}, True), ({0: 0.2, 4: 0.2, 8: 0.1}, True)],
+)
+def test_a_shot_moves_if_any_key_differs_from_its_first(values: dict[int, float], moves: bool) -> None:
+    assert Shot(0, 9, keys_of(values)).moves is moves

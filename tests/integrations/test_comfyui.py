@@ -23,7 +23,7 @@ PACK = ROOT / "integrations/comfyui"
 
 def batch(num_frames: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Return pictures and masks as ComfyUI has them."""
-    frames = [np.dstack([np.roll(plane, 0) for plane in recoloured("gbrp", index)]) for index in range(num_frames)]
+    frames = [np.dstack(recoloured("gbrp", index)) for index in range(num_frames)]
     image = torch.from_numpy(np.stack(frames).astype(np.float32) / 255)
     return image, torch.from_numpy(np.stack([disc(index) for index in range(num_frames)]).astype(np.float32) / 255)
 

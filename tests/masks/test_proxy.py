@@ -58,6 +58,19 @@ def test_premultiplied_colours_are_shown_straight() -> None:
     np.testing.assert_allclose(shown.reshape(-1, 3), np.tile([0.8, 0.4, 0.2], (4, 1)), atol=2e-4)
 
 
+def test_premultiplied_chroma_is_divided_around_grey() -> None:
+    """Half covered, Y'CbCr fades to black, whose chroma is 128 and whose luma is 16, not to 0."""
+    info = describe(PixelFormat("yuv", 8, alpha=Alpha.PREMULTIPLIED), Size(2, 2))
+    straight = np.array([120, 90, 170])
+    alpha = np.full((2, 2), 128, np.uint8)
+    black = np.array([16, 128, 128])
+    planes = [np.full((2, 2), round(code), np.uint8) for code in black + (straight - black) * 128 / 255]
+    opaque = [np.full((2, 2), code, np.uint8) for code in straight]
+    shown = proxy(Frame((*planes, alpha), 0), info, Size(2, 2))
+    expected = proxy(Frame((*opaque, np.full_like(alpha, 255)), 0), info, Size(2, 2))
+    np.testing.assert_allclose(shown, expected, atol=0.01)
+
+
 @pytest.mark.parametrize(
     "pixel_format",
     [

@@ -389,6 +389,12 @@ def test_a_mask_is_made_by_a_box_and_a_picked_colour(server: Server, tab: Any) -
     assert (left, top) == (int(0.2 * SIZE.width), int(0.2 * SIZE.height))
     assert abs(width - 0.4 * SIZE.width) < 3
     assert abs(height - 0.6 * SIZE.height) < 3
+    tab.click("#maker [data-way=clicks]")
+    tab.mouse.click(canvas["x"] + canvas["width"] / 2, canvas["y"] + canvas["height"] / 2)
+    tab.keyboard.down("Alt")
+    tab.mouse.click(canvas["x"] + 2, canvas["y"] + 2)
+    tab.keyboard.up("Alt")
+    assert tab.input_value("#maker-value").startswith(f"{SIZE.width // 2},{SIZE.height // 2} !")
     tab.fill("#maker-output", str(server.folder / "boxed.mkv"))
     tab.click("#maker-start")
     tab.wait_for_selector("#maker", state="hidden")

@@ -1,9 +1,11 @@
 """Alpha compositing, implemented only here."""
 
 import cv2
+import numpy as np
 
 from chromacord.color.namespace import Values
-from chromacord.types import FloatArray
+from chromacord.color.spaces import rgb_to_code
+from chromacord.types import FloatArray, VideoInfo
 
 
 def over(foreground: Values, background: Values, alpha: Values) -> Values:
@@ -57,4 +59,18 @@ def unpremultiply(premultiplied: Values, alpha: Values) -> Values:
         alpha: coverage in [0, 1]. Any shape that broadcasts.
     """
     straight: Values = premultiplied / (alpha + (alpha <= 0))
+    return straight
+
+
+def straight_codes(codes: FloatArray, coverage: FloatArray, info: VideoInfo) -> FloatArray:
+    """Divide colours by their coverage. Black, which they fade to, is not 0 in all formats.
+
+    Args:
+        codes: of the three colours, and perhaps padding. Shape (height, width, 3 or 4).
+        coverage: in [0, 1]. Shape (height, width, 1).
+        info: properties of their source.
+    """
+    black = np.zeros(codes.shape[-1], np.float32)
+    black[:3] = rgb_to_code(info.colorimetry, info.size, info.pixel_format).offset
+    straight: FloatArray = np.ascontiguousarray(unpremultiply(codes - black, coverage) + black, np.float32)
     return straight

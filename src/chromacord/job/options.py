@@ -101,7 +101,8 @@ class Options:
     `match_grain`."""
 
     match_grain: bool = False
-    """Add noise where the graded foreground has less than its background. Both are measured first, so that analysis and
+    """Add noise where the graded foreground has less than its background, and average it over time where it has more.
+    Both are measured first, so that analysis and
     render run one after the other."""
 
     input_space: str | None = None

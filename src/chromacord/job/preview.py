@@ -1,5 +1,6 @@
-"""Write before and after side by side."""
+"""Write before and after side by side, or show them."""
 
+from contextlib import closing
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -7,15 +8,22 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from chromacord.io import Encoding, FrameSink, open_sink
+from chromacord.color.management.clip_space import settle
+from chromacord.errors import ChromacordError
+from chromacord.io import Encoding, FrameSink, open_sink, open_source
 from chromacord.io.orientation import Orientation
 from chromacord.io.stills.image_formats import is_image_name
+from chromacord.job.clip import MaskedClip
+from chromacord.job.options import Options
 from chromacord.masks.masks import shown_size
 from chromacord.masks.proxy import proxy
 from chromacord.types import Alpha, Colorimetry, Frame, HdrMetadata, PixelFormat, Size, VideoInfo
 
 MAX_WIDTH = 1920
 """Maximum width of each half: enough to judge colours, and twice this is within the limits of H.264 decoders."""
+
+LOOK_WIDTH = 640
+"""Maximum width of each half in a notebook."""
 
 
 class Preview:
@@ -71,11 +79,42 @@ class Preview:
         """Add a frame if it is to be shown."""
         if self._only is not None and before.index != self._only:
             return
-        halves = np.concatenate([self._upright(before), self._upright(after)], axis=1)
+        halves = np.concatenate([upright(each, self._info, self._half) for each in (before, after)], axis=1)
         self.sink.write(Frame(tuple(cv2.split(halves)), before.index, before.pts, before.duration))
 
-    def _upright(self, frame: Frame) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
-        orientation = Orientation.of(self._info)
-        size = Size(self._half.width, self._half.height) if orientation.rotation % 180 else self._half
-        codes = np.rint(proxy(frame, self._info, size) * 255).astype(np.uint8)
-        return np.ascontiguousarray(orientation.apply(codes))
+
+def upright(frame: Frame, info: VideoInfo, size: Size) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+    """Return a frame as players show it, as SDR video in codes. Shape (*size, 3)."""
+    orientation = Orientation.of(info)
+    stored = Size(size.width, size.height) if orientation.rotation % 180 else size
+    codes = np.rint(proxy(frame, info, stored) * 255).astype(np.uint8)
+    return np.ascontiguousarray(orientation.apply(codes))
+
+
+def look(clip: MaskedClip, output: Path, options: Options) -> bytes | None:
+    """Return before and after of the first frame with a foreground, side by side as PNG.
+
+    Args:
+        clip: the source.
+        output: the written clip.
+        options: the run's range and colour spaces.
+
+    Returns:
+        PNG of at most `LOOK_WIDTH` pixels a half; None if a file is gone or has changed.
+    """
+    start, stop = options.range
+    try:
+        result = open_source(output)
+        info, _ = settle(result.info, options.spaces)
+        full = shown_size(clip.info)
+        scale = min(1.0, LOOK_WIDTH / full.width)
+        size = Size(*(max(1, round(length * scale)) for length in full))
+        masked = next((each for each in clip.frames(start, stop) if each.mask.is_usable), None)
+        if masked is None:
+            return None
+        before, number = upright(masked.frame, clip.info, size), masked.frame.index - start
+        with closing(result.frames(number, number + 1)) as frames_after:
+            after = upright(next(frames_after), info, size)
+    except (ChromacordError, StopIteration):
+        return None
+    return bytes(cv2.imencode(".png", np.concatenate([before, after], axis=1)[..., ::-1])[1])

@@ -1,7 +1,8 @@
 """The result of a job."""
 
 import warnings
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
@@ -67,6 +68,13 @@ class Summary:
 
     color_space: SpaceOfClip | None = None
     """Assumed colour space of the picture."""
+
+    look: Callable[[], bytes | None] | None = field(default=None, repr=False, compare=False)
+    """Reads before and after side by side as PNG; None: no clip was written to a file."""
+
+    def _repr_png_(self) -> bytes | None:
+        """Show before and after in a notebook, read from the files when the result is displayed."""
+        return None if self.look is None else self.look()
 
 
 def warn_of_doubts(grade: Grade, path: Path) -> None:

@@ -1,6 +1,7 @@
 """A frame's mask, read from a decoded plane without converting pixels outside its box."""
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import NamedTuple
 
 import cv2
@@ -66,11 +67,11 @@ class Mask:
 
     def crop(self, box: Box) -> FloatArray:
         """Return the weights inside a rectangle, in [0, 1]. Shape (bottom - top, right - left)."""
-        part = self.codes(box).astype(np.float32)
-        part -= np.float32(self.black)
-        part *= np.float32(1 / (self.white - self.black))
-        weights: FloatArray = part.clip(0, 1, out=part)
-        return weights
+        codes = self.codes(box)
+        if codes.dtype == np.uint8 and codes.size:
+            looked_up: FloatArray = cv2.LUT(np.ascontiguousarray(codes), _table(self.black, self.white))
+            return looked_up
+        return _weights(codes, self.black, self.white)
 
     def columns(self, box: Box) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
         """Return which columns of a rectangle have weight, and which are all 1. Shape (right - left,) each."""
@@ -83,6 +84,20 @@ class Mask:
         ramp = (scaled(self.plane, size) - self.black) * (1 / (self.white - self.black))
         weights: FloatArray = np.clip(ramp, 0, 1, dtype=np.float32)
         return weights
+
+
+def _weights(codes: Plane, black: float, white: float) -> FloatArray:
+    part = codes.astype(np.float32)
+    part -= np.float32(black)
+    part *= np.float32(1 / (white - black))
+    weights: FloatArray = part.clip(0, 1, out=part)
+    return weights
+
+
+@lru_cache(maxsize=8)
+def _table(black: float, white: float) -> FloatArray:
+    """Return the weights of all codes of 8 bits: looking them up is four times as fast."""
+    return _weights(np.arange(256, dtype=np.uint8), black, white)
 
 
 def _box(plane: Plane, black: float) -> Box | None:

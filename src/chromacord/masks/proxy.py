@@ -5,7 +5,7 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
-from chromacord.color.alpha import unpremultiply
+from chromacord.color.alpha import straight_codes
 from chromacord.color.management.managed import ManagedSpace
 from chromacord.color.management.shaper import linear_to_display
 from chromacord.color.spaces import code_to_rgb
@@ -37,7 +37,7 @@ def proxy(frame: Frame, info: VideoInfo, size: Size) -> FloatArray:
         planes = [planes[0]] * 3 + planes[1:]
     codes = cv2.merge(planes[:3])
     if info.pixel_format.alpha is Alpha.PREMULTIPLIED:
-        codes = unpremultiply(codes, planes[-1][..., None] / np.float32(info.pixel_format.max_code))
+        codes = straight_codes(codes, planes[-1][..., None] / np.float32(info.pixel_format.max_code), info)
     rgb: FloatArray = cv2.transform(codes, _decoding(info.colorimetry, info.size, info.pixel_format))
     if info.space is not None:
         shown = ManagedSpace.of(info.space).display(np.concatenate([rgb, rgb[..., :1]], axis=-1))

@@ -10,6 +10,7 @@ from chromacord.color.management.clip_space import Spaces, settle
 from chromacord.errors import InputError, MismatchError, counted
 from chromacord.io import FrameSource
 from chromacord.io.compositing.mattes import choose_alpha
+from chromacord.io.compositing.partners import check_size, frames_beside
 from chromacord.io.orientation import Orientation
 from chromacord.masks.masks import MaskReader, shown_size
 from chromacord.masks.proxy import proxy
@@ -44,24 +45,19 @@ def coverage_of(source: FrameSource, like: VideoInfo, *, own: bool = False) -> O
     """
     if own and not source.has_alpha:
         raise InputError(f"{source.info.path}: has no alpha; make the matte with --key, --plate, --box or --click")
-    check_size(source.info, like)
+    check_shown_size(source.info, like)
     reader = MaskReader(source.info, like, from_alpha=own or choose_alpha(source))
     whole = Box(0, 0, *like.size)
     return lambda frame: reader.read(frame).crop(whole)
 
 
-def check_size(info: VideoInfo, like: VideoInfo) -> None:
-    """Refuse a file of another size.
+def check_shown_size(info: VideoInfo, like: VideoInfo) -> None:
+    """Refuse a file whose shown size is not that of the upright pictures.
 
     Raises:
         MismatchError: the sizes differ.
     """
-    size = shown_size(info)
-    if size != like.size:
-        raise MismatchError(
-            f"{info.path}: is {size.width}x{size.height}, the clip {like.path} is {like.size.width}x"
-            f"{like.size.height}; scale one of them"
-        )
+    check_size(info.path, shown_size(info), like, like.size, name="clip")
 
 
 def beside(source: FrameSource, of: Of, like: VideoInfo) -> Iterator[FloatArray]:
@@ -70,13 +66,11 @@ def beside(source: FrameSource, of: Of, like: VideoInfo) -> Iterator[FloatArray]
     Raises:
         MismatchError: it ends before the clip.
     """
-    if source.info.container == "still" and like.container != "still":
-        held = of(next(source.frames()))
-        while True:
-            yield held
-    count = 0
-    for frame in source.frames():
-        yield of(frame)
+    count, last, held = 0, None, None
+    for frame in frames_beside(source, like):
+        if frame is not last or held is None:
+            last, held = frame, of(frame)
+        yield held
         count += 1
     raise MismatchError(
         f"{source.info.path}: ends after {counted(count, 'frame')}, the clip {like.path} is longer; give one of the "

@@ -20,7 +20,7 @@ from chromacord.job.mask_check import WEAK
 from chromacord.job.threads import reported
 from chromacord.masks.proxy import thumbnail
 from chromacord.matte.clicks import Click, parse_clicks
-from chromacord.matte.clip_pictures import beside, check_size, coverage_of, matte_info, pictures_of
+from chromacord.matte.clip_pictures import beside, check_shown_size, coverage_of, matte_info, pictures_of
 from chromacord.matte.levels import Levels
 from chromacord.matte.model import load_model
 from chromacord.matte.plate import plate_matte
@@ -98,7 +98,7 @@ def make_matte(
     output = _checked_output(output, info)
     plate = None if options.plate is None else open_source(options.plate)
     if plate is not None:
-        check_size(plate.info, info)
+        check_shown_size(plate.info, info)
     masks = {name: open_mask(path) for name, path in options.limits.items()}
     limits = [_limit(mask, info, inverted=name == "without") for name, mask in masks.items()]
     inputs = [each.info.path for each in (plate, *masks.values()) if each is not None]

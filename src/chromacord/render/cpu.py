@@ -10,8 +10,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from chromacord.color.alpha import lay_over, premultiply, unpremultiply
-from chromacord.color.spaces import rgb_to_code
+from chromacord.color.alpha import lay_over, premultiply, straight_codes
 from chromacord.color.transforms import ColorTransform, Identity
 from chromacord.io.compositing.overlay import block_mean
 from chromacord.io.pixels import writable_copy
@@ -161,20 +160,6 @@ def alpha_of(frame: Frame, info: VideoInfo, part: Box) -> FloatArray | None:
     return alpha[..., None].astype(np.float32) / np.float32(info.pixel_format.max_code)
 
 
-def straight_codes(codes: FloatArray, coverage: FloatArray, info: VideoInfo) -> FloatArray:
-    """Divide colours by their coverage. Black, which they fade to, is not 0 in all formats.
-
-    Args:
-        codes: as `unpack` returns them. Shape (height, width, 4).
-        coverage: Shape (height, width, 1).
-        info: properties of their source.
-    """
-    black = np.zeros(4, np.float32)
-    black[:3] = rgb_to_code(info.colorimetry, info.size, info.pixel_format).offset
-    straight: FloatArray = np.ascontiguousarray(unpremultiply(codes - black, coverage) + black, np.float32)
-    return straight
-
-
 def unpack(planes: tuple[Plane, ...], info: VideoInfo, part: Box) -> FloatArray:
     """Return the three colour codes of every pixel of a rectangle, and a padding channel.
 
@@ -233,7 +218,9 @@ def spans(columns: npt.NDArray[np.intp]) -> Iterator[slice]:
     Args:
         columns: ascending; may be empty. Shape (N,).
     """
-    widest = int((columns[1:] - columns[:-1]).argmax()) + 1 if len(columns) > 1 else 1
+    gaps = columns[1:] - columns[:-1]
+    # Without a gap there is one side.
+    widest = int(gaps.argmax()) + 1 if len(gaps) and gaps.max() > 1 else len(columns)
     for part in (columns[:widest], columns[widest:]):
         if len(part):
             yield slice(int(part[0]), int(part[-1]) + 1)

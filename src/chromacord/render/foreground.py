@@ -7,12 +7,12 @@ from typing import Literal
 
 import numpy as np
 
-from chromacord.color.alpha import premultiply
+from chromacord.color.alpha import premultiply, straight_codes
 from chromacord.color.transforms import ColorTransform, Identity
 from chromacord.io import FrameSink, open_sink
 from chromacord.masks.chroma_grid import aligned, chroma_grid
 from chromacord.masks.masks import MaskedFrame
-from chromacord.render.cpu import STRIP_PIXELS, alpha_of, straight_codes, unpack
+from chromacord.render.cpu import STRIP_PIXELS, alpha_of, unpack
 from chromacord.render.graders import Grading, ManagedGrading, grading
 from chromacord.types import Alpha, Box, Colorimetry, Encoding, FloatArray, Frame, PixelFormat, Plane, VideoInfo
 

@@ -18,8 +18,11 @@ from chromacord.methods import weights_file
 from chromacord.types import ALPHA_WORDS, VideoInfo
 from chromacord.ui.serving.folders import Folders
 from chromacord.ui.session import Session
-from chromacord.ui.shown_frames import FrameReader, ProxyFolder, proxy_size
+from chromacord.ui.shown_frames import FramePictures, FrameReader, ProxyFolder, proxy_size
 from chromacord.ui.tasks import Task, Tasks
+
+_HEAD_START = 1.5
+"""Seconds after which the tasks of a clip start if no picture of it is asked for."""
 
 MAX_CLIPS = 16
 """Largest number of clips open at once; the oldest one is closed for another."""
@@ -44,14 +47,40 @@ class OpenClip:
         """Number of grades decided so far; pages fetch grades again when it changes."""
 
         self._folder, self._tasks = folder / self.id, tasks
-        self._lock = threading.Lock()
+        self._lock, self._proxy_lock, self._is_closed = threading.Lock(), threading.Lock(), False
         self.frames = FrameReader(session)
         self._folder.mkdir()
         self.proxies = ProxyFolder(self._folder / "proxy")
         request = {"session": session.to_json(), "folder": str(self.proxies.path)}
-        self._proxy_task = tasks.add(Task("proxies", "proxy", request, self.id))
+        self._proxy_task = Task("proxies", "proxy", request, self.id)
         self._analysis: Task | None = None
-        self._decide()
+        self._is_begun = self._is_proxy_begun = False
+        # The first picture comes first: it is asked for at once, and both tasks would compete with it.
+        self._timer = threading.Timer(_HEAD_START, self._begin)
+        self._timer.daemon = True
+        self._timer.start()
+
+    def read(self, index: int) -> FramePictures:
+        """Return exact pictures of a frame. See `FrameReader.read`."""
+        pictures = self.frames.read(index)
+        self._begin()
+        return pictures
+
+    def _begin(self) -> None:
+        with self._lock:
+            if self._is_begun or self._is_closed:
+                return
+            self._is_begun = True
+            self._decide()
+            if self._analysis is None or not self.frames.is_large:
+                self._make_proxy()
+
+    def _make_proxy(self) -> None:
+        with self._proxy_lock:
+            if self._is_proxy_begun or self._is_closed:
+                return
+            self._is_proxy_begun = True
+        self._tasks.add(self._proxy_task)
 
     def change(self, session: Session) -> None:
         """Take another session of the same files; analyse again if the grade depends on what changed.
@@ -64,7 +93,7 @@ class OpenClip:
             raise InputError("the session is of other files; open it as another clip")
         with self._lock:
             self.session = session
-            if _deciding(session) != _deciding(before):
+            if self._is_begun and _deciding(session) != _deciding(before):
                 self._decide()
 
     def _decide(self) -> None:
@@ -81,6 +110,7 @@ class OpenClip:
         request = {"session": self.session.to_json(), "grade": str(file)}
         task = Task("analyse", f"analyse {self.title}", request, self.id)
         task.on_done = lambda _: self._take(pickle.loads(file.read_bytes()), version)  # our own process wrote it
+        task.on_end = self._make_proxy  # of a large clip; both at once would take twice the memory
         self._analysis = self._tasks.add(task)
 
     def _take(self, grade: Grade, version: int) -> None:
@@ -118,7 +148,7 @@ class OpenClip:
             "session": self.session.to_json(),
             "info": _described(self.frames.info),
             "proxy": {"done": self._proxy_task.state == "done", **_state(self._proxy_task)},
-            "analysis": None if self._analysis is None else _state(self._analysis),
+            "analysis": _state(self._analysis) if self._analysis else None if self._is_begun else _NOT_BEGUN,
             "shots": None if self.grade is None else [_shot(each) for each in self.grade.shots],
             "frames": self.num_frames,
         }
@@ -131,6 +161,8 @@ class OpenClip:
 
     def close(self) -> None:
         """End the analysis and the proxy, and remove all files but results; renders go on."""
+        self._is_closed = True
+        self._timer.cancel()
         for task in self._tasks.all(self.id):
             if not task.waits:
                 self._tasks.cancel(task)
@@ -150,6 +182,9 @@ def _state(task: Task) -> dict[str, Any]:
 
 def _shot(shot: Any) -> dict[str, Any]:
     return {"start": shot.start, "stop": shot.stop, "confidence": shot.confidence, "graded": bool(shot.keys)}
+
+
+_NOT_BEGUN: dict[str, Any] = {"state": "waiting", "progress": None, "error": None, "warnings": []}
 
 
 def _described(info: VideoInfo) -> dict[str, Any]:

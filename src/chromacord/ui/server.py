@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from chromacord.errors import InputError
+from chromacord.io.memory import share_freed_memory
 from chromacord.ui.session import Session
 
 INSTALL = "in a checkout of chromacord, run: pip install '.[ui]'"
@@ -45,6 +46,7 @@ def serve(
         raise InputError(f"the page needs {error.name}; {INSTALL}") from error
     from chromacord.ui.serving.folders import Folders
 
+    share_freed_memory()
     temporary = Path(tempfile.mkdtemp(prefix="chromacord-ui-")).resolve()
     listener = _listener(host, port)
     bound = listener.getsockname()[1]

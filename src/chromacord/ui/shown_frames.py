@@ -16,10 +16,12 @@ import numpy as np
 import numpy.typing as npt
 
 from chromacord.color.spaces import code_to_rgb
-from chromacord.errors import InputError
+from chromacord.errors import ChromacordError, InputError
 from chromacord.io import open_source
 from chromacord.io.convert import PlaneConverter
+from chromacord.io.memory import return_freed_memory
 from chromacord.io.orientation import Orientation
+from chromacord.io.pixels import frame_bytes
 from chromacord.job.clip import MaskedClip, open_clip
 from chromacord.masks.masks import Mask, MaskedFrame, shown_size
 from chromacord.masks.proxy import proxy
@@ -33,6 +35,12 @@ KINDS = ("picture", "mask", "layer")
 
 _BAND = 64
 """Rows converted at once: whole pictures of floats would take 300 MB at 4K."""
+
+_LARGE = 10_000_000
+"""Bytes of a frame at 4K and more."""
+
+_IDLE = 1.0
+"""Seconds after which the decoders of a large clip are closed; each holds 100 MB."""
 
 _QUALITY = 92
 _WIDEST = ((1500, 1280), (6000, 960), (2**31, 640))
@@ -64,6 +72,10 @@ def open_session(session: Session) -> MaskedClip:
     return clip
 
 
+class SupersededError(ChromacordError):
+    """A frame is not wanted any more."""
+
+
 class FrameReader:
     """Reads exact pictures of a clip's frames. The next frame is read without those before it."""
 
@@ -77,16 +89,19 @@ class FrameReader:
         self.info = self.clip.info
         self._lock = threading.Lock()
         self._frames: Iterator[MaskedFrame] | None = None
-        self._next = 0
+        self._next = self._wanted = 0
+        self._timer: threading.Timer | None = None
         self._last: tuple[int, FramePictures] | None = None
 
     def read(self, index: int) -> FramePictures:
         """Return the pictures of a frame.
 
         Raises:
+            SupersededError: another frame was asked for in the meantime; decoding up to this one would delay it.
             InputError: the clip has no such frame.
             ChromacordError: the clip cannot be read.
         """
+        self._wanted = index
         with self._lock:
             if self._last is not None and self._last[0] == index:
                 return self._last[1]
@@ -94,7 +109,26 @@ class FrameReader:
             masked = self._masked(index)
             pictures = exact_pictures(masked, self.clip)
             self._last = (index, pictures)
+            if self.is_large:
+                self._release_later()
             return pictures
+
+    @property
+    def is_large(self) -> bool:
+        """Whether a frame takes so much memory, 4K or more, that decoders are closed when nobody waits for frames."""
+        return frame_bytes(self.info.size, self.info.pixel_format) >= _LARGE
+
+    def _release_later(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = threading.Timer(_IDLE, self._release_now)
+        self._timer.daemon = True
+        self._timer.start()
+
+    def _release_now(self) -> None:
+        with self._lock:
+            self.release()
+        return_freed_memory()
 
     def _masked(self, index: int) -> MaskedFrame:
         if self._frames is None or index < self._next:
@@ -104,6 +138,8 @@ class FrameReader:
             self._next = masked.frame.index + 1
             if masked.frame.index == index:
                 return masked
+            if self._wanted != index:
+                raise SupersededError("another frame was asked for")
         self.release()
         raise InputError(f"{self.info.path}: has no frame {index}")
 
@@ -130,14 +166,15 @@ def exact_pictures(masked: MaskedFrame, clip: MaskedClip) -> FramePictures:
 
 def _rgb(frame: Frame, info: VideoInfo) -> Codes:
     """Return R'G'B' as codes. Shape (height, width, 3)."""
-    if info.space is None:
-        convert = PlaneConverter(info, PixelFormat("rgb", 8), scene_linear=False)
-        merged: Codes = cv2.merge(convert(frame.planes)[:3])
-        return merged
     height, width = frame.planes[0].shape
     out = np.empty((height, width, 3), np.uint8)
+    convert = PlaneConverter(info, PixelFormat("rgb", 8), scene_linear=False)
     for top in range(0, height, _BAND):
         bottom = min(top + _BAND, height)
+        if info.space is None:
+            for channel, band in enumerate(convert.band(frame.planes, slice(top, bottom))[:3]):
+                out[top:bottom, :, channel] = band
+            continue
         planes = tuple(plane[_rows(plane, top, height) : _rows(plane, bottom, height)] for plane in frame.planes)
         rgb = proxy(Frame(planes, frame.index), info, Size(bottom - top, width))
         out[top:bottom] = np.rint(rgb * 255)

@@ -20,6 +20,7 @@ from typing import Any, NoReturn
 from chromacord.api import analyse, render
 from chromacord.errors import ChromacordError, ChromacordWarning, InputError
 from chromacord.grade.keys import Grade
+from chromacord.io.memory import share_freed_memory
 from chromacord.job.options import CONTROLS
 from chromacord.job.summary import Summary
 from chromacord.job.threads import single_threaded
@@ -41,6 +42,7 @@ def serve() -> None:
     threading.Thread(target=_watch_server, daemon=True).start()
     warnings.simplefilter("default", ChromacordWarning)
     warnings.showwarning = _show_warning
+    share_freed_memory()
     try:
         with single_threaded():
             _say(done=_WORK[request["kind"]](request, _tell))
@@ -140,7 +142,8 @@ def _matte(request: Mapping[str, Any], tell: Tell) -> dict[str, Any]:
     from chromacord.matte.making import make_matte
     from chromacord.matte.ways import MatteOptions
 
-    options = MatteOptions(**request["options"])
+    given = {name: tuple(value) if isinstance(value, list) else value for name, value in request["options"].items()}
+    options = MatteOptions(**given)  # type: ignore[arg-type]
     summary = make_matte(request["clip"], request["output"], options, force=bool(request.get("force")), progress=tell)
     said = {"way": summary.way, "coverage": summary.coverage, "confidence": summary.confidence}
     return {"outputs": [str(summary.output)], "frames": summary.num_frames, "seconds": summary.seconds, **said}

@@ -42,6 +42,9 @@ class Task:
     error: str | None = None
     result: dict[str, Any] | None = None
     on_done: Callable[[dict[str, Any]], object] | None = None
+    on_end: Callable[[], object] | None = None
+    """Called when it has ended, however that was."""
+
     process: "subprocess.Popen[str] | None" = None
 
     @property
@@ -161,6 +164,8 @@ class Tasks:
         with self._lock:
             if task.process is process and not task.has_ended:
                 self._conclude(task, said, code)
+        if task.on_end is not None:
+            task.on_end()
         self._start_next()
 
     @staticmethod

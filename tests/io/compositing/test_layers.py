@@ -256,3 +256,33 @@ def test_sequences_that_are_numbered_from_different_frames_are_named(kinds: tupl
     assert [str(each.message).partition(";")[0] for each in told] == (
         [f"{one.info.path}: begins with frame 0 and {other.info.path} with frame 1001"] if is_said else []
     )
+
+
+def test_a_still_layer_is_cleaned_once() -> None:
+    still = replace(info(RGB8), container="still")
+    pictures = [textured(RGB8, seed=seed) for seed in range(3)]
+    matte = replace(info(GRAY8), container="still")
+    layers = LayeredSource(
+        MemorySource(still, pictures[:1]), MemorySource(info(RGB8), pictures), MemorySource(matte, [(ramp(),)])
+    )
+    calls = []
+
+    def clean(planes: Planes, mask: np.ndarray) -> Planes:
+        calls.append(mask)
+        return tuple(255 - plane for plane in planes)
+
+    layers.clean = clean
+    composites = [frame.planes for frame in layers.frames()]
+    assert len(calls) == 1
+    opaque = ramp() == 255
+    for planes in composites:
+        assert np.array_equal(planes[0][opaque], 255 - pictures[0][0][opaque])
+
+
+def test_a_moving_layer_is_cleaned_in_each_frame() -> None:
+    pictures = [textured(RGB8, seed=seed) for seed in range(3)]
+    mattes = MemorySource(info(GRAY8), [(ramp(),)] * 3)
+    layers = LayeredSource(MemorySource(info(RGB8), pictures), MemorySource(info(RGB8), pictures), mattes)
+    calls = []
+    layers.clean = lambda planes, mask: calls.append(mask) or tuple(planes)  # type: ignore[func-returns-value]
+    assert len(list(layers.frames())) == len(calls) == 3

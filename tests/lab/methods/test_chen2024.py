@@ -12,8 +12,7 @@ from chromacord.color.alpha import over
 from chromacord.errors import InputError
 from chromacord.lab import weight_files
 from chromacord.lab.flow.spynet import SHIPPED, SPyNet
-from chromacord.lab.layers.nonlocal_block import NonLocal
-from chromacord.lab.layers.pictures import denormalize, normalize
+from chromacord.lab.layers.pictures import Box, denormalize, normalize
 from chromacord.lab.methods.chen2024 import Chen2024
 from chromacord.lab.networks.chen2024_network import Chen2024Network, build_network
 from chromacord.methods import load_method
@@ -284,7 +283,7 @@ def test_one_frame_at_a_time_in_the_foregrounds_box_gives_what_the_plain_form_gi
     with torch.inference_mode():
         fast, _ = made.window(composite, mask, range(5))
     monkeypatch.setattr(Chen2024Network, "_together", lambda _, items: [items] if items else [])
-    monkeypatch.setattr(NonLocal, "_needed", lambda _, weight: tuple(slice(0, side) for side in weight.shape[2:]))
+    monkeypatch.setattr(Box, "around", lambda weight, *_: Box(*(slice(0, side) for side in weight.shape[2:])))
     plain, _ = made.to(memory_format=torch.contiguous_format).window(composite, mask, range(5))  # with gradients
     torch.testing.assert_close(fast, plain, atol=1e-5, rtol=0)
     assert (plain - composite).abs().amax() > 0.1

@@ -10,7 +10,8 @@ from chromacord.errors import ChromacordWarning
 from chromacord.job.finishing.matching import MatchedGrain, MatchedSharpness
 from chromacord.job.finishing.measurement import Measuring
 from chromacord.masks.masks import MaskedFrame
-from chromacord.render.finish.sharpness import _MAX_TILES, _TILE, Softness, _contrasty, measure_spread
+from chromacord.render.finish.sharpness import _MAX_TILES, _TILE, _contrasty, measure_spread
+from chromacord.render.finish.softness import Softness
 from chromacord.render.finish.stage import Finish
 from chromacord.types import Frame, PixelFormat, Size, VideoInfo
 from tests.render.finish.test_grain import FORMATS, YUV, clip, grade_of

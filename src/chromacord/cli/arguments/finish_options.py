@@ -50,7 +50,7 @@ MatchGrain = Annotated[
     bool,
     Option(
         "--match-grain",
-        help="Measure the noise of foreground and background, and add what the foreground lacks.",
+        help="Give the foreground as much noise as its background: add grain, or average over time.",
         rich_help_panel=FINISH,
     ),
 ]

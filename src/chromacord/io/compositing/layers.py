@@ -8,6 +8,7 @@ from pathlib import Path
 from chromacord.errors import InputError, MismatchError, counted
 from chromacord.io.compositing.mattes import MatteReader, choose_alpha
 from chromacord.io.compositing.overlay import Overlay
+from chromacord.io.compositing.partners import check_size, frames_beside, is_held
 from chromacord.io.interfaces import FrameSource
 from chromacord.io.orientation import Orientation
 from chromacord.io.stills.patterns import warn_of_numbers
@@ -43,7 +44,8 @@ class LayeredSource(FrameSource):
         """Files of all layers: foreground, background, and the matte if there is one."""
 
         for layer in layers:
-            _check_size(layer.info, background.info)
+            size = _turned(layer.info, background.info).size
+            check_size(layer.info.path, size, background.info, background.info.size, name="background")
             warn_of_numbers(layer.info, background.info)
         self._background = background
         self._foreground, self._alpha = foreground, alpha
@@ -91,29 +93,34 @@ class LayeredSource(FrameSource):
         """
         with ExitStack() as stack:
             backgrounds = stack.enter_context(closing(self._background.frames(start, stop)))
-            foregrounds = stack.enter_context(closing(_read(self._foreground, self._background, start, stop)))
+            foregrounds = stack.enter_context(closing(frames_beside(self._foreground, self.info, start, stop)))
             mattes = None
             if self._alpha is not None:
-                mattes = stack.enter_context(closing(_read(self._alpha, self._background, start, stop)))
-            count = start
+                mattes = stack.enter_context(closing(frames_beside(self._alpha, self.info, start, stop)))
+            count, held = start, None  # stills are prepared once
             for background in backgrounds:
                 foreground = next(foregrounds, None)
                 matte = foreground if mattes is None else next(mattes, None)
                 if foreground is None or matte is None:
                     shorter = self._foreground if foreground is None or self._alpha is None else self._alpha
                     raise _different_lengths(shorter, count, self._background, count + 1 + _count(backgrounds))
-                yield self._combine(background, foreground, matte)
+                if held is None or foreground is not held[0] or matte is not held[1]:
+                    held = (foreground, matte, *self._prepared(foreground, matte))
+                yield self._combine(background, *held[2:])
                 count += 1
             for layer, rest in ((self._foreground, foregrounds), (self._alpha, mattes)):
-                extra = 0 if layer is None or rest is None or _is_held(layer, self._background) else _count(rest)
+                extra = 0 if layer is None or rest is None or is_held(layer, self.info) else _count(rest)
                 if layer is not None and extra:
                     raise _different_lengths(layer, count + extra, self._background, count)
 
-    def _combine(self, background: Frame, foreground: Frame, matte: Frame) -> tuple[Frame, Frame, Frame]:
+    def _prepared(self, foreground: Frame, matte: Frame) -> tuple[tuple[Plane, ...], Plane]:
+        """Return the foreground's planes and its mask, turned and changed."""
         mask = self._matte_orientation.apply(self._matte.read(matte.planes))
         layer = tuple(self._orientation.apply(plane) for plane in foreground.planes)
         layer = layer if self.clean is None else self.clean(layer, mask)
-        mask = mask if self.adjust is None else self.adjust(mask)
+        return layer, mask if self.adjust is None else self.adjust(mask)
+
+    def _combine(self, background: Frame, layer: tuple[Plane, ...], mask: Plane) -> tuple[Frame, Frame, Frame]:
         background = background if self.shade is None else self.shade(background, mask)
         planes = self._overlay.composite(layer, background.planes, mask, mask_format=self.mask_info.pixel_format)
         return (
@@ -121,19 +128,6 @@ class LayeredSource(FrameSource):
             replace(background, planes=(mask,), attributes=None),
             replace(background, planes=layer, attributes=None),
         )
-
-
-def _read(layer: FrameSource, background: FrameSource, start: int, stop: int | None) -> Generator[Frame, None, None]:
-    if not _is_held(layer, background):
-        yield from layer.frames(start, stop)
-        return
-    still = next(layer.frames())
-    while True:
-        yield still
-
-
-def _is_held(layer: FrameSource, background: FrameSource) -> bool:
-    return layer.info.container == "still" and background.info.container != "still"
 
 
 def _orientation(layer: VideoInfo, background: VideoInfo) -> Orientation:
@@ -154,15 +148,6 @@ def _turned(layer: VideoInfo, background: VideoInfo) -> VideoInfo:
     pixel_format: PixelFormat = replace(layer.pixel_format, subsampling=(right, down))
     size = Size(layer.size.width, layer.size.height)
     return replace(placed, size=size, pixel_format=pixel_format)
-
-
-def _check_size(layer: VideoInfo, background: VideoInfo) -> None:
-    size = _turned(layer, background).size
-    if size != background.size:
-        raise MismatchError(
-            f"{layer.path}: is {size.width}x{size.height}, but the background {background.path} is "
-            f"{background.size.width}x{background.size.height}; scale one of them"
-        )
 
 
 def _different_lengths(layer: FrameSource, count: int, background: FrameSource, expected: int) -> MismatchError:

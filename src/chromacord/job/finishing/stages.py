@@ -9,10 +9,11 @@ from chromacord.job.finishing.matching import MatchedGrain, MatchedSharpness
 from chromacord.job.finishing.measurement import Measuring
 from chromacord.job.options import Options
 from chromacord.masks.edge import Edge
+from chromacord.render.finish.denoise import Denoise
 from chromacord.render.finish.grain import Grain
 from chromacord.render.finish.layer import CleanLayer
 from chromacord.render.finish.shadow import ContactShadow, parse_shadow
-from chromacord.render.finish.sharpness import Softness
+from chromacord.render.finish.softness import Softness
 from chromacord.render.finish.stage import Finish, Stage
 from chromacord.render.finish.wrap import LightWrap, parse_wrap
 from chromacord.types import Alpha, VideoInfo
@@ -80,12 +81,16 @@ def finish_of(
         measuring: measurement of the whole clip, if a stage needs it.
     """
     stages: list[Stage] = []
-    sharpness = None
-    if options.match_sharpness and measuring is not None and grade is not None:
-        sharpness = MatchedSharpness(measuring, grade, info)
+    sharpness = grain = None
+    if measuring is not None and grade is not None:
+        sharpness = MatchedSharpness(measuring, grade, info) if options.match_sharpness else None
+        grain = MatchedGrain(measuring, grade, info, sharpness=sharpness) if options.match_grain else None
+    if grain is not None:
+        stages.append(Denoise(info, grain.excess))
+    if sharpness is not None:
         stages.append(Softness(info, sharpness))
     if options.wrap is not None:
         stages.append(LightWrap(info, *parse_wrap(options.wrap)))
-    if options.match_grain and measuring is not None and grade is not None:
-        stages.append(Grain(info, MatchedGrain(measuring, grade, info, sharpness=sharpness)))
+    if grain is not None:
+        stages.append(Grain(info, grain))
     return Finish(info, stages)

@@ -55,7 +55,7 @@ class Motion:
     """Share of cut-outs that are half as large and move three times as far."""
 
     back_pace: float = 1.0
-    """Factor on the displacement of backgrounds."""
+    """Factor on the displacement of backgrounds; below 1 also on their rotation and scale."""
 
     foreign_share: float = 0.25
     """Share of cut-outs filled with another photograph than the mask's own."""
@@ -93,23 +93,23 @@ LAYERED_FRAME = Size(384, 512)
 """Size of FlyingChairs' frames."""
 
 LAYERED = Motion(
-    typical=8.0,
-    spread=1.0,
-    turn=4.0,
-    stretch=0.05,
+    typical=14.0,
+    spread=0.7,
+    turn=6.0,
+    stretch=0.06,
     still_share=0.05,
-    attached_share=0.1,
+    attached_share=0.05,
     least_cutouts=16,
     most_cutouts=24,
-    least_zoom=1.0,
-    most_zoom=4.0,
+    least_zoom=0.8,
+    most_zoom=3.0,
     carried_share=0.8,
     thin_share=0.15,
     fast_share=0.15,
-    back_pace=0.7,
-    relit_share=0.3,
+    back_pace=0.2,
+    relit_share=0.25,
     relit_strength=0.5,
     noise=0.01,
 )
 """Many objects, each with a large motion of its own: the kind of FlyingChairs (Dosovitskiy et al. 2015), where 16 to 24
-chairs move relative to a background that moves too."""
+chairs move relative to a background that moves less."""

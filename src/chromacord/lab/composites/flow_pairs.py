@@ -186,7 +186,7 @@ class PairMaker:
         pace = (motion.spread * torch.randn(count, generator=generator)).exp()
         angle = torch.pi * _uniform((count,), -1, 1, generator)
         length = (motion.typical * faster * pace).clamp_max(motion.longest) * unit
-        turning = pace.clamp_max(3.0) * (0.5 * torch.randn(count, generator=generator)).exp()
+        turning = faster.clamp_max(1) * pace.clamp_max(3.0) * (0.5 * torch.randn(count, generator=generator)).exp()
         turn = math.radians(motion.turn) * turning * torch.randn(count, generator=generator)
         scale = (motion.stretch * turning * torch.randn(count, generator=generator)).exp()
         shear = motion.stretch / 4 * turning[:, None, None] * torch.randn(count, 2, 2, generator=generator)

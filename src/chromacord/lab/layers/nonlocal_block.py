@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from chromacord.errors import InputError
-from chromacord.lab.layers.pictures import resized_mask
+from chromacord.lab.layers.pictures import Box, resized_mask
 
 
 def neighbourhood_attention(query: Tensor, key: Tensor, value: Tensor, *, side: int, dilation: int = 1) -> Tensor:
@@ -174,33 +174,17 @@ class NonLocal(nn.Module):
             weight = (weight > self.threshold).to(weight.dtype)
         if self.window is None:
             return features + weight * global_attention(*self._embedded(features))
-        rows, columns = self._needed(weight)
-        near = features[:, :, rows, columns]
+        # Windows that the box's edges cut off belong to positions of weight 0.
+        box = self._needed(weight)
+        near = box.cut(features)
         attended = neighbourhood_attention(*self._embedded(near), side=self.window, dilation=self.dilation)
-        grown = near + weight[:, :, rows, columns] * attended
-        return torch.slice_scatter(
-            features,
-            torch.slice_scatter(features[:, :, rows], grown, 3, columns.start, columns.stop),
-            2,
-            rows.start,
-            rows.stop,
-        )
+        return box.pasted(near + box.cut(weight) * attended, features)
 
     def _embedded(self, features: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return query, key and value. Shape (N, width, h, w)."""
         return self.theta(features), self.phi(features), self.g(features)
 
-    def _needed(self, weight: Tensor) -> tuple[slice, slice]:
-        """Return the rows and columns that hold the foreground and its windows; the rest cannot change the result.
-
-        Shape (N, 1, h, w). Windows cut off by these edges belong to positions of weight 0.
-        """
+    def _needed(self, weight: Tensor) -> Box:
+        """Return the box of the foreground and its windows. Shape (N, 1, h, w)."""
         assert self.window is not None
-        before, after = self.dilation * ((self.window - 1) // 2), self.dilation * (self.window // 2)
-        spans = []
-        for axis in (3, 2):
-            places = weight.amax(dim=(0, 1, axis)).nonzero()[:, 0]
-            first, last = (int(places[0]), int(places[-1])) if len(places) else (0, 0)
-            spans.append(slice(max(0, first - before), last + 1 + after))
-        height, width = weight.shape[2:]
-        return slice(spans[0].start, min(spans[0].stop, height)), slice(spans[1].start, min(spans[1].stop, width))
+        return Box.around(weight, self.dilation * ((self.window - 1) // 2), self.dilation * (self.window // 2))

@@ -1,5 +1,7 @@
 """Input and output of networks: value ranges, and padding to sizes that can be halved."""
 
+from typing import NamedTuple
+
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -62,6 +64,38 @@ def resized_mask(mask: Tensor, features: Tensor) -> Tensor:
     if mask.shape[-2:] != features.shape[-2:]:
         mask = F.interpolate(mask, features.shape[-2:], mode="bilinear", align_corners=True)
     return mask.to(features.dtype)
+
+
+class Box(NamedTuple):
+    """A part of a picture outside of which a computation cannot change the result."""
+
+    rows: slice
+    columns: slice
+
+    @classmethod
+    def around(cls, weight: Tensor, before: int, after: int) -> "Box":
+        """Return the box of all weights in a batch that are not 0, grown up to the picture's edges.
+
+        Args:
+            weight: Shape (N, 1, H, W).
+            before: margin at the top and at the left.
+            after: margin at the bottom and at the right.
+        """
+        spans = []
+        for axis, length in ((3, weight.shape[2]), (2, weight.shape[3])):
+            places = (weight != 0).any(dim=axis).flatten(0, 1).any(dim=0).nonzero()[:, 0]
+            first, last = (int(places[0]), int(places[-1])) if len(places) else (0, 0)
+            spans.append(slice(max(0, first - before), min(last + 1 + after, length)))
+        return cls(*spans)
+
+    def cut(self, picture: Tensor) -> Tensor:
+        """Return the part as a view. Shape (N, C, H, W) to (N, C, h, w)."""
+        return picture[:, :, self.rows, self.columns]
+
+    def pasted(self, part: Tensor, picture: Tensor) -> Tensor:
+        """Return a picture with the part replaced. Shape (N, C, h, w) and (N, C, H, W) to the second's."""
+        band = picture[:, :, self.rows].slice_scatter(part, 3, self.columns.start, self.columns.stop)
+        return picture.slice_scatter(band, 2, self.rows.start, self.rows.stop)
 
 
 def _statistics(like: Tensor) -> tuple[Tensor, Tensor]:

@@ -8,9 +8,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from chromacord.lab.layers.convolutions import ConvBlock
-from chromacord.lab.layers.pictures import resized_mask
+from chromacord.lab.layers.pictures import Box, resized_mask
 
 _KERNEL_SIDE, _KERNEL_DEVIATION = 7, 1.0
+_REACH = 2
+"""How far the two convolutions of the foreground see."""
 
 
 class ChannelGate(nn.Sequential):
@@ -59,10 +61,13 @@ class SSAM(nn.Module):
         """
         smooth = F.conv2d(resized_mask(mask, features), self.kernel.to(features.dtype), padding=_KERNEL_SIDE // 2)
         pooled = pooled_channels(features)
-        learned: Tensor = self.learned(features * self.foreground(pooled))
-        foreground = torch.addcmul(learned, features, self.mix(pooled))
         background = features * self.background(pooled)
-        return torch.lerp(background, foreground, smooth)
+        # Batch norms in training need the means of the whole picture.
+        box = Box.around(torch.ones_like(smooth) if self.training else smooth, _REACH, _REACH)
+        near = box.cut(features)
+        learned: Tensor = self.learned(near * self.foreground(pooled))
+        foreground = torch.addcmul(learned, near, self.mix(pooled))
+        return box.pasted(torch.lerp(box.cut(background), foreground, box.cut(smooth)), background)
 
 
 def gaussian_kernel(side: int, deviation: float) -> Tensor:

@@ -7,12 +7,15 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from chromacord.lab.layers.convolutions import ResidualBlock
+from chromacord.lab.layers.pictures import Box
 from chromacord.lab.layers.propagation import LEAK, Pair, Propagation
 from chromacord.lab.layers.unet import FusionHead
 
 Head = Literal["residual", "plain", "fusion"]
 
 NUM_BLOCKS = 5
+REACH = 2 * NUM_BLOCKS + 2
+"""How far the decoder's convolutions see, in pixels."""
 
 
 class TemporalDecoder(nn.Module):
@@ -85,7 +88,14 @@ class TemporalNetwork(nn.Module):
             pictures: for each wanted frame the image network's result and the composite, both normalized.
 
         Returns:
-            Normalized RGB. Shape (B, 3, H, W) each.
+            Normalized RGB; beside the masks' box, where nothing of it is used, the image network's result. Shape (B, 3,
+            H, W) each.
         """
         joined = self.propagation(features, masks, flows, wanted)
-        return [self.decoder(maps, *pictures[frame]) for maps, frame in zip(joined, wanted, strict=True)]
+        decoded = []
+        for maps, frame in zip(joined, wanted, strict=True):
+            box = Box.around(masks[frame], REACH, REACH)
+            harmonized, composite = pictures[frame]
+            part = self.decoder(*(box.cut(each) for each in (maps, harmonized, composite)))
+            decoded.append(box.pasted(part, harmonized))
+        return decoded

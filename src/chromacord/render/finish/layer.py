@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Sequence
+from threading import Lock
 from typing import Literal
 
 import cv2
@@ -48,6 +49,7 @@ class CleanLayer:
         """
         self._info, self._white = info, white
         self._decontaminate, self._despill = decontaminate, despill
+        self._detecting = Lock()
         self._step = max(_STEP, 1 << max(chroma_grid((info,))))
         self._decode = code_to_rgb(info.colorimetry, info.size, info.pixel_format)
         self._encode = rgb_to_code(info.colorimetry, info.size, info.pixel_format)
@@ -64,9 +66,10 @@ class CleanLayer:
             return tuple(planes)
         copies = (np.array(plane) for plane in planes[:3])
         frame = Frame((*copies, *planes[3:]), 0)
-        if self._despill == "auto":
-            self._despill = self._screen(frame, mask)
-            _say(self._info.path, self._despill)
+        with self._detecting:  # analysis and render read layers at the same time
+            if self._despill == "auto":
+                self._despill = self._screen(frame, mask)
+                _say(self._info.path, self._despill)
         if self._decontaminate:
             self._estimate(frame, planes, mask)
         if self._despill is not None:

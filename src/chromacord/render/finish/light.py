@@ -5,12 +5,12 @@ from itertools import islice
 import cv2
 import numpy as np
 
-from chromacord.color.alpha import premultiply
+from chromacord.color.alpha import premultiply, straight_codes
 from chromacord.color.management.managed import GAMMA, ManagedSpace, display_to_light, light_to_display
 from chromacord.color.spaces import code_to_rgb, rgb_to_code
 from chromacord.io.compositing.overlay import block_mean
 from chromacord.masks.chroma_grid import samples
-from chromacord.render.cpu import alpha_of, rounded, straight_codes, unpack
+from chromacord.render.cpu import alpha_of, rounded, unpack
 from chromacord.render.finish.blocks import reduced
 from chromacord.types import Box, FloatArray, Frame, VideoInfo
 

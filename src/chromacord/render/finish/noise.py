@@ -5,9 +5,11 @@ motion between frames. Of all blocks of a brightness those count that differ lea
 Noise that a codec has taken away, or frozen from frame to frame, is no noise.
 """
 
+import math
 from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -194,8 +196,8 @@ def _lowest(noise: FloatArray, bins: npt.NDArray[np.intp], *, is_flat: bool) -> 
     for level, (start, stop) in enumerate(pairwise(bounds)):
         if stop - start >= _LEAST_BLOCKS:
             lowest = each[order[start:stop]]
-            count, mean = _lowest_group(lowest, size)
-            if count >= _LEAST_BLOCKS // 2 and lowest[:count].std() <= _ALIKE * (2 / size) ** 0.5 * mean:
+            count, mean, deviation = _lowest_group(lowest, size)
+            if count >= _LEAST_BLOCKS // 2 and deviation <= _ALIKE * (2 / size) ** 0.5 * mean:
                 variance[level] = mean
                 is_noise[order[start : start + count]] = True
     return _Found(variance, noise, is_noise)
@@ -219,12 +221,20 @@ def _change(now: FloatArray, then: FloatArray) -> FloatArray:
 def _flat(blocks: FloatArray) -> FloatArray:
     """Return blocks less their means and slopes. Shape (N, rows, columns)."""
     rows, columns = blocks.shape[1:]
+    basis = _slopes(rows, columns)
+    lines = blocks.reshape(len(blocks), rows * columns)  # -1 is undefined without blocks
+    rest: FloatArray = np.subtract(lines, (lines @ basis.T) @ basis).reshape(blocks.shape)
+    return rest
+
+
+@lru_cache(maxsize=8)
+def _slopes(rows: int, columns: int) -> FloatArray:
+    """Return a constant and two slopes, each of length 1. Shape (3, rows * columns)."""
     y, x = (np.linspace(-1, 1, length, dtype=np.float32) for length in (rows, columns))
     shapes = np.stack([np.ones((rows, columns)), *np.meshgrid(y, x, indexing="ij")])
-    basis = (shapes / np.sqrt((shapes**2).sum(axis=(1, 2), keepdims=True))).reshape(3, -1).astype(np.float32)
-    lines = blocks.reshape(len(blocks), rows * columns)  # -1 is undefined without blocks
-    rest: FloatArray = (lines - (lines @ basis.T) @ basis).reshape(blocks.shape)
-    return rest
+    lengths = np.sqrt(np.square(shapes).sum(axis=(1, 2), keepdims=True))
+    basis: FloatArray = (shapes / lengths).reshape(3, -1).astype(np.float32)
+    return basis
 
 
 def _without_texture(variance: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -240,8 +250,8 @@ def _products(one: FloatArray, other: FloatArray) -> FloatArray:
     return sums
 
 
-def _lowest_group(variances: FloatArray, num_samples: int) -> tuple[int, float]:
-    """Return how many blocks differ least, about as noise of one strength would, and their mean variance.
+def _lowest_group(variances: FloatArray, num_samples: int) -> tuple[int, float, float]:
+    """Return how many blocks differ least, about as noise of one strength would; mean and spread of their variances.
 
     Args:
         variances: of blocks, in order. Shape (N,).
@@ -253,7 +263,8 @@ def _lowest_group(variances: FloatArray, num_samples: int) -> tuple[int, float]:
     for _ in range(6):
         count = max(1, bisect_right(values, mean * (1 + _SPREAD * (2 / num_samples) ** 0.5)))
         mean = sums[count - 1] / count
-    return count, mean
+    spread = math.fsum((each - mean) ** 2 for each in values[:count]) / count
+    return count, mean, math.sqrt(spread)
 
 
 def _neighbours(noise: FloatArray) -> tuple[float, float]:

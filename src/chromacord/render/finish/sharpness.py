@@ -1,7 +1,6 @@
-"""Sharpness: how far edges spread on both sides of a matte, and a blur for the foreground that has less of it."""
+"""Sharpness: how far edges spread on both sides of a matte."""
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import cv2
@@ -9,12 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from chromacord.color.management.managed import display_to_light
-from chromacord.masks.masks import Mask, MaskedFrame
-from chromacord.render.finish.blocks import inside, reduced, touched, widened
-from chromacord.render.finish.light import Light
+from chromacord.masks.masks import MaskedFrame
 from chromacord.render.finish.noise import brightness, brightness_plane, whole_blocks
-from chromacord.render.finish.stage import grown, weights
-from chromacord.types import FloatArray, Frame, VideoInfo
+from chromacord.types import FloatArray, VideoInfo
 
 MAX_SIGMA = 4.0
 """Largest blur, in pixels: wider edges cannot be told apart."""
@@ -26,7 +22,7 @@ _MAX_TILES = 64
 """Tiles measured on each side: those of the highest contrast."""
 
 _CELL = 8
-"""Pixels of a block, for contrast and for what is blurred."""
+"""Pixels of a block, for contrast."""
 
 _FINE, _COARSE = 1.0, 2.5
 """Scales at which gradients are compared: standard deviations in pixels."""
@@ -131,42 +127,3 @@ def _is_edge(size: FloatArray, is_down: npt.NDArray[np.bool_]) -> npt.NDArray[np
     columns = (centre >= size[:, 1:-1, :-2]) & (centre > size[:, 1:-1, 2:])
     found[:, 1:-1, 1:-1] = np.where(is_down[:, 1:-1, 1:-1], rows, columns)
     return found
-
-
-class Softness:
-    """Blurs the foreground in light, by its own pixels only: no background enters it, and its outline stays."""
-
-    def __init__(self, info: VideoInfo, sigma_at: Callable[[int], float]) -> None:
-        """Prepare for a clip.
-
-        Args:
-            info: properties of the composite.
-            sigma_at: standard deviation of the blur in pixels, by the frame's number; 0: none.
-        """
-        self._info, self._light, self._sigma_at = info, Light(info), sigma_at
-
-    def __call__(self, frame: Frame, mask: Mask) -> None:
-        """Change a frame. See `Stage`."""
-        sigma = self._sigma_at(frame.index)
-        if sigma <= 0:
-            return
-        box = grown(mask, 0, self._info, step=_CELL)
-        source = Frame(tuple(np.array(plane) for plane in frame.planes), frame.index)  # blurs read what others write
-        reach = math.ceil(3 * sigma)
-        cells = reduced(weights(mask, box), _CELL) > 0
-        for part in touched(cells, box, _CELL):
-            wide = widened(part, box, reach)
-            inner = inside(part, wide)
-            weight, (light, encoded) = weights(mask, wide), self._light.read(source, wide)
-            own, before, share = (np.ascontiguousarray(values[inner]) for values in (light, encoded, weight))
-            channels = light.shape[2]
-            light = _blurred(cv2.multiply(light, cv2.merge([weight] * channels)), sigma, reach)[inner]
-            total = np.maximum(_blurred(weight, sigma, reach)[inner], np.float32(1e-6))
-            change = cv2.subtract(cv2.divide(light, cv2.merge([total] * channels)), own)
-            self._light.add(frame, part, before, cv2.add(own, cv2.multiply(change, cv2.merge([share] * channels))))
-
-
-def _blurred(values: FloatArray, sigma: float, reach: int) -> FloatArray:
-    size = (2 * reach + 1, 2 * reach + 1)
-    blurred: FloatArray = cv2.GaussianBlur(values, size, sigma, borderType=cv2.BORDER_CONSTANT)
-    return blurred

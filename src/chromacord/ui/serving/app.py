@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from importlib.util import find_spec
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from starlette.staticfiles import StaticFiles
 from chromacord.errors import ChromacordError, InputError
 from chromacord.grade.exports import EXPORT_FORMATS
 from chromacord.io.video.codecs import CODECS
+from chromacord.matte.ways import MatteOptions
 from chromacord.methods import list_methods
 from chromacord.ui.look import turning
 from chromacord.ui.serving.clip_routes import clip_routes
@@ -27,7 +28,8 @@ from chromacord.ui.tasks import Task
 
 STATIC = Path(__file__).parents[1] / "static"
 
-_MATTE_OPTIONS = ("key", "plate", "box", "from_alpha", "clip", "within", "without")
+_MATTE_OPTIONS = tuple(each.name for each in fields(MatteOptions))
+_MATTE_FILES = ("plate", "within", "without", "model", "model_config")
 
 
 def make_app(site: Site) -> Starlette:
@@ -136,7 +138,6 @@ def _state(site: Site) -> dict[str, Any]:
         "exports": list(EXPORT_FORMATS),
         "turning": turning(),
         "clips": [{"id": each.id, "title": each.title} for each in site.clips.all()],
-        "can_matte": find_spec("chromacord.matte") is not None,
     }
 
 
@@ -150,7 +151,7 @@ def _matte_task(site: Site, given: Mapping[str, Any]) -> Task:
     options = given.get("options")
     if not isinstance(options, dict) or not options.keys() <= set(_MATTE_OPTIONS):
         raise InputError(f"options of a mask are {', '.join(_MATTE_OPTIONS)}; give some of them")
-    for name in ("plate", "within", "without"):
+    for name in _MATTE_FILES:
         if options.get(name) is not None:
             options = options | {name: confined(text_of(options, name))}
     clip, output = confined(text_of(given, "clip")), confined(text_of(given, "output"))

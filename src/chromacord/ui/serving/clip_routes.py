@@ -1,12 +1,12 @@
 """What the page asks about one clip: its state, its pictures, its grade, and what is made of it."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
 from chromacord.errors import InputError, one_of
@@ -15,8 +15,10 @@ from chromacord.ui.look import NO_LOOK, look_of
 from chromacord.ui.opened import OpenClip
 from chromacord.ui.serving.website import Site, body_of, text_of
 from chromacord.ui.session import Session, session_text
-from chromacord.ui.shown_frames import KINDS, encoded
+from chromacord.ui.shown_frames import KINDS, SupersededError, encoded
 
+OCTETS = "application/octet-stream"
+_PART = 1 << 20
 _EXPORTS = ("grade_out", "lut_out", "preview")
 
 
@@ -75,14 +77,23 @@ def _picture(clip: OpenClip, request: Request) -> Response:
     exact = "exact" in request.query_params
     if not exact and (file := clip.proxies.file(index, kind)).is_file():
         return FileResponse(file)
-    codes = getattr(clip.frames.read(index), kind)
+    try:
+        codes = getattr(clip.read(index), kind)
+    except SupersededError:
+        return Response(status_code=204)
     if codes is None:
         raise InputError(f"frame {index} has no {kind}")
     if not exact:
         content, media_type = encoded(codes)
         return Response(content, media_type=media_type)
     shape = {"x-height": str(codes.shape[0]), "x-width": str(codes.shape[1])}
-    return Response(codes.data.cast("B"), 200, shape, "application/octet-stream")
+    return StreamingResponse(_parts(codes.data.cast("B")), 200, shape | {"content-length": str(codes.nbytes)}, OCTETS)
+
+
+async def _parts(content: memoryview) -> AsyncIterator[memoryview]:
+    """Yield parts of a picture: the whole would be copied before it is sent."""
+    for start in range(0, len(content), _PART):
+        yield content[start : start + _PART]
 
 
 def _look(clip: OpenClip, request: Request) -> Response:
@@ -91,7 +102,7 @@ def _look(clip: OpenClip, request: Request) -> Response:
     if grade is not None:
         look = look_of(grade, request.path_params["index"], clip.session.options.get("protect"))
     head = {"x-look": look.head(), "x-version": str(version)}
-    return Response(look.values.astype("<f4").tobytes(), 200, head, "application/octet-stream")
+    return Response(look.values.astype("<f4").tobytes(), 200, head, OCTETS)
 
 
 def _render(site: Site, clip: OpenClip, given: Mapping[str, Any]) -> Any:

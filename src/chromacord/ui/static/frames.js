@@ -11,6 +11,7 @@ async function bitmap(path) {
 
 async function exact(path) {
   const response = await fetched(path);
+  if (response.status === 204) return null;  // another frame was asked for
   const [width, height] = ["x-width", "x-height"].map((name) => Number(response.headers.get(name)));
   return { data: new Uint8Array(await response.arrayBuffer()), width, height };
 }

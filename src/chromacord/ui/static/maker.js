@@ -6,6 +6,7 @@ import { radioGroup } from "./keys.js";
 const WAYS = {
   key: ["Colour", "Click the colour of the screen in the picture, or write green, blue, or R,G,B in codes from 0 to 255."],
   box: ["Box", "Drag a box around the foreground, or write X,Y,W,H in pixels. It is followed through the clip."],
+  clicks: ["Pixels", "Click the foreground; with Alt what is not foreground, which is marked with !. It is followed through the clip."],
   plate: ["Plate", "Name a still, or a clip with the same camera, without the foreground."],
   from_alpha: ["", "The mask is the clip's own alpha channel."],
 };
@@ -22,7 +23,7 @@ export class MaskMaker {
     dialog.querySelector("form").addEventListener("submit", (event) => { event.preventDefault(); this.make(); });
     radioGroup(dialog.querySelector("[role=radiogroup]"), (button) => this.choose(button.dataset.way));
     this.value.addEventListener("input", () => this.draw());
-    this.canvas.addEventListener("pointerdown", (event) => { this.canvas.setPointerCapture(event.pointerId); this.from = this.at(event); this.pick(this.from, this.from); });
+    this.canvas.addEventListener("pointerdown", (event) => { this.canvas.setPointerCapture(event.pointerId); this.from = this.at(event); this.pick(this.from, this.from); if (this.way === "clicks") this.click(event); });
     this.canvas.addEventListener("pointermove", (event) => { if (this.from) this.pick(this.from, this.at(event)); });
     for (const end of ["pointerup", "pointercancel"]) this.canvas.addEventListener(end, () => { this.from = null; });
   }
@@ -59,6 +60,21 @@ export class MaskMaker {
     return [clamp((event.clientX - box.left) / box.width, this.canvas.width), clamp((event.clientY - box.top) / box.height, this.canvas.height)];
   }
 
+  click(event) {
+    this.value.value = `${this.value.value} ${event.altKey ? "!" : ""}${this.at(event).join(",")}`.trim();
+    this.draw();
+  }
+
+  /** Return what is asked for, as options of `chromacord matte`. */
+  options() {
+    const text = this.value.value.trim();
+    if (this.way === "from_alpha") return { from_alpha: true };
+    if (!text) throw new Error(this.hint.textContent);
+    if (this.way !== "clicks") return { [this.way]: text };
+    const pixels = text.split(/\s+/);
+    return { clicks: pixels.filter((each) => !each.startsWith("!")), clicks_out: pixels.filter((each) => each.startsWith("!")).map((each) => each.slice(1)) };
+  }
+
   pick(from, to) {
     if (this.way === "key") {
       this.draw();
@@ -89,16 +105,31 @@ export class MaskMaker {
       context.strokeStyle = "#ffffff";
       context.strokeRect(...numbers);
     }
+    if (this.way === "clicks") this.drawClicks(context);
     const named = { green: "rgb(0 177 64)", blue: "rgb(0 71 187)" }[this.value.value.trim()];
     this.swatch.style.background = named ?? (numbers.length === 3 && numbers.every(Number.isFinite) ? `rgb(${numbers.join(" ")})` : "none");
+  }
+
+  drawClicks(context) {
+    const radius = Math.max(3, this.canvas.width / 160);
+    for (const text of this.value.value.trim().split(/\s+/)) {
+      const [x, y] = text.replace("!", "").split(",").map(Number);
+      if (!Number.isFinite(x) || !Number.isFinite(y)) continue;
+      context.beginPath();
+      context.arc(x, y, radius, 0, 7);
+      context.fillStyle = text.startsWith("!") ? "#101010" : "#ffffff";
+      context.fill();
+      context.lineWidth = radius / 3;
+      context.strokeStyle = text.startsWith("!") ? "#ffffff" : "#101010";
+      context.stroke();
+    }
   }
 
   async make() {
     this.start.disabled = true;
     this.fail(null);
     try {
-      const options = { [this.way]: this.way === "from_alpha" ? true : this.value.value.trim() };
-      if (!options[this.way]) throw new Error(this.hint.textContent);
+      const options = this.options();
       const { number } = await send("/api/mattes", { clip: this.clip, output: this.output.value, options });
       this.number = number;
       const task = await this.finished(number);

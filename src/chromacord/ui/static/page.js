@@ -4,7 +4,7 @@ import { get, send } from "./api.js";
 import { Frames } from "./frames.js";
 import { NEUTRAL, turnedField, turnedLut } from "./look.js";
 
-const REST = 120;      // milliseconds after which a resting playhead shows the exact picture
+const REST = 250;      // milliseconds after which a resting playhead shows the exact picture
 const SAVE = 250;      // milliseconds between a change and its save
 const AHEAD = 8;
 
@@ -131,7 +131,7 @@ export class Page extends EventTarget {
     const number = (this.exactAsked = (this.exactAsked ?? 0) + 1);
     try {
       const [images] = await Promise.all([frames.getExact(frame), this.fetchLook(frame)]);
-      if (frames !== this.frames || number !== this.exactAsked || frame !== this.player.frame || this.player.speed) return;
+      if (frames !== this.frames || number !== this.exactAsked || frame !== this.player.frame || this.player.speed || Object.values(images).includes(null)) return;
       this.put(frame, images);
       this.exactFrame = frame;
       this.changed("exact");

@@ -50,6 +50,7 @@ export class Viewer {
     gl.pixelStorei(gl.UNPACK_ALIGNMENT, 1);
     gl.pixelStorei(gl.UNPACK_COLORSPACE_CONVERSION_WEBGL, gl.NONE);
     this.textures = {};
+    this.reduced = new Set();  // textures that have their mipmaps
     for (const name of ["picture", "mask", "layer"]) this.makeTexture(name, gl.TEXTURE_2D);
     this.makeTexture("lut", gl.TEXTURE_3D);
     this.makeTexture("field", gl.TEXTURE_2D_ARRAY);
@@ -83,7 +84,7 @@ export class Viewer {
     } else {
       gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGBA8, gl.RGBA, gl.UNSIGNED_BYTE, image);
     }
-    gl.generateMipmap(gl.TEXTURE_2D);
+    this.reduced.delete(name);
   }
 
   show(images) {
@@ -195,9 +196,14 @@ export class Viewer {
     const gl = this.gl;
     const enlarged = (this.scale * this.size.width) / this.shownWidth;
     const isProxy = this.shownWidth < this.size.width;
-    const small = enlarged < 0.999 ? gl.LINEAR_MIPMAP_LINEAR : gl.NEAREST;
-    for (const name of ["picture", "mask", "layer"]) {
+    // Down to half the size four neighbours are enough; mipmaps take time for each new picture.
+    const small = enlarged < 0.5 ? gl.LINEAR_MIPMAP_NEAREST : enlarged < 0.999 ? gl.LINEAR : gl.NEAREST;
+    for (const name of this.hasLayer ? ["picture", "mask", "layer"] : ["picture", "mask"]) {
       gl.activeTexture(gl.TEXTURE0 + UNITS[name]);
+      if (enlarged < 0.5 && !this.reduced.has(name)) {
+        gl.generateMipmap(gl.TEXTURE_2D);
+        this.reduced.add(name);
+      }
       gl.texParameteri(gl.TEXTURE_2D, gl.TEXTURE_MIN_FILTER, small);
       gl.texParameteri(gl.TEXTURE_2D, gl.TEXTURE_MAG_FILTER, isProxy ? gl.LINEAR : gl.NEAREST);
     }

@@ -1,0 +1,179 @@
+"""A blur in light for a foreground that is sharper than its background."""
+
+import math
+from collections.abc import Callable, Iterator
+
+import cv2
+import numpy as np
+
+from chromacord.color.management.managed import display_to_light, light_to_display
+from chromacord.color.spaces import code_scale
+from chromacord.io.compositing.overlay import block_mean
+from chromacord.masks.chroma_grid import samples
+from chromacord.masks.masks import Mask
+from chromacord.render.finish.blocks import inside, reduced, touched, widened
+from chromacord.render.finish.light import Light, add_codes
+from chromacord.render.finish.stage import grown, weights
+from chromacord.types import Alpha, Box, FloatArray, Frame, Plane, VideoInfo
+
+_CELL = 8
+"""Pixels of a block of what is blurred."""
+
+_WORTH = 64
+"""Pixels from which on a solid middle is worth a blur of its own."""
+
+_BLACK = np.float32(1e-6)
+_LEAST = np.float32(1e-6)
+
+
+class Softness:
+    """Blurs the foreground in light, by its own pixels only: no background enters it, and its outline stays.
+
+    Planes are blurred one by one: red, green and blue as light, and of Y'CbCr the luma as light and chroma as it is
+    stored, at its own resolution. Colours of another space, and premultiplied ones, are converted to light first.
+    """
+
+    def __init__(self, info: VideoInfo, sigma_at: Callable[[int], float]) -> None:
+        """Prepare for a clip.
+
+        Args:
+            info: properties of the composite.
+            sigma_at: standard deviation of the blur in pixels, by the frame's number; 0: none.
+        """
+        self._info, self._sigma_at = info, sigma_at
+        by_planes = info.space is None and info.pixel_format.alpha is not Alpha.PREMULTIPLIED
+        self._light = None if by_planes else Light(info)
+        self._scale, self._offset, _, _ = code_scale(info.colorimetry, info.pixel_format)
+        self._table = self._to_light(np.arange(256, dtype=np.float32))
+
+    def __call__(self, frame: Frame, mask: Mask) -> None:
+        """Change a frame. See `Stage`."""
+        sigma = self._sigma_at(frame.index)
+        if sigma <= 0:
+            return
+        box = grown(mask, 0, self._info, step=_CELL)
+        source = Frame(tuple(np.array(plane) for plane in frame.planes), frame.index)  # blurs read what others write
+        reach = math.ceil(3 * sigma)
+        cells = reduced(weights(mask, box), _CELL) > 0
+        for part in touched(cells, box, _CELL):
+            wide = widened(part, box, reach)
+            weight = weights(mask, wide)
+            if self._light is not None:
+                self._blur_light(self._light, frame, source, part, wide, weight, sigma)
+                continue
+            for piece, is_solid in _pieces(part, wide, weight, reach):
+                around = widened(piece, wide, reach)
+                share = None if is_solid else np.ascontiguousarray(weight[inside(around, wide)])
+                self._blur_planes(frame, source, piece, around, share, sigma)
+
+    def _blur_planes(
+        self, frame: Frame, source: Frame, part: Box, wide: Box, weight: FloatArray | None, sigma: float
+    ) -> None:
+        is_yuv = self._info.pixel_format.model == "yuv"
+        for number in range(self._info.pixel_format.num_colors):
+            is_chroma = is_yuv and number > 0
+            shift = self._info.pixel_format.subsampling if is_chroma else (0, 0)
+            within = _on_grid(inside(part, wide), shift)
+            codes = samples(source.planes[number], wide, shift)
+            share = None if weight is None else block_mean(weight, shift)
+            own = np.ascontiguousarray(codes).astype(np.float32, copy=False) if is_chroma else self._light_of(codes)
+            change = _change(own, share, within, (sigma / (1 << shift[1]), sigma / (1 << shift[0])))
+            stored = samples(frame.planes[number], part, shift)
+            if not is_chroma:
+                after = cv2.add(np.ascontiguousarray(own[within]), change)
+                change = cv2.subtract(self._to_codes(after), codes[within], dtype=cv2.CV_32F)
+                if share is not None:
+                    change *= share[within] > 0  # losses of the conversion are no change
+            add_codes(stored, change, self._info)
+
+    def _blur_light(
+        self, convert: Light, frame: Frame, source: Frame, part: Box, wide: Box, weight: FloatArray, sigma: float
+    ) -> None:
+        light, encoded = convert.read(source, wide)
+        within = inside(part, wide)
+        own, before = (np.ascontiguousarray(values[within]) for values in (light, encoded))
+        convert.add(frame, part, before, cv2.add(own, _change(light, weight, within, (sigma, sigma))))
+
+    def _light_of(self, codes: Plane) -> FloatArray:
+        if self._info.pixel_format.depth == 8:
+            light: FloatArray = cv2.LUT(np.ascontiguousarray(codes), self._table)
+            return light
+        return self._to_light(codes.astype(np.float32))
+
+    def _to_light(self, codes: FloatArray) -> FloatArray:
+        if self._info.colorimetry.scene_linear:
+            return codes
+        level = cv2.multiply(cv2.subtract(codes, self._offset), 1 / self._scale).reshape(codes.shape)
+        return display_to_light(np.maximum(level, _BLACK))
+
+    def _to_codes(self, light: FloatArray) -> FloatArray:
+        if self._info.colorimetry.scene_linear:
+            return light
+        return light_to_display(cv2.max(light, float(_BLACK**2.4))) * np.float32(self._scale) + np.float32(self._offset)
+
+
+def _pieces(part: Box, wide: Box, weight: FloatArray, reach: int) -> Iterator[tuple[Box, bool]]:
+    """Split a rectangle at the sides of its solid middle, whose blur needs no weights.
+
+    Args:
+        part: what is blurred.
+        wide: what the blur sees.
+        weight: foreground weight of the latter. Shape (height, width).
+        reach: of the blur, in pixels.
+
+    Yields:
+        A rectangle, and whether all that its blur sees is foreground.
+    """
+    left, right = part.right, part.right
+    if wide.top <= part.top - reach and wide.bottom >= part.bottom + reach:
+        soft = np.flatnonzero(np.r_[True, weight.min(axis=0) < 1, True]) - 1
+        widest = int(np.diff(soft).argmax())
+        left, right = (wide.left + int(soft[widest + by]) for by in (0, 1))
+        left = max(part.left, -(-(left + 1 + reach) // _CELL) * _CELL)
+        right = min(part.right, (right - reach) // _CELL * _CELL)
+    if right - left < _WORTH:
+        yield part, False
+        return
+    for start, stop, is_solid in ((part.left, left, False), (left, right, True), (right, part.right, False)):
+        if start < stop:
+            yield part._replace(left=start, right=stop), is_solid
+
+
+def _change(
+    values: FloatArray, weight: FloatArray | None, within: tuple[slice, slice], sigmas: tuple[float, float]
+) -> FloatArray:
+    """Return what a blur by a picture's own weights changes, times the weight.
+
+    Args:
+        values: light or codes. Shape (height, width) or (height, width, channels).
+        weight: foreground weight; None: 1 everywhere. Shape (height, width).
+        within: the part to return.
+        sigmas: standard deviations across columns and rows.
+    """
+    own = np.ascontiguousarray(values[within])
+    if weight is None:
+        solid: FloatArray = cv2.subtract(np.ascontiguousarray(_blurred(values, sigmas)[within]), own)
+        return solid
+    channels = 1 if values.ndim == 2 else values.shape[2]
+
+    def as_many(plane: FloatArray) -> FloatArray:
+        return plane if values.ndim == 2 else cv2.merge([plane] * channels)
+
+    blurred = _blurred(cv2.multiply(values, as_many(weight)), sigmas)[within]
+    total = np.maximum(_blurred(weight, sigmas)[within], _LEAST)
+    mean = cv2.divide(np.ascontiguousarray(blurred), as_many(total))
+    change: FloatArray = cv2.multiply(cv2.subtract(mean, own), as_many(np.ascontiguousarray(weight[within])))
+    return change
+
+
+def _blurred(values: FloatArray, sigmas: tuple[float, float]) -> FloatArray:
+    across, down = sigmas
+    size = (2 * math.ceil(3 * across) + 1, 2 * math.ceil(3 * down) + 1)
+    blurred: FloatArray = cv2.GaussianBlur(values, size, across, sigmaY=down, borderType=cv2.BORDER_CONSTANT)
+    return blurred
+
+
+def _on_grid(within: tuple[slice, slice], shift: tuple[int, int]) -> tuple[slice, slice]:
+    """Return a part of a rectangle in samples of a coarser grid."""
+    rows, columns = (slice(each.start >> by, -(-each.stop >> by)) for each, by in zip(within, shift, strict=True))
+    return rows, columns
