@@ -20,6 +20,7 @@ from chromacord.grade.by_hand import NO_TURN, Hand, Strength, as_strength
 from chromacord.grade.imports import read_any_grade
 from chromacord.grade.keys import Consistency, Grade, check_consistency
 from chromacord.job.arrays import Array, harmonize_arrays
+from chromacord.job.chunking.chunks import in_chunk
 from chromacord.job.clip import open_clip
 from chromacord.job.conversion import convert_grade
 from chromacord.job.job import Job
@@ -108,6 +109,8 @@ def harmonize_video(
     if clip_out is None and decided is not None:
         return _converted(decided, optional["grade_in"], outputs, how)
     clip, space = open_clip(layers, how)
+    if how.chunk is not None:
+        how = in_chunk(how, clip.info, decided)
     shot_cuts = read_cuts(cuts, clip.info)
     files = (optional["grade_in"], matched["reference"], None if shot_cuts is None else shot_cuts.file)
     job = Job(

@@ -1,5 +1,6 @@
 """Harmonization options, independent of files: one object for the command, Python and batch workers."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,8 @@ Missing = Literal["error", "hold"]
 FrameRange = tuple[int | None, int | None]
 """First frame, and end (half-open), counted from 0; None leaves a side open."""
 
+
+_CHUNK = re.compile(r"([1-9]\d{0,6})/([1-9]\d{0,6})", re.ASCII)
 
 CONTROLS = ("strength", "exposure", "temperature", "tint", "contrast", "saturation", "black", "protect")
 """Manual controls, which are the arguments of `Hand.of`."""
@@ -126,6 +129,10 @@ class Options:
     frames: FrameRange | None = None
     """Process only frames first..stop-1, counted from 0; None on either side leaves it open."""
 
+    chunk: str | None = None
+    """"K/N": render the Kth of N chunks of these frames with a given grade, pictures alone. The files of all chunks are
+    joined by `chromacord.io.writing.joining.join_parts`; images are complete as they are."""
+
     encoding: Encoding | None = None
     """Codec, quality and speed; None: the source's codec, visually lossless."""
 
@@ -160,6 +167,8 @@ class Options:
         if self.config is not None:
             open_config(choose_config(self.config))
         _check_range(self.frames)
+        if self.chunk is not None:
+            parse_chunk(self.chunk)
 
     @property
     def hand(self) -> Hand:
@@ -200,6 +209,18 @@ class Options:
         """The frames to read, first..stop-1; None as stop means to the end."""
         first, stop = self.frames or (None, None)
         return first or 0, stop
+
+
+def parse_chunk(text: str) -> tuple[int, int]:
+    """Parse "K/N", the Kth of N chunks, counted from 1.
+
+    Raises:
+        InputError: the text is something else, or K is greater than N.
+    """
+    found = _CHUNK.fullmatch(text)
+    if found is None or int(found[1]) > int(found[2]):
+        raise InputError(f"chunk {text}: is not K/N; write 3/8 for the third of eight chunks")
+    return int(found[1]), int(found[2])
 
 
 def _check_range(frames: FrameRange | None) -> None:
