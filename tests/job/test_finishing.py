@@ -134,7 +134,5 @@ def test_grain_is_matched_in_shots_shorter_than_the_step_of_analysis(
 
 def test_the_foreground_alone_is_said_to_lack_what_the_composite_has(files: dict[str, Path], tmp_path: Path) -> None:
     outputs = {"output": tmp_path / "out.mkv", "foreground_out": str(tmp_path / "alone.mov")}
-    with pytest.warns(
-        ChromacordWarning, match="alone.mov: holds .* without --wrap and --match-grain"
-    ):
+    with pytest.warns(ChromacordWarning, match="alone.mov: holds .* without --wrap and --match-grain"):
         chromacord.harmonize_video(**files, **outputs, method="reinhard", wrap="0.5", match_grain=True)
