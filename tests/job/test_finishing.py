@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import chromacord
-from chromacord.errors import InputError
+from chromacord.errors import ChromacordWarning, InputError
 from chromacord.types import Size
 from tests.footage import decoded, disc, make_composite, make_mask, recoloured
 
@@ -130,3 +130,9 @@ def test_grain_is_matched_in_shots_shorter_than_the_step_of_analysis(
         assert frame[0][disc(index, SIZE) == 255].std() == pytest.approx(6, rel=0.15)
     assert not [each for each in recwarn if "noise" in str(each.message)]
     assert ("measure" in {each.stage for each in told}) == (known == "grade")
+
+
+def test_the_foreground_alone_is_said_to_lack_what_the_composite_has(files: dict[str, Path], tmp_path: Path) -> None:
+    outputs = {"output": tmp_path / "out.mkv", "foreground_out": str(tmp_path / "alone.mov")}
+    with pytest.warns(ChromacordWarning, match="alone.mov: holds .* without --wrap and --match-grain"):
+        chromacord.harmonize_video(**files, **outputs, method="reinhard", wrap="0.5", match_grain=True)

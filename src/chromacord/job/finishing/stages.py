@@ -34,6 +34,17 @@ def check_layers(options: Options) -> None:
         raise InputError(f"{option} needs layers: give --foreground and --background, or leave it out")
 
 
+def composite_stages(options: Options) -> list[str]:
+    """Return the options of requested stages that change the composite, but not the foreground alone."""
+    asked = {
+        "--contact-shadow": options.contact_shadow is not None,
+        "--match-sharpness": options.match_sharpness,
+        "--wrap": options.wrap is not None,
+        "--match-grain": options.match_grain,
+    }
+    return [name for name, is_asked in asked.items() if is_asked]
+
+
 def with_changes(layers: LayeredSource, options: Options) -> LayeredSource:
     """Return layers that are changed as asked for, before one is laid over the other.
 
