@@ -49,9 +49,13 @@ def with_changes(layers: LayeredSource, options: Options) -> LayeredSource:
     """Return layers that are changed as asked for, before one is laid over the other.
 
     Raises:
-        InputError: a shadow is invalid, or the foreground's colours are multiplied by alpha, so that they hold nothing
-            to estimate.
+        InputError: a shadow is invalid, an option needs a composite, or the foreground's colours are multiplied by
+            alpha, so that they hold nothing to estimate.
     """
+    if options.fit_edge is not None:
+        raise InputError(
+            "fit edge needs a composite with a mask: a layer's edge is its own; leave it out, or use decontaminate"
+        )
     if options.edge is not None:
         layers.adjust = partial(Edge.parse(options.edge).change, black=0)
     if options.decontaminate or options.despill is not None:
