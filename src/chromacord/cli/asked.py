@@ -10,6 +10,7 @@ from chromacord.cli.arguments.declared import ALL
 from chromacord.cli.batch.clips import Clip, plan_clips
 from chromacord.cli.batch.one_clip import harmonize_one
 from chromacord.cli.screen.choice import choose_display
+from chromacord.cli.screen.display import Display
 from chromacord.cli.screen.exits import job
 from chromacord.cli.screen.pipes import STDOUT, check_standard_output, without_pipes
 
@@ -33,7 +34,7 @@ FILES = (
 
 COLOUR = ("input_space", "foreground_space", "background_space", "working_space", "config")
 BY_HAND = ("exposure", "temperature", "tint", "contrast", "saturation", "black", "protect", "strength")
-FINISH = ("edge", "decontaminate", "despill", "contact_shadow", "wrap", "match_sharpness", "match_grain")
+FINISH = ("edge", "fit_edge", "decontaminate", "despill", "contact_shadow", "wrap", "match_sharpness", "match_grain")
 SAME = (
     *COLOUR,
     *BY_HAND,
@@ -42,6 +43,7 @@ SAME = (
     "match",
     "foreground_alpha",
     "consistency",
+    "chunk",
     "mask_fit",
     "missing",
     "salvage",
@@ -94,6 +96,9 @@ def takes(
                     check_standard_output(log_json=given["log_json"])
                 given = read(given)
                 how, clips = _options(given), _clips(given)
+                if given["engine"] == "ray":
+                    _on_cluster(clips, how, given, display)
+                    return
                 if len(clips) == 1:
                     with without_pipes(clips[0]) as clip:
                         harmonize_one(clip, how, skip_existing=given["skip_existing"], display=display)
@@ -107,6 +112,13 @@ def takes(
         return command
 
     return decorate
+
+
+def _on_cluster(clips: list[Clip], how: "Options", given: Given, display: Display) -> None:
+    from chromacord.cli.batch.on_cluster import Cluster, harmonize_on_cluster
+
+    cluster = Cluster(given["address"], given["chunk_frames"], given["retries"])
+    harmonize_on_cluster(clips, how, cluster, skip_existing=given["skip_existing"], display=display)
 
 
 def _kept_after_stop(given: Given) -> str | None:

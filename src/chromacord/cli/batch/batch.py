@@ -40,11 +40,11 @@ def harmonize_clips(
     with Workers(jobs, options) as workers:
         found = workers.inspect(clips, skip_existing=skip_existing)
         for clip, error in found.problems:
-            _show_failure(display, clip, Failed(error))
+            show_failure(display, clip, Failed(error))
         if found.problems:
             raise SystemExit(BAD_INPUT)
         wanted = [clip for clip in clips if clip not in found.done]
-        tally = _Tally(len(wanted), len(found.done), "harmonized" if clips[0].output is not None else "graded", display)
+        tally = Tally(len(wanted), len(found.done), "harmonized" if clips[0].output is not None else "graded", display)
         views = {clip: display.of_clip(clip.source) for clip in wanted}
         for clip, answer in workers.run(wanted):
             tally.take(clip, answer, views[clip])
@@ -52,7 +52,7 @@ def harmonize_clips(
 
 
 @dataclass
-class _Tally:
+class Tally:
     """Progress and results of a batch."""
 
     num_clips: int
@@ -121,7 +121,7 @@ class _Tally:
         }
         self.display.summary(line, values)
         for clip, failure in self.failures.items():
-            _show_failure(self.display, clip, failure)
+            show_failure(self.display, clip, failure)
         if self.failures:
             raise SystemExit(BUG if any(failure.trace for failure in self.failures.values()) else BAD_INPUT)
 
@@ -129,7 +129,8 @@ class _Tally:
         return max(time.perf_counter() - self.started, 1e-9)
 
 
-def _show_failure(display: Display, clip: Clip, failure: Failed) -> None:
+def show_failure(display: Display, clip: Clip, failure: Failed) -> None:
+    """Show why a clip failed."""
     message = str(failure.error)
     # Most errors begin with the file, but a mask's name does not identify its clip.
     if not message.startswith(one_line(clip.source)):

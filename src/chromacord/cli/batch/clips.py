@@ -49,6 +49,11 @@ class Clip:
         return next(iter(self.outputs.values()))
 
     @property
+    def files(self) -> dict[str, str]:
+        """All paths by field name, as `harmonize_video` takes them."""
+        return {name: path for name, path in vars(self).items() if path is not None}
+
+    @property
     def inputs(self) -> dict[str, str]:
         """Input paths by field name."""
         named = vars(self) | {"cuts": edl_file(self.cuts)}
