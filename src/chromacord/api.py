@@ -64,8 +64,8 @@ def harmonize_video(
 
     Args:
         composite: a video file, an image sequence ("shot.%04d.png", "shot.####.exr", a folder) or a still.
-        output: path of the result; the suffix selects the format. Sequences are named like sequences. None: only decide
-            the grade, and write other requested outputs.
+        output: path of the result; the suffix selects the format. Sequences are named like sequences. "-": standard
+            output. None: only decide the grade, and write other requested outputs.
         mask: white for the foreground, or opaque in a cut-out; a clip like the composite, a still for all frames, or
             "alpha" for the composite's own alpha channel.
         foreground: layer to paste over `background`, instead of a composite.

@@ -18,6 +18,7 @@ from chromacord.methods.base import Method
 from chromacord.render.finish.layer import Despill
 from chromacord.render.finish.shadow import parse_shadow
 from chromacord.render.finish.wrap import parse_wrap
+from chromacord.render.fitted_edge import check_pixels
 from chromacord.typed_tables import check_fields
 from chromacord.types import Device, Encoding
 
@@ -81,6 +82,9 @@ class Options:
 
     edge: str | None = None
     """The mask's edge, "SHRINK,SOFTEN" in pixels."""
+
+    fit_edge: int | None = None
+    """Of a composite: fit the mask's edge to the picture where it is off by up to so many pixels."""
 
     decontaminate: bool = False
     """Of a foreground layer: estimate the colours of soft pixels, which hold some of the background that it was filmed
@@ -160,6 +164,8 @@ class Options:
         _ = self.hand, self.scenes
         if self.edge is not None:
             Edge.parse(self.edge)
+        if self.fit_edge is not None:
+            check_pixels(self.fit_edge)
         if self.wrap is not None:
             parse_wrap(self.wrap)
         if self.contact_shadow is not None:

@@ -41,6 +41,7 @@ ALL = {
     "match": _Parameter(colour_options.Match),
     "reference": _Parameter(colour_options.Reference),
     "edge": _Parameter(finish_options.Edge),
+    "fit_edge": _Parameter(finish_options.FitEdge),
     "decontaminate": _Parameter(finish_options.Decontaminate, False),
     "despill": _Parameter(finish_options.Despill),
     "contact_shadow": _Parameter(finish_options.ContactShadow),

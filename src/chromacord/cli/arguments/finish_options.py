@@ -10,6 +10,14 @@ Edge = Annotated[
     str | None,
     Option(metavar="SHRINK,SOFTEN", help="Shrink and soften the mask's edge, in pixels.", rich_help_panel=FINISH),
 ]
+FitEdge = Annotated[
+    int | None,
+    Option(
+        metavar="PIXELS",
+        help="Fit the mask's edge to a composite where it is off by up to PIXELS, from 1 to 16.",
+        rich_help_panel=FINISH,
+    ),
+]
 Decontaminate = Annotated[
     bool,
     Option(

@@ -34,13 +34,28 @@ def check_layers(options: Options) -> None:
         raise InputError(f"{option} needs layers: give --foreground and --background, or leave it out")
 
 
+def composite_stages(options: Options) -> list[str]:
+    """Return the options of requested stages that change the composite, but not the foreground alone."""
+    asked = {
+        "--contact-shadow": options.contact_shadow is not None,
+        "--match-sharpness": options.match_sharpness,
+        "--wrap": options.wrap is not None,
+        "--match-grain": options.match_grain,
+    }
+    return [name for name, is_asked in asked.items() if is_asked]
+
+
 def with_changes(layers: LayeredSource, options: Options) -> LayeredSource:
     """Return layers that are changed as asked for, before one is laid over the other.
 
     Raises:
-        InputError: a shadow is invalid, or the foreground's colours are multiplied by alpha, so that they hold nothing
-            to estimate.
+        InputError: a shadow is invalid, an option needs a composite, or the foreground's colours are multiplied by
+            alpha, so that they hold nothing to estimate.
     """
+    if options.fit_edge is not None:
+        raise InputError(
+            "fit edge needs a composite with a mask: a layer's edge is its own; leave it out, or use decontaminate"
+        )
     if options.edge is not None:
         layers.adjust = partial(Edge.parse(options.edge).change, black=0)
     if options.decontaminate or options.despill is not None:
