@@ -30,6 +30,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "cluster": {"io", "grade", "render", "job", "api"},
     "ui": {"parsing", "typed_tables", "color", "io", "methods", "masks", "grade", "job", "matte", "api"},
     "cli": {
+        "parsing",
         "color",
         "io",
         "methods",

@@ -16,6 +16,7 @@ class _Parameter(NamedTuple):
 
 ALL = {
     "composite": _Parameter(options.Composite),
+    "manifest": _Parameter(engine_options.Manifest),
     "output": _Parameter(output_options.Output, inspect.Parameter.empty),
     "mask": _Parameter(options.Mask),
     "foreground": _Parameter(options.Foreground),
@@ -67,6 +68,7 @@ ALL = {
     "layer": _Parameter(options.Layer),
     "force": _Parameter(output_options.Force, False),
     "skip_existing": _Parameter(output_options.SkipExisting, False),
+    "resume": _Parameter(output_options.Resume, False),
     "jobs": _Parameter(output_options.Jobs, 0),
     "engine": _Parameter(engine_options.Engine, "local"),
     "address": _Parameter(engine_options.Address),

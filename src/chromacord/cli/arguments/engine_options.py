@@ -14,6 +14,14 @@ Chunk = Annotated[
         rich_help_panel=INPUT,
     ),
 ]
+Manifest = Annotated[
+    str | None,
+    Option(
+        metavar="FILE",
+        help="Clips from a .csv or .jsonl file, one a row: columns are named like options, and override them.",
+        rich_help_panel=INPUT,
+    ),
+]
 Engine = Annotated[
     Literal["local", "ray"],
     Option(help="Run on this machine, or on a Ray cluster that also splits long clips.", rich_help_panel=RUN),

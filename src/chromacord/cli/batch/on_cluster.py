@@ -8,7 +8,9 @@ from chromacord.analysis.cuts import edl_file
 from chromacord.cli.batch.batch import Tally, show_failure
 from chromacord.cli.batch.clips import Clip
 from chromacord.cli.batch.preflight import inspect
+from chromacord.cli.batch.resuming import allowed, write_record
 from chromacord.cli.batch.worker import Done, Failed
+from chromacord.cli.clip_lists.found import make_folders
 from chromacord.cli.screen.display import Display
 from chromacord.cli.screen.exits import BAD_INPUT
 from chromacord.cli.screen.summary_text import summary_line, summary_values
@@ -53,8 +55,9 @@ def harmonize_on_cluster(
         raise SystemExit(BAD_INPUT)
     wanted = [clip for clip in clips if clip not in found.done]
     verb = "harmonized" if clips[0].output is not None else "graded"
-    tally = Tally(len(wanted), len(found.done), verb, display)
+    tally = Tally(len(wanted), len(found.done), verb, display, clips[0].resume)
     if wanted:
+        make_folders([path for clip in wanted for path in clip.outputs.values()])
         _run(wanted, options, cluster, tally, display)
     tally.finish(0)
 
@@ -65,13 +68,15 @@ def _run(wanted: Sequence[Clip], options: "Options", cluster: Cluster, tally: Ta
 
     views = {clip: display.of_clip(clip.source) for clip in wanted}
     by_name = dict(zip(map(str, range(len(wanted))), wanted, strict=True))
-    asked = [_asked(name, clip, options) for name, clip in by_name.items()]
+    asked = [_asked(name, clip, allowed(clip, clip.options or options)) for name, clip in by_name.items()]
     with (
         connected(cluster.address) as ray,
         Engine(ray, chunk_frames=cluster.chunk_frames, retries=cluster.retries) as engine,
     ):
         for each, answer in engine.run(asked):
             clip = by_name[each.name]
+            if clip.resume and not isinstance(answer, Progress) and answer.summary is not None:
+                write_record(clip, clip.options or options)
             tally.take(clip, answer if isinstance(answer, Progress) else _answer(answer), views[clip])
 
 
