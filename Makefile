@@ -49,7 +49,7 @@ test-fast: $(VENV)/.dev
 test-all: test $(VENV)/.comfyui $(VENV)/.blender
 	mkdir -p benchmarks/results
 	CHROMACORD_INTEGRATIONS=benchmarks/results/integrations.json CHROMACORD_COMFYUI_PYTHON=$(VENV)/comfyui/bin/python \
-		CHROMACORD_BLENDER_PYTHON=$(VENV)/blender/bin/python $(BIN)/python -m pytest -m heavy tests/integrations
+		CHROMACORD_BLENDER_PYTHON=$(VENV)/blender/bin/python $(BIN)/python -m pytest -m "" tests/integrations
 
 fuzz: $(VENV)/.dev
 	mkdir -p benchmarks/results

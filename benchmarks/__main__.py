@@ -171,5 +171,25 @@ def paper(
         give(draw_figures(picture), output)
 
 
+@app.command()
+def cluster(*, repeats: Repeats = 3, output: Output = None) -> None:
+    """Measure a Ray cluster of 1, 2 and 4 nodes on this machine against one process: CPU and wall time."""
+    with measurement(output):
+        from benchmarks.cluster_speed import measure
+
+        give(measure(repeats=repeats), output)
+
+
+@app.command(name="cluster-kills")
+def cluster_kills(
+    *, kills: Annotated[int, Option(help="Number of nodes to kill.")] = 20, seed: int = 0, output: Output = None
+) -> None:
+    """Kill nodes of a Ray cluster at random while clips are harmonized, and compare with one machine."""
+    with measurement(output):
+        from benchmarks.cluster_kills import survive
+
+        give(survive(kills, seed=seed), output)
+
+
 if __name__ == "__main__":
     main(app=app, name=PROGRAM)

@@ -7,7 +7,7 @@ by the matte, and noise is drawn.
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from itertools import pairwise
+from itertools import count, pairwise
 
 import cv2
 import numpy as np
@@ -18,6 +18,7 @@ from chromacord.lab.bench.fresh_process import Report
 from chromacord.lab.bench.provenance import provenance
 from chromacord.masks.edge import Edge
 from chromacord.masks.masks import Mask, MaskedFrame
+from chromacord.render.finish.denoise import Denoise, Excess
 from chromacord.render.finish.grain import Grain, missing
 from chromacord.render.finish.layer import CleanLayer
 from chromacord.render.finish.noise import Noise, measure
@@ -26,6 +27,7 @@ from chromacord.render.finish.sharpness import measure_spread
 from chromacord.render.finish.softness import Softness
 from chromacord.render.finish.stage import Finish
 from chromacord.render.finish.wrap import LightWrap
+from chromacord.render.fitted_edge import FittedEdge
 from chromacord.sample.scene import ASTRONAUT, COFFEE, cut_out, read_photograph
 from chromacord.types import Colorimetry, FloatArray, Frame, PixelFormat, Size, VideoInfo
 
@@ -35,6 +37,12 @@ BAND = 8
 
 DEVIATIONS = (2.0, 4.0, 8.0)
 """Of the noise in the background, in codes of 8 bits; the foreground has a quarter."""
+
+COLD = (0.75**0.42, 1.15**0.42, 1.75**0.42)
+"""Gains of red, green and blue on a miscoloured foreground, display-referred."""
+
+FIT = 3
+"""Pixels within which edges are fitted."""
 
 BLURS = ((0.7, 1.5), (1.0, 2.0), (1.0, 3.0))
 """Blurs of foreground and background, as standard deviations in pixels."""
@@ -52,6 +60,7 @@ def measure_finish(repeats: int) -> Report:
     return {
         **provenance(),
         "edges": edge_errors(),
+        "fitted_edges": fitted_errors(),
         "grain": [grain_figures(deviation) for deviation in DEVIATIONS],
         "sharpness": [sharpness_figures(*sigmas) for sigmas in BLURS],
         "cpu_ms_per_1080p_frame": costs(repeats),
@@ -83,6 +92,42 @@ def edge_errors() -> dict[str, dict[str, float]]:
             "sad": round(float(np.abs(made - truth)[band].sum()) / 1000, 3),
             "gradient": round(float(difference[band].sum()) / 1000, 4),
         }
+    return found
+
+
+def fitted_errors() -> dict[str, dict[str, float]]:
+    """Compare composites of a miscoloured portrait, graded by masks that are off, with the true one, as `edge_errors`.
+
+    The grade is the true one, so that only the mask's edge is wrong: by so many pixels, or softened.
+    """
+    portrait, matte = read_photograph(ASTRONAUT), cut_out(read_photograph(ASTRONAUT))
+    height, width = matte.shape
+    plate = cv2.resize(read_photograph(COFFEE), (width, height), interpolation=cv2.INTER_AREA)
+    gains = np.array(COLD, np.float32)
+    cold = np.rint(255 * over(np.clip(portrait * gains, 0, 1), plate, matte[..., None])).astype(np.uint8)
+    composite = cold.astype(np.float32) / 255
+    truth = over(np.clip(portrait * gains, 0, 1) / gains, plate, matte[..., None])
+    band = cv2.dilate(((matte > 0) & (matte < 1)).astype(np.uint8), np.ones((2 * BAND + 1,) * 2)) > 0
+    fit = FittedEdge(described(RGB, Size(height, width)), FIT)
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (5, 5))
+    given = {
+        "true": matte,
+        "wider by 2": cv2.dilate(matte, disc),
+        "narrower by 2": cv2.erode(matte, disc),
+        "softened by 2": cv2.GaussianBlur(matte, (0, 0), 2),
+    }
+    found = {}
+    for name, weight in given.items():
+        mask = Mask.from_plane(np.rint(255 * weight).astype(np.uint8), black=0, white=255)
+        fitted = fit(Frame(tuple(np.ascontiguousarray(cold[..., number]) for number in range(3)), 0), mask)
+        for kind, shown in (("given", mask), ("fitted", fitted)):
+            share = (shown.plane.astype(np.float32) / 255)[..., None]
+            made = composite + share * (composite / gains - composite)
+            difference = np.square(_gradient(made) - _gradient(truth))
+            found[f"{name}, {kind}"] = {
+                "sad": round(float(np.abs(made - truth)[band].sum()) / 1000, 3),
+                "gradient": round(float(difference[band].sum()) / 1000, 4),
+            }
     return found
 
 
@@ -147,11 +192,15 @@ def costs(repeats: int) -> dict[str, float]:
     noise = measure(masked, second, info).background
     grain = Grain(info, lambda _: (np.full((3, 256), 4, np.float32), noise))
     soft, shadow = Softness(info, lambda _: 1.2), ContactShadow(info, 255, 0.5, 60, 40, 16)
-    wrap, edge = LightWrap(info, 0.5), Edge(1, 2)
+    wrap, edge, fit = LightWrap(info, 0.5), Edge(1, 2), FittedEdge(info, FIT)
+    excess = Excess(0, np.full((3, 256), 36, np.float32), np.full((3, 256), 0.25, np.float32), (1.0,) * 3)
+    denoise, numbers = Denoise(info, lambda _: excess), count()
     clean = CleanLayer(info, 255, decontaminate=True, despill=None)
     despill = CleanLayer(info, 255, decontaminate=False, despill="green")
     stages: dict[str, Callable[[], object]] = {
         "edge": lambda: edge.change(matte, 0),
+        "edge, fitted": lambda: fit(first, mask),
+        "denoise": lambda: denoise(Frame(first.planes, next(numbers)), mask),
         "decontaminate": lambda: clean(first.planes, matte),
         "despill": lambda: despill(first.planes, matte),
         "wrap": lambda: wrap(first, mask),

@@ -85,7 +85,8 @@ def help_of(command: str) -> str:
 
 
 @pytest.mark.parametrize(
-    "command", ["harmonize", "grade", "apply", "matte", "synthesize", "evaluate", "compare", "train", "weights import"]
+    "command",
+    ["harmonize", "grade", "apply", "matte", "ui", "synthesize", "evaluate", "compare", "train", "weights import"],
 )
 def test_the_pages_list_every_option(command: str) -> None:
     options = set(re.findall(r"(?<![\w-])--[a-z-]+", help_of(command))) - {"--help"}

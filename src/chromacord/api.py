@@ -20,6 +20,7 @@ from chromacord.grade.by_hand import NO_TURN, Hand, Strength, as_strength
 from chromacord.grade.imports import read_any_grade
 from chromacord.grade.keys import Consistency, Grade, check_consistency
 from chromacord.job.arrays import Array, harmonize_arrays
+from chromacord.job.chunking.chunks import in_chunk
 from chromacord.job.clip import open_clip
 from chromacord.job.conversion import convert_grade
 from chromacord.job.job import Job
@@ -63,8 +64,8 @@ def harmonize_video(
 
     Args:
         composite: a video file, an image sequence ("shot.%04d.png", "shot.####.exr", a folder) or a still.
-        output: path of the result; the suffix selects the format. Sequences are named like sequences. None: only decide
-            the grade, and write other requested outputs.
+        output: path of the result; the suffix selects the format. Sequences are named like sequences. "-": standard
+            output. None: only decide the grade, and write other requested outputs.
         mask: white for the foreground, or opaque in a cut-out; a clip like the composite, a still for all frames, or
             "alpha" for the composite's own alpha channel.
         foreground: layer to paste over `background`, instead of a composite.
@@ -108,6 +109,8 @@ def harmonize_video(
     if clip_out is None and decided is not None:
         return _converted(decided, optional["grade_in"], outputs, how)
     clip, space = open_clip(layers, how)
+    if how.chunk is not None:
+        how = in_chunk(how, clip.info, decided)
     shot_cuts = read_cuts(cuts, clip.info)
     files = (optional["grade_in"], matched["reference"], None if shot_cuts is None else shot_cuts.file)
     job = Job(

@@ -11,6 +11,13 @@ def test_decontaminated_edges_are_nearer_to_the_truth() -> None:
     assert found["decontaminated"]["gradient"] < 0.5 * found["as filmed"]["gradient"]
 
 
+def test_a_fitted_edge_brings_masks_that_are_off_nearer_to_the_truth() -> None:
+    found = finish.fitted_errors()
+    for name in ("wider by 2", "narrower by 2"):
+        assert found[f"{name}, fitted"]["sad"] < 0.85 * found[f"{name}, given"]["sad"]
+        assert found[f"{name}, fitted"]["gradient"] < 0.6 * found[f"{name}, given"]["gradient"]
+
+
 def test_noise_is_measured_and_matched_to_a_tenth_on_a_photograph() -> None:
     found = finish.grain_figures(4.0)
     assert found["measured"] == pytest.approx(1, abs=0.1)
@@ -20,7 +27,7 @@ def test_noise_is_measured_and_matched_to_a_tenth_on_a_photograph() -> None:
 def test_each_stage_is_timed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(SIZES, "1080p", Size(144, 256))
     assert set(finish.costs(1)) == {
-        *("edge", "decontaminate", "despill", "contact shadow", "wrap"),
+        *("edge", "edge, fitted", "denoise", "decontaminate", "despill", "contact shadow", "wrap"),
         *("sharpness", "sharpness, measuring", "grain", "grain, measuring"),
     }
 

@@ -1,6 +1,7 @@
 """The commands of integrations/ffmpeg/README.md, run by ffmpeg and mpv, and compared with chromacord's own render."""
 
 import shutil
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from chromacord import Encoding, render
 from chromacord.types import Size
 from tests.footage import decoded, disc, make_composite, make_mask, recoloured
 from tests.integrations.conftest import Shell
+from tests.integrations.results import record
 from tests.pages import ROOT, blocks
 
 COMMANDS = blocks((ROOT / "integrations/ffmpeg/README.md").read_text(encoding="utf-8"), "sh")
@@ -51,11 +53,20 @@ def differences(one: Path, other: Path) -> np.ndarray:
     ])  # fmt: skip
 
 
+def version_of(program: str) -> str:
+    """Return the name and version that a program prints first."""
+    option = {"ffmpeg": "-version", "mpv": "--version"}[program]
+    said = subprocess.run([program, option], capture_output=True, text=True, check=True).stdout
+    return " ".join(said.replace(" version", "", 1).split()[:2])
+
+
 @FFMPEG
 def test_the_filter_line_for_rgb_gives_our_render_to_a_code(folder: Path, shell: Shell) -> None:
     shell(command_with("rgb_filtered"), folder)
     assert differences(folder / "rgb.mkv", folder / "rgb_ours.mkv").max() > 20
-    assert differences(folder / "rgb_filtered.mkv", folder / "rgb_ours.mkv").max() <= 2  # of 1023
+    off = differences(folder / "rgb_filtered.mkv", folder / "rgb_ours.mkv")
+    assert off.max() <= 2  # of 1023
+    record("ffmpeg, RGB", None, program=version_of("ffmpeg"), largest_error_of_1023=int(off.max()))
 
 
 @FFMPEG
@@ -65,6 +76,7 @@ def test_the_filter_line_for_video_gives_our_render_to_a_code(folder: Path, shel
     off = differences(folder / "filtered.mkv", folder / "composite_ours.mkv")
     assert np.mean(off <= 1) >= 0.995
     assert off.max() <= 8
+    record("ffmpeg, 4:2:0", None, program=version_of("ffmpeg"), within_one_code=float(np.mean(off <= 1)))
     before, after, masks = (decoded(folder / f"{name}.mkv")[0] for name in ("composite", "filtered", "mask"))
     assert np.array_equal(before[0][masks[0] == 0], after[0][masks[0] == 0])
 
@@ -80,6 +92,7 @@ def test_the_line_for_mpv_shows_our_render(folder: Path, shell: Shell) -> None:
     shell(f"{line} --no-config --really-quiet --o=out.mkv --ovc=ffv1", folder / "mpv")
     off = differences(folder / "mpv/out.mkv", folder / "composite_ours.mkv")
     assert np.mean(off <= 1) >= 0.99
+    record("mpv", None, program=version_of("mpv"), within_one_code=float(np.mean(off <= 1)))
 
 
 @FFMPEG

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import chromacord
-from chromacord.errors import InputError
+from chromacord.errors import ChromacordWarning, InputError
 from chromacord.types import Size
 from tests.footage import decoded, disc, make_composite, make_mask, recoloured
 
@@ -130,3 +130,37 @@ def test_grain_is_matched_in_shots_shorter_than_the_step_of_analysis(
         assert frame[0][disc(index, SIZE) == 255].std() == pytest.approx(6, rel=0.15)
     assert not [each for each in recwarn if "noise" in str(each.message)]
     assert ("measure" in {each.stage for each in told}) == (known == "grade")
+
+
+def test_the_foreground_alone_is_said_to_lack_what_the_composite_has(files: dict[str, Path], tmp_path: Path) -> None:
+    outputs = {"output": tmp_path / "out.mkv", "foreground_out": str(tmp_path / "alone.mov")}
+    with pytest.warns(ChromacordWarning, match="alone.mov: holds .* without --wrap and --match-grain"):
+        chromacord.harmonize_video(**files, **outputs, method="reinhard", wrap="0.5", match_grain=True)
+
+
+def test_a_fitted_edge_grades_the_foreground_and_not_what_the_mask_adds_to_it(tmp_path: Path) -> None:
+    generator, frames = np.random.default_rng(0), []
+    true = [disc(index, SIZE) for index in range(3)]
+    for weight in true:
+        luma = 60 + 110 * (weight / 255) + 2 * generator.standard_normal(SIZE)
+        chroma = np.full((2, SIZE.height // 2, SIZE.width // 2), 128, np.uint8)
+        frames.append([np.rint(luma).astype(np.uint8), *chroma])
+    wide = [[cv2.dilate(weight, np.ones((7, 7), np.uint8))] for weight in true]
+    run = {
+        "composite": make_composite(tmp_path / "comp.mkv", size=SIZE, frames=frames, codec="ffv1"),
+        "mask": make_mask(tmp_path / "mask.mkv", size=SIZE, frames=wide),
+        "method": "reinhard",
+        "exposure": 2.0,
+    }
+    changed = []
+    for name, options in (("bleeds", {}), ("fitted", {"fit_edge": 4})):
+        chromacord.harmonize_video(**run, output=tmp_path / f"{name}.mkv", **options)
+        pairs = zip(decoded(tmp_path / f"{name}.mkv"), frames, true, strict=True)
+        changed.append(sum(np.abs(a[0].astype(float) - b[0])[weight == 0].sum() for a, b, weight in pairs))
+    assert changed[1] < 0.25 * changed[0]
+
+
+def test_an_edge_is_fitted_to_composites_only(files: dict[str, Path], tmp_path: Path) -> None:
+    layers = {"foreground": files["composite"], "alpha": files["mask"], "background": files["composite"]}
+    with pytest.raises(InputError, match="fit edge needs a composite with a mask"):
+        chromacord.harmonize_video(**layers, output=tmp_path / "out.mkv", fit_edge=3)

@@ -286,7 +286,7 @@ def test_frames_are_stepped_played_and_limited_by_keys(server: Server, tab: Any)
     assert tab.evaluate("chromacord.player.speed") == 0
     assert isinstance(stopped, int)
     tab.keyboard.press("Home")
-    for key in ("ArrowRight", "ArrowRight", "i", "ArrowRight", "ArrowRight", "p"):
+    for key in ("ArrowRight", "ArrowRight", "i", "ArrowRight", "ArrowRight", "o"):
         tab.keyboard.press(key)
     assert tab.inner_text("#range") == "2 to 4, 3 frames"
     wait_for(lambda: server.ask(f"/api/clips/{clip}").json["session"]["options"].get("frames") == [2, 5])

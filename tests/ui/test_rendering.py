@@ -7,6 +7,8 @@ import os
 import signal
 from pathlib import Path
 
+import cv2
+
 from chromacord.types import Size
 from tests.cli.conftest import Run
 from tests.footage import make_composite, make_mask
@@ -65,13 +67,20 @@ def test_a_saved_session_is_rendered_by_the_command_with_its_range(server: Serve
 
 def test_exports_are_written(server: Server) -> None:
     clip = server.open(server.folder / "comp.mp4", server.folder / "mask.mkv", method="mkl", consistency="shot")
-    for name, path in (("grade_out", "g.json"), ("lut_out", "g.cube"), ("lut_out", "g.cdl"), ("preview", "both.png")):
-        outputs = {name: path}
-        if name == "preview":
-            outputs["output"] = "with_preview.mp4"
-        task = server.ask(f"/api/clips/{clip}/renders", {"outputs": outputs}).json
-        assert server.finished(task["number"])["state"] == "done", server.task(task["number"])
+    exports = {
+        "g.json": "grade_out",
+        "g.cube": "lut_out",
+        "g.cdl": "lut_out",
+        "both.png": "preview",
+        "both.mp4": "preview",
+    }
+    for path, name in exports.items():
+        task = server.ask(f"/api/clips/{clip}/renders", {"outputs": {name: path}}).json
+        done = server.finished(task["number"])
+        assert done["state"] == "done", done
+        assert done["result"]["outputs"] == [str(server.folder / path)]
         assert (server.folder / path).stat().st_size > 0
+    assert cv2.imread(str(server.folder / "both.png")).shape == (72, 2 * 96, 3)
 
 
 def test_a_file_that_exists_is_kept_with_the_message_of_the_command(server: Server, run: Run) -> None:

@@ -11,6 +11,7 @@ import typer
 
 from chromacord import __version__
 from chromacord.cli import apply, demo, doctor, grade, harmonize, info, matte, methods, ui
+from chromacord.cli.batch import join
 from chromacord.cli.help import WIDTH, Group, GroupedCommand, help_of
 from chromacord.cli.research import bench, compare, evaluate, synthesize, train, weights
 from chromacord.cli.screen import streams
@@ -39,6 +40,7 @@ for name, command in (("harmonize", harmonize.harmonize), ("grade", grade.grade)
     app.command(name, cls=GroupedCommand, epilog=f"{EPILOG[:-1]} but, of several clips, those that are complete.")(
         command
     )
+app.command("join", cls=GroupedCommand, epilog=EPILOG)(join.join)
 app.command("matte", cls=GroupedCommand, epilog=EPILOG)(matte.matte)
 app.command("ui", cls=GroupedCommand)(ui.ui)
 app.command("methods", cls=GroupedCommand)(methods.methods)

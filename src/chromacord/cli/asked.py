@@ -7,33 +7,21 @@ from typing import TYPE_CHECKING, Any
 
 from chromacord.cli.arguments import values
 from chromacord.cli.arguments.declared import ALL
-from chromacord.cli.batch.clips import Clip, plan_clips
+from chromacord.cli.batch.clips import Clip
 from chromacord.cli.batch.one_clip import harmonize_one
+from chromacord.cli.clip_lists.found import make_folders
+from chromacord.cli.clip_lists.planning import is_expanded, plan
 from chromacord.cli.screen.choice import choose_display
+from chromacord.cli.screen.display import Display
 from chromacord.cli.screen.exits import job
 from chromacord.cli.screen.pipes import STDOUT, check_standard_output, without_pipes
 
 if TYPE_CHECKING:
     from chromacord.job.options import Options
 
-FILES = (
-    "output",
-    "mask",
-    "alpha",
-    "background",
-    "grade_out",
-    "grade_in",
-    "lut_out",
-    "preview",
-    "foreground_out",
-    "reference",
-    "cuts",
-)
-"""Parameters that become fields of `Clip`, besides composite and foreground."""
-
 COLOUR = ("input_space", "foreground_space", "background_space", "working_space", "config")
 BY_HAND = ("exposure", "temperature", "tint", "contrast", "saturation", "black", "protect", "strength")
-FINISH = ("edge", "decontaminate", "despill", "contact_shadow", "wrap", "match_sharpness", "match_grain")
+FINISH = ("edge", "fit_edge", "decontaminate", "despill", "contact_shadow", "wrap", "match_sharpness", "match_grain")
 SAME = (
     *COLOUR,
     *BY_HAND,
@@ -42,6 +30,7 @@ SAME = (
     "match",
     "foreground_alpha",
     "consistency",
+    "chunk",
     "mask_fit",
     "missing",
     "salvage",
@@ -93,8 +82,13 @@ def takes(
                 if is_piped:
                     check_standard_output(log_json=given["log_json"])
                 given = read(given)
-                how, clips = _options(given), _clips(given)
+                how, clips = _options(given), plan(given, _options)
+                if given["engine"] == "ray":
+                    _on_cluster(clips, how, given, display)
+                    return
                 if len(clips) == 1:
+                    if is_expanded(given):
+                        make_folders(list(clips[0].outputs.values()))
                     with without_pipes(clips[0]) as clip:
                         harmonize_one(clip, how, skip_existing=given["skip_existing"], display=display)
                     return
@@ -107,6 +101,13 @@ def takes(
         return command
 
     return decorate
+
+
+def _on_cluster(clips: list[Clip], how: "Options", given: Given, display: Display) -> None:
+    from chromacord.cli.batch.on_cluster import Cluster, harmonize_on_cluster
+
+    cluster = Cluster(given["address"], given["chunk_frames"], given["retries"])
+    harmonize_on_cluster(clips, how, cluster, skip_existing=given["skip_existing"], display=display)
 
 
 def _kept_after_stop(given: Given) -> str | None:
@@ -126,9 +127,3 @@ def _options(given: Given) -> "Options":
     method, weights = given.get("method") or DEFAULT_METHOD, given.get("weights")
     method = method if weights is None else with_weights(method, weights)
     return Options(**same, method=method, frames=values.parse_frames(given["frames"]), encoding=encoding)
-
-
-def _clips(given: Given) -> list[Clip]:
-    """Return the clips with their files."""
-    others = {name: given[name] for name in FILES if name in given}
-    return plan_clips(given["composite"] or (), given["foreground"] or (), others)

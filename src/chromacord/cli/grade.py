@@ -26,7 +26,8 @@ Output = Annotated[
 
 
 @takes(
-    without=(*ENCODING, *FINISH, "grade_out", "lut_out", "preview", "foreground_out", "foreground_alpha"), output=Output
+    without=(*ENCODING, *FINISH, "grade_out", "lut_out", "preview", "foreground_out", "foreground_alpha", "chunk"),
+    output=Output,
 )
 def grade(given: Given) -> Given:
     """Write the grade of clips as JSON, LUTs or CDLs, without rendering; or convert --grade-in."""

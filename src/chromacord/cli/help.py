@@ -48,6 +48,10 @@ EXAMPLES: dict[str, dict[str, str]] = {
         OUTPUT: "chromacord apply grade.json comp.mp4 --mask mask.mp4 -o small.mp4 --crf 24 --preset fast",
         RUN: "chromacord apply 'out/{name}.json' shots/*.mp4 --mask 'masks/{name}.mp4' -o 'graded/{name}.mp4' --force",
     },
+    "ui": {
+        INPUT: "chromacord ui comp.mp4 --mask mask.mp4 --folder ~/shots",
+        OPTIONS: "chromacord ui --folder ~/shots --host workstation.example --port 9000",
+    },
 }
 """An example for each group of a command's options."""
 

@@ -11,9 +11,10 @@ Composite = Annotated[
     list[str] | None,
     Argument(
         metavar="COMPOSITE",
-        help="Clip with the pasted foreground: a video, a still image, a folder of images, or a pattern such as "
-        "shot.%04d.png or shot.####.exr. Give several clips to harmonize each; all other paths then use {name} (the "
-        "clip's name without extension), {folder} (its folder's name) and {parent} (its folder's path).",
+        help="Clip with the pasted foreground: a video, a still image, a folder of images, a pattern such as "
+        "shot.%04d.png or shot.####.exr, or - for standard input. Give several clips to harmonize each; all "
+        "other paths then use {name} (the clip's name without extension), {folder} (its folder's name) and {parent} "
+        "(its folder's path).",
         show_default=False,
         rich_help_panel=INPUT,
     ),

@@ -8,7 +8,6 @@ from chromacord.cli.batch.clips import refuse_empty
 from chromacord.cli.screen.choice import choose_display
 from chromacord.cli.screen.exits import job
 from chromacord.cli.screen.streams import report
-from chromacord.types import ALPHA_WORDS
 
 LOOPBACK = "127.0.0.1"
 
@@ -55,6 +54,8 @@ def _session(composite: str | None, others: dict[str, str]) -> Any:
 
 
 def _is_word(path: str) -> bool:
+    from chromacord.types import ALPHA_WORDS
+
     return path in ("alpha", *ALPHA_WORDS)
 
 

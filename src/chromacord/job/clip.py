@@ -18,7 +18,8 @@ from chromacord.job.finishing.stages import check_layers, with_changes
 from chromacord.job.mask_check import warn_of_stretching
 from chromacord.job.options import Options
 from chromacord.masks.edge import Edge
-from chromacord.masks.masks import MaskedFrame, MaskReader, shown_size, without_alpha
+from chromacord.masks.masks import Mask, MaskedFrame, MaskReader, shown_size, without_alpha
+from chromacord.render.fitted_edge import FittedEdge
 from chromacord.types import ALPHA_WORDS, Frame, VideoInfo
 
 
@@ -61,6 +62,7 @@ class CompositeClip:
         mask_fit: bool = False,
         salvage: bool = False,
         edge: str | None = None,
+        fit_edge: int | None = None,
     ) -> None:
         """Check that composite and mask match.
 
@@ -71,6 +73,7 @@ class CompositeClip:
             mask_fit: scale a mask of another size.
             salvage: if one clip is shorter, end there with a warning.
             edge: what is done to the mask's edge, see `Edge.parse`; None: nothing.
+            fit_edge: pixels within which the mask's edge is fitted to the picture; None: not at all.
 
         Raises:
             InputError: the composite has no alpha.
@@ -79,6 +82,7 @@ class CompositeClip:
         changed = None if edge is None else Edge.parse(edge)
         self._composite, self._mask, self._salvage = composite, mask, salvage
         self.mask_path = (mask or composite).info.path
+        self._fitted = None if fit_edge is None else FittedEdge(without_alpha(composite.info), fit_edge)
         if mask is None:
             if not composite.has_alpha:
                 raise InputError(f"{composite.info.path}: has no alpha channel to take the mask from; give a mask file")
@@ -102,16 +106,19 @@ class CompositeClip:
             MismatchError: one clip ends before the other; names the first frame without a partner, and both counts.
         """
         if self._mask is None:
-            yield from (MaskedFrame(frame, self._reader.read(frame)) for frame in self._composite.frames(start, stop))
+            yield from (self._masked(frame, self._reader.read(frame)) for frame in self._composite.frames(start, stop))
         elif self._mask.info.container == "still" and self._composite.info.container != "still":
             mask = self._reader.read(next(self._mask.frames()))
-            yield from (MaskedFrame(frame, mask) for frame in self._composite.frames(start, stop))
+            yield from (self._masked(frame, mask) for frame in self._composite.frames(start, stop))
         else:
             yield from self._paired(self._mask, start, stop)
 
     def pictures(self, start: int = 0, stop: int | None = None) -> Iterator[tuple[Frame, None]]:
         """Yield frames start..stop-1 alone. See `MaskedClip.pictures`."""
         yield from ((frame, None) for frame in self._composite.frames(start, stop))
+
+    def _masked(self, frame: Frame, mask: Mask) -> MaskedFrame:
+        return MaskedFrame(frame, mask if self._fitted is None else self._fitted(frame, mask))
 
     def _paired(self, mask: FrameSource, start: int, stop: int | None) -> Iterator[MaskedFrame]:
         with closing(self._composite.frames(start, stop)) as frames, closing(mask.frames(start, stop)) as masks:
@@ -121,7 +128,7 @@ class CompositeClip:
                 if partner is None:
                     self._end(number, number, number + 1 + _count(frames))
                     return
-                yield MaskedFrame(frame, self._reader.read(partner))
+                yield self._masked(frame, self._reader.read(partner))
                 number += 1
             extra = _count(masks)
             if extra:
@@ -220,6 +227,7 @@ def open_clip(paths: Mapping[str, Path | None], options: Options) -> tuple[Maske
             mask_fit=options.mask_fit,
             salvage=options.salvage,
             edge=options.edge,
+            fit_edge=options.fit_edge,
         )
         return clip, space
     if given in _COMBINATIONS and space is not None:

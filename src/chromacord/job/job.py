@@ -153,7 +153,12 @@ class Job:
         return self.options.consistency or ("smooth" if self.outputs.luts is None else "shot")
 
     def _checked_frames(self) -> Iterator[MaskedFrame]:
-        """Yield frames for the first pass that reads masks, checking the masks."""
+        """Yield frames for the first pass that reads masks, checking the masks.
+
+        A chunk's masks were checked by the analysis of the whole clip, of which the chunk may hold an untypical part.
+        """
+        if self.options.chunk is not None:
+            return self.clip.frames(*self.options.range)
         return MaskCheck(self.clip.mask_path, self.clip.info).watch(self.clip.frames(*self.options.range))
 
     def _open_sink(self, path: str) -> FrameSink:
@@ -162,6 +167,7 @@ class Job:
             self.clip.info,
             encoding=self.outputs.encoding,
             force=self.outputs.force,
+            copy_streams=self.options.chunk is None,
             trimmed=self.options.frames is not None,
             inputs=self._inputs(),
         )

@@ -1,5 +1,6 @@
 """Harmonization options, independent of files: one object for the command, Python and batch workers."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from chromacord.methods.base import Method
 from chromacord.render.finish.layer import Despill
 from chromacord.render.finish.shadow import parse_shadow
 from chromacord.render.finish.wrap import parse_wrap
+from chromacord.render.fitted_edge import check_pixels
 from chromacord.typed_tables import check_fields
 from chromacord.types import Device, Encoding
 
@@ -26,6 +28,8 @@ Missing = Literal["error", "hold"]
 FrameRange = tuple[int | None, int | None]
 """First frame, and end (half-open), counted from 0; None leaves a side open."""
 
+
+_CHUNK = re.compile(r"([1-9]\d{0,6})/([1-9]\d{0,6})", re.ASCII)
 
 CONTROLS = ("strength", "exposure", "temperature", "tint", "contrast", "saturation", "black", "protect")
 """Manual controls, which are the arguments of `Hand.of`."""
@@ -79,6 +83,9 @@ class Options:
     edge: str | None = None
     """The mask's edge, "SHRINK,SOFTEN" in pixels."""
 
+    fit_edge: int | None = None
+    """Of a composite: fit the mask's edge to the picture where it is off by up to so many pixels."""
+
     decontaminate: bool = False
     """Of a foreground layer: estimate the colours of soft pixels, which hold some of the background that it was filmed
     in front of."""
@@ -98,7 +105,8 @@ class Options:
     `match_grain`."""
 
     match_grain: bool = False
-    """Add noise where the graded foreground has less than its background. Both are measured first, so that analysis and
+    """Add noise where the graded foreground has less than its background, and average it over time where it has more.
+    Both are measured first, so that analysis and
     render run one after the other."""
 
     input_space: str | None = None
@@ -124,6 +132,10 @@ class Options:
 
     frames: FrameRange | None = None
     """Process only frames first..stop-1, counted from 0; None on either side leaves it open."""
+
+    chunk: str | None = None
+    """"K/N": render the Kth of N chunks of these frames with a given grade, pictures alone. The files of all chunks are
+    joined by `chromacord.io.writing.joining.join_parts`; images are complete as they are."""
 
     encoding: Encoding | None = None
     """Codec, quality and speed; None: the source's codec, visually lossless."""
@@ -152,6 +164,8 @@ class Options:
         _ = self.hand, self.scenes
         if self.edge is not None:
             Edge.parse(self.edge)
+        if self.fit_edge is not None:
+            check_pixels(self.fit_edge)
         if self.wrap is not None:
             parse_wrap(self.wrap)
         if self.contact_shadow is not None:
@@ -159,6 +173,8 @@ class Options:
         if self.config is not None:
             open_config(choose_config(self.config))
         _check_range(self.frames)
+        if self.chunk is not None:
+            parse_chunk(self.chunk)
 
     @property
     def hand(self) -> Hand:
@@ -199,6 +215,18 @@ class Options:
         """The frames to read, first..stop-1; None as stop means to the end."""
         first, stop = self.frames or (None, None)
         return first or 0, stop
+
+
+def parse_chunk(text: str) -> tuple[int, int]:
+    """Parse "K/N", the Kth of N chunks, counted from 1.
+
+    Raises:
+        InputError: the text is something else, or K is greater than N.
+    """
+    found = _CHUNK.fullmatch(text)
+    if found is None or int(found[1]) > int(found[2]):
+        raise InputError(f"chunk {text}: is not K/N; write 3/8 for the third of eight chunks")
+    return int(found[1]), int(found[2])
 
 
 def _check_range(frames: FrameRange | None) -> None:

@@ -19,6 +19,7 @@ from chromacord.io.stills.patterns import is_image_output, output_pattern, still
 from chromacord.io.writing.places import Place, Places, check_output_path, output_place, place_of
 from chromacord.io.writing.staging import StagedFile, StagedFolder, check_output, output_errors
 from chromacord.job.clip import MaskedClip
+from chromacord.job.finishing.stages import composite_stages
 from chromacord.job.options import Options
 from chromacord.render.foreground import ForegroundOut
 from chromacord.types import STDOUT, ColorSpace, VideoInfo
@@ -125,6 +126,12 @@ class Outputs:
         """
         if self.foreground is None:
             return None
+        missing = composite_stages(options)
+        if missing:
+            _warn(
+                f"{self.foreground}: holds the graded foreground without {' and '.join(missing)}, which only the "
+                "composite has"
+            )
         opened = ForegroundOut(
             self.foreground,
             clip.info,

@@ -13,7 +13,9 @@ import time
 import traceback
 import warnings
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import FrameType
 from typing import Any, NoReturn
 
@@ -21,6 +23,7 @@ from chromacord.api import analyse, render
 from chromacord.errors import ChromacordError, ChromacordWarning, InputError
 from chromacord.grade.keys import Grade
 from chromacord.io.memory import share_freed_memory
+from chromacord.io.stills.image_formats import is_image_name
 from chromacord.job.options import CONTROLS
 from chromacord.job.summary import Summary
 from chromacord.job.threads import single_threaded
@@ -117,22 +120,36 @@ def _render(request: Mapping[str, Any], tell: Tell) -> dict[str, Any]:
     """Render a grade that was decided before; the result is that of the session's command, bit for bit."""
     session = Session.from_json(request["session"])
     grade: Grade = pickle.loads(Path(request["grade"]).read_bytes())  # the server wrote it
-    clip = {name: path for name, path in session.clip.items() if name not in ("reference", "cuts")}
-    without_clip = not {"output", "preview", "foreground_out"} & session.outputs.keys()
-    summary = render(
-        grade,
-        **({} if without_clip else clip),
-        **session.outputs,
-        progress=tell,
-        options=session.how,
-        force=bool(request.get("force")),
-    )
-    return _described(summary)
+    clip = {name: path for name, path in session.clip.items() if name not in ("reference", "cuts", "grade_in")}
+    outputs, how = dict(session.outputs), session.how
+    with TemporaryDirectory(prefix="chromacord-ui-") as folder:
+        if "preview" in outputs and "output" not in outputs:
+            outputs["output"] = str(Path(folder, "unwanted.mkv"))  # a preview needs a rendered clip
+            if is_image_name(Path(outputs["preview"]).name):
+                how = replace(how, frames=_telling_frame(grade, session))
+        has_clip = "output" in outputs
+        summary = render(
+            grade,
+            **(clip if has_clip else {}),
+            **outputs,
+            progress=tell,
+            options=how,
+            force=bool(request.get("force")),
+        )
+    return _described(summary, unwanted=folder)
 
 
-def _described(summary: Summary) -> dict[str, Any]:
+def _telling_frame(grade: Grade, session: Session) -> tuple[int, int]:
+    """Return the range of the one frame with the most evidence for the grade."""
+    start, stop = session.how.range
+    keys = [key for key in grade.keys if start <= key.index < (stop or grade.num_frames)]
+    frame = max(keys, key=lambda key: key.weight).index if keys else start
+    return frame, frame + 1
+
+
+def _described(summary: Summary, *, unwanted: str) -> dict[str, Any]:
     return {
-        "outputs": [str(path) for path in summary.outputs],
+        "outputs": [str(path) for path in summary.outputs if not path.is_relative_to(unwanted)],
         "frames": summary.num_frames,
         "seconds": round(summary.seconds, 2),
     }

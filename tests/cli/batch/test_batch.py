@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from chromacord.cli.batch.batch import _Tally
+from chromacord.cli.batch.batch import Tally
 from chromacord.cli.batch.clips import Clip
 from chromacord.cli.batch.worker import Done, Failed
 from chromacord.cli.batch.workers import Workers
@@ -136,7 +136,7 @@ def test_a_process_that_is_killed_takes_only_its_clip_with_it(shots: Path) -> No
 
 def test_what_every_worker_warns_of_is_shown_once(capsys: pytest.CaptureFixture[str]) -> None:
     display = Display()
-    tally = _Tally(2, 0, "harmonized", display)
+    tally = Tally(2, 0, "harmonized", display)
     for name in ("a", "b"):
         clip = Clip(composite=f"{name}.mp4", mask="mask.mkv", output=f"out/{name}.mp4")
         tally.take(clip, Done("done", {}, (MISSING, "the mask is empty")), display)

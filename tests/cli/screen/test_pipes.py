@@ -83,7 +83,10 @@ def test_y4m_keeps_depth_and_rate(tmp_path: Path, depth: int) -> None:
         (("-", "--mask", "-", "-o", "-"), b"error: -: is the composite and the mask, but a pipe is read once"),
         (("-", "--mask", "mask.mkv", "-o", "x.mkv"), b"error: -: gave no data; check the program that writes to it"),
         (("comp.mkv", "comp.mkv", "--mask", "mask.mkv", "-o", "-"), b"error: -: is one output for 2 clips"),
-        (("comp.mkv", "-", "--mask", "mask.mkv", "-o", "x{name}.mkv"), b"error: -: standard input can be read only by"),
+        (
+            ("comp.mkv", "-", "--mask", "mask.mkv", "-o", "x{name}.mkv"),
+            b"error: -: only harmonize, grade and apply read standard input",
+        ),
         (("comp.mkv", "--mask", "mask.mkv", "-o", "x.mkv", "--foreground-out", "-"), b"error: -: "),
         (("http://localhost/c.mp4", "--mask", "mask.mkv", "-o", "-"), b"http://localhost/c.mp4: is a URL; download"),
     ],

@@ -35,7 +35,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("-", r"^-: standard input can be read only by commands on one clip; save it to a file first$"),
+        ("-", r"^-: only harmonize, grade and apply read standard input, for one clip; save it to a file first$"),
         ("https://example.org/a.mp4", r"^https://example.org/a.mp4: is a URL; download the file first"),
         (Path("https://example.org/a.mp4"), r"^https://example.org/a.mp4: is a URL"),
         ("file:///no/a.mp4", r"^file:///no/a.mp4: is a URL"),

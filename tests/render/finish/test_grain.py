@@ -166,7 +166,7 @@ def test_a_foreground_that_is_noisier_is_told() -> None:
     info = describe(YUV, SIZE)
     frames = clip(info, 6.0, 1.0)
     matched = MatchedGrain(measured(info, frames), grade_of(len(frames)), info)
-    with pytest.warns(UserWarning, match="noisier than its background .* denoise the foreground first"):
+    with pytest.warns(UserWarning, match="noisier than its background .* denoised over time"):
         found = matched(3)
     assert found is not None
     assert not found[0].any()

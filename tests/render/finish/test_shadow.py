@@ -41,6 +41,18 @@ def test_light_is_taken_on_the_side_that_the_shadow_falls_to(layout: str, angle:
     assert turned[row, edge - 64 - 10] == pytest.approx(1, abs=0.01)
 
 
+@pytest.mark.parametrize("blur", [0, 1])
+def test_a_long_shadow_of_a_thin_foreground_is_one(blur: float) -> None:
+    info = describe(FORMATS["rgb 16 bit"], SIZE, transfer=1)
+    plate = flat(info, 0.8, 0.8, np.zeros(SIZE, np.float32)).frame
+    thin = np.zeros(SIZE, np.uint8)
+    thin[64:128, 20:23] = 255
+    left = light_left(ContactShadow(info, 255, 0.8, 0, 200, blur)(plate, thin), "rgb 16 bit")[96]
+    away = left[24:200]
+    assert (np.diff(away) > -1e-3).all()
+    assert away[100] == pytest.approx(1 - 0.8 * (1 - 101 / 200), abs=0.05)
+
+
 @pytest.mark.parametrize("layout", FORMATS)
 @pytest.mark.parametrize("size", [SIZE, Size(189, 251)], ids=["even", "odd"])
 def test_what_it_does_not_reach_and_alpha_keep_their_bits(layout: str, size: Size) -> None:

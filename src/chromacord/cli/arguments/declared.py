@@ -4,7 +4,7 @@ import inspect
 from typing import Any, NamedTuple
 
 from chromacord.cli import options
-from chromacord.cli.arguments import colour_options, finish_options, output_options
+from chromacord.cli.arguments import colour_options, engine_options, finish_options, output_options
 
 
 class _Parameter(NamedTuple):
@@ -16,6 +16,7 @@ class _Parameter(NamedTuple):
 
 ALL = {
     "composite": _Parameter(options.Composite),
+    "manifest": _Parameter(engine_options.Manifest),
     "output": _Parameter(output_options.Output, inspect.Parameter.empty),
     "mask": _Parameter(options.Mask),
     "foreground": _Parameter(options.Foreground),
@@ -40,6 +41,7 @@ ALL = {
     "match": _Parameter(colour_options.Match),
     "reference": _Parameter(colour_options.Reference),
     "edge": _Parameter(finish_options.Edge),
+    "fit_edge": _Parameter(finish_options.FitEdge),
     "decontaminate": _Parameter(finish_options.Decontaminate, False),
     "despill": _Parameter(finish_options.Despill),
     "contact_shadow": _Parameter(finish_options.ContactShadow),
@@ -59,13 +61,19 @@ ALL = {
     "foreground_out": _Parameter(colour_options.ForegroundOut),
     "foreground_alpha": _Parameter(colour_options.ForegroundAlpha),
     "frames": _Parameter(options.Frames),
+    "chunk": _Parameter(engine_options.Chunk),
     "mask_fit": _Parameter(options.MaskFit, False),
     "missing": _Parameter(options.Missing, "error"),
     "salvage": _Parameter(options.Salvage, False),
     "layer": _Parameter(options.Layer),
     "force": _Parameter(output_options.Force, False),
     "skip_existing": _Parameter(output_options.SkipExisting, False),
+    "resume": _Parameter(output_options.Resume, False),
     "jobs": _Parameter(output_options.Jobs, 0),
+    "engine": _Parameter(engine_options.Engine, "local"),
+    "address": _Parameter(engine_options.Address),
+    "chunk_frames": _Parameter(engine_options.ChunkFrames, 240),
+    "retries": _Parameter(engine_options.Retries, 3),
     "device": _Parameter(output_options.Device, "cpu"),
     "log_json": _Parameter(output_options.LogJson, False),
     "quiet": _Parameter(output_options.Quiet, False),

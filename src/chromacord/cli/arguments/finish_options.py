@@ -10,6 +10,14 @@ Edge = Annotated[
     str | None,
     Option(metavar="SHRINK,SOFTEN", help="Shrink and soften the mask's edge, in pixels.", rich_help_panel=FINISH),
 ]
+FitEdge = Annotated[
+    int | None,
+    Option(
+        metavar="PIXELS",
+        help="Fit the mask's edge to a composite where it is off by up to PIXELS, from 1 to 16.",
+        rich_help_panel=FINISH,
+    ),
+]
 Decontaminate = Annotated[
     bool,
     Option(
@@ -50,7 +58,7 @@ MatchGrain = Annotated[
     bool,
     Option(
         "--match-grain",
-        help="Measure the noise of foreground and background, and add what the foreground lacks.",
+        help="Give the foreground as much noise as its background: add grain, or average over time.",
         rich_help_panel=FINISH,
     ),
 ]

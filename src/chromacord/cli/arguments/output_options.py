@@ -69,6 +69,15 @@ Force = Annotated[bool, Option("--force", help="Replace existing outputs.", rich
 SkipExisting = Annotated[
     bool, Option("--skip-existing", help="Skip clips whose outputs all exist.", rich_help_panel=RUN)
 ]
+Resume = Annotated[
+    bool,
+    Option(
+        "--resume",
+        help="Keep a record beside the outputs; skip clips made from the same files with the same options, and replace "
+        "those that are out of date.",
+        rich_help_panel=RUN,
+    ),
+]
 Jobs = Annotated[
     int, Option(min=0, metavar="N", help="Number of processes for several clips; 0: one per core.", rich_help_panel=RUN)
 ]

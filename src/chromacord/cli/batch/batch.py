@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from chromacord.cli.batch.clips import Clip
 from chromacord.cli.batch.worker import Done, Failed
 from chromacord.cli.batch.workers import Workers
+from chromacord.cli.clip_lists.found import make_folders
 from chromacord.cli.screen.display import Display
 from chromacord.cli.screen.exits import BAD_INPUT, BUG
 from chromacord.errors import counted, one_line
@@ -40,11 +41,18 @@ def harmonize_clips(
     with Workers(jobs, options) as workers:
         found = workers.inspect(clips, skip_existing=skip_existing)
         for clip, error in found.problems:
-            _show_failure(display, clip, Failed(error))
+            show_failure(display, clip, Failed(error))
         if found.problems:
             raise SystemExit(BAD_INPUT)
         wanted = [clip for clip in clips if clip not in found.done]
-        tally = _Tally(len(wanted), len(found.done), "harmonized" if clips[0].output is not None else "graded", display)
+        make_folders([path for clip in wanted for path in clip.outputs.values()])
+        tally = Tally(
+            len(wanted),
+            len(found.done),
+            "harmonized" if clips[0].output is not None else "graded",
+            display,
+            clips[0].resume,
+        )
         views = {clip: display.of_clip(clip.source) for clip in wanted}
         for clip, answer in workers.run(wanted):
             tally.take(clip, answer, views[clip])
@@ -52,7 +60,7 @@ def harmonize_clips(
 
 
 @dataclass
-class _Tally:
+class Tally:
     """Progress and results of a batch."""
 
     num_clips: int
@@ -63,6 +71,9 @@ class _Tally:
     """Past participle for messages, such as "harmonized"."""
 
     display: Display
+    resumes: bool = False
+    """Whether clips were skipped because they are up to date."""
+
     num_done: int = 0
     num_frames: int = 0
     """Number of frames in completed clips."""
@@ -103,9 +114,10 @@ class _Tally:
         Raises:
             SystemExit: a clip failed.
         """
+        skipped = "they are up to date" if self.resumes else "their outputs exist"
         seconds, num_all = self._seconds(), self.num_clips + self.num_skipped
         line = f"{self.num_done} of {counted(num_all, 'clip')} {self.verb}, "
-        line += f"{self.num_skipped} skipped because their outputs exist, " if self.num_skipped else ""
+        line += f"{self.num_skipped} skipped because {skipped}, " if self.num_skipped else ""
         line += f"{len(self.failures)} failed, " if self.failures else ""
         line += (
             f"{counted(self.num_frames, 'frame')}, {seconds:.1f} s ({self.num_frames / seconds:.1f} frames a second)"
@@ -121,7 +133,7 @@ class _Tally:
         }
         self.display.summary(line, values)
         for clip, failure in self.failures.items():
-            _show_failure(self.display, clip, failure)
+            show_failure(self.display, clip, failure)
         if self.failures:
             raise SystemExit(BUG if any(failure.trace for failure in self.failures.values()) else BAD_INPUT)
 
@@ -129,7 +141,8 @@ class _Tally:
         return max(time.perf_counter() - self.started, 1e-9)
 
 
-def _show_failure(display: Display, clip: Clip, failure: Failed) -> None:
+def show_failure(display: Display, clip: Clip, failure: Failed) -> None:
+    """Show why a clip failed."""
     message = str(failure.error)
     # Most errors begin with the file, but a mask's name does not identify its clip.
     if not message.startswith(one_line(clip.source)):

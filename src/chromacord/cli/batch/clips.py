@@ -6,15 +6,20 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from chromacord.analysis.cuts import edl_file
 from chromacord.errors import InputError, OutputExistsError
 from chromacord.grade.naming import clip_name, folder_name
 
-_PLACEHOLDER = re.compile(r"\{(name|folder|parent)\}")
+if TYPE_CHECKING:
+    from chromacord.job.options import Options
+
+PLACEHOLDER = re.compile(r"\{(name|folder|parent)\}")
 StrPath = str | os.PathLike[str]
 
-_OUTPUTS = ("output", "grade_out", "lut_out", "preview", "foreground_out")
+OUTPUTS = ("output", "grade_out", "lut_out", "preview", "foreground_out")
+_NO_FILES = ("options", "resume")
 
 
 @dataclass(frozen=True)
@@ -38,6 +43,12 @@ class Clip:
     cuts: str | None = None
     """Frame numbers, a keyword or a file: see `chromacord.analysis.cuts`."""
 
+    options: "Options | None" = None
+    """The clip's own options; None: those common to all clips."""
+
+    resume: bool = False
+    """Whether to keep a record, and to skip the clip if it is up to date: see `chromacord.cli.batch.resuming`."""
+
     @property
     def source(self) -> str:
         """The file by which the clip is identified."""
@@ -49,15 +60,20 @@ class Clip:
         return next(iter(self.outputs.values()))
 
     @property
+    def files(self) -> dict[str, str]:
+        """All paths by field name, as `harmonize_video` takes them."""
+        return {name: path for name, path in vars(self).items() if path is not None and name not in _NO_FILES}
+
+    @property
     def inputs(self) -> dict[str, str]:
         """Input paths by field name."""
-        named = vars(self) | {"cuts": edl_file(self.cuts)}
-        return {name: str(path) for name, path in named.items() if path is not None and name not in _OUTPUTS}
+        named = self.files | {"cuts": edl_file(self.cuts)}
+        return {name: str(path) for name, path in named.items() if path is not None and name not in OUTPUTS}
 
     @property
     def outputs(self) -> dict[str, str]:
         """Output paths by field name."""
-        return {name: path for name, path in vars(self).items() if path is not None and name in _OUTPUTS}
+        return {name: self.files[name] for name in self.files if name in OUTPUTS}
 
 
 def plan_clips(
@@ -107,7 +123,7 @@ def refuse_empty(named: Iterable[tuple[str, StrPath | None]]) -> None:
         raise InputError(f"{empty} is empty; name a file")
 
 
-def _named(source: str, others: Mapping[str, StrPath | None]) -> dict[str, str]:
+def _named(source: str, others: Mapping[str, StrPath | None]) -> dict[str, Any]:
     values = {"name": clip_name(source), "folder": folder_name(source), "parent": str(Path(source).parent)}
 
     def value(found: re.Match[str]) -> str:
@@ -117,13 +133,13 @@ def _named(source: str, others: Mapping[str, StrPath | None]) -> dict[str, str]:
         return text
 
     given = {field: os.fspath(path) for field, path in others.items() if path is not None}
-    return {field: _PLACEHOLDER.sub(value, path) for field, path in given.items()}
+    return {field: PLACEHOLDER.sub(value, path) for field, path in given.items()}
 
 
 def _refuse_shared(clips: Sequence[Clip], others: Mapping[str, StrPath | None]) -> None:
-    for field in _OUTPUTS:
+    for field in OUTPUTS:
         path = others.get(field)
-        if path is not None and not _PLACEHOLDER.search(os.fspath(path)):
+        if path is not None and not PLACEHOLDER.search(os.fspath(path)):
             example = Path(path).parent / ("{name}" + Path(path).suffix)
             raise OutputExistsError(
                 f"{path}: is one output for {len(clips)} clips; put {{name}} or {{folder}} in it, as in '{example}'"

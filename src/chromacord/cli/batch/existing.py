@@ -83,3 +83,13 @@ def is_images(path: str) -> bool:
     from chromacord.io.stills.patterns import is_folder
 
     return is_folder(Path(path)) or is_image_name(Path(path).name)
+
+
+def input_files(clip: Clip) -> dict[str, str]:
+    """Return the input files by field, without the forms of masks and words such as "alpha"."""
+    from chromacord.io.compositing.mask_forms import split_form
+    from chromacord.types import ALPHA_WORDS
+
+    words = {"mask": ("alpha",), "alpha": ALPHA_WORDS}
+    paths = {field: path for field, path in clip.inputs.items() if path not in words.get(field, ())}
+    return {field: str(split_form(path)[0]) if field in words else path for field, path in paths.items()}

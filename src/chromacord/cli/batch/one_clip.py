@@ -1,8 +1,9 @@
 """Harmonize a single clip in this process."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from chromacord.cli.batch import resuming
 from chromacord.cli.batch.clips import Clip
 from chromacord.cli.batch.existing import is_done
 from chromacord.cli.screen.display import Display
@@ -24,9 +25,11 @@ def harmonize_one(clip: Clip, options: "Options", *, skip_existing: bool, displa
         skip_existing: skip the clip if all its outputs exist.
         display: shows progress and result.
     """
-    if skip_existing and is_done(clip, options):
+    how = clip.options or options
+    is_current = clip.resume and resuming.is_current(clip, how)
+    if is_current or (skip_existing and is_done(clip, how)):
         values = {"outputs": list(clip.outputs.values()), "left_out": True}
-        display.summary(f"{one_line(clip.written)}: skipped, it exists", values)
+        display.summary(f"{one_line(clip.written)}: skipped, it {'is up to date' if is_current else 'exists'}", values)
         return
     summary = harmonize_clip(clip, options, progress=display.progress)
     display.summary(summary_line(summary), summary_values(summary))
@@ -40,4 +43,9 @@ def harmonize_clip(clip: Clip, options: "Options", *, progress: Callable[["Progr
 
     share_freed_memory()
     with single_threaded():
-        return harmonize_video(**vars(clip), options=options, progress=progress)
+        how = clip.options or options
+        named: dict[str, Any] = clip.files
+        summary = harmonize_video(**named, options=resuming.allowed(clip, how), progress=progress)
+    if clip.resume:
+        resuming.write_record(clip, how)
+    return summary

@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from chromacord.cli.batch.clips import Clip
-from chromacord.cli.batch.existing import images_of, is_done, is_images, names_of
+from chromacord.cli.batch.existing import images_of, input_files, is_done, is_images, names_of
+from chromacord.cli.batch.resuming import allowed, is_current
 from chromacord.errors import ChromacordError, MissingFileError, OutputExistsError
 
 if TYPE_CHECKING:
@@ -39,23 +40,25 @@ def inspect(clips: Sequence[Clip], options: "Options", *, skip_existing: bool = 
     from chromacord.methods.base import find_device
 
     find_device(options.device)
-    if isinstance(options.method, str):
-        load_method(options.method)
+    for method in dict.fromkeys([options.method, *((clip.options or options).method for clip in clips)]):
+        if isinstance(method, str):
+            load_method(method)
     found = Findings([], [])
     written: Places[tuple[Clip, Path]] = Places()
     for clip in clips:
         try:
             _claim_outputs(clip, written)
-            if skip_existing and is_done(clip, options):
+            how = clip.options or options
+            if (clip.resume and is_current(clip, how)) or (skip_existing and is_done(clip, how)):
                 found.done.append(clip)
             else:
-                _check(clip, options)
+                _check(clip, allowed(clip, how))
         except ChromacordError as error:
             found.problems.append((clip, error))
     stopped = [clip for clip, _ in found.problems]
     for clip in clips:
         try:
-            _check_inputs_kept(clip, options, written)
+            _check_inputs_kept(clip, clip.options or options, written)
         except ChromacordError as error:
             found.problems.extend([(clip, error)] if clip not in stopped else [])
     return found
@@ -99,18 +102,9 @@ def _outputs(clip: Clip) -> "Iterator[Place]":
 def _inputs(clip: Clip, options: "Options") -> "Iterator[Place]":
     from chromacord.io.writing.places import place_of
 
-    for path in (*_input_files(clip).values(), *map(str, options.files)):
+    for path in (*input_files(clip).values(), *map(str, options.files)):
         files = images_of(path)
         yield place_of(Path(path), files.pattern if files else None)
-
-
-def _input_files(clip: Clip) -> dict[str, str]:
-    from chromacord.io.compositing.mask_forms import split_form
-    from chromacord.types import ALPHA_WORDS
-
-    words = {"mask": ("alpha",), "alpha": ALPHA_WORDS}
-    paths = {field: path for field, path in clip.inputs.items() if path not in words.get(field, ())}
-    return {field: str(split_form(path)[0]) if field in words else path for field, path in paths.items()}
 
 
 def _check(clip: Clip, options: "Options") -> None:
@@ -122,7 +116,7 @@ def _check(clip: Clip, options: "Options") -> None:
     from chromacord.io.writing.staging import check_folder, check_output
 
     check_cuts(clip.cuts, grade_in=clip.grade_in)
-    for field, path in _input_files(clip).items():
+    for field, path in input_files(clip).items():
         check_input(path)
         if is_images(path):
             find_images(Path(path), hold=options.missing == "hold")
@@ -130,6 +124,9 @@ def _check(clip: Clip, options: "Options") -> None:
             raise MissingFileError(f"{path}: no such file" + (f"; {MISSING}" if field == "cuts" else ""))
     for field, path in clip.outputs.items():
         check_output_path(path)
+        if not (folder := Path(path).parent).exists():  # it is made later
+            check_folder(next(each for each in folder.absolute().parents if each.exists()), wanted=Path(path))
+            continue
         # A sequence's images, and whether any exist, are known only when the clip is opened.
         is_numbered = is_image_output(path) and field != "preview"
         if field == "lut_out":

@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import Any
 
 from chromacord.cli.batch.clips import Clip
 from chromacord.errors import InputError, OutputError
@@ -21,9 +22,10 @@ def without_pipes(clip: Clip) -> Iterator[Clip]:
     """
     from chromacord.io.writing.spool import spooled  # loads the codecs, which would delay the help
 
-    paths = {name: path for name, path in clip.inputs.items() if name in _PICTURES}
+    paths: dict[str, str] = {name: path for name, path in clip.inputs.items() if name in _PICTURES}
     with spooled(paths) as files:
-        yield replace(clip, **files)
+        replaced: dict[str, Any] = files
+        yield replace(clip, **replaced)
 
 
 def check_standard_output(*, log_json: bool) -> None:

@@ -81,7 +81,7 @@ class VideoSink(FrameSink):
         self._last_tick = 0
         self._durations: dict[int, int] = {}
         copies = copies and self._choice.muxer != "yuv4mpegpipe"
-        options = _muxer_options(like, audio_rates(like.path) if copies else ())
+        options = muxer_options(like, audio_rates(like.path) if copies else ())
         self._container = av.open(
             file_url(self._staged.temporary), "w", format=self._choice.muxer, container_options=options
         )
@@ -245,7 +245,7 @@ class VideoSink(FrameSink):
                 self._remuxer.copy_until(time)
 
 
-def _muxer_options(like: VideoInfo, rates: Iterable[int]) -> dict[str, str]:
+def muxer_options(like: VideoInfo, rates: Iterable[int]) -> dict[str, str]:
     """Keep the source's time base, which MP4 and QuickTime would otherwise replace.
 
     The movie time base, in which they store where tracks start, must represent every track's ticks too.

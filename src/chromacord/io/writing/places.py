@@ -61,7 +61,9 @@ def check_input(path: Path | str) -> None:
     """
     text = os.fspath(path)
     if text == "-":
-        raise InputError("-: standard input can be read only by commands on one clip; save it to a file first")
+        raise InputError(
+            "-: only harmonize, grade and apply read standard input, for one clip; save it to a file first"
+        )
     try:
         mode = Path(path).stat().st_mode
     except (FileNotFoundError, NotADirectoryError):

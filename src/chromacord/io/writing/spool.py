@@ -95,7 +95,10 @@ def _copy(copies: Mapping[int, tuple[str, BinaryIO]]) -> None:
         while ready.get_map():
             for key, _ in ready.select():
                 path, file = copies[key.fd]
-                data = os.read(key.fd, _CHUNK)
+                try:
+                    data = os.read(key.fd, _CHUNK)
+                except BlockingIOError:  # another reader was quicker
+                    continue
                 if data:
                     _write(data, file, path)
                 else:

@@ -2,6 +2,7 @@
 
 import math
 import warnings
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -10,14 +11,24 @@ from chromacord.color.transforms import Identity
 from chromacord.errors import ChromacordWarning
 from chromacord.grade.keys import ANY_LENGTH, Grade, Shot
 from chromacord.job.finishing.measurement import Measuring
-from chromacord.render.finish.grain import Amount, graded_noise, missing
+from chromacord.render.finish.denoise import Excess
+from chromacord.render.finish.grain import Amount, graded_noise, missing, variance_by_level
 from chromacord.render.finish.noise import BLOCK, Noise
 from chromacord.render.finish.sharpness import MAX_SIGMA
 from chromacord.render.graders import grading
 from chromacord.types import VideoInfo
 
-_NOISIER = 1.5
-"""How many times as noisy as the background a foreground may be without a warning."""
+_NOISIER = 1.1
+"""How many times as noisy as the background a foreground may be and stay as it is."""
+
+_LEAST_SHARE = 1 / 32
+"""Of the noise's variance that is left at least: further averaging takes more frames than most rests last."""
+
+_MUCH = 1.5
+"""How many times as noisy a foreground may be without a warning."""
+
+_MOST_ALIKE = 0.5
+"""Correlation of neighbouring samples of noise above which motion would be taken for noise."""
 
 _LEAST_BLUR = 0.4
 """Standard deviation in pixels below which a blur is not worth its loss."""
@@ -71,6 +82,14 @@ class MatchedSharpness:
         return min(math.sqrt(other - own), MAX_SIGMA) if other - own >= least else 0.0
 
 
+class _Matched(NamedTuple):
+    """What a shot's foreground lacks, or has too much of."""
+
+    amount: Amount
+    background: Noise
+    excess: Excess | None
+
+
 class MatchedGrain:
     """The noise that each frame's foreground lacks: one amount a shot."""
 
@@ -86,28 +105,51 @@ class MatchedGrain:
             sharpness: a blur that takes some of the foreground's noise away; None: there is none.
         """
         self._measuring, self._grade, self._info, self._sharpness = measuring, grade, info, sharpness
-        self._shots: dict[int, tuple[Amount, Noise]] = {}
+        self._shots: dict[int, _Matched] = {}
 
     def __call__(self, index: int) -> tuple[Amount, Noise] | None:
         """Return the amount for a frame, and the noise that it shall resemble; None outside of all shots."""
+        found = self._at(index)
+        return None if found is None else (found.amount, found.background)
+
+    def excess(self, index: int) -> Excess | None:
+        """Return the noise that a frame's foreground has too much of; None: none, or outside of all shots."""
+        found = self._at(index)
+        return None if found is None else found.excess
+
+    def _at(self, index: int) -> _Matched | None:
         shot = self._grade.shot_at(index)
         if shot is None:
             return None
         if shot.start not in self._shots:
-            self._shots[shot.start] = self._amount(shot)
+            self._shots[shot.start] = self._matched(shot)
         return self._shots[shot.start]
 
-    def _amount(self, shot: Shot) -> tuple[Amount, Noise]:
+    def _matched(self, shot: Shot) -> _Matched:
         found = [each for each in self._measuring.noise if shot.start <= each.index < shot.stop]
         planes = self._info.pixel_format.num_colors
         background = Noise.over([each.background for each in found], planes)
         foreground = Noise.over([each.foreground for each in found], planes)
         grade = grading(shot.mean() or Identity.for_frames(1), self._info, self._info)
         graded = graded_noise(foreground, grade, self._info)
-        if self._sharpness is not None:
-            graded = self._softened(graded, self._sharpness(shot.start))
-        self._tell(shot, graded, background)
-        return missing(graded, background, self._info), background
+        left = graded if self._sharpness is None else self._softened(graded, self._sharpness(shot.start))
+        self._tell(shot, left, background)
+        excess = self._excess(shot, graded, left, background)
+        return _Matched(missing(left, background, self._info), background, excess)
+
+    def _excess(self, shot: Shot, graded: Noise, left: Noise, background: Noise) -> Excess | None:
+        """Return what is too much of the graded foreground's noise; less of it is left after a blur."""
+        if not background.is_known or not graded.is_known:
+            return None
+        own, rest, other = (variance_by_level(noise, self._info) for noise in (graded, left, background))
+        rounding = 0 if self._info.pixel_format.is_float else 1 / 12
+        share = np.clip((other + rounding) / np.maximum(rest, 1e-9), _LEAST_SHARE, 1)
+        share[rest <= _NOISIER**2 * (other + rounding)] = 1
+        if (share == 1).all():
+            return None
+        like = np.clip(np.nan_to_num(graded.neighbours), 0, _MOST_ALIKE)
+        coarseness = np.prod((1 + like) / (1 - like), axis=1)
+        return Excess(shot.start, own.astype(np.float32), share.astype(np.float32), tuple(coarseness.tolist()))
 
     def _softened(self, noise: Noise, sigma: float) -> Noise:
         """Return what a blur leaves of noise whose samples differ independently."""
@@ -132,10 +174,10 @@ class MatchedGrain:
                     f"measure its noise; {taken}"
                 )
         own, other = foreground.deviation, background.deviation
-        if background.is_known and own > _NOISIER * max(other, 0.5 if not self._info.pixel_format.is_float else 1e-3):
+        if background.is_known and own > _MUCH * max(other, 0.5 if not self._info.pixel_format.is_float else 1e-3):
             _warn(
-                f"{where}: the foreground is noisier than its background ({own:.3g} against {other:.3g} codes), so no "
-                "grain is added; denoise the foreground first"
+                f"{where}: the foreground is noisier than its background ({own:.3g} against {other:.3g} codes); it is "
+                "denoised over time where it rests, and stays noisy where it moves: denoise it first if that shows"
             )
 
 

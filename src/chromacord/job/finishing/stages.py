@@ -9,6 +9,7 @@ from chromacord.job.finishing.matching import MatchedGrain, MatchedSharpness
 from chromacord.job.finishing.measurement import Measuring
 from chromacord.job.options import Options
 from chromacord.masks.edge import Edge
+from chromacord.render.finish.denoise import Denoise
 from chromacord.render.finish.grain import Grain
 from chromacord.render.finish.layer import CleanLayer
 from chromacord.render.finish.shadow import ContactShadow, parse_shadow
@@ -33,13 +34,28 @@ def check_layers(options: Options) -> None:
         raise InputError(f"{option} needs layers: give --foreground and --background, or leave it out")
 
 
+def composite_stages(options: Options) -> list[str]:
+    """Return the options of requested stages that change the composite, but not the foreground alone."""
+    asked = {
+        "--contact-shadow": options.contact_shadow is not None,
+        "--match-sharpness": options.match_sharpness,
+        "--wrap": options.wrap is not None,
+        "--match-grain": options.match_grain,
+    }
+    return [name for name, is_asked in asked.items() if is_asked]
+
+
 def with_changes(layers: LayeredSource, options: Options) -> LayeredSource:
     """Return layers that are changed as asked for, before one is laid over the other.
 
     Raises:
-        InputError: a shadow is invalid, or the foreground's colours are multiplied by alpha, so that they hold nothing
-            to estimate.
+        InputError: a shadow is invalid, an option needs a composite, or the foreground's colours are multiplied by
+            alpha, so that they hold nothing to estimate.
     """
+    if options.fit_edge is not None:
+        raise InputError(
+            "fit edge needs a composite with a mask: a layer's edge is its own; leave it out, or use decontaminate"
+        )
     if options.edge is not None:
         layers.adjust = partial(Edge.parse(options.edge).change, black=0)
     if options.decontaminate or options.despill is not None:
@@ -80,12 +96,16 @@ def finish_of(
         measuring: measurement of the whole clip, if a stage needs it.
     """
     stages: list[Stage] = []
-    sharpness = None
-    if options.match_sharpness and measuring is not None and grade is not None:
-        sharpness = MatchedSharpness(measuring, grade, info)
+    sharpness = grain = None
+    if measuring is not None and grade is not None:
+        sharpness = MatchedSharpness(measuring, grade, info) if options.match_sharpness else None
+        grain = MatchedGrain(measuring, grade, info, sharpness=sharpness) if options.match_grain else None
+    if grain is not None:
+        stages.append(Denoise(info, grain.excess))
+    if sharpness is not None:
         stages.append(Softness(info, sharpness))
     if options.wrap is not None:
         stages.append(LightWrap(info, *parse_wrap(options.wrap)))
-    if options.match_grain and measuring is not None and grade is not None:
-        stages.append(Grain(info, MatchedGrain(measuring, grade, info, sharpness=sharpness)))
+    if grain is not None:
+        stages.append(Grain(info, grain))
     return Finish(info, stages)

@@ -64,12 +64,12 @@ def missing(foreground: Noise, background: Noise, info: VideoInfo) -> Amount:
         background: what it shall have.
         info: of the clip.
     """
-    lacking = _by_level(background, info) - _by_level(foreground, info)
+    lacking = variance_by_level(background, info) - variance_by_level(foreground, info)
     lacking -= 0 if info.pixel_format.is_float else 1 / 12
     return np.sqrt(np.maximum(lacking, 0)).astype(np.float32)
 
 
-def _by_level(noise: Noise, info: VideoInfo) -> npt.NDArray[np.float64]:
+def variance_by_level(noise: Noise, info: VideoInfo) -> npt.NDArray[np.float64]:
     """Return the variance of each plane at 256 levels of brightness. Shape (planes, 256)."""
     at = brightness(noise.codes[1 if info.pixel_format.model == "rgb" else 0], info)
     levels = (np.arange(_LEVELS) + 0.5) / _LEVELS
@@ -111,7 +111,7 @@ class Grain:
 
     def _strip(self, frame: Frame, mask: Mask, part: Box, amount: Amount, places: npt.NDArray[np.int64]) -> None:
         pixel_format = self._info.pixel_format
-        level = self._levels(frame, part)  # before any plane changes
+        level = brightness_levels(frame, part, self._info)  # before any plane changes
         weight = mask.crop(part)
         coverage = alpha_of(frame, self._info, part)
         weight = weight if coverage is None else weight * coverage[..., 0]
@@ -130,16 +130,16 @@ class Grain:
             strength = cv2.multiply(cv2.LUT(here, table), share)
             add_codes(stored, cv2.multiply(noise, strength), self._info)
 
-    def _levels(self, frame: Frame, part: Box) -> npt.NDArray[np.uint8]:
-        """Return how bright the pixels of a rectangle are, in 256 levels. Shape (height, width)."""
-        number = 1 if self._info.pixel_format.model == "rgb" else 0
-        codes = samples(frame.planes[number], part, (0, 0))
-        depth = self._info.pixel_format.depth
-        if self._info.pixel_format.is_float or depth > 8:
-            return np.minimum(brightness(codes, self._info) * _LEVELS, _LEVELS - 1).astype(np.uint8)
-        table = np.minimum(brightness(np.arange(256), self._info) * _LEVELS, _LEVELS - 1).astype(np.uint8)
-        levels: npt.NDArray[np.uint8] = cv2.LUT(np.ascontiguousarray(codes), table)
-        return levels
+
+def brightness_levels(frame: Frame, part: Box, info: VideoInfo) -> npt.NDArray[np.uint8]:
+    """Return how bright the pixels of a rectangle are, in 256 levels. Shape (height, width)."""
+    number = 1 if info.pixel_format.model == "rgb" else 0
+    codes = samples(frame.planes[number], part, (0, 0))
+    if info.pixel_format.is_float or info.pixel_format.depth > 8:
+        return np.minimum(brightness(codes, info) * _LEVELS, _LEVELS - 1).astype(np.uint8)
+    table = np.minimum(brightness(np.arange(256), info) * _LEVELS, _LEVELS - 1).astype(np.uint8)
+    levels: npt.NDArray[np.uint8] = cv2.LUT(np.ascontiguousarray(codes), table)
+    return levels
 
 
 def _tile(number: int, neighbours: npt.NDArray[np.float64]) -> FloatArray:

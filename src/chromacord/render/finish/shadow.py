@@ -18,7 +18,6 @@ _LEAST = 1 / 512
 """Shade below which nothing changes."""
 
 _MAX_LENGTH = 1000
-_MAX_SHIFTS = 32
 
 
 def parse_shadow(text: str) -> tuple[float, float, float, float]:
@@ -83,13 +82,14 @@ class ContactShadow:
         """Return the share of light that is taken away, in blocks of a box."""
         matte = reduced(weights(mask, box), self._step)
         length = self._length / self._step
-        count = min(math.ceil(length), _MAX_SHIFTS)
-        shade = matte
-        for share in (number / count for number in range(1, count)):
-            along, down = (share * length * part for part in self._direction)
+        shade, distance = matte, 1.0
+        while distance < length:
+            # Twice as far each time, so that every block on the way is covered, however long it is.
+            along, down = (distance * part for part in self._direction)
             shift = np.array([[1, 0, along], [0, 1, down]], np.float32)
-            moved = cv2.warpAffine(matte, shift, matte.shape[::-1], flags=cv2.INTER_LINEAR)
-            shade = cv2.max(shade, moved * np.float32(1 - share))
+            moved = cv2.warpAffine(shade, shift, matte.shape[::-1], flags=cv2.INTER_LINEAR)
+            shade = cv2.max(shade, cv2.subtract(moved, distance / length))
+            distance *= 2
         if self._blur:
             shade = cv2.GaussianBlur(shade, (0, 0), self._blur / 2 / self._step, borderType=cv2.BORDER_REPLICATE)
         dark: FloatArray = shade * np.float32(self._amount)

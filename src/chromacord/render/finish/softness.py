@@ -77,13 +77,17 @@ class Softness:
             codes = samples(source.planes[number], wide, shift)
             share = None if weight is None else block_mean(weight, shift)
             own = np.ascontiguousarray(codes).astype(np.float32, copy=False) if is_chroma else self._light_of(codes)
-            change = _change(own, share, within, (sigma / (1 << shift[1]), sigma / (1 << shift[0])))
+            sigmas = (sigma / (1 << shift[1]), sigma / (1 << shift[0]))
             stored = samples(frame.planes[number], part, shift)
-            if not is_chroma:
-                after = cv2.add(np.ascontiguousarray(own[within]), change)
-                change = cv2.subtract(self._to_codes(after), codes[within], dtype=cv2.CV_32F)
-                if share is not None:
-                    change *= share[within] > 0  # losses of the conversion are no change
+            if share is None and not is_chroma:
+                after = self._to_codes(np.ascontiguousarray(_blurred(own, sigmas)[within]))
+                add_codes(stored, cv2.subtract(after, codes[within], dtype=cv2.CV_32F), self._info)
+                continue
+            change = _change(own, share, within, sigmas)
+            if not is_chroma and share is not None:
+                after = self._to_codes(cv2.add(np.ascontiguousarray(own[within]), change))
+                # Losses of the conversion are no change.
+                change = cv2.subtract(after, codes[within], dtype=cv2.CV_32F) * (share[within] > 0)
             add_codes(stored, change, self._info)
 
     def _blur_light(

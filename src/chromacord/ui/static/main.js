@@ -208,10 +208,10 @@ async function start() {
     ArrowLeft: (event) => player.step(event.shiftKey ? -10 : -1), ArrowRight: (event) => player.step(event.shiftKey ? 10 : 1),
     ArrowUp: () => jump(-1), ArrowDown: () => jump(1),
     Home: () => { player.stop(); player.seek(player.from); }, End: () => { player.stop(); player.seek(player.to - 1); },
-    i: setIn, p: setOut, x: setWhole, w: toggleWipe, f: () => viewer.fit(), z: () => viewer.zoomTo(1),
+    i: setIn, o: setOut, x: setWhole, w: toggleWipe, f: () => viewer.fit(), z: () => viewer.zoomTo(1),
     "+": () => viewer.zoomTo(viewer.scale * 1.25), "=": () => viewer.zoomTo(viewer.scale * 1.25), "-": () => viewer.zoomTo(viewer.scale / 1.25),
     1: () => setView("after"), 2: () => setView("before"), 3: () => setView("side"), 4: () => setView("difference"), 5: () => setView("mask"), 6: () => setView("foreground"),
-    h: () => compare(!page.bypass), o: () => opener.show(), r: () => find("start").click(), "?": () => find("keys").showModal(),
+    h: () => compare(!page.bypass), n: () => opener.show(), r: () => find("start").click(), "?": () => find("keys").showModal(),
   });
 
   find("start").disabled = find("export-start").disabled = true;

@@ -1,0 +1,1 @@
+"""OpenTimelineIO: timelines of harmonized shots."""

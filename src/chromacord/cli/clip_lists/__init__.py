@@ -1,0 +1,1 @@
+"""Lists of clips as people have them: folders, globs, manifests."""

@@ -1,0 +1,1 @@
+"""Clips rendered in chunks."""

@@ -1,0 +1,106 @@
+"""Split a clip into chunks that can be rendered anywhere and joined."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+from chromacord.errors import InputError
+from chromacord.grade.keys import Grade
+from chromacord.io.stills.patterns import is_image_output
+from chromacord.io.writing.joining import JOINABLE
+from chromacord.job.options import Options, parse_chunk
+from chromacord.types import VideoInfo
+
+
+class Chunk(NamedTuple):
+    """A half-open range of frames, counted from 0."""
+
+    start: int
+    stop: int
+
+
+def split(start: int, stop: int, number: int, *, cuts: Sequence[int] = ()) -> list[Chunk]:
+    """Split frames into chunks of nearly equal length, moved to cuts that are near.
+
+    The result depends on the arguments only, so that each machine finds the same chunks.
+
+    Args:
+        start, stop: the frames, half-open.
+        number: number of chunks; at most one a frame is made.
+        cuts: first frames of shots. A border moves to one that is at most a quarter of a chunk away.
+
+    Returns:
+        Chunks without gaps or overlaps; none is empty.
+    """
+    number = max(1, min(number, stop - start))
+    reach = (stop - start) // (4 * number)
+    borders = [start]
+    for place in range(1, number):
+        even = start + (stop - start) * place // number
+        near = min(cuts, key=lambda cut: abs(cut - even), default=even)
+        borders.append(near if abs(near - even) <= reach else even)
+    return [Chunk(*pair) for pair in zip(borders, [*borders[1:], stop], strict=True)]
+
+
+def chunks_of(info: VideoInfo, options: Options, grade: Grade, number: int) -> list[Chunk]:
+    """Return the chunks of a clip.
+
+    Args:
+        info: properties of the composite.
+        options: says which frames to render.
+        grade: its shots are where chunks are cut, if possible.
+        number: number of chunks.
+
+    Raises:
+        InputError: the number of frames is unknown.
+    """
+    start, end = options.range
+    stop = info.num_frames if info.num_frames is not None else end
+    if stop is None:
+        raise InputError(f"{info.path}: does not state its number of frames; give --frames A:B")
+    stop = stop if end is None else min(stop, end)
+    return split(start, max(stop, start + 1), number, cuts=[shot.start for shot in grade.shots[1:]])
+
+
+def in_chunk(options: Options, info: VideoInfo, grade: Grade | None) -> Options:
+    """Return the options with the frames of the requested chunk.
+
+    Args:
+        options: with a `chunk`.
+        info: properties of the composite.
+        grade: the grade to render.
+
+    Raises:
+        InputError: there is no grade to render, the length is unknown, or there are fewer frames than chunks.
+    """
+    assert options.chunk is not None
+    place, number = parse_chunk(options.chunk)
+    if grade is None:
+        raise InputError(f"chunk {options.chunk}: needs the grade of the whole clip; give it with --grade-in")
+    chunks = chunks_of(info, options, grade, number)
+    if len(chunks) < number:
+        raise InputError(f"chunk {options.chunk}: {info.path} has only {len(chunks)} frames; ask for fewer chunks")
+    return replace(options, frames=(chunks[place - 1].start, chunks[place - 1].stop))
+
+
+def why_whole(output: str | None, others: Sequence[str], options: Options) -> str | None:
+    """Return why a clip cannot be rendered in chunks; None if it can.
+
+    Args:
+        output: the clip to write.
+        others: names of the other outputs, as arguments of `harmonize_video`.
+        options: how it is rendered.
+    """
+    if output is None:
+        return "nothing is rendered"
+    if not is_image_output(output) and Path(output).suffix.lower() not in JOINABLE:
+        return f"parts of {Path(output).suffix} cannot be joined"
+    bound = [name for name in others if name != "grade_out"]
+    if bound:
+        return f"{bound[0]} is written with the clip"
+    if options.match_grain or options.match_sharpness or options.despill == "auto":
+        return "the whole clip is measured"
+    if options.salvage:
+        return "a truncated clip ends at an unknown frame"
+    return None

@@ -1,0 +1,70 @@
+"""Clusters that cannot be used are refused in one line, before any work starts."""
+
+import socket
+from pathlib import Path
+
+import pytest
+
+from chromacord.cluster.connection import check_same
+from chromacord.cluster.node_tasks import Node, describe_node
+from chromacord.errors import InputError
+from tests.cli.conftest import Run
+from tests.cli.conftest import run as run
+from tests.footage import make_composite, make_mask
+
+
+@pytest.fixture
+def shot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    make_composite(tmp_path / "a.mp4", num_frames=3)
+    make_mask(tmp_path / "m.mkv", num_frames=3)
+    return tmp_path
+
+
+ASKED = ("harmonize", "a.mp4", "--mask", "m.mkv", "-o", "out.mp4", "--engine", "ray")
+
+
+@pytest.mark.parametrize("address", ["nowhere", "host:0", ":1", "host:port"])
+def test_an_address_that_is_none_is_refused(run: Run, shot: Path, address: str) -> None:
+    pytest.importorskip("ray", reason="needs the extra `cluster`")
+    done = run(*ASKED, "--address", address)
+    assert (done.code, done.err.count("\n")) == (2, 1)
+    assert f"--address {address}: is not HOST:PORT" in done.err
+
+
+def test_an_address_where_nothing_answers_is_refused(run: Run, shot: Path) -> None:
+    pytest.importorskip("ray", reason="needs the extra `cluster`")
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # bound, but nothing listens
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        done = run(*ASKED, "--address", address)
+    assert (done.code, done.err.count("\n")) == (2, 1)
+    assert f"--address {address}: no Ray cluster answers there" in done.err
+    assert not (shot / "out.mp4").exists()
+
+
+def test_a_missing_file_is_found_before_the_cluster_is_asked(run: Run, shot: Path) -> None:
+    (shot / "m.mkv").unlink()
+    done = run(*ASKED, "--address", "nowhere")
+    assert (done.code, done.err) == (2, "error: a.mp4: m.mkv: no such file\n")
+
+
+def test_standard_output_cannot_be_written_by_other_machines(run: Run, shot: Path) -> None:
+    done = run("harmonize", "a.mp4", "--mask", "m.mkv", "-o", "-", "--engine", "ray")
+    assert done.code == 2
+    assert "cannot write to standard output" in done.err
+
+
+def test_nodes_with_other_versions_are_refused() -> None:
+    ours = describe_node()
+    check_same("node 10.0.0.2 (b)", ours, ours)
+    theirs = Node("9.9.9", ours.python, ours.renderer)
+    with pytest.raises(InputError, match=r"node 10.0.0.2 \(b\): has chromacord 9.9.9, this machine has "):
+        check_same("node 10.0.0.2 (b)", theirs, ours)
+
+
+def test_without_ray_the_extra_is_named(run: Run, shot: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "ray", None)
+    done = run(*ASKED)
+    assert (done.code, done.err.count("\n")) == (2, 1)
+    assert "needs ray, which is not installed: pip install" in done.err
