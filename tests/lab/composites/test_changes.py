@@ -9,7 +9,7 @@ from torch import Tensor
 from chromacord.color.statistics import color_statistics
 from chromacord.errors import InputError
 from chromacord.lab.color.lut3d import apply_lut3d, lattice
-from chromacord.lab.composites.changes import ChangeShares, adjustments, chosen_sides, kinds, transfers
+from chromacord.lab.composites.changes import ChangeShares, adjustments, chosen_sides, kinds, scenes, transfers
 
 SIZE = 9
 
@@ -58,9 +58,9 @@ def test_a_transfer_moves_the_mean_towards_the_other_foregrounds() -> None:
 def test_a_change_goes_to_one_side_to_both_or_to_neither_as_often_as_is_asked() -> None:
     count = 4000
     tables = 0.5 * unit(count)
-    shares = ChangeShares(inverse=0.3, inverse_lut=0.1, both=0.2, neither=0.25)
-    for is_lut, inverse in ((False, 0.3), (True, 0.1)):
-        sides = chosen_sides(tables, torch.full((count,), is_lut), shares, generator(3))
+    shares = ChangeShares(inverse=0.3, inverse_lut=0.1, inverse_scene=0.5, both=0.2, neither=0.25)
+    for kind, inverse in enumerate((0.1, 0.3, 0.3, 0.3, 0.5)):
+        sides = chosen_sides(tables, torch.full((count,), kind), shares, generator(3))
         real, changed = ((side != unit(count)).flatten(1).any(dim=1) for side in sides)
         assert float((real & ~changed).float().mean()) == pytest.approx(inverse, abs=0.03)
         assert float((real & changed).float().mean()) == pytest.approx(0.2, abs=0.03)
@@ -73,6 +73,29 @@ def test_kinds_come_up_by_their_shares_and_looks_stand_in_for_missing_luts() -> 
     torch.testing.assert_close(counts, torch.tensor([0.5, 0.1, 0.2, 0.2]), atol=0.03, rtol=0)
     counts = torch.bincount(kinds(4000, shares, generator(4), has_luts=False), minlength=4) / 4000
     torch.testing.assert_close(counts, torch.tensor([0.0, 0.6, 0.2, 0.2]), atol=0.03, rtol=0)
+    shares = ChangeShares(lut=0.2, look=0.1, adjustment=0.1, transfer=0.1, scene=0.5)
+    assert float((kinds(4000, shares, generator(4), has_luts=True) == 4).float().mean()) == pytest.approx(0.5, abs=0.03)
+
+
+def test_scenes_are_mostly_darker_tinted_and_never_brighten_black_by_more_than_haze() -> None:
+    tables = scenes(400, SIZE, generator(5))
+    assert tables.shape == (400, 3, SIZE, SIZE, SIZE)
+    assert 0 <= tables.min() <= tables.max() <= 1
+    half = SIZE // 2
+    grey = tables[:, :, half, half, half]
+    assert 0.65 < float((grey.mean(dim=1) < 0.45).float().mean()) < 0.9
+    assert float((grey.mean(dim=1) < 0.25).float().mean()) > 0.2  # night, not only dusk
+    assert float(((grey.amax(dim=1) - grey.amin(dim=1)) > 0.05).float().mean()) > 0.5
+    assert float((grey[:, 0] > grey[:, 2]).float().mean()) == pytest.approx(0.5, abs=0.1)  # as many warm as cool
+    black = tables[:, :, 0, 0, 0]
+    assert float((black < 1 / 255).all(dim=1).float().mean()) > 0.6
+    assert float(black.max()) < 0.6
+
+
+def test_a_scene_keeps_the_order_of_greys() -> None:
+    tables = scenes(100, SIZE, generator(6))
+    diagonal = torch.stack([tables[:, :, n, n, n].mean(dim=1) for n in range(SIZE)], dim=-1)
+    assert bool((diagonal.diff(dim=-1) >= -1e-4).all())
 
 
 @pytest.mark.parametrize("name", [each.name for each in fields(ChangeShares)])

@@ -21,7 +21,7 @@ from chromacord.errors import InputError
 from chromacord.lab.color.enhancement import enhance
 from chromacord.lab.color.looks import random_look
 from chromacord.lab.color.lut3d import apply_cube, apply_lut3d, lattice
-from chromacord.lab.composites.changes import ChangeShares, adjustments, chosen_sides, dimmed_tables, kinds, transfers
+from chromacord.lab.composites.changes import ChangeShares, chosen_sides, dimmed_tables, draw_kinds, kinds
 from chromacord.lab.composites.framing import parts_around
 from chromacord.lab.composites.photographs import Photographs
 
@@ -50,11 +50,10 @@ class Augmentation:
     """Share of LUTs that are mixed with another one, or weakened towards the identity."""
 
     varied_share: float = 0.0
-    """Share of LUTs followed by a weak random look: without it, a network memorizes a few dozen LUTs."""
+    """Share of LUTs followed by a weak random look, so that a network does not memorize the LUTs."""
 
     dimmed_share: float = 0.0
-    """Share of changes followed by a tinted gain, mostly below 1, and a power curve: white is no longer white, as in an
-    underexposed foreground."""
+    """Share of changes followed by a tinted gain, mostly below 1, and a power curve, as if underexposed."""
 
     unchanged_share: float = 0.1
     """Share of foregrounds left unchanged."""
@@ -87,6 +86,9 @@ class Augmentation:
 
     camera: float = 0.08
     """Maximum pan over a still from one frame to the next, in half picture sides."""
+
+    pasted_share: float = 0.0
+    """Share of scenes whose foreground comes from another picture, as in a composite: only the light differs."""
 
     num_looks: int = 3000
     """Number of random looks made in advance, to be drawn alone or in sequence."""
@@ -255,13 +257,12 @@ class CompositeMaker:
             picture = _rounded(picture)
             return picture, mask, _rounded(_mapped(picture, self._changes(count, generator)))
         kind = kinds(count, self._shares, generator, has_luts=len(self._luts) > 0)
+        if augmentation.pasted_share:
+            pasted = (kind == 4) & self._drawn(count, augmentation.pasted_share, generator)
+            picture[pasted] = over(picture, picture.roll(1, 0), mask)[pasted]
         tables = self._changes(count, generator, is_lut=kind == 0)
-        tables[kind == 2] = adjustments(int((kind == 2).sum()), LUT_SIZE, generator)
-        is_transfer = kind == 3
-        if is_transfer.any():
-            first = picture[:, 0, :, ::2, ::2], mask[:, 0, :, ::2, ::2]
-            tables[is_transfer] = transfers(*first, LUT_SIZE, generator)[is_transfer]
-        sides = chosen_sides(tables, kind == 0, self._shares, generator)
+        draw_kinds(tables, kind, picture[:, 0, :, ::2, ::2], mask[:, 0, :, ::2, ::2], generator)
+        sides = chosen_sides(tables, kind, self._shares, generator)
         real, changed = (self._where_changed(picture, tables) for tables in sides)
         return _rounded(real), mask, _rounded(changed)
 

@@ -43,11 +43,17 @@ class ChangeShares:
     transfer: float = 0.24
     """Transfers of another picture's foreground colours, as HCOCO and HFlickr were made."""
 
+    scene: float = 0.0
+    """Strong light of a whole scene, such as dusk, lamps or fog. See `scenes`."""
+
     inverse: float = 0.38
     """Share of changes applied to the truth instead of the foreground."""
 
     inverse_lut: float = 0.15
     """The same share for LUTs."""
+
+    inverse_scene: float = 0.62
+    """The same share for scenes: a foreground in daylight before a dark background is the common mistake."""
 
     both: float = 0.12
     """Share of changes applied to both sides: a picture in unusual colours whose foreground matches."""
@@ -64,9 +70,9 @@ class ChangeShares:
         for each in fields(self):
             if not 0 <= getattr(self, each.name) <= 1:
                 raise InputError(f"{each.name} must lie in 0..1, got {getattr(self, each.name)}")
-        if not self.lut + self.look + self.adjustment + self.transfer:
-            raise InputError("one of lut, look, adjustment and transfer must be above 0")
-        for name in ("inverse", "inverse_lut"):
+        if not self.lut + self.look + self.adjustment + self.transfer + self.scene:
+            raise InputError("one of lut, look, adjustment, transfer and scene must be above 0")
+        for name in ("inverse", "inverse_lut", "inverse_scene"):
             if getattr(self, name) + self.both + self.neither > 1:
                 raise InputError(f"{name}, both and neither must add up to 1 at most")
 
@@ -81,17 +87,18 @@ class Sides(NamedTuple):
     """Table from the picture to the foreground. Shape (N, 3, D, D, D)."""
 
 
-def chosen_sides(tables: Tensor, is_lut: Tensor, shares: ChangeShares, generator: torch.Generator) -> Sides:
+def chosen_sides(tables: Tensor, kind: Tensor, shares: ChangeShares, generator: torch.Generator) -> Sides:
     """Choose the side of each composite to which its change is applied.
 
     Args:
         tables: the changes. Shape (N, 3, D, D, D).
-        is_lut: which of them are LUTs. Shape (N,), bool.
+        kind: kind of each, from `kinds`. Shape (N,).
         shares: how to draw.
         generator: random number generator.
     """
     place = torch.rand(len(tables), generator=generator)
-    inverse = torch.where(is_lut, shares.inverse_lut, shares.inverse)
+    by_kind = [shares.inverse_lut, *[shares.inverse] * 3, shares.inverse_scene]
+    inverse = torch.tensor(by_kind)[kind]
     is_neither = place < shares.neither
     is_both = ~is_neither & (place < shares.neither + shares.both)
     is_inverse = ~is_neither & ~is_both & (place < shares.neither + shares.both + inverse)
@@ -99,6 +106,24 @@ def chosen_sides(tables: Tensor, is_lut: Tensor, shares: ChangeShares, generator
     real = torch.where((is_both | is_inverse)[:, None, None, None, None], tables, unit)
     changed = torch.where((is_inverse | is_neither)[:, None, None, None, None], unit, tables)
     return Sides(real, changed)
+
+
+def draw_kinds(tables: Tensor, kind: Tensor, picture: Tensor, mask: Tensor, generator: torch.Generator) -> None:
+    """Draw the adjustments, transfers and scenes among some changes, in place.
+
+    Args:
+        tables: the changes, with LUTs and looks drawn already. Shape (N, 3, D, D, D).
+        kind: kind of each, from `kinds`. Shape (N,).
+        picture: RGB in [0, 1], the source of transfers. Shape (N, 3, H, W).
+        mask: foreground weight. Shape (N, 1, H, W).
+        generator: random number generator.
+    """
+    size = tables.shape[-1]
+    tables[kind == 2] = adjustments(int((kind == 2).sum()), size, generator)
+    is_transfer = kind == 3
+    if is_transfer.any():
+        tables[is_transfer] = transfers(picture, mask, size, generator)[is_transfer]
+    tables[kind == 4] = scenes(int((kind == 4).sum()), size, generator)
 
 
 def adjustments(count: int, size: int, generator: torch.Generator) -> Tensor:
@@ -143,6 +168,41 @@ def adjustments(count: int, size: int, generator: torch.Generator) -> Tensor:
     luma = torch.einsum("c,ncp->np", colors.new_tensor(LUMA), colors)[:, None]
     colors = luma + (colors - luma) * saturation.exp()[..., None]
     return colors.clamp(0, 1).view(count, 3, size, size, size)
+
+
+def scenes(count: int, size: int, generator: torch.Generator) -> Tensor:
+    """Draw the light of whole scenes: dusk, night, lamps, neon, fog.
+
+    Exposure falls by up to 3 stops or rises by 0.7, white moves by up to a stop in red and blue, saturation falls, and
+    black rises as in haze. A foreground filmed elsewhere differs from such a background by as much.
+
+    Args:
+        count: number of tables, N.
+        size: nodes per side, D.
+        generator: random number generator.
+
+    Returns:
+        RGB in [0, 1]. Shape (N, 3, D, D, D).
+    """
+
+    def uniform(low: float, high: float) -> Tensor:
+        return torch.empty(count, 1).uniform_(low, high, generator=generator)
+
+    stops = torch.where(uniform(0, 1) < 0.75, uniform(-3.0, -0.3), uniform(-0.3, 0.7))
+    strength = uniform(0, 1).sqrt()
+    warmth, green = strength * uniform(-1.1, 1.1), strength * uniform(-0.35, 0.35)
+    gains = 2 ** torch.cat([warmth - green / 2, green, -warmth - green / 2], dim=1)
+    gains = gains / (gains @ gains.new_tensor(LUMA))[:, None]  # a cast alone does not change the exposure
+    light = srgb_to_linear(lattice(size)).flatten(1).expand(count, -1, -1)
+    light = light * (gains * 2**stops)[..., None]
+    light = 1 - (1 - light.clamp_max(1)) ** torch.where(stops > 0, 1.3, 1.0)[..., None]
+    luma = torch.einsum("c,ncp->np", light.new_tensor(LUMA), light)[:, None]
+    # Eyes and cameras see less colour in the dark; the cast itself stays, since it is light.
+    tinted = luma * gains[..., None]
+    light = tinted + (light - tinted) * uniform(0.45, 1.05)[..., None]
+    haze = torch.where(uniform(0, 1) < 0.3, uniform(0, 0.12), torch.zeros(count, 1))
+    light = light + (haze * 2 ** stops.clamp_max(0) * gains)[..., None] * (1 - light)
+    return linear_to_srgb(light.clamp(0, 1)).view(count, 3, size, size, size)
 
 
 def transfers(picture: Tensor, mask: Tensor, size: int, generator: torch.Generator) -> Tensor:
@@ -212,7 +272,9 @@ def dimmed_tables(tables: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def kinds(count: int, shares: ChangeShares, generator: torch.Generator, *, has_luts: bool) -> Tensor:
-    """Draw the kind of each change: 0 is a LUT, 1 a look, 2 an adjustment, 3 a transfer. Shape (N,).
+    """Draw the kind of each change: 0 is a LUT, 1 a look, 2 an adjustment, 3 a transfer, 4 a scene.
+
+    Shape (N,).
 
     Args:
         count: number of changes, N.
@@ -221,5 +283,5 @@ def kinds(count: int, shares: ChangeShares, generator: torch.Generator, *, has_l
         has_luts: whether LUTs are available; otherwise looks take their share.
     """
     lut, look = (shares.lut, shares.look) if has_luts else (0.0, shares.lut + shares.look)
-    weights = torch.tensor([lut, look, shares.adjustment, shares.transfer], dtype=torch.float64)
+    weights = torch.tensor([lut, look, shares.adjustment, shares.transfer, shares.scene], dtype=torch.float64)
     return torch.multinomial(weights / math.fsum(weights.tolist()), count, replacement=True, generator=generator)

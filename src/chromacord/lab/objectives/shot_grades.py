@@ -10,7 +10,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import torch
 import torch.nn.functional as F
@@ -31,6 +31,8 @@ from chromacord.lab.training.picture_choice import PictureData, read_named_luts,
 from chromacord.lab.training.recipe import Recipe, Stage, check_range
 from chromacord.typed_tables import build, in_words
 from chromacord.types import Progress
+
+_Table = TypeVar("_Table", Augmentation, ChangeShares)
 
 _STANDARD_BATCHES, _STANDARD_BATCH = 12, 64
 """Number and size of the batches from which features are standardized."""
@@ -85,6 +87,9 @@ class GradeOptions:
 
     augmentation: Mapping[str, Any] = field(default_factory=dict)
     """This stage's overrides of [data.augmentation]."""
+
+    changes: Mapping[str, Any] = field(default_factory=dict)
+    """This stage's overrides of [data.changes]."""
 
     def __post_init__(self) -> None:
         """Check the values.
@@ -275,12 +280,15 @@ def _tables(recipe: Recipe, stage: Stage, *, where: str) -> _Tables:
         if not isinstance(table, Mapping):
             raise InputError(f"{where} [data]: {name} must be a table, got {table!r}")
     options = build(GradeOptions, stage.options, where=f"{where} [stage.options]")
-    drawn = build(Augmentation, tables["augmentation"], where=f"{where} [data.augmentation]")
-    if options.augmentation:
-        merged = {**tables["augmentation"], **options.augmentation}
-        drawn = build(Augmentation, merged, where=f"{where} [stage.options.augmentation]")
-    changes = build(ChangeShares, tables["changes"], where=f"{where} [data.changes]")
+    drawn = _overridden(Augmentation, tables["augmentation"], options.augmentation, where, "augmentation")
+    changes = _overridden(ChangeShares, tables["changes"], options.changes, where, "changes")
     return _Tables(build(GradeData, values, where=f"{where} [data]"), drawn, changes, options)
+
+
+def _overridden(kind: type[_Table], table: Mapping[str, Any], own: Mapping[str, Any], where: str, name: str) -> _Table:
+    """Build a table of [data], with a stage's own values. Both are checked, so that errors name the right table."""
+    built = build(kind, table, where=f"{where} [data.{name}]")
+    return build(kind, {**table, **own}, where=f"{where} [stage.options.{name}]") if own else built
 
 
 def divided_luts(tables: list[Cube], share: float) -> tuple[list[Cube], list[Cube]]:
