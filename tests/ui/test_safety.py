@@ -61,6 +61,13 @@ def test_paths_outside_the_folders_are_refused(server: Server, path: str) -> Non
         assert server.ask(f"/api/files?folder={os.path.dirname(path)}").status == 422  # noqa: PTH120
 
 
+@pytest.mark.parametrize("name", ["background", "reference", "cuts", "grade_in", "mask"])
+def test_every_kind_of_input_is_confined(server: Server, name: str) -> None:
+    clip = {"composite": str(server.folder / "comp.mp4"), "mask": str(server.folder / "mask.mkv"), name: "/etc/passwd"}
+    answer = server.ask("/api/clips", {**SESSION, "clip": clip})
+    assert (answer.status, "outside the folders" in answer.error) == (422, True)
+
+
 def test_outputs_configurations_and_weights_are_confined_too(server: Server) -> None:
     clip = server.open(server.folder / "comp.mp4", server.folder / "mask.mkv", method="mkl")
     for name in ("output", "grade_out", "lut_out", "preview", "foreground_out"):

@@ -7,7 +7,7 @@ import pytest
 
 from chromacord.errors import InputError
 from chromacord.types import Encoding
-from chromacord.ui.session import Session, is_session, read_session, session_text
+from chromacord.ui.session import Session, is_session, names_file, read_session, session_text
 
 PARTS = {
     "clip": {"composite": "/a/comp.mp4", "mask": "alpha"},
@@ -62,6 +62,15 @@ def test_a_wrong_session_is_told_in_one_line(tmp_path: Path, change: dict[str, o
         read_session(path)
     assert str(error.value).startswith(f"{path}: ")
     assert said in str(error.value)
+
+
+def test_words_and_numbers_are_no_files() -> None:
+    assert not any(
+        names_file(*each) for each in (("cuts", "24, 48"), ("cuts", "none"), ("mask", "alpha"), ("alpha", "auto"))
+    )
+    assert all(
+        names_file(*each) for each in (("cuts", "a"), ("cuts", "/etc/passwd"), ("mask", "auto"), ("composite", "7"))
+    )
 
 
 def test_other_files_are_no_sessions(tmp_path: Path) -> None:

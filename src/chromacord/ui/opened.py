@@ -15,9 +15,9 @@ from chromacord.grade.keys import Grade
 from chromacord.job.options import CONTROLS
 from chromacord.masks.masks import shown_size
 from chromacord.methods import weights_file
-from chromacord.types import ALPHA_WORDS, VideoInfo
+from chromacord.types import VideoInfo
 from chromacord.ui.serving.folders import Folders
-from chromacord.ui.session import Session
+from chromacord.ui.session import Session, names_file
 from chromacord.ui.shown_frames import FramePictures, FrameReader, ProxyFolder, proxy_size
 from chromacord.ui.tasks import Task, Tasks
 
@@ -261,11 +261,7 @@ class OpenClips:
             InputError: a path lies elsewhere.
         """
         confined = self._folders.confined
-        words = {"mask": ("alpha",), "alpha": ALPHA_WORDS, "cuts": ("none",)}
-        clip = {
-            name: path if path in words.get(name, ()) or (name == "cuts" and not Path(path).suffix) else confined(path)
-            for name, path in session.clip.items()
-        }
+        clip = {name: confined(path) if names_file(name, path) else path for name, path in session.clip.items()}
         outputs = {name: confined(path) for name, path in session.outputs.items()}
         config, method = session.options.get("config"), session.options.get("method")
         if config is not None and "://" not in str(config):

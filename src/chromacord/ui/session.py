@@ -173,9 +173,16 @@ def _relative(path: str, folder: Path) -> str:
     return str(whole.relative_to(folder)) if whole.is_absolute() and whole.is_relative_to(folder) else path
 
 
+def names_file(name: str, value: str) -> bool:
+    """Whether an input of a clip is a path, not a word or numbers of cuts.
+
+    Args:
+        name: argument of `chromacord.harmonize_video`.
+        value: its value.
+    """
+    is_numbers = name == "cuts" and value.replace(",", "").replace(" ", "").isdecimal()
+    return not is_numbers and value not in _WORDS.get(name, ())
+
+
 def _absolute(name: str, path: str, folder: Path) -> str:
-    return path if path in _WORDS.get(name, ()) or _is_numbers(name, path) else os.path.join(folder, path)  # noqa: PTH118
-
-
-def _is_numbers(name: str, path: str) -> bool:
-    return name == "cuts" and path.replace(",", "").replace(" ", "").isdigit()
+    return os.path.join(folder, path) if names_file(name, path) else path  # noqa: PTH118
