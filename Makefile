@@ -13,13 +13,13 @@ PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
 export OMP_NUM_THREADS ?= 1
 WORKERS ?= 2
 
-.PHONY: help demo test test-fast test-all fuzz lint format docs bench-speed check-speed bench-batch bench-soak bench-ui bench-methods bench-flow \
+.PHONY: help demo test test-fast test-all fuzz lint format docs bench-speed check-speed bench-batch bench-cluster bench-soak bench-ui bench-methods bench-flow \
 	bench-cuts bench-quality wheel clean
 
 help:
 	@echo "make demo           harmonize a sample clip; ends with the paths of the result and of a before/after picture"
 	@echo "make test           run all tests (make test-fast: without the slow ones)"
-	@echo "make test-all       run all tests, and those with real programs (ComfyUI's runtime, Blender), into benchmarks/results"
+	@echo "make test-all       run all tests, and those with real programs (ComfyUI's runtime, Blender, Ray), into benchmarks/results"
 	@echo "make fuzz           attack with 500 damaged files of each kind, and with kills, into benchmarks/results (an hour)"
 	@echo "make lint           ruff and mypy"
 	@echo "make format         let ruff format the code"
@@ -28,6 +28,7 @@ help:
 	@echo "make bench-speed    measure CPU time and memory at 1080p and 4K, into benchmarks/results"
 	@echo "make check-speed    fail if harmonizing costs half as much again as what is committed there"
 	@echo "make bench-batch    measure two clips on two cores against one on one, into benchmarks/results"
+	@echo "make bench-cluster  measure a Ray cluster on this machine, and kill its nodes at random, into benchmarks/results"
 	@echo "make bench-soak     harmonize 10,000 frames and many short clips; fail if memory, files or threads leak (minutes)"
 	@echo "make bench-ui       measure how fast the page in the browser answers, into benchmarks/results (minutes)"
 	@echo "make bench-methods  measure CPU time and memory of each method at 256x256, into benchmarks/results (minutes)"
@@ -46,10 +47,11 @@ test-fast: $(VENV)/.dev
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not slow and not heavy"
 
 # One after the other, because each test adds its figures to one file.
-test-all: test $(VENV)/.comfyui $(VENV)/.blender
+test-all: test $(VENV)/.comfyui $(VENV)/.blender $(VENV)/.cluster
 	mkdir -p benchmarks/results
 	CHROMACORD_INTEGRATIONS=benchmarks/results/integrations.json CHROMACORD_COMFYUI_PYTHON=$(VENV)/comfyui/bin/python \
 		CHROMACORD_BLENDER_PYTHON=$(VENV)/blender/bin/python $(BIN)/python -m pytest -m "" tests/integrations
+	$(BIN)/python -m pytest -m "" tests/cluster tests/farm
 
 fuzz: $(VENV)/.dev
 	mkdir -p benchmarks/results
@@ -92,6 +94,11 @@ check-speed: $(VENV)/.demo
 bench-batch: $(VENV)/.demo
 	mkdir -p benchmarks/results
 	$(BIN)/python -m benchmarks batch --output benchmarks/results/batch.json
+
+bench-cluster: $(VENV)/.cluster
+	mkdir -p benchmarks/results
+	$(BIN)/python -m benchmarks cluster --output benchmarks/results/cluster.json
+	$(BIN)/python -m benchmarks cluster-kills --output benchmarks/results/cluster_kills.json
 
 bench-soak: $(VENV)/.demo
 	mkdir -p benchmarks/results
@@ -176,6 +183,11 @@ $(VENV)/.demo: $(VENV)/.python constraints.txt $(INSTALLED)
 
 $(VENV)/.docs: $(VENV)/.demo
 	$(INSTALL) --editable ".[docs]"
+	@touch $@
+
+# Ray's cluster and the runner of OpenJD templates, for tests/cluster and tests/farm.
+$(VENV)/.cluster: $(VENV)/.dev
+	$(INSTALL) --editable ".[cluster]" openjd-cli
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.torch $(INSTALLED)

@@ -185,6 +185,17 @@ def test_the_page_of_methods_has_the_calibration_of_the_card() -> None:
     assert f"brought {', '.join(observed[:-1])} and {observed[-1]} of the composites" in prose()
 
 
+def test_the_page_of_the_browser_has_the_figures_that_were_measured() -> None:
+    measured, text = result("ui"), prose()
+    times, memory = measured["1080p"], measured["4k"]["peak_memory_mb"]
+    seconds = [times["first_picture_ms"], times["scrub_ms"]["median"], times["slider_to_screen_ms"]["median"]]
+    first, scrub, slider = (f"{each / 1000:.1f} s" for each in seconds)
+    assert f"first picture after {first}, another frame after {scrub}" in text
+    assert times["slider_refreshes"] == 1
+    assert f"at the next refresh of the screen, which took {slider} to draw" in text
+    assert f"server held {memory['server']} MB, with its tasks {memory['server_and_tasks']} MB" in text
+
+
 def test_the_pages_count_what_there_is() -> None:
     words = {3: "Three", 13: "thirteen"}
     assert f"{words[len(METHODS)]} methods behind one interface" in prose()

@@ -112,3 +112,24 @@ def test_images_of_chunks_get_their_own_numbers(run: Run, shots: Path, cluster: 
     assert len(names) == 90
     assert sorted(path.name for path in (shots / "many").iterdir()) == names
     assert all((shots / "one" / name).read_bytes() == (shots / "many" / name).read_bytes() for name in names)
+
+
+def test_a_stopped_run_leaves_nothing_and_frees_the_cluster(shots: Path, cluster: Any) -> None:
+    from chromacord.cluster.connection import connected
+    from chromacord.cluster.engine import Asked, Engine, Finished
+    from chromacord.job.options import Options
+    from chromacord.types import Progress
+
+    before = sorted(path.name for path in shots.iterdir())
+    files = {"composite": "long.mp4", "mask": "long_mask.mkv", "output": "many.mp4"}
+    asked = Asked("long", {key: str(shots / path) for key, path in files.items()}, Options("mkl"))
+    with connected(cluster.address) as ray:
+        with pytest.raises(KeyboardInterrupt), Engine(ray, chunk_frames=10) as engine:
+            for _, told in engine.run([asked]):
+                if isinstance(told, Progress) and told.done:
+                    raise KeyboardInterrupt
+        assert sorted(path.name for path in shots.iterdir()) == before
+        with Engine(ray, chunk_frames=1000) as engine:
+            last = [told for _, told in engine.run([asked])][-1]
+    assert isinstance(last, Finished)
+    assert last.error is None

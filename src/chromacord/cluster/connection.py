@@ -92,12 +92,14 @@ def _check_versions(ray: Any) -> None:
         name = f"node {node['NodeManagerAddress']} ({node['NodeManagerHostname']})"
         try:
             theirs: Node = ray.get(answer, timeout=_SECONDS_TO_DESCRIBE)
-        except Exception as error:
+        except ray.exceptions.RayTaskError as error:
             reason = str(getattr(error, "cause", None) or error).strip().splitlines()
             raise InputError(
                 f"{name}: cannot run chromacord ({reason[-1] if reason else type(error).__name__}); install "
                 f"chromacord {ours.chromacord} there"
             ) from None
+        except ray.exceptions.RayError:
+            continue  # it died a moment ago; the tasks will run elsewhere
         check_same(name, theirs, ours)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from itertools import chain
+from typing import NamedTuple
 
 import av
 import av.error
@@ -11,6 +12,12 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
 from chromacord.io.video.damage import Damage, DamageCheck
+
+_INDEXED = {"mov", "mp4", "matroska"}
+"""Containers, by libav's names, that list which frames can be decoded on their own."""
+
+_REORDERED = 64
+"""More packets than any codec moves a frame by."""
 
 
 class Reading:
@@ -48,12 +55,73 @@ class Reading:
         """The first message that libav logged so far, if it may be harmless."""
         return self._packets.damage
 
+    def skip(self) -> None:
+        """Drop the picture that `first` returned."""
+        next(self._pictures, None)
+
     def first(self) -> av.VideoFrame | None:
         """Return the first picture, which iteration returns again; None if there is none."""
         first = next(self._pictures, None)
         if first is not None:
             self._pictures = chain([first], self._pictures)
         return first
+
+
+class Entry(NamedTuple):
+    """A place from which a file can be decoded."""
+
+    number: int
+    """Frame number of the key frame."""
+
+    dts: int
+    """Its decoding time, to seek to, in ticks of the stream."""
+
+    numbers: dict[int, int]
+    """Frame numbers by presentation time, as far as the file was looked at."""
+
+
+def reach(reading: Reading, entry: Entry) -> bool:
+    """Whether a file that was sought decodes from an entry on; drop the pictures that are shown before it.
+
+    These refer to pictures that were not decoded.
+    """
+    while (picture := reading.first()) is not None:
+        number = None if picture.pts is None else entry.numbers.get(picture.pts)
+        if number is None or number >= entry.number:
+            return number == entry.number
+        reading.skip()
+    return False
+
+
+def find_entry(container: InputContainer, stream: VideoStream, start: int) -> Entry | None:
+    """Find the last key frame before a frame, reading packets without decoding them.
+
+    Args:
+        container: an open file, at its start.
+        stream: its picture.
+        start: number of the frame to reach.
+
+    Returns:
+        None if the file does not say: it has other containers than those with an index of key frames, or frames without
+        times of their own.
+    """
+    if not set(container.format.name.split(",")) & _INDEXED:
+        return None
+    seen: list[tuple[int, int | None, bool]] = []
+    for packet in container.demux(stream):
+        if packet.size and not packet.is_discard:
+            if packet.pts is None:
+                return None
+            seen.append((packet.pts, packet.dts, packet.is_keyframe))
+            if len(seen) > start + _REORDERED:
+                break
+    times = sorted(pts for pts, _, _ in seen)
+    numbers = {time: index for index, time in enumerate(times)}
+    keys = [(numbers[pts], dts) for pts, dts, is_key in seen if is_key and numbers[pts] <= start]
+    index, dts = max(keys, default=(0, None), key=lambda key: key[0])
+    if len(numbers) < len(seen) or dts is None or index == 0:
+        return None
+    return Entry(index, dts, numbers)
 
 
 def _decoded(packets: "_Packets", decoder: VideoCodecContext) -> Iterator[av.VideoFrame]:

@@ -27,7 +27,7 @@ from chromacord.io.side_data import display_matrix, icc_profile, side_data
 from chromacord.io.stills.icc import sound_profile
 from chromacord.io.video import file_url
 from chromacord.io.video.damage import Damage
-from chromacord.io.video.decoding import Reading
+from chromacord.io.video.decoding import Entry, Reading, find_entry, reach
 from chromacord.io.video.hardware import accelerator
 from chromacord.io.video.integrity import is_animated_webp, is_cut_off, stated_end, stated_num_frames
 from chromacord.io.video.palettes import has_palette_alpha, is_opaque
@@ -39,6 +39,9 @@ _STILL_FORMATS = frozenset({"image2", "gif", "apng", "webp", "ico"})
 
 _STILL_BRANDS = frozenset({"avif", "mif1", "heic", "heix"})
 """Brands of ISO media files that contain a picture (HEIF, ISO/IEC 23008-12)."""
+
+_NEAR = 8
+"""Frames before this number are reached faster by decoding than by looking for a key frame."""
 
 _MAX_THREADS = 8
 _THREADS_BYTES = 100_000_000
@@ -114,7 +117,8 @@ class VideoSource(FrameSource):
             TruncatedFileError: the file is damaged before `stop`.
             UnreadableFileError: the picture's size changes.
         """
-        for index, picture in enumerate(self._pictures()):
+        first, reading = self._reading_near(start)
+        for index, picture in enumerate(self._pictures(reading, first), start=first):
             if stop is not None and index >= stop:
                 return
             if index >= start:
@@ -148,13 +152,29 @@ class VideoSource(FrameSource):
         planes = planes_of(to_planar(picture, self._native))
         return Frame(planes, index, pts=picture.pts, duration=picture.duration or None)
 
-    def _pictures(self) -> Iterator[av.VideoFrame]:
-        """Decode all pictures; at damage, return the intact ones before it, then raise or (to salvage) warn."""
-        count, end = 0, Fraction(0)
+    def _reading_near(self, start: int) -> tuple[int, Reading]:
+        """Open the file at the last key frame before a frame, or at its start; return the first frame's number too."""
+        if start >= _NEAR and not self._salvage and not self._has_coded_alpha and self._hardware is None:
+            with self._open_again() as container:
+                entry = find_entry(container, _picture_stream(container, self._path), start)
+            if entry is not None and (reading := self._begin_at(entry)) is not None:
+                return entry.number, reading
         try:
-            reading = self._begun.pop()  # atomic, because analysis and rendering start concurrently
+            return 0, self._begun.pop()  # atomic, because analysis and rendering start concurrently
         except IndexError:
-            reading = self._begin()
+            return 0, self._begin()
+
+    def _begin_at(self, entry: Entry) -> Reading | None:
+        """Open the file at a key frame; None if it cannot be decoded from there."""
+        container = self._open_to_decode()
+        stream = _picture_stream(container, self._path)
+        container.seek(entry.dts, stream=stream)
+        reading = Reading(container, stream, self._decoder(stream))
+        return reading if reach(reading, entry) else None
+
+    def _pictures(self, reading: Reading, first: int) -> Iterator[av.VideoFrame]:
+        """Decode all pictures; at damage, return the intact ones before it, then raise or (to salvage) warn."""
+        count, end = first, Fraction(0)
         with reading.container:
             for picture in reading:
                 self._give_time(picture, end)

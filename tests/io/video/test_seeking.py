@@ -1,0 +1,57 @@
+"""Frames in the middle of a file are the same whether it is decoded from its start or from a key frame."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from chromacord.io.video import decoding, video_source
+from chromacord.io.video.video_source import VideoSource
+from chromacord.types import Frame
+from tests.clips import make_clip
+
+NUM_FRAMES = 60
+CODECS = {
+    "closed.mp4": ("libx264", {"g": "12", "bf": "3"}),
+    "open.mp4": ("libx264", {"g": "12", "bf": "3", "x264-params": "open-gop=1"}),
+    "open.mkv": ("libx265", {"x265-params": "keyint=12:bframes=3:open-gop=1:log-level=none"}),
+    "intra.mov": ("prores_ks", {}),
+    "lossless.mkv": ("ffv1", {"g": "10"}),
+    "stream.ts": ("libx264", {"g": "12"}),
+}
+
+
+def same(one: list[Frame], other: list[Frame]) -> bool:
+    return len(one) == len(other) and all(
+        (a.index, a.pts, a.duration) == (b.index, b.pts, b.duration)
+        and all(np.array_equal(x, y) for x, y in zip(a.planes, b.planes, strict=True))
+        for a, b in zip(one, other, strict=True)
+    )
+
+
+@pytest.mark.parametrize("name", CODECS)
+def test_frames_are_those_of_a_pass_from_the_start(tmp_path: Path, name: str) -> None:
+    codec, options = CODECS[name]
+    pix_fmt = "yuv422p10le" if codec == "prores_ks" else "yuv420p"
+    clip = make_clip(tmp_path / name, codec=codec, pix_fmt=pix_fmt, num_frames=NUM_FRAMES, options=options)
+    whole = list(VideoSource(clip).frames())
+    for start in (0, 7, 8, 11, 12, 13, 23, 24, 37, 48, 59):
+        for stop in (start + 1, start + 9, None):
+            assert same(list(VideoSource(clip).frames(start, stop)), whole[start:stop]), (start, stop)
+    assert list(VideoSource(clip).frames(NUM_FRAMES)) == []
+
+
+def test_few_pictures_are_decoded_before_the_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clip = make_clip(tmp_path / "a.mp4", num_frames=NUM_FRAMES, options={"g": "12", "bf": "0"})
+    source, decoded = VideoSource(clip), 0
+    decode = decoding._decode
+
+    def counting(*arguments: object) -> object:
+        nonlocal decoded
+        decoded += 1
+        return decode(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(decoding, "_decode", counting)
+    assert len(list(source.frames(50, 52))) == 2
+    assert decoded < 12
+    assert video_source._NEAR < 12
