@@ -141,6 +141,9 @@ class Engine:
     def _outcome(self, task: Any) -> Outcome:
         try:
             outcome: Outcome = self._ray.get(task)
+        except self._ray.exceptions.RayTaskError as error:
+            cause = getattr(error, "cause", None) or error
+            return Outcome(error=RuntimeError(f"{type(cause).__name__}: {cause}"), trace=str(error))
         except self._ray.exceptions.RayError as error:
             reason = type(error).__name__
             lost = f"its node or process died {self._retries + 1} times ({reason}); run the same command again"

@@ -181,10 +181,13 @@ def _guarded(work: Callable[[], Summary | Plan | int]) -> Outcome:
         trace = None
         try:
             value = work()
-        except (ChromacordError, OSError) as problem:
-            error = problem
+            if isinstance(value, Summary):
+                value = replace(value, look=None)  # it holds the open clip, which cannot be sent
+        except ChromacordError as problem:
+            error = problem.with_traceback(None)
+            error.__cause__ = error.__context__ = None  # they may hold open files, which cannot be sent
         except Exception as problem:
-            # The exception may hold objects that cannot be pickled.
+            # Others may hold what cannot be pickled, as those of libav.
             error = RuntimeError(f"{type(problem).__name__}: {problem}")
             trace = traceback.format_exc()
     messages = tuple(str(each.message) for each in caught if issubclass(each.category, ChromacordWarning))
