@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 
 import chromacord as cc
-from chromacord.cli.asked import ALL, ENCODING, FILES, METHOD, SAME
+from chromacord.cli.asked import ALL, ENCODING, METHOD, SAME
 from chromacord.cli.batch.clips import Clip
+from chromacord.cli.clip_lists.planning import FILES
 
-NOT_OF_A_CLIP = {"jobs", "skip_existing", "log_json", "quiet"}
+NOT_OF_A_CLIP = {"jobs", "skip_existing", "log_json", "quiet", "manifest", "resume"}
+CLUSTER = {"engine", "address", "chunk_frames", "retries"}
 
 
 @pytest.mark.parametrize(
@@ -63,14 +65,15 @@ def test_options_do_not_change_and_an_unknown_one_is_refused() -> None:
 def test_the_command_line_has_each_option_with_the_same_default() -> None:
     options, defaults = {each.name for each in fields(cc.Options)}, cc.Options()
     assert options == {*SAME, "method", "frames", "encoding"}
-    assert {*ALL} == {*SAME, *FILES, *METHOD, *ENCODING, "composite", "foreground", "frames", *NOT_OF_A_CLIP}
+    assert {*ALL} == {*SAME, *FILES, *METHOD, *ENCODING, "composite", "foreground", "frames", *NOT_OF_A_CLIP, *CLUSTER}
     assert {name: ALL[name].default for name in SAME} == {name: getattr(defaults, name) for name in SAME}
     assert {*ENCODING} == {each.name for each in fields(cc.Encoding)}
 
 
 def test_files_are_arguments_of_the_function_and_fields_of_a_clip() -> None:
     arguments = {*inspect.signature(cc.harmonize_video).parameters} - {"options", "changes", "progress"}
-    assert arguments == {each.name for each in fields(Clip)} == {*FILES, "composite", "foreground"}
+    assert arguments == {*FILES, "composite", "foreground"}
+    assert {each.name for each in fields(Clip)} == {*arguments, "options", "resume"}
 
 
 def test_a_listing_shows_what_is_public_before_it_is_used() -> None:
