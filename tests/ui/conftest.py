@@ -59,7 +59,7 @@ class Server:
 
     def ask(self, path: str, body: Any = None, *, method: str | None = None, **headers: str) -> Answer:
         """Send a request as the page does; keywords are headers."""
-        connection = HTTPConnection("127.0.0.1", self.port, timeout=60)
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=300)
         sent = {name.replace("_", "-"): value for name, value in headers.items()}
         content = body
         if isinstance(body, dict):
@@ -94,10 +94,10 @@ class Server:
 
     def stop(self) -> int:
         self.process.send_signal(signal.SIGINT)
-        return self.process.wait(20)
+        return self.process.wait(300)
 
 
-def wait_for(condition: Callable[[], Any], seconds: float = 60) -> Any:
+def wait_for(condition: Callable[[], Any], seconds: float = 300) -> Any:
     """Return the first value of a condition that is true."""
     end = time.monotonic() + seconds
     while not (value := condition()):
@@ -162,6 +162,7 @@ def tab(browser: Any) -> Iterator[Any]:
     """Open an empty tab, and fail the test if its page had an error or asked another host for something."""
     with_errors: list[str] = []
     page = browser.new_page(viewport={"width": 1280, "height": 800})
+    page.set_default_timeout(300_000)  # ms; a busy machine is no fault of the page
     page.on("pageerror", lambda error: with_errors.append(str(error)))
     page.on("console", lambda message: message.type == "error" and with_errors.append(message.text))
     page.on("request", lambda request: "127.0.0.1" in request.url or with_errors.append(request.url))
