@@ -82,7 +82,8 @@ def test_the_encoder_is_handed_unchanged_planes_outside_the_mask(tmp_path: Path,
     write = VideoSink.write
     monkeypatch.setattr(VideoSink, "write", lambda sink, frame: (handed.append(frame), write(sink, frame)))
     composite = make_composite(tmp_path / "comp.mp4", num_frames=4)
-    harmonize_video(composite, mask=make_mask(tmp_path / "mask.mkv", num_frames=4), output=tmp_path / "out.mp4")
+    mask = make_mask(tmp_path / "mask.mkv", num_frames=4)
+    harmonize_video(composite, mask=mask, output=tmp_path / "out.mp4", method="mkl")
     assert len(handed) == 4
     for index, (source, frame) in enumerate(zip(decoded(composite), handed, strict=True)):
         for old, new in zip(source, frame.planes, strict=True):
@@ -293,7 +294,7 @@ def test_layers_are_composited_and_the_foreground_alone_is_graded(tmp_path: Path
     )
     plain, harmonized = tmp_path / "plain.mkv", tmp_path / "out.mkv"
     harmonize_video(foreground=foreground, background=background, output=plain, strength=0)
-    harmonize_video(foreground=foreground, background=background, output=harmonized)
+    harmonize_video(foreground=foreground, background=background, output=harmonized, method="mkl")
     for index, (under, over, graded) in enumerate(
         zip(decoded(background), decoded(plain), decoded(harmonized), strict=True)
     ):
