@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.cluster_speed import NODE, make_clips, pixels_of, start_cluster
+from chromacord.lab.bench.provenance import provenance
 
 CHUNK_FRAMES = 8
 NUM_FRAMES = 160
@@ -55,6 +56,7 @@ def survive(kills: int, *, seed: int = 0) -> dict[str, Any]:
                 log.append({"kills_so_far": killer.num_killed, "frames": len(pixels), "equal": pixels == wanted})
                 print(log[-1], flush=True)
     return {
+        **provenance(),
         "nodes": 3,
         "kills": killer.num_killed,
         "runs": len(log),

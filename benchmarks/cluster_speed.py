@@ -18,6 +18,8 @@ from typing import Any
 
 import av
 
+from chromacord.lab.bench.provenance import provenance
+
 NODE = {"num_cpus": 1, "object_store_memory": 80 << 20}
 SIZE = (1280, 720)
 NUM_FRAMES, CHUNK_FRAMES = 480, 120
@@ -70,7 +72,7 @@ def measure(*, repeats: int = 3, nodes: tuple[int, ...] = (1, 2, 4)) -> dict[str
                 run = {"nodes": number, "wall": _median(samples, 0), "tasks_cpu": tasks, "command_cpu": own}
                 result["runs"].append({**run, "engine_share": round(own / tasks, 4)})
                 print(result["runs"][-1], flush=True)
-    return result
+    return {**result, **provenance()}
 
 
 def make_clips(
