@@ -7,6 +7,7 @@ direction, such as always removing saturation.
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import NamedTuple
 
@@ -139,21 +140,18 @@ def adjustments(count: int, size: int, generator: torch.Generator) -> Tensor:
     Returns:
         RGB in [0, 1]. Shape (N, 3, D, D, D).
     """
-
-    def uniform(low: float, high: float, *shape: int) -> Tensor:
-        return torch.empty(count, *shape).uniform_(low, high, generator=generator)
-
+    uniform = _uniform(count, generator)
     single = torch.rand(count, generator=generator) < 0.5
     alone = torch.randint(4, (count,), generator=generator)[:, None] == torch.arange(4)
     is_there = torch.where(single[:, None], alone, torch.rand(count, 4, generator=generator) < 0.6)
     stops, warmth, green, contrast, saturation = (
         value * there[:, None]
         for value, there in (
-            (uniform(-1.5, 1.5, 1), is_there[:, 0]),
-            (uniform(-1.0, 1.0, 1), is_there[:, 1]),  # stops: daylight under a lamp's white balance is 0.8
-            (uniform(-0.3, 0.3, 1), is_there[:, 1]),
-            (uniform(-0.5, 0.5, 1), is_there[:, 2]),
-            (uniform(-0.8, 0.8, 1), is_there[:, 3]),
+            (uniform(-1.5, 1.5), is_there[:, 0]),
+            (uniform(-1.0, 1.0), is_there[:, 1]),  # stops: daylight under a lamp's white balance is 0.8
+            (uniform(-0.3, 0.3), is_there[:, 1]),
+            (uniform(-0.5, 0.5), is_there[:, 2]),
+            (uniform(-0.8, 0.8), is_there[:, 3]),
         )
     )
     light = srgb_to_linear(lattice(size)).flatten(1).expand(count, -1, -1)
@@ -163,7 +161,7 @@ def adjustments(count: int, size: int, generator: torch.Generator) -> Tensor:
     bent = 1 - (1 - light).clamp_min(0) ** (2 ** stops[..., None])
     is_bent = (torch.rand(count, generator=generator) < torch.where(stops[:, 0] > 0, 0.7, 0.3))[:, None, None]
     colors = linear_to_srgb(torch.where(is_bent, bent, light * 2 ** stops[..., None]).clamp(0, 1))
-    pivot = uniform(0.3, 0.55, 1)[..., None]
+    pivot = uniform(0.3, 0.55)[..., None]
     colors = pivot + (colors - pivot) * contrast.exp()[..., None]
     luma = torch.einsum("c,ncp->np", colors.new_tensor(LUMA), colors)[:, None]
     colors = luma + (colors - luma) * saturation.exp()[..., None]
@@ -184,10 +182,7 @@ def scenes(count: int, size: int, generator: torch.Generator) -> Tensor:
     Returns:
         RGB in [0, 1]. Shape (N, 3, D, D, D).
     """
-
-    def uniform(low: float, high: float) -> Tensor:
-        return torch.empty(count, 1).uniform_(low, high, generator=generator)
-
+    uniform = _uniform(count, generator)
     stops = torch.where(uniform(0, 1) < 0.75, uniform(-3.0, -0.3), uniform(-0.3, 0.7))
     strength = uniform(0, 1).sqrt()
     warmth, green = strength * uniform(-1.1, 1.1), strength * uniform(-0.35, 0.35)
@@ -253,6 +248,11 @@ def transfers(picture: Tensor, mask: Tensor, size: int, generator: torch.Generat
         moved = moved if back is None else back(moved.flatten(2).clamp(-3, 3)[..., None]).view_as(moved)
         tables[which] = moved.clamp(0, 1)
     return unit + strength * (tables - unit)
+
+
+def _uniform(count: int, generator: torch.Generator) -> Callable[[float, float], Tensor]:
+    """Return a function that draws numbers between two bounds. Shape (count, 1)."""
+    return lambda low, high: torch.empty(count, 1).uniform_(low, high, generator=generator)
 
 
 def dimmed_tables(tables: Tensor, generator: torch.Generator) -> Tensor:
