@@ -68,7 +68,7 @@ class MaskCheck:
         yield from map(self._seen, frames)  # `map` keeps no reference to a frame while the next one is read
         if self._num_seen and self._peak <= WEAK:
             self._refuse_labels()
-            message = f"{self._found()}, so the grade is hardly seen; if these are labels, make the foreground's "
+            message = f"{self._found()}, so the grade is hardly visible; if these are labels, make the foreground's "
             _warn(f"{message}{self._white:.6g}")
 
     def _seen(self, masked: MaskedFrame) -> MaskedFrame:

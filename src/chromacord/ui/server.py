@@ -75,5 +75,5 @@ def _listener(host: str, port: int) -> socket.socket:
         listener.bind((host, port))
         listener.listen(64)
     except OSError as error:
-        raise InputError(f"{host}:{port}: cannot be listened on: {error.strerror}; choose another --port") from error
+        raise InputError(f"cannot listen on {host}:{port}: {error.strerror}; choose another --port") from error
     return listener

@@ -88,7 +88,7 @@ def format_of(path: Path) -> ImageFormat:
     for image_format in IMAGE_FORMATS.values():
         if path.suffix.lower() in image_format.suffixes:
             return image_format
-    raise CodecError(f"{path}: unknown image ending {path.suffix!r}; {one_of(path.suffix, IMAGE_SUFFIXES)}")
+    raise CodecError(f"{path}: unknown image extension {path.suffix!r}; {one_of(path.suffix, IMAGE_SUFFIXES)}")
 
 
 def choose_pixel_format(image_format: ImageFormat, source: PixelFormat, *, out: Path) -> PixelFormat:

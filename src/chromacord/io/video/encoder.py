@@ -181,8 +181,8 @@ class VideoSink(FrameSink):
         """Refuse timestamps that MP4 and QuickTime cannot store, before their muxer reports an invalid argument."""
         if self._choice.muxer in ("mp4", "mov") and self._count and tick <= self._last_tick:
             raise InputError(
-                f"{self._like.path}: frame {index} is not shown later than the one before it, which "
-                f"{self.path.suffix} cannot hold; write .mkv, or repair the times first"
+                f"{self._like.path}: frame {index} has the time of an earlier frame, or an earlier time, "
+                f"which {self.path.suffix} cannot hold; write .mkv, or repair the times first"
             )
         self._last_tick = tick
 
@@ -218,8 +218,8 @@ class VideoSink(FrameSink):
             stream.codec_context.open()
         except av.error.FFmpegError as error:
             raise CodecError(
-                f"{self.path}: {self._choice.name} takes no {self._size.width}x{self._size.height} "
-                f"{self._choice.pix_fmt} picture with these settings ({error.strerror}); choose another codec"
+                f"{self.path}: {self._choice.name} cannot encode {self._size.width}x{self._size.height} "
+                f"{self._choice.pix_fmt} with these settings ({error.strerror}); choose another codec"
             ) from error
 
     def _begin(self, index: int, tick: int) -> None:
