@@ -162,8 +162,7 @@ class PlaneConverter:
         if alpha is not None and premultiplied and (curve is not None or not wants_premultiplied):
             colors, premultiplied = unpremultiply(colors, alpha[None]), False
         if curve is not None:
-            # Light is checked before it is encoded, since the encoded value of 1 is 1 as well but the message
-            # is about light.
+            # Only encoding loses light above 1; decoding keeps what it is given.
             if curve is self._encode:
                 self._warn_of_clipping(colors)
             colors = curve(colors)

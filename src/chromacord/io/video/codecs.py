@@ -146,8 +146,8 @@ CODECS: dict[str, Codec] = {
             *_names("gbrp", "gbrap", depths=(10, 12, 14, 16)),
         ),
         (".mkv", ".avi"),
-        # Version 3 has checksums for each slice, with which damage is found; key frames alone allow seeking to
-        # each frame.
+        # Version 3 has checksums for each slice, by which damage is found. With key frames only, each frame can
+        # be decoded alone.
         {"level": "3", "slicecrc": "1", "g": "1"},
         families=LOSSLESS,
     ),

@@ -118,8 +118,7 @@ def _limit_memory(name: str, options: dict[str, str], picture: int) -> None:
         if wanted > most and name == "h264":
             options["rc-lookahead"] = str(most)
         elif wanted > most:
-            # x265 requires more look-ahead than consecutive B-frames, and each frame thread holds frames of its
-            # own.
+            # Each frame thread holds frames of its own, so one is used.
             options["x265-params"] += f":rc-lookahead={most}:bframes={min(4, most - 1)}:frame-threads=1"
     elif name == "av1" and picture > _LARGE_FRAME:
         options["svtav1-params"] = "lookahead=0:hierarchical-levels=2:lp=1"
