@@ -31,5 +31,4 @@ def stated_spaces(spec: oiio.ImageSpec, *, is_float: bool) -> tuple[str, ...]:
     chromaticities = any_attribute(spec, "chromaticities")
     if isinstance(chromaticities, tuple):
         found.append(space_of_chromaticities([float(each) for each in chromaticities]))
-    # Without repetitions: an attribute and chromaticities that agree are one statement, others a contradiction.
     return tuple(dict.fromkeys(name for name in found if name.lower() not in _SAY_NOTHING))

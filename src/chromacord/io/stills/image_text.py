@@ -22,7 +22,6 @@ def error_reason(place: oiio.ImageInput | oiio.ImageOutput | None = None) -> str
     try:
         reason = text()
     except UnicodeDecodeError as error:
-        # The exception is the only place that still has the message: asking again returns an empty one.
         reason = error.object.decode("utf-8", "replace")
     lines = _clean(reason).replace("\0", "").strip().splitlines()
     return lines[0] if lines else NO_REASON

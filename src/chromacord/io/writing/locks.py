@@ -17,5 +17,4 @@ def lock(file: IO[Any] | int) -> None:
         import fcntl
     except ImportError:
         return
-    # flock, not lockf: POSIX locks end as soon as the process closes any descriptor of the file.
     fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
