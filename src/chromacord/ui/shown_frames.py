@@ -173,6 +173,7 @@ def _rgb(frame: Frame, info: VideoInfo) -> Codes:
 
 def _rows(plane: npt.NDArray[np.generic], row: int, height: int) -> int:
     """Return the row of a plane, maybe a subsampled one, that belongs to a row of the picture."""
+    # Rounded up, as a subsampled plane of an odd height holds half a row more.
     return -(-row * len(plane) // height)
 
 

@@ -3,6 +3,8 @@
 import { fetched } from "./api.js";
 
 const MAX_BYTES = 256 << 20;
+// Without these, browsers multiply by alpha and convert to the screen's colours, and codes would not be the
+// file's.
 const BITMAP = { premultiplyAlpha: "none", colorSpaceConversion: "none" };
 
 const ARRAYS = { u1: Uint8Array, f2: Uint16Array };
@@ -76,6 +78,7 @@ export class Frames {
       const loading = this.fetchLook(index, version);
       this.looks.set(key, loading);
       loading.catch(() => this.looks.delete(key));
+      // A LUT with 17 nodes a side takes 59 kB, so 400 of them 24 MB.
       if (this.looks.size > 400) this.looks.delete(this.looks.keys().next().value);
     }
     return this.looks.get(key);

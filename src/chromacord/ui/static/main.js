@@ -115,6 +115,7 @@ async function start() {
     find("status").textContent = busy(analysis) ? working(analysis, "deciding the grade")
       : busy(proxy) ? working(proxy, "making the proxy")
       : analysis?.state === "failed" ? "no grade" : shots ? `${shots.length} shot${shots.length === 1 ? "" : "s"}, graded` : "";
+    // For tests, which wait for it.
     find("status").dataset.ready = String(Boolean(shots) && !busy(analysis));
     find("start").disabled = find("export-start").disabled = !shots;
   };
@@ -193,6 +194,7 @@ async function start() {
     } catch (error) {
       notice(error.message, true);
     }
+    // Often only while something runs: an idle page must not keep the server awake.
     poll.timer = setTimeout(poll, queue.isBusy ? 400 : 3000);
   };
   queue.onAct = poll;

@@ -51,6 +51,7 @@ export class Page extends EventTarget {
   /** Ask the server how far analysis and proxy are, until both have ended. */
   async watch() {
     const { clip } = this;
+    // Saves call this too; two loops would ask twice as often.
     if (this.watching === clip.id) return;
     this.watching = clip.id;
     try {
@@ -78,6 +79,7 @@ export class Page extends EventTarget {
     this.failure = failed?.error;
     const isLonger = clip.frames && clip.frames !== this.clip.frames;
     const isWhole = this.player.to >= this.player.count;
+    // The page's own session is newer than what the server answered: sliders move on while a save is under way.
     this.clip = { ...clip, session: this.clip.session };
     if (isLonger) {
       if (isWhole) this.player.to = Infinity;
@@ -172,6 +174,7 @@ export class Page extends EventTarget {
     const { frames } = this;
     try {
       const look = await frames.look(frame, this.clip.version);
+      // While playing, the grade of the frame before is as good; one of a frame farther off is late.
       if (frames !== this.frames || look === this.look || Math.abs(frame - this.player.frame) > 1) return;
       this.look = look;
       this.applyLook();

@@ -60,6 +60,7 @@ vec3 lookedUp(vec3 rgb) {
 
 vec3 inField(vec3 rgb, vec2 uv) {
   ivec2 nodes = textureSize(field, 0).xy;
+  // Outer nodes lie at the centres of the outer cells and are repeated beyond, as in stretch_weights of the renderer.
   vec2 at = clamp(uv * vec2(nodes) - 0.5, vec2(0.0), vec2(nodes - 1));
   ivec2 low = min(ivec2(at), max(nodes - 2, 0));
   vec2 f = at - vec2(low);
@@ -113,6 +114,7 @@ void main() {
 }
 #else
 void main() {
+  // WebGL counts rows from the bottom, pictures from the top.
   vec2 spot = vec2(gl_FragCoord.x - pane.x, pane.z - (gl_FragCoord.y - pane.y));
   vec2 pixel = (spot - place.xy) / place.zw;
   if (any(lessThan(pixel, vec2(0.0))) || any(greaterThanEqual(pixel, size))) { color = vec4(surround, 0.0); return; }
