@@ -5,6 +5,7 @@ import { fetched } from "./api.js";
 const MAX_BYTES = 256 << 20;
 // Without these, browsers multiply by alpha and convert to the screen's colours, and codes would not be the
 // file's.
+// Without these, browsers multiply by alpha and convert to the screen's colours, and codes would not be the file's.
 const BITMAP = { premultiplyAlpha: "none", colorSpaceConversion: "none" };
 
 const ARRAYS = { u1: Uint8Array, f2: Uint16Array };
@@ -52,6 +53,7 @@ export class Frames {
 
   count({ pictures }) {
     this.bytes += Object.values(pictures).reduce((sum, each) => sum + 4 * each.width * each.height, 0);
+    // A Map keeps the order of insertion, so the first entries are those used longest ago.
     for (const [index, each] of this.small) {
       if (this.bytes <= MAX_BYTES || this.small.size < 8) break;
       this.small.delete(index);

@@ -62,6 +62,7 @@ async function start() {
     scopesSoon.waits = 0;
     if (find("scopes").open && viewer.hasPicture) scopes.draw(viewer.sampled(SCOPE_WIDTH));
   };
+  // Reading pixels back makes the graphics card finish first, which would stall playing at every frame.
   // After the picture is on the screen, and not between the pictures of a moving playhead, unless it plays.
   const scopesSoon = () => {
     if (scopesSoon.waits && player.speed) return;

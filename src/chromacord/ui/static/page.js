@@ -111,6 +111,7 @@ export class Page extends EventTarget {
 
   /** Load small pictures that may be wanted next. */
   prepare(frame) {
+    // Errors are shown for the frame that is wanted, not for those read ahead.
     if (frame >= 0 && frame < this.player.count) this.frames.get(frame).catch(() => {});
   }
 
@@ -147,6 +148,7 @@ export class Page extends EventTarget {
     const leaving = (this.leaving = new AbortController());
     try {
       const [packet, look] = await Promise.all([frames.getExact(frame, leaving.signal), this.lookOf(frame)]);
+      // Another clip or frame may have been chosen meanwhile.
       if (!packet || leaving.signal.aborted || frames !== this.frames) return;
       this.put(frame, packet, look);
       this.exactFrame = frame;
@@ -240,6 +242,7 @@ export class Page extends EventTarget {
     if (!this.clip) return;
     clearTimeout(this.saving);
     this.hands.keep(this.sliders.hand);
+    // Sliders are the truth for changes by hand, so their old values are left out, those at neutral too.
     const kept = Object.fromEntries(Object.entries(this.clip.session.options ?? {}).filter(([name]) => !["strength", "by_shot"].includes(name) && !(name in NEUTRAL)));
     const session = { ...this.clip.session, options: { ...kept, ...this.hands.options() } };
     this.clip.session = session;

@@ -40,6 +40,7 @@ out vec4 color;
 vec3 lookedUp(vec3 rgb) {
   int last = textureSize(lut, 0).x - 1;
   vec3 at = clamp(rgb, 0.0, 1.0) * float(last);
+  // Fetched by index, not filtered: the card's own trilinear filter has 8 bits of fraction, and other corners.
   ivec3 low = min(ivec3(floor(at)), ivec3(last - 1));
   vec3 f = at - vec3(low);
   vec3 c000 = texelFetch(lut, low, 0).rgb, c111 = texelFetch(lut, low + 1, 0).rgb;
