@@ -80,9 +80,11 @@ def sample_layers(num_frames: int = NUM_FRAMES) -> Iterator[Layers]:
         left = 90 + 100 * time + 6 * np.sin(2 * np.pi * 0.9 * time)
         top = 78 - 12 * time + 4 * np.sin(2 * np.pi * 1.3 * time)
         foreground = place(actor, zoom, left, top)
+        # Outside the photograph there is no foreground, while its colours continue under the soft edge.
         alpha = place(matte[..., None], zoom, left, top, border=cv2.BORDER_CONSTANT)
         background = place(pad, 2.12 + 0.08 * time, -10 - 60 * time, -150 - 30 * time)
         grain = random.standard_normal((*SIZE, 1), dtype=np.float32) * np.float32(1.5 / 255)
+        # One grain over both layers: a composite without any would show which pixels moved.
         composite = np.clip(over(foreground, background, alpha) + grain, 0, 1)
         yield Layers(foreground, alpha, background, composite)
 

@@ -188,6 +188,7 @@ def _restore_optimizer(optimizer: torch.optim.Optimizer, state: State) -> None:
     optimizer.load_state_dict(state)
     for parameter, values in optimizer.state.items():
         for value in values.values():
+            # Adam's step counter is a single number, whatever the parameter's shape.
             if isinstance(value, torch.Tensor) and value.numel() != 1 and value.shape != parameter.shape:
                 raise ValueError(f"a state of shape {tuple(value.shape)} is none of {tuple(parameter.shape)}")
 
