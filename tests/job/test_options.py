@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import chromacord as cc
-from chromacord.cli.asked import ALL, ENCODING, METHOD, SAME
+from chromacord.cli.arguments.asked import ALL, ENCODING, METHOD, SAME
 from chromacord.cli.batch.clips import Clip
 from chromacord.cli.clip_lists.planning import FILES
 
