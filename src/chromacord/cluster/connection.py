@@ -85,6 +85,7 @@ def _check_versions(ray: Any) -> None:
     task = ray.remote(num_cpus=0, max_retries=0)(describe_node)
     nodes = [node for node in ray.nodes() if node["Alive"]]
     asked = {
+        # One task pinned to each node, all asked before any answer is waited for.
         task.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)).remote(): node
         for node in nodes
     }

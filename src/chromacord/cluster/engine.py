@@ -91,6 +91,7 @@ class Engine:
         while self._tasks:
             ready, _ = self._ray.wait(list(self._tasks), timeout=_WAIT_SECONDS)
             for task in ready:
+                # A clip that failed takes its other tasks along, which may have been ready in the same round.
                 found = self._tasks.pop(task, None)
                 if found is not None:
                     clip, place = found
@@ -125,10 +126,13 @@ class Engine:
         if is_image_output(files["output"]):
             targets = [files["output"]] * plan.num_chunks
         else:
+            # Beside the output, so that the join reads shared storage, and hidden, so that later runs remove
+            # what a lost command leaves.
             clip.folder = hidden_path(output.parent, output.name)
             clip.folder.mkdir()
             targets = [str(clip.folder / f"{place:06}{output.suffix}") for place in range(1, plan.num_chunks + 1)]
             clip.parts = tuple(targets)
+        # Once in the object store, not once in each chunk's arguments.
         grade = self._ray.put(plan.grade)
         for place, target in enumerate(targets, start=1):
             # A chunk that is rendered again replaces what a lost node may have left.
@@ -178,6 +182,7 @@ class Engine:
         others = [task for task, (owner, _) in self._tasks.items() if owner is clip]
         for task in others:
             del self._tasks[task]
+            # By force: a task inside libav or OpenCV does not see Python's exception.
             self._ray.cancel(task, force=True)
         if clip.folder is not None:
             remove(clip.folder)

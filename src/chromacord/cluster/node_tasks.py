@@ -112,6 +112,7 @@ def _begin(files: Files, options: Options, chunk_frames: int) -> Summary | Plan:
         known = clip.info.num_frames
         length = None if known is None else (known if stop is None else min(stop, known)) - start
         if length is not None and length > chunk_frames:
+            # Closes the clip: the analysis opens it again, and two decoders would hold memory twice.
             del clip
             if "grade_in" in files:
                 grade = read_any_grade(Path(files["grade_in"])).by_hand(options.hand)

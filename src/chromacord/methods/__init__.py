@@ -171,6 +171,7 @@ def with_weights(name: str, weights: str) -> str:
         raise InputError(f"method {shown(name)}: already names its weights; omit --weights")
     if spec.name in METHODS and "weights" not in inspect.signature(METHODS[spec.name]).parameters:
         raise InputError(f"method {shown(spec.name)}: is not learned and takes no weights; omit --weights")
+    # The result is parsed like a name that a user typed, where a colon begins the next option.
     if ":" in weights or weights != weights.strip() or not weights:
         raise InputError(
             f"--weights {weights!r}: option values cannot contain a colon, or spaces at the ends; rename the file"
@@ -210,6 +211,8 @@ def load_method(name: str, **options: Any) -> Method:
             f"file: {spec.name}:weights=PATH.safetensors"
         )
     try:
+        # torch builds modules in training mode; `on` sets evaluation mode, in which batch norms keep their
+        # statistics.
         return method(**merged).on("cpu")
     except InputError:
         raise
