@@ -172,3 +172,49 @@ def test_shots_last_four_frames_or_more(monkeypatch: pytest.MonkeyPatch) -> None
 def test_a_dissolve_is_followed_by_no_cut_for_half_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
     assert _changing(monkeypatch, {11, 21, 22}, {10}, 30) == [10, 22]
     assert _changing(monkeypatch, {14}, {17, 18, 25}, 30) == [14, 18]
+
+
+def test_a_cut_is_compared_with_frames_of_its_own_shot_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Frames that are held do not push those of the shot before out."""
+    held = []
+
+    def is_cut(self: CutDetector, change: float) -> bool:
+        held.append(len(self._before))
+        return True
+
+    monkeypatch.setattr(CutDetector, "_is_cut", is_cut)
+    detector = CutDetector()
+    pictures = [scene(seed, 1)[0] for seed in range(8)]
+    for picture in [*pictures[:5], *[pictures[5]] * 4, *pictures[6:8], pictures[0]]:
+        detector.push(picture)
+    # The first cut has four frames before it, the next one a frame of its own shot that is shown five times, with one
+    # that was new, and repetitions count once.
+    assert held[0] == 4
+    assert held[1] == 2
+
+
+def test_neighbours_that_are_black_do_not_tell_how_fast_a_shot_moves(monkeypatch: pytest.MonkeyPatch) -> None:
+    compared: list[tuple[str, str]] = []
+    monkeypatch.setattr(shots, "palette_distance", lambda one, other: 0.9)
+
+    def noted(one: Any, other: Any) -> Distance:
+        compared.append((one.name, other.name))
+        return Distance(0.5, 0.5, 0.5)
+
+    monkeypatch.setattr(shots, "distance", noted)
+
+    def look(name: str, *, is_blank: bool = False) -> Any:
+        return SimpleNamespace(name=name, is_plain=False, is_blank=is_blank, relative=None)
+
+    def pairs(*coming: Any) -> set[tuple[str, str]]:
+        detector = CutDetector()
+        detector._before.extend([look("a"), look("b")])
+        detector._coming.extend(coming)
+        compared.clear()
+        detector._is_cut(0.5)
+        return set(compared)
+
+    across = {(one, other) for one in "ab" for other in "ce"}
+    assert pairs(look("c"), look("d", is_blank=True), look("e")) == across | {("a", "b")}
+    across = {(one, other) for one in "ab" for other in "cd"}
+    assert pairs(look("c"), look("d"), look("e", is_blank=True)) == across | {("a", "b"), ("c", "d")}

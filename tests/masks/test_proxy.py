@@ -125,3 +125,11 @@ def test_a_picture_in_a_named_space_is_shown_as_video_of_the_same_scene() -> Non
     assert (np.diff(red, axis=-1) < -0.05).all()
     shown = ManagedSpace.of(ACESCG).display(np.array([[0.36, 0.18, 0.09, 0.36]], np.float32))
     np.testing.assert_allclose(red, np.broadcast_to(shown[:, :3], (4, 6, 3)), atol=1e-5)
+
+
+def test_codes_beyond_the_range_are_clipped() -> None:
+    info = describe(PixelFormat("yuv"), Size(1, 2))
+    planes = [np.array([codes], np.uint8) for codes in ([16, 235], [16, 240], [240, 16])]
+    shown = proxy(Frame(tuple(planes), 0), info, Size(1, 2))
+    assert shown.min() == 0
+    assert shown.max() == 1
