@@ -96,10 +96,11 @@ class TestBuild:
 
     @pytest.mark.parametrize("name", ["native.c", "native.h"])
     def test_one_of_other_sources_is_not_used(self, tmp_path: Path, name: str) -> None:
-        folder = sources(tmp_path / "sources")
+        folder, hook = sources(tmp_path / "sources"), build_hook()
+        hook.FLAGS = tuple(flag for flag in hook.FLAGS if flag != "-O3")  # it compiles in a third of the time
         with (folder / name).open("a", encoding="utf-8") as file:
             file.write("/* changed */\n")
-        build_hook().build(folder, tmp_path / "other.so")
+        hook.build(folder, tmp_path / "other.so")
         assert compiled.opened(tmp_path / "other.so") is None
 
     def test_the_module_is_for_every_python(self, tmp_path: Path) -> None:
