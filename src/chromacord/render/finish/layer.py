@@ -81,7 +81,7 @@ class CleanLayer:
         box = grown(mask, _FAR, self._info, step=self._step)
         matte = np.ascontiguousarray(mask.codes(box))
         small = cv2.cvtColor(reduced_codes(frame, box, self._step, self._info), cv2.COLOR_BGRA2BGR)
-        share = reduced(matte, self._step) * np.float32(1 / self._white)
+        share = reduced(matte, self._step).astype(np.float32) / np.float32(self._white)
         window = 2 * (_FAR // self._step) + 1
         near, far = (_mean(small, part, window) for part in (share, 1 - share))
         soft = cv2.bitwise_and(cv2.compare(matte, mask.black, cv2.CMP_GT), cv2.compare(matte, mask.white, cv2.CMP_LT))
