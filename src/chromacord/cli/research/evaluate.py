@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from chromacord.cli.arguments import output_options, values
-from chromacord.cli.research import evaluate_options
+from chromacord.cli.arguments import engine_options, output_options, values
+from chromacord.cli.research import engines, evaluate_options
 from chromacord.cli.screen.choice import choose_display
 from chromacord.cli.screen.display import Values
 from chromacord.cli.screen.exits import job
@@ -39,6 +39,9 @@ def evaluate(
     passes: evaluate_options.Passes = 1,
     strips: evaluate_options.Strips = 4,
     jobs: evaluate_options.Jobs = 0,
+    engine: engine_options.TaskEngine = "local",
+    address: engine_options.Address = None,
+    retries: engine_options.Retries = 3,
     paper_tables: evaluate_options.PaperTables = False,
     log_json: output_options.LogJson = False,
     quiet: output_options.Quiet = False,
@@ -73,19 +76,15 @@ def evaluate(
                 input=given,
                 passes=passes,
             )
-            jobs = jobs or _all_cores()
-            summary = run(plan, output, jobs=jobs, num_strips=strips, command=_command(), progress=display.progress)
+            with engines.opened(engines.Chosen(engine, jobs, address, retries)) as where:
+                summary = run(
+                    plan, output, engine=where, num_strips=strips, command=_command(), progress=display.progress
+                )
         elif not paper_tables:
             raise InputError("--data is missing: name the data set's folder")
         elif output is not None:
             summary = read_summary(output)
         display.summary(_text(summary, output, paper_tables=paper_tables), _values(summary, output))
-
-
-def _all_cores() -> int:
-    from chromacord.io.cores import all_cores
-
-    return all_cores()
 
 
 def _command() -> str:
