@@ -89,6 +89,7 @@ def _check_nodes(ray: Any, folder: str | None, libraries: tuple[str, ...]) -> No
     task = ray.remote(num_cpus=0, max_retries=0)(describe_node)
     nodes = [node for node in ray.nodes() if node["Alive"]]
     asked = {
+        # One task pinned to each node, all asked before any answer is waited for.
         task.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)).remote(
             folder, libraries
         ): node

@@ -133,10 +133,13 @@ class Engine:
         if is_image_output(files["output"]):
             targets = [files["output"]] * plan.num_chunks
         else:
+            # Beside the output, so that the join reads shared storage, and hidden, so that later runs remove
+            # what a lost command leaves.
             clip.folder = hidden_path(output.parent, output.name)
             clip.folder.mkdir()
             targets = [str(clip.folder / f"{place:06}{output.suffix}") for place in range(1, plan.num_chunks + 1)]
             clip.parts = tuple(targets)
+        # Once in the object store, not once in each chunk's arguments.
         clip.grade = self._ray.put(plan.grade)
         for place, target in enumerate(targets, start=1):
             # A chunk that is rendered again replaces what a lost node may have left.

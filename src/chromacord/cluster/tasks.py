@@ -152,7 +152,8 @@ class Tasks(Generic[Owner]):
             ready, _ = self._ray.wait(list(self._running), timeout=REPORT_SECONDS)
             yield from self._told()
             for task in ready:
-                if task in self._running:  # not cancelled since
+                # A clip that failed takes its other tasks along, which may have been ready in the same round.
+                if task in self._running:
                     _, owner = self._running.pop(task)
                     yield owner, self._outcome(task)
 
@@ -165,6 +166,7 @@ class Tasks(Generic[Owner]):
         if tasks:
             _, late = self._ray.wait(tasks, num_returns=len(tasks), timeout=_SECONDS_TO_STOP)
             for task in late:
+                # By force: a task inside libav or OpenCV does not see Python's exception.
                 self._ray.cancel(task, force=True)
 
     def _start_reports(self) -> Any:

@@ -149,6 +149,8 @@ def weakened(transform: ColorTransform, strength: Strength) -> ColorTransform:
     unit = transform.identity().parameters
     change = transform.parameters - unit
     luma = np.tensordot(np.array(LUMA, np.float32), change, axes=(0, 1))[:, None]
+    # The change of luma is added equally to red, green and blue, and the rest has no luma: two parts that can
+    # be weakened apart, and that add up to the whole.
     kept = np.float32(strength.tone) * luma + np.float32(strength.colour) * (change - luma)
     return transform.with_parameters((unit + kept).astype(np.float32))
 
@@ -199,6 +201,8 @@ def turned(transform: ColorTransform, turn: Parametric) -> ColorTransform:
     """
     if turn.is_neutral:
         return transform
+    # Without contrast an adjustment is affine, so affine grades stay affine: cheap, exact and spatially
+    # varying.
     affine = turn.affine
     if affine is None:
         lut = _bent(transform, "its contrast cannot be turned")
@@ -209,6 +213,7 @@ def turned(transform: ColorTransform, turn: Parametric) -> ColorTransform:
     if isinstance(transform, Identity):
         return AffineField.from_matrix(matrix[None], offset[None])
     parameters = np.einsum("ij,njkhw->nikhw", matrix, transform.parameters)
+    # An affine map after an affine map: matrices multiply, and the second offset is added.
     parameters[:, :, 3] += offset[None, :, None, None]
     return transform.with_parameters(parameters.astype(np.float32))
 

@@ -99,6 +99,8 @@ class Shot:
 
     def by_hand(self, hand: Hand) -> "Shot":
         """Return the shot with manual changes added; see `Grade.by_hand`."""
+        # A new strength weakens the decided grade and not earlier adjustments, so these are first applied to
+        # the keys.
         before = self if self.hand.only_weakens else self.settled
         return replace(before, hand=replace(hand, strength=before.hand.strength * hand.strength))
 
@@ -176,6 +178,7 @@ def check_consistency(consistency: str) -> None:
 def mean_of(keys: tuple[Key, ...]) -> ColorTransform:
     """Return the weighted mean of the keys' transforms."""
     weights = [key.weight for key in keys]
+    # A foreground of a few pixels can round to a weight of 0 in every analysed frame.
     return weighted_mean([key.transform for key in keys], weights if sum(weights) > 0 else [1.0] * len(keys))
 
 

@@ -122,7 +122,8 @@ def open_sink(
 
 def _warn_of_folder(path: Path | str, images: Path) -> None:
     warnings.warn(
-        f"{path}: has no ending, so it is made a folder of images, {images}; for a video end it in .mp4, .mov or .mkv",
+        f"{path}: has no extension, so a folder of images is written, {images}; for a video, end the name in .mp4, "
+        ".mov or .mkv",
         ChromacordWarning,
         stacklevel=3,
     )

@@ -161,6 +161,7 @@ class Options:
     def __post_init__(self) -> None:
         """Check values that are invalid for every clip."""
         check_fields(Options, vars(self))
+        # Both raise for values that they cannot parse.
         _ = self.hand, self.scenes
         if self.edge is not None:
             Edge.parse(self.edge)
@@ -171,6 +172,8 @@ class Options:
         if self.contact_shadow is not None:
             parse_shadow(self.contact_shadow)
         if self.config is not None:
+            # Opened even if no name is looked up in it, so that an unreadable file is not ignored. It is
+            # cached.
             open_config(choose_config(self.config))
         _check_range(self.frames)
         if self.chunk is not None:

@@ -100,6 +100,7 @@ def _fill(items: Iterable[Item], queue: "Queue[Item | _End]", stop: Event) -> No
     source = iter(items)
     try:
         for item in source:
+            # A put without a timeout could wait for ever: whoever reads may have left.
             if not _put(queue, item, stop):
                 break
             del item  # release the item before the next one is made
@@ -164,6 +165,7 @@ def write_behind(write: Callable[[Item], None], *, depth: int = DEPTH) -> Iterat
 
     def put(item: Item) -> None:
         if not _put(queue, item, stop):
+            # The writer sets `stop` only after it has recorded why.
             raise failures[0]
 
     try:

@@ -67,6 +67,7 @@ def thumbnail(frame: Frame, info: VideoInfo, *, width: int = 96) -> FloatArray:
     picked = []
     for number, plane in enumerate(frame.planes):
         is_chroma = info.pixel_format.model == "yuv" and number in (1, 2)
+        # Small pictures have steps below the chroma's own; `proxy` then brings the planes to one size.
         vertical, horizontal = (max(1, step >> down), max(1, step >> right)) if is_chroma else (step, step)
         picked.append(plane[::vertical, ::horizontal])
     return proxy(Frame(tuple(picked), frame.index), info, size)

@@ -175,6 +175,7 @@ def with_weights(name: str, weights: str) -> str:
 
 
 def _option_value(weights: str) -> str:
+    # The result is parsed like a name that a user typed, where a colon begins the next option.
     if ":" in weights or weights != weights.strip() or not weights:
         raise InputError(
             f"--weights {weights!r}: option values cannot contain a colon, or spaces at the ends; rename the file"
@@ -233,6 +234,8 @@ def load_method(name: str, **options: Any) -> Method:
             f"file: {spec.name}:weights=PATH.safetensors"
         )
     try:
+        # torch builds modules in training mode; `on` sets evaluation mode, in which batch norms keep their
+        # statistics.
         return method(**merged).on("cpu")
     except InputError:
         raise

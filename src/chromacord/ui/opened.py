@@ -114,6 +114,7 @@ class OpenClip:
         self._analysis = self._tasks.add(task)
 
     def _take(self, grade: Grade, version: int) -> None:
+        # An analysis that was cancelled may still have ended: its grade is of older options.
         if version == self.version:
             self.grade = grade
             self.version += 1
@@ -163,6 +164,7 @@ class OpenClip:
         """End the analysis and the proxy, and remove all files but results; renders go on."""
         self._is_closed = True
         self._timer.cancel()
+        # Renders were asked for and go on; they need the folder of grades, which is then left.
         for task in self._tasks.all(self.id):
             if not task.waits:
                 self._tasks.cancel(task)
@@ -230,6 +232,7 @@ class OpenClips:
             warnings.simplefilter("always", ChromacordWarning)
             clip = OpenClip(checked, self._temporary, self._tasks)
             self._clips[clip.id] = clip
+            # Dictionaries keep the order of insertion, so the first clip is the oldest.
             while len(self._clips) > MAX_CLIPS:
                 self._clips.pop(next(iter(self._clips))).close()
         return clip, [str(each.message) for each in caught if issubclass(each.category, ChromacordWarning)]

@@ -101,6 +101,7 @@ class FrameReader:
             InputError: the clip has no such frame.
             ChromacordError: the clip cannot be read.
         """
+        # Set before the lock: a reader that is decoding towards an older frame sees it, and gives up.
         self._wanted = index
         with self._lock:
             if self._last is not None and self._last[0] == index:
@@ -183,6 +184,7 @@ def _rgb(frame: Frame, info: VideoInfo) -> Codes:
 
 def _rows(plane: npt.NDArray[np.generic], row: int, height: int) -> int:
     """Return the row of a plane, maybe a subsampled one, that belongs to a row of the picture."""
+    # Rounded up, as a subsampled plane of an odd height holds half a row more.
     return -(-row * len(plane) // height)
 
 

@@ -67,6 +67,7 @@ def _stop(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001
 
 def _watch_server() -> None:
     """End this process when the server has ended, however it ended."""
+    # The server never writes again; the pipe closes when it ends, even if it was killed.
     while sys.stdin.readline():
         pass
     os.kill(os.getpid(), signal.SIGTERM)

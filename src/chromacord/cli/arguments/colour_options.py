@@ -67,13 +67,14 @@ Temperature = Annotated[
     str,
     Option(
         metavar="MIRED|KELVIN",
-        help="Warm it (above 0) or cool it by mired, as a filter does; or give what white becomes in kelvin, as 5600K "
-        "(6504K changes nothing).",
+        help="Warm (above 0) or cool the graded foreground, in mired as a filter does; or give what white becomes in "
+        "kelvin, as 5600K (6504K changes nothing).",
         rich_help_panel=GRADE,
     ),
 ]
 Tint = Annotated[
-    float, Option(metavar="CC", help="Shift it to magenta (above 0) or green, as a filter does.", rich_help_panel=GRADE)
+    float,
+    Option(metavar="CC", help="Shift to magenta (above 0) or green, in CC as a filter does.", rich_help_panel=GRADE),
 ]
 Contrast = Annotated[
     float, Option(metavar="RATIO", help="Contrast around mid-grey; 1 keeps it.", rich_help_panel=GRADE)

@@ -87,6 +87,8 @@ class SequenceSource(FrameSource):
                 ChromacordWarning,
                 stacklevel=2,
             )
+        # Whoever names a folder may not know what is in it, so a stray file is found before the work, not at
+        # its frame.
         if is_folder(path):
             self._check_all()
         self.info = self._describe(rate)
@@ -208,6 +210,7 @@ class SequenceSink(FrameSink):
         image_format = format_of(self.path)
         is_same = like.container in ("sequence", "still") and like.codec == image_format.name
         self._keeps_header = is_same and size in (None, like.size)
+        # The same format keeps its own alpha convention and depth; converting them would only round.
         target = like.pixel_format if is_same else choose_pixel_format(image_format, like.pixel_format, out=self.path)
         scene_linear = target.is_float
         profile = like.icc_profile if is_same else _kept_profile(like, target, image_format, out=self.path)
@@ -216,6 +219,8 @@ class SequenceSink(FrameSink):
             target,
             like.colorimetry if is_same else stored_colorimetry(like.colorimetry, scene_linear=scene_linear),
             like.rate,
+            # Turned pixels are as wide as they were high. With the header kept, the picture stays as it is
+            # stored.
             1 / like.pixel_aspect if like.rotation % 180 and not self._keeps_header else like.pixel_aspect,
             profile,
             _told_compression(compression, self.path) if compression and image_format.name == "openexr" else None,
@@ -246,6 +251,7 @@ class SequenceSink(FrameSink):
             _tell_kept(header, self.path)
         planes = self._convert(frame.planes)
         if header is None:
+            # Without the source's header there is no place for the orientation.
             planes = tuple(Orientation.of(self._like).apply(plane) for plane in planes)
         write_image(target, planes, style=self._style, header=header, shown=self._pattern.path(number))
         self._written.add(number)

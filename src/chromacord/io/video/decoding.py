@@ -87,6 +87,8 @@ def reach(reading: Reading, entry: Entry) -> bool:
     """
     while (picture := reading.first()) is not None:
         number = None if picture.pts is None else entry.numbers.get(picture.pts)
+        # Leading pictures of an open group of pictures refer to frames before the key frame: they come out
+        # damaged, or not at all, and are shown before it.
         if number is None or number >= entry.number:
             return number == entry.number
         reading.skip()
@@ -105,6 +107,8 @@ def find_entry(container: InputContainer, stream: VideoStream, start: int) -> En
         None if the file does not say: it has other containers than those with an index of key frames, or frames without
         times of their own.
     """
+    # MPEG-TS and AVI do not say reliably which packets are key frames, or have no times; decoding from the
+    # start is slower but right.
     if not set(container.format.name.split(",")) & _INDEXED:
         return None
     seen: list[tuple[int, int | None, bool]] = []
@@ -113,12 +117,16 @@ def find_entry(container: InputContainer, stream: VideoStream, start: int) -> En
             if packet.pts is None:
                 return None
             seen.append((packet.pts, packet.dts, packet.is_keyframe))
+            # Packets come in decoding order. Only after this many more is it certain that no frame shown before
+            # `start` is still to come.
             if len(seen) > start + _REORDERED:
                 break
     times = sorted(pts for pts, _, _ in seen)
     numbers = {time: index for index, time in enumerate(times)}
     keys = [(numbers[pts], dts) for pts, dts, is_key in seen if is_key and numbers[pts] <= start]
     index, dts = max(keys, default=(0, None), key=lambda key: key[0])
+    # Equal times would make two frames one, so numbers could be wrong. The first key frame is the start, which
+    # needs no seeking.
     if len(numbers) < len(seen) or dts is None or index == 0:
         return None
     return Entry(index, dts, numbers)
@@ -131,6 +139,8 @@ def _decoded(packets: "_Packets", decoder: VideoCodecContext) -> Iterator[av.Vid
     for packet in packets:
         pictures, broken = _decode(decoder, packet)
         damage = packets.check.look(packets.count, at_end=packet is None)
+        # Harmless messages (a stream that bends the standard) are common, so only checksums end the clip;
+        # others become a warning.
         if damage is not None and damage.is_certain:
             stop = damage.frame
         elif damage is not None:
@@ -156,6 +166,7 @@ class _Packets:
 
     def __iter__(self) -> "Iterator[Packet[VideoStream] | None]":
         try:
+            # A demuxer that fails ends like a file: what was decoded so far is still good.
             for packet in self._packets:
                 if packet.is_corrupt:
                     self.broken = True
@@ -179,6 +190,7 @@ def _decode(decoder: VideoCodecContext, packet: "Packet[VideoStream] | None") ->
         return [], True
     sound: list[av.VideoFrame] = []
     for picture in pictures:
+        # libav marks what it has concealed; frames before it in the same packet are sound.
         if picture.is_corrupt:
             return sound, True
         sound.append(picture)

@@ -61,6 +61,7 @@ async function start() {
   let sampling = 0;
   const drawScopes = () => { sampling = 0; if (find("scopes").open && viewer.hasPicture) scopes.draw(viewer.sampled(SCOPE_WIDTH)); };
   // After the picture is on the screen, and never more often than the browser draws.
+  // Reading pixels back makes the graphics card finish first, which would stall playing at every frame.
   const scopesSoon = () => { sampling ||= setTimeout(drawScopes, player.speed ? 120 : 30); };
   scopes.onChoose = scopesSoon;
   on("scopes", scopesSoon, "toggle");
@@ -107,6 +108,7 @@ async function start() {
     find("status").textContent = busy(analysis) ? working(analysis, "deciding the grade")
       : busy(proxy) ? working(proxy, "making the proxy")
       : analysis?.state === "failed" ? "no grade" : shots ? `${shots.length} shot${shots.length === 1 ? "" : "s"}, graded` : "";
+    // For tests, which wait for it.
     find("status").dataset.ready = String(Boolean(shots) && !busy(analysis));
     find("start").disabled = find("export-start").disabled = !shots;
   };
@@ -171,6 +173,7 @@ async function start() {
     } catch (error) {
       notice(error.message, true);
     }
+    // Often only while something runs: an idle page must not keep the server awake.
     poll.timer = setTimeout(poll, queue.isBusy ? 400 : 3000);
   };
   queue.onAct = poll;

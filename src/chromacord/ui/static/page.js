@@ -48,6 +48,7 @@ export class Page extends EventTarget {
   /** Ask the server how far analysis and proxy are, until both have ended. */
   async watch() {
     const { clip } = this;
+    // Saves call this too; two loops would ask twice as often.
     if (this.watching === clip.id) return;
     this.watching = clip.id;
     try {
@@ -75,6 +76,7 @@ export class Page extends EventTarget {
     this.failure = failed?.error;
     const isLonger = clip.frames && clip.frames !== this.clip.frames;
     const isWhole = this.player.to >= this.player.count;
+    // The page's own session is newer than what the server answered: sliders move on while a save is under way.
     this.clip = { ...clip, session: this.clip.session };
     if (isLonger) {
       if (isWhole) this.player.to = Infinity;
@@ -95,6 +97,7 @@ export class Page extends EventTarget {
     if (isPlaying) {
       for (let ahead = 1; ahead <= AHEAD; ahead++) {
         const next = frame + ahead * Math.sign(this.player.speed);
+        // Errors are shown for the frame that is wanted, not for those read ahead.
         if (next >= 0 && next < this.player.count) this.frames.get(next).catch(() => {});
       }
       const isThere = this.frames.has(frame);
@@ -131,6 +134,8 @@ export class Page extends EventTarget {
     const number = (this.exactAsked = (this.exactAsked ?? 0) + 1);
     try {
       const [images] = await Promise.all([frames.getExact(frame), this.fetchLook(frame)]);
+      // Another clip or frame may have been chosen meanwhile. The server sends nothing for a frame that it
+      // skipped for a later one.
       if (frames !== this.frames || number !== this.exactAsked || frame !== this.player.frame || this.player.speed || Object.values(images).includes(null)) return;
       this.put(frame, images);
       this.exactFrame = frame;
@@ -152,6 +157,7 @@ export class Page extends EventTarget {
     const { frames } = this;
     try {
       const look = await frames.look(frame, this.clip.version);
+      // While playing, the grade of the frame before is as good; one of a frame farther off is late.
       if (frames !== this.frames || look === this.look || Math.abs(frame - this.player.frame) > 1) return;
       this.look = look;
       this.applyLook();
@@ -190,6 +196,7 @@ export class Page extends EventTarget {
   async save() {
     if (!this.clip) return;
     clearTimeout(this.saving);
+    // Sliders are the truth for changes by hand, so their old values are left out, those at neutral too.
     const kept = Object.fromEntries(Object.entries(this.clip.session.options ?? {}).filter(([name]) => name !== "strength" && !(name in NEUTRAL)));
     const session = { ...this.clip.session, options: { ...kept, ...this.sliders.options() } };
     this.clip.session = session;

@@ -25,6 +25,7 @@ out vec4 color;
 vec3 lookedUp(vec3 rgb) {
   int last = textureSize(lut, 0).x - 1;
   vec3 at = rgb * float(last);
+  // Fetched by index, not filtered: the card's own trilinear filter has 8 bits of fraction, and other corners.
   ivec3 low = min(ivec3(floor(at)), ivec3(last - 1));
   vec3 f = at - vec3(low);
   vec3 c000 = texelFetch(lut, low, 0).rgb, c111 = texelFetch(lut, low + 1, 0).rgb;
@@ -45,6 +46,7 @@ vec3 lookedUp(vec3 rgb) {
 
 vec3 inField(vec3 rgb, vec2 uv) {
   ivec2 nodes = textureSize(field, 0).xy;
+  // Outer nodes lie at the centres of the outer cells and are repeated beyond, as in stretch_weights of the renderer.
   vec2 at = clamp(uv * vec2(nodes) - 0.5, vec2(0.0), vec2(nodes - 1));
   ivec2 low = min(ivec2(at), max(nodes - 2, 0));
   vec2 f = at - vec2(low);
@@ -64,6 +66,7 @@ vec3 graded(vec3 rgb, vec2 uv) {
 }
 
 void main() {
+  // WebGL counts rows from the bottom, pictures from the top.
   vec2 spot = vec2(gl_FragCoord.x - pane.x, pane.z - (gl_FragCoord.y - pane.y));
   vec2 uv = (spot - place.xy) / place.zw / size;
   if (any(lessThan(uv, vec2(0.0))) || any(greaterThanEqual(uv, vec2(1.0)))) { color = vec4(surround, 0.0); return; }

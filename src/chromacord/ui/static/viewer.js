@@ -20,12 +20,14 @@ export class Viewer {
     this.hasPicture = false;
     this.onDraw = () => {};
     this.start();
+    // Without this the browser never restores a context that a driver reset has taken.
     canvas.addEventListener("webglcontextlost", (event) => event.preventDefault());
     canvas.addEventListener("webglcontextrestored", () => { this.start(); this.onRestore?.(); });
     new ResizeObserver(() => this.fitCanvas()).observe(canvas);
   }
 
   start() {
+    // The buffer is kept after drawing, so that pictures of the page and tests can read it.
     const settings = { alpha: false, antialias: false, depth: false, preserveDrawingBuffer: true, powerPreference: "high-performance" };
     const gl = this.canvas.getContext("webgl2", settings);
     if (!gl) throw new Error("this browser has no WebGL 2; update it, or turn on hardware acceleration");
@@ -44,9 +46,11 @@ export class Viewer {
     gl.useProgram(program);
     this.at = (name) => gl.getUniformLocation(program, name);
     gl.bindBuffer(gl.ARRAY_BUFFER, gl.createBuffer());
+    // One triangle larger than the screen: two would meet in a diagonal that is drawn twice.
     gl.bufferData(gl.ARRAY_BUFFER, new Float32Array([-1, -1, 3, -1, -1, 3]), gl.STATIC_DRAW);
     gl.enableVertexAttribArray(gl.getAttribLocation(program, "corner"));
     gl.vertexAttribPointer(gl.getAttribLocation(program, "corner"), 2, gl.FLOAT, false, 0, 0);
+    // Rows of RGB bytes are not padded to four bytes.
     gl.pixelStorei(gl.UNPACK_ALIGNMENT, 1);
     gl.pixelStorei(gl.UNPACK_COLORSPACE_CONVERSION_WEBGL, gl.NONE);
     this.textures = {};
@@ -146,6 +150,7 @@ export class Viewer {
   /** Left and top of the picture in its pane, and pixels of the screen for one of the picture across and down. */
   get place() {
     const down = this.scale, across = down * this.size.aspect;
+    // Whole pixels of the screen, so that at 1:1 each picture pixel is one of the screen's.
     const fits = this.zoom === null;
     const x = fits ? 0.5 : this.center.x, y = fits ? 0.5 : this.center.y;
     const left = Math.round(this.paneWidth / 2 - x * this.size.width * across);
