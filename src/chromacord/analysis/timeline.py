@@ -19,7 +19,7 @@ from chromacord.color.distribution import ColorDistribution
 from chromacord.color.fitting import fit_affine_field, fit_gains, fit_lut3d
 from chromacord.color.transforms import ColorTransform
 from chromacord.errors import NonFiniteError
-from chromacord.grade.by_hand import NO_HAND, Hand
+from chromacord.grade.by_hand import NO_HAND, Hand, Hands
 from chromacord.grade.keys import Consistency, Grade, Key, Shot
 from chromacord.grade.smoothing import Smoothing
 from chromacord.io.memory import return_freed_memory
@@ -55,7 +55,7 @@ class Timeline:
         rate: Fraction,
         name: str = "",
         consistency: Consistency = "smooth",
-        hand: Hand = NO_HAND,
+        hand: Hand | Hands = NO_HAND,
         exportable: bool = False,
         keep_colors: bool = False,
     ) -> None:
@@ -95,7 +95,8 @@ class Timeline:
         decided = []
         if seen.shot == len(self._shots):
             decided += self._end_shot()
-            self._shots.append(_ShotLine(seen.index, self.method, self._smoothing(), self._hand, self._exportable))
+            hand = self._hand.of_shot(len(self._shots) + 1)
+            self._shots.append(_ShotLine(seen.index, self.method, self._smoothing(), hand, self._exportable))
         self._count(seen)
         return decided + self._shots[-1].push(seen)
 

@@ -77,7 +77,7 @@ def main(arguments: Sequence[str] | None = None, *, app: typer.Typer = app, name
         app: the commands to offer.
         name: name of the program.
     """
-    # Before anything imports numpy, which would start a thread for each core: see job/blas.py.
+    # Before anything imports numpy, which would start a thread for each core: see job/threads.py.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     streams.prepare()
     signal.signal(signal.SIGTERM, terminate)

@@ -157,4 +157,4 @@ def without_changes(options: Options) -> Options:
     """Return the options for rendering a grade that has the manual changes already."""
     neutral = Options()
     names = ("strength", "exposure", "temperature", "tint", "contrast", "saturation", "black", "protect")
-    return replace(options, **{name: getattr(neutral, name) for name in (*names, "lock", "match")})
+    return replace(options, **{name: getattr(neutral, name) for name in (*names, "by_shot", "lock", "match")})

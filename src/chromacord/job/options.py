@@ -9,7 +9,7 @@ from typing import Any, Literal
 from chromacord.color.management.clip_space import Spaces
 from chromacord.color.management.config import choose_config, open_config
 from chromacord.errors import InputError
-from chromacord.grade.by_hand import Hand, Strength
+from chromacord.grade.by_hand import Hand, Hands, Strength
 from chromacord.grade.keys import Consistency
 from chromacord.grade.smoothing import Scenes
 from chromacord.masks.edge import Edge
@@ -70,6 +70,9 @@ class Options:
 
     protect: str | None = None
     """Hues to change less: "skin", or a range in degrees such as "20-60"."""
+
+    by_shot: str | Sequence[str] | None = None
+    """Manual changes to some shots in place of those above, counted from 1: "2:exposure=0.3,tint=-4", or a list."""
 
     lock: bool = False
     """Use one grade for all shots, their mean."""
@@ -180,13 +183,15 @@ class Options:
             parse_chunk(self.chunk)
 
     @property
-    def hand(self) -> Hand:
+    def hand(self) -> Hand | Hands:
         """All manual changes to the grade.
 
         Raises:
             InputError: a value is invalid; names it.
         """
-        return Hand.of(**self._controls)
+        if not self.by_shot:
+            return Hand.of(**self._controls)
+        return Hands.parse([self.by_shot] if isinstance(self.by_shot, str) else self.by_shot, self._controls)
 
     @property
     def _controls(self) -> dict[str, Any]:

@@ -12,8 +12,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chromacord.color.transforms import lattice
-from chromacord.methods.encoder_plan import MEAN, SCALE, STAGES, STEM_STRIDE, TAPS, padding
-from chromacord.methods.grade_plan import ATTENTION_SCALE, CLIP, CUBE_BINS, CURVE_BINS, SEAM, SEAM_SCALES
+from chromacord.methods.grade_plan import (
+    ATTENTION_SCALE,
+    CLIP,
+    CUBE_BINS,
+    CURVE_BINS,
+    MEAN,
+    SCALE,
+    SEAM,
+    SEAM_SCALES,
+    STAGES,
+    STEM_STRIDE,
+    TAPS,
+    padding,
+)
 from chromacord.weights.onnx import Attribute, Node, Port, to_onnx
 
 Floats = NDArray[np.float32]

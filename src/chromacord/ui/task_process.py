@@ -87,7 +87,7 @@ def _show_warning(message: Warning | str, category: type[Warning], *_: object, *
 
 
 def _without_hand(session: Session) -> Session:
-    options = {name: value for name, value in session.options.items() if name not in CONTROLS}
+    options = {name: value for name, value in session.options.items() if name not in (*CONTROLS, "by_shot")}
     return Session(session.clip, options, session.encoding)
 
 
@@ -102,7 +102,8 @@ def _analyse(request: Mapping[str, Any], tell: Tell) -> dict[str, Any]:
 
 
 def _proxies(request: Mapping[str, Any], tell: Tell) -> dict[str, Any]:
-    from chromacord.ui.shown_frames import ProxyFolder, as_progress, open_session
+    from chromacord.ui.proxies import ProxyFolder, as_progress
+    from chromacord.ui.shown_frames import open_session
 
     clip = open_session(Session.from_json(request["session"]))
     started = told = time.perf_counter()

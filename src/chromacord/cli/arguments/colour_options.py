@@ -99,6 +99,15 @@ Reference = Annotated[
         rich_help_panel=GRADE,
     ),
 ]
+ByShot = Annotated[
+    list[str] | None,
+    Option(
+        metavar="2:tint=-4",
+        help="Change these shots, counted from 1, by hand, in place of the values for the clip: "
+        "2-4:exposure=0.3,tone=0.5. Repeatable.",
+        rich_help_panel=GRADE,
+    ),
+]
 Lock = Annotated[bool, Option("--lock", help="Give all shots one grade, the mean of theirs.", rich_help_panel=GRADE)]
 Match = Annotated[
     list[str] | None,

@@ -17,7 +17,7 @@ from typing import Any, BinaryIO
 import numpy.typing as npt
 import OpenImageIO as oiio
 
-from chromacord.io.stills.image_text import error_reason
+from chromacord.io.stills.image_attributes import error_reason
 from chromacord.io.stills.png_chunks import has_end
 
 Part = tuple[oiio.ImageSpec, npt.NDArray[Any]]

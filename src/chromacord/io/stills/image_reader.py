@@ -29,8 +29,8 @@ from chromacord.errors import (
     UnreadableFileError,
 )
 from chromacord.io.orientation import Orientation
+from chromacord.io.stills.image_attributes import any_attribute, channel_names, error_reason, text_attribute
 from chromacord.io.stills.image_layers import Layer, choose_layer, find_layers, rivals
-from chromacord.io.stills.image_text import any_attribute, channel_names, error_reason, text_attribute
 from chromacord.io.stills.png_chunks import has_end, has_srgb, is_animated
 from chromacord.parsing import parse_errors
 from chromacord.types import UNSPECIFIED, Alpha, Box, Colorimetry, PixelFormat, Plane, Size

@@ -20,10 +20,10 @@ import OpenImageIO as oiio
 
 from chromacord.errors import OutputError
 from chromacord.io.stills.icc import is_profile_of, is_sound
+from chromacord.io.stills.image_attributes import any_attribute, channel_names, text_attribute
 from chromacord.io.stills.image_encoding import Part, encode_in_memory
 from chromacord.io.stills.image_formats import ImageFormat, is_lossy
 from chromacord.io.stills.image_reader import ImageHeader, overlap, read_all_channels
-from chromacord.io.stills.image_text import any_attribute, channel_names, text_attribute
 from chromacord.io.writing.staging import output_errors
 from chromacord.types import Alpha, Box, Colorimetry, PixelFormat, Plane
 

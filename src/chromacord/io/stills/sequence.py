@@ -22,6 +22,7 @@ from chromacord.io.convert import PlaneConverter, changes_light, stored_colorime
 from chromacord.io.interfaces import FrameSink, FrameSource
 from chromacord.io.orientation import Orientation
 from chromacord.io.stills.icc import is_profile_of, sound_profile, warn_of_lost_profile
+from chromacord.io.stills.image_attributes import stated_spaces, text_attribute
 from chromacord.io.stills.image_formats import (
     ImageFormat,
     checked_compression,
@@ -31,8 +32,6 @@ from chromacord.io.stills.image_formats import (
 )
 from chromacord.io.stills.image_layers import UNNAMED
 from chromacord.io.stills.image_reader import ImageHeader, holds_more_pictures, read_header, read_image
-from chromacord.io.stills.image_spaces import stated_spaces
-from chromacord.io.stills.image_text import text_attribute
 from chromacord.io.stills.image_writer import ImageStyle, write_image
 from chromacord.io.stills.patterns import ImageFiles, find_images, is_folder, output_pattern
 from chromacord.io.writing.places import check_output_path

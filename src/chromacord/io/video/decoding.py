@@ -1,4 +1,4 @@
-"""Decode a file's pictures once, up to its end or the first damage."""
+"""Decode a file's pictures once, up to its end or the first damage, by software or hardware."""
 
 from collections.abc import Iterator
 from itertools import chain
@@ -6,18 +6,26 @@ from typing import NamedTuple
 
 import av
 import av.error
+from av.codec.hwaccel import HWAccel, hwdevices_available
 from av.container import InputContainer
 from av.packet import Packet
 from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
 from chromacord.io.video.damage import Damage, DamageCheck
+from chromacord.types import Alpha, VideoInfo
 
 _INDEXED = {"mov", "mp4", "matroska"}
 """Containers, by libav's names, that list which frames can be decoded on their own."""
 
 _REORDERED = 64
 """More packets than any codec moves a frame by."""
+
+_EXACT_CODECS = frozenset({"h264", "hevc", "vp9"})
+"""Codecs that hardware decodes bit for bit, so that samples do not change. AV1 leaves film grain to the decoder; other
+codecs leave more unspecified."""
+
+_EXACT_DEPTHS = (8, 10)
 
 
 class Reading:
@@ -195,3 +203,20 @@ def _decode(decoder: VideoCodecContext, packet: "Packet[VideoStream] | None") ->
             return sound, True
         sound.append(picture)
     return sound, False
+
+
+def accelerator(info: VideoInfo, device: str) -> HWAccel | None:
+    """Return the acceleration for opening a file on a device; None if it has none.
+
+    Frames are returned in host memory, where the encoder needs them. If the device rejects the stream, libav decodes it
+    in software.
+
+    Args:
+        info: properties of the file, read without the device.
+        device: device name; only "cuda" can decode.
+    """
+    layout = info.pixel_format
+    is_common = layout.subsampling == (1, 1) and layout.depth in _EXACT_DEPTHS and layout.alpha is Alpha.NONE
+    if device not in hwdevices_available() or info.codec not in _EXACT_CODECS or not is_common:
+        return None
+    return HWAccel(device, allow_software_fallback=True)

@@ -16,7 +16,6 @@ from torch import Tensor, nn
 
 from chromacord.lab.color.lut3d import lattice
 from chromacord.lab.networks.efficientnet import EfficientNetLite0
-from chromacord.methods.encoder_plan import WIDTHS
 from chromacord.methods.grade_plan import (
     ATTENTION_SCALE,
     CLIP,
@@ -25,6 +24,7 @@ from chromacord.methods.grade_plan import (
     POLYNOMIAL_DEGREE,
     SEAM,
     SEAM_SCALES,
+    WIDTHS,
     check_sizes,
     input_widths,
 )
