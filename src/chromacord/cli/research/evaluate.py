@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 from chromacord.cli.arguments import engine_options, output_options, values
 from chromacord.cli.research import engines, evaluate_options
 from chromacord.cli.screen.choice import choose_display
-from chromacord.cli.screen.display import Values
+from chromacord.cli.screen.display import Display, Values
 from chromacord.cli.screen.exits import job
 from chromacord.errors import ChromacordWarning, InputError, counted
 
 if TYPE_CHECKING:
+    from chromacord.lab.evaluation.measuring import Plan
     from chromacord.lab.reporting.results import Summary
     from chromacord.lab.reporting.tables import Table
 
@@ -49,7 +50,6 @@ def evaluate(
     """Score methods on a data set. The same -o continues a stopped run, or adds methods."""
     display = choose_display(log_json=log_json, quiet=quiet)
     with job(display, stopped="run the command again to go on from what was measured"):
-        from chromacord.lab.evaluation.benchmark import evaluate as run
         from chromacord.lab.evaluation.benchmark import read_summary
         from chromacord.lab.evaluation.measuring import Plan
         from chromacord.lab.evaluation.predictions import name_predictions
@@ -76,15 +76,19 @@ def evaluate(
                 input=given,
                 passes=passes,
             )
-            with engines.opened(engines.Chosen(engine, jobs, address, retries)) as where:
-                summary = run(
-                    plan, output, engine=where, num_strips=strips, command=_command(), progress=display.progress
-                )
+            summary = _measured(plan, output, engines.Chosen(engine, jobs, address, retries), strips, display)
         elif not paper_tables:
             raise InputError("--data is missing: name the data set's folder")
         elif output is not None:
             summary = read_summary(output)
         display.summary(_text(summary, output, paper_tables=paper_tables), _values(summary, output))
+
+
+def _measured(plan: "Plan", output: Path, chosen: engines.Chosen, strips: int, display: Display) -> "Summary":
+    from chromacord.lab.evaluation.benchmark import evaluate as run
+
+    with engines.opened(chosen) as where:
+        return run(plan, output, engine=where, num_strips=strips, command=_command(), progress=display.progress)
 
 
 def _command() -> str:
