@@ -50,15 +50,13 @@ def evaluate(
     """Score methods on a data set. The same -o continues a stopped run, or adds methods."""
     display = choose_display(log_json=log_json, quiet=quiet)
     with job(display, stopped="run the command again to go on from what was measured"):
-        from chromacord.lab.evaluation.benchmark import read_summary
         from chromacord.lab.evaluation.measuring import Plan
         from chromacord.lab.evaluation.predictions import name_predictions
         from chromacord.types import Size
 
-        summary = None
-        if data is not None:
-            if output is None:
-                raise InputError("-o is missing: name a folder for the records, tables and the report")
+        if data is None:
+            summary = _read(output, paper_tables=paper_tables)
+        else:
             plan = Plan(
                 data,
                 methods=values.parse_names(method) if method is not None else _fitting(size, full=full),
@@ -77,16 +75,22 @@ def evaluate(
                 passes=passes,
             )
             summary = _measured(plan, output, engines.Chosen(engine, jobs, address, retries), strips, display)
-        elif not paper_tables:
-            raise InputError("--data is missing: name the data set's folder")
-        elif output is not None:
-            summary = read_summary(output)
         display.summary(_text(summary, output, paper_tables=paper_tables), _values(summary, output))
 
 
-def _measured(plan: "Plan", output: Path, chosen: engines.Chosen, strips: int, display: Display) -> "Summary":
+def _read(output: Path | None, *, paper_tables: bool) -> "Summary | None":
+    from chromacord.lab.evaluation.benchmark import read_summary
+
+    if not paper_tables:
+        raise InputError("--data is missing: name the data set's folder")
+    return None if output is None else read_summary(output)
+
+
+def _measured(plan: "Plan", output: Path | None, chosen: engines.Chosen, strips: int, display: Display) -> "Summary":
     from chromacord.lab.evaluation.benchmark import evaluate as run
 
+    if output is None:
+        raise InputError("-o is missing: name a folder for the records, tables and the report")
     with engines.opened(chosen) as where:
         return run(plan, output, engine=where, num_strips=strips, command=_command(), progress=display.progress)
 
