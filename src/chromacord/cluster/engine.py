@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, Self
 
 from chromacord.cluster.node_tasks import Files, Plan, begin_clip, end_clip, render_chunk, without_changes
-from chromacord.cluster.tasks import RETRIES, Outcome, Tasks
+from chromacord.cluster.remote_tasks import RETRIES, Outcome, Tasks
 from chromacord.io.stills.patterns import is_image_output
 from chromacord.io.writing.temporary import hidden_path, remove
 from chromacord.job.options import Options

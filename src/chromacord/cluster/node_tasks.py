@@ -10,7 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import NamedTuple
 
-from chromacord.cluster.tasks import Tell
+from chromacord.cluster.remote_tasks import Tell
 from chromacord.grade.keys import Grade
 from chromacord.job.options import Options
 from chromacord.job.summary import Summary

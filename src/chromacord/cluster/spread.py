@@ -6,7 +6,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
-from chromacord.cluster.tasks import RETRIES, Tasks, Tell
+from chromacord.cluster.remote_tasks import RETRIES, Tasks, Tell
 from chromacord.errors import ChromacordWarning, InputError
 from chromacord.types import Progress
 
