@@ -1,7 +1,7 @@
 """What the stages of finishing achieve on pictures whose truth is known, and what they cost at 1080p.
 
-The sample's photographs are the true foreground and the new background. A camera's mix with a green screen is computed
-by the matte, and noise is drawn.
+The sample's portrait is the true foreground, and a table the new background. A camera's mix with a green screen is
+computed by the matte, and noise is drawn.
 """
 
 import time
@@ -11,6 +11,7 @@ from itertools import count, pairwise
 
 import cv2
 import numpy as np
+from skimage.data import coffee
 
 from benchmarks.speed_clips import SIZES, describe, synthetic_frames
 from chromacord.color.alpha import over
@@ -28,7 +29,7 @@ from chromacord.render.finish.softness import Softness
 from chromacord.render.finish.stage import Finish
 from chromacord.render.finish.wrap import LightWrap
 from chromacord.render.fitted_edge import FittedEdge
-from chromacord.sample.scene import ASTRONAUT, COFFEE, cut_out, read_photograph
+from chromacord.sample.scene import ASTRONAUT, cut_out, read_photograph
 from chromacord.types import Colorimetry, FloatArray, Frame, PixelFormat, Size, VideoInfo
 
 GREEN = np.array((0.1, 0.6, 0.2), np.float32)
@@ -76,7 +77,7 @@ def edge_errors() -> dict[str, dict[str, float]]:
     """
     portrait, matte = read_photograph(ASTRONAUT), cut_out(read_photograph(ASTRONAUT))
     height, width = matte.shape
-    plate = cv2.resize(read_photograph(COFFEE), (width, height), interpolation=cv2.INTER_AREA)
+    plate = _plate(width, height)
     screen = np.broadcast_to(GREEN, portrait.shape)
     footage, codes = over(portrait, screen, matte[..., None]), np.rint(matte * 255).astype(np.uint8)
     planes = tuple(np.rint(255 * footage[..., number]).astype(np.uint8) for number in range(3))
@@ -102,7 +103,7 @@ def fitted_errors() -> dict[str, dict[str, float]]:
     """
     portrait, matte = read_photograph(ASTRONAUT), cut_out(read_photograph(ASTRONAUT))
     height, width = matte.shape
-    plate = cv2.resize(read_photograph(COFFEE), (width, height), interpolation=cv2.INTER_AREA)
+    plate = _plate(width, height)
     gains = np.array(COLD, np.float32)
     cold = np.rint(255 * over(np.clip(portrait * gains, 0, 1), plate, matte[..., None])).astype(np.uint8)
     composite = cold.astype(np.float32) / 255
@@ -218,6 +219,11 @@ def described(pixel_format: PixelFormat, size: Size) -> VideoInfo:
     """Return what a file of full-range pictures would say of itself."""
     colorimetry = Colorimetry(1, 13, 0, full_range=True)
     return replace(describe(size, FRAMES), pixel_format=pixel_format, colorimetry=colorimetry)
+
+
+def _plate(width: int, height: int) -> FloatArray:
+    """Return a background as red as the portrait's suit: RGB in [0, 1]. Shape (height, width, 3)."""
+    return cv2.resize(coffee().astype(np.float32) / np.float32(255), (width, height), interpolation=cv2.INTER_AREA)
 
 
 def _gradient(picture: FloatArray) -> FloatArray:

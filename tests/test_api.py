@@ -12,7 +12,7 @@ import pytest
 import chromacord as cc
 from chromacord.errors import GradeFileError, InputError
 from chromacord.io import open_source
-from chromacord.job.blas import open_blas
+from chromacord.job.threads import open_blas
 from tests.footage import disc, make_composite, make_mask, recoloured
 from tests.scenes import Brighten
 

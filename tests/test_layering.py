@@ -56,7 +56,7 @@ NEED_TORCH = "lab"
 """The package whose modules may import torch; nothing below it imports it."""
 
 MAX_FILE_LINES, MAX_CLI_LINES = 400, 160
-MAX_FOLDER_FILES = 13
+MAX_FOLDER_FILES = 12
 MAX_FUNCTION_LINES = 60
 
 

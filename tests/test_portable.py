@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -157,13 +158,35 @@ def test_no_process_is_touched_where_asking_would_end_it(monkeypatch: pytest.Mon
     assert not temporary.is_abandoned(dead)
 
 
-def test_locks_are_left_out_where_there_are_none(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def _without_locks(file: object, operation: int) -> None:
+    raise OSError(errno.ENOLCK, "No locks available")
+
+
+@pytest.mark.parametrize("missing", [None, SimpleNamespace(LOCK_EX=2, LOCK_NB=4, flock=_without_locks)])
+def test_locks_are_left_out_where_there_are_none(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, missing: object
+) -> None:
     with (tmp_path / "file").open("w") as one, (tmp_path / "file").open("w") as two:
         locks.lock(one)
         with pytest.raises(BlockingIOError):
             locks.lock(two)
-        monkeypatch.setitem(sys.modules, "fcntl", None)
+        with locks.locked_folder(tmp_path), pytest.raises(BlockingIOError), locks.locked_folder(tmp_path):
+            pass
+        monkeypatch.setitem(sys.modules, "fcntl", missing)
         locks.lock(two)
+        with locks.locked_folder(tmp_path), locks.locked_folder(tmp_path):
+            pass
+
+
+def test_folders_are_not_locked_where_none_is_opened(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def as_on_windows(path: Path | str, *arguments: int) -> int:
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    with pytest.raises(FileNotFoundError), locks.locked_folder(tmp_path / "missing"):
+        pass
+    monkeypatch.setattr(os, "open", as_on_windows)
+    with locks.locked_folder(tmp_path), locks.locked_folder(tmp_path):
+        pass
 
 
 @pytest.mark.parametrize("missing", ["memory files", "names of open files"])

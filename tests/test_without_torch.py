@@ -141,9 +141,9 @@ def test_commands_that_need_torch_say_so(command: list[str], tmp_path: Path) -> 
 def test_the_photographs_of_the_demo_need_neither_torch_nor_scikit_image() -> None:
     code = """
 sys.modules["skimage"] = sys.modules["scipy"] = None
-from chromacord.sample.scene import ASTRONAUT, COFFEE, read_photograph
+from chromacord.sample.scene import ASTRONAUT, ROCKET, read_photograph
 assert read_photograph(ASTRONAUT).shape == (512, 512, 3)
-assert read_photograph(COFFEE).shape == (400, 600, 3)
+assert read_photograph(ROCKET).shape == (427, 640, 3)
 """
     done = python(code)
     assert done.returncode == 0, done.stderr

@@ -111,6 +111,7 @@ def fits(value: object, declared: Any) -> bool:
         return all(fits(each, inner[0]) for each in value)
     if origin is Mapping:
         return isinstance(value, Mapping) and all(fits(each, inner[1]) for each in value.values())
+    # In Python a boolean is an integer; in a recipe `steps = true` is a slip.
     if isinstance(value, bool):
         return declared in (bool, object)
     return isinstance(value, {float: Real, int: Integral}.get(declared, origin or declared))

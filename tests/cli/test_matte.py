@@ -144,7 +144,7 @@ def test_an_upright_matte_fits_a_rotated_clip(run: Run, shots: Path, tmp_path: P
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        ((), "nothing says how the matte is made; give one of --key, --plate"),
+        ((), "the way to make the matte is missing; give one of --key, --plate"),
         (("--key", "green", "--from-alpha"), "--key and --from-alpha are several ways to make a matte; give one"),
         (("--key", "mauve"), "--key 'mauve': is no colour"),
         (("--key", "red=1"), "is no colour"),

@@ -5,7 +5,7 @@ from chromacord.color.parameters.hues import HueRange
 from chromacord.color.parameters.parametric import Parametric
 from chromacord.color.transforms import AffineField, Identity, Lut3d, blend, lattice
 from chromacord.errors import InputError
-from chromacord.grade.by_hand import NO_HAND, Hand, Strength, as_strength, protected, turned, weakened
+from chromacord.grade.by_hand import NO_HAND, Hand, Hands, Strength, as_strength, protected, turned, weakened
 
 LUMA = np.array([0.2126, 0.7152, 0.0722])
 AFFINE = AffineField.from_matrix(
@@ -149,3 +149,39 @@ def test_each_control_is_one_of_the_adjustment(name: str, given: float) -> None:
     hand = Hand.of(**{name: given})
     assert hand.turn == Parametric(**{name: given})
     assert (hand.strength, hand.protect) == (NO_HAND.strength, None)
+
+
+def test_a_shot_has_changes_of_its_own_in_place_of_those_of_the_clip() -> None:
+    controls = {"exposure": 0.2, "tint": 3.0, "strength": "tone=0.5,colour=0.8", "protect": "skin"}
+    hands = Hands.parse(["2:exposure=-0.1, colour=0.4", "4-5:strength=0.3,temperature=5600K,protect=20-60"], controls)
+    assert hands.of_shot(1) == hands.of_shot(3) == Hand.of(**controls)
+    own = controls | {"exposure": -0.1, "strength": "tone=0.5,colour=0.4"}
+    assert hands.of_shot(2) == Hand.of(**own)
+    other = controls | {"strength": 0.3, "temperature": "5600K", "protect": "20-60"}
+    assert hands.of_shot(4) == hands.of_shot(5) == Hand.of(**other)
+
+
+@pytest.mark.parametrize(
+    ("texts", "told"),
+    [
+        (["exposure=1"], "write shots and changes, such as 2:"),
+        (["0:exposure=1"], "write shots"),
+        (["3-2:exposure=1"], "write shots"),
+        (["2:"], "is no change"),
+        (["2:exposure"], "is no change"),
+        (["2:exposition=1"], "choose one of exposure"),
+        (["2:exposure=much"], "exposure is 'much'; give a number"),
+        (["2:strength=2"], "strength must lie in 0..1"),
+        (["2:exposure=nan"], "exposure must lie in"),
+        (["2:tint=1", "1-3:tint=2"], "shot 2 has its changes already"),
+    ],
+)
+def test_changes_of_a_shot_that_cannot_be_used_are_refused(texts: list[str], told: str) -> None:
+    with pytest.raises(InputError, match=told) as error:
+        Hands.parse(texts, {})
+    assert str(error.value).startswith("by shot '")
+
+
+def test_a_shot_that_is_not_there_is_refused() -> None:
+    with pytest.raises(InputError, match="there is no shot 4, the clip has 3 shots"):
+        Hands.parse(["4:tint=1"], {}).check(3)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import chromacord as cc
-from chromacord.cli.asked import ALL, ENCODING, METHOD, SAME
+from chromacord.cli.arguments.asked import ALL, ENCODING, METHOD, SAME
 from chromacord.cli.batch.clips import Clip
 from chromacord.cli.clip_lists.planning import FILES
 
@@ -39,6 +39,8 @@ CLUSTER = {"engine", "address", "chunk_frames", "retries"}
         ({"contact_shadow": "x"}, "contact shadow 'x': is not AMOUNT"),
         ({"wrap": "2"}, "wrap '2': is not AMOUNT"),
         ({"match": ["1", "1"]}, "shot 1 is matched to others"),
+        ({"by_shot": "2:exposure=20"}, r"by shot '2:exposure=20': exposure must lie in -10\.\.10"),
+        ({"by_shot": 2}, "by_shot must be text or a list of texts, got 2"),
         ({"frames": (4, 4)}, "frames 4:4 is not a range"),
         ({"frames": (-1, None)}, "frames -1: is not a range"),
     ],

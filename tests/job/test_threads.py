@@ -7,8 +7,7 @@ import cv2
 import pytest
 import torch
 
-from chromacord.job.blas import open_blas
-from chromacord.job.threads import prefetch, single_threaded, write_behind
+from chromacord.job.threads import open_blas, prefetch, single_threaded, write_behind
 
 
 def test_items_come_in_order() -> None:

@@ -17,6 +17,7 @@ def test_an_edge_moves_inwards_by_pixels(dtype: type, white: float) -> None:
     after = Edge.parse("3,0").change(before, 0)
     assert after.dtype == before.dtype
     assert np.array_equal(np.argwhere(after[30] == white)[[0, -1], 0], [23, 56])
+    assert np.array_equal(np.argwhere(after[:, 40] == white)[[0, -1], 0], [23, 36])
     assert before[20, 20] == white  # the mask that was given is kept
 
 
@@ -39,7 +40,12 @@ def test_the_sides_of_the_picture_are_no_edges() -> None:
     assert np.array_equal(Edge.parse("3,4").change(plane, 0), plane)
 
 
-@pytest.mark.parametrize("text", ["", "1", "x,1", "-1,0", "1,101", "nan,1", "1,2,3"])
+def test_an_edge_has_at_most_a_hundred_pixels() -> None:
+    assert Edge.parse("100,100") == Edge(100, 100)
+    assert Edge.parse("0,0") == Edge(0, 0)
+
+
+@pytest.mark.parametrize("text", ["", "1", "x,1", "-1,0", "0,-1", "100.1,0", "0,100.1", "nan,1", "1,2,3"])
 def test_what_is_no_edge_is_refused(text: str) -> None:
     with pytest.raises(InputError, match="not SHRINK,SOFTEN"):
         Edge.parse(text)

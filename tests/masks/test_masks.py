@@ -95,3 +95,25 @@ def test_fitting_scales_a_mask_of_another_size() -> None:
     fitted = MaskReader(mask, composite, fit=True).read(Frame((plane,), 0))
     assert fitted.plane.shape == (20, 30)
     assert fitted.crop(Box(0, 0, 20, 30)).mean() == pytest.approx(6 * 9 / 150, abs=0.02)
+
+
+def test_a_mask_keeps_its_own_size_unless_it_is_fitted() -> None:
+    composite, mask = describe(GRAY, Size(20, 30)), describe(GRAY, Size(10, 15))
+    assert MaskReader(mask, composite).read(Frame((np.zeros((10, 15), np.uint8),), 0)).plane.shape == (10, 15)
+
+
+def test_columns_tell_where_there_is_weight_and_where_all_is_foreground() -> None:
+    plane = np.zeros((3, 5), np.uint8)
+    plane[1:, 1] = 9
+    plane[1:, 2:4] = 255
+    plane[2, 3] = 254
+    has_weight, is_whole = Mask.from_plane(plane, black=8, white=255).columns(Box(1, 1, 3, 5))
+    assert has_weight.tolist() == [True, True, True, False]
+    assert is_whole.tolist() == [False, True, False, False]
+
+
+@pytest.mark.parametrize(("code", "peak"), [(0, 0.0), (20, 0.0), (120, 0.5), (220, 1.0), (255, 1.0)])
+def test_the_peak_is_the_largest_weight(code: int, peak: float) -> None:
+    plane = np.zeros((4, 6), np.uint8)
+    plane[2, 3] = code
+    assert Mask.from_plane(plane, black=20, white=220).peak == pytest.approx(peak)

@@ -84,3 +84,11 @@ def test_a_packed_mask_holds_nothing_of_the_picture_it_came_from() -> None:
     before = packed.unpack().crop(WHOLE)
     plane[...] = 7
     np.testing.assert_array_equal(packed.unpack().crop(WHOLE), before)
+
+
+@pytest.mark.parametrize("soft", [0.01, 200.0])
+def test_the_size_is_that_of_all_arrays_that_are_kept(soft: float) -> None:
+    packed = PackedMask.pack(mask_of(soft_disc(SIZE, soft=soft), "uint8", 0, 255))
+    arrays = [each for each in vars(packed).values() if isinstance(each, np.ndarray)]
+    assert len(arrays) == (2 if soft < 1 else 1)
+    assert packed.nbytes == sum(each.nbytes for each in arrays)

@@ -1,7 +1,11 @@
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
 
+from chromacord.color.management.config import find_space
+from chromacord.color.management.managed import ManagedSpace
 from chromacord.masks.proxy import proxy, scaled, thumbnail
 from chromacord.types import Alpha, Frame, PixelFormat, Size
 from tests.scenes import describe, noise_frame
@@ -85,7 +89,40 @@ def test_thumbnails_look_like_the_frame(pixel_format: PixelFormat, size: Size) -
     info = describe(pixel_format, size)
     frame = noise_frame(info)
     smooth = [cv2.GaussianBlur(plane, (0, 0), 12) for plane in frame.planes]
-    small = thumbnail(Frame(tuple(smooth), 0), info)
+    small = thumbnail(Frame(tuple(smooth), 0), info, width=96)
     exact = proxy(Frame(tuple(smooth), 0), info, Size(*small.shape[:2]))
     assert small.shape[1] <= 2 * 96
     assert np.abs(small - exact).mean() < 0.03
+
+
+@pytest.mark.parametrize(("columns", "kept"), [(96, 96), (191, 191), (192, 96), (288, 96), (383, 128)])
+def test_thumbnails_keep_whole_steps_of_pixels(columns: int, kept: int) -> None:
+    info = describe(PixelFormat("gray"), Size(8, columns))
+    picture = np.tile((np.arange(columns) % 256).astype(np.uint8), (8, 1))
+    small = thumbnail(Frame((picture,), 0), info, width=96)
+    step = -(-columns // kept)
+    assert small.shape == (-(-8 // step), kept, 3)
+    np.testing.assert_allclose(small, proxy(Frame((picture[::step, ::step],), 0), info, Size(*small.shape[:2])))
+
+
+@pytest.mark.parametrize("size", [(99, 100), (100, 99), (63, 63), (60, 36), (33, 64)])
+def test_only_even_sides_are_halved(size: tuple[int, int]) -> None:
+    """An odd side that is halved would lose its last pixels."""
+    plane = np.random.default_rng(0).uniform(0, 255, size).astype(np.float32)
+    exact = cv2.resize(plane, (9, 8), interpolation=cv2.INTER_AREA)
+    np.testing.assert_allclose(scaled(plane, Size(8, 9)), exact, atol=0.01 if 1 in (size[0] % 2, size[1] % 2) else 20)
+    whole = cv2.resize(plane, (size[1] // 3 * 3, size[0] // 3 * 3), interpolation=cv2.INTER_AREA)
+    assert scaled(plane, Size(8, 9)).mean() == pytest.approx(whole.mean(), abs=0.5)
+
+
+ACESCG = find_space("ACEScg")
+
+
+def test_a_picture_in_a_named_space_is_shown_as_video_of_the_same_scene() -> None:
+    linear = replace(describe(PixelFormat("rgb", 32, is_float=True), Size(6, 9), scene_linear=True), space=ACESCG)
+    grey = np.full((6, 9), 0.18, np.float32)
+    red = proxy(Frame((2 * grey, grey, grey / 2), 0), linear, Size(4, 6))
+    assert red.shape == (4, 6, 3)
+    assert (np.diff(red, axis=-1) < -0.05).all()
+    shown = ManagedSpace.of(ACESCG).display(np.array([[0.36, 0.18, 0.09, 0.36]], np.float32))
+    np.testing.assert_allclose(red, np.broadcast_to(shown[:, :3], (4, 6, 3)), atol=1e-5)

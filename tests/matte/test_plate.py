@@ -2,18 +2,18 @@
 
 import cv2
 import numpy as np
+from skimage.data import coffee
 
 from chromacord.matte.levels import Levels
 from chromacord.matte.plate import plate_matte
-from chromacord.sample.scene import COFFEE, read_photograph
 from chromacord.types import FloatArray
 from tests.matte.greenscreen import before_a_plate, portrait, sad
 
 
 def table() -> FloatArray:
     height, width = portrait()[1].shape
-    picture: FloatArray = cv2.resize(read_photograph(COFFEE), (width, height), interpolation=cv2.INTER_AREA)
-    return picture
+    picture = coffee().astype(np.float32) / np.float32(255)
+    return cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
 
 
 def noisy(plate: FloatArray, noise: float = 0.008) -> FloatArray:

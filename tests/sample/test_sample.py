@@ -4,7 +4,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from skimage.data import astronaut, coffee
+from skimage.data import astronaut, rocket
 
 from chromacord.color.spaces import code_to_rgb, rgb_to_code
 from chromacord.errors import MissingFileError
@@ -42,7 +42,7 @@ def test_the_composite_is_the_background_with_grain_outside_the_matte(layers: li
     assert inner.std() == pytest.approx(1.5 / 255, rel=0.05)
 
 
-def test_the_person_and_the_table_both_move(layers: list[sample.Layers]) -> None:
+def test_the_person_and_the_launch_pad_both_move(layers: list[sample.Layers]) -> None:
     first, last = layers
     assert np.abs(first.background - last.background).mean() > 0.02
     centers = [np.average(np.arange(1280), weights=frame.alpha[..., 0].sum(axis=0)) for frame in layers]
@@ -52,10 +52,10 @@ def test_the_person_and_the_table_both_move(layers: list[sample.Layers]) -> None
 def test_the_mismatch_is_one_that_anyone_sees(layers: list[sample.Layers]) -> None:
     first = layers[0]
     weight = first.alpha[..., 0]
-    person, table = (np.average(first.composite, axis=(0, 1), weights=part) for part in (weight, 1 - weight))
-    # Bluer and brighter by far more than the 2 % that an eye tells apart.
-    assert person[2] / person[0] > 1.3 * table[2] / table[0]
-    assert person.mean() > 1.3 * table.mean()
+    person, dusk = (np.average(first.composite, axis=(0, 1), weights=part) for part in (weight, 1 - weight))
+    # Warmer and brighter by far more than the 2 % that an eye tells apart.
+    assert person[0] / person[2] > 1.3 * dusk[0] / dusk[2]
+    assert person.mean() > 1.3 * dusk.mean()
 
 
 def test_planes_hold_the_colours_of_the_standard() -> None:
@@ -89,11 +89,11 @@ def test_the_files_are_what_a_compositor_would_hand_over(tmp_path: Path) -> None
 
 
 def test_the_photographs_are_those_of_scikit_image() -> None:
-    for name, picture in ((sample.ASTRONAUT, astronaut()), (sample.COFFEE, coffee())):
+    for name, picture in ((sample.ASTRONAUT, astronaut()), (sample.ROCKET, rocket())):
         np.testing.assert_array_equal(np.rint(sample.read_photograph(name) * 255), picture)
 
 
 def test_a_photograph_that_is_missing_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sample, "COFFEE", "nothing.webp")
+    monkeypatch.setattr(sample, "ROCKET", "nothing.webp")
     with pytest.raises(MissingFileError, match=r"nothing.webp: is missing or damaged; reinstall chromacord$"):
         next(sample.sample_layers(2))

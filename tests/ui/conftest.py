@@ -73,12 +73,13 @@ class Server:
 
     def open(self, composite: Path, mask: Path, **options: Any) -> str:
         """Open a clip, wait for its grade, and return its identifier."""
-        session = {**SESSION, "clip": {"composite": str(composite), "mask": str(mask)}, "options": options}
+        clip = {"composite": str(composite), "mask": str(mask)} | {n: options.pop(n) for n in ("cuts",) if n in options}
+        session = {**SESSION, "clip": clip, "options": options}
         answer = self.ask("/api/clips", session)
         assert answer.status == 200, answer.content
-        clip: str = answer.json["id"]
-        wait_for(lambda: self.is_ready(clip))
-        return clip
+        opened: str = answer.json["id"]
+        wait_for(lambda: self.is_ready(opened))
+        return opened
 
     def is_ready(self, clip: str) -> bool:
         """Whether the grade and the proxy of a clip are there."""

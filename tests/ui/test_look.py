@@ -6,6 +6,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from chromacord.color.parameters.hues import HueRange
 from chromacord.color.parameters.parametric import Parametric
 from chromacord.color.transforms import AffineField, lattice
 from chromacord.grade.by_hand import Hand
@@ -50,7 +51,7 @@ def test_a_grade_that_varies_is_a_field_of_matrices() -> None:
 
 def test_protected_hues_are_those_of_the_render() -> None:
     one = affine()
-    shown = look_of(grade_of(one), 0, "skin").values.reshape(-1, 3)
+    shown = look_of(grade_of(one), 0, HueRange.parse("skin")).values.reshape(-1, 3)
     rendered = Hand.of(protect="skin")(one).parameters[0].reshape(3, -1).T  # type: ignore[union-attr]
     np.testing.assert_allclose(shown, rendered, atol=1e-6)
 

@@ -65,6 +65,25 @@ def test_a_saved_session_is_rendered_by_the_command_with_its_range(server: Serve
     assert content_of(tmp_path / "o") != content_of(server.folder / "of_page")
 
 
+def test_changes_of_a_shot_are_rendered_by_the_page_and_by_the_command(server: Server, run: Run) -> None:
+    options = {"exposure": 0.3, "by_shot": ["2:exposure=-0.4,saturation=0.5"], "method": "mkl"}
+    clip = server.open(server.folder / "comp.mp4", server.folder / "mask.mkv", cuts="4", **options)
+    outputs = {"output": str(server.folder / "shots_of_session/%02d.png")}
+    saved = server.ask(f"/api/clips/{clip}/session", {"path": "shots.json", "outputs": outputs, "force": True})
+    assert saved.status == 200, saved.content
+    task = server.ask(f"/api/clips/{clip}/renders", {"outputs": {"output": "shots_of_page/%02d.png"}}).json
+    assert server.finished(task["number"])["state"] == "done"
+    assert run("apply", server.folder / "shots.json").code == 0
+    assert content_of(server.folder / "shots_of_session") == content_of(server.folder / "shots_of_page")
+    files = (server.folder / "comp.mp4", "--mask", server.folder / "mask.mkv", "--cuts=4", "--method=mkl")
+    assert run("harmonize", *files, "-o", server.folder / "alike/%02d.png", "--exposure=0.3").code == 0
+    alike = [
+        a == b
+        for a, b in zip(*map(content_of, (server.folder / "alike", server.folder / "shots_of_page")), strict=True)
+    ]
+    assert alike == [True] * 4 + [False] * 6
+
+
 def test_exports_are_written(server: Server) -> None:
     clip = server.open(server.folder / "comp.mp4", server.folder / "mask.mkv", method="mkl", consistency="shot")
     exports = {

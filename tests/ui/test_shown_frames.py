@@ -1,14 +1,18 @@
 """Pictures for the page."""
 
+import json
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
 
 from chromacord.errors import InputError
+from chromacord.ui.packets import encoded, exact_packet
+from chromacord.ui.proxies import ProxyFolder
 from chromacord.ui.session import Session
-from chromacord.ui.shown_frames import FrameReader, ProxyFolder, encoded
+from chromacord.ui.shown_frames import FramePictures, FrameReader, SupersededError, exact_pictures
 from tests.clips import make_clip, picture
 from tests.footage import SIZE, disc, make_composite, make_mask, recoloured
 from tests.ui.conftest import make_footage
@@ -20,10 +24,25 @@ def session(tmp_path: Path) -> Session:
     return Session({"composite": str(tmp_path / "comp"), "mask": str(tmp_path / "mask.mkv")})
 
 
+def exact(reader: FrameReader, index: int) -> FramePictures:
+    return exact_pictures(reader.read(index), reader.clip)
+
+
+def unpacked(packet: bytes) -> tuple[dict[str, Any], dict[str, bytes]]:
+    """Return the head and the parts of what the page gets."""
+    end = 4 + int.from_bytes(packet[:4], "little")
+    head, parts = json.loads(packet[4:end]), {}
+    for part in head["parts"]:
+        parts[part["name"]] = packet[end : end + part["bytes"]]
+        end += part["bytes"]
+    assert end == len(packet)
+    return head, parts
+
+
 def test_exact_pictures_are_the_files_codes_in_any_order(session: Session) -> None:
     reader = FrameReader(session)
     for index in (0, 1, 7, 3, 3, 9):
-        pictures = reader.read(index)
+        pictures = exact(reader, index)
         np.testing.assert_array_equal(pictures.picture, np.stack(recoloured("gbrp", index), axis=-1))
         np.testing.assert_array_equal(pictures.mask, disc(index))
         assert pictures.layer is None
@@ -31,17 +50,62 @@ def test_exact_pictures_are_the_files_codes_in_any_order(session: Session) -> No
         reader.read(10)
 
 
+def test_a_frame_that_nobody_waits_for_is_not_decoded(session: Session) -> None:
+    reader, asked = FrameReader(session), 0
+
+    def is_wanted() -> bool:
+        nonlocal asked
+        asked += 1
+        return asked < 4
+
+    reader.read(0)
+    with pytest.raises(SupersededError):
+        reader.read(9, is_wanted)
+    assert reader.read(9).frame.index == 9
+
+
+@pytest.mark.parametrize(("layout", "codec", "unit"), [("yuv420p", "libx264", 255), ("yuv422p10le", "ffv1", 1024)])
+def test_video_travels_as_the_codes_of_its_file(tmp_path: Path, layout: str, codec: str, unit: int) -> None:
+    clip = make_composite(tmp_path / "clip.mkv", layout, codec=codec, num_frames=3)
+    mask = make_mask(tmp_path / "mask.mkv", num_frames=3)
+    reader = FrameReader(Session({"composite": str(clip), "mask": str(mask)}))
+    masked = reader.read(2)
+    head, parts = unpacked(b"".join(exact_packet(masked, reader.clip)))
+    dtype = np.uint8 if unit == 255 else np.float16
+    luma, *chroma = masked.frame.planes
+    shown = np.frombuffer(parts["luma"], dtype).reshape(luma.shape)
+    both = np.frombuffer(parts["chroma"], dtype).reshape(*chroma[0].shape, 2)
+    scale = 1 if unit == 255 else unit
+    np.testing.assert_array_equal(shown.astype(float) * scale, luma)
+    np.testing.assert_array_equal(both.astype(float) * scale, np.stack(chroma, axis=-1))
+    there = head["coded"]
+    assert (there["unit"], there["max"]) == (unit, 255 if unit == 255 else 1023)
+    decode, encode = (np.vstack([np.reshape(there[name], (3, 4)), [0, 0, 0, 1]]) for name in ("decode", "encode"))
+    np.testing.assert_allclose(decode @ encode, np.eye(4), atol=1e-9)
+    weight = np.frombuffer(parts["mask"], np.uint8).reshape(SIZE) / 255 * head["weighing"][0] + head["weighing"][1]
+    np.testing.assert_allclose(weight, disc(2) / 255, atol=1 / 254)
+
+
 def test_the_proxy_has_the_colours_of_the_file(session: Session, tmp_path: Path) -> None:
     reader, folder = FrameReader(session), ProxyFolder(tmp_path / "proxy")
     assert folder.make(reader.clip, lambda _: None) == 10
     for index in (0, 9):
-        exact = reader.read(index)
-        small = cv2.imread(str(folder.file(index, "picture")))[..., ::-1]
-        difference = np.abs(small.astype(int) - exact.picture)
-        assert difference.mean() < 1
-        assert abs((small.astype(int) - exact.picture).mean()) < 0.2  # no shift of the colour
-        mask = cv2.imread(str(folder.file(index, "mask")), cv2.IMREAD_GRAYSCALE)
-        np.testing.assert_array_equal(mask, exact.mask)
+        whole = exact(reader, index)
+        head, parts = unpacked(folder.file(index).read_bytes())
+        small, mask = (
+            cv2.imdecode(np.frombuffer(parts[name], np.uint8), cv2.IMREAD_UNCHANGED) for name in ("picture", "mask")
+        )
+        difference = small[..., ::-1].astype(int) - whole.picture
+        assert np.abs(difference).mean() < 1.5
+        assert abs(difference.mean()) < 0.2  # no shift of the colour
+        np.testing.assert_array_equal(mask, whole.mask)
+        rows, columns = whole.mask.nonzero()
+        assert head["box"] == [
+            columns.min() / SIZE.width,
+            rows.min() / SIZE.height,
+            (columns.max() + 1) / SIZE.width,
+            (rows.max() + 1) / SIZE.height,
+        ]
 
 
 def test_layers_show_the_foreground_alone_too(tmp_path: Path) -> None:
@@ -53,7 +117,7 @@ def test_layers_show_the_foreground_alone_too(tmp_path: Path) -> None:
         make_clip(tmp_path / "bg.mp4", size=SIZE, num_frames=2),
     )
     reader = FrameReader(Session({"foreground": str(front), "alpha": str(matte), "background": str(back)}))
-    pictures = reader.read(1)
+    pictures = exact(reader, 1)
     assert pictures.layer is not None
     inside = pictures.mask == 255
     difference = np.abs(pictures.layer.astype(int) - pictures.picture)
@@ -66,7 +130,7 @@ def test_deep_and_log_clips_are_shown_as_sdr_video(tmp_path: Path) -> None:
     deep = make_composite(tmp_path / "deep.mkv", "yuv422p10le", codec="ffv1", num_frames=1)
     plain, log = ({"options": options} for options in ({}, {"input_space": "ACEScct"}))
     clip = {"composite": str(deep), "mask": str(mask)}
-    pictures = [FrameReader(Session(clip, **each)).read(0).picture for each in (plain, log)]
+    pictures = [exact(FrameReader(Session(clip, **each)), 0).picture for each in (plain, log)]
     assert pictures[0].shape == pictures[1].shape == (*SIZE, 3)
     assert pictures[1].std() > pictures[0].std()  # log has little contrast as stored
 

@@ -97,6 +97,7 @@ def edl_file(cuts: Cuts | None) -> Path | None:
     """Return the path of an edit decision list; None if cuts are given otherwise or not at all."""
     if isinstance(cuts, PathLike):
         return Path(cuts)
+    # A text of digits and punctuation that is no list, such as "24;48", is a slip and not the name of a file.
     if isinstance(cuts, str) and cuts != NONE and not _NUMBERS.fullmatch(cuts) and not _is_list(cuts):
         return Path(cuts)
     return None
@@ -111,6 +112,7 @@ def given_numbers(cuts: Sequence[int] | str | None) -> tuple[int, ...] | None:
     Raises:
         InputError: they are not numbers, or do not increase.
     """
+    # A cut at frame 0 divides nothing: the first shot begins there anyway.
     return None if cuts is None else tuple(frame for frame in _numbers(cuts) if frame)
 
 
@@ -146,6 +148,7 @@ def _numbers(cuts: Cuts) -> tuple[int, ...]:
                 f"cuts {shown(cuts)}: are not frame numbers; give the first frames of shots, counted from 0, such as "
                 "24,48; an edit decision list; or none"
             )
+        # int() is quadratic in the digits and refuses more than 4,300; such a number is too large anyway.
         cuts = [_LARGEST + 1 if len(part.strip()) > len(str(_LARGEST)) else int(part) for part in cuts.split(",")]
     if not isinstance(cuts, Iterable):
         raise InputError(f"cuts: {shown(cuts)} are not frame numbers; give a list of the first frames of shots")

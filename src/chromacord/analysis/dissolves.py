@@ -91,6 +91,8 @@ class DissolveDetector:
             return False
         if palette_distance(first.palette, last.palette) < _LEAST_PALETTE:
             return False
+        # In a dissolve every sample moves on a straight line from the first end to the last. A frame's position
+        # along that line is its share, and its squared distance from the line the rest; motion leaves the line.
         start, way = first.colors, last.colors - first.colors
         length = float(way @ way)
 
@@ -100,6 +102,7 @@ class DissolveDetector:
             return share, float(step @ step) / length - share * share
 
         middle = share_and_rest(0.5)
+        # The middle alone rules out most motion, before the costlier distance of layouts.
         if middle[1] > _MOST_STRAYED:
             return False
         differing = distance(first, last)

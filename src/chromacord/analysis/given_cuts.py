@@ -54,6 +54,8 @@ def _of_edl(path: Path, info: VideoInfo) -> tuple[int, ...]:
     zero, is_placed = _first_frame(path, edl, info)
     frames = [(start - zero, line) for start, line in edl.shots]
     for frame, line in frames:
+        # A list that is placed by timecode may cover a whole reel, so events outside the clip are other shots.
+        # Without timecode they mean that the list is of something else.
         if not is_placed and info.num_frames is not None and frame >= info.num_frames:
             raise InputError(
                 f"{path} line {line}: begins a shot at frame {frame}, counted from the list's first; the clip "
@@ -72,6 +74,7 @@ def _first_frame(path: Path, edl: Edl, info: VideoInfo) -> tuple[int, bool]:
     try:
         own = frame_of(info.timecode, rate=info.rate, drop=drop)
     except ValueError:
+        # Lies in no list, so the warning below is given.
         own = -1
     if edl.start <= own < edl.stop:
         return own, True

@@ -111,6 +111,7 @@ def _histogram(picture: npt.NDArray[Any], ranges: list[float]) -> FloatArray:
 
 def distance(earlier: Look, later: Look) -> Distance:
     """Return the differences between two frames."""
+    # Normalized: brightness and contrast do not count, only where things are.
     correlations = cv2.matchTemplate(earlier.layout, later.layout[_CENTRE], cv2.TM_CCOEFF_NORMED)
     return Distance(
         1.0 - float(correlations.max()),

@@ -96,6 +96,7 @@ def observe(
         nonlocal due, last_shot
         (frame, mask), shot = item
         if shot != last_shot:
+            # Each shot begins with an analysed frame, since no key of another shot may be used for it.
             due, last_shot = frame.index, shot
         if measure is not None:
             measure(frame, mask, shot)
@@ -103,6 +104,7 @@ def observe(
         if mask.is_usable and frame.index >= due:
             due = frame.index + step
             rgb, weights = _proxies(frame, mask.unpack(), info, size)
+            # Methods learned from upright pictures; a clip stored sideways would get another grade.
             rgb, weights = (np.ascontiguousarray(turned_upright(each, orientation)) for each in (rgb, weights))
             observation = Observation(frame.index, shot, rgb, weights, float(weights.mean()), orientation)
         return Seen(frame.index, shot, mask.box is None, mask.is_full, observation, mask)

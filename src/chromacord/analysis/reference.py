@@ -64,6 +64,8 @@ def read_reference(path: Path, spaces: Spaces) -> FloatArray:
     """
     source = open_source(path)
     info, found = settle(source.info, Spaces(config=spaces.config))
+    # The option names the composite's space. It holds for a reference of the same footage, but must not
+    # override what another file says of itself.
     if found.known_by == "assumed" and spaces.composite is not None:
         info, _ = settle(source.info, spaces)
     with closing(source.frames()) as frames:

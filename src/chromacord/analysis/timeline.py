@@ -19,7 +19,7 @@ from chromacord.color.distribution import ColorDistribution
 from chromacord.color.fitting import fit_affine_field, fit_gains, fit_lut3d
 from chromacord.color.transforms import ColorTransform
 from chromacord.errors import NonFiniteError
-from chromacord.grade.by_hand import NO_HAND, Hand
+from chromacord.grade.by_hand import NO_HAND, Hand, Hands
 from chromacord.grade.keys import Consistency, Grade, Key, Shot
 from chromacord.grade.smoothing import Smoothing
 from chromacord.io.memory import return_freed_memory
@@ -55,7 +55,7 @@ class Timeline:
         rate: Fraction,
         name: str = "",
         consistency: Consistency = "smooth",
-        hand: Hand = NO_HAND,
+        hand: Hand | Hands = NO_HAND,
         exportable: bool = False,
         keep_colors: bool = False,
     ) -> None:
@@ -95,7 +95,8 @@ class Timeline:
         decided = []
         if seen.shot == len(self._shots):
             decided += self._end_shot()
-            self._shots.append(_ShotLine(seen.index, self.method, self._smoothing(), self._hand, self._exportable))
+            hand = self._hand.of_shot(len(self._shots) + 1)
+            self._shots.append(_ShotLine(seen.index, self.method, self._smoothing(), hand, self._exportable))
         self._count(seen)
         return decided + self._shots[-1].push(seen)
 
@@ -173,6 +174,7 @@ class _ShotLine:
     def _decide(self, window: WindowOf[Observation]) -> None:
         keys, self._state = _keys_of(window, self._method, self._state, exportable=self._exportable)
         # Networks allocate large blocks per window; glibc would otherwise keep the gaps between them.
+        # Methods of single frames would pay a few milliseconds at each frame.
         if len(window.items) > 1:
             return_freed_memory()
         for key in keys:
@@ -192,6 +194,8 @@ class _ShotLine:
         # Only the two keys around the frame matter, so a long shot costs no more than a short one.
         following = bisect_right(self.keys, index, key=lambda key: key.index)
         around = tuple(self.keys[max(following - 1, 0) : following + 1])
+        # The same Shot returns the same transform objects, by which the renderer knows that a LUT is prepared
+        # already.
         if self._around is None or self._around.keys != around:
             self._around = Shot(self.start, index + 1, around, self._hand)
         return self._around.at(index)
@@ -207,6 +211,7 @@ def _keys_of(
         prediction = method.decide(composite[None], mask[None], state)
         transform = prediction.transform
         if transform is None or (exportable and not transform.is_global):
+            # A LUT cannot hold a field, so where LUTs are written, the pixels are explained by one.
             fit = FITS["lut3d" if exportable and method.fitted == "field" else method.fitted]
             center = slice(past, past + hop)
             transform = fit(composite[center], as_frames(prediction.harmonized), mask[center])
@@ -216,6 +221,7 @@ def _keys_of(
         if not transform.is_global:
             # The method saw an upright picture; the renderer works on stored pixels.
             parameters = turned_as_stored(parameters, item.orientation)
+        # A copy, because a view would keep the parameters of the whole window alive as long as one key.
         one = transform.with_parameters(parameters.copy())
         confidence = None if prediction.confidence is None else float(prediction.confidence[number])
         try:

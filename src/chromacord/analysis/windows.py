@@ -47,6 +47,7 @@ class Windows(Generic[Item]):
         hop = self._window.hop
         padding = [self._ahead[-1]] * (hop + self._window.future - len(self._ahead))
         made = WindowOf([*self._past, *self._ahead, *padding], self._ahead[:hop])
+        # [-0:] would be the whole list.
         self._past = [*self._past, *made.hop][-self._window.past :] if self._window.past else []
         del self._ahead[:hop]
         return made

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from typer import Argument
 
+from chromacord.cli.arguments.asked import METHOD, Given, takes
 from chromacord.cli.arguments.declared import ALL
-from chromacord.cli.asked import METHOD, Given, takes
 from chromacord.cli.batch.clips import refuse_empty
 from chromacord.cli.help import INPUT
 from chromacord.errors import InputError

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from typer import Option
 
-from chromacord.cli.asked import ENCODING, FINISH, Given, takes
+from chromacord.cli.arguments.asked import ENCODING, FINISH, Given, takes
 from chromacord.cli.batch.clips import refuse_empty
 from chromacord.cli.help import OUTPUT
 from chromacord.errors import InputError, one_of

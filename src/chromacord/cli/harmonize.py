@@ -1,6 +1,6 @@
 """`chromacord harmonize`: harmonize a composite with a mask, or layers."""
 
-from chromacord.cli.asked import Given, takes
+from chromacord.cli.arguments.asked import Given, takes
 from chromacord.errors import InputError
 
 

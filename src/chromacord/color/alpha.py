@@ -34,6 +34,7 @@ def lay_over(foreground: FloatArray, background: FloatArray, alpha: FloatArray) 
         background: same shape.
         alpha: coverage in [0, 1]. Shape (height, width).
     """
+    # OpenCV does not broadcast, so alpha is repeated for each channel.
     change = cv2.multiply(cv2.subtract(foreground, background), cv2.merge([alpha] * 4))
     foreground[...] = cv2.add(background, change)
 
@@ -58,6 +59,8 @@ def unpremultiply(premultiplied: Values, alpha: Values) -> Values:
         premultiplied: colours times alpha. Any shape.
         alpha: coverage in [0, 1]. Any shape that broadcasts.
     """
+    # Where alpha is 0 this divides by 1. A where() after the division would work too, but NumPy would warn of
+    # the division by 0, and torch would give NaN gradients.
     straight: Values = premultiplied / (alpha + (alpha <= 0))
     return straight
 

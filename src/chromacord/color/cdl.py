@@ -63,6 +63,8 @@ def fit_cdl(colors: FloatArray, wanted: FloatArray, weights: FloatArray) -> Cdl:
 
     def errors(numbers: Doubles) -> Doubles:
         left = (_apply(numbers, own) - target) * scale
+        # Over a narrow range of colours, slope, offset and power can replace each other. Without the pull the
+        # fit would drift along such directions to extreme numbers that are wrong for all other colours.
         return np.concatenate([left.ravel(), np.sqrt(_PULL) * (numbers - _IDENTITY)])
 
     numbers = least_squares(errors, _IDENTITY, lowest=_LOWEST, highest=_HIGHEST)
@@ -72,6 +74,7 @@ def fit_cdl(colors: FloatArray, wanted: FloatArray, weights: FloatArray) -> Cdl:
 def _apply(numbers: Doubles, colors: Doubles) -> Doubles:
     """Map colours. Shape (10,), (P, 3) to (P, 3)."""
     slope, offset, power = numbers[:9].reshape(3, 3)
+    # Clamp before the power, as the standard says: a negative number to a fractional power is NaN.
     graded = np.clip(colors * slope + offset, 0, 1) ** power
     luma = (graded @ _LUMA)[:, None]
     result: Doubles = np.clip(luma + numbers[9] * (graded - luma), 0, 1)

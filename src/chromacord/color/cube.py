@@ -71,6 +71,7 @@ def cube_text(lut: Lut3d, *, title: str, size: int = 33) -> str:
     shown = " ".join(title.replace('"', "'").split())
     rows = values[0].reshape(3, -1).T.tolist()
     head = f'TITLE "{shown}"\nLUT_3D_SIZE {size}\nDOMAIN_MIN 0.0 0.0 0.0\nDOMAIN_MAX 1.0 1.0 1.0\n'
+    # Eight decimals: their rounding error of 5e-9 is three thousand times below a code of 16 bits.
     return head + "".join(f"{red:.8f} {green:.8f} {blue:.8f}\n" for red, green, blue in rows)
 
 
@@ -85,6 +86,8 @@ def parse_cube(content: str | bytes, *, name: str) -> Cube:
         InputError: it is not a 3D .cube file; names the line if possible.
     """
     head: dict[str, _Line] = {}
+    # Four bytes a number: a list of Python floats would take 200 MB for a LUT with 129 nodes per side, an array
+    # takes 26.
     table, last = array("f"), 0
     for line in _lines(content if isinstance(content, str) else _decode(content), name):
         if _begins_number(line.words[0]):
@@ -104,8 +107,10 @@ def parse_cube(content: str | bytes, *, name: str) -> Cube:
 
 def _decode(content: bytes) -> str:
     try:
+        # Some Windows tools write a byte order mark, which would become part of the first keyword.
         return content.decode("utf-8-sig")
     except UnicodeDecodeError:
+        # Latin-1 gives every byte a character, so this never fails; only titles and comments can be affected.
         return content.decode("latin-1")
 
 
@@ -158,6 +163,7 @@ def _parse_head(head: Mapping[str, _Line], name: str) -> tuple[str, int, _Row, _
 
 def _parse_size(line: _Line, name: str) -> int:
     word = line.words[1] if len(line.words) == 2 else ""
+    # The length is checked first because int() raises an error of its own beyond 4,300 digits.
     if not word.isdecimal() or len(word) > 9 or int(word) not in SIZES:
         raise InputError(
             f"{name} line {line.number}: LUT_3D_SIZE must be one number from {SIZES[0]} to {SIZES[-1]}, "
@@ -170,7 +176,9 @@ def _parse_number(line: _Line, word: str, name: str) -> float:
     try:
         value = float(word)
     except ValueError:
+        # Fails the test below, so that text, NaN and numbers that are too large share one message.
         value = LARGEST * 2
+    # Not `abs(value) > LARGEST`: that is false for NaN.
     if not abs(value) <= LARGEST:
         raise InputError(f"{name} line {line.number}: {shown(word)} is not a finite number up to {LARGEST:g}")
     return value

@@ -32,6 +32,8 @@ def srgb_to_linear(values: Values) -> Values:
     """
 
     def curve(x: Values) -> Values:
+        # where() evaluates both branches, and autograd multiplies the gradient of the unused one by 0. The clip
+        # keeps that gradient finite: 0 times the infinity or NaN of a power at or below 0 would be NaN.
         power: Values = ((x.clip(0.04045) + 0.055) / 1.055) ** 2.4
         return where(x <= 0.04045, x / 12.92, power)
 

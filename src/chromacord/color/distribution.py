@@ -31,7 +31,10 @@ class ColorDistribution:
         """
         there = mask[0] > 0
         colors, weights = picture[:, there], mask[0][there]
+        # Clipped to the last cell, which therefore includes 1 itself.
         red, green, blue = np.clip(colors * _CELLS, 0, _CELLS - 1).astype(np.int64)
+        # Only occupied cells are kept: all 32,768 of them would take 1 MB for each shot, and a foreground fills
+        # few.
         cells, place = np.unique((red * _CELLS + green) * _CELLS + blue, return_inverse=True)
         sums = [np.bincount(place, values, len(cells)) for values in (*(colors * weights), weights)]
         self._merge(cells, np.stack(sums))

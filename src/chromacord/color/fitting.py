@@ -23,6 +23,8 @@ _FIELD_SMOOTHNESS, _FIELD_PULL = 1e-4, 1e-6
 # Regularisation of gains towards 1, as mean squared colour: half strength at a foreground level of 0.22.
 _GAIN_PULL = 0.05
 
+# The stencil couples a node with its neighbours only, so each step carries evidence one node further: 25 steps
+# cross a cube of 17 nodes.
 _CG_STEPS = 25
 
 _TINY = np.finfo(np.float32).tiny
@@ -39,6 +41,8 @@ def fit_affine(composite: FloatArray, harmonized: FloatArray, mask: FloatArray) 
         A field with one node. Directions in which the foreground does not vary are only offset.
     """
     mean, covariance = color_statistics(np.concatenate([composite, harmonized], axis=1), mask)
+    # The same noise on both sides: a direction without variance then gets a gain of 1. Added to one side only,
+    # as in ridge regression, it would pull gains to 0 and so remove contrast.
     noise = _NOISE * np.eye(3, dtype=np.float32)
     own, cross = covariance[:, :3, :3] + noise, covariance[:, 3:, :3] + noise
     matrix = np.linalg.solve(own, cross.mT).mT
@@ -58,6 +62,7 @@ def fit_gains(composite: FloatArray, harmonized: FloatArray, mask: FloatArray) -
     area = mask.sum(axis=(-2, -1)).clip(_TINY)
     own = (mask * composite**2).sum(axis=(-2, -1)) / area
     cross = (mask * composite * harmonized).sum(axis=(-2, -1)) / area
+    # The pull is in numerator and denominator, so that it pulls towards 1 and not towards 0.
     gains = (cross + _GAIN_PULL) / (own + _GAIN_PULL)
     return AffineField.from_matrix(gains[..., None] * np.eye(3, dtype=np.float32), np.zeros_like(gains))
 
@@ -74,6 +79,8 @@ def fit_lut3d(composite: FloatArray, harmonized: FloatArray, mask: FloatArray, *
         LUTs whose values are not clamped. Shape of the parameters (N, 3, D, D, D).
     """
     base = fit_affine(composite, harmonized, mask)
+    # Fit only what the affine map leaves: the priors pull the residual to 0, and thereby unseen colours to the
+    # affine map.
     residual = harmonized - base(composite)
     stencil, right = _lut_equations(composite, residual, mask, size)
     values = base.to_lut(size).parameters + _conjugate_gradients(stencil, right)
@@ -170,6 +177,8 @@ def _conjugate_gradients(stencil: FloatArray, right: FloatArray) -> FloatArray:
         Shape (N, 3, D, D, D).
     """
     size = right.shape[-1]
+    # Nodes with many pixels have diagonals up to ten thousand times larger than those that only the priors hold.
+    # Without this preconditioner the latter would hardly move in 25 steps.
     diagonal = stencil[:, 13:14]
     padded = np.zeros((*right.shape[:2], *[size + 2] * 3), np.float32)
     part = np.empty_like(right)
@@ -191,6 +200,8 @@ def _conjugate_gradients(stencil: FloatArray, right: FloatArray) -> FloatArray:
     power = dot(error, scaled)
     for _ in range(_CG_STEPS):
         image = product_with(direction)
+        # Once a picture's solution is exact, both dot products are 0; the clip makes the step 0 instead of NaN
+        # while other pictures of the batch go on.
         step = power / dot(direction, image).clip(_TINY)
         solution = solution + step * direction
         error = error - step * image
@@ -216,6 +227,7 @@ def fit_affine_field(
     base = fit_affine(composite, harmonized, mask)
     mean, _ = color_statistics(composite, mask)
     ones = np.ones_like(mask)
+    # Centring makes gain and offset nearly independent, so that the prior on one does not act on the other.
     features = np.concatenate([composite - mean[..., None, None], ones], axis=1)  # centred: gain and offset do not mix
     weight = mask / mask.sum(axis=(1, 2, 3), keepdims=True).clip(1e-6)
     targets = np.concatenate([features, harmonized - base(composite)], axis=1)
@@ -253,6 +265,7 @@ def _field_matrix(products: FloatArray, rows: FloatArray, columns: FloatArray) -
             pairs = columns[: width - other] * columns[other:]
             block = (vertical @ pairs.T).transpose(3, 4, 0, 1, 2)
             left = np.arange(width - other)
+            # Sets, because for a step of 0 both pairs are the same.
             for i, u in {(0, step), (step, 0)}:
                 for j, v in {(0, other), (other, 0)}:
                     matrix[top[:, None] + i, top[:, None] + u, left + j, left + v] = block

@@ -87,10 +87,13 @@ def code_scale(colorimetry: Colorimetry, pixel_format: PixelFormat) -> tuple[flo
     range means limited for Y'CbCr, and full for RGB and grey.
     """
     if pixel_format.is_float:
+        # Floating-point files store the values themselves.
         return 1.0, 0.0, 1.0, 0.0
     full = colorimetry.full_range if colorimetry.full_range is not None else pixel_format.model != "yuv"
     half, step = float(1 << (pixel_format.depth - 1)), float(1 << (pixel_format.depth - 8))
     if full:
+        # Chroma of +0.5 becomes half a code more than the largest (255.5 of 255), as H.273 defines it; writers
+        # clamp it.
         return float(pixel_format.max_code), 0.0, float(pixel_format.max_code), half
     return 219 * step, 16 * step, 224 * step, half
 
@@ -123,6 +126,7 @@ def code_to_rgb(colorimetry: Colorimetry, size: Size, pixel_format: PixelFormat)
     """
     if pixel_format.model != "gray":
         return rgb_to_code(colorimetry, size, pixel_format).inverse()
+    # The matrix of `rgb_to_code` has rank 1 for grey, so it has no inverse.
     scale, offset, _, _ = code_scale(colorimetry, pixel_format)
     first = np.zeros((3, 3))
     first[:, 0] = 1 / scale

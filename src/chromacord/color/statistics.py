@@ -58,6 +58,7 @@ def has_both_sides(mask: Values) -> Values:
 def _symmetric_power(matrix: Values, exponent: float) -> Values:
     """Raise symmetric matrices with positive eigenvalues to a power. Shape (N, 3, 3)."""
     values, vectors = namespace(matrix).linalg.eigh(matrix)
+    # Rounding can make the smallest eigenvalue of a flat foreground negative, which has no real root.
     raised: Values = (vectors * values.clip(1e-12)[:, None] ** exponent) @ vectors.mT
     return raised
 

@@ -96,6 +96,7 @@ def _looked_up(colors: FloatArray, table: FloatArray) -> FloatArray:
     size = table.shape[-1]
     nodes = np.ascontiguousarray(table.reshape(3, -1).T)
     place = colors.clip(0, 1) * np.float32(size - 1)
+    # A value of 1 lies on the last node; it counts as the upper end of the last cell.
     low = np.minimum(place.astype(np.int32), size - 2)
     share = place - low
     sides = (1 - share, share)
@@ -246,6 +247,8 @@ class AffineField:
             stretch_weights(nodes, length, 0, length)
             for nodes, length in zip(self.parameters.shape[-2:], image.shape[-2:], strict=True)
         )
+        # Bilinear interpolation is separable: two small products instead of a gather of four nodes for each
+        # pixel.
         field = rows @ (self.parameters @ columns.T)
         mapped: FloatArray = (field[:, :, :3] * image[:, None]).sum(axis=2) + field[:, :, 3]
         return mapped
@@ -303,6 +306,7 @@ def weighted_mean(transforms: Sequence[ColorTransform], weights: Sequence[float]
         raise ValueError("at least one weight must be above 0")
     if any(t.kind != first.kind or t.parameters.shape != first.parameters.shape for t in transforms):
         raise ValueError("transforms of different kinds or sizes cannot be averaged")
+    # Exact, so that one key for a whole shot is applied with the bits that the grade file holds.
     if len(transforms) == 1:
         return first
     mean = np.zeros_like(first.parameters)
@@ -315,5 +319,7 @@ def blend(transform: Kind, strength: float) -> Kind:
     """Weaken a transform: strength 0 gives the identity, 1 the transform itself, and above 1 exaggerates."""
     if strength == 1:
         return transform
+    # Interpolating from the identity is a weighted mean like all others; it also works for a LUT, whose
+    # identity is not 0.
     unit = transform.identity().parameters
     return transform.with_parameters(unit + np.float32(strength) * (transform.parameters - unit))

@@ -1,8 +1,10 @@
 """Manual changes to a decided grade: weaken parts of it, and adjust exposure, balance and more after it."""
 
-from dataclasses import dataclass
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from numbers import Real
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
@@ -10,7 +12,7 @@ from chromacord.color.parameters.hues import HueRange
 from chromacord.color.parameters.parametric import Parametric, as_mired
 from chromacord.color.spaces import LUMA
 from chromacord.color.transforms import AffineField, ColorTransform, Identity, Lut3d, blend, lattice
-from chromacord.errors import InputError
+from chromacord.errors import InputError, counted, one_of
 from chromacord.parsing import shown
 from chromacord.types import FloatArray
 
@@ -125,6 +127,13 @@ class Hand:
         turn = Parametric(exposure, as_mired(temperature), tint, contrast, black=black, saturation=saturation)
         return cls(as_strength(strength), turn.checked(), None if protect is None else HueRange.parse(protect))
 
+    def of_shot(self, number: int) -> "Hand":  # noqa: ARG002 - the same for all shots
+        """Return the changes to a shot, counted from 1."""
+        return self
+
+    def check(self, num_shots: int) -> None:
+        """Accept any number of shots. See `Hands.check`."""
+
     @property
     def only_weakens(self) -> bool:
         """Whether only the strength is changed."""
@@ -142,6 +151,96 @@ class Hand:
 NO_HAND = Hand()
 
 
+@dataclass(frozen=True)
+class Hands:
+    """Manual changes to a grade, where some shots have their own."""
+
+    others: Hand
+    """Changes to all other shots."""
+
+    own: Mapping[int, Hand]
+    """Changes to shots, counted from 1."""
+
+    @classmethod
+    def parse(cls, texts: Sequence[str], controls: Mapping[str, Any]) -> Self:
+        """Parse what is changed in some shots, as in "2:exposure=0.3,tint=-4" or "2-4:tone=0.5".
+
+        Args:
+            texts: shots, counted from 1, and what is changed there instead of `controls`; "tone" and "colour" are parts
+                of the strength.
+            controls: arguments of `Hand.of` for all shots.
+
+        Raises:
+            InputError: a text cannot be parsed, a shot is named twice, or a value is invalid; names it.
+        """
+        own: dict[int, Hand] = {}
+        for text in texts:
+            read = _BY_SHOT.fullmatch(text.strip())
+            first, last = (int(read[1]), int(read[2] or read[1])) if read else (0, 0)
+            if read is None or not 1 <= first <= last:
+                raise InputError(f"by shot {shown(text)}: write shots and changes, such as 2:exposure=0.3,tint=-4")
+            if twice := own.keys() & set(range(first, last + 1)):
+                raise InputError(f"by shot {shown(text)}: shot {min(twice)} has its changes already")
+            try:
+                own |= dict.fromkeys(range(first, last + 1), Hand.of(**_replaced(controls, read[3])))
+            except InputError as error:
+                raise InputError(f"by shot {shown(text)}: {error}") from None
+        return cls(Hand.of(**controls), own)
+
+    def of_shot(self, number: int) -> Hand:
+        """Return the changes to a shot, counted from 1."""
+        return self.own.get(number, self.others)
+
+    def check(self, num_shots: int) -> None:
+        """Check that all shots exist.
+
+        Raises:
+            InputError: the clip has fewer shots.
+        """
+        last = max(self.own, default=0)
+        if last > num_shots:
+            raise InputError(
+                f"by shot: there is no shot {last}, the clip has {counted(num_shots, 'shot')}; shots are counted from "
+                "1, and --cuts (cuts) says where they begin"
+            )
+
+
+_BY_SHOT = re.compile(r"([1-9]\d{0,6})(?:-([1-9]\d{0,6}))?\s*:(.*)", re.ASCII)
+_NUMBERS = ("exposure", "temperature", "tint", "contrast", "saturation", "black", "strength", "tone", "colour")
+_BY_SHOT_NAMES = (*_NUMBERS, "protect")
+
+
+def _replaced(controls: Mapping[str, Any], text: str) -> dict[str, Any]:
+    """Return arguments of `Hand.of` with those of a text in place of the given ones.
+
+    Raises:
+        InputError: the text cannot be parsed; says what it should be.
+    """
+    changed = dict(controls)
+    strength = as_strength(changed.get("strength", FULL))
+    for part in text.split(","):
+        name, is_given, value = (each.strip() for each in part.partition("="))
+        name = {"color": "colour"}.get(name, name)
+        if name not in _BY_SHOT_NAMES or not is_given:
+            raise InputError(f"{shown(part)} is no change; {one_of(name, _BY_SHOT_NAMES)}, as in exposure=0.3")
+        if name in ("tone", "colour"):
+            strength = replace(strength, **{name: _number(name, value)})
+        elif name == "strength":
+            strength = as_strength(_number(name, value))
+        elif name == "protect" or (name == "temperature" and value.upper().endswith("K")):
+            changed[name] = value
+        else:
+            changed[name] = _number(name, value)
+    return changed | {"strength": strength}
+
+
+def _number(name: str, text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise InputError(f"{name} is {shown(text)}; give a number") from None
+
+
 def weakened(transform: ColorTransform, strength: Strength) -> ColorTransform:
     """Weaken a transform. This is linear in its parameters, so it commutes with averaging."""
     if strength.tone == strength.colour or isinstance(transform, Identity):
@@ -149,6 +248,8 @@ def weakened(transform: ColorTransform, strength: Strength) -> ColorTransform:
     unit = transform.identity().parameters
     change = transform.parameters - unit
     luma = np.tensordot(np.array(LUMA, np.float32), change, axes=(0, 1))[:, None]
+    # The change of luma is added equally to red, green and blue, and the rest has no luma: two parts that can
+    # be weakened apart, and that add up to the whole.
     kept = np.float32(strength.tone) * luma + np.float32(strength.colour) * (change - luma)
     return transform.with_parameters((unit + kept).astype(np.float32))
 
@@ -199,6 +300,8 @@ def turned(transform: ColorTransform, turn: Parametric) -> ColorTransform:
     """
     if turn.is_neutral:
         return transform
+    # Without contrast an adjustment is affine, so affine grades stay affine: cheap, exact and spatially
+    # varying.
     affine = turn.affine
     if affine is None:
         lut = _bent(transform, "its contrast cannot be turned")
@@ -209,6 +312,7 @@ def turned(transform: ColorTransform, turn: Parametric) -> ColorTransform:
     if isinstance(transform, Identity):
         return AffineField.from_matrix(matrix[None], offset[None])
     parameters = np.einsum("ij,njkhw->nikhw", matrix, transform.parameters)
+    # An affine map after an affine map: matrices multiply, and the second offset is added.
     parameters[:, :, 3] += offset[None, :, None, None]
     return transform.with_parameters(parameters.astype(np.float32))
 

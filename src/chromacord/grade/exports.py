@@ -194,6 +194,7 @@ def cdl_of(shot: ExportedShot) -> FittedCdl:
         colors = brought(colors, space)
         wanted = graded_in(shot.transform, space, colors)
     cdl = fit_cdl(colors, wanted.clip(0, 1), weights)
+    # Errors are told in codes of SDR video: those of a log space say nothing about visibility.
     seen = [each if space is None else shown(each, space) for each in (wanted, colors, cdl(colors))]
     left = [np.abs(one - seen[0]).mean(axis=1) for one in seen[1:]]
     return FittedCdl(cdl, Residual(*(float(np.average(each, weights=weights)) * 255 for each in left)))
@@ -274,6 +275,7 @@ def _written(steps: Sequence[Any], name: str, shot: ExportedShot | None = None) 
 def _baked(lut: Lut3d, name: str) -> str:
     import PyOpenColorIO as ocio
 
+    # The Baker samples conversions between spaces of a configuration, so the LUT is made such a conversion.
     graded = ocio.ColorSpace(name="graded")
     graded.setTransform(lut_step(lut), ocio.COLORSPACE_DIR_FROM_REFERENCE)
     config = ocio.Config()

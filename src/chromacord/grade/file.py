@@ -77,6 +77,7 @@ def grade_text(grade: Grade) -> str:
 
 
 def _shot_text(shot: Shot) -> str:
+    # The format has a strength for each shot, but no other manual change; those become part of the keys.
     stored = shot if shot.hand.only_weakens else shot.settled
     base = parametric_part(stored.keys)
     head: dict[str, Any] = {
@@ -114,6 +115,7 @@ def read_grade(path: Path) -> Grade:
     place = ["the head"]
     try:
         return _grade_from_json(data, place)
+    # The code below expects the right types. These are what Python raises for all others.
     except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
         reason = f"{path}: {place[0]}: {reason_of(error)}"
         raise GradeFileError(f"{reason}; correct it, or write the file again with --grade-out") from error
@@ -135,6 +137,7 @@ def _grade_from_json(data: dict[str, Any], place: list[str]) -> Grade:
             place[0] = f"shot {number}, the key of frame {shown(key.get('frame', '?'))}"
             keys.append(_key_from_json(key, base))
         place[0] = f"shot {number}"
+        # Equal only if the numbers increase and none is repeated.
         if [key.index for key in keys] != sorted({key.index for key in keys}):
             raise ValueError("the frames of the keys must increase")
         if len({(key.transform.kind, key.transform.parameters.shape) for key in keys}) > 1:

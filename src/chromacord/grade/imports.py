@@ -63,11 +63,13 @@ def read_import(path: Path) -> Grade:
     except UnreadableFileError as error:
         raise GradeFileError(str(error)) from error
     except ChromacordError as error:
+        # Subclasses, such as a missing file, are more specific already.
         raise (GradeFileError(str(error)) if type(error) is InputError else error) from error
     if not (np.abs(mapped) <= _LARGEST).all():
         raise GradeFileError(f"{path}: gives values beyond {_LARGEST:g} for colours in 0..1; check the file")
     lut = Lut3d(np.ascontiguousarray(mapped.reshape(1, 3, LUT_SIZE, LUT_SIZE, LUT_SIZE)))
     shot = Shot(0, ANY_LENGTH, (Key(0, 1.0, lut),))
+    # With one key nothing is interpolated, so the rate has no effect.
     return Grade((shot,), suffix[1:], "shot", Fraction(25), ANY_LENGTH)
 
 
@@ -113,6 +115,7 @@ def _of_cdl(ocio: Any, copy: Path, path: Path) -> FloatArray:
     numbers = (*one.getSlope(), *one.getOffset(), *one.getPower(), one.getSat())
     if not all(abs(number) <= _LARGEST for number in numbers):
         raise GradeFileError(f"{path}: has numbers beyond {_LARGEST:g}; check the file")
+    # By our own formula, which clamps as the standard says; OpenColorIO's default style does not.
     cdl = Cdl(tuple(one.getSlope()), tuple(one.getOffset()), tuple(one.getPower()), one.getSat())
     return cdl(lattice(LUT_SIZE).reshape(3, -1).T).T
 

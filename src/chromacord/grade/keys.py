@@ -11,7 +11,7 @@ import numpy as np
 
 from chromacord.color.transforms import LARGEST, ColorTransform, weighted_mean
 from chromacord.errors import InputError, NonFiniteError
-from chromacord.grade.by_hand import NO_HAND, NONE, Hand
+from chromacord.grade.by_hand import NO_HAND, NONE, Hand, Hands
 
 Consistency = Literal["shot", "smooth", "frame"]
 """How a grade may change within a shot: not at all, slowly, or freely from frame to frame."""
@@ -99,6 +99,8 @@ class Shot:
 
     def by_hand(self, hand: Hand) -> "Shot":
         """Return the shot with manual changes added; see `Grade.by_hand`."""
+        # A new strength weakens the decided grade and not earlier adjustments, so these are first applied to
+        # the keys.
         before = self if self.hand.only_weakens else self.settled
         return replace(before, hand=replace(hand, strength=before.hand.strength * hand.strength))
 
@@ -151,16 +153,18 @@ class Grade:
         """The keys of all shots."""
         return tuple(key for shot in self.shots for key in shot.keys)
 
-    def by_hand(self, hand: Hand) -> "Grade":
+    def by_hand(self, hand: Hand | Hands) -> "Grade":
         """Return the grade with manual changes added after earlier ones.
 
         Args:
             hand: the changes; the strength multiplies that of every shot.
 
         Raises:
-            InputError: the grade varies across the picture, and earlier changes need a LUT.
+            InputError: the grade varies across the picture, and earlier changes need a LUT; or a shot does not exist.
         """
-        return replace(self, shots=tuple(shot.by_hand(hand) for shot in self.shots))
+        hand.check(len(self.shots))
+        changed = (shot.by_hand(hand.of_shot(number)) for number, shot in enumerate(self.shots, start=1))
+        return replace(self, shots=tuple(changed))
 
 
 def check_consistency(consistency: str) -> None:
@@ -176,6 +180,7 @@ def check_consistency(consistency: str) -> None:
 def mean_of(keys: tuple[Key, ...]) -> ColorTransform:
     """Return the weighted mean of the keys' transforms."""
     weights = [key.weight for key in keys]
+    # A foreground of a few pixels can round to a weight of 0 in every analysed frame.
     return weighted_mean([key.transform for key in keys], weights if sum(weights) > 0 else [1.0] * len(keys))
 
 

@@ -30,11 +30,13 @@ def parametric_part(keys: Sequence[Key]) -> Parametric:
     if isinstance(mean, Identity):
         return NO_TURN
     if isinstance(mean, AffineField):
+        # The numbers describe what a field does to the whole picture; where it differs is left to the residual.
         mean = mean.with_parameters(mean.parameters.mean(axis=(-1, -2), keepdims=True))
     colors = lattice(_COLORS).reshape(3, -1).T
     chroma = np.linalg.norm(colors - colors.mean(axis=1, keepdims=True), axis=1)
     weights = np.exp(-np.square(chroma / _CHROMA)).astype(np.float32)
     wanted = mean(np.ascontiguousarray(colors.T)[None, :, None])[0, :, 0].T  # a picture of one row
+    # Contrast is a power, which no matrix can hold.
     return fit_parametric(colors, wanted, weights, bends=isinstance(mean, Lut3d))
 
 

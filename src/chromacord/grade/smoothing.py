@@ -45,6 +45,7 @@ class Smoothing:
         while self._consistency == "smooth" and key.index >= self._held[self._num_done].index + self._reach:
             made.append(_smoothed(self._held[self._num_done], self._held, self._reach))
             following = self._held[self._num_done + 1]
+            # Keys farther back than this are in no mean that is still to come.
             passed = bisect_right(self._held, following.index - self._reach, key=_index)
             del self._held[:passed]
             self._num_done += 1 - passed
@@ -61,6 +62,8 @@ class Smoothing:
 def _smoothed(center: Key, keys: Sequence[Key], reach: float) -> Key:
     first = bisect_right(keys, center.index - reach, key=_index)
     near = keys[first : bisect_left(keys, center.index + reach, key=_index)]
+    # The least weight keeps the sum above 0 where all foregrounds are tiny. The cosine is 0 at the reach, so
+    # keys enter and leave the mean without a step.
     weights = [max(key.weight, 1e-6) * (1 + math.cos(math.pi * (key.index - center.index) / reach)) for key in near]
     return replace(center, transform=weighted_mean([key.transform for key in near], weights))
 
@@ -149,6 +152,7 @@ def locked(grade: Grade, scenes: Scenes) -> Grade:
     """
     shots = list(grade.shots)
     for scene in scenes.of(len(shots)):
+        # One key for each shot first: a long shot has more keys, but no more evidence than its best frame.
         keys = {place: _standing_for(shots[place].keys) for place in sorted(scene) if shots[place].keys}
         if len({(key.transform.kind, key.transform.parameters.shape) for key in keys.values()}) > 1:
             listed = ", ".join(str(place + 1) for place in keys)

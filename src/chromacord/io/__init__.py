@@ -13,12 +13,12 @@ from typing import Literal
 
 from chromacord.errors import ChromacordWarning, InputError
 from chromacord.io.compositing.layers import LayeredSource
-from chromacord.io.converting import open_video_sink
 from chromacord.io.interfaces import FrameSink, FrameSource
 from chromacord.io.stills.image_formats import is_image_name
 from chromacord.io.stills.patterns import is_folder, is_image_output
 from chromacord.io.video.video_source import VideoSource
 from chromacord.io.writing.places import check_input, check_output_path, refuse_inputs
+from chromacord.io.writing.video_output import open_video_sink
 from chromacord.types import STDOUT, Encoding, Size, VideoInfo
 
 __all__ = ["Encoding", "FrameSink", "FrameSource", "LayeredSource", "open_sink", "open_source"]
@@ -122,7 +122,8 @@ def open_sink(
 
 def _warn_of_folder(path: Path | str, images: Path) -> None:
     warnings.warn(
-        f"{path}: has no ending, so it is made a folder of images, {images}; for a video end it in .mp4, .mov or .mkv",
+        f"{path}: has no extension, so a folder of images is written, {images}; for a video, end the name in .mp4, "
+        ".mov or .mkv",
         ChromacordWarning,
         stacklevel=3,
     )

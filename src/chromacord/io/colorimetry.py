@@ -32,6 +32,8 @@ def read_tags(frame: av.VideoFrame, context: VideoCodecContext, pixel_format: Pi
     matrix = _first_known(frame.colorspace, context.colorspace)
     color_range = frame.color_range or context.color_range
     full_range = {int(ColorRange.MPEG): False, int(ColorRange.JPEG): True}.get(int(color_range))
+    # The deprecated yuvj formats mean full range by their name, and libav often leaves the range tag of such
+    # pictures unset.
     if (frame.format.name or "").startswith("yuvj"):
         full_range = True
     return Colorimetry(
@@ -77,8 +79,11 @@ def output_tags(
     """
     tags = colorimetry
     if target.model == "rgb":
+        # Y'CbCr that becomes RGB is expanded to full range, which players expect of RGB whatever its tag says.
         tags = replace(tags, matrix=_IDENTITY, full_range=tags.full_range if source.model == "rgb" else True)
     elif source.model == "rgb":
+        # Encoders and players expect the matrix that belongs to the primaries; limited range is what all
+        # players assume of Y'CbCr.
         wide = tags.primaries == 9
         tags = replace(
             tags,
@@ -117,6 +122,8 @@ class Converter:
         """
         self._name = name
         self._matrices = tuple(_swscale_matrix(tags, size) for tags, _ in (source, target))
+        # The untagged matrix is guessed by the picture's height; equal tags must not become two different
+        # guesses.
         if source[1].model == target[1].model and source[0].matrix == target[0].matrix:
             self._matrices = (self._matrices[0], self._matrices[0])
         # swscale treats grey as full range, whatever range is set.
@@ -134,6 +141,7 @@ class Converter:
             dst_colorspace=self._matrices[1],
             src_color_range=self._ranges[0],
             dst_color_range=self._ranges[1],
+            # One thread: decoding, rendering and encoding run side by side already.
             threads=1,
         )
 

@@ -91,6 +91,7 @@ class PlaneConverter:
         size = Size(*planes[0].shape)
         num_planes = self._target.num_colors + (self._target.alpha is not Alpha.NONE)
         out = tuple(np.empty(size, self._target.dtype) for _ in range(num_planes))
+        # In bands, because the float32 picture at full size would be four times an 8-bit one.
         for top in range(0, size.height, _BAND_ROWS):
             rows = slice(top, min(top + _BAND_ROWS, size.height))
             for plane, band in zip(out, self.band(planes, rows), strict=True):
@@ -146,6 +147,7 @@ class PlaneConverter:
         for index, color in enumerate(out):
             color[:] = offset[index]
             for weight, band in zip(matrix[index], bands, strict=False):
+                # Zeros of the matrix (luma in RGB files, Cb in red) would cost a pass over the band each.
                 if weight:
                     color += weight * band
         return out
@@ -155,9 +157,12 @@ class PlaneConverter:
         curve = self._to_light if self._managed is not None else self._decode or self._encode
         premultiplied = self._source.alpha is Alpha.PREMULTIPLIED
         wants_premultiplied = self._target.alpha is Alpha.PREMULTIPLIED
+        # A curve of a premultiplied colour is not the premultiplied curve of the colour, so the division comes
+        # first, and only if a curve or straight output needs it.
         if alpha is not None and premultiplied and (curve is not None or not wants_premultiplied):
             colors, premultiplied = unpremultiply(colors, alpha[None]), False
         if curve is not None:
+            # Only encoding loses light above 1; decoding keeps what it is given.
             if curve is self._encode:
                 self._warn_of_clipping(colors)
             colors = curve(colors)
@@ -220,6 +225,7 @@ def _interpolate(plane: Plane, positions: FloatArray, *, axis: int) -> FloatArra
     below = np.clip(low.astype(np.intp), 0, last)
     above = np.clip(low.astype(np.intp) + 1, 0, last)
     first = np.take(plane, below, axis).astype(np.float32)
+    # Chroma that is not subsampled along this axis needs no blend.
     if not weight.any():
         return first
     return first + weight * (np.take(plane, above, axis).astype(np.float32) - first)
@@ -236,6 +242,7 @@ def _rescale(plane: Plane, source: PixelFormat, target: PixelFormat) -> Plane:
 
 def _decoder(source: VideoInfo) -> Callable[[FloatArray], FloatArray] | None:
     transfer = source.colorimetry.transfer
+    # Untagged video was most likely shot or graded for BT.709, and untagged RGB images for sRGB.
     if transfer == UNSPECIFIED:
         transfer = 1 if source.pixel_format.model == "yuv" else 13
     if transfer == _LINEAR:

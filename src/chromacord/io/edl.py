@@ -25,6 +25,8 @@ MISSING = "name an edit decision list that exists, or give the first frames of s
 _TIME = r"\d{2}:\d{2}:\d{2}[:;.,]\d{2}"
 _EVENT = re.compile(rf"\s*(\d\S*)\s+(\S.*?)\s+({_TIME})\s+({_TIME})\s+({_TIME})\s+({_TIME})(?:\s.*)?")
 _TIMES = re.compile(rf"(?<!\S){_TIME}(?!\S)")
+# M2 (motion effects), SPLIT and AUD lines follow an event and change only its source or sound, so they say
+# nothing about where shots begin in the record.
 _COMMENT = re.compile(r"\s*(?:\*|>|M2\b|TITLE\b|FCM\b|SPLIT\b|AUD\b|FINAL\b|$)", re.IGNORECASE)
 _FCM = re.compile(r"\s*FCM\s*:\s*(NON[\s-]*)?DROP[\s-]*FRAME\s*", re.IGNORECASE)
 _TRANSITION = re.compile(r"(?P<kind>C|D|W\d{1,3}|K\s*[BO]?)(?:\s+(?P<length>\d{1,6}))?", re.IGNORECASE)
@@ -76,6 +78,7 @@ def read_edl(path: Path, *, rate: Fraction) -> Edl:
         text = content.decode("utf-8-sig", errors="replace")  # names of clips may be in any encoding
     events: list[_Event] = []
     drop = False
+    # FCM lines hold for all events after them, and may change within a list.
     for number, line in enumerate(text.splitlines(), start=1):
         where = f"{path} line {number}"
         if fcm := _FCM.fullmatch(line):
@@ -99,12 +102,15 @@ def _read_event(line: str, number: int, where: str, rate: Fraction, *, drop: boo
     """Parse an event of the video track; None for other events and for text lines."""
     found = _EVENT.fullmatch(line)
     if found is None:
+        # A line that begins like an event but is none must not be skipped: a missed event is a missed cut.
+        # Other text is what editors write between events.
         if line.lstrip()[0].isdigit() or len(_TIMES.findall(line)) > 1:
             raise UnreadableFileError(f"{where}: is not an event: {shown(line.strip())}; {_REMEDY}")
         return None
     channels, kind, length = _read_edit(found[2], where)
     if kind == "K" or not {part.upper() for part in channels.split("/")} & set(_PICTURE):
         return None
+    # Record times; those of the source (groups 3 and 4) refer to the reel.
     start, stop = (_frame(found[group], where, rate, drop=drop) for group in (5, 6))
     if stop < start:
         raise InputError(f"{where}: the record ends at {found[6]}, before it begins at {found[5]}; {_REMEDY}")
@@ -123,6 +129,8 @@ def _read_edit(text: str, where: str) -> tuple[str, str, int]:
         where: name of the line in errors.
     """
     words = text.split()
+    # Reel names may hold spaces and edits one or two words more ("K B 024"), so the words are read from the
+    # end.
     for count in (1, 2, 3):
         if len(words) <= count:
             break

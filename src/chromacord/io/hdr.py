@@ -37,6 +37,7 @@ def _mastering(packed: bytes) -> MasteringDisplay | None:
     if len(packed) < _MASTERING_BYTES:
         return None
     numbers = struct.unpack_from("=22i", packed)
+    # Either flag unset means that half of the metadata is missing, and a denominator of 0 that a number is.
     if not all(numbers[20:]) or not all(numbers[1:20:2]):
         return None
     red_x, red_y, green_x, green_y, blue_x, blue_y, white_x, white_y, darkest, brightest = (
@@ -97,5 +98,6 @@ def _svt(hdr: HdrMetadata) -> tuple[str, list[str]]:
 
 def _in_units(display: MasteringDisplay) -> str:
     points = (("G", display.green), ("B", display.blue), ("R", display.red), ("WP", display.white))
+    # x264 and x265 take ST 2086's integer units, in the order green, blue, red of its bit stream.
     places = "".join(f"{name}({round(x * _CHROMATICITY)},{round(y * _CHROMATICITY)})" for name, (x, y) in points)
     return f"{places}L({round(display.brightest * _LUMINANCE)},{round(display.darkest * _LUMINANCE)})"

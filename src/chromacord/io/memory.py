@@ -32,4 +32,6 @@ def share_freed_memory() -> None:
     """
     setting = c_function("mallopt")
     if setting is not None:
+        # glibc gives each thread an arena of its own. Frames are allocated by the decoder's thread and freed by
+        # the encoder's, so every arena would keep gaps that no other thread can use.
         setting(_M_ARENA_MAX, 1)

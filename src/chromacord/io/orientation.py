@@ -43,11 +43,14 @@ class Orientation(NamedTuple):
                 angles are rounded to the nearest quarter turn. Translation is ignored.
         """
         a, b, u, c, d, v = matrix[:6]
+        # A negative determinant flips the plane. The mirror is taken out first; what remains is a rotation.
         mirrored = a * d - b * c < 0
         if mirrored:
             a, c = -a, -c
         rotation = round(math.degrees(math.atan2(-b, a)) / 90) * 90 % 360
         straight = {0: (a, d, b, c), 90: (-b, c, a, d), 180: (-a, -d, b, c), 270: (b, -c, a, d)}[rotation]
+        # Scaling, shear and perspective (u, v) have no counterpart in EXIF or in the pixels, so callers report
+        # them.
         is_exact = straight[0] == straight[1] == _ONE and (u, v, *straight[2:]) == (0, 0, 0, 0)
         return cls(rotation, mirrored), is_exact
 

@@ -91,9 +91,12 @@ def _layout(name: str) -> PixelFormat:
     colors = [part for part in components if not part.is_alpha]
     if layout.is_rgb or layout.has_palette:
         alpha = Alpha.STRAIGHT if layout.has_palette else alpha
+        # A palette's entries are B G R A in libav, so a palette format always has alpha by its layout;
+        # `palettes` looks whether it is used.
         return PixelFormat("rgb", depth, is_float=is_float, alpha=alpha)
     if len(colors) == 1:
         return PixelFormat("rgb" if alpha is Alpha.STRAIGHT else "gray", depth, is_float=is_float, alpha=alpha)
+    # libav describes a format by the sizes of its planes; 64 is divisible by every step of chroma.
     chroma = colors[1]
     subsampling = (round(log2(64 / chroma.height)), round(log2(64 / chroma.width)))
     return PixelFormat("yuv", depth, is_float=is_float, subsampling=subsampling, alpha=alpha)
@@ -170,6 +173,8 @@ def picture_of(frame: Frame, pixel_format: PixelFormat) -> av.VideoFrame:
     """Return the libav picture that owns a frame's planes, or a copy of them. See `frame_of`."""
     picture = frame.picture
     if isinstance(picture, av.VideoFrame) and len(picture.planes) == len(frame.planes):
+        # Planes may have been replaced since the picture was made; only memory that is still the same is passed
+        # on uncopied.
         places = (plane.buffer_ptr for plane, _ in _parts(picture))
         if all(place == plane.ctypes.data for place, plane in zip(places, frame.planes, strict=True)):
             return picture
@@ -201,6 +206,7 @@ def _dtype(name: str, bits: int) -> np.dtype[np.generic]:
 
 
 def _view(plane: VideoPlane, dtype: np.dtype[np.generic], *, writable: bool = False) -> Plane:
+    # libav pads rows for its vector code, so a row in memory is longer than the picture is wide.
     line = abs(plane.line_size) // dtype.itemsize
     view: Plane = np.frombuffer(memoryview(plane), dtype=dtype).reshape(plane.height, line)[:, : plane.width]
     view.flags.writeable = writable

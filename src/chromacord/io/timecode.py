@@ -48,6 +48,7 @@ def frame_of(timecode: str, *, rate: Fraction, drop: bool) -> int:
     if frames >= base:
         raise ValueError(f"{timecode} counts more than the {base} frames that a second of the clip has")
     dropped = _dropped(base) if drop else 0
+    # Drop-frame skips numbers, not frames: 00:01:00;00 and ;01 do not exist, but each tenth minute has them.
     if seconds == 0 and minutes % 10 and frames < dropped:
         raise ValueError(f"{timecode} is a number that drop-frame timecode skips")
     minute = 60 * hours + minutes
@@ -70,10 +71,14 @@ def advance(timecode: str, num_frames: int, *, rate: Fraction) -> str:
     base = base_of(rate)
     dropped = _dropped(base) if found[4] != ":" else 0
     minute = 60 * hours + minutes
+    # Drop-frame numbers are irregular, so the timecode becomes a frame count, advances, and becomes a timecode
+    # again.
     count = (60 * minute + seconds) * base + frames - dropped * (minute - minute // 10) + num_frames
     ten_minutes, rest = divmod(count, 600 * base - 9 * dropped)
     skipped = 9 * ten_minutes
     if rest >= 60 * base:
+        # The first of ten minutes is complete; each of the nine others has skipped its numbers once its first
+        # frame is past.
         skipped += 1 + (rest - 60 * base) // (60 * base - dropped)
     count += dropped * skipped
     seconds, frames = divmod(count, base)

@@ -64,6 +64,7 @@ def harmonize_arrays(
     for decided in timeline.decide(observe(watched(), info, method, consistency=consistency, cuts=cuts)):
         masked = waiting.popleft()
         rendered = renderer.render(masked, decided.transform)
+        # A copy of an unchanged frame: callers own what they get, and must not write into their input.
         yield _as_given(rendered) if rendered is not masked.frame else np.array(rendered.attributes)
 
 
@@ -135,4 +136,5 @@ def _as_given(rendered: Frame) -> Array:
     result = np.stack(rendered.planes, axis=-1)
     if result.dtype == original.dtype:
         return result
+    # Graded in float32: where that changed nothing, the caller's float64 or half comes back bit for bit.
     return np.where(result == original.astype(result.dtype), original, result.astype(original.dtype))

@@ -208,6 +208,8 @@ def open_clip(paths: Mapping[str, Path | None], options: Options) -> tuple[Maske
             salvage=options.salvage,
             layer=options.layer if name in _GRADED else None,
             device=options.device,
+            # The first pass begins at once, so it goes on from the picture that was decoded to learn the
+            # format.
             keep=True,
         )
         for name, path in paths.items()
@@ -249,6 +251,8 @@ def _settle_spaces(sources: dict[str, FrameSource], spaces: Spaces) -> SpaceOfCl
     for name in _PICTURES:
         if name in sources:
             sources[name].info, found[name] = settle(sources[name].info, spaces, name)
+    # Layers in different spaces can only be mixed if each has a named one, even those that would be graded
+    # directly.
     if len(found) > 1 and any(each.space is not None for each in found.values()):
         for name in found:
             sources[name].info = explicit(sources[name].info)

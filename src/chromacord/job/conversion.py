@@ -5,7 +5,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from chromacord.errors import GradeFileError
-from chromacord.grade.by_hand import Hand
+from chromacord.grade.by_hand import Hand, Hands
 from chromacord.grade.keys import Grade
 from chromacord.grade.smoothing import NO_SCENES, Scenes, locked
 from chromacord.io.writing.staging import commit_all
@@ -19,7 +19,7 @@ def convert_grade(
     source: Path | None,
     outputs: Outputs,
     *,
-    hand: Hand,
+    hand: Hand | Hands,
     scenes: Scenes = NO_SCENES,
     working: ColorSpace | None = None,
     files: tuple[Path, ...] = (),

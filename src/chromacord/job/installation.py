@@ -35,6 +35,7 @@ def examine() -> Iterator[Part]:
     libraries = tuple(_libraries())
     yield from libraries
     if any(part.remedy for part in libraries):
+        # The parts below import these libraries.
         return  # nothing else can be imported
     yield _renderer()
     yield _codecs()

@@ -244,6 +244,7 @@ class Job:
         """Return the given grade, or one decided completely before rendering, with manual changes."""
         if self.grade is not None and self._measuring is not None:
             frames, total = self.clip.frames(*self.options.range), self._num_frames()
+            # A given grade needs no analysis, in whose pass a clip is otherwise measured.
             self._measuring.read(frames, self.grade, total=total, progress=self.progress)
         grade = self.grade or self._decided_grade(timeline)
         return locked(grade, self.options.scenes).by_hand(self.options.hand)
@@ -267,6 +268,7 @@ class Job:
             # End with the shorter one: a salvaged clip may have more pictures than masks.
             frames, finish = map(_joined, decided, pictures), finish_of(self.clip.info, self.options)
             counts = self._render(frames, sink, preview, foreground, finish, self._num_frames())
+            # Let the analysis end: its last checks, and frames for which there is no picture.
             deque(decided, maxlen=0)
         if counts.frames < timeline.num_frames:
             raise InputError(
@@ -322,6 +324,7 @@ class Job:
                 num_ungraded += masked.mask.is_usable and (shot is None or not shot.keys)
                 yield masked, None if shot is None else shot.at(index)
 
+        # A decided grade knows the clip's true length, which its header may lack.
         total = self._num_frames() if self.grade is not None else grade.num_frames - grade.shots[0].start
         finish = finish_of(self.clip.info, self.options, grade, self._measuring)
         frames_again = self.clip.frames(*self.options.range) if self.grade is None else self._checked_frames()

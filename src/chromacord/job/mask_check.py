@@ -68,7 +68,7 @@ class MaskCheck:
         yield from map(self._seen, frames)  # `map` keeps no reference to a frame while the next one is read
         if self._num_seen and self._peak <= WEAK:
             self._refuse_labels()
-            message = f"{self._found()}, so the grade is hardly seen; if these are labels, make the foreground's "
+            message = f"{self._found()}, so the grade is hardly visible; if these are labels, make the foreground's "
             _warn(f"{message}{self._white:.6g}")
 
     def _seen(self, masked: MaskedFrame) -> MaskedFrame:
@@ -76,10 +76,12 @@ class MaskCheck:
         if mask.is_usable and not self._has_looked:
             self._has_looked = True
             self._look_at(masked)
+        # Once a mask has been strong, it is coverage, and no further frame is looked at.
         if mask.box is not None and self._peak <= WEAK:
             self._where = self._where or str(self._path or f"frame {masked.frame.index}")
             self._peak, self._white = max(self._peak, mask.peak), mask.white - mask.black
             self._num_seen += 1
+            # Early, so that a wrong mask does not cost the analysis of a long clip.
             if self._num_seen == NUM_FRAMES:
                 self._refuse_labels()
         return masked
@@ -166,6 +168,7 @@ def is_picture(weights: FloatArray, rgb: FloatArray) -> bool:
     luma = rgb @ np.array([red, 1 - red - blue, blue], np.float32)
     deviations = weights.std() * luma.std()
     covariance = ((weights - weights.mean()) * (luma - luma.mean())).mean()
+    # Compared as products: a plain mask has a deviation of 0, by which the correlation would be divided.
     return bool(abs(covariance) > 0.9 * deviations > 0)
 
 

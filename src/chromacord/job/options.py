@@ -2,18 +2,18 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from chromacord.color.management.clip_space import Spaces
 from chromacord.color.management.config import choose_config, open_config
 from chromacord.errors import InputError
-from chromacord.grade.by_hand import Hand, Strength
+from chromacord.grade.by_hand import Hand, Hands, Strength
 from chromacord.grade.keys import Consistency
 from chromacord.grade.smoothing import Scenes
 from chromacord.masks.edge import Edge
-from chromacord.methods import DEFAULT_METHOD, weights_file
+from chromacord.methods import DEFAULT_METHOD, weights_files, with_absolute_paths
 from chromacord.methods.base import Method
 from chromacord.render.finish.layer import Despill
 from chromacord.render.finish.shadow import parse_shadow
@@ -70,6 +70,9 @@ class Options:
 
     protect: str | None = None
     """Hues to change less: "skin", or a range in degrees such as "20-60"."""
+
+    by_shot: str | Sequence[str] | None = None
+    """Manual changes to some shots in place of those above, counted from 1: "2:exposure=0.3,tint=-4", or a list."""
 
     lock: bool = False
     """Use one grade for all shots, their mean."""
@@ -161,6 +164,7 @@ class Options:
     def __post_init__(self) -> None:
         """Check values that are invalid for every clip."""
         check_fields(Options, vars(self))
+        # Both raise for values that they cannot parse.
         _ = self.hand, self.scenes
         if self.edge is not None:
             Edge.parse(self.edge)
@@ -171,19 +175,23 @@ class Options:
         if self.contact_shadow is not None:
             parse_shadow(self.contact_shadow)
         if self.config is not None:
+            # Opened even if no name is looked up in it, so that an unreadable file is not ignored. It is
+            # cached.
             open_config(choose_config(self.config))
         _check_range(self.frames)
         if self.chunk is not None:
             parse_chunk(self.chunk)
 
     @property
-    def hand(self) -> Hand:
+    def hand(self) -> Hand | Hands:
         """All manual changes to the grade.
 
         Raises:
             InputError: a value is invalid; names it.
         """
-        return Hand.of(**self._controls)
+        if not self.by_shot:
+            return Hand.of(**self._controls)
+        return Hands.parse([self.by_shot] if isinstance(self.by_shot, str) else self.by_shot, self._controls)
 
     @property
     def _controls(self) -> dict[str, Any]:
@@ -206,9 +214,19 @@ class Options:
     @property
     def files(self) -> tuple[Path, ...]:
         """The files that are read for every clip: weights, and an OpenColorIO configuration."""
-        weights = weights_file(self.method) if isinstance(self.method, str) else None
+        weights = weights_files(self.method) if isinstance(self.method, str) else ()
         config = choose_config(self.config)
-        return tuple(Path(file) for file in (weights, None if "://" in config else config) if file is not None)
+        return (*weights, *(() if "://" in config else (Path(config),)))
+
+    def with_absolute_paths(self) -> "Options":
+        """Return the options for a process in another folder, and with another $OCIO.
+
+        Raises:
+            InputError: an absolute path cannot be written as an option of the method.
+        """
+        method = with_absolute_paths(self.method) if isinstance(self.method, str) else self.method
+        config = choose_config(self.config)
+        return replace(self, method=method, config=config if "://" in config else str(Path(config).absolute()))
 
     @property
     def range(self) -> tuple[int, int | None]:

@@ -84,6 +84,7 @@ class Outputs:
         if self.luts is not None:
             file = self._lut_names(like).file
             if file is None:
+                # Creating and removing the temporary folder is the only sure test that it can be written.
                 self._stage_luts(like).discard()
             else:
                 check_output(file, force=self.force)
@@ -243,6 +244,7 @@ def _export_texts(
     if names.format.is_list:
         texts = {path: list_text(cdls, info, path) for path in paths}
         return texts, max(residuals, key=lambda residual: residual.left, default=None)
+    # One file for each shot, or one file for all.
     parts = [[each] for each in cdls] if len(paths) == len(cdls) else [cdls]
     texts = {path: cdl_text(part, path) for path, part in zip(paths, parts, strict=True)}
     return texts, max(residuals, key=lambda residual: residual.left, default=None)

@@ -54,6 +54,7 @@ class Preview:
         self._only = picture_of if is_picture else None
         upright = shown_size(info)
         scale = min(1.0, MAX_WIDTH / upright.width)
+        # Even sides, which 4:2:0 needs.
         self._half = Size(*(max(2, round(length * scale / 2) * 2) for length in upright))
         described = replace(
             info,
@@ -67,6 +68,7 @@ class Preview:
             display_shift=(0, 0),
             pixel_aspect=Fraction(1) if info.rotation % 180 else info.pixel_aspect,
             hdr_metadata=HdrMetadata(),
+            # The preview is SDR video; only a profile of display colours still describes it.
             icc_profile=None if info.colorimetry.scene_linear else info.icc_profile,
             num_frames=1 if is_picture else info.num_frames,
         )

@@ -1,17 +1,21 @@
-"""Bounded threads for decoding and encoding, which overlap because libav and OpenColorIO release the GIL."""
+"""Bounded threads for decoding and encoding, which overlap because libav and OpenColorIO release the GIL.
 
+Libraries keep to one thread meanwhile.
+"""
+
+import ctypes
 import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import cache
 from queue import Empty, Full, Queue
 from threading import Event, Thread
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import cv2
 
-from chromacord.job.blas import open_blas
 from chromacord.types import Progress
 
 Item = TypeVar("Item")
@@ -26,14 +30,41 @@ _POLL_SECONDS = 0.1
 
 _TORCH_READS = "OMP_NUM_THREADS"
 
+_SPELLINGS = ("scipy_openblas_{}_num_threads64_", "openblas_{}_num_threads64_", "openblas_{}_num_threads")
+"""Function names in numpy's wheels, and in distributions' packages."""
+
+
+class Blas(NamedTuple):
+    """A library's functions to get and set its number of threads."""
+
+    get_threads: "ctypes._NamedFuncPointer"
+    set_threads: "ctypes._NamedFuncPointer"
+
+
+@cache
+def open_blas() -> Blas | None:
+    """Return numpy's BLAS library, whose threads numpy has no function to limit; None if it is not OpenBLAS."""
+    file = getattr(sys.modules.get("numpy._core._multiarray_umath"), "__file__", None)
+    if file is None:
+        return None
+    library = ctypes.CDLL(file)  # also finds symbols of the libraries it links to
+    for spelling in _SPELLINGS:
+        try:
+            return Blas(getattr(library, spelling.format("get")), getattr(library, spelling.format("set")))
+        except AttributeError:
+            continue
+    return None
+
 
 @contextmanager
 def single_threaded() -> Iterator[None]:
     """Restrict numpy, OpenCV and torch to one thread each in the whole process, and restore their settings afterwards.
 
     For programs that only harmonize clips, such as our commands; the package's functions never change thread counts.
-    Decoding, rendering and encoding overlap already. On a shared machine, torch was measured up to 20 times slower with
-    two threads than with one. If torch is imported inside, it keeps to one thread afterwards.
+    Decoding, rendering and encoding overlap already. With as many threads of numpy as cores, a job at 1080p took twice
+    the CPU time and twice as long, because they spin while they wait for each other. On a shared machine, torch was
+    measured up to 20 times slower with two threads than with one. If torch is imported inside, it keeps to one thread
+    afterwards.
     """
     blas = open_blas()
     torch: Any = sys.modules.get("torch")  # not imported here: most runs do not need it
@@ -100,6 +131,7 @@ def _fill(items: Iterable[Item], queue: "Queue[Item | _End]", stop: Event) -> No
     source = iter(items)
     try:
         for item in source:
+            # A put without a timeout could wait for ever: whoever reads may have left.
             if not _put(queue, item, stop):
                 break
             del item  # release the item before the next one is made
@@ -164,6 +196,7 @@ def write_behind(write: Callable[[Item], None], *, depth: int = DEPTH) -> Iterat
 
     def put(item: Item) -> None:
         if not _put(queue, item, stop):
+            # The writer sets `stop` only after it has recorded why.
             raise failures[0]
 
     try:

@@ -44,6 +44,7 @@ class TorchMethod(nn.Module, Method):
         first = next(self.parameters(), None)
         device = torch.device("cpu") if first is None else first.device
         with torch.inference_mode(), full_precision():
+            # Writable (W), because torch warns of arrays that are not, and frames may be read-only views.
             tensors = (
                 torch.from_numpy(np.require(each, np.float32, ["C", "W"])).to(device) for each in (composite, mask)
             )

@@ -22,6 +22,7 @@ def area_average(plane: FloatArray, size: Size) -> FloatArray:
         In the plane's units. Shape (size.height, size.width).
     """
     rows = _add_rows(plane, size.height)
+    # A copy, not a view: products of a transposed view would stride through memory.
     columns = _add_rows(cv2.transpose(rows), size.width)
     averaged: FloatArray = cv2.transpose(columns)
     return averaged

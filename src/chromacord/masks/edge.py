@@ -43,10 +43,13 @@ class Edge(NamedTuple):
             plane: codes. Shape (height, width).
             black: the largest code that means 0.
         """
+        # Most of a picture is far from the matte, so only the matte's surroundings are eroded and blurred.
         rows = np.flatnonzero(plane.max(axis=1) > black)
         if not len(rows):
             return plane
         columns = np.flatnonzero(plane.max(axis=0) > black)
+        # Four standard deviations, where OpenCV ends its kernels (for 8 bits at three): a larger area would
+        # give the same.
         reach = int(2 * self.soften) + 2
         top, left = max(0, int(rows[0]) - reach), max(0, int(columns[0]) - reach)
         changed = np.array(plane)
@@ -72,5 +75,7 @@ def _eroded(part: Plane, radius: int) -> Plane:
     if not radius:
         return part
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
+    # Erosion's default border is the largest value, so a foreground that the frame cuts off does not shrink
+    # there.
     eroded: Plane = cv2.erode(part, disc)
     return eroded

@@ -46,6 +46,7 @@ class Mask:
             black, white: codes of 0 and 1; other codes are clamped to them.
         """
         box = _box(plane, black)
+        # The minimum needs a pass over the whole plane, so it is taken only where the box does not decide.
         is_full = box == Box(0, 0, *plane.shape) and bool(plane.min() >= white)
         return cls(plane, black, white, box, is_full)
 
@@ -106,6 +107,7 @@ def _box(plane: Plane, black: float) -> Box | None:
     if not len(rows):
         return None
     top, bottom = int(rows[0]), int(rows[-1]) + 1
+    # Rows first, since they are contiguous; columns then need only the rows that hold something.
     columns = np.flatnonzero(plane[top:bottom].max(axis=0) > black)
     return Box(top, int(columns[0]), bottom, int(columns[-1]) + 1)
 

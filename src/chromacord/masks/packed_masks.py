@@ -43,6 +43,7 @@ class PackedMask:
         if mask.box is not None:
             words = _words(_leveled(mask, mask.box))
             starts = np.append(0, np.flatnonzero(words[1:] != words[:-1]) + 1)
+            # A run costs 12 bytes, a word 8: with many short runs the compressed form would be the larger one.
             if len(starts) * (_WORD.itemsize + _COUNT.itemsize) < words.nbytes:
                 words, counts = words[starts], np.diff(starts, append=len(words)).astype(_COUNT)
         height, width = mask.plane.shape
@@ -91,6 +92,8 @@ def _leveled(mask: Mask, box: Box) -> Plane:
 def _words(part: Plane) -> npt.NDArray[np.uint64]:
     """Return a copy of codes as eight-byte words, padded with zeros."""
     words = np.empty(-(-part.nbytes // _WORD.itemsize), _WORD)
+    # A slice, because a mask without a box has no words. The padding must be equal each time, or it would break
+    # a run.
     words[-1:] = 0
     words.view(part.dtype)[: part.size].reshape(part.shape)[...] = part
     return words

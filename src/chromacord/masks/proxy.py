@@ -54,11 +54,16 @@ def _read_size(frame: Frame, size: Size) -> Size:
     return enough if height > enough.height and width > enough.width else Size(height, width)
 
 
-def thumbnail(frame: Frame, info: VideoInfo, *, width: int = 96) -> FloatArray:
+def thumbnail(frame: Frame, info: VideoInfo, *, width: int) -> FloatArray:
     """Return a coarse picture of a frame by dropping pixels; for cut detection, which sees every frame.
 
+    Args:
+        frame: planes as decoded.
+        info: properties of the frame's source.
+        width: minimum number of columns, unless the frame has fewer; at most twice as many remain.
+
     Returns:
-        RGB in [0, 1]. Shape (height, about `width`, 3).
+        RGB in [0, 1]. Shape (height, columns, 3).
     """
     step = max(1, info.size.width // width)
     rows, columns = range(0, info.size.height, step), range(0, info.size.width, step)
@@ -67,6 +72,7 @@ def thumbnail(frame: Frame, info: VideoInfo, *, width: int = 96) -> FloatArray:
     picked = []
     for number, plane in enumerate(frame.planes):
         is_chroma = info.pixel_format.model == "yuv" and number in (1, 2)
+        # Small pictures have steps below the chroma's own; `proxy` then brings the planes to one size.
         vertical, horizontal = (max(1, step >> down), max(1, step >> right)) if is_chroma else (step, step)
         picked.append(plane[::vertical, ::horizontal])
     return proxy(Frame(tuple(picked), frame.index), info, size)

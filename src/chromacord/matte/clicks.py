@@ -89,6 +89,7 @@ class Seeds(NamedTuple):
                 for place, limit in zip((click.column, click.row), reversed(shape), strict=True)
             )
             cv2.circle(planes[0 if click.is_inside else 1], center, radius, 1, -1)
+        # Where discs overlap, the click on the foreground counts: it is what the user points at.
         planes[1][planes[0] == 1] = 0
         return cls(*planes)
 
@@ -109,6 +110,7 @@ def flooded(small: Binary, seeds: Seeds) -> Binary:
     markers = np.full(small.shape[:2], _OUTSIDE, np.int32)
     markers[_BORDER:-_BORDER, _BORDER:-_BORDER] = 0
     cut = (markers == _OUTSIDE) & (alike(small, seeds.inside) == 1)
+    # A click's colour along most of the border means that the background has it too.
     if cut.sum() <= _MOST_CUT * (markers == _OUTSIDE).sum():
         markers[cut] = 0
     markers[seeds.outside == 1] = _OUTSIDE
@@ -132,6 +134,7 @@ def alike(small: Binary, seeds: Binary) -> Binary:
     found = np.zeros((small.shape[0] + 2, small.shape[1] + 2), np.uint8)
     _, _, _, centers = cv2.connectedComponentsWithStats(seeds)
     for column, row in np.rint(centers[1:]).astype(int):
+        # A fixed range compares with the click itself; a floating one would creep along every gradient.
         flags = 4 | (1 << 8) | cv2.FLOODFILL_MASK_ONLY | cv2.FLOODFILL_FIXED_RANGE
         cv2.floodFill(smooth, found, (int(column), int(row)), (0, 0, 0), (_ALIKE,) * 3, (_ALIKE,) * 3, flags)
     inner: Binary = np.ascontiguousarray(found[1:-1, 1:-1])

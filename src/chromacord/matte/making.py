@@ -93,6 +93,7 @@ def make_matte(
     """
     started = time.perf_counter()
     options.check()
+    # Options are checked first: opening a clip decodes its first frame.
     source = open_source(clip)
     info = matte_info(source.info)
     output = _checked_output(output, info)
@@ -113,6 +114,7 @@ def make_matte(
             count += 1
             codes = np.rint(coverage * info.pixel_format.max_code).astype(info.pixel_format.dtype)
             sink.write(Frame((codes,), frame.index, frame.pts, frame.duration))
+        # Again, for clips that do not state their length; before the commit, so that no wrong matte appears.
         _check_frames(way.clicks, count, info)
         sink.finish()
         sink.commit()
@@ -226,6 +228,7 @@ def _restarted(frames: Iterable[Frame], source: FrameSource, way: _Way) -> Itera
 def _samples(source: FrameSource) -> Iterator[Frame]:
     """Yield a few frames, spread over a clip."""
     length = source.info.num_frames
+    # One pass without seeking: formats without an index can be sampled too.
     step = _SAMPLE_STEP if length is None else max(1, -(-length // _NUM_SAMPLES))
     first = 0 if length is None else min(step, length) // 2
     for frame in source.frames(0, _NUM_SAMPLES * step):

@@ -107,10 +107,12 @@ class MattingModel:
         if not np.isfinite(plane).all():
             raise self._refusal("its output holds values that are not finite; check mean and deviation")
         if self._config.values == "logits":
+            # exp(89) overflows float32; beyond 80 the result is 0 or 1 anyway.
             share: FloatArray = 1 / (1 + np.exp(-plane.clip(-80, 80)))
             return share
         low, high = float(plane.min()), float(plane.max())
         if self._config.values == "relative":
+            # A constant output has no foreground: it becomes 0, not NaN.
             return (plane - low) / max(high - low, 1e-6)
         if low < -_TOLERANCE or high > 1 + _TOLERANCE:
             raise self._refusal(
@@ -164,6 +166,7 @@ def load_model(model: Path | str, config: Path | str | None, size: Size) -> Matt
         )
     except subprocess.TimeoutExpired:
         raise InputError(f"{path}: a frame takes more than {_TRIAL_SECONDS} s; set size or longest") from None
+    # Only crashes: an exception of the trial happens again below, in this process, with its message.
     if done.returncode < 0:
         raise InputError(f"{path}: crashes OpenCV (signal {-done.returncode}); check the file, or export it again")
     return MattingModel(path, described)

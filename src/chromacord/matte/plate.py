@@ -51,6 +51,7 @@ def plate_matte(picture: FloatArray, plate: FloatArray, levels: Levels | None = 
 
 def _gains(picture: FloatArray, plate: FloatArray) -> FloatArray:
     """Return the median ratio of each channel, the change of exposure. Shape (3,)."""
+    # The addend keeps dark pixels, whose ratios are noise, near 1; the median ignores the foreground.
     ratios = (picture[::4, ::4] + 0.02) / (plate[::4, ::4] + 0.02)
     gains: FloatArray = np.median(ratios.reshape(-1, 3), axis=0).clip(0.8, 1.25).astype(np.float32)
     return gains
@@ -60,6 +61,7 @@ def _deviation(picture: FloatArray, plate: FloatArray) -> FloatArray:
     """Return the largest difference of a channel, in standard deviations of its noise. Shape (H, W)."""
     difference = cv2.GaussianBlur(picture - plate, (0, 0), _SMOOTHING)
     size = np.abs(difference)
+    # A quartile instead of a standard deviation: the foreground, up to half of the picture, does not enter it.
     noise = np.percentile(size[::2, ::2].reshape(-1, 3), 25, axis=0) / _QUARTILE
     deviation: FloatArray = (size / np.maximum(noise, _LEAST_NOISE).astype(np.float32)).max(axis=2)
     return deviation

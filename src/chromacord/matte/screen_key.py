@@ -73,6 +73,7 @@ class ScreenKey:
         screen = pixels[found & (reach >= np.median(reach[found]) * _SURE)]
         self.screen: FloatArray = np.median(screen, axis=0).astype(np.float32)
         """Colour of the screen, RGB in [0, 1]. Shape (3,)."""
+        # Measured again: the user names a hue roughly, and footage has its own.
         self._direction = _direction(self.screen)
         self._strength = float(self._difference(self.screen[None, None])[0, 0])
         self.levels = levels or self._choose_levels([self._raw(sample) for sample in samples])
@@ -120,6 +121,7 @@ class ScreenKey:
         share = cv2.GaussianBlur(is_bare, (0, 0), sigma, borderType=cv2.BORDER_REFLECT)
         total = cv2.GaussianBlur(mean * is_bare, (0, 0), sigma, borderType=cv2.BORDER_REFLECT)
         prior = np.float32(0.01)
+        # Where no bare screen is near, the strength of the whole clip takes its place without a seam.
         local = (total + prior * self._strength) / (share + prior)
         enlarged: FloatArray = cv2.resize(local, (width, height), interpolation=cv2.INTER_LINEAR)
         return enlarged
@@ -129,6 +131,7 @@ class ScreenKey:
         for raw in raws:
             reach = max(1, raw.shape[0] // 100)
             window = np.ones((2 * reach + 1,) * 2)
+            # Away from edges, whose mixed pixels are neither bare nor solid.
             bare.append(raw[cv2.dilate(raw, window) < 0.5])
             solid.append(raw[cv2.erode(raw, window) > 0.5])
         black = _percentile(np.concatenate(bare), _BLACK_PERCENTILE, 0.0)

@@ -42,6 +42,7 @@ def soft_edge(picture: FloatArray, inside: Binary, reach: int, *, background: Fl
     length = np.sum(line * line, axis=2)
     place = np.sum((picture - far) * line, axis=2) / np.maximum(length, _LEAST_CONTRAST**2)
     blurred = cv2.GaussianBlur(inside.astype(np.float32), (0, 0), max(0.5, reach / 3))
+    # A ramp instead of a threshold: neighbouring pixels would flicker between two estimates.
     trust = np.clip(length / _LEAST_CONTRAST**2 - 1, 0, 1)
     band = trust * np.clip(place, 0, 1) + (1 - trust) * blurred
     if background is None:

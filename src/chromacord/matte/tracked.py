@@ -143,6 +143,8 @@ class TrackedMatte:
                 self.gaps.append((self.lost_at, self._count - 1))
             self.lost_at = None
             self._agreement = 1.0
+        # Intersection over union of what flow expected and what colours say: both fail, but seldom in the same
+        # way.
         agreement = float((carried & inside).sum()) / max(1.0, float((carried | inside).sum()))
         self._agreement *= agreement
         trust = agreement * _likeness(self._colors, colors) * _contrast(small, inside, colors)
@@ -161,6 +163,7 @@ class TrackedMatte:
         """Return the matte of the frame before, moved to this frame."""
         assert self._grey is not None
         assert self._inside is not None
+        # From this frame to the one before: each pixel fetches its label, so the moved matte has no holes.
         backward = self._flow.calc(grey, self._grey, None)
         rows, columns = np.mgrid[: grey.shape[0], : grey.shape[1]].astype(np.float32)
         soft = cv2.remap(
@@ -268,6 +271,7 @@ def _cut(small: Binary, labels: Binary, around: tuple[slice, slice], iterations:
     if is_front.all() or not is_front.any():
         return inside
     models = np.zeros((2, 1, 65))
+    # GrabCut starts its colour models by k-means with random centres; equal input must give equal mattes.
     cv2.setRNGSeed(0)
     colors = np.ascontiguousarray(small[around])
     cv2.grabCut(colors, part, None, models[0], models[1], iterations, cv2.GC_INIT_WITH_MASK)
@@ -331,6 +335,7 @@ def _likeness(one: FloatArray, other: FloatArray) -> float:
 def _histogram(small: Binary, inside: Binary) -> FloatArray:
     """Return the shares of the colours of a foreground. Shape (_BINS, _BINS, _BINS)."""
     counts = cv2.calcHist([small], [0, 1, 2], inside, [_BINS] * 3, [0, 256] * 3)
+    # Smoothed, because a small change of light would move colours to other bins and look like another object.
     smooth: FloatArray = cv2.blur(counts.reshape(_BINS, -1), (3, 3)).reshape(counts.shape)
     return smooth / max(float(smooth.sum()), 1e-6)
 

@@ -73,7 +73,7 @@ class MatteOptions:
             raise InputError("--click-out: says what is not foreground; give --click or --box for what is")
         if not self.ways:
             raise InputError(
-                "nothing says how the matte is made; give one of --key, --plate, --box, --click, --model and "
+                "the way to make the matte is missing; give one of --key, --plate, --box, --click, --model and "
                 "--from-alpha"
             )
         if len(self.ways) > 1:

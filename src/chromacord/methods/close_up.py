@@ -41,5 +41,6 @@ def _part(occupied: NDArray[np.bool_], scale: float) -> slice:
         return slice(0, length)
     first, last = int(places[0]), int(places[-1]) + 1
     size = round(min(max(scale * (last - first), _LEAST_SHARE * length), length))
+    # A crop at the picture's edge is moved inwards, not filled: invented pixels would count as background.
     start = min(max((first + last - size) // 2, 0), length - size)
     return slice(start, start + size)

@@ -12,8 +12,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chromacord.color.transforms import lattice
-from chromacord.methods.encoder_plan import MEAN, SCALE, STAGES, STEM_STRIDE, TAPS, padding
-from chromacord.methods.grade_plan import ATTENTION_SCALE, CLIP, CUBE_BINS, CURVE_BINS, SEAM, SEAM_SCALES
+from chromacord.methods.grade_plan import (
+    ATTENTION_SCALE,
+    CLIP,
+    CUBE_BINS,
+    CURVE_BINS,
+    MEAN,
+    SCALE,
+    SEAM,
+    SEAM_SCALES,
+    STAGES,
+    STEM_STRIDE,
+    TAPS,
+    padding,
+)
 from chromacord.weights.onnx import Attribute, Node, Port, to_onnx
 
 Floats = NDArray[np.float32]
@@ -111,13 +123,18 @@ class GradeEstimator:
         places = self._norm("attention.norm", features)
         query, key, own = (self._linear(f"attention.{name}", places) for name in ("query", "key", "own"))
         match = query @ key.swapaxes(1, 2) / key.shape[-1] ** 0.5
+        # Adding the logarithm of the background's share multiplies the attention by it; the floor keeps a
+        # picture without background finite.
         match += np.log(np.maximum(1 - mask, 1e-4))[:, None]
         most = match.max(axis=-1, keepdims=True)
+        # Shifted by the maximum, so that exp cannot overflow; the shift is added back in `sure`.
         weight = np.exp(match - most)
         total = weight.sum(axis=-1, keepdims=True)
         inner, outer = colors[..., :3], colors[..., 3:]
         level = weight / total @ outer
         spread = np.sqrt(np.maximum(weight / total @ outer**2 - level**2, 0) + 1e-4)
+        # The log-sum-exp of the matches: how well any background fits this position. Divided to the size of the
+        # other inputs.
         sure = (most + np.log(total)) / 4
         mixed = _silu(
             self._linear("attention.mix", np.concatenate([own, inner, level, inner - level, spread, sure], axis=-1))
@@ -134,6 +151,7 @@ class GradeEstimator:
         return _silu(self._linear("trunk.3", self._norm("trunk.2", hidden)))
 
     def _input(self, name: str, numbers: Floats) -> Floats:
+        # The clip keeps a rare feature, such as the log of an almost empty region, from outweighing all others.
         mean, deviation = (self.state[f"standardized.{name}.{which}"] for which in ("mean", "deviation"))
         return self._linear(f"inputs.{name}", np.clip((numbers - mean) / deviation, -CLIP, CLIP))
 
@@ -236,6 +254,7 @@ def color_histograms(colors: Floats, weight: Floats) -> Floats:
     sides = np.concatenate([weight, 1 - weight], axis=1)
     sides = sides / np.maximum(sides.sum(axis=-1, keepdims=True), 1e-6)
     rows = [np.concatenate([*_cube(*pair), *_curves(*pair)]) for pair in zip(colors, sides, strict=True)]
+    # Square roots make Euclidean distances of histograms those of Hellinger, which weighs rare colours more.
     return np.sqrt(np.stack(rows) + 1e-6).astype(np.float32)
 
 
@@ -290,6 +309,8 @@ def _bands(mask: Floats) -> Floats:
     """
     width = 2 * round(SEAM * mask.shape[-1]) + 1
     inside = cv2.boxFilter(np.ones(mask.shape[-2:], np.float32), -1, (width, width), normalize=False, borderType=0)
+    # Divided by what lies inside the picture: with a constant border of 0, the picture's edge would count as a
+    # seam.
     near = [cv2.boxFilter(each[0], -1, (width, width), normalize=False, borderType=0) / inside for each in mask]
     share = np.stack(near)[:, None]
     return np.concatenate([mask * (1 - share), (1 - mask) * share], axis=1)
@@ -311,6 +332,8 @@ def _colors(composite: Floats, regions: Floats) -> Floats:
     channels = np.concatenate([flat, chroma, chroma / (largest + np.float32(0.05)), light], axis=1)
     pooled = _pooled(channels.swapaxes(1, 2), shares)
     level = np.log(shares @ light.swapaxes(1, 2) + np.float32(1e-3))
+    # Without the mean over the channels, which is exposure, what is left is white balance; two channels tell
+    # the third.
     balance = level - level.mean(axis=-1, keepdims=True)
     differences = [level[:, 0] - level[:, 1], level[:, 2] - level[:, 3], (balance[:, 0] - balance[:, 1])[:, :2]]
     area = np.log(np.maximum(_flat(regions).mean(axis=-1), 1e-4))

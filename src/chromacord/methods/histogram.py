@@ -37,6 +37,7 @@ def quantiles(image: FloatArray, weight: FloatArray, *, number: int) -> FloatArr
     order = flat.argsort(axis=-1, kind="stable")
     values = np.take_along_axis(flat, order, axis=-1)
     share = np.take_along_axis(np.broadcast_to(weight.reshape(len(weight), 1, -1), flat.shape), order, axis=-1)
+    # float64: sums of a million small weights lose their last digits in float32, and the last one must reach 1.
     share = share.astype(np.float64).cumsum(axis=-1)
     share = share / share[..., -1:].clip(1e-6)
     levels = (np.arange(number) + 0.5) / number
@@ -65,8 +66,10 @@ def fit_curve(source: FloatArray, target: FloatArray, *, nodes: int, max_gain: f
     number = source.shape[-1]
     right = hats.mT @ (target - source)[..., None] / number
     residual = np.linalg.solve(hats.mT @ hats / number + prior, right)[..., 0]
+    # Limiting the rises makes the curve monotonic and its slope at most `max_gain`.
     rises = np.diff(line + residual, axis=-1).clip(0, max_gain / (nodes - 1))
     curve = np.concatenate([np.zeros((*rises.shape[:-1], 1)), rises.cumsum(axis=-1)], axis=-1)
+    # The limits move the whole curve; this shift restores the mean that is wanted.
     missing = target.mean(axis=-1, keepdims=True) - (hats @ curve[..., None]).mean(axis=-2)
     fitted: FloatArray = (curve + missing).astype(np.float32)
     return fitted

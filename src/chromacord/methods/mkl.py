@@ -38,6 +38,8 @@ class MKL(TransformMethod):
         unit = np.eye(3)
         matrix = monge_kantorovich(foreground.covariance + _FLOOR * unit, background.covariance + _FLOOR * unit)
         gains, axes = np.linalg.eigh(matrix)
+        # The map is symmetric, so its eigenvalues are its gains along orthogonal directions of colour, and can
+        # be limited one by one.
         matrix = (axes * gains.clip(1 / self.max_gain, self.max_gain)[:, None]) @ axes.mT
         usable = has_both_sides(weight)
         matrix = np.where(usable[:, None, None], matrix, unit).astype(np.float32)

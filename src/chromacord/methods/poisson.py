@@ -114,6 +114,8 @@ def solve_membrane(membrane: Membrane, force: FloatArray) -> FloatArray:
     Returns:
         Values, 0 outside the region; the residual falls by about five orders of magnitude. Shape (1, C, H, W).
     """
+    # Multigrid as a preconditioner: low frequencies, which plain iterations need hundreds of steps for, are
+    # solved on small pictures.
     levels = [membrane]
     while min(levels[-1].right.shape[-2:]) > 4:
         levels.append(levels[-1].coarser())
@@ -136,6 +138,7 @@ def _v_cycle(levels: list[Membrane], inverses: list[FloatArray], force: FloatArr
     """Approximate a solution by damped Jacobi sweeps on this level, then coarser ones, then this one again."""
     level, inverse = levels[0], _DAMPING * inverses[0]
     values = inverse * force
+    # The first sweep from 0 is the scaled force itself, in the line above.
     for _ in range(_SWEEPS - 1 if len(levels) > 1 else _COARSEST_SWEEPS):
         values = values + inverse * (force - level.pull(values))
     if len(levels) == 1:
@@ -144,6 +147,7 @@ def _v_cycle(levels: list[Membrane], inverses: list[FloatArray], force: FloatArr
     left = _even(force - level.pull(values))
     # The coarser level sums the residual of 2 x 2 pixels, which is four times their mean.
     coarse = _v_cycle(levels[1:], inverses[1:], 4 * _block_means(left))
+    # Blocks at the border also cover pixels outside the region, which must stay 0.
     values = values + coarse.repeat(2, axis=-2).repeat(2, axis=-1)[..., :height, :width] * (inverses[0] > 0)
     for _ in range(_SWEEPS):
         values = values + inverse * (force - level.pull(values))
@@ -212,6 +216,8 @@ class Poisson(Method):
             state: unused.
         """
         image, weight = as_frames(composite), as_frames(mask)
+        # Cloning needs a border where foreground and background meet; the soft mask blends the result
+        # afterwards.
         inside = (weight >= 0.5).astype(np.float32)
         cloned = image.copy()
         for frame in has_both_sides(inside).nonzero()[0]:

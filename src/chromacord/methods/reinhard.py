@@ -34,6 +34,7 @@ def match_statistics(image: FloatArray, mask: FloatArray, *, max_gain: float) ->
     """
     opponent = rgb_to_lalphabeta(image)
     foreground, background = color_statistics(opponent, mask), color_statistics(opponent, 1 - mask)
+    # Both flat: a gain of 1 instead of 0 / 0.
     gain = (background.deviation + _FLAT) / (foreground.deviation + _FLAT)
     gain = gain.clip(1 / max_gain, max_gain)[..., None, None]
     centred = opponent - foreground.mean[..., None, None]
@@ -57,4 +58,5 @@ class Reinhard(TransformMethod):
         """Match each frame's statistics. See `TransformMethod.transform`."""
         matched = match_statistics(image, weight, max_gain=self.max_gain).clip(0, 1)
         usable = has_both_sides(weight)[:, None, None, None]
+        # Without weight, for frames that have only one side, the fit returns the identity.
         return fit_lut3d(image, matched, weight * usable)

@@ -141,6 +141,7 @@ class ShotGrade(Method):
         after = self._remember(looks, known)
         strength, confidence = self._trust(after, np.stack(occupied))
         applied = strength[:, None, None, None, None] * after.change
+        # With per_frame each frame is a window of its own in the batch.
         length = 1 if self.per_frame else composite.shape[1]
         before = applied if known is None else known.applied
         share = (np.arange(1, length + 1, dtype=np.float32) / length)[:, None, None, None, None]
@@ -171,6 +172,7 @@ class ShotGrade(Method):
         if state is None:
             return ShotState(change, log_error, weight, change)
         kept = np.float32(self.memory) * state.weight
+        # A running mean by evidence: a window that sees little moves the memory little.
         part = weight / np.maximum(weight + kept, 1e-6)
         return ShotState(
             state.change + part[:, None, None, None, None] * (change - state.change),
@@ -184,9 +186,12 @@ class ShotGrade(Method):
         # Weight the change by the foreground's colours: a change of colours that do not occur is irrelevant.
         squared = (state.change**2).mean(axis=1).reshape(len(occupied), -1)
         moved = np.log((squared * occupied).sum(axis=-1) + 1e-6)
+        # Evidence counts up to one whole frame; more memory makes the mean steadier, but not the network more
+        # certain.
         evidence = np.minimum(state.weight, 1)
         inputs = np.stack([np.ones_like(moved), moved, state.log_error])
         strength, chance = self.estimator.state["calibration"] @ inputs
+        # Prior odds of 0 would need the logarithm of 0. Only missing evidence still weakens the grade.
         if not self.caution:
             return evidence, _logistic(chance) * evidence
         return _logistic(strength - np.log(self.caution)) * evidence, _logistic(chance) * evidence
@@ -243,6 +248,8 @@ def _view(picture: Floats, mask: Floats, number: int, side: int) -> tuple[Floats
     """
     is_second = number % 2
     if is_second:
+        # Harmony does not depend on left and right, so a mirrored view is an independent opinion on the same
+        # frame.
         picture, mask = picture[..., ::-1], mask[..., ::-1]
     return close_up(picture, mask, side=side, scale=_SCALES[is_second])
 

@@ -35,12 +35,14 @@ def opened(path: Path) -> Any | None:
     """
     if not path.is_file():
         return None
+    # The name must end like the module's initializer, PyInit__native.
     loader = ExtensionFileLoader("chromacord.render._native", str(path))
     spec = spec_from_loader(loader.name, loader)
     assert spec is not None
     try:
         module = module_from_spec(spec)
         loader.exec_module(module)
+        # A binary of other sources may expect another layout of the job, and would read memory at random.
         return module if module.lib.chromacord_source() == checksum() else None
     except (ImportError, OSError, AttributeError):
         return None

@@ -99,6 +99,7 @@ class Renderer:
         for soft in spans((~whole[part.left - strip.left : part.right - strip.left]).nonzero()[0]):
             side = Box(part.top, part.left + soft.start, part.bottom, part.left + soft.stop)
             weight = self._share(masked, masked.mask.crop(side), side)
+            # Only soft pixels are blended: where the weight is 1, the graded codes are the result.
             if isinstance(grade, ManagedGrading) and self._mixes_as_shown:
                 grade.lay_over(after[:, soft], before[:, soft], weight)
                 continue
@@ -181,6 +182,7 @@ def unpack(planes: tuple[Plane, ...], info: VideoInfo, part: Box) -> FloatArray:
     )
     second, third = others or (first, first)
     if shift == (0, 0):
+        # The fourth channel is padding (see graders.py); any plane will do.
         codes = cv2.merge([first, second, third, third])
     else:
         # OpenCV merges planes with gaps between their rows four times slower.
@@ -203,6 +205,7 @@ def rounded(codes: FloatArray, pixel_format: PixelFormat) -> Plane:
     if pixel_format.is_float:
         return codes
     if pixel_format.depth == 8:
+        # Rounds and saturates in one pass. Its absolute value only concerns rounding errors below 0.
         samples: Plane = cv2.convertScaleAbs(codes)
         return samples
     # Full-range chroma extends half a code above the largest one, because its midpoint is a whole code.

@@ -110,6 +110,7 @@ class ForegroundRenderer:
         """
         mixed = graded.copy()
         grade.lay_over(mixed, before, weight[..., 0])
+        # Solves over(colour, before, weight) = mixed for the colour.
         return np.where(weight > 0, before + (mixed - before) / np.where(weight > 0, weight, 1), graded)
 
 
@@ -146,6 +147,7 @@ class ForegroundOut:
         """
         self._renderer = ForegroundRenderer(info, foreground, alpha=alpha or "straight")
         like = self._renderer.info
+        # Codec, quality and preset belong to the main output, which may be another format.
         own = Encoding(exr_compression=encoding.exr_compression)
         if Path(path).suffix.lower() == ".mov" and not like.pixel_format.is_float:
             like = replace(like, codec="prores", pixel_format=replace(like.pixel_format, depth=10))

@@ -88,6 +88,7 @@ class NativeGrading:
         for plane, size in zip((weights, *source, *result), (sizes[0], *sizes, *sizes), strict=True):
             if plane.shape != size:
                 raise ValueError(f"{part} of a picture has planes of {plane.shape}, expected {size}")
+        # Targets are refused where sources would be copied: what is written into a copy is lost.
         for plane in result:
             check_target(plane, pixel_format.dtype)
         job = {
@@ -126,6 +127,7 @@ def _is_common(info: VideoInfo) -> bool:
     return (
         pixel_format.num_colors == 3
         and not pixel_format.is_float
+        # The C code adds pairs of pixels and of rows; 4:1:1 and 4:1:0 share more.
         and max(pixel_format.subsampling) <= 1
         and pixel_format.alpha is not Alpha.PREMULTIPLIED
         and not info.colorimetry.scene_linear

@@ -1,8 +1,8 @@
 """A sample clip from free photographs: a miscoloured cut-out with a soft matte over a moving background.
 
-"astronaut" (Eileen Collins, NASA, public domain) stands in front of "coffee" (Rachel Michetti, CC0). The cut-out is
-found by GrabCut (Rother et al., "GrabCut", 2004) in a band around a hand-drawn outline; its colours are made visibly
-too cold and too bright.
+"astronaut" (Eileen Collins, NASA, public domain) stands before "rocket" (a launch pad at dusk, SpaceX, public
+domain). The cut-out is found by GrabCut (Rother et al., "GrabCut", 2004) in a band around a hand-drawn outline; it is
+lit by a studio's warm lamps, unlike anything at the launch pad.
 """
 
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ RATE = Fraction(25)
 NUM_FRAMES = 75
 
 ASTRONAUT = "astronaut.webp"
-COFFEE = "coffee.webp"
+ROCKET = "rocket.webp"
 
 _OUTLINE = """
 172,122 156,98 155,70 165,45 195,25 225,15 255,22 285,42 300,72 298,100 290,118 277,130 268,155 258,178 275,190
@@ -37,12 +37,8 @@ _OUTLINE = """
 _BAND = 8
 """Half the width, in pixels, of the band around the outline in which GrabCut decides."""
 
-_COLD = (0.75, 1.15, 1.75)
-"""Linear gains of red, green and blue on the astronaut: daylight under a lamp's white balance, and overexposed."""
-
-_LAMP = (0.92, 1.05, 1.15)
-"""Linear gains on the table, which is very red."""
-
+_LAMPS = (1.4, 1.05, 0.7)
+"""Linear gains of red, green and blue on the astronaut: studio lamps, filmed with daylight's white balance."""
 
 _SCREEN = (0.1, 0.6, 0.2)
 """Colour of a green screen, R'G'B'."""
@@ -73,22 +69,22 @@ def sample_layers(num_frames: int = NUM_FRAMES) -> Iterator[Layers]:
     Args:
         num_frames: length of the clip; the motion is spread over it.
     """
-    portrait, table = read_photograph(ASTRONAUT), read_photograph(COFFEE)
+    portrait, pad = read_photograph(ASTRONAUT), read_photograph(ROCKET)
     matte = cut_out(portrait)
-    actor = relight(spill_inwards(portrait, matte), _COLD)
-    # Out of focus, as behind a person.
-    table = relight(cv2.GaussianBlur(table, (0, 0), 0.8), lamp_light(Size(*table.shape[:2])))
+    actor = relight(spill_inwards(portrait, matte), _LAMPS)
     random = np.random.default_rng(0)
     for index in range(num_frames):
         time = index / max(num_frames - 1, 1)
         # A person who sways a little in front of a camera that pans and moves in.
-        zoom = 1.62 + 0.05 * time
-        left = 120 + 130 * time + 6 * np.sin(2 * np.pi * 0.9 * time)
-        top = 62 - 22 * time + 4 * np.sin(2 * np.pi * 1.3 * time)
+        zoom = 1.34 + 0.04 * time
+        left = 90 + 100 * time + 6 * np.sin(2 * np.pi * 0.9 * time)
+        top = 78 - 12 * time + 4 * np.sin(2 * np.pi * 1.3 * time)
         foreground = place(actor, zoom, left, top)
+        # Outside the photograph there is no foreground, while its colours continue under the soft edge.
         alpha = place(matte[..., None], zoom, left, top, border=cv2.BORDER_CONSTANT)
-        background = place(table, 2.5 + 0.1 * time, -95 - 110 * time, -140 - 10 * time)
+        background = place(pad, 2.12 + 0.08 * time, -10 - 60 * time, -150 - 30 * time)
         grain = random.standard_normal((*SIZE, 1), dtype=np.float32) * np.float32(1.5 / 255)
+        # One grain over both layers: a composite without any would show which pixels moved.
         composite = np.clip(over(foreground, background, alpha) + grain, 0, 1)
         yield Layers(foreground, alpha, background, composite)
 
@@ -184,19 +180,6 @@ def relight(picture: FloatArray, gains: tuple[float, ...] | FloatArray) -> Float
     """
     light = srgb_to_linear(picture) * np.asarray(gains, np.float32)
     return linear_to_srgb(light.clip(0, 1))
-
-
-def lamp_light(size: Size) -> FloatArray:
-    """Return the gains of a lamp over the cup with darkness around it, which gives the scene contrast.
-
-    Returns:
-        Shape (height, width, 3).
-    """
-    rows, columns = np.mgrid[: size.height, : size.width].astype(np.float32)
-    squared = ((columns - 300) ** 2 + (rows - 165) ** 2) / np.float32(200**2)
-    falloff = 0.03 + 0.97 * np.exp(-squared)
-    gains: FloatArray = (falloff[..., None] * np.array(_LAMP)).astype(np.float32)
-    return gains
 
 
 def place(

@@ -35,7 +35,7 @@ class Look(NamedTuple):
 NO_LOOK = Look("none", (), np.empty(0, np.float32))
 
 
-def look_of(grade: Grade, index: int, protect: str | None = None) -> Look:
+def look_of(grade: Grade, index: int, protect: HueRange | None = None) -> Look:
     """Return the grade of a frame.
 
     The page turns the nodes of a LUT, not pixels, because the renderer does. Affine grades become the LUT that the
@@ -47,13 +47,13 @@ def look_of(grade: Grade, index: int, protect: str | None = None) -> Look:
         protect: hues to change less.
 
     Raises:
-        InputError: the hues cannot be parsed, or the grade varies over the picture and cannot protect hues.
+        InputError: the grade varies over the picture and cannot protect hues.
     """
     shot = grade.shot_at(index)
     transform: ColorTransform | None = None if shot is None else shot.at(index)
     if transform is None:
         return NO_LOOK
-    transform = protected(transform, None if protect is None else HueRange.parse(protect))
+    transform = protected(transform, protect)
     if not transform.is_global and isinstance(transform, AffineField):
         matrices = np.ascontiguousarray(transform.parameters[0].transpose(2, 3, 0, 1))
         return Look("field", matrices.shape[:3], matrices)

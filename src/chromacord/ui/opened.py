@@ -5,7 +5,7 @@ import secrets
 import shutil
 import threading
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +14,13 @@ from chromacord.grade.imports import read_any_grade
 from chromacord.grade.keys import Grade
 from chromacord.job.options import CONTROLS
 from chromacord.masks.masks import shown_size
-from chromacord.methods import weights_file
+from chromacord.methods import weights_files
 from chromacord.types import VideoInfo
+from chromacord.ui.packets import exact_packet, small_packet
+from chromacord.ui.proxies import ProxyFolder, proxy_size, small_pictures
 from chromacord.ui.serving.folders import Folders
 from chromacord.ui.session import Session, names_file
-from chromacord.ui.shown_frames import FramePictures, FrameReader, ProxyFolder, proxy_size
+from chromacord.ui.shown_frames import FrameReader
 from chromacord.ui.tasks import Task, Tasks
 
 _HEAD_START = 1.5
@@ -27,7 +29,7 @@ _HEAD_START = 1.5
 MAX_CLIPS = 16
 """Largest number of clips open at once; the oldest one is closed for another."""
 
-_AFTER_ANALYSIS = {*CONTROLS, "edge", "wrap", "contact_shadow", "match_sharpness", "match_grain", "force"}
+_AFTER_ANALYSIS = {*CONTROLS, "by_shot", "edge", "wrap", "contact_shadow", "match_sharpness", "match_grain", "force"}
 """Options that do not change what the method decides."""
 
 
@@ -60,11 +62,19 @@ class OpenClip:
         self._timer.daemon = True
         self._timer.start()
 
-    def read(self, index: int) -> FramePictures:
-        """Return exact pictures of a frame. See `FrameReader.read`."""
-        pictures = self.frames.read(index)
+    def exact(self, index: int, is_wanted: Callable[[], bool]) -> list[bytes | memoryview]:
+        """Return exact pictures of a frame, to send. See `FrameReader.read`."""
+        masked = self.frames.read(index, is_wanted)
         self._begin()
-        return pictures
+        return exact_packet(masked, self.frames.clip)
+
+    def small(self, index: int, is_wanted: Callable[[], bool]) -> bytes | Path:
+        """Return small pictures of a frame, to send, or the file that holds them. See `FrameReader.read`."""
+        file = self.proxies.file(index)
+        if file.is_file():
+            return file
+        masked = self.frames.read(index, is_wanted)
+        return small_packet(small_pictures(masked, self.frames.clip, proxy_size(self.frames.info)))
 
     def _begin(self) -> None:
         with self._lock:
@@ -114,6 +124,7 @@ class OpenClip:
         self._analysis = self._tasks.add(task)
 
     def _take(self, grade: Grade, version: int) -> None:
+        # An analysis that was cancelled may still have ended: its grade is of older options.
         if version == self.version:
             self.grade = grade
             self.version += 1
@@ -163,6 +174,7 @@ class OpenClip:
         """End the analysis and the proxy, and remove all files but results; renders go on."""
         self._is_closed = True
         self._timer.cancel()
+        # Renders were asked for and go on; they need the folder of grades, which is then left.
         for task in self._tasks.all(self.id):
             if not task.waits:
                 self._tasks.cancel(task)
@@ -230,6 +242,7 @@ class OpenClips:
             warnings.simplefilter("always", ChromacordWarning)
             clip = OpenClip(checked, self._temporary, self._tasks)
             self._clips[clip.id] = clip
+            # Dictionaries keep the order of insertion, so the first clip is the oldest.
             while len(self._clips) > MAX_CLIPS:
                 self._clips.pop(next(iter(self._clips))).close()
         return clip, [str(each.message) for each in caught if issubclass(each.category, ChromacordWarning)]
@@ -266,7 +279,6 @@ class OpenClips:
         config, method = session.options.get("config"), session.options.get("method")
         if config is not None and "://" not in str(config):
             confined(str(config))
-        weights = weights_file(method) if isinstance(method, str) else None
-        if weights is not None:
+        for weights in weights_files(method) if isinstance(method, str) else ():
             confined(str(weights))
         return Session(clip, session.options, session.encoding, outputs)

@@ -48,6 +48,7 @@ def serve(
 
     share_freed_memory()
     temporary = Path(tempfile.mkdtemp(prefix="chromacord-ui-")).resolve()
+    # Bound here and not by uvicorn, so that the port is known, and its error is ours.
     listener = _listener(host, port)
     bound = listener.getsockname()[1]
     secret = token or (None if host in LOOPBACK else secrets.token_urlsafe(24))
@@ -55,6 +56,7 @@ def serve(
         site = Site.of(Folders([*folders, temporary]), temporary)
         opened = None if session is None else site.clips.open(session)[0]
         app = OnlyOurPage(make_app(site), hosts=hosts_of(host, bound), token=secret)  # type: ignore[arg-type]
+        # Two seconds to end: browsers keep connections open, for which a shutdown would wait without end.
         config = uvicorn.Config(
             app, log_level="error", access_log=False, server_header=False, timeout_graceful_shutdown=2, ws="none"
         )
@@ -71,9 +73,10 @@ def _listener(host: str, port: int) -> socket.socket:
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         listener = socket.socket(family)
+        # Otherwise the port stays taken for a minute after the server has ended.
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))
         listener.listen(64)
     except OSError as error:
-        raise InputError(f"{host}:{port}: cannot be listened on: {error.strerror}; choose another --port") from error
+        raise InputError(f"cannot listen on {host}:{port}: {error.strerror}; choose another --port") from error
     return listener

@@ -67,6 +67,7 @@ def _stop(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001
 
 def _watch_server() -> None:
     """End this process when the server has ended, however it ended."""
+    # The server never writes again; the pipe closes when it ends, even if it was killed.
     while sys.stdin.readline():
         pass
     os.kill(os.getpid(), signal.SIGTERM)
@@ -86,7 +87,7 @@ def _show_warning(message: Warning | str, category: type[Warning], *_: object, *
 
 
 def _without_hand(session: Session) -> Session:
-    options = {name: value for name, value in session.options.items() if name not in CONTROLS}
+    options = {name: value for name, value in session.options.items() if name not in (*CONTROLS, "by_shot")}
     return Session(session.clip, options, session.encoding)
 
 
@@ -101,7 +102,8 @@ def _analyse(request: Mapping[str, Any], tell: Tell) -> dict[str, Any]:
 
 
 def _proxies(request: Mapping[str, Any], tell: Tell) -> dict[str, Any]:
-    from chromacord.ui.shown_frames import ProxyFolder, as_progress, open_session
+    from chromacord.ui.proxies import ProxyFolder, as_progress
+    from chromacord.ui.shown_frames import open_session
 
     clip = open_session(Session.from_json(request["session"]))
     started = told = time.perf_counter()

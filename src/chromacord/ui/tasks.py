@@ -138,9 +138,11 @@ class Tasks:
             [sys.executable, "-m", "chromacord.ui.task_process"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
+            # Libraries print there. A pipe that nobody reads would fill up and block the task.
             stderr=subprocess.DEVNULL,
             text=True,
             env=environment,
+            # Ctrl-C on the terminal reaches the server alone, which then ends its tasks in order.
             start_new_session=True,
         )
         task.process, task.state = process, "running"
@@ -162,6 +164,7 @@ class Tasks:
         with suppress(OSError):
             process.stdin.close()
         with self._lock:
+            # A task that was started again has another process by now.
             if task.process is process and not task.has_ended:
                 self._conclude(task, said, code)
         if task.on_end is not None:
@@ -191,6 +194,7 @@ class Tasks:
 def _end(process: "subprocess.Popen[str]") -> None:
     with suppress(OSError):
         process.send_signal(signal.SIGTERM)
+        # A paused process would keep the signal pending until it is continued.
         process.send_signal(signal.SIGCONT)
     try:
         process.wait(_PATIENCE)

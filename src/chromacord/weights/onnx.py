@@ -63,6 +63,7 @@ def to_onnx(
     for field, ports in ((11, inputs), (12, outputs)):
         for port in ports:
             graph += _message(field, [_port(port)])
+    # An empty domain is that of ONNX's own operators.
     operators = _packed(1, b"") + _number(2, _OPERATORS)
     # Join once, at the end: joining at each level would copy all weights repeatedly.
     return b"".join([_number(1, _IR_VERSION), *_message(7, graph), *_message(8, [operators])])

@@ -143,7 +143,7 @@ def test_a_folder_as_output_takes_the_names_of_the_source(tmp_path: Path) -> Non
     assert output_pattern("out", VIDEO).label == "frame.%06d.png"
     assert output_pattern(tmp_path, VIDEO).folder == tmp_path
     assert output_pattern("a/still.png", VIDEO) == Pattern(Path("a"), "still", 0, ".png")
-    with pytest.raises(CodecError, match="unknown image ending"):
+    with pytest.raises(CodecError, match="unknown image extension"):
         output_pattern("a/clip.xyz", VIDEO)
 
 

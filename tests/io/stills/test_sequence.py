@@ -291,7 +291,9 @@ def test_memory_does_not_grow_with_the_length(tmp_path: Path) -> None:
 
 def test_an_output_without_an_ending_is_said_to_become_a_folder(tmp_path: Path) -> None:
     info = video_info(RGB8, DISPLAY)
-    with pytest.warns(ChromacordWarning, match=r"out: has no ending, so it is made a folder of images, .*frame\.%06d"):
+    with pytest.warns(
+        ChromacordWarning, match=r"out: has no extension, so a folder of images is written, .*frame\.%06d"
+    ):
         open_sink(tmp_path / "out", info).discard()
 
 

@@ -10,7 +10,7 @@ from av.codec.hwaccel import hwdevices_available
 
 from chromacord.io import open_source
 from chromacord.io.pixels import planes_of, to_planar
-from chromacord.io.video import hardware
+from chromacord.io.video import decoding
 from chromacord.types import Alpha, PixelFormat
 from tests.clips import make_clip
 
@@ -37,12 +37,12 @@ def clip(tmp_path: Path) -> Path:
 def test_only_what_decodes_to_the_same_bits_goes_to_a_gpu(
     clip: Path, codec: str, pixel_format: PixelFormat, expected: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(hardware, "hwdevices_available", lambda: ["cuda"])
+    monkeypatch.setattr(decoding, "hwdevices_available", lambda: ["cuda"])
     info = replace(open_source(clip).info, codec=codec, pixel_format=pixel_format)
-    assert (hardware.accelerator(info, "cuda") is not None) == expected
-    assert hardware.accelerator(info, "cpu") is None
-    monkeypatch.setattr(hardware, "hwdevices_available", list)
-    assert hardware.accelerator(info, "cuda") is None
+    assert (decoding.accelerator(info, "cuda") is not None) == expected
+    assert decoding.accelerator(info, "cpu") is None
+    monkeypatch.setattr(decoding, "hwdevices_available", list)
+    assert decoding.accelerator(info, "cuda") is None
 
 
 def test_a_file_that_no_gpu_decodes_is_decoded_by_the_processor(clip: Path) -> None:

@@ -45,7 +45,7 @@ def test_an_output_that_exists_is_refused(tmp_path: Path) -> None:
 
 def test_a_picture_that_the_encoder_refuses_is_named(tmp_path: Path) -> None:
     source = VideoSource(make_clip(tmp_path / "in.mp4"))
-    with pytest.raises(CodecError, match=r"out\.mov: dnxhr takes no 96x64 yuv422p picture"):
+    with pytest.raises(CodecError, match=r"out\.mov: dnxhr cannot encode 96x64 yuv422p"):
         VideoSink(tmp_path / "out.mov", source.info, encoding=Encoding(codec="dnxhr"))
 
 

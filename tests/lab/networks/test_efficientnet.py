@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from chromacord.lab.networks.efficientnet import EfficientNetLite0, from_published
-from chromacord.methods.encoder_plan import STAGES, WIDTHS, padding
+from chromacord.methods.grade_plan import STAGES, WIDTHS, padding
 
 EPSILON = 1e-3
 

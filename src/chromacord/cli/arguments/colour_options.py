@@ -67,13 +67,14 @@ Temperature = Annotated[
     str,
     Option(
         metavar="MIRED|KELVIN",
-        help="Warm it (above 0) or cool it by mired, as a filter does; or give what white becomes in kelvin, as 5600K "
-        "(6504K changes nothing).",
+        help="Warm (above 0) or cool the graded foreground, in mired as a filter does; or give what white becomes in "
+        "kelvin, as 5600K (6504K changes nothing).",
         rich_help_panel=GRADE,
     ),
 ]
 Tint = Annotated[
-    float, Option(metavar="CC", help="Shift it to magenta (above 0) or green, as a filter does.", rich_help_panel=GRADE)
+    float,
+    Option(metavar="CC", help="Shift to magenta (above 0) or green, in CC as a filter does.", rich_help_panel=GRADE),
 ]
 Contrast = Annotated[
     float, Option(metavar="RATIO", help="Contrast around mid-grey; 1 keeps it.", rich_help_panel=GRADE)
@@ -95,6 +96,15 @@ Reference = Annotated[
     Option(
         metavar="FILE",
         help="Match the foreground to this picture, or a clip's first frame, instead of its background.",
+        rich_help_panel=GRADE,
+    ),
+]
+ByShot = Annotated[
+    list[str] | None,
+    Option(
+        metavar="2:tint=-4",
+        help="Change these shots, counted from 1, by hand, in place of the values for the clip: "
+        "2-4:exposure=0.3,tone=0.5. Repeatable.",
         rich_help_panel=GRADE,
     ),
 ]

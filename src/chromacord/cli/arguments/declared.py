@@ -37,6 +37,7 @@ ALL = {
     "saturation": _Parameter(colour_options.Saturation, 1.0),
     "black": _Parameter(colour_options.Black, 0.0),
     "protect": _Parameter(colour_options.Protect),
+    "by_shot": _Parameter(colour_options.ByShot),
     "lock": _Parameter(colour_options.Lock, False),
     "match": _Parameter(colour_options.Match),
     "reference": _Parameter(colour_options.Reference),

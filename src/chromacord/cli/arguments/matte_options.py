@@ -69,7 +69,7 @@ ClicksOut = Annotated[
 ]
 Model = Annotated[
     str | None,
-    Option(metavar="FILE", help="Ask a matting model of your own, an .onnx file.", rich_help_panel=MASK),
+    Option(metavar="FILE", help="Run your own matting model, an .onnx file.", rich_help_panel=MASK),
 ]
 ModelConfig = Annotated[
     str | None,

@@ -16,7 +16,7 @@ Clip = Annotated[
         rich_help_panel=INPUT,
     ),
 ]
-Mask = Annotated[str | None, Option(metavar="FILE", help="Its mask.", rich_help_panel=INPUT)]
+Mask = Annotated[str | None, Option(metavar="FILE", help="Mask of the composite.", rich_help_panel=INPUT)]
 Foreground = Annotated[
     str | None, Option(metavar="FILE", help="Foreground layer, instead of a composite.", rich_help_panel=INPUT)
 ]
@@ -32,9 +32,7 @@ Folder = Annotated[
         rich_help_panel=INPUT,
     ),
 ]
-Port = Annotated[
-    int, Option(min=0, max=65535, help="Port to listen on; 0 for any that is free.", rich_help_panel=OPTIONS)
-]
+Port = Annotated[int, Option(min=0, max=65535, help="Port to listen on; 0 picks a free port.", rich_help_panel=OPTIONS)]
 Host = Annotated[
     str,
     Option(

@@ -92,6 +92,7 @@ class Tally:
             if answer.stage == ("render" if clip.output is not None else "analyse"):
                 self.rendering[clip] = answer
         else:
+            # The last progress of a clip tells its number of frames, which its result does not.
             rendered = self.rendering.pop(clip, None)
         if isinstance(answer, Done):
             self.num_done += 1

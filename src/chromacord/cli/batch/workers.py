@@ -30,6 +30,7 @@ class _Worker:
         self.process = context.Process(target=serve, args=(theirs, options, cores))
         with _quiet_start():
             self.process.start()
+        # While this process held the worker's end, the death of the worker would not end the connection.
         theirs.close()
 
     def receive(self) -> Progress | Answer:
@@ -78,6 +79,7 @@ class Workers:
 
     def run(self, clips: Sequence[Clip]) -> Iterator[tuple[Clip, Progress | Answer]]:
         """Harmonize clips in order, several at a time, and yield each clip's messages; its result comes last."""
+        # Reversed, because pop() takes from the end: the clips start in the given order.
         waiting = list(reversed(clips))
         while waiting or self._busy:
             while waiting and self._idle:
@@ -106,6 +108,7 @@ class Workers:
     ) -> None:
         workers = [*self._idle, *(worker for worker, _ in self._busy.values())]
         for worker in workers:
+            # All connections first, so that the workers stop at the same time, then wait for them.
             worker.connection.close()
         try:
             for worker in workers:

@@ -72,6 +72,7 @@ def as_user_error(error: Exception) -> ChromacordError | None:
         return error
     if isinstance(error, ModuleNotFoundError) and error.name == "torch":
         return MissingTorchError("this command")
+    # Without a file name the error is not about a path that the user gave, so it counts as a bug.
     if isinstance(error, OSError) and error.errno in _REFUSED and error.filename is not None:
         return InputError(f"{os.fspath(error.filename)}: {error.strerror}; check the path and its permissions")
     return None

@@ -25,7 +25,9 @@ class _Forgiving(io.RawIOBase):
         try:
             return os.write(self._descriptor, data)
         except OSError as error:
+            # The first error says why the stream broke; later ones only follow from it.
             self.error = self.error or error
+            # With less, the buffer would keep the rest, and raise when it is flushed at exit.
             return memoryview(data).nbytes
 
     def writable(self) -> bool:
@@ -71,6 +73,7 @@ def check_printed() -> None:
     """
     sys.stdout.flush()
     raw = _raw(sys.stdout)
+    # A reader such as head that has seen enough closes the pipe, which is not an error.
     if raw is not None and raw.error is not None and raw.error.errno != errno.EPIPE:
         raise OutputError(f"standard output: cannot be written: {raw.error.strerror}; send it elsewhere")
 

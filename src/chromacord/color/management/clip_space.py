@@ -58,6 +58,8 @@ def space_of_clip(info: VideoInfo, asked: str | None = None, config: str | Path 
     """
     if asked is not None:
         space = find_space(asked, choose_config(config))
+        # The fast path takes integer codes for video and floats for light. Floats that are named Rec.709 are no
+        # light, so they take the managed path.
         is_plain = space == find_space(REC709) and not info.colorimetry.scene_linear
         return SpaceOfClip(space.name, "option", space=None if is_plain else space)
     stated = _stated(info, config)
@@ -89,6 +91,8 @@ def _stated(info: VideoInfo, config: str | Path | None) -> ColorSpace | None:
 
 
 def _known(name: str, config: str | Path | None) -> ColorSpace | None:
+    # A file's own words (an interop ID, a profile) often mean nothing to a studio's configuration, but
+    # something to the built-in one.
     for place in dict.fromkeys((choose_config(config), BUILT_IN)):
         try:
             return find_space(name, place)
@@ -103,6 +107,7 @@ def _assumed(info: VideoInfo) -> SpaceOfClip:
         unknown = [name for name in info.stated_spaces if name]
         why = f"{unknown[0]} is not known" if unknown else "the file names no colour space"
         return SpaceOfClip(LINEAR_REC709, "assumed", f"taken for {LINEAR_REC709}: {why}")
+    # Wide-gamut SDR video is rare, and its codes look plausible as Rec.709; the summary names the assumption.
     if colors.primaries == BT2020:
         return SpaceOfClip("Rec.2020", "assumed", "BT.2020 video with an SDR curve is graded as if it were Rec.709")
     if info.icc_profile is not None:

@@ -129,6 +129,8 @@ def find_space(name: str, config: str = BUILT_IN) -> ColorSpace:
         raise InputError(
             f"colour space {space.name!r} of {config} holds data, not colours; name the one of the picture"
         )
+    # Builds the conversion now, so that a space without a path to a display is refused with the options, not at
+    # the first frame. The result is cached.
     to_light(space)
     return space
 
@@ -171,6 +173,7 @@ class ColorMap:
         Returns:
             Shape (..., 4), C-contiguous.
         """
+        # applyRGBA works in place and needs packed memory.
         mapped = np.array(rgba, np.float32, order="C")
         self._processor.applyRGBA(mapped)
         return mapped
@@ -206,6 +209,7 @@ def _map(space: ColorSpace, *, is_inverse: bool) -> ColorMap:
             f"colour space {space.name!r} of {space.config} has no path to a display ({reason_of(error)}); a "
             "configuration needs the roles aces_interchange or cie_xyz_d65_interchange for that"
         ) from error
+    # OpenColorIO's display-referred XYZ has 1 at 100 cd/m2 for HDR displays, but at white for SDR displays.
     scale = 100 / REFERENCE_WHITE if space.encoding == "hdr-video" else 1.0
     matrix = np.eye(4)
     matrix[:3, :3] = scale * np.array(_XYZ_TO_REC709)
@@ -232,6 +236,7 @@ def working_space(space: ColorSpace, asked: str | None = None) -> ColorSpace:
     if space.encoding != "scene-linear":
         return space
     opened = open_config(space.config)
+    # A studio's own log space is what its grading tools expect; roles are the portable way to find it.
     for role in ("color_timing", "compositing_log"):
         if opened.hasRole(role):
             return find_space(role, space.config)

@@ -61,6 +61,8 @@ def grade_light(light: FloatArray, grade: Grade) -> FloatArray:
     shown = display_to_light(display[..., :3])  # computed before the grade, which may overwrite its argument
     graded = np.zeros_like(light)
     graded[..., :3] = display_to_light(np.maximum(grade(display)[..., :3], 0))
+    # Near black the quotient of two small numbers is noise. The same addend on both sides lets it approach 1
+    # there.
     brighter = (graded.max(axis=-1, keepdims=True) * exposure + _DIM) / (
         shown.max(axis=-1, keepdims=True) * exposure + _DIM
     )
@@ -72,6 +74,8 @@ def grade_light(light: FloatArray, grade: Grade) -> FloatArray:
 
 def _signed(values: FloatArray, power: float) -> FloatArray:
     """Raise to a power, mirrored below 0. Any shape."""
+    # For fractional powers OpenCV drops the sign, so it is put back. The reshape undoes the axis that it adds
+    # to one-dimensional arrays.
     raised: FloatArray = cv2.pow(np.abs(values), power).reshape(values.shape)
     signed: FloatArray = np.copysign(raised, values, out=raised)
     return signed
@@ -146,6 +150,7 @@ class ManagedSpace:
         shown, shown_after = _signed(light, 1 / GAMMA), _signed(other, 1 / GAMMA)
         shown += weight[..., None] * (shown_after - shown)
         mixed = self._from_light(_signed(shown, GAMMA)) - self._from_light(light)
+        # The conversions round even where nothing is mixed, and pixels outside the mask must keep their bits.
         return np.where(weight[..., None] > 0, before + mixed, before)
 
     def converted(self, rgba: FloatArray, target: "ManagedSpace") -> FloatArray:

@@ -14,6 +14,7 @@ LINEAR, SRGB, PQ, DCI, HLG = 8, 13, 16, 17, 18
 
 DISPLAY_P3_SPACE = "Display P3 - Display"
 
+# Codes 1, 6, 14 and 15 are one curve in H.273, named after BT.709, BT.601 and BT.2020 at 10 and 12 bits.
 _SDR_CURVES = (1, 6, SRGB, 14, 15, UNSPECIFIED)
 _NARROW = (1, 4, 5, 6, 7)
 """Primaries of SDR television, which no HDR standard uses."""
@@ -75,6 +76,8 @@ def space_of_tags(colorimetry: Colorimetry) -> str:
         InputError: the tags contradict each other.
     """
     primaries, transfer = colorimetry.primaries, colorimetry.transfer
+    # A wrong guess between SDR and HDR is a gross error of exposure, so contradictions are refused, not
+    # resolved.
     if transfer in (PQ, HLG) and primaries in _NARROW:
         raise InputError(
             f"the colour tags contradict each other: transfer {_NAMES[transfer]} with primaries "

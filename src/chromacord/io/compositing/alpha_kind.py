@@ -87,11 +87,14 @@ def _of_edge(peak: FloatArray, alpha: FloatArray, *, is_light: bool) -> _Found |
     soft = (alpha > _SOFT[0]) & (alpha < _SOFT[1])
     if soft.sum() < _FEWEST_PIXELS:
         return None
+    # A premultiplied colour cannot exceed its alpha, except as light (a glow in an EXR).
     if not is_light and (peak[soft] > alpha[soft] + _NOISE).mean() > _LEAST_BRIGHTER:
         return _Found(Alpha.STRAIGHT, "some are brighter than their alpha")
     lit = soft & (peak > _NOISE)
     if lit.sum() < _FEWEST_PIXELS or np.log(alpha[lit]).std() < _LEAST_SPREAD:
         return None
+    # On logarithmic axes premultiplied colours have a slope of 1 against alpha, whatever their brightness, and
+    # straight ones a slope of 0.
     slope = np.polyfit(np.log(alpha[lit]), np.log(peak[lit]), 1)[0]
     if slope < _STRAIGHT_SLOPE:
         return _Found(Alpha.STRAIGHT, "they do not fade with alpha at soft edges")

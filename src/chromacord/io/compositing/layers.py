@@ -103,6 +103,8 @@ class LayeredSource(FrameSource):
                 matte = foreground if mattes is None else next(mattes, None)
                 if foreground is None or matte is None:
                     shorter = self._foreground if foreground is None or self._alpha is None else self._alpha
+                    # Counting the rest decodes it, but only for the error; the user can then trim to the right
+                    # length.
                     raise _different_lengths(shorter, count, self._background, count + 1 + _count(backgrounds))
                 if held is None or foreground is not held[0] or matte is not held[1]:
                     held = (foreground, matte, *self._prepared(foreground, matte))
@@ -145,6 +147,7 @@ def _turned(layer: VideoInfo, background: VideoInfo) -> VideoInfo:
     if _orientation(layer, background).rotation % 180 == 0:
         return placed
     down, right = layer.pixel_format.subsampling
+    # A quarter turn swaps the directions of subsampled chroma as well: 4:2:2 becomes 4:4:0.
     pixel_format: PixelFormat = replace(layer.pixel_format, subsampling=(right, down))
     size = Size(layer.size.width, layer.size.height)
     return replace(placed, size=size, pixel_format=pixel_format)

@@ -29,6 +29,7 @@ def split_form(path: Path | str) -> tuple[Path, str | None]:
     """Return a mask's file and its form, None if it has none. A file whose name looks like that is taken as it is."""
     found = _FORM.fullmatch(str(path))
     try:
+        # A file that really ends in "@alpha" must stay reachable.
         is_file = found is not None and Path(path).exists()
     except (OSError, ValueError):
         is_file = False
@@ -143,6 +144,7 @@ def _check_labels(source: FrameSource, labels: list[int]) -> None:
 def _is_zero_and_one(source: FrameSource) -> bool:
     """Whether all of a source's first frames with foreground hold only 0 and 1. Decodes one frame of other masks."""
     info = source.info
+    # Floats of 0 and 1 are ordinary coverage, and a cut-out's coverage is in its alpha.
     if source.has_alpha or info.pixel_format.is_float or info.pixel_format.max_code <= 1:
         return False
     if is_lossy(info, from_alpha=False):
@@ -153,6 +155,8 @@ def _is_zero_and_one(source: FrameSource) -> bool:
             peak = int(matte_plane(frame.planes, info, from_alpha=False).max())
             if peak > 1:
                 return False
+            # The peak is 0 or 1 here, so this counts frames with foreground: an empty first second says
+            # nothing.
             num_found += peak
             if num_found == _NUM_FRAMES:
                 break

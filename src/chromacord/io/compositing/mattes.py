@@ -81,6 +81,7 @@ def choose_alpha(source: FrameSource) -> bool:
     alpha, luma = MatteReader(source.info, from_alpha=True), MatteReader(source.info, from_alpha=False)
     with closing(source.frames()) as frames:
         for frame in frames:
+            # Alpha that is the same everywhere decides nothing: opaque alpha over a grey matte is no mask.
             coverage = alpha.read(frame.planes)
             if coverage.min() < coverage.max():
                 message = "its alpha is taken for the mask, not its colours; remove the alpha if the colours are meant"
@@ -123,6 +124,7 @@ def matte_plane(planes: tuple[Plane, ...], source: VideoInfo, *, from_alpha: boo
     if pixel_format.model != "rgb":
         return planes[0]
     red, blue = LUMA_WEIGHTS[1]
+    # A grey matte stored as RGB has three equal channels, for which any weights with sum 1 give the same.
     luma: Plane = cv2.transform(
         cv2.merge([np.ascontiguousarray(p) for p in planes[:3]]), np.array([[red, 1 - red - blue, blue]])
     )

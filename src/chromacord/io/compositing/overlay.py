@@ -38,6 +38,8 @@ class Overlay:
         self._foreground, self._background = foreground, background
         self._shares_grid = _shares_grid(foreground, background)
         straight = PixelFormat("rgb", 32, is_float=True)
+        # If the spaces differ, the foreground is decoded as its own space requires and converted afterwards;
+        # otherwise it is blended as the background stores its colours.
         light = foreground if foreground.space != background.space else background
         self._to_rgb = PlaneConverter(foreground, straight, scene_linear=light.colorimetry.scene_linear)
         self._spaces: tuple[ManagedSpace, ManagedSpace] | None = None
@@ -100,6 +102,8 @@ class Overlay:
         below = part.astype(np.float32) / scale
         joined = over(np.ones_like(below), below, alpha)
         part[...] = joined if pixel_format.is_float else np.where(alpha > 0, np.rint(joined * scale), part)
+        # Premultiplied colours carry their coverage already; straight ones are weighted by the foreground's
+        # share of the joined alpha (Porter and Duff).
         if pixel_format.alpha is Alpha.PREMULTIPLIED:
             return alpha
         return np.asarray(alpha / np.maximum(joined, np.float32(1e-6)), np.float32)
@@ -165,6 +169,8 @@ def block_mean(values: Samples, shift: tuple[int, int]) -> Samples:
     size = -(-height >> down), -(-width >> right)
     means: Samples = np.empty_like(values, shape=(*size, *values.shape[2:]))
     cut, end = height >> down, width >> right
+    # Whole blocks, then the rest at the bottom and right: OpenCV's area filter would otherwise spread the last
+    # partial block over its neighbours.
     for rows, lines in ((slice(cut << down), slice(cut)), (slice(cut << down, height), slice(cut, size[0]))):
         for columns, places in ((slice(end << right), slice(end)), (slice(end << right, width), slice(end, size[1]))):
             target = means[lines, places]
@@ -179,6 +185,7 @@ def _weighted_mean(values: FloatArray, alpha: FloatArray, shift: tuple[int, int]
     if shift == (0, 0):
         return values
     weight = block_mean(alpha, shift)
+    # Divided by 1 where there is no coverage: that sample is not used, and must not be NaN.
     return np.asarray(block_mean(values * alpha, shift) / np.where(weight > 0, weight, 1), np.float32)
 
 
@@ -192,6 +199,7 @@ def _shares_grid(foreground: VideoInfo, background: VideoInfo) -> bool:
     colors, other_colors = foreground.colorimetry, background.colorimetry
     if foreground.space != background.space:
         return False
+    # Premultiplied chroma cannot be divided by an alpha of another resolution.
     if one.alpha is Alpha.PREMULTIPLIED or colors.scene_linear != other_colors.scene_linear:
         return False
     if (one.model, one.subsampling) != (other.model, other.subsampling):

@@ -59,6 +59,7 @@ def is_sound(profile: bytes) -> bool:
     (intent,), (count,) = struct.unpack_from(">I", profile, 64), struct.unpack_from(">I", profile, _HEADER)
     is_header = (
         (length, profile[36:40]) == (len(profile), b"acsp")
+        # libpng's own conditions; a profile that other formats accept may fail one of them.
         and (version < 4 or length % 4 == 0)
         and kind not in (b"abst", b"link", b"nmcl")
         and space != bytes(4)
@@ -86,6 +87,7 @@ def profile_name(profile: bytes) -> str:
 
 def _description(profile: bytes) -> str:
     (count,) = struct.unpack_from(">I", profile, _HEADER)
+    # A damaged count may be four thousand million.
     for number in range(min(count, _MOST_TAGS)):
         name, start, length = struct.unpack_from(">4s2I", profile, _HEADER + 4 + 12 * number)
         if name == b"desc":

@@ -17,7 +17,7 @@ from typing import Any, BinaryIO
 import numpy.typing as npt
 import OpenImageIO as oiio
 
-from chromacord.io.stills.image_text import error_reason
+from chromacord.io.stills.image_attributes import error_reason
 from chromacord.io.stills.png_chunks import has_end
 
 Part = tuple[oiio.ImageSpec, npt.NDArray[Any]]
@@ -38,6 +38,7 @@ def encode_in_memory(format_name: str, parts: Sequence[Part]) -> tuple[BinaryIO,
     """
     if not hasattr(os, "memfd_create") or not OPEN_FILES.exists():
         return _encode_in_folder(format_name, parts)
+    # libjpeg calls exit() on a write error; a pipe never fails because of a file's size.
     if format_name == "jpeg" and _is_limited():
         return _encode_through_pipe(format_name, parts)
     encoded = os.fdopen(os.memfd_create("image"), "rb")
@@ -75,6 +76,7 @@ def _encode_through_pipe(format_name: str, parts: Sequence[Part]) -> tuple[Binar
         # Output at exit, when the thread no longer runs, must fit into the pipe.
         fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
         for spec, _ in parts:
+            # libjpeg writes a progressive file in one go at the end, which need not fit into the pipe.
             spec.erase_attribute("jpeg:progressive")
         reason = _encode(OPEN_FILES / str(writer), format_name, parts)
     finally:
@@ -96,6 +98,7 @@ def _encode(path: Path, format_name: str, parts: Sequence[Part]) -> str:
     specs = [spec for spec, _ in parts]
     done = output.open(str(path), specs[0]) if len(specs) == 1 else output.open(str(path), specs)
     for index, (spec, samples) in enumerate(parts):
+        # A failure of one part must still reach close(), which releases the file and reports its own error.
         done = done and (index == 0 or output.open(str(path), spec, "AppendSubimage")) and output.write_image(samples)
     done = output.close() and done
     return "" if done else error_reason(output)

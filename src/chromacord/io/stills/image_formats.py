@@ -88,7 +88,7 @@ def format_of(path: Path) -> ImageFormat:
     for image_format in IMAGE_FORMATS.values():
         if path.suffix.lower() in image_format.suffixes:
             return image_format
-    raise CodecError(f"{path}: unknown image ending {path.suffix!r}; {one_of(path.suffix, IMAGE_SUFFIXES)}")
+    raise CodecError(f"{path}: unknown image extension {path.suffix!r}; {one_of(path.suffix, IMAGE_SUFFIXES)}")
 
 
 def choose_pixel_format(image_format: ImageFormat, source: PixelFormat, *, out: Path) -> PixelFormat:
@@ -114,6 +114,7 @@ def choose_pixel_format(image_format: ImageFormat, source: PixelFormat, *, out: 
     model: Literal["rgb", "gray"] = "gray" if source.model == "gray" else "rgb"
     target = PixelFormat(model, alpha=alpha)
     if not image_format.depths or (source.is_float and image_format.floats):
+        # A half has 11 bits of mantissa, and light needs the most of them near black, where halves are finest.
         wanted = source.depth if source.is_float else (16 if source.depth <= 10 else 32)
         return replace(target, is_float=True, depth=max(wanted, image_format.floats[0]))
     wanted = 16 if source.is_float else source.depth

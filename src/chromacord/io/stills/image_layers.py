@@ -59,6 +59,8 @@ class Layer:
     @property
     def rank(self) -> int:
         """Likelihood of being the picture; lower is more likely."""
+        # Last, even after grey pictures: normals and positions have three channels and look like a picture to a
+        # program.
         if is_data(self.name):
             return 10
         if not _components(self.name):
@@ -112,6 +114,7 @@ def choose_layer(layers: Sequence[Layer], wanted: str | None = None) -> Layer:
         return min(layers, key=lambda layer: layer.rank)
     name = wanted.lower()
     found = [layer for layer in layers if layer.title.lower() == name]
+    # Multi-part files repeat the part's name before the layer's; users name the last part only.
     found = found or [layer for layer in layers if layer.title.lower().rpartition(".")[2] == name]
     if len(found) == 1:
         return found[0]
@@ -145,6 +148,7 @@ def _picture(places: dict[str, int]) -> tuple[int, ...]:
         if all(color in places for color in colors):
             alpha = "A" if colors[0] == "R" else "a"
             return tuple(places[name] for name in (*colors, alpha) if name in places)
+    # With these beside it, Y is CIE luminance or the luma of OpenEXR's luminance-chroma, not a grey picture.
     if "Y" in places and not {"X", "Z", "RY", "BY"} & set(places):
         return tuple(places[name] for name in ("Y", "A") if name in places)
     return ()

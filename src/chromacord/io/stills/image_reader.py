@@ -29,8 +29,8 @@ from chromacord.errors import (
     UnreadableFileError,
 )
 from chromacord.io.orientation import Orientation
+from chromacord.io.stills.image_attributes import any_attribute, channel_names, error_reason, text_attribute
 from chromacord.io.stills.image_layers import Layer, choose_layer, find_layers, rivals
-from chromacord.io.stills.image_text import any_attribute, channel_names, error_reason, text_attribute
 from chromacord.io.stills.png_chunks import has_end, has_srgb, is_animated
 from chromacord.parsing import parse_errors
 from chromacord.types import UNSPECIFIED, Alpha, Box, Colorimetry, PixelFormat, Plane, Size
@@ -194,6 +194,7 @@ def read_image(path: Path, *, layer: str | None = None) -> tuple[ImageHeader, tu
         MissingFileError, UnreadableFileError: see `read_header`.
     """
     if not has_end(path):
+        # See png_chunks: libpng would print to the terminal.
         raise TruncatedFileError(f"{path}: is truncated")
     with _opened(path) as image:
         header = _header(path, image, layer)
@@ -259,6 +260,8 @@ def _find_colors(
     """Find the picture's layer: return its part's header, the layer, and the names of other candidates."""
     parts: list[tuple[str, list[str]]] = []
     is_exr = image.format_name() == "openexr"
+    # Parts of an EXR are layers of one picture; those of other formats are further pictures, of which the first
+    # counts.
     while (is_exr or not parts) and image.seek_subimage(len(parts), 0):
         spec = image.spec()
         parts.append((text_attribute(spec, "oiio:subimagename"), [] if spec.deep else channel_names(spec)))
@@ -320,6 +323,7 @@ def _read_pixels(image: oiio.ImageInput, header: ImageHeader) -> Pixels:
     if order != list(range(last - first)):
         pixels = pixels[..., order]
     if not header.pixel_format.is_float and 8 < header.pixel_format.depth < 16:
+        # OpenImageIO has widened the codes by repeating their upper bits, so a shift restores them exactly.
         pixels = pixels >> (16 - header.pixel_format.depth)
     return pixels if header.covers_picture else _place(pixels, header)
 

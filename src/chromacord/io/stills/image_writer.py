@@ -20,10 +20,10 @@ import OpenImageIO as oiio
 
 from chromacord.errors import OutputError
 from chromacord.io.stills.icc import is_profile_of, is_sound
+from chromacord.io.stills.image_attributes import any_attribute, channel_names, text_attribute
 from chromacord.io.stills.image_encoding import Part, encode_in_memory
 from chromacord.io.stills.image_formats import ImageFormat, is_lossy
 from chromacord.io.stills.image_reader import ImageHeader, overlap, read_all_channels
-from chromacord.io.stills.image_text import any_attribute, channel_names, text_attribute
 from chromacord.io.writing.staging import output_errors
 from chromacord.types import Alpha, Box, Colorimetry, PixelFormat, Plane
 
@@ -91,6 +91,7 @@ def write_image(
     pixels = _to_stored(np.stack(planes, axis=-1), style.pixel_format)
     if header is None:
         parts = [(_new_spec(pixels, style), pixels)]
+    # The common case needs no second reading: the file holds this picture and nothing else.
     elif header.covers_picture and header.num_subimages == 1 and header.spec.nchannels == len(planes):
         spec = _prepared(header.spec, style)
         names = [channel_names(header.spec)[channel] for channel in header.channels]
@@ -126,6 +127,7 @@ def _put(
     spec: oiio.ImageSpec, samples: npt.NDArray[Any], header: ImageHeader, pixels: npt.NDArray[Any]
 ) -> tuple[oiio.ImageSpec, npt.NDArray[Any]]:
     inside, place = overlap(header)
+    # Layers, or a grade that lifts black, may have put light where the file had no pixels.
     if _has_light_outside(pixels, inside):
         spec, samples, place = _grown(spec, samples, header)
         inside = slice(None), slice(None)
@@ -168,6 +170,7 @@ def _prepared(source: oiio.ImageSpec, style: ImageStyle) -> oiio.ImageSpec:
     if isinstance(profile, np.ndarray) and not is_sound(profile.tobytes()):
         spec.erase_attribute("ICCProfile")
     _set_storage(spec, style)
+    # OpenImageIO would mark the copy as sRGB although the source was not.
     if style.image_format.name == "png" and not color_space.startswith("srgb"):
         spec.attribute("oiio:ColorSpace", color_space)
     compression = text_attribute(spec, "compression")
@@ -188,6 +191,7 @@ def _new_spec(pixels: npt.NDArray[Any], style: ImageStyle) -> oiio.ImageSpec:
         profile = np.frombuffer(style.icc_profile, np.uint8)
         spec.attribute("ICCProfile", oiio.TypeDesc(f"uint8[{profile.size}]"), profile)
     if style.image_format.name == "openexr":
+        # The attribute holds 32-bit integers, and the rate of a damaged file may have more.
         rate = style.rate.limit_denominator(1 << 20)
         spec.attribute("framesPerSecond", oiio.TypeDesc("rational"), (rate.numerator, rate.denominator))
     elif style.image_format.name == "dpx":

@@ -80,6 +80,8 @@ class Pattern:
             return
         for entry in self.folder.iterdir():
             match = self._expression.fullmatch(entry.name)
+            # `shot.7.png` is no file of `shot.%04d.png`, but `shot.10000.png` is: numbers may outgrow their
+            # padding.
             if match and f"{int(match['number']):0{self.digits}d}" == match["number"]:
                 yield int(match["number"]), entry
 
@@ -217,6 +219,7 @@ def sequences_in(folder: Path) -> list[Pattern]:
             continue
         match = _LAST_NUMBER.fullmatch(entry.stem)
         if match:
+            # The last number is the frame's; numbers before it (shot, version) belong to the name.
             groups[match["prefix"], match["suffix"] + entry.suffix].append(match["number"])
         else:
             patterns.append(Pattern(folder, entry.stem, 0, entry.suffix))
@@ -257,6 +260,8 @@ def _parse_name(folder: Path, name: str, *, marks: bool = True) -> Pattern | Non
 
 
 def _parse_marks(folder: Path, name: str) -> Pattern | None:
+    # A single "#" may be a number of one digit, but in "take #2" and "still@2x" it is part of a name, so it
+    # counts only if no letter or digit follows.
     found = [match for match in _MARKS.finditer(name) if len(match[0]) > 1 or not name[match.end() :][:1].isalnum()]
     last = [match for match in found if match.end() == len(Path(name).stem)]
     if len(found) > 1 and not last:
@@ -278,6 +283,7 @@ def _fillings(numbers: list[str]) -> set[int]:
     if not filled:
         # 1001 ... 1100 could be either; as four digits they sort by name everywhere.
         return {min(plain)} if len(plain) == 1 else {1}
+    # A plain number shorter than the padded ones cannot be of their sequence.
     return filled | ({1} if plain and min(plain) < min(filled) else set())
 
 

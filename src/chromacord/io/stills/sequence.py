@@ -22,6 +22,7 @@ from chromacord.io.convert import PlaneConverter, changes_light, stored_colorime
 from chromacord.io.interfaces import FrameSink, FrameSource
 from chromacord.io.orientation import Orientation
 from chromacord.io.stills.icc import is_profile_of, sound_profile, warn_of_lost_profile
+from chromacord.io.stills.image_attributes import stated_spaces, text_attribute
 from chromacord.io.stills.image_formats import (
     ImageFormat,
     checked_compression,
@@ -31,8 +32,6 @@ from chromacord.io.stills.image_formats import (
 )
 from chromacord.io.stills.image_layers import UNNAMED
 from chromacord.io.stills.image_reader import ImageHeader, holds_more_pictures, read_header, read_image
-from chromacord.io.stills.image_spaces import stated_spaces
-from chromacord.io.stills.image_text import text_attribute
 from chromacord.io.stills.image_writer import ImageStyle, write_image
 from chromacord.io.stills.patterns import ImageFiles, find_images, is_folder, output_pattern
 from chromacord.io.writing.places import check_output_path
@@ -87,6 +86,8 @@ class SequenceSource(FrameSource):
                 ChromacordWarning,
                 stacklevel=2,
             )
+        # Whoever names a folder may not know what is in it, so a stray file is found before the work, not at
+        # its frame.
         if is_folder(path):
             self._check_all()
         self.info = self._describe(rate)
@@ -208,6 +209,7 @@ class SequenceSink(FrameSink):
         image_format = format_of(self.path)
         is_same = like.container in ("sequence", "still") and like.codec == image_format.name
         self._keeps_header = is_same and size in (None, like.size)
+        # The same format keeps its own alpha convention and depth; converting them would only round.
         target = like.pixel_format if is_same else choose_pixel_format(image_format, like.pixel_format, out=self.path)
         scene_linear = target.is_float
         profile = like.icc_profile if is_same else _kept_profile(like, target, image_format, out=self.path)
@@ -216,6 +218,8 @@ class SequenceSink(FrameSink):
             target,
             like.colorimetry if is_same else stored_colorimetry(like.colorimetry, scene_linear=scene_linear),
             like.rate,
+            # Turned pixels are as wide as they were high. With the header kept, the picture stays as it is
+            # stored.
             1 / like.pixel_aspect if like.rotation % 180 and not self._keeps_header else like.pixel_aspect,
             profile,
             _told_compression(compression, self.path) if compression and image_format.name == "openexr" else None,
@@ -246,6 +250,7 @@ class SequenceSink(FrameSink):
             _tell_kept(header, self.path)
         planes = self._convert(frame.planes)
         if header is None:
+            # Without the source's header there is no place for the orientation.
             planes = tuple(Orientation.of(self._like).apply(plane) for plane in planes)
         write_image(target, planes, style=self._style, header=header, shown=self._pattern.path(number))
         self._written.add(number)

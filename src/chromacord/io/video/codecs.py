@@ -84,6 +84,7 @@ CODECS: dict[str, Codec] = {
         "libx265",
         (*_names(*_YUV, depths=(8, 10, 12)), "gray", "gray10le", "gray12le"),
         (".mp4", ".mov", ".mkv", ".m4v"),
+        # x265 prints to the terminal past libav's log.
         {"x265-params": "log-level=none"},
         crf=12,
         has_preset=True,
@@ -113,6 +114,7 @@ CODECS: dict[str, Codec] = {
         "prores_ks",
         ("yuv422p10le",),
         (".mov", ".mkv", ".mxf"),
+        # The vendor code of Apple's encoder: some programs refuse ProRes of any other.
         {"profile": "hq", "vendor": "apl0"},
         families=("prores",),
         full_range=False,
@@ -144,6 +146,8 @@ CODECS: dict[str, Codec] = {
             *_names("gbrp", "gbrap", depths=(10, 12, 14, 16)),
         ),
         (".mkv", ".avi"),
+        # Version 3 has checksums for each slice, by which damage is found. With key frames only, each frame can
+        # be decoded alone.
         {"level": "3", "slicecrc": "1", "g": "1"},
         families=LOSSLESS,
     ),
@@ -297,6 +301,7 @@ def family(source: VideoInfo) -> str | None:
     names = [name for name, codec in CODECS.items() if source.codec in codec.families]
     if len(names) > 1:
         form = source.pixel_format
+        # Two codecs are one family only for ProRes: 4444 for full chroma or alpha, 422 otherwise.
         return names[-1] if form.subsampling == (0, 0) or form.alpha is not Alpha.NONE else names[0]
     return names[0] if names else None
 
@@ -304,6 +309,8 @@ def family(source: VideoInfo) -> str | None:
 def _candidates(source: VideoInfo, suffix: str) -> list[str]:
     """Return only the source's codec if the container supports it, otherwise the container's usual ones."""
     own = family(source)
+    # No other candidate then: changing the codec without being asked is worse than an error that says how to
+    # keep the depth.
     if own is not None and suffix in CODECS[own].containers:
         return [own]
     return list(CONTAINERS[suffix].usual)
@@ -315,6 +322,7 @@ def _fit(source: VideoInfo, name: str, suffix: str) -> Choice:
     wanted = source.pixel_format
     formats = codec.formats(source.size)
     best = min(formats, key=lambda pix_fmt: _distance(wanted, formats[pix_fmt]))
+    # See the note at Matroska: PyAV does pass the pixel aspect on for these two.
     drops = CONTAINERS[suffix].drops - ({"pixel aspect"} if name in ("h264", "hevc") else set())
     return Choice(name, codec, best, CONTAINERS[suffix].muxer, drops)
 

@@ -41,6 +41,7 @@ def attach_cover(output: OutputContainer, cover: Stream, *, source: Path) -> boo
 
 
 def _read(cover: Stream, source: Path) -> bytes:
+    # Opened anew: the remuxer's own container must not be read ahead of the picture.
     with av.open(file_url(source), options={"skip_frame": "all"}, metadata_errors="replace") as container:
         stream = container.streams[cover.index]
         return next((bytes(packet) for packet in container.demux(stream) if packet.size), b"")

@@ -1,4 +1,4 @@
-"""Decode a file's pictures once, up to its end or the first damage."""
+"""Decode a file's pictures once, up to its end or the first damage, by software or hardware."""
 
 from collections.abc import Iterator
 from itertools import chain
@@ -6,18 +6,26 @@ from typing import NamedTuple
 
 import av
 import av.error
+from av.codec.hwaccel import HWAccel, hwdevices_available
 from av.container import InputContainer
 from av.packet import Packet
 from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
 from chromacord.io.video.damage import Damage, DamageCheck
+from chromacord.types import Alpha, VideoInfo
 
 _INDEXED = {"mov", "mp4", "matroska"}
 """Containers, by libav's names, that list which frames can be decoded on their own."""
 
 _REORDERED = 64
 """More packets than any codec moves a frame by."""
+
+_EXACT_CODECS = frozenset({"h264", "hevc", "vp9"})
+"""Codecs that hardware decodes bit for bit, so that samples do not change. AV1 leaves film grain to the decoder; other
+codecs leave more unspecified."""
+
+_EXACT_DEPTHS = (8, 10)
 
 
 class Reading:
@@ -87,6 +95,8 @@ def reach(reading: Reading, entry: Entry) -> bool:
     """
     while (picture := reading.first()) is not None:
         number = None if picture.pts is None else entry.numbers.get(picture.pts)
+        # Leading pictures of an open group of pictures refer to frames before the key frame: they come out
+        # damaged, or not at all, and are shown before it.
         if number is None or number >= entry.number:
             return number == entry.number
         reading.skip()
@@ -105,6 +115,8 @@ def find_entry(container: InputContainer, stream: VideoStream, start: int) -> En
         None if the file does not say: it has other containers than those with an index of key frames, or frames without
         times of their own.
     """
+    # MPEG-TS and AVI do not say reliably which packets are key frames, or have no times; decoding from the
+    # start is slower but right.
     if not set(container.format.name.split(",")) & _INDEXED:
         return None
     seen: list[tuple[int, int | None, bool]] = []
@@ -113,12 +125,16 @@ def find_entry(container: InputContainer, stream: VideoStream, start: int) -> En
             if packet.pts is None:
                 return None
             seen.append((packet.pts, packet.dts, packet.is_keyframe))
+            # Packets come in decoding order. Only after this many more is it certain that no frame shown before
+            # `start` is still to come.
             if len(seen) > start + _REORDERED:
                 break
     times = sorted(pts for pts, _, _ in seen)
     numbers = {time: index for index, time in enumerate(times)}
     keys = [(numbers[pts], dts) for pts, dts, is_key in seen if is_key and numbers[pts] <= start]
     index, dts = max(keys, default=(0, None), key=lambda key: key[0])
+    # Equal times would make two frames one, so numbers could be wrong. The first key frame is the start, which
+    # needs no seeking.
     if len(numbers) < len(seen) or dts is None or index == 0:
         return None
     return Entry(index, dts, numbers)
@@ -131,6 +147,8 @@ def _decoded(packets: "_Packets", decoder: VideoCodecContext) -> Iterator[av.Vid
     for packet in packets:
         pictures, broken = _decode(decoder, packet)
         damage = packets.check.look(packets.count, at_end=packet is None)
+        # Harmless messages (a stream that bends the standard) are common, so only checksums end the clip;
+        # others become a warning.
         if damage is not None and damage.is_certain:
             stop = damage.frame
         elif damage is not None:
@@ -156,6 +174,7 @@ class _Packets:
 
     def __iter__(self) -> "Iterator[Packet[VideoStream] | None]":
         try:
+            # A demuxer that fails ends like a file: what was decoded so far is still good.
             for packet in self._packets:
                 if packet.is_corrupt:
                     self.broken = True
@@ -179,7 +198,25 @@ def _decode(decoder: VideoCodecContext, packet: "Packet[VideoStream] | None") ->
         return [], True
     sound: list[av.VideoFrame] = []
     for picture in pictures:
+        # libav marks what it has concealed; frames before it in the same packet are sound.
         if picture.is_corrupt:
             return sound, True
         sound.append(picture)
     return sound, False
+
+
+def accelerator(info: VideoInfo, device: str) -> HWAccel | None:
+    """Return the acceleration for opening a file on a device; None if it has none.
+
+    Frames are returned in host memory, where the encoder needs them. If the device rejects the stream, libav decodes it
+    in software.
+
+    Args:
+        info: properties of the file, read without the device.
+        device: device name; only "cuda" can decode.
+    """
+    layout = info.pixel_format
+    is_common = layout.subsampling == (1, 1) and layout.depth in _EXACT_DEPTHS and layout.alpha is Alpha.NONE
+    if device not in hwdevices_available() or info.codec not in _EXACT_CODECS or not is_common:
+        return None
+    return HWAccel(device, allow_software_fallback=True)

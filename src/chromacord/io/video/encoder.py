@@ -105,11 +105,13 @@ class VideoSink(FrameSink):
         with output_errors(self.path):
             if self._count == 0:
                 self._begin(frame.index, tick)
+            # Ticks of the source's own time base: seconds as floats would drift from the sound within minutes.
             tick -= self._origin
             self._check_order(frame.index, tick)
             picture.pts, picture.time_base = tick, self._like.time_base
             duration = frame.duration or round(1 / (self._like.rate * self._like.time_base))
             picture.duration = self._durations[tick] = duration
+            # Where a trimmed clip ends; its sound is cut there.
             self._end = (tick + duration) * self._like.time_base
             self._mux(picture)
         self._count += 1
@@ -127,6 +129,7 @@ class VideoSink(FrameSink):
             if self._remuxer is not None:
                 self._remuxer.copy_until(self._end if self._trimmed else None)
             self._container.close()
+        # The source's streams are copied until the picture's end, so it is closed last.
         self._close_source()
 
     @property
@@ -170,6 +173,7 @@ class VideoSink(FrameSink):
         context.sample_aspect_ratio = like.pixel_aspect
         write_tags(context, self._tags)
         if choice.name == "hevc" and choice.muxer in ("mp4", "mov"):
+            # QuickTime and Apple's players refuse HEVC under hev1, which is libav's default.
             context.codec_tag = "hvc1"
         if like.rotation or like.mirrored or any(like.display_shift):
             stream.set_display_matrix(Orientation.of(like).matrix(like.display_shift))
@@ -181,8 +185,8 @@ class VideoSink(FrameSink):
         """Refuse timestamps that MP4 and QuickTime cannot store, before their muxer reports an invalid argument."""
         if self._choice.muxer in ("mp4", "mov") and self._count and tick <= self._last_tick:
             raise InputError(
-                f"{self._like.path}: frame {index} is not shown later than the one before it, which "
-                f"{self.path.suffix} cannot hold; write .mkv, or repair the times first"
+                f"{self._like.path}: frame {index} has the time of an earlier frame, or an earlier time, "
+                f"which {self.path.suffix} cannot hold; write .mkv, or repair the times first"
             )
         self._last_tick = tick
 
@@ -218,15 +222,18 @@ class VideoSink(FrameSink):
             stream.codec_context.open()
         except av.error.FFmpegError as error:
             raise CodecError(
-                f"{self.path}: {self._choice.name} takes no {self._size.width}x{self._size.height} "
-                f"{self._choice.pix_fmt} picture with these settings ({error.strerror}); choose another codec"
+                f"{self.path}: {self._choice.name} cannot encode {self._size.width}x{self._size.height} "
+                f"{self._choice.pix_fmt} with these settings ({error.strerror}); choose another codec"
             ) from error
 
     def _begin(self, index: int, tick: int) -> None:
+        # An untrimmed clip may begin later than its sound, which must stay so.
         self._origin = tick if self._trimmed else 0
         if self._remuxer is not None:
             start = self._origin * self._like.time_base
             skipped = index if self._trimmed else 0
+            # The header holds tags, chapters and timecode, so they are set with the first frame, when the start
+            # is known.
             self._remuxer.begin(self._stream, start=start, first_frame=skipped, rate=self._like.rate)
         elif self._like.timecode is not None:
             self._stream.metadata["timecode"] = self._like.timecode
@@ -238,6 +245,7 @@ class VideoSink(FrameSink):
             if packet.pts is not None and packet.pts in self._durations:
                 packet.duration = self._durations.pop(packet.pts)
             if picture is None and self._choice.name == "hevc" and self._count <= _X265_DELAY:
+                # See `_X265_DELAY`.
                 packet.dts = packet.pts
             time = None if packet.dts is None else packet.dts * packet.time_base
             self._container.mux_one(packet)

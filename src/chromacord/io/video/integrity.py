@@ -47,6 +47,8 @@ def _lacks_boxes(file: BinaryIO, size: int) -> bool:
     while position + 8 <= size:
         file.seek(position)
         length, kind = struct.unpack(">I4s", file.read(8))
+        # A length of 1 announces a 64-bit one, 0 that the box reaches to the end of the file (ISO/IEC 14496-12,
+        # 4.2).
         if length == 1:
             (length,) = struct.unpack(">Q", file.read(8).ljust(8, b"\0"))
         elif length == 0:
@@ -55,6 +57,7 @@ def _lacks_boxes(file: BinaryIO, size: int) -> bool:
             return True
         has_index = has_index or kind == b"moov"
         position += length
+    # Recorders write the index last, so a recording that was interrupted has none.
     return not has_index
 
 
@@ -78,6 +81,7 @@ def _element_size(file: BinaryIO) -> int | None:
     first = file.read(1)
     if not first or not first[0]:
         return None
+    # The position of the first set bit tells how many bytes follow.
     length = 9 - first[0].bit_length()
     value = int.from_bytes(bytes([first[0] & (0xFF >> length)]) + file.read(length - 1), "big")
     return None if value == (1 << (7 * length)) - 1 else value

@@ -107,6 +107,7 @@ class Remuxer:
         self._picture = find_picture(self._container)
         for stream in self._container.streams:
             if self._picture is not None and stream.index == self._picture.index:
+                # The demuxer then skips the picture's packets, most of the file, without copying them.
                 stream.discard = Discard.all
             elif not self._is_remade(stream):
                 self._add(stream)
@@ -127,6 +128,7 @@ class Remuxer:
         if self._picture is not None:
             picture.metadata.update(_lasting(self._picture.metadata))
             timecode = find_timecode(self._container, picture=self._picture)
+            # Any other copy of the timecode would name the frame at which the source began.
             for metadata in (self._output.metadata, picture.metadata):
                 for name in [name for name in metadata if name.lower() == "timecode"]:
                     del metadata[name]
@@ -141,6 +143,8 @@ class Remuxer:
             self._next = None
             if packet is None:
                 return
+            # Muxers write packets in the order of time; a player that seeks would stall if sound lay far from
+            # its picture.
             if time is not None and self._seconds(packet) >= time:
                 self._next = packet
                 return
@@ -202,6 +206,8 @@ class Remuxer:
 
     def _write(self, packet: "Packet[Any]") -> None:
         has_no_time = is_cover(packet.stream)
+        # Sound from before the first written frame is dropped; without trimming, negative times are the
+        # encoder's delay and are kept.
         if not has_no_time and self._start and self._seconds(packet) < 0:
             return
         shift = 0 if has_no_time else round(self._start / packet.time_base)

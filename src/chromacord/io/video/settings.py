@@ -113,10 +113,12 @@ def _limit_memory(name: str, options: dict[str, str], picture: int) -> None:
     """
     if name in _LOOKAHEADS:
         wanted = _LOOKAHEADS[name][options.get("preset", "medium")]
+        # At least two frames, so that x265 keeps one B-frame: it requires more look-ahead than consecutive B-frames.
         most = max(2, round(_LOOKAHEAD_BYTES / (_BYTES_PER_BYTE[name] * picture)))
         if wanted > most and name == "h264":
             options["rc-lookahead"] = str(most)
         elif wanted > most:
+            # Each frame thread holds frames of its own, so one is used.
             options["x265-params"] += f":rc-lookahead={most}:bframes={min(4, most - 1)}:frame-threads=1"
     elif name == "av1" and picture > _LARGE_FRAME:
         options["svtav1-params"] = "lookahead=0:hierarchical-levels=2:lp=1"

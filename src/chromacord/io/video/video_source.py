@@ -27,8 +27,7 @@ from chromacord.io.side_data import display_matrix, icc_profile, side_data
 from chromacord.io.stills.icc import sound_profile
 from chromacord.io.video import file_url
 from chromacord.io.video.damage import Damage
-from chromacord.io.video.decoding import Entry, Reading, find_entry, reach
-from chromacord.io.video.hardware import accelerator
+from chromacord.io.video.decoding import Entry, Reading, accelerator, find_entry, reach
 from chromacord.io.video.integrity import is_animated_webp, is_cut_off, stated_end, stated_num_frames
 from chromacord.io.video.palettes import has_palette_alpha, is_opaque
 from chromacord.io.video.remux import NO_PROBE, describe_streams, find_picture, find_timecode

@@ -50,6 +50,7 @@ def recover(folder: Path) -> None:
         OSError: something cannot be moved or removed.
     """
     for path in journals_in(folder):
+        # A journal of a running process is being worked on: undoing it would destroy that run's outputs.
         if not is_abandoned(path, in_use=in_use):
             continue
         journal = Journal.read(path)
@@ -76,6 +77,8 @@ def _move_all(entries: list[Entry], came: Sequence[int]) -> bool:
         journal = Journal.begin(entries)
     try:
         for entry in entries:
+            # Only between renames: each rename is atomic, so this is the one place where a signal leaves a
+            # known state.
             if came:
                 break
             with _moving_errors(entry.target):
@@ -143,5 +146,7 @@ def _signals_held() -> Iterator[list[int]]:
     finally:
         for number, handler in held.items():
             signal.signal(number, handler)
+        # Each kind once, after the handlers are back, so that the process ends as it would have without the
+        # delay.
         for number in dict.fromkeys(came):
             signal.raise_signal(number)

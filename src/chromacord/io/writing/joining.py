@@ -127,6 +127,8 @@ def _retimed(orders: Sequence[_Part], ticks: Sequence[int], origin: int, like: V
     A packet's decoding time is the presentation time of the frame that is `delay` earlier in presentation order, as
     encoders set it, with the same delay for all parts.
     """
+    # The largest delay of any part: decoding times must increase across the seam between parts with and without
+    # B-frames.
     delay = max(place - rank for order in orders for place, rank in enumerate(order.ranks))
     usual = max(1, round(1 / (like.rate * like.time_base)))
     begin = 0
@@ -135,6 +137,8 @@ def _retimed(orders: Sequence[_Part], ticks: Sequence[int], origin: int, like: V
             for place, packet in enumerate(_packets(container)):
                 index, coded = begin + order.ranks[place], begin + place - delay
                 packet.pts = ticks[index] - origin
+                # Before the first frame there are no times to take, so the clock runs backwards at the usual
+                # rate.
                 packet.dts = ticks[coded] - origin if coded >= 0 else ticks[0] - origin + coded * usual
                 packet.duration = ticks[index + 1] - ticks[index] if index + 1 < len(ticks) else usual
                 packet.time_base = like.time_base
@@ -145,6 +149,7 @@ def _retimed(orders: Sequence[_Part], ticks: Sequence[int], origin: int, like: V
 def _order(path: Path) -> _Part:
     with _opened(path) as container:
         times = [packet.pts for packet in _packets(container)]
+    # Ranks are found by sorting times, so each packet needs one of its own.
     if not times or None in times or len(set(times)) < len(times):
         raise UnreadableFileError(f"{path}: is not a part of a clip: its pictures have no times; render it again")
     ranked = {time: rank for rank, time in enumerate(sorted(times))}
@@ -161,6 +166,7 @@ def _check_settings(parts: Sequence[Path]) -> None:
         with _opened(part) as container:
             stream: Any = find_picture(container)
             context = stream.codec_context
+            # Extradata holds the parameter sets: all parts are decoded with those of the first one.
             known.append((context.name, context.width, context.height, context.pix_fmt, context.extradata))
     other = next((part for part, each in zip(parts, known, strict=True) if each != known[0]), None)
     if other is not None:
@@ -172,6 +178,7 @@ def _ticks(like: VideoInfo, first: int, count: int) -> list[int]:
     found: list[int] | None = None
     if like.container not in ("sequence", "still"):
         with _opened(like.path) as container:
+            # Packets that an edit list hides are decoded but not shown, so they are no frames.
             times = [packet.pts for packet in _packets(container) if not packet.is_discard]
         found = None if None in times or len(set(times)) < len(times) else sorted(times)
     if found is None:  # raw streams and images: a constant rate

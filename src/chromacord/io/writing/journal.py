@@ -69,6 +69,7 @@ class Entry:
             rename_new(self.source, self.target)
             return
         _keep(self.target, self.backup)
+        # The old file already has its second name, so at no moment is there neither the old nor the new one.
         self.source.replace(self.target)
 
     def undo(self) -> None:
@@ -77,6 +78,8 @@ class Entry:
         # Another process may be recovering too; skip what it has done.
         with contextlib.suppress(FileNotFoundError):
             if self.backup is not None and os.path.lexists(self.backup):
+                # Our file, none, or still the old one (killed before the rename): in all three the old one
+                # belongs here. Any other file is somebody else's work.
                 if now in ([], self.mark, _mark(self.backup)):
                     self.backup.replace(self.target)
                 remove(self.backup)  # renaming onto a hard link of the same file keeps both names
@@ -128,6 +131,7 @@ class Journal:
             journal = cls([Path(each) for each in data["paths"]], [Entry.from_json(each) for each in data["entries"]])
         except (OSError, ValueError, KeyError, TypeError, RecursionError):
             return None
+        # Anyone can write such a file in a shared folder; one that does not name itself is not trusted.
         return journal if path in journal.paths and all(is_hidden(each, JOURNAL) for each in journal.paths) else None
 
     @property
@@ -139,11 +143,14 @@ class Journal:
         """Undo all renames, and remove the journal."""
         for entry in reversed(self.entries):
             entry.undo()
+        # The first one goes last: while it exists, a run that is killed here is undone by the next one.
         for path in reversed(self.paths):
             _let_go(path)
 
     def end(self) -> None:
         """Remove the journal, and the replaced files."""
+        # The first one goes first: from that moment on the outputs count as complete, and what a kill leaves is
+        # only waste.
         for path in self.paths:
             _let_go(path)
         for entry in self.entries:
@@ -166,6 +173,8 @@ def _keep(target: Path, backup: Path) -> None:
     if target.is_dir() and not target.is_symlink():
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(target))
     try:
+        # A link, not a rename: the target keeps its file until the new one replaces it. File systems without
+        # hard links get the rename.
         os.link(target, backup, follow_symlinks=False)
     except FileNotFoundError:
         return
@@ -185,5 +194,6 @@ def _mark(path: Path) -> list[int]:
         found = path.lstat()
     except OSError:
         return []
+    # The size and time of a folder change with its content, those of a file only when it is written again.
     same = [found.st_dev, found.st_ino]
     return same if stat.S_ISDIR(found.st_mode) else [*same, found.st_size, found.st_mtime_ns]

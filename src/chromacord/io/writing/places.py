@@ -88,6 +88,7 @@ def check_output_path(path: Path | str) -> None:
     try:
         mode = Path(path).stat().st_mode
     except (FileNotFoundError, NotADirectoryError):
+        # A colon is allowed in names, so what exists, or could be created, is a path and not a URL.
         if _URL.match(text) and not Path(path).parent.exists():
             raise OutputError(f"{_as_url(text)}: is a URL; write to a file and upload it") from None
         return
@@ -134,6 +135,8 @@ def place_of(path: Path, names: Pattern | None = None) -> Place:
 def file_id(path: Path) -> FileId:
     """Return a file's identity: device and inode, plus the remainder of a path that does not exist."""
     resolved = Path(os.path.realpath(path))
+    # An output does not exist yet. The nearest existing folder has an identity, and the rest of the path
+    # distinguishes the files in it.
     for place in (resolved, *resolved.parents):
         try:
             found = place.stat()
@@ -171,6 +174,7 @@ class Places(Generic[Owner]):
             for known in (self._files, self._folders):
                 if file in known:
                     return known[file]
+        # An output inside a "folder" that another output names as its file.
         if place.folder in self._files:
             return self._files[place.folder]
         named = list(self._patterns.get(place.folder, ()))

@@ -54,6 +54,7 @@ def spooled(paths: Mapping[str, str]) -> Iterator[dict[str, str]]:
         ends = {name: stack.enter_context(_reading_end(path)) for name, path in pipes.items()}
         copies = {name: stack.enter_context(file.open("wb")) for name, file in files.items()}
         _copy({ends[name]: (pipes[name], copies[name]) for name in pipes})
+        # Closed here, so that buffered bytes are written before the sizes are looked at.
         stack.close()
         for name, file in files.items():
             if not file.stat().st_size:
@@ -106,6 +107,7 @@ def _copy(copies: Mapping[int, tuple[str, BinaryIO]]) -> None:
 
 
 def _write(data: bytes, file: BinaryIO, path: str) -> None:
+    # Asked each time, because other processes fill the same file system; 1 MB costs one call.
     room = os.statvfs(file.fileno())
     if room.f_bavail * room.f_frsize < RESERVE + len(data):
         raise InputError(

@@ -42,6 +42,7 @@ def check_output(path: Path, *, force: bool = False, inputs: Iterable[Path] = ()
     if path.is_dir():
         raise OutputError(f"{path}: is a folder; name a file")
     with output_errors(path):
+        # Before the check below: a killed run may have moved the old file away, or left its own in the way.
         recover(path.parent)
     if not force and os.path.lexists(path):
         raise OutputExistsError(f"{path}: exists already; use --force to replace it, or another name")

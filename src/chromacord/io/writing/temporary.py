@@ -42,6 +42,7 @@ _NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EA
 def hidden_path(folder: Path, name: str, kind: str = PARTIAL) -> Path:
     """Return an unused hidden path for an output `name`; long names are shortened."""
     ending = os.fsencode(f".{_MACHINE}-{os.getpid()}.{next(_serials)}.{kind}")
+    # File systems limit bytes, not characters, so the name is cut as bytes.
     shortened = os.fsencode(name)[: NAME_MAX - 1 - len(ending)]
     path = folder / os.fsdecode(b"." + shortened + ending)
     # The serial is unique in this process: an existing file of this name is from a dead process with the same id, as
@@ -64,6 +65,7 @@ def is_abandoned(path: Path, *, in_use: Collection[Path] | None = None) -> bool:
         in_use: all such files of this process; others with its id are from a dead process with the same id.
     """
     found = _HIDDEN.fullmatch(path.name)
+    # A process of another host cannot be asked for, so its files are left alone.
     if found is None or found["machine"] != _MACHINE:
         return False
     process = int(found["process"])
@@ -95,6 +97,7 @@ def rename_new(source: Path, target: Path) -> None:
         FileExistsError: the name is in use, even if by a dangling link; nothing was changed.
         OSError: it cannot be renamed for another reason.
     """
+    # os.rename would replace a file that appeared since the check.
     reason = _rename_without_replacing(source, target)
     if reason in _UNSUPPORTED:
         _rename_in_two_steps(source, target)
@@ -109,6 +112,7 @@ def _is_running(process: int) -> bool:
         os.kill(process, 0)
     except ProcessLookupError:
         return False
+    # Another user's process exists; a number beyond any process id is not ours to judge.
     except (PermissionError, OverflowError):
         return True
     return True

@@ -142,12 +142,14 @@ class MatchedGrain:
         if not background.is_known or not graded.is_known:
             return None
         own, rest, other = (variance_by_level(noise, self._info) for noise in (graded, left, background))
+        # The variance of rounding to whole codes, which no averaging takes away once it is stored.
         rounding = 0 if self._info.pixel_format.is_float else 1 / 12
         share = np.clip((other + rounding) / np.maximum(rest, 1e-9), _LEAST_SHARE, 1)
         share[rest <= _NOISIER**2 * (other + rounding)] = 1
         if (share == 1).all():
             return None
         like = np.clip(np.nan_to_num(graded.neighbours), 0, _MOST_ALIKE)
+        # Of an autoregressive process with this correlation: how many samples count as one independent sample.
         coarseness = np.prod((1 + like) / (1 - like), axis=1)
         return Excess(shot.start, own.astype(np.float32), share.astype(np.float32), tuple(coarseness.tolist()))
 
@@ -159,6 +161,7 @@ class MatchedGrain:
         for number in range(len(noise.variance)):
             steps = [1 << shift for shift in (self._info.pixel_format.subsampling if number else (0, 0))]
             kernels = (cv2.getGaussianKernel(2 * math.ceil(3 * sigma) + 1, sigma / step) for step in steps)
+            # A filter with weights w leaves the sum of their squares of the variance of independent samples.
             left.append(math.prod(float(np.square(kernel).sum()) for kernel in kernels))
         return noise._replace(variance=noise.variance * np.array(left)[:, None])
 

@@ -33,6 +33,8 @@ def apply_lut3d(image: Tensor, lut: Tensor) -> Tensor:
     Returns:
         Mapped RGB. Shape (N, 3, H, W).
     """
+    # All pixels form a sampling grid of depth 1. With aligned corners, 0 and 1 meet the first and the last
+    # node.
     grid = (2 * image - 1).permute(0, 2, 3, 1)[:, None]  # (N, 1, H, W, 3); grid_sample wants (r, g, b)
     mapped = F.grid_sample(lut, grid, mode="bilinear", padding_mode="border", align_corners=True)
     return mapped[:, :, 0]

@@ -215,6 +215,7 @@ def transfers(picture: Tensor, mask: Tensor, size: int, generator: torch.Generat
         RGB in [0, 1]. Shape (N, 3, D, D, D).
     """
     count = len(picture)
+    # A shift of at least 1 never gives a picture its own colours, except where there is only one.
     other = (torch.arange(count) + torch.randint(1, max(count, 2), (count,), generator=generator)) % count
     strength = 1 - 0.8 * torch.rand(count, 1, 1, 1, 1, generator=generator) ** 2
     space = torch.randint(4, (count,), generator=generator)
@@ -245,6 +246,7 @@ def transfers(picture: Tensor, mask: Tensor, size: int, generator: torch.Generat
             matrix = torch.diag_embed(gains.clamp(1 / _MOST_GAIN, _MOST_GAIN))
         moved = torch.einsum("noc,ncp->nop", matrix, nodes.flatten(2) - own.mean[..., None]) + wanted.mean[..., None]
         moved = moved.view(len(which), 3, size, size, size)
+        # Far outside the gamut, the way back from l-alpha-beta raises 10 to a power that overflows.
         moved = moved if back is None else back(moved.flatten(2).clamp(-3, 3)[..., None]).view_as(moved)
         tables[which] = moved.clamp(0, 1)
     return unit + strength * (tables - unit)

@@ -84,6 +84,8 @@ class Box(NamedTuple):
         spans = []
         for axis, length in ((3, weight.shape[2]), (2, weight.shape[3])):
             places = (weight != 0).any(dim=axis).flatten(0, 1).any(dim=0).nonzero()[:, 0]
+            # Without any weight, a box at the corner remains: convolutions refuse an empty picture, and what is
+            # pasted back has no effect.
             first, last = (int(places[0]), int(places[-1])) if len(places) else (0, 0)
             spans.append(slice(max(0, first - before), min(last + 1 + after, length)))
         return cls(*spans)
@@ -94,6 +96,7 @@ class Box(NamedTuple):
 
     def pasted(self, part: Tensor, picture: Tensor) -> Tensor:
         """Return a picture with the part replaced. Shape (N, C, h, w) and (N, C, H, W) to the second's."""
+        # Not in place: the picture may be needed unchanged, for gradients or as a skip connection.
         band = picture[:, :, self.rows].slice_scatter(part, 3, self.columns.start, self.columns.stop)
         return picture.slice_scatter(band, 2, self.rows.start, self.rows.stop)
 

@@ -69,12 +69,14 @@ class Propagation(nn.Module):
 
     def _pairs(self, num_frames: int, wanted: range, step: int) -> list[Pair]:
         frames, reach = (self._order(num_frames, wanted, step), 1) if self.is_recurrent else (wanted, self.reach)
+        # Neighbours beyond the window have no flow; `_aligned` uses the frame's own features for them.
         pairs = [(frame, frame + step * far) for frame in frames for far in range(1, reach + 1)]
         return [pair for pair in pairs if 0 <= pair[1] < num_frames]
 
     @staticmethod
     def _order(num_frames: int, wanted: range, step: int) -> range:
         """Return the frames that a state visits, from one end of the window to the last wanted frame."""
+        # A state only moves on, so frames beyond the last wanted one would be computed for nothing.
         return range(num_frames - 1, wanted[0] - 1, -1) if step > 0 else range(wanted[-1] + 1)
 
     def forward(

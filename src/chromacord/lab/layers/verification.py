@@ -95,6 +95,7 @@ class RegionEncoder(nn.Module):
                 features = conv(features)
             else:
                 features, region = _partial(conv, features, region)
+            # The last layer leaves a single value per channel, which a norm would turn into 0.
             if 0 < number < last:
                 features = F.instance_norm(features)
             if number < last:
@@ -107,6 +108,8 @@ def _partial(conv: nn.Module, features: Tensor, region: Tensor) -> tuple[Tensor,
     assert isinstance(conv, nn.Conv2d)
     window = torch.ones(1, 1, _KERNEL, _KERNEL, dtype=region.dtype, device=region.device)
     area = F.conv2d(region, window, stride=conv.stride)
+    # Sums over few known pixels are scaled up to a whole window's. Where there are none, 1e-8 avoids 0 / 0 and
+    # `reached` is 0.
     reached = area.clamp(0, 1)
     found = F.conv2d(features * region, conv.weight, stride=conv.stride) * (_KERNEL**2 / (area + 1e-8)) * reached
     assert conv.bias is not None

@@ -170,6 +170,7 @@ def _temporal_loss(pair: _Pair) -> float:
 def _residual_temporal_loss(pair: _Pair) -> float:
     weight = pair.mask_before * pair.mask * pair.is_inside
     change = (pair.harmonized_before - pair.real_before) - (pair.harmonized - pair.real)
+    # The squares are summed over three channels; so is the weight, and a pixel's is 3.
     return _ratio(weight * change.square(), 3 * weight, least=3)
 
 

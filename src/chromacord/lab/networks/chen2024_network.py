@@ -91,6 +91,7 @@ def image_network(
     finest = NUM_LEVELS - 1
     after_join[finest] = (*after_join.get(finest, ()), SSAM(2 * width))
     network = HarmonizationNetwork(after_up=after_up, after_join=after_join, width=width)
+    # HarmonizationNetwork initializes all convolutions, the blocks' zeros included.
     for module in network.modules():
         if isinstance(module, NonLocal):
             module.start()
@@ -206,6 +207,7 @@ class Chen2024Network(nn.Module):
         frames, order = self._seen(composite, mask, memory)
         pairs = self.temporal.propagation.pairs(len(order), wanted)
         flows = self._flows(frames, [(order[a], order[b]) for a, b in pairs], memory)
+        # Two positions that show the same frame have no flow: nothing moved, so they are not aligned.
         there = {(a, b): flows[order[a], order[b]] for a, b in pairs if (order[a], order[b]) in flows}
         placed = [frames[index] for index in order]
         pictures = {place: (placed[place].harmonized, normalize(placed[place].composite)) for place in wanted}
@@ -230,6 +232,7 @@ class Chen2024Network(nn.Module):
             if place is None:
                 place = len(frames)
                 old = None if self.training else _place_of(known, picture, weight)
+                # A new frame's results are placeholders until stage 1 has run below.
                 frames.append(known[old] if old is not None else SeenFrame(picture, weight, picture, picture))
                 new += [place] if old is None else []
             order.append(place)
@@ -253,6 +256,8 @@ class Chen2024Network(nn.Module):
             return {}
         flows: dict[Pair, Tensor] = {}
         if memory is not None and not self.training:
+            # Frames taken over from the previous window are the same objects, so identity suffices; comparing
+            # their pixels again would cost more.
             now = {id(frame): place for place, frame in enumerate(frames)}
             moved = [now.get(id(frame)) for frame in memory.frames]
             for (a, b), flow in memory.flows.items():
@@ -271,6 +276,7 @@ class Chen2024Network(nn.Module):
             if step == 1:
                 flow: Tensor = self.flow(first, second)
                 return flow
+            # Sides are rounded, so the two axes are enlarged by slightly different factors.
             small = [max(1, round(side / step)) for side in size]
             flow = self.flow(*(F.interpolate(frames, small, mode="area") for frames in (first, second)))
             scale = flow.new_tensor([size[1] / small[1], size[0] / small[0]])[:, None, None]

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from chromacord.methods.encoder_plan import MEAN, SCALE, STAGES, STEM_STRIDE, STEM_WIDTH, TAPS, Stage, padding
+from chromacord.methods.grade_plan import MEAN, SCALE, STAGES, STEM_STRIDE, STEM_WIDTH, TAPS, Stage, padding
 
 _NORM_EPSILON = 1e-3
 """Epsilon of the folded batch norms."""
@@ -83,7 +83,7 @@ class EfficientNetLite0(nn.Module):
             picture: RGB in [0, 1]. Shape (N, 3, H, W), H and W multiples of 32.
 
         Returns:
-            Shape (N, C, H / k, W / k) with C of `encoder_plan.WIDTHS`.
+            Shape (N, C, H / k, W / k) with C of `grade_plan.WIDTHS`.
         """
         features = F.relu6(self.stem(SCALE * picture - MEAN))
         taps = []

@@ -16,7 +16,6 @@ from torch import Tensor, nn
 
 from chromacord.lab.color.lut3d import lattice
 from chromacord.lab.networks.efficientnet import EfficientNetLite0
-from chromacord.methods.encoder_plan import WIDTHS
 from chromacord.methods.grade_plan import (
     ATTENTION_SCALE,
     CLIP,
@@ -25,6 +24,7 @@ from chromacord.methods.grade_plan import (
     POLYNOMIAL_DEGREE,
     SEAM,
     SEAM_SCALES,
+    WIDTHS,
     check_sizes,
     input_widths,
 )
@@ -50,6 +50,7 @@ def _pooled(features: Tensor, shares: Tensor) -> Tensor:
     """Return means and standard deviations of features by region. Shape (N, P, C), (N, R, P) to (N, R, 2C)."""
     mean = shares @ features
     square = shares @ features.square()
+    # Rounding can make the variance slightly negative, and the root's gradient has no limit at 0.
     return torch.cat([mean, (square - mean.square()).clamp_min(0).add(1e-4).sqrt()], dim=-1)
 
 
@@ -59,6 +60,8 @@ def _bands(mask: Tensor) -> Tensor:
     Shape (N, 1, S, S) to (N, 2, S, S).
     """
     width = round(SEAM * mask.shape[-1])
+    # Pixels beyond the picture do not count: as zeros they would look like background, and a foreground cut off
+    # by the frame would get a seam there. Two passes of lines take less work than one of squares.
     near = F.avg_pool2d(mask, (2 * width + 1, 1), 1, (width, 0), count_include_pad=False)
     near = F.avg_pool2d(near, (1, 2 * width + 1), 1, (0, width), count_include_pad=False)
     return torch.cat([mask * (1 - near), (1 - mask) * near], dim=1)
@@ -78,6 +81,7 @@ def color_histograms(colors: Tensor, weight: Tensor) -> Tensor:
     """
     sides = torch.cat([weight, 1 - weight], dim=1)
     sides = sides / sides.sum(dim=-1, keepdim=True).clamp_min(1e-6)
+    # Each colour is shared by the eight nodes of its cell, with trilinear weights.
     low, share = _node_shares(colors, CUBE_BINS)
     steps = torch.tensor([CUBE_BINS**2, CUBE_BINS, 1], device=low.device)
     first = (low * steps[:, None]).sum(dim=1)
@@ -94,12 +98,14 @@ def color_histograms(colors: Tensor, weight: Tensor) -> Tensor:
     for side in (0, 1):
         part = (share if side else 1 - share)[:, None] * sides[:, :, None]
         curves.scatter_add_(2, (low + side)[:, None].expand_as(part).flatten(2), part.flatten(2))
+    # Distances of square roots are Hellinger's: rare colours count beside a dominant one.
     return (torch.cat([cube.flatten(1), curves.flatten(1)], dim=1) + 1e-6).sqrt()
 
 
 def _node_shares(colors: Tensor, bins: int) -> tuple[Tensor, Tensor]:
     """Return the node below each value in [0, 1], and the weight of the node above. Any shape."""
     place = colors.clamp(0, 1) * (bins - 1)
+    # The value 1 belongs to the last cell, as its upper end.
     low = place.long().clamp(0, bins - 2)
     return low, place - low
 
@@ -113,6 +119,8 @@ def polynomials(size: int, degree: int) -> Tensor:
         for j in range(degree + 1 - i)
         for k in range(degree + 1 - i - j)
     ]
+    # QR returns columns of length 1; scaled by the root of the number of nodes, each polynomial has RMS 1, so
+    # that weights of all degrees are comparable.
     basis = torch.linalg.qr(torch.stack(powers, dim=1)).Q.mT * size**1.5
     table = torch.zeros(3, len(basis), 3, size**3)
     for channel in range(3):
@@ -172,6 +180,8 @@ class Attention(nn.Module):
         """
         places = self.norm(features)
         query, key, own = self.query(places), self.key(places), self.own(places)
+        # Adding the logarithm of the background's share multiplies the softmax's weights by it. The limit keeps
+        # it finite where the foreground fills the picture.
         outside = (1 - mask).clamp_min(1e-4).log()
         match = query @ key.mT / key.shape[-1] ** 0.5
         weight = torch.softmax(match + outside[:, None], dim=-1)
@@ -266,10 +276,13 @@ class GradeNetwork(nn.Module):
         self.basis = nn.Parameter(polynomials(lut_size, POLYNOMIAL_DEGREE))
         self.weights = nn.Linear(hidden, len(self.basis))
         self.log_error = nn.Linear(hidden, 1)
+        # Until it is fitted: full strength, and a confidence of 0.88 for every picture.
         self.register_buffer("calibration", torch.tensor([[9.0, 0.0, 0.0], [2.0, 0.0, 0.0]]))
+        # Start close to the identity. With weights of exactly 0, no gradient would reach the layers before.
         nn.init.normal_(self.weights.weight, std=1e-3)
         nn.init.zeros_(self.weights.bias)
         nn.init.zeros_(self.log_error.weight)
+        # exp(-5) is an error of 438 squared 8-bit levels; 0 would expect one of the full scale.
         nn.init.constant_(self.log_error.bias, -5.0)
 
     @property
@@ -277,6 +290,7 @@ class GradeNetwork(nn.Module):
         """Whether `standardize` was called, or standardized weights were loaded."""
         colors = self.standardized["colors"]
         assert isinstance(colors, _Standardized)
+        # Measured deviations are never all exactly 1, so the state needs no further entry to tell.
         return bool((colors.deviation != 1).any())
 
     @torch.no_grad()
@@ -330,6 +344,7 @@ class GradeNetwork(nn.Module):
         sides = []
         for weight in (mask, 1 - mask):
             share = averaged(weight, step)
+            # A position without this side becomes black instead of 0 / 0.
             sides.append(averaged(composite * weight, step) / share.clamp_min(1e-3))
         return torch.cat(sides, dim=1).flatten(2).mT
 
@@ -343,6 +358,8 @@ class GradeNetwork(nn.Module):
         channels = torch.stack([red, green, blue, largest - least, (largest - least) / (largest + 0.05)], dim=1)
         pooled = _pooled(torch.cat([channels, light], dim=1).mT, shares)
         level = (shares @ light.mT + 1e-3).log()
+        # Without the mean the balance does not depend on exposure. Its three channels sum to 0, so two say it
+        # all.
         balance = level - level.mean(dim=-1, keepdim=True)
         differences = torch.cat(
             [level[:, 0] - level[:, 1], level[:, 2] - level[:, 3], (balance[:, 0] - balance[:, 1])[:, :2]], dim=-1

@@ -146,6 +146,7 @@ class LightTransfer(nn.Module):
     def __init__(self, width: int) -> None:
         super().__init__()
         self.light = nn.Linear(LIGHT_CODE, 4 * width)
+        # A group for each of the three maps, so that none is normalized by another's values.
         self.maps = Conv(width, 3 * width, 3, norm=nn.GroupNorm(3, 3 * width), activation=_leaky())
 
     def forward(self, features: Tensor, foreground: Tensor, background: Tensor, mask: Tensor) -> Tensor:
@@ -212,6 +213,8 @@ class Guide(nn.Sequential):
             1, 32, 32).
         """
         keys: Tensor = super().forward(picture)  # type: ignore[no-untyped-call]
+        # Covariance over channels: subtracting each position's mean makes a match independent of its overall
+        # level.
         foreground, background = ((keys * side).flatten(2) for side in (mask, 1 - mask))
         foreground, background = (side - side.mean(dim=1, keepdim=True) for side in (foreground, background))
         covariance = foreground.transpose(1, 2) @ background / (keys.shape[1] - 1)

@@ -32,6 +32,8 @@ class Measured(NamedTuple):
 
     def error(self, strength: Tensor) -> Tensor:
         """Return the remaining squared error at a given strength. Shape (N,)."""
+        # Strength blends linearly, so the error is a quadratic in it: fitting needs these three means, not the
+        # pixels.
         return self.squared_wanted - 2 * strength * self.product + strength.square() * self.squared_change
 
 
@@ -51,6 +53,7 @@ def calibrated(measured: Measured) -> Tensor:
     inputs = torch.stack([torch.ones_like(moved), moved, measured.log_error])
 
     def error(row: Tensor) -> Tensor:
+        # Rounding can make the quadratic slightly negative near a perfect grade.
         return 255 * (measured.error(torch.sigmoid(row @ inputs)).clamp_min(0) + _LEAST_ERROR).sqrt().mean()
 
     # Start far below 1: the logistic function has no gradient where it is flat.

@@ -96,6 +96,7 @@ class DisharmonyObjective(PairsObjective):
         """Return squared errors of the predicted mask, for results and real frames. Shape (N, 2, C, S, S)."""
         clips = ClipBatch(*batch)
         of_generated = (adversary(_shown(generated, clips)) - clips.mask.flatten(0, 1)).square().mean()
+        # Nothing was changed in a real frame, so the target is 0 everywhere.
         of_real = adversary(normalize(clips.real.flatten(0, 1))).square().mean()
         loss = of_generated + of_real
         return loss, {

@@ -211,6 +211,8 @@ class FlowObjective:
         target, errors = pairs.flow, []
         for flow in reversed(flows[self._options.frozen :]):
             errors.append(end_point_error(flow, target, weight))
+            # At half the size a motion is half as many pixels, and a pixel counts by the weight of the four
+            # that it covers.
             target, weight = F.avg_pool2d(target, 2) / 2, F.avg_pool2d(weight, 2)
         loss = torch.stack(errors).mean()
         still = end_point_error(torch.zeros_like(pairs.flow), pairs.flow, pairs.visible)

@@ -147,6 +147,7 @@ class FramesObjective:
             clips = ClipBatch(*(part.to(device) for part in windows))
             mask, real, composite = (part.flatten(0, 1) for part in (clips.mask, clips.real, clips.composite))
             harmonized = self._harmonized(module, clips).clamp(0, 1).flatten(0, 1)
+            # With output = "centre" the network returns the middle frame of a window alone.
             if len(harmonized) != len(real):
                 places = self._middle()
                 mask, real, composite = mask[places], real[places], composite[places]

@@ -164,6 +164,7 @@ class GradeObjective:
             if type(value) is not kind:
                 raise InputError(f"{where} [network]: {name} must be {in_words(kind)}, got {value!r}")
         try:
+            # Builds the shapes without memory or random numbers: a check must not change what is drawn later.
             with torch.device("meta"):
                 GradeNetwork(**recipe.network)
         except (ValueError, RuntimeError) as error:
@@ -196,6 +197,7 @@ class GradeObjective:
         *seen, changed, real = batch
         estimate = module(*seen) if len(seen) == 2 else module(features=Features(*seen))
         squared = squared_error(apply_lut3d(changed, estimate.lut), real)
+        # Detached: the network is to predict its error, not to make grades whose error is easy to predict.
         expected = F.smooth_l1_loss(estimate.log_error, (squared.detach() + _LEAST_ERROR).log())
         loss = root_error(squared, power=self._options.power) + self._options.log_error * expected
         figures = {"loss": loss, "rmse": 255 * squared.detach().sqrt().mean(), "log_error_loss": expected}

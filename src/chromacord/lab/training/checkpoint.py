@@ -1,8 +1,7 @@
 """Checkpoints: everything a run needs to resume as if it had never stopped."""
 
-import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ import torch
 from torch import nn
 
 from chromacord.errors import InputError, OutputError, UnreadableFileError, counted
-from chromacord.io.writing.locks import lock
+from chromacord.io.writing.locks import locked_folder
 from chromacord.io.writing.staging import StagedFile
 from chromacord.lab.published import load_plain
 from chromacord.lab.training.recipe import Recipe, Stage, as_values
@@ -81,20 +80,14 @@ def only_run(folder: Path) -> Iterator[None]:
     Raises:
         InputError: another process is training there.
     """
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        lock(handle)
-    except BlockingIOError:
-        os.close(handle)
-        raise InputError(
-            f"{folder}: another run is training there; wait for it, or choose another folder with -o"
-        ) from None
-    except OSError:
-        pass  # some network file systems have no locks; continue without one
-    try:
+    with ExitStack() as held:
+        try:
+            held.enter_context(locked_folder(folder))
+        except BlockingIOError:
+            raise InputError(
+                f"{folder}: another run is training there; wait for it, or choose another folder with -o"
+            ) from None
         yield
-    finally:
-        os.close(handle)
 
 
 def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
@@ -195,6 +188,7 @@ def _restore_optimizer(optimizer: torch.optim.Optimizer, state: State) -> None:
     optimizer.load_state_dict(state)
     for parameter, values in optimizer.state.items():
         for value in values.values():
+            # Adam's step counter is a single number, whatever the parameter's shape.
             if isinstance(value, torch.Tensor) and value.numel() != 1 and value.shape != parameter.shape:
                 raise ValueError(f"a state of shape {tuple(value.shape)} is none of {tuple(parameter.shape)}")
 

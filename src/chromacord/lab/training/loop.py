@@ -1,6 +1,7 @@
 """The training loop: any recipe, on a CPU or several GPUs, resumable from checkpoints."""
 
 import math
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
@@ -113,6 +114,8 @@ def train(
             if number:
                 objective = build_objective(recipe, recipe.stages[number], data, progress=progress)
                 if not checkpoint:
+                    # The average is what a stage delivers: it was validated, and is saved if there is no
+                    # further stage.
                     objective.module.load_state_dict(average.state_dict())
                     objective.begin()
             average = _StageRun(run, number, objective).run(checkpoint)
@@ -128,6 +131,11 @@ def _removed_if_empty(folder: Path) -> Iterator[None]:
     finally:
         with suppress(OSError):  # folders that are not empty stay
             folder.rmdir()
+
+
+def is_launched() -> bool:
+    """Whether `accelerate launch` started this process and others, which train together."""
+    return os.environ.get("WORLD_SIZE", "1") != "1"
 
 
 def end_processes() -> None:
@@ -260,12 +268,15 @@ class _StageRun:
         generated = objective.generate(self._network.module, batch)
         judged, adversary_figures = objective.adversary_loss(adversary.module, generated.detach(), batch)
         adversary.step(self._accelerator, self._checked(judged, step), rate=rate)
+        # Gradients pass through the adversary to the network; its own would be computed for nothing, since its
+        # next step discards them.
         objective.adversary.requires_grad_(requires_grad=False)
         loss, figures = objective.generator_loss(generated, batch)
         objective.adversary.requires_grad_(requires_grad=True)
         return loss, {**figures, **adversary_figures}
 
     def _checked(self, loss: Tensor, step: int) -> Tensor:
+        # Before the step: Adam's moments would keep a NaN for ever.
         if not math.isfinite(value := float(loss.detach())):
             raise DivergedError(
                 f"{self._run.output}: the loss of step {self._before + step + 1} is {value}; the last checkpoint "

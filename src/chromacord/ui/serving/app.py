@@ -19,11 +19,12 @@ from chromacord.io.video.codecs import CODECS
 from chromacord.matte.ways import MatteOptions
 from chromacord.methods import list_methods
 from chromacord.ui.look import turning
+from chromacord.ui.packets import encoded
 from chromacord.ui.serving.clip_routes import clip_routes
 from chromacord.ui.serving.uploads import receive
 from chromacord.ui.serving.website import Site, body_of, text_of
 from chromacord.ui.session import Session, read_session
-from chromacord.ui.shown_frames import encoded, first_picture
+from chromacord.ui.shown_frames import first_picture
 from chromacord.ui.tasks import Task
 
 STATIC = Path(__file__).parents[1] / "static"

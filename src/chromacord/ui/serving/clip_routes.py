@@ -1,6 +1,8 @@
 """What the page asks about one clip: its state, its pictures, its grade, and what is made of it."""
 
-from collections.abc import AsyncIterator, Mapping
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,16 +11,19 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
-from chromacord.errors import InputError, one_of
+from chromacord.errors import InputError
 from chromacord.io.writing.staging import write_text
 from chromacord.ui.look import NO_LOOK, look_of
 from chromacord.ui.opened import OpenClip
 from chromacord.ui.serving.website import Site, body_of, text_of
 from chromacord.ui.session import Session, session_text
-from chromacord.ui.shown_frames import KINDS, SupersededError, encoded
+from chromacord.ui.shown_frames import SupersededError
 
 OCTETS = "application/octet-stream"
-_PART = 1 << 20
+_PIECE = 1 << 20
+_LOOK_AROUND = 0.05
+"""Seconds between two looks whether the page still waits for a frame."""
+
 _EXPORTS = ("grade_out", "lut_out", "preview")
 
 
@@ -34,8 +39,8 @@ def clip_routes(site: Site) -> list[BaseRoute]:
         await run_in_threadpool(clip.change, session)
         return JSONResponse(clip.to_json())
 
-    async def picture(request: Request) -> Response:
-        return await run_in_threadpool(_picture, _clip(site, request), request)
+    async def frame(request: Request) -> Response:
+        return await _while_connected(_clip(site, request), request)
 
     async def look(request: Request) -> Response:
         return await run_in_threadpool(_look, _clip(site, request), request)
@@ -58,7 +63,7 @@ def clip_routes(site: Site) -> list[BaseRoute]:
     return [
         Route(at, state),
         Route(at, change, methods=["PUT"]),
-        Route(at + "/frames/{index:int}/{kind}", picture),
+        Route(at + "/frames/{index:int}", frame),
         Route(at + "/looks/{index:int}", look),
         Route(at + "/renders", render, methods=["POST"]),
         Route(at + "/session", save, methods=["POST"]),
@@ -69,38 +74,50 @@ def _clip(site: Site, request: Request) -> OpenClip:
     return site.clips.get(request.path_params["clip"])
 
 
-def _picture(clip: OpenClip, request: Request) -> Response:
-    """Return a picture of a frame: small as a file, or exact as bytes, without a head."""
-    index, kind = request.path_params["index"], request.path_params["kind"]
-    if kind not in KINDS:
-        raise InputError(f"there is no {kind} of a frame; {one_of(kind, KINDS)}")
-    exact = "exact" in request.query_params
-    if not exact and (file := clip.proxies.file(index, kind)).is_file():
-        return FileResponse(file)
+async def _while_connected(clip: OpenClip, request: Request) -> Response:
+    """Return the pictures of a frame, and give up when the page has moved on: decoding takes all there is."""
+    is_gone = threading.Event()
+
+    async def watch() -> None:
+        while not is_gone.is_set():
+            await asyncio.sleep(_LOOK_AROUND)
+            if await request.is_disconnected():
+                is_gone.set()
+
+    watching = asyncio.create_task(watch())
     try:
-        codes = getattr(clip.read(index), kind)
+        return await run_in_threadpool(_frame, clip, request, lambda: not is_gone.is_set())
     except SupersededError:
         return Response(status_code=204)
-    if codes is None:
-        raise InputError(f"frame {index} has no {kind}")
-    if not exact:
-        content, media_type = encoded(codes)
-        return Response(content, media_type=media_type)
-    shape = {"x-height": str(codes.shape[0]), "x-width": str(codes.shape[1])}
-    return StreamingResponse(_parts(codes.data.cast("B")), 200, shape | {"content-length": str(codes.nbytes)}, OCTETS)
+    finally:
+        watching.cancel()
 
 
-async def _parts(content: memoryview) -> AsyncIterator[memoryview]:
-    """Yield parts of a picture: the whole would be copied before it is sent."""
-    for start in range(0, len(content), _PART):
-        yield content[start : start + _PART]
+def _frame(clip: OpenClip, request: Request, is_wanted: Callable[[], bool]) -> Response:
+    """Return the pictures of a frame: small ones, or those of the clip's size."""
+    index = request.path_params["index"]
+    if "exact" in request.query_params:
+        parts = clip.exact(index, is_wanted)
+        length = {"content-length": str(sum(map(len, parts)))}
+        return StreamingResponse(_pieces(parts), 200, length, OCTETS)
+    small = clip.small(index, is_wanted)
+    return FileResponse(small, media_type=OCTETS) if isinstance(small, Path) else Response(small, 200, {}, OCTETS)
+
+
+async def _pieces(parts: Sequence[bytes | memoryview]) -> AsyncIterator[bytes | memoryview]:
+    """Yield pieces of pictures: the whole would be copied before it is sent."""
+    for part in parts:
+        for start in range(0, len(part), _PIECE):
+            yield part[start : start + _PIECE]
 
 
 def _look(clip: OpenClip, request: Request) -> Response:
     grade, version = clip.grade, clip.version
     look = NO_LOOK
     if grade is not None:
-        look = look_of(grade, request.path_params["index"], clip.session.options.get("protect"))
+        index = request.path_params["index"]
+        number = 1 + sum(shot.stop <= index for shot in grade.shots)
+        look = look_of(grade, index, clip.session.how.hand.of_shot(number).protect)
     head = {"x-look": look.head(), "x-version": str(version)}
     return Response(look.values.astype("<f4").tobytes(), 200, head, OCTETS)
 

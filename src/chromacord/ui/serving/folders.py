@@ -44,6 +44,7 @@ class Folders:
         whole = os.path.join(self.roots[0], path)  # noqa: PTH118 - keeps a slash at the end, which means a folder
         # A mask may be followed by its form, which is no part of the name that links are followed from.
         for name in (whole, split_form(whole)[0]):
+            # Links are followed before the comparison, or one inside a folder could lead out of it.
             real = Path(os.path.realpath(name))
             if any(real.is_relative_to(root) for root in self.roots):
                 continue

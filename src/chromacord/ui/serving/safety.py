@@ -41,6 +41,7 @@ class OnlyOurPage:
             token: secret of the address that was printed; None: none is needed.
         """
         self._app, self._hosts, self._token = app, hosts, token
+        # With the port in its name: browsers share cookies among all ports of a host, and two servers may run.
         self._cookie = f"{_COOKIE}_{next(iter(hosts)).rpartition(':')[2]}"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -61,6 +62,8 @@ class OnlyOurPage:
             return
         extra = dict(_HEADERS)
         if self._token is not None and self._knows(given):
+            # The address holds the token only once; scripts and pictures of the page are then known by the
+            # cookie.
             extra["set-cookie"] = f"{self._cookie}={self._token}; HttpOnly; SameSite=Strict; Path=/"
         await self._app(scope, receive, _with_headers(send, extra))
 
@@ -72,12 +75,15 @@ class OnlyOurPage:
         if origin is not None and origin.lower() != f"http://{host}":
             return "requests of other pages are refused"
         site = headers.get("sec-fetch-site", "same-origin")
+        # A link to the page from elsewhere may be followed: a visit changes nothing, and the other page cannot
+        # read it.
         is_visit = headers.get("sec-fetch-mode") == "navigate" and headers.get("sec-fetch-dest") == "document"
         if site not in ("same-origin", "none") and not is_visit:
             return "requests of other pages are refused"
         return None
 
     def _knows(self, given: str) -> bool:
+        # In constant time, so that the token cannot be guessed letter by letter.
         return self._token is not None and hmac.compare_digest(given.encode(), self._token.encode())
 
     def _stored(self, headers: dict[str, str]) -> str:

@@ -29,10 +29,12 @@ async def receive(stream: AsyncIterator[bytes], name: str, folder: Path, *, limi
         InputError: the name is none, or the stream is too long.
         OutputError: the disk is full.
     """
+    # Both kinds of separators: the browser may run on either system.
     last = PurePosixPath(PureWindowsPath(name).name).name
     if not last or last.startswith(".") or "\0" in last or len(last) > _MAX_NAME:
         raise InputError(f"{name[:_MAX_NAME]!r} is not the name of a file; rename it")
     limit = min(limit, shutil.disk_usage(folder).free - _SPARED)
+    # A folder for each upload, so that equal names do not meet and the clip keeps its own.
     own = folder / secrets.token_hex(4)
     own.mkdir()
     path, size = own / last, 0

@@ -49,6 +49,7 @@ async def body_of(request: Request) -> dict[str, Any]:
     Raises:
         InputError: it is larger than 1 MB, or no JSON object.
     """
+    # Forms of other pages cannot send this type without asking the server first.
     if request.headers.get("content-type", "").partition(";")[0] != "application/json":
         raise InputError("the request holds no JSON; reload the page")
     content = b""

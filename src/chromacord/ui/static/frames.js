@@ -3,23 +3,32 @@
 import { fetched } from "./api.js";
 
 const MAX_BYTES = 256 << 20;
+// Without these, browsers multiply by alpha and convert to the screen's colours, and codes would not be the
+// file's.
+// Without these, browsers multiply by alpha and convert to the screen's colours, and codes would not be the file's.
 const BITMAP = { premultiplyAlpha: "none", colorSpaceConversion: "none" };
 
-async function bitmap(path) {
-  return createImageBitmap(await (await fetched(path)).blob(), BITMAP);
-}
+const ARRAYS = { u1: Uint8Array, f2: Uint16Array };
 
-async function exact(path) {
-  const response = await fetched(path);
+/** Read what the server packed: { pictures, box, coded, weighing }. A picture is an ImageBitmap or { data, kind, width, height }. */
+async function unpacked(response) {
   if (response.status === 204) return null;  // another frame was asked for
-  const [width, height] = ["x-width", "x-height"].map((name) => Number(response.headers.get(name)));
-  return { data: new Uint8Array(await response.arrayBuffer()), width, height };
+  const content = await response.arrayBuffer();
+  const length = new DataView(content).getUint32(0, true);
+  const { parts, box, coded, weighing } = JSON.parse(new TextDecoder().decode(new Uint8Array(content, 4, length)));
+  let start = 4 + length;
+  const loading = parts.map(({ name, kind, shape, bytes }) => {
+    const [height, width, channels = 1] = shape, from = start;
+    start += bytes;
+    if (kind.includes("/")) return createImageBitmap(new Blob([new Uint8Array(content, from, bytes)], { type: kind }), BITMAP).then((image) => [name, image]);
+    return [name, { data: new ARRAYS[kind](content, from, height * width * channels), kind, width, height, channels }];
+  });
+  return { pictures: Object.fromEntries(await Promise.all(loading)), box, coded, weighing };
 }
 
 export class Frames {
-  constructor(clip, hasLayer) {
+  constructor(clip) {
     this.path = `/api/clips/${clip}`;
-    this.kinds = hasLayer ? ["picture", "mask", "layer"] : ["picture", "mask"];
     this.small = new Map();
     this.looks = new Map();
     this.bytes = 0;
@@ -27,7 +36,7 @@ export class Frames {
 
   /** Return the small pictures of a frame, which are kept for a while. */
   get(index) {
-    if (!this.small.has(index)) this.small.set(index, this.load(index, false));
+    if (!this.small.has(index)) this.small.set(index, this.load(index));
     const found = this.small.get(index);
     this.small.delete(index);
     this.small.set(index, found);  // the last one used is dropped last
@@ -36,43 +45,51 @@ export class Frames {
 
   has(index) { return this.small.has(index) && this.small.get(index).isThere; }
 
-  load(index, isExact) {
-    const paths = this.kinds.map((kind) => `${this.path}/frames/${index}/${kind}`);
-    const loading = Promise.all(paths.map((path) => (isExact ? exact(`${path}?exact`) : bitmap(path))))
-      .then((images) => Object.fromEntries(this.kinds.map((kind, number) => [kind, images[number]])));
-    if (!isExact) loading.then((images) => { loading.isThere = true; this.count(images); }, () => this.small.delete(index));
+  load(index) {
+    const loading = fetched(`${this.path}/frames/${index}`).then(unpacked);
+    loading.then((packet) => { loading.isThere = true; this.count(packet); }, () => this.small.delete(index));
     return loading;
   }
 
-  count(images) {
-    this.bytes += Object.values(images).reduce((sum, each) => sum + 4 * each.width * each.height, 0);
+  count({ pictures }) {
+    this.bytes += Object.values(pictures).reduce((sum, each) => sum + 4 * each.width * each.height, 0);
+    // A Map keeps the order of insertion, so the first entries are those used longest ago.
     for (const [index, each] of this.small) {
       if (this.bytes <= MAX_BYTES || this.small.size < 8) break;
       this.small.delete(index);
       each.then((old) => {
-        for (const image of Object.values(old)) { this.bytes -= 4 * image.width * image.height; image.close(); }
+        for (const image of Object.values(old.pictures)) { this.bytes -= 4 * image.width * image.height; image.close(); }
       }, () => {});
     }
   }
 
-  getExact(index) { return this.load(index, true); }
+  /** Return the pictures of a frame in the clip's size, or null if the signal came before they were there. */
+  async getExact(index, signal) {
+    try {
+      return await unpacked(await fetched(`${this.path}/frames/${index}?exact`, { signal }));
+    } catch (error) {
+      if (error.name === "AbortError") return null;
+      throw error;
+    }
+  }
 
   /** Return the grade of a frame before changes by hand: { kind, shape, values }. */
   look(index, version) {
     const key = `${version}/${index}`;
     if (!this.looks.has(key)) {
-      const loading = this.fetchLook(index);
+      const loading = this.fetchLook(index, version);
       this.looks.set(key, loading);
       loading.catch(() => this.looks.delete(key));
+      // A LUT with 17 nodes a side takes 59 kB, so 400 of them 24 MB.
       if (this.looks.size > 400) this.looks.delete(this.looks.keys().next().value);
     }
     return this.looks.get(key);
   }
 
-  async fetchLook(index) {
+  async fetchLook(index, version) {
     const response = await fetched(`${this.path}/looks/${index}`);
     const head = JSON.parse(response.headers.get("x-look"));
-    return { ...head, values: new Float32Array(await response.arrayBuffer()) };
+    return { ...head, version, values: new Float32Array(await response.arrayBuffer()) };
   }
 
   forgetLooks() { this.looks.clear(); }

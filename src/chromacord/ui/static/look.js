@@ -32,6 +32,7 @@ export function turnedLut(nodes, size, hand, turning) {
   for (let blue = 0; blue < size; blue++) {
     for (let green = 0; green < size; green++) {
       for (let red = 0; red < size; red++, place++) {
+        // As `grade.by_hand.weakened`: the change of luma goes to all channels alike, the rest holds no luma.
         const unit = [red / last, green / last, blue / last];
         const change = unit.map((value, channel) => nodes[3 * place + channel] - value);
         const tone = luma[0] * change[0] + luma[1] * change[1] + luma[2] * change[2];
@@ -49,6 +50,7 @@ export function turnedLut(nodes, size, hand, turning) {
 
 /** Weaken, then adjust a field of 3x4 matrices; contrast cannot be turned. In and out: r g b offset per row. */
 export function turnedField(values, hand, turning) {
+  // A power is not affine, so contrast cannot be folded into matrices.
   const { gains, saturate, offset, luma } = prepared({ ...hand, contrast: 1 }, turning);
   const out = new Float32Array(values.length);
   for (let start = 0; start < values.length; start += 12) {

@@ -58,10 +58,17 @@ async function start() {
   radioGroup(find("scope-choice"), () => {});
 
   const showZoom = () => { find("zoom").textContent = viewer.hasPicture ? `${Math.round(100 * viewer.scale)} %` : "–"; };
-  let sampling = 0;
-  const drawScopes = () => { sampling = 0; if (find("scopes").open && viewer.hasPicture) scopes.draw(viewer.sampled(SCOPE_WIDTH)); };
-  // After the picture is on the screen, and never more often than the browser draws.
-  const scopesSoon = () => { sampling ||= setTimeout(drawScopes, player.speed ? 120 : 30); };
+  const drawScopes = () => {
+    scopesSoon.waits = 0;
+    if (find("scopes").open && viewer.hasPicture) scopes.draw(viewer.sampled(SCOPE_WIDTH));
+  };
+  // Reading pixels back makes the graphics card finish first, which would stall playing at every frame.
+  // After the picture is on the screen, and not between the pictures of a moving playhead, unless it plays.
+  const scopesSoon = () => {
+    if (scopesSoon.waits && player.speed) return;
+    clearTimeout(scopesSoon.waits);
+    scopesSoon.waits = setTimeout(drawScopes, player.speed ? 120 : 60);
+  };
   scopes.onChoose = scopesSoon;
   on("scopes", scopesSoon, "toggle");
   viewer.onDraw = showZoom;
@@ -69,7 +76,9 @@ async function start() {
 
   const refresh = () => {
     if (!page.clip) return;
-    timeline.update(page.clip);
+    const shot = page.shotAt(player.frame);
+    if (shot !== page.shot) page.enterShot(shot);
+    timeline.update(page.clip, page.hands.own);
     find("play").setAttribute("aria-pressed", String(player.speed !== 0));
     find("play").setAttribute("aria-label", player.speed ? "Stop" : "Play");
   };
@@ -107,6 +116,7 @@ async function start() {
     find("status").textContent = busy(analysis) ? working(analysis, "deciding the grade")
       : busy(proxy) ? working(proxy, "making the proxy")
       : analysis?.state === "failed" ? "no grade" : shots ? `${shots.length} shot${shots.length === 1 ? "" : "s"}, graded` : "";
+    // For tests, which wait for it.
     find("status").dataset.ready = String(Boolean(shots) && !busy(analysis));
     find("start").disabled = find("export-start").disabled = !shots;
   };
@@ -120,6 +130,20 @@ async function start() {
   on("reset", () => { sliders.load({}); page.turned(); });
   const compare = (isOn) => { page.bypass = isOn; find("compare").setAttribute("aria-pressed", String(isOn)); page.applyLook(); };
   on("compare", () => compare(!page.bypass));
+
+  const whose = () => {
+    const { own, edited } = page.hands, shot = page.shotAt(player.frame);
+    find("whose").hidden = (page.clip.shots ?? []).length < 2 && own.size === 0;
+    find("of-clip").setAttribute("aria-checked", String(edited === null));
+    find("of-shot").setAttribute("aria-checked", String(edited !== null));
+    find("of-shot").textContent = `Shot ${shot || 1}`;
+    find("free-shot").hidden = !own.has(shot);
+    timeline.update(page.clip, own);
+  };
+  for (const what of ["edited", "update"]) page.addEventListener(what, whose);
+  const editShot = (isAlone) => { if (!find("whose").hidden) page.editShot(isAlone ? page.shotAt(player.frame) : null); };
+  radioGroup(find("whose"), (button) => editShot(button.id === "of-shot"));
+  on("free-shot", () => page.freeShot(page.shotAt(player.frame)));
 
   // Transport
   const setRange = (from, to) => {
@@ -171,6 +195,7 @@ async function start() {
     } catch (error) {
       notice(error.message, true);
     }
+    // Often only while something runs: an idle page must not keep the server awake.
     poll.timer = setTimeout(poll, queue.isBusy ? 400 : 3000);
   };
   queue.onAct = poll;
@@ -211,7 +236,7 @@ async function start() {
     i: setIn, o: setOut, x: setWhole, w: toggleWipe, f: () => viewer.fit(), z: () => viewer.zoomTo(1),
     "+": () => viewer.zoomTo(viewer.scale * 1.25), "=": () => viewer.zoomTo(viewer.scale * 1.25), "-": () => viewer.zoomTo(viewer.scale / 1.25),
     1: () => setView("after"), 2: () => setView("before"), 3: () => setView("side"), 4: () => setView("difference"), 5: () => setView("mask"), 6: () => setView("foreground"),
-    h: () => compare(!page.bypass), n: () => opener.show(), r: () => find("start").click(), "?": () => find("keys").showModal(),
+    s: () => editShot(page.hands.edited === null), h: () => compare(!page.bypass), n: () => opener.show(), r: () => find("start").click(), "?": () => find("keys").showModal(),
   });
 
   find("start").disabled = find("export-start").disabled = true;

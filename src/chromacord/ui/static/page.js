@@ -2,6 +2,7 @@
 
 import { get, send } from "./api.js";
 import { Frames } from "./frames.js";
+import { Hands } from "./hands.js";
 import { NEUTRAL, turnedField, turnedLut } from "./look.js";
 
 const REST = 250;      // milliseconds after which a resting playhead shows the exact picture
@@ -25,7 +26,7 @@ export class Page extends EventTarget {
     this.clip = clip;
     location.hash = clip.id;
     const { info, session } = clip;
-    this.frames = new Frames(clip.id, "foreground" in session.clip);
+    this.frames = new Frames(clip.id);
     this.viewer.size = { width: info.width, height: info.height, aspect: info.aspect };
     this.look = { kind: "none" };
     this.viewer.setNoGrade();
@@ -34,7 +35,9 @@ export class Page extends EventTarget {
     this.player.to = Infinity;
     this.player.load(clip.frames ?? 1, info.rate);
     if (session.options?.frames) this.player.setRange(session.options.frames[0] ?? 0, session.options.frames[1] ?? this.player.count);
-    this.sliders.load(session.options ?? {});
+    this.hands = new Hands(session.options);
+    this.shot = null;
+    this.editShot(null);
     this.asked = -1;
     this.player.frame = Math.min(this.player.from, this.player.count - 1);
     this.changed("open");
@@ -48,6 +51,7 @@ export class Page extends EventTarget {
   /** Ask the server how far analysis and proxy are, until both have ended. */
   async watch() {
     const { clip } = this;
+    // Saves call this too; two loops would ask twice as often.
     if (this.watching === clip.id) return;
     this.watching = clip.id;
     try {
@@ -75,6 +79,7 @@ export class Page extends EventTarget {
     this.failure = failed?.error;
     const isLonger = clip.frames && clip.frames !== this.clip.frames;
     const isWhole = this.player.to >= this.player.count;
+    // The page's own session is newer than what the server answered: sliders move on while a save is under way.
     this.clip = { ...clip, session: this.clip.session };
     if (isLonger) {
       if (isWhole) this.player.to = Infinity;
@@ -91,20 +96,31 @@ export class Page extends EventTarget {
   show(frame) {
     if (!this.clip) return false;
     clearTimeout(this.resting);
+    this.leaving?.abort();
     const isPlaying = this.player.speed !== 0;
     if (isPlaying) {
-      for (let ahead = 1; ahead <= AHEAD; ahead++) {
-        const next = frame + ahead * Math.sign(this.player.speed);
-        if (next >= 0 && next < this.player.count) this.frames.get(next).catch(() => {});
-      }
+      for (let ahead = 1; ahead <= AHEAD; ahead++) this.prepare(frame + ahead * Math.sign(this.player.speed));
       const isThere = this.frames.has(frame);
-      this.frames.get(frame).then((images) => this.player.speed && this.player.frame === frame && this.put(frame, images), () => {});
-      this.fetchLook(frame);
+      this.load(frame).then((loaded) => this.player.speed && this.player.frame === frame && this.put(frame, ...loaded), () => {});
       return isThere;
     }
     this.showSmall(frame);
     this.resting = setTimeout(() => this.showExact(frame), REST);
     return true;
+  }
+
+  /** Load small pictures that may be wanted next. */
+  prepare(frame) {
+    // Errors are shown for the frame that is wanted, not for those read ahead.
+    if (frame >= 0 && frame < this.player.count) this.frames.get(frame).catch(() => {});
+  }
+
+  /** Return pictures and grade of a frame together, so that neither is drawn with the other's frame. */
+  load(frame) { return Promise.all([this.frames.get(frame), this.lookOf(frame)]); }
+
+  /** Return the grade of a frame; the one shown now if there is none, which is told. */
+  lookOf(frame) {
+    return this.frames.look(frame, this.clip.version).catch((error) => { this.notice(error.message, true); return this.look; });
   }
 
   /** Load small pictures one after the other, always the one wanted last. */
@@ -116,8 +132,8 @@ export class Page extends EventTarget {
       for (let wanted = -1; wanted !== this.asked;) {
         wanted = this.asked;
         const { frames } = this;
-        const [images] = await Promise.all([frames.get(wanted), this.fetchLook(wanted)]);
-        if (frames === this.frames && this.exactFrame !== wanted) this.put(wanted, images);
+        const loaded = await this.load(wanted);
+        if (frames === this.frames && this.exactFrame !== wanted) this.put(wanted, ...loaded);
       }
     } catch (error) {
       this.notice(error.message, true);
@@ -128,22 +144,30 @@ export class Page extends EventTarget {
 
   async showExact(frame) {
     const { frames } = this;
-    const number = (this.exactAsked = (this.exactAsked ?? 0) + 1);
+    this.leaving?.abort();
+    const leaving = (this.leaving = new AbortController());
     try {
-      const [images] = await Promise.all([frames.getExact(frame), this.fetchLook(frame)]);
-      if (frames !== this.frames || number !== this.exactAsked || frame !== this.player.frame || this.player.speed || Object.values(images).includes(null)) return;
-      this.put(frame, images);
+      const [packet, look] = await Promise.all([frames.getExact(frame, leaving.signal), this.lookOf(frame)]);
+      // Another clip or frame may have been chosen meanwhile.
+      if (!packet || leaving.signal.aborted || frames !== this.frames) return;
+      this.put(frame, packet, look);
       this.exactFrame = frame;
       this.changed("exact");
+      this.prepare(frame + 1);
+      this.prepare(frame - 1);
     } catch (error) {
       this.notice(error.message, true);
     }
   }
 
-  put(frame, images) {
+  put(frame, packet, look) {
     this.exactFrame = -1;
     this.shownFrame = frame;
-    this.viewer.show(images);
+    this.viewer.show(packet);
+    if (look !== this.look && look.version === this.clip.version) {  // else a newer grade is on its way
+      this.look = look;
+      this.applyLook();
+    }
     this.viewer.request();
     this.changed("picture");
   }
@@ -152,6 +176,7 @@ export class Page extends EventTarget {
     const { frames } = this;
     try {
       const look = await frames.look(frame, this.clip.version);
+      // While playing, the grade of the frame before is as good; one of a frame farther off is late.
       if (frames !== this.frames || look === this.look || Math.abs(frame - this.player.frame) > 1) return;
       this.look = look;
       this.applyLook();
@@ -163,13 +188,39 @@ export class Page extends EventTarget {
   /** Turn the grade by hand and give it to the viewer. */
   applyLook() {
     const { look, viewer, turning } = this;
-    const hand = this.bypass ? NEUTRAL : this.sliders.hand;
+    this.hands.keep(this.sliders.hand);
+    const hand = this.bypass ? NEUTRAL : this.hands.of(this.shotAt(this.player.frame));
     if (look?.kind === "lut") viewer.setLut(turnedLut(look.values, look.shape[0], hand, turning), look.shape[0]);
     else if (look?.kind === "field") viewer.setField(turnedField(look.values, hand, turning), look.shape);
     else viewer.setNoGrade();
     this.sliders.allowContrast(look?.kind !== "field");
     viewer.request();
     this.changed("look");
+  }
+
+  /** Return the number of the shot that contains a frame, counted from 1; 0 if there is none. */
+  shotAt(frame) { return 1 + (this.clip.shots ?? []).findIndex((shot) => shot.start <= frame && frame < shot.stop); }
+
+  /** Let the sliders turn a shot alone, which gets changes of its own; or the clip, without a number. */
+  editShot(number) {
+    this.hands.edited = number;
+    if (number !== null && !this.hands.own.has(number)) this.hands.own.set(number, { ...this.hands.clip });
+    this.sliders.load(this.hands.shown);
+    this.changed("edited");
+  }
+
+  /** Let a shot change like the clip again. */
+  freeShot(number) {
+    this.hands.own.delete(number);
+    this.editShot(null);
+    this.turned();
+  }
+
+  /** The playhead came to another shot: the sliders show what is turned there. */
+  enterShot(number) {
+    this.shot = number;
+    this.editShot(this.hands.own.has(number) ? number : null);
+    this.applyLook();
   }
 
   /** A slider moved: draw now, tell the server soon. */
@@ -190,8 +241,10 @@ export class Page extends EventTarget {
   async save() {
     if (!this.clip) return;
     clearTimeout(this.saving);
-    const kept = Object.fromEntries(Object.entries(this.clip.session.options ?? {}).filter(([name]) => name !== "strength" && !(name in NEUTRAL)));
-    const session = { ...this.clip.session, options: { ...kept, ...this.sliders.options() } };
+    this.hands.keep(this.sliders.hand);
+    // Sliders are the truth for changes by hand, so their old values are left out, those at neutral too.
+    const kept = Object.fromEntries(Object.entries(this.clip.session.options ?? {}).filter(([name]) => !["strength", "by_shot"].includes(name) && !(name in NEUTRAL)));
+    const session = { ...this.clip.session, options: { ...kept, ...this.hands.options() } };
     this.clip.session = session;
     try {
       this.update(await send(`/api/clips/${this.clip.id}`, session, "PUT"));

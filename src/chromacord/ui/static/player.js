@@ -60,7 +60,9 @@ export class Player {
     if (!this.speed) { this.running = false; return; }
     this.started ??= { now, frame: this.frame };
     const length = this.to - this.from;
+    // From the clock, not by counting refreshes: screens refresh at other rates than clips, and skip.
     const passed = Math.floor(((now - this.started.now) / 1000) * this.rate * Math.abs(this.speed)) * Math.sign(this.speed);
+    // JavaScript's remainder keeps the sign, so it is made positive for playing backwards.
     const wanted = this.from + ((((this.started.frame + passed - this.from) % length) + length) % length);
     if (wanted !== this.frame) {
       if (this.show(wanted)) { this.frame = wanted; this.onChange(); }

@@ -32,6 +32,7 @@ export class Queue {
   show(task) {
     const text = JSON.stringify(task);
     let item = this.items.get(task.number);
+    // Replacing unchanged buttons would take away focus and half-finished clicks.
     if (item?.dataset.shown === text) return;
     const had = document.activeElement?.dataset?.action && item?.contains(document.activeElement) ? document.activeElement.dataset.action : null;
     if (!item) {

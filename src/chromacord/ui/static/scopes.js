@@ -16,6 +16,7 @@ function plot(context, counts, tint, gain) {
   const image = context.getImageData(0, 0, width, height);
   for (let place = 0; place < counts.length; place++) {
     if (!counts[place]) continue;
+    // Saturating, like phosphor: single pixels stay visible beside areas of one colour.
     const light = 1 - Math.exp(-counts[place] * gain);
     for (let channel = 0; channel < 3; channel++) {
       image.data[4 * place + channel] = Math.min(255, image.data[4 * place + channel] + light * tint[channel]);
@@ -66,6 +67,7 @@ function histogram(context, picture, isMine) {
     for (let channel = 0; channel < 3; channel++) bins[channel][picture.data[place + channel] >> 1]++;
   }
   const sorted = bins.flatMap((each) => [...each]).sort((one, other) => one - other);
+  // A percentile instead of the maximum: clipped black or white would flatten all else.
   const top = Math.max(1, sorted[Math.floor(sorted.length * 0.985)] * 1.25);
   context.globalCompositeOperation = "lighter";
   bins.forEach((each, channel) => {
@@ -80,6 +82,7 @@ function histogram(context, picture, isMine) {
 
 function chroma(red, green, blue) {
   const luma = LUMA[0] * red + LUMA[1] * green + LUMA[2] * blue;
+  // The divisors of BT.709, 2 (1 - Kb) and 2 (1 - Kr), by which Cb and Cr lie in -0.5 to 0.5.
   return [(blue - luma) / 1.8556, (red - luma) / 1.5748];
 }
 

@@ -61,22 +61,12 @@ export class Sliders {
     row.classList.toggle("changed", this.hand[name] !== NEUTRAL[name]);
   }
 
-  /** Take the values of a session's options. */
-  load(options) {
-    const strength = parsedStrength(options.strength);
+  /** Take values; the others get their default. */
+  load(hand) {
     for (const name of Object.keys(NEUTRAL)) {
-      const value = name in strength ? strength[name] : options[name];
-      this.hand[name] = typeof value === "number" ? value : NEUTRAL[name];
+      this.hand[name] = hand[name] ?? NEUTRAL[name];
       this.show(name);
     }
-  }
-
-  /** Return what differs from the default, as options of a session. */
-  options() {
-    const { tone, colour, ...others } = this.hand;
-    const changed = Object.fromEntries(Object.entries(others).filter(([name, value]) => value !== NEUTRAL[name]));
-    if (tone !== 1 || colour !== 1) changed.strength = tone === colour ? tone : `tone=${tone},colour=${colour}`;
-    return changed;
   }
 
   allowContrast(isAllowed) {
@@ -84,12 +74,4 @@ export class Sliders {
     range.disabled = number.disabled = !isAllowed;
     number.title = isAllowed ? "around mid-grey" : "this method's grade varies over the picture; its contrast cannot be turned";
   }
-}
-
-function parsedStrength(strength) {
-  if (typeof strength === "number") return { tone: strength, colour: strength };
-  if (typeof strength !== "string") return { tone: 1, colour: 1 };
-  if (!strength.includes("=")) return { tone: Number(strength), colour: Number(strength) };
-  const parts = Object.fromEntries(strength.split(",").map((part) => part.split("=").map((each) => each.trim())));
-  return { tone: Number(parts.tone ?? 1), colour: Number(parts.colour ?? parts.color ?? 1) };
 }

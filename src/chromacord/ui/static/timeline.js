@@ -7,7 +7,7 @@ export class Timeline {
     this.shown = "";
   }
 
-  update(clip) {
+  update(clip, own) {
     const { player, scrub, frame } = this;
     scrub.max = String(player.count - 1);
     if (document.activeElement !== scrub || Number(scrub.value) !== player.frame) scrub.value = String(player.frame);
@@ -21,10 +21,10 @@ export class Timeline {
     const share = proxy.done ? 1 : (proxy.progress?.done ?? 0) / player.count;
     this.made.style.width = `${100 * share}%`;
     this.made.hidden = proxy.done;
-    this.showShots(clip.shots ?? []);
+    this.showShots(clip.shots ?? [], own);
   }
 
-  showShots(shots) {
+  showShots(shots, own) {
     const text = JSON.stringify([shots, this.player.count]);
     if (text !== this.shown) {
       this.shown = text;
@@ -33,6 +33,7 @@ export class Timeline {
     [...this.shots.children].forEach((item, number) => {
       const { start, stop } = shots[number];
       item.firstChild.classList.toggle("current", start <= this.player.frame && this.player.frame < stop);
+      item.firstChild.classList.toggle("own", own.has(number + 1));
     });
   }
 

@@ -1,11 +1,16 @@
 // The picture on the screen: textures, the shader, zoom and the wipe.
 
-import { FRAGMENT, VERTEX } from "./shaders.js";
+import { Programs } from "./programs.js";
 
 export const VIEWS = { after: 0, before: 1, wipe: 2, side: 3, difference: 4, mask: 5, foreground: 6 };
-const SCOPES = 7;
+const SCOPES = 7, CHROMA = 8;
 const SURROUND = 0x20 / 255;
-const UNITS = { picture: 0, mask: 1, layer: 2, lut: 3, field: 4 };
+const UNITS = { picture: 0, mask: 1, layer: 2, lut: 3, field: 4, chroma: 5, gradedChroma: 6 };
+const PICTURES = ["picture", "mask", "layer", "chroma"];
+const FORMATS = {
+  u1: { 1: ["R8", "RED"], 2: ["RG8", "RG"], 3: ["RGB8", "RGB"], type: "UNSIGNED_BYTE" },
+  f2: { 1: ["R16F", "RED"], 2: ["RG16F", "RG"], type: "HALF_FLOAT" },
+};
 
 export class Viewer {
   constructor(canvas) {
@@ -20,41 +25,36 @@ export class Viewer {
     this.hasPicture = false;
     this.onDraw = () => {};
     this.start();
+    // Without this the browser never restores a context that a driver reset has taken.
     canvas.addEventListener("webglcontextlost", (event) => event.preventDefault());
     canvas.addEventListener("webglcontextrestored", () => { this.start(); this.onRestore?.(); });
     new ResizeObserver(() => this.fitCanvas()).observe(canvas);
   }
 
   start() {
+    // The buffer is kept after drawing, so that pictures of the page and tests can read it.
     const settings = { alpha: false, antialias: false, depth: false, preserveDrawingBuffer: true, powerPreference: "high-performance" };
     const gl = this.canvas.getContext("webgl2", settings);
     if (!gl) throw new Error("this browser has no WebGL 2; update it, or turn on hardware acceleration");
     this.gl = gl;
-    const program = gl.createProgram();
-    for (const [kind, source] of [[gl.VERTEX_SHADER, VERTEX], [gl.FRAGMENT_SHADER, FRAGMENT]]) {
-      const shader = gl.createShader(kind);
-      gl.shaderSource(shader, source);
-      gl.compileShader(shader);
-      gl.attachShader(program, shader);
-    }
-    gl.linkProgram(program);
-    if (!gl.getProgramParameter(program, gl.LINK_STATUS) && !gl.isContextLost()) {
-      throw new Error(`the viewer's shader does not work here: ${gl.getProgramInfoLog(program)}`);
-    }
-    gl.useProgram(program);
-    this.at = (name) => gl.getUniformLocation(program, name);
+    this.programs = new Programs(gl, UNITS);
     gl.bindBuffer(gl.ARRAY_BUFFER, gl.createBuffer());
+    // One triangle larger than the screen: two would meet in a diagonal that is drawn twice.
     gl.bufferData(gl.ARRAY_BUFFER, new Float32Array([-1, -1, 3, -1, -1, 3]), gl.STATIC_DRAW);
-    gl.enableVertexAttribArray(gl.getAttribLocation(program, "corner"));
-    gl.vertexAttribPointer(gl.getAttribLocation(program, "corner"), 2, gl.FLOAT, false, 0, 0);
+    gl.enableVertexAttribArray(0);
+    gl.vertexAttribPointer(0, 2, gl.FLOAT, false, 0, 0);
+    // Rows of bytes are not padded to four.
     gl.pixelStorei(gl.UNPACK_ALIGNMENT, 1);
     gl.pixelStorei(gl.UNPACK_COLORSPACE_CONVERSION_WEBGL, gl.NONE);
     this.textures = {};
     this.reduced = new Set();  // textures that have their mipmaps
-    for (const name of ["picture", "mask", "layer"]) this.makeTexture(name, gl.TEXTURE_2D);
+    for (const name of [...PICTURES, "gradedChroma"]) this.makeTexture(name, gl.TEXTURE_2D);
     this.makeTexture("lut", gl.TEXTURE_3D);
     this.makeTexture("field", gl.TEXTURE_2D_ARRAY);
-    for (const name of ["picture", "mask", "layer"]) this.upload(name, { data: new Uint8Array(3), width: 1, height: 1 });
+    for (const name of PICTURES) this.upload(name, { data: new Uint8Array(3), kind: "u1", width: 1, height: 1, channels: 3 });
+    this.isRenderable = { u1: true, f2: Boolean(gl.getExtension("EXT_color_buffer_float") ?? gl.getExtension("EXT_color_buffer_half_float")) };
+    this.chromaFrame = gl.createFramebuffer();
+    this.chromaShape = "";
     // Without values every sampler must still find a texture of its kind.
     this.setLut(new Float32Array(4), 1);
     this.setField(new Float32Array(12), [1, 1]);
@@ -70,30 +70,30 @@ export class Viewer {
     for (const side of [gl.TEXTURE_WRAP_S, gl.TEXTURE_WRAP_T, gl.TEXTURE_WRAP_R]) gl.texParameteri(target, side, gl.CLAMP_TO_EDGE);
     gl.texParameteri(target, gl.TEXTURE_MIN_FILTER, gl.NEAREST);
     gl.texParameteri(target, gl.TEXTURE_MAG_FILTER, gl.NEAREST);
-    gl.uniform1i(this.at(name), UNITS[name]);
   }
 
-  /** Take a picture: an ImageBitmap, or { data, width, height } with bytes of one or three channels. */
+  /** Take a picture: an ImageBitmap, or { data, kind, width, height, channels }. */
   upload(name, image) {
     const gl = this.gl;
     gl.activeTexture(gl.TEXTURE0 + UNITS[name]);
     if (image.data) {
-      const isGrey = image.data.length === image.width * image.height;
-      const [stored, format] = isGrey ? [gl.R8, gl.RED] : [gl.RGB8, gl.RGB];
-      gl.texImage2D(gl.TEXTURE_2D, 0, stored, image.width, image.height, 0, format, gl.UNSIGNED_BYTE, image.data);
+      const { type, [image.channels]: [stored, format] } = FORMATS[image.kind];
+      gl.texImage2D(gl.TEXTURE_2D, 0, gl[stored], image.width, image.height, 0, gl[format], gl[type], image.data);
     } else {
       gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGBA8, gl.RGBA, gl.UNSIGNED_BYTE, image);
     }
     this.reduced.delete(name);
   }
 
-  show(images) {
-    this.upload("picture", images.picture);
-    this.upload("mask", images.mask);
-    this.hasLayer = Boolean(images.layer);
-    if (images.layer) this.upload("layer", images.layer);
-    this.shownWidth = images.picture.width;
-    this.hasPicture = true;
+  /** Take what the server sent of a frame: { pictures, box, coded, weighing }. */
+  show({ pictures, box, coded, weighing = [1, 0] }) {
+    const { luma, picture = luma, mask, layer, chroma } = pictures;
+    this.upload("picture", picture);
+    this.upload("mask", mask);
+    if (layer) this.upload("layer", layer);
+    if (chroma) this.upload("chroma", chroma);
+    Object.assign(this, { box, weighing, coded: coded && { ...coded, chroma }, hasLayer: Boolean(layer), shownWidth: picture.width, hasPicture: true });
+    this.isStale = true;
   }
 
   setLut(nodes, size) {
@@ -101,6 +101,7 @@ export class Viewer {
     gl.activeTexture(gl.TEXTURE0 + UNITS.lut);
     gl.texImage3D(gl.TEXTURE_3D, 0, gl.RGBA32F, size, size, size, 0, gl.RGBA, gl.FLOAT, nodes);
     this.kind = 1;
+    this.isStale = true;
   }
 
   /** Take a field of matrices; values in the order row, column, output channel, r g b offset. */
@@ -115,9 +116,10 @@ export class Viewer {
     gl.activeTexture(gl.TEXTURE0 + UNITS.field);
     gl.texImage3D(gl.TEXTURE_2D_ARRAY, 0, gl.RGBA32F, columns, rows, 3, 0, gl.RGBA, gl.FLOAT, planes);
     this.kind = 2;
+    this.isStale = true;
   }
 
-  setNoGrade() { this.kind = 0; }
+  setNoGrade() { this.kind = 0; this.isStale = true; }
 
   fitCanvas() {
     const ratio = window.devicePixelRatio || 1;
@@ -146,6 +148,7 @@ export class Viewer {
   /** Left and top of the picture in its pane, and pixels of the screen for one of the picture across and down. */
   get place() {
     const down = this.scale, across = down * this.size.aspect;
+    // Whole pixels of the screen, so that at 1:1 each picture pixel is one of the screen's.
     const fits = this.zoom === null;
     const x = fits ? 0.5 : this.center.x, y = fits ? 0.5 : this.center.y;
     const left = Math.round(this.paneWidth / 2 - x * this.size.width * across);
@@ -171,41 +174,113 @@ export class Viewer {
     this.onDraw();
   }
 
+  /** Pixels of the screen for one of the picture that is shown, which may be a small one. */
+  enlarged(across) { return (across / this.size.aspect * this.size.width) / this.shownWidth; }
+
+  get isProxy() { return this.shownWidth < this.size.width; }
+
+  /** Draw a part of the canvas: the grade where the mask's box is, and elsewhere the picture alone, which is faster. */
   pane(view, left, bottom, width, height, place) {
     const gl = this.gl;
+    const isSnapped = !this.isProxy && this.enlarged(place[2]) >= 0.999;
+    const isExact = isSnapped && this.coded && this.kind && this.isRenderable[this.coded.chroma.kind] && view !== VIEWS.before;
+    if (isExact) this.gradeChroma();
+    const choices = { VIEW: view, CODED: isExact ? 2 : this.coded ? 1 : 0, LAYERED: this.hasLayer ? 1 : 0, SNAPPED: isSnapped ? 1 : 0 };
+    const inside = this.kind && view !== VIEWS.before ? this.boxOn(width, height, place) : [0, 0, 0, 0];
+    const [from, top, to, end] = inside;
     gl.viewport(left, bottom, width, height);
     gl.enable(gl.SCISSOR_TEST);
-    gl.scissor(left, bottom, width, height);
-    gl.uniform1i(this.at("view"), view);
-    gl.uniform1i(this.at("kind"), this.kind);
-    gl.uniform1i(this.at("hasLayer"), this.hasLayer ? 1 : 0);
-    gl.uniform2f(this.at("size"), this.size.width, this.size.height);
-    gl.uniform4f(this.at("place"), ...place);
-    gl.uniform4f(this.at("pane"), left, bottom, height, 0);
-    gl.uniform3f(this.at("surround"), SURROUND, SURROUND, SURROUND);
+    const draw = (x, y, right, down) => {
+      if (right <= x || down <= y) return;
+      gl.scissor(left + x, bottom + height - down, right - x, down - y);
+      gl.drawArrays(gl.TRIANGLES, 0, 3);
+    };
+    this.use({ ...choices, CODED: Math.min(choices.CODED, 1), LAYERED: 0, KIND: 0 }, left, bottom, height, place);
+    draw(0, 0, width, top);
+    draw(0, end, width, height);
+    draw(0, top, from, end);
+    draw(to, top, width, end);
+    if (to > from && end > top) {
+      this.use({ ...choices, KIND: this.kind }, left, bottom, height, place);
+      draw(from, top, to, end);
+    }
+    gl.disable(gl.SCISSOR_TEST);
+  }
+
+  /** Left, top, right and bottom of the mask's box in a pane, with a margin for what filters reach. */
+  boxOn(width, height, [left, top, across, down]) {
+    if (!this.box) return [0, 0, 0, 0];
+    const margin = 4 * Math.max(1, this.size.width / this.shownWidth) * Math.max(1, 1 / this.enlarged(across));
+    const [x, y, right, bottom] = this.box.map((share, number) => share * (number % 2 ? this.size.height : this.size.width));
+    const inside = (value, most) => Math.min(most, Math.max(0, value));
+    return [
+      inside(Math.floor(left + (x - margin) * across), width), inside(Math.floor(top + (y - margin) * down), height),
+      inside(Math.ceil(left + (right + margin) * across), width), inside(Math.ceil(top + (bottom + margin) * down), height),
+    ];
+  }
+
+  use(choices, left, bottom, height, place) {
+    const gl = this.gl, at = this.programs.use(choices);
+    gl.uniform2f(at("size"), this.size.width, this.size.height);
+    gl.uniform4f(at("place"), ...place);
+    gl.uniform4f(at("pane"), left, bottom, height, 0);
+    gl.uniform3f(at("surround"), SURROUND, SURROUND, SURROUND);
+    gl.uniform2f(at("weighing"), ...this.weighing);
     const turn = (this.wipe.angle * Math.PI) / 180;
     const normal = [Math.cos(turn), Math.sin(turn)];
     const distance = normal[0] * this.wipe.x * this.canvas.width + normal[1] * this.wipe.y * this.canvas.height;
-    gl.uniform3f(this.at("line"), normal[0], normal[1], distance);
+    gl.uniform3f(at("line"), normal[0], normal[1], distance);
+    if (!choices.CODED) return;
+    const { decode, encode, unit, max, step } = this.coded;
+    const columns = (rows) => [0, 1, 2, 3].flatMap((column) => [0, 1, 2].map((row) => rows[4 * row + column]));
+    gl.uniformMatrix4x3fv(at("decode"), false, columns(decode));
+    gl.uniformMatrix4x3fv(at("encode"), false, columns(encode));
+    gl.uniform2f(at("codes"), unit, max);
+    gl.uniform2i(at("stride"), ...step);
+  }
+
+  /** Grade each sample of chroma as the renderer does, once for each picture and grade. */
+  gradeChroma() {
+    if (!this.isStale) return;
+    this.isStale = false;
+    const gl = this.gl, { chroma, step } = this.coded, { width, height, kind } = chroma;
+    const bound = gl.getParameter(gl.FRAMEBUFFER_BINDING), shape = `${width} ${height} ${kind}`;
+    gl.bindFramebuffer(gl.FRAMEBUFFER, this.chromaFrame);
+    gl.activeTexture(gl.TEXTURE0 + UNITS.gradedChroma);
+    if (shape !== this.chromaShape) {
+      this.chromaShape = shape;
+      const { type, 2: [stored, format] } = FORMATS[kind];
+      gl.texImage2D(gl.TEXTURE_2D, 0, gl[stored], width, height, 0, gl[format], gl[type], null);
+      gl.texParameteri(gl.TEXTURE_2D, gl.TEXTURE_MIN_FILTER, gl.LINEAR);
+      gl.texParameteri(gl.TEXTURE_2D, gl.TEXTURE_MAG_FILTER, gl.LINEAR);
+      gl.framebufferTexture2D(gl.FRAMEBUFFER, gl.COLOR_ATTACHMENT0, gl.TEXTURE_2D, this.textures.gradedChroma, 0);
+    }
+    gl.viewport(0, 0, width, height);
+    gl.enable(gl.SCISSOR_TEST);
+    const [left, top, right, bottom] = this.boxOn(width * step[0], height * step[1], [0, 0, 1, 1]).map((edge, number) => edge / step[number % 2]);
+    gl.scissor(Math.floor(left), Math.floor(top), Math.ceil(right - left) + 1, Math.ceil(bottom - top) + 1);
+    this.use({ VIEW: CHROMA, CODED: 1, KIND: this.kind }, 0, 0, height, [0, 0, 1, 1]);
     gl.drawArrays(gl.TRIANGLES, 0, 3);
     gl.disable(gl.SCISSOR_TEST);
+    gl.bindFramebuffer(gl.FRAMEBUFFER, bound);
   }
 
   /** Show pixels as they are from their own size on, and means of them below. */
   setFilter() {
     const gl = this.gl;
-    const enlarged = (this.scale * this.size.width) / this.shownWidth;
-    const isProxy = this.shownWidth < this.size.width;
+    const enlarged = this.enlarged(this.scale * this.size.aspect);
     // Down to half the size four neighbours are enough; mipmaps take time for each new picture.
     const small = enlarged < 0.5 ? gl.LINEAR_MIPMAP_NEAREST : enlarged < 0.999 ? gl.LINEAR : gl.NEAREST;
-    for (const name of this.hasLayer ? ["picture", "mask", "layer"] : ["picture", "mask"]) {
+    for (const name of PICTURES) {
+      if ((name === "layer" && !this.hasLayer) || (name === "chroma" && !this.coded)) continue;
       gl.activeTexture(gl.TEXTURE0 + UNITS[name]);
       if (enlarged < 0.5 && !this.reduced.has(name)) {
         gl.generateMipmap(gl.TEXTURE_2D);
         this.reduced.add(name);
       }
-      gl.texParameteri(gl.TEXTURE_2D, gl.TEXTURE_MIN_FILTER, small);
-      gl.texParameteri(gl.TEXTURE_2D, gl.TEXTURE_MAG_FILTER, isProxy ? gl.LINEAR : gl.NEAREST);
+      const isChroma = name === "chroma";  // always between its samples
+      gl.texParameteri(gl.TEXTURE_2D, gl.TEXTURE_MIN_FILTER, isChroma && small === gl.NEAREST ? gl.LINEAR : small);
+      gl.texParameteri(gl.TEXTURE_2D, gl.TEXTURE_MAG_FILTER, isChroma || this.isProxy ? gl.LINEAR : gl.NEAREST);
     }
   }
 

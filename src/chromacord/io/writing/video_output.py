@@ -96,6 +96,7 @@ def _stored(like: VideoInfo, path: Path, encoding: Encoding) -> VideoInfo:
         return like
     alpha = Alpha.NONE if source.alpha is Alpha.NONE else Alpha.STRAIGHT
     colorimetry = stored_colorimetry(like.colorimetry, scene_linear=False)
+    # Floats have no depth of their own, so the deepest one that the codec stores without loss is taken.
     depths = _DEPTHS if source.is_float else (source.depth,)
     stored = [
         replace(like, pixel_format=PixelFormat(source.model, depth, alpha=alpha), colorimetry=colorimetry)
@@ -108,6 +109,7 @@ def _is_held(info: VideoInfo, path: Path, encoding: Encoding) -> bool:
     """Whether a codec stores a format without loss of depth or alpha; loss of chroma is handled elsewhere."""
     try:
         with warnings.catch_warnings():
+            # This is a question, not a choice: the sink that is opened afterwards warns of what it loses.
             warnings.simplefilter("ignore")
             held = describe(choose(info, path, encoding.codec).pix_fmt)
     except CodecError:

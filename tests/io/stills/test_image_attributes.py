@@ -8,8 +8,8 @@ import pytest
 
 from chromacord.errors import NonFiniteError, UnreadableFileError
 from chromacord.io import open_source
+from chromacord.io.stills.image_attributes import NO_REASON, any_attribute, channel_names, error_reason, text_attribute
 from chromacord.io.stills.image_reader import read_header, read_image
-from chromacord.io.stills.image_text import NO_REASON, any_attribute, channel_names, error_reason, text_attribute
 from tests.images import copy, noise, write
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from chromacord.job.options import Options
 
 COLOUR = ("input_space", "foreground_space", "background_space", "working_space", "config")
-BY_HAND = ("exposure", "temperature", "tint", "contrast", "saturation", "black", "protect", "strength")
+BY_HAND = ("exposure", "temperature", "tint", "contrast", "saturation", "black", "protect", "strength", "by_shot")
 FINISH = ("edge", "fit_edge", "decontaminate", "despill", "contact_shadow", "wrap", "match_sharpness", "match_grain")
 SAME = (
     *COLOUR,
