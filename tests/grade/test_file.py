@@ -1,4 +1,5 @@
 import json
+import re
 from dataclasses import asdict, replace
 from fractions import Fraction
 from pathlib import Path
@@ -164,6 +165,8 @@ def test_what_a_hand_did_is_written_as_part_of_the_grade(tmp_path: Path) -> None
         (lambda data: data.update(method="\ud800"), "half of a surrogate pair"),
         (lambda data: data["shots"][0].update(start=-5), "shot 1: expected a whole number from 0 on, got -5"),
         (lambda data: data["shots"][0].update(strength=True), "expected a number, got True"),
+        (lambda data: data["shots"][1].update(start=12), "shot 2: start 12 and stop 12 must increase"),
+        (lambda data: data["shots"][1].update(start=9), "shot 2: start 9 and stop 12 must increase, and not overlap"),
         (lambda data: data["shots"][0]["keys"][0].update(weight=float("nan")), "the weight must be a finite number"),
         (lambda data: data["shots"][0]["keys"][0].update(weight=-1), "the weight must be a finite number"),
         (lambda data: data["shots"][0]["keys"][0].update(weight=1e308), "the weight must be a finite number"),
@@ -222,3 +225,12 @@ def test_a_confidence_is_a_share(tmp_path: Path, confidence: float) -> None:
     path.write_text(json.dumps(data))
     with pytest.raises(GradeFileError, match=r"confidence must lie in 0\.\.1"):
         read_grade(path)
+
+
+def test_transforms_are_written_in_few_digits() -> None:
+    """Float32 has six or seven that count; as float64 they would be written with up to 17."""
+    shots = json.loads(grade_text(made_grade()))["shots"]
+    text = json.dumps([key["residual"] for shot in shots for key in shot["keys"]])
+    numbers = re.findall(r"\d+\.(\d+)", text)
+    assert len(numbers) > 100
+    assert max(map(len, numbers)) <= 6

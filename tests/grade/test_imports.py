@@ -126,3 +126,13 @@ def test_numbers_of_a_cdl_reach_ten_thousand_and_no_further(tmp_path: Path) -> N
     path.write_text(ONE_CDL.replace("1.2 ", "10001 ", 1))
     with pytest.raises(GradeFileError, match="beyond 10000"):
         read_import(path)
+
+
+def test_a_lut_of_huge_values_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.cube"
+    rows = "\n".join(["0 0 0"] * 7)
+    path.write_text(f"LUT_3D_SIZE 2\n{rows}\n10001 0 0\n")
+    with pytest.raises(GradeFileError, match="gives values beyond 10000 for colours"):
+        read_import(path)
+    path.write_text(f"LUT_3D_SIZE 2\n{rows}\n9999 0 0\n")
+    assert read_import(path).method == "cube"
