@@ -202,3 +202,23 @@ def test_files_that_ask_for_too_much_are_refused(tmp_path: Path) -> None:
         file.truncate(MAX_BYTES + 1)
     with pytest.raises(GradeFileError, match=r"is larger than the limit of 1,073,741,824 bytes"):
         read_grade(path)
+
+
+@pytest.mark.parametrize("confidence", [None, 0, 0.5, 1])
+def test_what_a_key_leaves_out_has_its_default(tmp_path: Path, confidence: float | None) -> None:
+    path, data = tmp_path / "grade.json", json.loads(grade_text(one_shot(Identity.for_frames(1))))
+    key = data["shots"][0]["keys"][0]
+    del key["weight"]
+    key |= {} if confidence is None else {"confidence": confidence}
+    path.write_text(json.dumps(data))
+    (read,) = read_grade(path).keys
+    assert (read.index, read.weight, read.confidence) == (0, 1, confidence)
+
+
+@pytest.mark.parametrize("confidence", [-0.01, 1.01])
+def test_a_confidence_is_a_share(tmp_path: Path, confidence: float) -> None:
+    path, data = tmp_path / "grade.json", json.loads(grade_text(one_shot(Identity.for_frames(1))))
+    data["shots"][0]["keys"][0]["confidence"] = confidence
+    path.write_text(json.dumps(data))
+    with pytest.raises(GradeFileError, match=r"confidence must lie in 0\.\.1"):
+        read_grade(path)

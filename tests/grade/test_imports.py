@@ -57,7 +57,11 @@ def test_a_cdl_is_applied_as_the_standard_says(tmp_path: Path, suffix: str) -> N
     inner = f"<ColorDecision>{ONE_CDL}</ColorDecision>" if suffix == ".cdl" else ONE_CDL
     tag = tags.get(suffix)
     path.write_text(inner if tag is None else f'<{tag} xmlns="urn:ASC:CDL:v1.01">{inner}</{tag}>')
-    (key,) = read_import(path).keys
+    grade = read_import(path)
+    assert (grade.method, grade.rate, grade.num_frames) == (suffix[1:], 25, ANY_LENGTH)
+    (shot,) = grade.shots
+    (key,) = shot.keys
+    assert (shot.start, shot.stop, key.index, key.weight) == (0, ANY_LENGTH, 0, 1)
     expected = Cdl((1.2, 0.9, 1), (0.02, 0, -0.01), (1.1, 1, 0.9), 0.8)(lattice(33).reshape(3, -1).T)
     np.testing.assert_allclose(key.transform.parameters.reshape(3, -1).T, expected, atol=1e-6)
 

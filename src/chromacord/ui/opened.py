@@ -14,7 +14,7 @@ from chromacord.grade.imports import read_any_grade
 from chromacord.grade.keys import Grade
 from chromacord.job.options import CONTROLS
 from chromacord.masks.masks import shown_size
-from chromacord.methods import weights_file
+from chromacord.methods import weights_files
 from chromacord.types import VideoInfo
 from chromacord.ui.packets import exact_packet, small_packet
 from chromacord.ui.proxies import ProxyFolder, proxy_size, small_pictures
@@ -285,7 +285,6 @@ class OpenClips:
         config, method = session.options.get("config"), session.options.get("method")
         if config is not None and "://" not in str(config):
             confined(str(config))
-        weights = weights_file(method) if isinstance(method, str) else None
-        if weights is not None:
+        for weights in weights_files(method) if isinstance(method, str) else ():
             confined(str(weights))
         return Session(clip, session.options, session.encoding, outputs)
