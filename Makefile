@@ -175,7 +175,7 @@ $(VENV)/.torch: $(VENV)/.python constraints.txt
 	@touch $@
 
 # Whatever an installation is made of that is not read where it lies.
-INSTALLED := pyproject.toml hatch_build.py src/chromacord/render/native.h src/chromacord/render/native.c
+INSTALLED := pyproject.toml hatch_build.py $(wildcard src/chromacord/render/*.[ch])
 
 $(VENV)/.demo: $(VENV)/.python constraints.txt $(INSTALLED)
 	$(INSTALL) --editable ".[ui]"

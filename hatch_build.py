@@ -1,4 +1,4 @@
-"""Build hook of the wheel: compile native.c with cffi, and generate the man page from the help.
+"""Build hook of the wheel: compile the C sources with cffi, and generate the man page from the help.
 
 Without a C compiler, or the headers of Python, the wheel is pure Python: it gives the same pictures, only slower. With
 both, a failing compilation fails the installation, because it is a bug of ours or of the compiler.
@@ -21,6 +21,7 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 FOLDER = Path("src/chromacord/render")
 BINARY = FOLDER / "_native.abi3.so"
+SOURCES = ("native.h", "samples.h", "native.c", "soften.c")
 MANUAL = "chromacord.cli.screen.manual"
 
 # No contraction of sums, so that all machines agree. Pictures and grades contain neither NaN nor infinity, and the code
@@ -100,7 +101,7 @@ def build(folder: Path, binary: Path) -> None:
     """Compile the extension module.
 
     Args:
-        folder: contains native.h and native.c.
+        folder: contains the sources.
         binary: the module, replaced once it is built.
 
     Raises:
@@ -108,7 +109,7 @@ def build(folder: Path, binary: Path) -> None:
     """
     from cffi import FFI, VerificationError
 
-    sources = [folder / "native.h", folder / "native.c"]
+    sources = [folder / name for name in SOURCES]
     checksum = zlib.crc32(b"".join(path.read_bytes() for path in sources))
     compiler = os.environ.get("CC") or find_compiler() or "cc"
     ffi = FFI()
@@ -116,7 +117,7 @@ def build(folder: Path, binary: Path) -> None:
     ffi.set_source(
         "_native",
         '#include <stddef.h>\n#include <stdint.h>\n#include "native.h"',
-        sources=[str(sources[1].resolve())],
+        sources=[str(path.resolve()) for path in sources if path.suffix == ".c"],
         include_dirs=[str(folder.resolve())],
         extra_compile_args=list(FLAGS),
         define_macros=[("SOURCE", f"{checksum}u")],
@@ -125,7 +126,7 @@ def build(folder: Path, binary: Path) -> None:
         try:
             made = ffi.compile(tmpdir=temporary, target=binary.name)
         except VerificationError as error:
-            raise SystemExit(f"error: {sources[1]}: {compiler} cannot compile it: {error}; see above") from error
+            raise SystemExit(f"error: {folder}: {compiler} cannot compile its C files: {error}; see above") from error
         Path(made).replace(binary)
 
 

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterable
 from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -23,6 +24,17 @@ from chromacord.matte.tracked import TrackedMatte
 from chromacord.types import Box
 
 Mask = npt.NDArray[np.bool_]
+
+
+class Judged(NamedTuple):
+    """A frame with a confidence."""
+
+    facts: npt.NDArray[np.float32]
+    """What the confidence follows from. Shape (5,)."""
+
+    overlap: float
+    """With the known mask."""
+
 
 MARGIN = 0.08
 """Of the box, relative to the foreground's sides."""
@@ -42,10 +54,12 @@ def measure_mattes(folders: Iterable[Path], num_frames: int) -> Report:
         InputError: a folder has no images or masks.
     """
     rows: dict[str, dict[str, list[float]]] = {}
+    judged: list[list[Judged]] = []
     for folder in folders:
+        judged.append([])
         pictures, masks = read(folder, num_frames)
         for name, tracked in ways(masks[0]).items():
-            for key, value in figures(tracked, pictures, masks).items():
+            for key, value in figures(tracked, pictures, masks, judged[-1]).items():
                 rows.setdefault(name, {}).setdefault(key, []).append(value)
             rows[name].setdefault("of_each_clip", []).append(rows[name]["mean"][-1])
     if not rows:
@@ -58,6 +72,7 @@ def measure_mattes(folders: Iterable[Path], num_frames: int) -> Report:
             name: {key: _rounded(values, key == "of_each_clip") for key, values in found.items()}
             for name, found in rows.items()
         },
+        "confidence": calibration(judged),
     }
 
 
@@ -134,14 +149,18 @@ def clicks_around(mask: Mask) -> list[Click]:
 
 
 def figures(
-    way: Callable[[], TrackedMatte], pictures: list[npt.NDArray[np.float32]], masks: list[Mask]
+    way: Callable[[], TrackedMatte],
+    pictures: list[npt.NDArray[np.float32]],
+    masks: list[Mask],
+    judged: list[Judged],
 ) -> dict[str, float]:
-    """Return the overlap (intersection over union) in the first frame, its mean, confidence and time.
+    """Return the overlap (intersection over union) in the first frame, its mean and least, confidence and time.
 
     Args:
         way: makes the tracker.
         pictures: in [0, 1]. Shape (H, W, 3) each.
         masks: known. Shape (H, W) each.
+        judged: gets the frames that have a confidence.
     """
     tracked, overlaps = way(), list[float]()
     started = time.process_time()
@@ -149,16 +168,54 @@ def figures(
         for picture, mask in zip(pictures, masks, strict=True):
             found = tracked.matte(picture) > 0.5
             overlaps.append(float((found & mask).sum() / max(1, (found | mask).sum())))
+            if tracked.facts is not None:
+                judged.append(Judged(tracked.facts, overlaps[-1]))
     except InputError:  # nothing was found
         overlaps += [0.0] * (len(masks) - len(overlaps))
     return {
         "first": overlaps[0],
         "mean": float(np.mean(overlaps)),
         "last": overlaps[-1],
+        "least": min(overlaps),
         "confidence": tracked.confidence,
         "lost": float(tracked.lost_at is not None),
         "cpu_ms_per_frame": 1000 * (time.process_time() - started) / len(masks),
     }
+
+
+def calibration(judged: list[list[Judged]]) -> dict[str, float | list[float]]:
+    """Return how far expected overlaps are off, where those of a clip are fitted to all other clips.
+
+    Args:
+        judged: the frames of each clip.
+
+    Returns:
+        "frames", "bias" and "off": their number, the mean difference of expected and true overlap, and the mean of its
+        size; "factors": fitted to all clips, each of which counts as much as another.
+    """
+    clips = [
+        (np.array([each.facts for each in clip]), np.array([each.overlap for each in clip])) for clip in judged if clip
+    ]
+    differences = [
+        (facts @ _fitted([other for other in clips if other[0] is not facts])).clip(0, 1) - overlap
+        for facts, overlap in (clips if len(clips) > 1 else [])
+    ]
+    every = np.concatenate(differences) if differences else np.zeros(1)
+    return {
+        "frames": len(every),
+        "bias": round(float(every.mean()), 3),
+        "off": round(float(np.abs(every).mean()), 3),
+        "factors": [round(float(factor), 3) for factor in _fitted(clips)],
+    }
+
+
+def _fitted(clips: list[tuple[npt.NDArray[np.float32], npt.NDArray[np.float64]]]) -> npt.NDArray[np.float64]:
+    """Return the factors of facts that give overlaps best, by least squares. Shape (5,)."""
+    weights = [len(overlap) ** -0.5 for _, overlap in clips]
+    facts = np.concatenate([weight * facts for weight, (facts, _) in zip(weights, clips, strict=True)])
+    overlaps = np.concatenate([weight * overlap for weight, (_, overlap) in zip(weights, clips, strict=True)])
+    factors: npt.NDArray[np.float64] = np.linalg.lstsq(facts, overlaps, rcond=None)[0]
+    return factors
 
 
 def _rounded(values: list[float], is_list: bool) -> float | list[float]:

@@ -5,6 +5,7 @@ import inspect
 import json
 import re
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 import pytest
@@ -32,11 +33,14 @@ def public(body: list[ast.stmt]) -> Iterator[Documented]:
                 yield from public(node.body)
 
 
-def definitions() -> Iterator[tuple[str, Documented]]:
+@cache
+def definitions() -> list[tuple[str, Documented]]:
     """Return all that is public, each with the place where it stands."""
-    for path in sorted(PACKAGE.rglob("*.py")):
-        for node in public(ast.parse(path.read_text(encoding="utf-8")).body):
-            yield f"{path.relative_to(PACKAGE)}:{node.lineno} {node.name}", node
+    return [
+        (f"{path.relative_to(PACKAGE)}:{node.lineno} {node.name}", node)
+        for path in sorted(PACKAGE.rglob("*.py"))
+        for node in public(ast.parse(path.read_text(encoding="utf-8")).body)
+    ]
 
 
 def test_what_is_public_has_a_docstring() -> None:
@@ -78,6 +82,7 @@ def _is_overload(node: Documented) -> bool:
     return any(ast.unparse(decorator).endswith("overload") for decorator in node.decorator_list)
 
 
+@cache
 def help_of(command: str) -> str:
     result = CliRunner().invoke(app, [*command.split(), "--help"], env={"COLUMNS": "200", "TERM": "dumb"})
     assert result.exit_code == 0, result.output

@@ -3,6 +3,7 @@
 import ast
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -72,6 +73,7 @@ class Import(NamedTuple):
     """False under TYPE_CHECKING alone: an import inside a function closes a circle too, only later."""
 
 
+@cache
 def files() -> list[Path]:
     return sorted(PACKAGE.rglob("*.py"))
 
@@ -86,8 +88,14 @@ def package_of(module: str) -> str:
     return [*module.split("."), ""][1]
 
 
-def imports(path: Path) -> Iterator[Import]:
-    yield from _walk(ast.parse(path.read_text(encoding="utf-8")), at_load=True)
+@cache
+def tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+@cache
+def imports(path: Path) -> tuple[Import, ...]:
+    return tuple(_walk(tree(path), at_load=True))
 
 
 def _walk(node: ast.AST, *, at_load: bool, runs: bool = True) -> Iterator[Import]:
@@ -175,7 +183,7 @@ def test_files_and_functions_stay_small() -> None:
         num_lines = len(text.splitlines())
         if num_lines > (MAX_CLI_LINES if package_of(module_of(path)) == "cli" else MAX_FILE_LINES):
             long.append(f"{place}: {num_lines} lines")
-        nodes = (node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
+        nodes = (node for node in ast.walk(tree(path)) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
         long += [f"{place}:{node.lineno} {node.name}" for node in nodes if _code_lines(node) > MAX_FUNCTION_LINES]
     assert not long
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from chromacord.analysis.cuts import Cut, check_cuts, edl_file
+from chromacord.analysis.cuts import Cut, beyond, check_cuts, edl_file
 from chromacord.analysis.given_cuts import named_cuts, read_cuts
 from chromacord.api import harmonize_frames, harmonize_video
 from chromacord.errors import ChromacordError, ChromacordWarning, InputError, MissingFileError, OutputExistsError
@@ -230,3 +230,11 @@ def test_arrays_take_numbers_too() -> None:
     for cuts in ("cut.edl", [3, 2], [-1]):
         with pytest.raises(ChromacordError, match="cuts"):
             harmonize_frames(pairs, "mkl", cuts=cuts)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("number", "frame"), [(999, None), (1000, 0), (1019, 19), (1020, None)])
+def test_a_number_of_a_file_is_told_as_the_frame_that_was_meant(number: int, frame: int | None) -> None:
+    told = str(beyond(number, Path("shot.%04d.png"), 20, first_number=1000))
+    assert "frames are counted from 0" in told
+    assert (f"that of file {number} is {frame}" in told) == (frame is not None)
+    assert "that of file" not in str(beyond(number, Path("shot.mov"), 20))

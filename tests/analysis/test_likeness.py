@@ -1,6 +1,7 @@
 import numpy as np
+import pytest
 
-from chromacord.analysis.likeness import Look
+from chromacord.analysis.likeness import Look, distance
 
 
 def test_the_relative_palette_is_that_of_luma_and_chroma_in_deviations_of_luma() -> None:
@@ -17,3 +18,20 @@ def test_the_relative_palette_is_that_of_luma_and_chroma_in_deviations_of_luma()
     counted = np.zeros((8, 8, 8))
     np.add.at(counted, tuple((codes // 32).astype(int).T), 1)
     assert np.abs(look.relative - counted).sum() <= 6  # a few pixels are rounded the other way
+
+
+@pytest.mark.parametrize(
+    ("down", "right", "is_found"),
+    [(1, 5, True), (-1, -5, True), (1, -5, True), (2, 0, False), (-2, 0, False), (0, 6, False), (0, -6, False)],
+)
+def test_layouts_are_alike_after_pans_of_a_quarter_of_the_width(down: int, right: int, is_found: bool) -> None:
+    """Of 18 x 10 cells, the middle 8 x 8 may lie 5 cells to the side and one above or below."""
+    cells = np.random.default_rng(0).random((20, 40, 1), np.float32)
+    canvas = np.ascontiguousarray(cells.repeat(2, 0).repeat(2, 1).repeat(3, 2))
+
+    def look(row: int, column: int) -> Look:
+        return Look(np.ascontiguousarray(canvas[2 * row : 2 * row + 20, 2 * column : 2 * column + 36]))
+
+    found = distance(look(5, 10), look(5 + down, 10 + right)).layout
+    assert (found < 1e-3) == is_found
+    assert found < 1e-3 or found > 0.2

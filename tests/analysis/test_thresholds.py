@@ -94,8 +94,11 @@ def is_cut(monkeypatch: pytest.MonkeyPatch, **changes: Any) -> bool:
     ("refused", "taken"),
     [
         ({"plain": True, "change": 3.9 / 255}, {"plain": True, "change": 4.1 / 255}),
+        ({"plain": True, "change": 3.9 / 255}, {"plain": True, "change": 4 / 255}),
         ({"plain": True, "change": 3.9 / 255}, {"plain": False, "change": 3.9 / 255}),
         ({"relative": 0.14}, {"relative": 0.16}),
+        ({"relative": 0.14}, {"relative": 0.15}),
+        ({"layout": 0.0, "palette": 0.28}, {"layout": 0.0, "palette": 0.29}),
         ({"layout": 0.1, "palette": 0.18}, {"layout": 0.1, "palette": 0.2}),
         ({"layout": 0.18, "palette": 0.1}, {"layout": 0.2, "palette": 0.1}),
     ],
@@ -117,3 +120,101 @@ def test_frames_that_hardly_differ_are_repetitions(
     detector = CutDetector()
     found = [detector.push(picture) for picture in pictures]
     assert [number for number in found if number is not None] == expected
+
+
+@pytest.mark.parametrize(
+    ("found", "expected"),
+    [([40], [40]), ([40, 60, 80, 104], [40, 104]), ([40, 63], [40]), ([40, 64], [40, 64]), ([40, 60, 84], [40, 84])],
+)
+def test_a_dissolve_goes_on_for_as_long_as_it_is_found_again_within_a_second(
+    monkeypatch: pytest.MonkeyPatch, found: list[int], expected: list[int]
+) -> None:
+    """A second of film, 24 frames: at that distance it is another one."""
+    monkeypatch.setattr(DissolveDetector, "_is_dissolve", lambda self, span: self._number in found)
+    detector, told = DissolveDetector(), []
+    for number in range(1, 121):
+        detector.push(number)  # type: ignore[arg-type]
+        if detector.is_found():
+            told.append(number)
+            detector.restart()
+    assert told == expected
+
+
+def test_every_span_is_tested_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    tested: list[int] = []
+    monkeypatch.setattr(DissolveDetector, "_is_dissolve", lambda self, span: bool(tested.append(span)))
+    detector = DissolveDetector()
+    for number in range(40):
+        detector.push(number)  # type: ignore[arg-type]
+        assert not detector.is_found()
+        assert all(span <= number for span in tested)
+    assert set(tested[-4:]) == {6, 10, 16, 22}
+
+
+def _changing(monkeypatch: pytest.MonkeyPatch, cuts: set[int], dissolves: set[int], count: int) -> list[int]:
+    """Return where shots begin, if there is evidence for cuts and dissolves at these frames."""
+    detector, begun = CutDetector(), []
+    now = [0]
+    monkeypatch.setattr(CutDetector, "_is_cut", lambda self, change: now[0] in cuts)
+    monkeypatch.setattr(DissolveDetector, "is_found", lambda self: now[0] in dissolves)
+    pictures = [picture for seed in range(count) for picture in scene(seed, 1)]
+    for number, picture in enumerate(pictures):
+        now[0] = number - CutDetector.delay
+        begun.append(detector.push(picture))
+    return [number for number in begun if number is not None]
+
+
+def test_shots_last_four_frames_or_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert _changing(monkeypatch, {3, 10, 13, 14, 17, 18}, set(), 24) == [10, 14, 18]
+    assert _changing(monkeypatch, {4, 7}, set(), 12) == [4]
+
+
+def test_a_dissolve_is_followed_by_no_cut_for_half_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert _changing(monkeypatch, {11, 21, 22}, {10}, 30) == [10, 22]
+    assert _changing(monkeypatch, {14}, {17, 18, 25}, 30) == [14, 18]
+
+
+def test_a_cut_is_compared_with_frames_of_its_own_shot_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Frames that are held do not push those of the shot before out."""
+    held = []
+
+    def is_cut(self: CutDetector, change: float) -> bool:
+        held.append(len(self._before))
+        return True
+
+    monkeypatch.setattr(CutDetector, "_is_cut", is_cut)
+    detector = CutDetector()
+    pictures = [scene(seed, 1)[0] for seed in range(8)]
+    for picture in [*pictures[:5], *[pictures[5]] * 4, *pictures[6:8], pictures[0]]:
+        detector.push(picture)
+    # The first cut has four frames before it, the next one a frame of its own shot that is shown five times, with one
+    # that was new, and repetitions count once.
+    assert held[0] == 4
+    assert held[1] == 2
+
+
+def test_neighbours_that_are_black_do_not_tell_how_fast_a_shot_moves(monkeypatch: pytest.MonkeyPatch) -> None:
+    compared: list[tuple[str, str]] = []
+    monkeypatch.setattr(shots, "palette_distance", lambda one, other: 0.9)
+
+    def noted(one: Any, other: Any) -> Distance:
+        compared.append((one.name, other.name))
+        return Distance(0.5, 0.5, 0.5)
+
+    monkeypatch.setattr(shots, "distance", noted)
+
+    def look(name: str, *, is_blank: bool = False) -> Any:
+        return SimpleNamespace(name=name, is_plain=False, is_blank=is_blank, relative=None)
+
+    def pairs(*coming: Any) -> set[tuple[str, str]]:
+        detector = CutDetector()
+        detector._before.extend([look("a"), look("b")])
+        detector._coming.extend(coming)
+        compared.clear()
+        detector._is_cut(0.5)
+        return set(compared)
+
+    across = {(one, other) for one in "ab" for other in "ce"}
+    assert pairs(look("c"), look("d", is_blank=True), look("e")) == across | {("a", "b")}
+    across = {(one, other) for one in "ab" for other in "cd"}
+    assert pairs(look("c"), look("d"), look("e", is_blank=True)) == across | {("a", "b"), ("c", "d")}

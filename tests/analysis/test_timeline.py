@@ -83,12 +83,13 @@ def test_each_frames_transform_is_that_of_the_whole_grade(name: str, consistency
     whole, counted = analyse(iter(frames), INFO, method, name="m", consistency=consistency)
     timeline = Timeline(method, rate=INFO.rate, name="m", consistency=consistency, hand=Hand(Strength.both(0.7)))
     decided = timeline.decide(observe(iter(frames), INFO, method, consistency=consistency))
+    weaker = whole.by_hand(Hand(Strength.both(0.7)))
     for masked, known in zip(frames, decided, strict=True):
         index, mask, transform = known.index, known.mask.unpack_box(), known.transform
         assert (index, mask.box, mask.is_full) == (masked.frame.index, masked.mask.box, masked.mask.is_full)
         if mask.box is not None:
             np.testing.assert_array_equal(mask.crop(mask.box), masked.mask.crop(mask.box))
-        shot = whole.by_hand(Hand(Strength.both(0.7))).shot_at(index)
+        shot = weaker.shot_at(index)
         assert shot is not None
         expected = shot.at(index) if mask.is_usable else None
         assert (transform is None) == (expected is None)

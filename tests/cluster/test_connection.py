@@ -58,9 +58,12 @@ def test_standard_output_cannot_be_written_by_other_machines(run: Run, shot: Pat
 def test_nodes_with_other_versions_are_refused() -> None:
     ours = describe_node()
     check_same("node 10.0.0.2 (b)", ours, ours)
-    theirs = Node("9.9.9", ours.python, ours.renderer)
-    with pytest.raises(InputError, match=r"node 10.0.0.2 \(b\): has chromacord 9.9.9, this machine has "):
-        check_same("node 10.0.0.2 (b)", theirs, ours)
+    for changed, message in (({"chromacord": "9.9.9"}, "has chromacord 9.9.9"), ({"numpy": None}, "has no numpy")):
+        theirs = Node({**ours.versions, **changed})
+        with pytest.raises(
+            InputError, match=rf"^node 10.0.0.2 \(b\): {message}, this machine has .*; install the same"
+        ):
+            check_same("node 10.0.0.2 (b)", theirs, ours)
 
 
 def test_without_ray_the_extra_is_named(run: Run, shot: Path, monkeypatch: pytest.MonkeyPatch) -> None:

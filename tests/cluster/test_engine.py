@@ -1,36 +1,20 @@
 """Clips on a real Ray cluster of three nodes on this machine; one is killed in the middle."""
 
 import json
-import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import av
 import pytest
 
-from chromacord.cluster.connection import SETTINGS
+from chromacord.color.management.config import BUILT_IN
+from chromacord.methods import shotgrade
 from tests.cli.conftest import Run
 from tests.cli.conftest import run as run
+from tests.cluster.conftest import add_a_node, kill_a_node
 from tests.footage import make_composite, make_mask
 
 pytestmark = pytest.mark.heavy
-
-NODE = {"num_cpus": 1, "object_store_memory": 80 << 20}
-
-
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[Any]:
-    for name, value in SETTINGS.items():
-        os.environ.setdefault(name, value)
-    pytest.importorskip("ray", reason="needs the extra `cluster`")
-    from ray.cluster_utils import Cluster
-
-    made = Cluster(initialize_head=True, head_node_args={**NODE, "include_dashboard": False})
-    for _ in range(2):
-        made.add_node(**NODE)
-    yield made
-    made.shutdown()
 
 
 @pytest.fixture
@@ -69,10 +53,8 @@ def test_a_long_clip_in_chunks_equals_one_machine_while_a_node_dies(run: Run, sh
             seen.append(told)
             if isinstance(told, Progress) and told.done >= 20 and not killed:
                 killed = True
-                cluster.remove_node(
-                    next(node for node in cluster.list_all_nodes() if not node.head), allow_graceful=False
-                )
-    cluster.add_node(**NODE)
+                kill_a_node(cluster)
+    add_a_node(cluster)
     assert killed
     assert isinstance(seen[-1], Finished)
     assert seen[-1].error is None
@@ -133,3 +115,41 @@ def test_a_stopped_run_leaves_nothing_and_frees_the_cluster(shots: Path, cluster
             last = [told for _, told in engine.run([asked])][-1]
     assert isinstance(last, Finished)
     assert last.error is None
+
+
+def test_relative_paths_of_options_are_found_by_nodes(
+    run: Run, shots: Path, cluster: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The nodes' processes were started in another folder."""
+    import PyOpenColorIO as ocio
+
+    weights = Path(shotgrade.__file__).parents[1] / "weights/shotgrade.safetensors"
+    (shots / "own").mkdir()
+    (shots / "own/w.safetensors").write_bytes(weights.read_bytes())
+    (shots / "own/c.ocio").write_text(ocio.Config.CreateFromBuiltinConfig(BUILT_IN.removeprefix("ocio://")).serialize())
+    named = ["harmonize", "a.mp4", "--mask", "a_mask.mkv", "--weights", "own/w.safetensors", "--codec", "ffv1"]
+    named += ["--working-space", "ACEScct"]
+    monkeypatch.setenv("OCIO", "own/c.ocio")
+    assert run(*named, "-o", "one.mkv").code == 0
+    for config, output in (([], "two.mkv"), (["--config", "own/c.ocio"], "three.mkv")):
+        done = run(*named, *config, "-o", output, "--engine", "ray", "--address", cluster.address)
+        assert done.code == 0, done.err
+        assert pixels(shots / output) == pixels(shots / "one.mkv")
+
+
+def test_progress_comes_while_a_chunk_is_rendered(shots: Path, cluster: Any) -> None:
+    from chromacord.cluster.connection import connected
+    from chromacord.cluster.engine import Asked, Engine
+    from chromacord.job.options import Options
+    from chromacord.types import Progress
+
+    make_composite(shots / "slow.mp4", num_frames=90)
+    make_mask(shots / "slow_mask.mkv", num_frames=90)
+    files = {"composite": "slow.mp4", "mask": "slow_mask.mkv", "output": "slow_out.mp4"}
+    asked = Asked("slow", {key: str(shots / path) for key, path in files.items()}, Options("poisson"))
+    stages: dict[str, set[int]] = {}
+    with connected(cluster.address) as ray, Engine(ray, chunk_frames=1000) as engine:
+        for _, told in engine.run([asked]):
+            if isinstance(told, Progress):
+                stages.setdefault(told.stage, set()).add(told.done)
+    assert stages["render"] - {90}

@@ -185,3 +185,10 @@ def test_changes_of_a_shot_that_cannot_be_used_are_refused(texts: list[str], tol
 def test_a_shot_that_is_not_there_is_refused() -> None:
     with pytest.raises(InputError, match="there is no shot 4, the clip has 3 shots"):
         Hands.parse(["4:tint=1"], {}).check(3)
+
+
+@pytest.mark.parametrize("values", [(-0.01, 1), (1, -0.01), (1.01, 1), (1, 1.01), (float("nan"), 1)])
+def test_a_strength_lies_between_nothing_and_all(values: tuple[float, float]) -> None:
+    with pytest.raises(InputError, match=r"strength of (tone|colour) must lie in 0\.\.1"):
+        Strength(*values)
+    assert Strength(0, 1) == Strength(tone=0, colour=1)

@@ -17,7 +17,7 @@ from chromacord.color.cdl import Cdl
 from chromacord.color.distribution import ColorDistribution
 from chromacord.color.transforms import AffineField, ColorTransform, Lut3d, lattice
 from chromacord.errors import ChromacordWarning, GradeFileError, InputError, OutputExistsError
-from chromacord.grade.exports import EXPORT_FORMATS
+from chromacord.grade.exports import EXPORT_FORMATS, ExportNames
 from chromacord.grade.keys import Grade, Key, Shot
 from chromacord.job.outputs import Outputs
 from chromacord.types import PixelFormat
@@ -302,3 +302,31 @@ def test_a_cdl_of_a_grade_that_moves_is_refused(tmp_path: Path, suffix: str) -> 
 def test_a_lut_of_a_grade_that_moves_is_its_mean_and_that_is_said(tmp_path: Path) -> None:
     with ExitStack() as stack, pytest.warns(ChromacordWarning, match="each LUT is its shot's mean"):
         Outputs(None, luts=tmp_path / "look.cube").stage_texts(moving(0.1), INFO, stack, source=None)
+
+
+def test_formats_hold_what_their_standards_say() -> None:
+    formats = EXPORT_FORMATS
+    assert {suffix for suffix, kind in formats.items() if kind.is_cdl} == {".cc", ".ccc", ".cdl", ".edl", ".otio"}
+    assert {suffix for suffix, kind in formats.items() if kind.holds_all_shots} == {".ccc", ".cdl", ".edl", ".otio"}
+    assert {suffix for suffix, kind in formats.items() if kind.is_list} == {".edl", ".otio"}
+    assert {suffix for suffix, kind in formats.items() if kind.is_baked} == {".3dl", ".csp"}
+    assert {kind.kind for suffix, kind in formats.items() if suffix in CDLS} == {"CDL"}
+    assert {kind.kind for suffix, kind in formats.items() if suffix in LUTS} == {"LUT"}
+
+
+@pytest.mark.parametrize(
+    ("asked", "written", "other"),
+    [
+        ("look.cube", ["look.cube", "look_shot002.cube"], ["look.clf", "comp_shot002.cube"]),
+        ("look.ccc", ["look.ccc"], ["look_shot002.ccc"]),
+        ("looks", ["looks/comp_shot002.cube", "looks/comp_shot002_f0010-0019.cube"], ["looks", "looks/comp.cube"]),
+    ],
+)
+def test_an_export_knows_all_names_that_it_may_write(asked: str, written: list[str], other: list[str]) -> None:
+    patterns = ExportNames.of(Path(asked), "comp.mov").patterns
+
+    def is_one(name: str) -> bool:
+        path = Path(name)
+        return any(pattern.folder == path.parent and pattern.may_name(path.name) for pattern in patterns)
+
+    assert [name for name in (*written, *other) if is_one(name)] == written

@@ -1,4 +1,5 @@
 import json
+import re
 from dataclasses import asdict, replace
 from fractions import Fraction
 from pathlib import Path
@@ -164,6 +165,8 @@ def test_what_a_hand_did_is_written_as_part_of_the_grade(tmp_path: Path) -> None
         (lambda data: data.update(method="\ud800"), "half of a surrogate pair"),
         (lambda data: data["shots"][0].update(start=-5), "shot 1: expected a whole number from 0 on, got -5"),
         (lambda data: data["shots"][0].update(strength=True), "expected a number, got True"),
+        (lambda data: data["shots"][1].update(start=12), "shot 2: start 12 and stop 12 must increase"),
+        (lambda data: data["shots"][1].update(start=9), "shot 2: start 9 and stop 12 must increase, and not overlap"),
         (lambda data: data["shots"][0]["keys"][0].update(weight=float("nan")), "the weight must be a finite number"),
         (lambda data: data["shots"][0]["keys"][0].update(weight=-1), "the weight must be a finite number"),
         (lambda data: data["shots"][0]["keys"][0].update(weight=1e308), "the weight must be a finite number"),
@@ -202,3 +205,32 @@ def test_files_that_ask_for_too_much_are_refused(tmp_path: Path) -> None:
         file.truncate(MAX_BYTES + 1)
     with pytest.raises(GradeFileError, match=r"is larger than the limit of 1,073,741,824 bytes"):
         read_grade(path)
+
+
+@pytest.mark.parametrize("confidence", [None, 0, 0.5, 1])
+def test_what_a_key_leaves_out_has_its_default(tmp_path: Path, confidence: float | None) -> None:
+    path, data = tmp_path / "grade.json", json.loads(grade_text(one_shot(Identity.for_frames(1))))
+    key = data["shots"][0]["keys"][0]
+    del key["weight"]
+    key |= {} if confidence is None else {"confidence": confidence}
+    path.write_text(json.dumps(data))
+    (read,) = read_grade(path).keys
+    assert (read.index, read.weight, read.confidence) == (0, 1, confidence)
+
+
+@pytest.mark.parametrize("confidence", [-0.01, 1.01])
+def test_a_confidence_is_a_share(tmp_path: Path, confidence: float) -> None:
+    path, data = tmp_path / "grade.json", json.loads(grade_text(one_shot(Identity.for_frames(1))))
+    data["shots"][0]["keys"][0]["confidence"] = confidence
+    path.write_text(json.dumps(data))
+    with pytest.raises(GradeFileError, match=r"confidence must lie in 0\.\.1"):
+        read_grade(path)
+
+
+def test_transforms_are_written_in_few_digits() -> None:
+    """Float32 has six or seven that count; as float64 they would be written with up to 17."""
+    shots = json.loads(grade_text(made_grade()))["shots"]
+    text = json.dumps([key["residual"] for shot in shots for key in shot["keys"]])
+    numbers = re.findall(r"\d+\.(\d+)", text)
+    assert len(numbers) > 100
+    assert max(map(len, numbers)) <= 6

@@ -57,7 +57,11 @@ def test_a_cdl_is_applied_as_the_standard_says(tmp_path: Path, suffix: str) -> N
     inner = f"<ColorDecision>{ONE_CDL}</ColorDecision>" if suffix == ".cdl" else ONE_CDL
     tag = tags.get(suffix)
     path.write_text(inner if tag is None else f'<{tag} xmlns="urn:ASC:CDL:v1.01">{inner}</{tag}>')
-    (key,) = read_import(path).keys
+    grade = read_import(path)
+    assert (grade.method, grade.rate, grade.num_frames) == (suffix[1:], 25, ANY_LENGTH)
+    (shot,) = grade.shots
+    (key,) = shot.keys
+    assert (shot.start, shot.stop, key.index, key.weight) == (0, ANY_LENGTH, 0, 1)
     expected = Cdl((1.2, 0.9, 1), (0.02, 0, -0.01), (1.1, 1, 0.9), 0.8)(lattice(33).reshape(3, -1).T)
     np.testing.assert_allclose(key.transform.parameters.reshape(3, -1).T, expected, atol=1e-6)
 
@@ -122,3 +126,13 @@ def test_numbers_of_a_cdl_reach_ten_thousand_and_no_further(tmp_path: Path) -> N
     path.write_text(ONE_CDL.replace("1.2 ", "10001 ", 1))
     with pytest.raises(GradeFileError, match="beyond 10000"):
         read_import(path)
+
+
+def test_a_lut_of_huge_values_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.cube"
+    rows = "\n".join(["0 0 0"] * 7)
+    path.write_text(f"LUT_3D_SIZE 2\n{rows}\n10001 0 0\n")
+    with pytest.raises(GradeFileError, match="gives values beyond 10000 for colours"):
+        read_import(path)
+    path.write_text(f"LUT_3D_SIZE 2\n{rows}\n9999 0 0\n")
+    assert read_import(path).method == "cube"

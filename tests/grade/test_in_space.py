@@ -1,8 +1,9 @@
 import numpy as np
+import pytest
 
 from chromacord.color.management.config import REC709, find_space
-from chromacord.color.transforms import Lut3d, lattice
-from chromacord.grade.in_space import graded_in
+from chromacord.color.transforms import AffineField, Lut3d, lattice
+from chromacord.grade.in_space import SPACE_LUT_SIZE, brought, graded_in, lut_in
 from chromacord.masks.masks import MaskedFrame
 from chromacord.render.cpu import Renderer
 from chromacord.types import Frame, PixelFormat, Size
@@ -22,3 +23,24 @@ def test_a_lut_grades_colours_as_the_renderer_does() -> None:
     rendered = np.stack(Renderer(describe(PixelFormat("rgb", 16), size)).render(shown, transform).planes)
     graded = graded_in(transform, find_space(REC709), codes.reshape(3, -1).T / np.float32(65535))
     np.testing.assert_allclose(graded[1:], rendered.reshape(3, -1).T[1:] / 65535, atol=3e-4)
+
+
+@pytest.mark.parametrize("name", ["ACEScct", REC709])
+def test_a_lut_in_a_space_grades_that_spaces_colours(name: str) -> None:
+    space = find_space(name)
+    transform = AffineField.from_matrix(np.diag(np.float32([0.7, 0.8, 0.9]))[None], np.float32([[0.05, 0.02, 0.03]]))
+    lut = lut_in(transform, space)
+    assert lut.size == SPACE_LUT_SIZE
+    nodes = np.ascontiguousarray(lattice(SPACE_LUT_SIZE)[:, ::16, ::16, ::16].reshape(3, -1).T)
+    found = lut.parameters[0][:, ::16, ::16, ::16].reshape(3, -1).T
+    np.testing.assert_allclose(found, graded_in(transform, space, nodes), atol=1e-5)
+    assert np.abs(found - nodes).max() > 0.05
+
+
+def test_colours_come_back_from_a_space() -> None:
+    colors = np.random.default_rng(0).uniform(0.1, 0.9, (20, 3)).astype(np.float32)
+    space = find_space("ACEScct")
+    there = brought(colors, space)
+    assert there.shape == (20, 3)
+    assert np.abs(there - colors).max() > 0.05
+    np.testing.assert_allclose(brought(colors, find_space(REC709)), colors, atol=1e-4)

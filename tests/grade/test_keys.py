@@ -5,6 +5,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from chromacord.color.parameters.parametric import Parametric
 from chromacord.color.transforms import AffineField, Lut3d, lattice
 from chromacord.errors import InputError
 from chromacord.grade.by_hand import Hand, Strength
@@ -208,3 +209,29 @@ def test_a_shots_confidence_is_the_mean_of_what_is_known() -> None:
 )
 def test_a_shot_moves_if_any_key_differs_from_its_first(values: dict[int, float], moves: bool) -> None:
     assert Shot(0, 9, keys_of(values)).moves is moves
+
+
+def test_changes_by_hand_add_up() -> None:
+    """A change after another one is made to what that one left; strengths multiply."""
+    shot = Shot(0, 10, keys_of({0: 0.2}))
+    darker, half = Hand(turn=Parametric(exposure=-1)), Hand(Strength.both(0.5))
+    once = shot.by_hand(darker)
+    twice = shot.by_hand(darker).by_hand(darker)
+    assert 0 < value_of(twice.at(0)) < value_of(once.at(0)) < 0.2
+    both = shot.by_hand(Hand(turn=Parametric(exposure=-2)))
+    assert value_of(twice.at(0)) == pytest.approx(value_of(both.at(0)), abs=1e-5)
+    assert value_of(shot.by_hand(half).by_hand(half).at(0)) == pytest.approx(0.05)
+    weakened = shot.by_hand(half)
+    assert weakened.keys == shot.keys, "a strength can be raised again in the file"
+    assert value_of(once.by_hand(half).at(0)) == pytest.approx(value_of(once.at(0)) / 2)
+
+
+@pytest.mark.parametrize(("over", "moves"), [(0.9, False), (1.1, True)])
+def test_a_move_is_more_than_a_step(over: float, moves: bool) -> None:
+    assert Shot(0, 9, keys_of({0: 0.0, 4: over * LEAST_STEP})).moves is moves
+
+
+def test_keys_of_other_kinds_move() -> None:
+    identity = AffineField.from_matrix(np.eye(3, dtype=np.float32)[None], np.zeros((1, 3), np.float32))
+    field = AffineField(np.tile(identity.parameters, (1, 1, 1, 2, 2)))
+    assert Shot(0, 9, (Key(0, 1.0, identity), Key(4, 1.0, field))).moves

@@ -47,7 +47,9 @@ def test_a_box_alone_holds_whole_chroma_samples_around_the_mask(
 
 
 def test_an_empty_mask_has_an_empty_box() -> None:
-    alone = PackedMask.pack(Mask.from_plane(np.zeros(SIZE, np.uint8), black=0, white=255)).unpack_box()
+    packed = PackedMask.pack(Mask.from_plane(np.zeros(SIZE, np.uint8), black=0, white=255))
+    alone = packed.unpack_box()
+    assert packed.nbytes == 0
     assert (alone.box, alone.plane.size, alone.is_usable) == (None, 0, False)
 
 

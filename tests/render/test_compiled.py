@@ -61,7 +61,7 @@ def told_anew(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]
 
 
 def sources(folder: Path, *, change: str = "") -> Path:
-    """Return a folder with native.h and native.c, to whose end something is added."""
+    """Return a folder with the sources; something is added to the end of native.c."""
     folder.mkdir()
     for path in compiled.SOURCES:
         shutil.copy(path, folder)
@@ -94,12 +94,13 @@ class TestBuild:
         assert compiled.opened(made) is not None
         assert list(tmp_path.iterdir()) == [made]
 
-    @pytest.mark.parametrize("name", ["native.c", "native.h"])
+    @pytest.mark.parametrize("name", [path.name for path in compiled.SOURCES])
     def test_one_of_other_sources_is_not_used(self, tmp_path: Path, name: str) -> None:
-        folder = sources(tmp_path / "sources")
+        folder, hook = sources(tmp_path / "sources"), build_hook()
+        hook.FLAGS = tuple(flag for flag in hook.FLAGS if flag != "-O3")  # it compiles in a third of the time
         with (folder / name).open("a", encoding="utf-8") as file:
             file.write("/* changed */\n")
-        build_hook().build(folder, tmp_path / "other.so")
+        hook.build(folder, tmp_path / "other.so")
         assert compiled.opened(tmp_path / "other.so") is None
 
     def test_the_module_is_for_every_python(self, tmp_path: Path) -> None:
@@ -119,7 +120,7 @@ class TestBuild:
     ) -> None:
         folder, made = sources(tmp_path / "sources", change="not C;\n"), tmp_path / "made.so"
         made.write_bytes(b"old")
-        with pytest.raises(SystemExit, match=r"native\.c: .* cannot compile it"):
+        with pytest.raises(SystemExit, match="cannot compile its C files"):
             build_hook().build(folder, made)
         assert "error:" in "".join(capfd.readouterr())
         assert made.read_bytes() == b"old"
@@ -131,7 +132,7 @@ class TestBuild:
     ) -> None:
         monkeypatch.setenv("CC", compiler)
         before = dict(os.environ)
-        with pytest.raises(SystemExit, match=f"{compiler} cannot compile it"):
+        with pytest.raises(SystemExit, match=f"{compiler} cannot compile"):
             build_hook().build(ROOT / build_hook().FOLDER, tmp_path / "made.so")
         assert dict(os.environ) == before
         assert list(tmp_path.iterdir()) == []

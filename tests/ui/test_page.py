@@ -1,65 +1,16 @@
 """The page in a real browser."""
 
-import base64
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import pytest
 
-from chromacord.types import Box, Size
 from tests.cli.conftest import Run
-from tests.footage import SIZE, disc, make_composite, make_mask, recoloured
-from tests.ui.conftest import NUM_FRAMES, PICTURES, Server, wait_for
+from tests.footage import SIZE
+from tests.ui.conftest import Server, wait_for
+from tests.ui.page import open_clip, pixels, ready, rendered
 from tests.ui.test_rendering import content_of, long_clip
-
-HAND = {"exposure": 0.4, "temperature": 12, "tint": -6, "contrast": 1.2, "saturation": 1.3, "black": 0.02, "tone": 0.5}
-
-WHOLE = Box(0, 0, *SIZE)
-
-READ = """async ([frame, hand, view, x, y, width, height]) => {
-  const { page, player, viewer, sliders } = chromacord;
-  const shown = new Promise((done) => page.addEventListener("exact", done, { once: true }));
-  player.seek(frame);
-  await shown;
-  for (const [name, value] of Object.entries(hand)) sliders.set(name, value);
-  page.applyLook();
-  viewer.view = view;
-  viewer.zoomTo(1);
-  const [left, top] = viewer.place;
-  const data = viewer.read(left + x, top + y, width, height);
-  let text = "";
-  for (let at = 0; at < data.length; at += 8192) text += String.fromCharCode(...data.subarray(at, at + 8192));
-  return btoa(text);
-}"""
-
-
-def open_clip(tab: Any, server: Server, composite: str = PICTURES, mask: str = "mask.mkv", **options: Any) -> str:
-    """Open a clip by its address, and wait for its grade."""
-    clip = server.open(server.folder / composite, server.folder / mask, **options)
-    tab.goto(f"http://127.0.0.1:{server.port}/#{clip}")
-    ready(tab)
-    return clip
-
-
-def ready(tab: Any) -> None:
-    tab.wait_for_selector("#status[data-ready=true]", state="attached", timeout=300_000)
-
-
-def pixels(tab: Any, frame: int, hand: dict[str, float], view: str = "after", box: Box = WHOLE) -> np.ndarray:
-    """Return what the canvas shows of a part of a frame. Shape (height, width, 3)."""
-    height, width = box.bottom - box.top, box.right - box.left
-    shown = tab.evaluate(READ, [frame, hand, view, box.left, box.top, width, height])
-    return np.frombuffer(base64.b64decode(shown), np.uint8).reshape(height, width, 4)[..., :3]
-
-
-def rendered(run: Run, server: Server, folder: Path, *options: object) -> list[np.ndarray]:
-    """Return the pictures that the command renders."""
-    files = (server.folder / PICTURES, "--mask", server.folder / "mask.mkv", "-o", folder / "%03d.png")
-    done = run("harmonize", *files, *options)
-    assert done.code == 0, done.err
-    return [cv2.imread(str(path))[..., ::-1] for path in sorted(folder.iterdir())]
 
 
 def test_the_sample_is_opened_by_the_dialog(server: Server, tab: Any) -> None:
@@ -91,100 +42,6 @@ def test_a_broken_file_is_told_as_by_the_command(server: Server, tab: Any, run: 
     told = run("harmonize", server.folder / "torn.mp4", "--mask", server.folder / "mask.mkv", "-o", "never.mp4").err
     assert told == f"error: {tab.inner_text('#opener-error')}\n"
     tab.complaints.clear()  # chromium reports the answer's status, 422
-
-
-def test_pixels_equal_the_render(server: Server, tab: Any, run: Run, tmp_path: Path) -> None:
-    open_clip(tab, server)
-    plain = rendered(run, server, tmp_path / "plain")
-    options = [f"--{name}={value}" for name, value in HAND.items() if name != "tone"]
-    turned = rendered(run, server, tmp_path / "turned", *options, "--strength=tone=0.5,colour=1")
-    for frame in (0, 4, 9):
-        before = np.stack(recoloured("gbrp", frame), axis=-1)
-        for hand, expected in (({}, plain[frame]), (HAND, turned[frame])):
-            shown = pixels(tab, frame, hand)
-            difference = np.abs(shown.astype(int) - expected)
-            assert difference.max() <= 2, (frame, hand, difference.max())
-            np.testing.assert_array_equal(shown[disc(frame) == 0], before[disc(frame) == 0])
-            tab.evaluate("chromacord.sliders.load({})")
-        assert np.abs(turned[frame].astype(int) - plain[frame]).max() > 20
-
-
-@pytest.mark.parametrize(
-    ("name", "layout", "codec"),
-    [("comp.mp4", "yuv420p", ""), ("c422.mkv", "yuv422p10le", "ffv1"), ("c444.mkv", "yuv444p", "ffv1")],
-)
-def test_codes_of_less_colour_are_graded_as_by_the_renderer(
-    server: Server, tab: Any, run: Run, tmp_path: Path, name: str, layout: str, codec: str
-) -> None:
-    if codec:
-        make_composite(server.folder / name, layout, codec=codec, num_frames=NUM_FRAMES)
-    open_clip(tab, server, name)
-    files = (server.folder / name, "--mask", server.folder / "mask.mkv")
-    options = [f"--{name}={value}" for name, value in HAND.items() if name != "tone"]
-    for hand, given in (({}, []), (HAND, [*options, "--strength=tone=0.5,colour=1"])):
-        folder = tmp_path / str(len(hand))
-        assert run("harmonize", *files, "-o", folder / "%03d.png", *given).code == 0
-        for frame in (3, 9):
-            expected = cv2.imread(str(sorted(folder.iterdir())[frame]))[..., ::-1]
-            difference = np.abs(pixels(tab, frame, hand).astype(int) - expected)
-            # Luma and chroma of 4:4:4 may each be a code off where they lie midway between two codes.
-            most = 3 if layout == "yuv444p" else 2
-            assert difference.max() <= most, (frame, hand, difference.max())
-            assert (difference > 2).mean() < 0.003, (frame, hand, (difference > 2).mean())
-        tab.evaluate("chromacord.sliders.load({})")
-
-
-def test_a_grade_that_varies_over_the_picture_is_shown_so(server: Server, tab: Any, run: Run, tmp_path: Path) -> None:
-    open_clip(tab, server, method="poisson")
-    expected = rendered(run, server, tmp_path / "out", "--method=poisson", "--exposure=0.3", "--saturation=1.2")
-    difference = np.abs(pixels(tab, 2, {"exposure": 0.3, "saturation": 1.2}).astype(int) - expected[2])
-    assert difference.max() <= 2
-    assert tab.is_disabled("#slider-contrast") == tab.evaluate("chromacord.page.look.kind === 'field'")
-
-
-def test_a_shot_has_changes_of_its_own(server: Server, tab: Any, run: Run, tmp_path: Path) -> None:
-    clip = open_clip(tab, server, cuts="5")
-    assert tab.is_visible("#whose")
-    tab.evaluate("chromacord.sliders.set('exposure', 0.5); chromacord.page.turned()")
-    tab.focus("#shots div:nth-child(2) button")
-    tab.keyboard.press("Enter")
-    tab.keyboard.press("s")
-    assert tab.inner_text("#of-shot") == "Shot 2"
-    assert tab.get_attribute("#of-shot", "aria-checked") == "true"
-    tab.evaluate(
-        "chromacord.sliders.set('exposure', -0.5); chromacord.sliders.set('tone', 0.5); chromacord.page.turned()"
-    )
-    wanted = {"exposure": 0.5, "by_shot": ["2:exposure=-0.5,tone=0.5"]}
-    wait_for(lambda: server.ask(f"/api/clips/{clip}").json["session"].get("options") == wanted)
-    expected = rendered(run, server, tmp_path / "o", "--cuts=5", "--exposure=0.5", "--by-shot=2:exposure=-0.5,tone=0.5")
-    tab.reload()
-    ready(tab)
-    for frame in (2, 7, 3):
-        difference = np.abs(pixels(tab, frame, {}).astype(int) - expected[frame])
-        assert difference.max() <= 2, (frame, difference.max())
-    assert tab.evaluate("chromacord.sliders.hand.exposure") == 0.5  # the playhead is in the first shot
-    assert tab.get_attribute("#of-clip", "aria-checked") == "true"
-    tab.keyboard.press("ArrowDown")
-    assert tab.evaluate("chromacord.sliders.hand.exposure") == -0.5
-    tab.click("#free-shot")
-    wait_for(lambda: server.ask(f"/api/clips/{clip}").json["session"]["options"] == {"exposure": 0.5})
-
-
-def test_views_show_what_they_say(server: Server, tab: Any) -> None:
-    open_clip(tab, server)
-    before = np.stack(recoloured("gbrp", 2), axis=-1).astype(int)
-    weight = disc(2)[..., None] / 255
-    after = pixels(tab, 2, {"exposure": 0.5}).astype(int)
-    np.testing.assert_array_equal(pixels(tab, 2, {"exposure": 0.5}, "before"), before)
-    difference = pixels(tab, 2, {"exposure": 0.5}, "difference")
-    assert np.abs(difference - np.minimum(4 * np.abs(after - before), 255)).max() <= 4
-    alone = pixels(tab, 2, {"exposure": 0.5}, "foreground")
-    assert np.abs(alone - (after * weight + 0.18 * 255 * (1 - weight))).max() <= 2
-    overlay = pixels(tab, 2, {"exposure": 0.5}, "mask").astype(int)
-    inside, outside = disc(2) == 255, disc(2) == 0
-    assert (overlay[inside][:, 0] - overlay[inside][:, 1]).mean() > 60 + (
-        overlay[outside][:, 0] - overlay[outside][:, 1]
-    ).mean()
 
 
 def test_the_wipe_is_dragged_and_turned(server: Server, tab: Any) -> None:
@@ -253,6 +110,29 @@ def test_a_render_of_the_page_is_that_of_the_command(server: Server, tab: Any, r
     assert content_of(server.folder / "by_page") == content_of(tmp_path / "by_command")
 
 
+def test_finishing_is_chosen_kept_and_shown(server: Server, tab: Any) -> None:
+    clip = open_clip(tab, server, "comp.mp4", method="mkl")
+    before = pixels(tab, 2, {}, "mask").astype(int)
+    tab.evaluate("document.getElementById('finish').open = true")
+    assert not tab.is_visible("#finish-contact_shadow")  # for layers alone
+    tab.check("#finish-match_grain")
+    tab.fill("#finish-wrap", "0.3")
+    tab.press("#finish-wrap", "Enter")
+    tab.fill("#finish-edge", "3")
+    tab.press("#finish-edge", "Enter")
+    wanted = {"method": "mkl", "match_grain": True, "wrap": "0.3,16", "edge": "3,0"}
+    wait_for(lambda: server.ask(f"/api/clips/{clip}").json["session"]["options"] == wanted)
+    ready(tab)
+    assert np.abs(pixels(tab, 2, {}, "mask") - before).max() > 30  # the mask is smaller
+    tab.reload()
+    ready(tab)
+    assert tab.is_checked("#finish-match_grain")
+    assert [tab.input_value(f"#finish-{name}") for name in ("wrap", "edge")] == ["0.3", "3"]
+    tab.evaluate("document.getElementById('finish').open = true")
+    tab.uncheck("#finish-match_grain")
+    wait_for(lambda: "match_grain" not in server.ask(f"/api/clips/{clip}").json["session"]["options"])
+
+
 def test_a_render_goes_on_while_the_page_is_loaded_again(server: Server, tab: Any) -> None:
     clip = long_clip(server)
     tab.goto(f"http://127.0.0.1:{server.port}/#{clip}")
@@ -282,24 +162,6 @@ def test_two_tabs_hold_two_clips(server: Server, tab: Any, browser: Any) -> None
     wait_for(lambda: server.ask(f"/api/clips/{second}").json["session"]["options"] == {"method": "mkl", "tint": 9})
     assert tab.inner_text("#title") != other.inner_text("#title")
     other.close()
-
-
-def test_a_4k_clip_is_shown_pixel_by_pixel(server: Server, tab: Any) -> None:
-    size = Size(2160, 3840)
-    make_composite(server.folder / "uhd.mp4", size=size, num_frames=3)
-    make_mask(server.folder / "uhd.mkv", size=size, num_frames=3)
-    open_clip(tab, server, "uhd.mp4", "uhd.mkv", method="mkl")
-    middle = Box(800, 1500, 1300, 2300)
-    shown = pixels(tab, 2, {"exposure": 0.5}, box=middle)
-    before = pixels(tab, 2, {"exposure": 0.5}, "before", middle)
-    weight = disc(2, size)[middle.top : middle.bottom, middle.left : middle.right]
-    assert {0, 255} <= {*np.unique(weight)}
-    far = cv2.dilate(weight, np.ones((9, 9))) == 0  # chroma is shared with pixels at the edge
-    np.testing.assert_array_equal(shown[far], before[far])
-    assert (shown[weight == 255] != before[weight == 255]).any(axis=-1).mean() > 0.99
-    assert tab.evaluate("chromacord.viewer.shownWidth") == 3840
-    tab.keyboard.press("z")
-    wait_for(lambda: tab.inner_text("#zoom") == "100 %")
 
 
 def test_frames_are_stepped_played_and_limited_by_keys(server: Server, tab: Any) -> None:

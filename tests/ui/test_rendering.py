@@ -84,6 +84,24 @@ def test_changes_of_a_shot_are_rendered_by_the_page_and_by_the_command(server: S
     assert alike == [True] * 4 + [False] * 6
 
 
+def test_finishing_is_rendered_by_the_page_as_by_the_command(server: Server, run: Run) -> None:
+    stages = {"edge": "1,2", "wrap": "0.5,4", "match_sharpness": True, "match_grain": True, "fit_edge": 2}
+    clip = server.open(server.folder / "comp.mp4", server.folder / "mask.mkv", method="mkl")
+    before = server.ask(f"/api/clips/{clip}").json
+    changed = before["session"] | {"options": {"method": "mkl", **stages}}
+    assert server.ask(f"/api/clips/{clip}", changed, method="PUT").status == 200
+    wait_for(lambda: server.ask(f"/api/clips/{clip}").json["version"] >= before["version"] + 2)
+    outputs = {"output": "fin/%02d.png", "foreground_out": "alone/%02d.png"}
+    done = server.finished(server.ask(f"/api/clips/{clip}/renders", {"outputs": outputs}).json["number"])
+    assert done["state"] == "done", done
+    files = (server.folder / "comp.mp4", "--mask", server.folder / "mask.mkv", "--method=mkl", "--fit-edge=2")
+    options = ("--edge=1,2", "--wrap=0.5,4", "--match-sharpness", "--match-grain")
+    written = ("-o", server.folder / "fin2/%02d.png", "--foreground-out", server.folder / "alone2/%02d.png")
+    assert run("harmonize", *files, *options, *written).code == 0
+    assert content_of(server.folder / "fin") == content_of(server.folder / "fin2")
+    assert content_of(server.folder / "alone") == content_of(server.folder / "alone2")
+
+
 def test_exports_are_written(server: Server) -> None:
     clip = server.open(server.folder / "comp.mp4", server.folder / "mask.mkv", method="mkl", consistency="shot")
     exports = {

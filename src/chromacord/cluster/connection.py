@@ -3,8 +3,9 @@
 import logging
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from chromacord.cluster.node_tasks import Node, describe_node
@@ -24,18 +25,21 @@ _LOCAL = "local"
 
 
 @contextmanager
-def connected(address: str | None) -> Iterator[Any]:
+def connected(address: str | None, *, folder: Path | None = None, libraries: Sequence[str] = ()) -> Iterator[Any]:
     """Connect to a cluster, or start one on this machine for as long as the context lasts.
 
     Args:
         address: "HOST:PORT" of the cluster's head; "auto": the cluster that runs on this machine, or that of
             $RAY_ADDRESS; None: start one here.
+        folder: working folder of the tasks, which all nodes must have; None: tasks get absolute paths.
+        libraries: packages besides `node_tasks.LIBRARIES` whose versions must be the same.
 
     Yields:
         The module `ray`.
 
     Raises:
-        InputError: ray is not installed, nothing answers at the address, or the nodes' versions differ.
+        InputError: ray is not installed, nothing answers at the address, the nodes' versions differ, or one
+            lacks the folder.
     """
     for name, value in SETTINGS.items():
         os.environ.setdefault(name, value)
@@ -57,7 +61,7 @@ def connected(address: str | None) -> Iterator[Any]:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise InputError(f"--address {address or _LOCAL}: cannot join the cluster: {reason}") from error
     try:
-        _check_versions(ray)
+        _check_nodes(ray, None if folder is None else str(folder), tuple(libraries))
         yield ray
     finally:
         ray.shutdown()
@@ -77,16 +81,18 @@ def _check_answers(address: str) -> None:
         ) from None
 
 
-def _check_versions(ray: Any) -> None:
+def _check_nodes(ray: Any, folder: str | None, libraries: tuple[str, ...]) -> None:
     """Refuse nodes that would give other results, or none, than this machine."""
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-    ours = describe_node()
+    ours = describe_node(folder, libraries)
     task = ray.remote(num_cpus=0, max_retries=0)(describe_node)
     nodes = [node for node in ray.nodes() if node["Alive"]]
     asked = {
         # One task pinned to each node, all asked before any answer is waited for.
-        task.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)).remote(): node
+        task.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)).remote(
+            folder, libraries
+        ): node
         for node in nodes
     }
     for answer, node in asked.items():
@@ -97,11 +103,13 @@ def _check_versions(ray: Any) -> None:
             reason = str(getattr(error, "cause", None) or error).strip().splitlines()
             raise InputError(
                 f"{name}: cannot run chromacord ({reason[-1] if reason else type(error).__name__}); install "
-                f"chromacord {ours.chromacord} there"
+                f"chromacord {ours.versions['chromacord']} there"
             ) from None
         except ray.exceptions.RayError:
             continue  # it died a moment ago; the tasks will run elsewhere
         check_same(name, theirs, ours)
+        if not theirs.has_folder:
+            raise InputError(f"{name}: has no folder {folder}; start the command in a folder that all machines share")
 
 
 def check_same(name: str, theirs: Node, ours: Node) -> None:
@@ -110,7 +118,10 @@ def check_same(name: str, theirs: Node, ours: Node) -> None:
     Raises:
         InputError: names the node and what differs.
     """
-    for field, mine in ours._asdict().items():
-        other = getattr(theirs, field)
+    for what, mine in ours.versions.items():
+        other = theirs.versions.get(what)
         if other != mine:
-            raise InputError(f"{name}: has {field} {other}, this machine has {mine}; install the same on all nodes")
+            raise InputError(
+                f"{name}: has {f'{what} {other}' if other else f'no {what}'}, this machine has {mine or 'none'}; "
+                "install the same on all nodes"
+            )

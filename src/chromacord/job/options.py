@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,7 +13,7 @@ from chromacord.grade.by_hand import Hand, Hands, Strength
 from chromacord.grade.keys import Consistency
 from chromacord.grade.smoothing import Scenes
 from chromacord.masks.edge import Edge
-from chromacord.methods import DEFAULT_METHOD, weights_file
+from chromacord.methods import DEFAULT_METHOD, weights_files, with_absolute_paths
 from chromacord.methods.base import Method
 from chromacord.render.finish.layer import Despill
 from chromacord.render.finish.shadow import parse_shadow
@@ -214,9 +214,19 @@ class Options:
     @property
     def files(self) -> tuple[Path, ...]:
         """The files that are read for every clip: weights, and an OpenColorIO configuration."""
-        weights = weights_file(self.method) if isinstance(self.method, str) else None
+        weights = weights_files(self.method) if isinstance(self.method, str) else ()
         config = choose_config(self.config)
-        return tuple(Path(file) for file in (weights, None if "://" in config else config) if file is not None)
+        return (*weights, *(() if "://" in config else (Path(config),)))
+
+    def with_absolute_paths(self) -> "Options":
+        """Return the options for a process in another folder, and with another $OCIO.
+
+        Raises:
+            InputError: an absolute path cannot be written as an option of the method.
+        """
+        method = with_absolute_paths(self.method) if isinstance(self.method, str) else self.method
+        config = choose_config(self.config)
+        return replace(self, method=method, config=config if "://" in config else str(Path(config).absolute()))
 
     @property
     def range(self) -> tuple[int, int | None]:

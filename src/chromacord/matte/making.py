@@ -51,7 +51,7 @@ class MatteSummary(NamedTuple):
     """Mean of the matte, in [0, 1]."""
 
     confidence: float | None
-    """Least confidence in any frame's matte, in [0, 1]; None: not estimated."""
+    """Overlap with the true matte to be expected in the worst frame, in [0, 1]; None: not estimated."""
 
     seconds: float
 

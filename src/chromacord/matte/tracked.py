@@ -17,7 +17,7 @@ from chromacord.parsing import shown
 from chromacord.types import Box, FloatArray, Size
 
 LOST = 0.4
-"""Confidence below which the foreground counts as lost."""
+"""Likeness, times contrast, times agreement of flow and colours, below which the foreground counts as lost."""
 
 DOUBTFUL = 0.65
 """Confidence below which the matte needs a look."""
@@ -27,6 +27,10 @@ _NONE = 0.1
 
 _CLEAR = 0.5
 """Hellinger distance of the colours of foreground and surroundings from which the two are told apart well."""
+
+_EXPECTED = np.array((0.269, 0.817, 0.176, -0.392, 0.413))
+"""The overlap to be expected with the true matte is the sum of so much of each of `_facts`: fitted by least squares to
+mattes of boxes and clicks on 19 clips with known masks, ten frames each. Each clip counts as much as another."""
 
 _LONGEST = 512
 """Longest side of the reduced pictures, in pixels."""
@@ -45,6 +49,11 @@ _CONTEXT = 4
 _SMALL = 0.1
 """Share of the largest part below which another part is not foreground."""
 
+_RIM = 2
+"""Pixels at the picture's sides in which no outline is seen."""
+
+_LEAST_SLOPE = 0.04
+_LEAST_AGREEMENT = 1e-3
 _BINS = 8
 _FIRST_ITERATIONS, _ITERATIONS = 5, 2
 
@@ -66,8 +75,10 @@ class TrackedMatte:
         self._colors = np.zeros((_BINS, _BINS, _BINS), np.float32)
         self._count = 0
         self.confidence = 1.0
-        """Least confidence so far, in [0, 1]: how far flow and colours agree on the foreground, times how like its
-        colours are to those of the first frame, times how unlike to those around it."""
+        """Least confidence so far, in [0, 1]: the expected overlap with the true matte, as intersection over union."""
+        self.facts: FloatArray | None = None
+        """What the confidence in the last frame follows from; None where it has no matte. See `_facts`."""
+        self._agreement = 1.0
         self.lost_at: int | None = None
         """Number of the first frame in which the foreground was lost; its matte and all later ones are 0, up to a
         click on it."""
@@ -113,7 +124,7 @@ class TrackedMatte:
         contrast = _contrast(small, inside, self._colors)
         if not inside.any() or inside.all() or contrast < _NONE:
             raise InputError(f"{way}: holds nothing that stands out; {remedy}")
-        self.confidence = min(self.confidence, contrast)
+        self._judge(_facts(small, inside, contrast, 1.0))
         return inside
 
     def _next(self, small: Binary, grey: Binary, seeds: Seeds | None) -> Binary:
@@ -131,14 +142,22 @@ class TrackedMatte:
             if self.lost_at is not None:
                 self.gaps.append((self.lost_at, self._count - 1))
             self.lost_at = None
+            self._agreement = 1.0
         # Intersection over union of what flow expected and what colours say: both fail, but seldom in the same
         # way.
         agreement = float((carried & inside).sum()) / max(1.0, float((carried | inside).sum()))
-        confidence = agreement * _likeness(self._colors, colors) * _contrast(small, inside, colors)
-        self.confidence = min(self.confidence, confidence)
-        if confidence < LOST:
-            self.lost_at = self._count
+        self._agreement *= agreement
+        trust = agreement * _likeness(self._colors, colors) * _contrast(small, inside, colors)
+        if trust < LOST:
+            self.lost_at, self.facts = self._count, None
+            self.confidence = min(self.confidence, trust)
+        else:
+            self._judge(_facts(small, inside, trust, self._agreement))
         return inside
+
+    def _judge(self, facts: FloatArray) -> None:
+        self.facts = facts
+        self.confidence = min(self.confidence, float(np.clip(_EXPECTED @ facts, 0, 1)))
 
     def _carried(self, grey: Binary) -> Binary:
         """Return the matte of the frame before, moved to this frame."""
@@ -276,6 +295,36 @@ def _ring(inside: Binary) -> Binary:
     reach = max(2, round(_CONTEXT * _BAND * float(inside.sum()) ** 0.5))
     around: Binary = cv2.dilate(inside, np.ones((2 * reach + 1,) * 2)) - inside
     return around
+
+
+def _facts(small: Binary, inside: Binary, trust: float, agreement: float) -> FloatArray:
+    """Return what the overlap with the true matte follows from.
+
+    These are 1; the trust in the frame; the logarithm of how far flow and colours agreed since the foreground was
+    marked; that of the outline's length, relative to the root of the area; and how far the outline lies where colours
+    change most within two pixels.
+
+    Args:
+        small: R'G'B' codes. Shape (H, W, 3).
+        inside: the foreground; not empty. Shape (H, W).
+        trust: agreement of flow and colours in this frame, times likeness, times contrast.
+        agreement: that of all frames so far, multiplied.
+
+    Returns:
+        Shape (5,).
+    """
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (3, 3))
+    outline = (cv2.dilate(inside, disc) - cv2.erode(inside, disc)) > 0
+    length = outline.sum() / 2 / max(1.0, float(inside.sum())) ** 0.5
+    outline[:_RIM] = outline[-_RIM:] = outline[:, :_RIM] = outline[:, -_RIM:] = False
+    smooth = cv2.GaussianBlur(small, (0, 0), 1).astype(np.float32) / 255
+    colors = cv2.split(cv2.cvtColor(smooth, cv2.COLOR_RGB2LAB))
+    slopes = [np.square(cv2.Sobel(plane, cv2.CV_32F, *axis)) for plane in colors for axis in ((1, 0), (0, 1))]
+    slope = np.sqrt(np.sum(slopes, axis=0))
+    steepest = np.maximum(cv2.dilate(slope, np.ones((5, 5))), _LEAST_SLOPE)
+    on_edges = float((slope / steepest)[outline].mean()) if outline.any() else 0.0
+    logarithms = np.log(max(agreement, _LEAST_AGREEMENT)), np.log(max(length, 1.0))
+    return np.array((1, trust, *logarithms, on_edges), np.float32)
 
 
 def _likeness(one: FloatArray, other: FloatArray) -> float:

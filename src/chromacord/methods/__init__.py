@@ -171,18 +171,41 @@ def with_weights(name: str, weights: str) -> str:
         raise InputError(f"method {shown(name)}: already names its weights; omit --weights")
     if spec.name in METHODS and "weights" not in inspect.signature(METHODS[spec.name]).parameters:
         raise InputError(f"method {shown(spec.name)}: is not learned and takes no weights; omit --weights")
+    return f"{name}:weights={_option_value(weights)}"
+
+
+def _option_value(weights: str) -> str:
     # The result is parsed like a name that a user typed, where a colon begins the next option.
     if ":" in weights or weights != weights.strip() or not weights:
         raise InputError(
             f"--weights {weights!r}: option values cannot contain a colon, or spaces at the ends; rename the file"
         )
-    return f"{name}:weights={weights}"
+    return weights
 
 
-def weights_file(name: str) -> Path | None:
-    """Return the weights file in a method's name; None if it names none, or shipped ones."""
-    weights = parse_spec(name).options.get("weights")
-    return None if weights is None or weights in list_weights() else at_home(str(weights))
+_WEIGHTS = ("weights", "backbone_weights")
+"""Options of methods that name shipped weights or a file."""
+
+
+def weights_files(name: str) -> tuple[Path, ...]:
+    """Return the weights files in a method's name, without shipped ones."""
+    options = parse_spec(name).options
+    named = [str(options[option]) for option in _WEIGHTS if option in options]
+    return tuple(at_home(weights) for weights in named if weights not in list_weights())
+
+
+def with_absolute_paths(name: str) -> str:
+    """Return a method's name with absolute paths of weights files.
+
+    Raises:
+        InputError: an absolute path cannot be written as an option.
+    """
+    method, *parts = name.split(":")
+    for place, part in enumerate(parts):
+        option, _, weights = (piece.strip() for piece in part.partition("="))
+        if option in _WEIGHTS and weights not in list_weights():
+            parts[place] = f"{option}={_option_value(str(at_home(weights).absolute()))}"
+    return ":".join([method, *parts])
 
 
 def load_method(name: str, **options: Any) -> Method:

@@ -1,4 +1,4 @@
-"""Find the compiled renderer: native.c, built as an extension module for every Python from 3.11 on (abi3).
+"""Find the compiled renderer: native.c and soften.c, built as an extension module for every Python from 3.11 on (abi3).
 
 This module imports no library, so that `chromacord --version` starts fast.
 """
@@ -13,7 +13,7 @@ from typing import Any
 
 from chromacord.errors import ChromacordWarning
 
-SOURCES = tuple(Path(__file__).with_name(name) for name in ("native.h", "native.c"))
+SOURCES = tuple(Path(__file__).with_name(name) for name in ("native.h", "samples.h", "native.c", "soften.c"))
 BINARY = Path(__file__).with_name("_native.abi3.so")
 """The extension module; installations without a C compiler lack it."""
 

@@ -4,14 +4,20 @@ from dataclasses import replace
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from chromacord.color.alpha import straight_codes
 from chromacord.errors import InputError
+from chromacord.io.compositing.overlay import block_mean
+from chromacord.masks.chroma_grid import chroma_grid, samples
 from chromacord.masks.masks import Mask
 from chromacord.render.cpu import alpha_of, unpack
-from chromacord.render.finish.blocks import inside, reduced, touched, widened
-from chromacord.render.finish.stage import grown, weights
-from chromacord.types import FloatArray, Frame, VideoInfo
+from chromacord.render.finish.blocks import reduced
+from chromacord.render.finish.stage import grown
+from chromacord.types import Box, FloatArray, Frame, Plane, VideoInfo
+
+Places = tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]
+"""Numbers of rows and columns. Shape (N,) each."""
 
 MOST_PIXELS = 16
 """Largest distance within which an edge is looked for."""
@@ -19,14 +25,21 @@ MOST_PIXELS = 16
 _AROUND = 10
 """Radius in pixels of the squares whose mean colours stand for both sides."""
 
+_STEP = 4
+"""Side in pixels of the blocks that these means are made of: they hold no detail."""
+
 _CELL = 8
-_CERTAINTY = 2.0
+_LINE = 1024
+"""Pixels looked up at once."""
+
+_CERTAINTY = 2.5
 """Times the variances of both sides by which their colours must differ for half of the trust."""
 
 _LEAST_SAMPLES = np.float32(1 / 40)
 """Share of a square that must be certain for full trust."""
 
 _TINY = np.float32(1e-4)
+"""Of squared differences of colours: too little to tell two sides apart."""
 
 
 def check_pixels(pixels: int) -> None:
@@ -56,6 +69,7 @@ class FittedEdge:
         self._info = info
         self._disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * pixels + 1, 2 * pixels + 1))
         self._reach = pixels + 1
+        self._step = max(_STEP, 1 << max(chroma_grid((info,))))
 
     def __call__(self, frame: Frame, mask: Mask) -> Mask:
         """Return a mask for a frame of the composite.
@@ -66,56 +80,123 @@ class FittedEdge:
         """
         if not mask.is_usable:
             return mask
-        box = grown(mask, self._reach + _AROUND, self._info, step=_CELL)
-        given = weights(mask, box)
-        sure, possible = cv2.erode(given, self._disc), cv2.dilate(given, self._disc)
-        fitted = given.copy()
-        for part in touched(reduced(possible - sure, _CELL) > 0, box, _CELL):
-            wide = widened(part, box, _AROUND + 2)
-            seen = inside(wide, box)
-            codes = unpack(frame.planes, self._info, wide)
-            coverage = alpha_of(frame, self._info, wide)
-            if coverage is not None:
-                codes = straight_codes(codes, coverage, self._info)
-            colors = cv2.cvtColor(codes, cv2.COLOR_BGRA2BGR) * np.float32(1 / self._info.pixel_format.max_code)
-            found = _fit(colors, given[seen], sure[seen], 1 - possible[seen])
-            fitted[inside(part, box)] = found[inside(part, wide)]
+        box = grown(mask, self._reach + _AROUND, self._info, step=max(self._step, _CELL))
+        codes = np.ascontiguousarray(mask.codes(box))
+        if codes.dtype not in (np.uint8, np.uint16, np.float32):  # what OpenCV's filters take
+            codes = codes.astype(np.float32)
+        sure, possible = cv2.erode(codes, self._disc), cv2.dilate(codes, self._disc)
+        band = cv2.bitwise_and(cv2.compare(sure, mask.white, cv2.CMP_LT), cv2.compare(possible, mask.black, cv2.CMP_GT))
+        places = np.flatnonzero(cv2.dilate(band, np.ones((3, 3))) != 0)
+        if not len(places):
+            return mask
+        inner, outer = (_weight(reduced(each, self._step), mask) for each in (sure, possible))
+        fitted = codes.copy()
+        given = _weight(fitted.ravel()[places], mask)
+        weight = self._coverage(frame, box, (inner, 1 - outer), np.divmod(places, codes.shape[1]), given=given)
+        found = mask.black + np.float32(mask.white - mask.black) * weight
+        fitted.ravel()[places] = np.rint(found) if mask.plane.dtype.kind == "u" else found
         plane = np.array(mask.plane)
         target = plane[box.top : box.bottom, box.left : box.right]
-        codes = mask.black + (mask.white - mask.black) * fitted
-        target[...] = np.where(fitted == given, target, np.rint(codes) if plane.dtype.kind == "u" else codes)
-        fresh = Mask.from_plane(plane, black=mask.black, white=mask.white)
-        return replace(fresh, origin=mask.origin)
+        # Single pixels are noise.
+        np.copyto(target, cv2.medianBlur(fitted, 3), where=band > 0, casting="unsafe")
+        return replace(Mask.from_plane(plane, black=mask.black, white=mask.white), origin=mask.origin)
+
+    def _coverage(
+        self, frame: Frame, box: Box, sides: tuple[FloatArray, FloatArray], places: Places, *, given: FloatArray
+    ) -> FloatArray:
+        """Return the fitted weight of some pixels.
+
+        Args:
+            frame: of the composite.
+            box: aligned to blocks.
+            sides: weight of what is certainly foreground, and background, reduced. Shape (H, W) each.
+            places: rows and columns in the box. Shape (N,) each.
+            given: the mask's weight of the pixels. Shape (N,).
+
+        Returns:
+            Shape (N,).
+        """
+        small = self._reduced(frame, box)
+        unmixing, trust = _unmixing(small, *sides, 2 * round(_AROUND / self._step) + 1)
+        factors = _interpolated(cv2.merge(list(unmixing)), places, self._step)
+        found = np.einsum("ij,ij->i", self._colors(frame, box, places), factors)
+        fitted: FloatArray = given + _interpolated(trust, places, self._step) * (found.clip(0, 1) - given)
+        return fitted
+
+    def _planes(self, frame: Frame, box: Box) -> list[tuple[Plane, tuple[int, int]]]:
+        """Return a box of the straight colour planes, each with log2 of its step, vertically and horizontally."""
+        number, shift = self._info.pixel_format.num_colors, self._info.pixel_format.subsampling
+        coverage = alpha_of(frame, self._info, box)
+        if coverage is not None:
+            codes = straight_codes(unpack(frame.planes, self._info, box), coverage, self._info)
+            return [(plane, (0, 0)) for plane in cv2.split(codes)[:number]]
+        shifts = [(0, 0), *[shift] * (number - 1)]
+        return [(samples(plane, box, by), by) for plane, by in zip(frame.planes, shifts, strict=False)]
+
+    def _colors(self, frame: Frame, box: Box, places: Places) -> FloatArray:
+        """Return the colours of some pixels in [0, 1], and 1. Shape (N, 4)."""
+        rows, columns = places
+        colors = np.ones((len(rows), 4), np.float32)
+        planes = self._planes(frame, box)
+        for number in range(3):
+            plane, (down, right) = planes[number % len(planes)]
+            flat = np.ascontiguousarray(plane).ravel()
+            colors[:, number] = flat.take((rows >> down) * plane.shape[1] + (columns >> right))
+        colors[:, :3] *= np.float32(1 / self._info.pixel_format.max_code)
+        return colors
+
+    def _reduced(self, frame: Frame, box: Box) -> FloatArray:
+        """Return reduced colours in [0, 1]. Shape (3, height / step, width / step)."""
+        log = self._step.bit_length() - 1
+        planes = self._planes(frame, box)
+        means = [block_mean(plane, (log - down, log - right)) for plane, (down, right) in planes]
+        small = np.stack(means * (3 // len(means))).astype(np.float32)
+        return small * np.float32(1 / self._info.pixel_format.max_code)
 
 
-def _fit(colors: FloatArray, given: FloatArray, inner: FloatArray, outer: FloatArray) -> FloatArray:
-    """Return the coverage of pixels.
+def _weight(codes: Plane, mask: Mask) -> FloatArray:
+    """Return the weight that a mask's codes mean, in [0, 1]. The same shape."""
+    weight: FloatArray = (codes.astype(np.float32) - np.float32(mask.black)) / np.float32(mask.white - mask.black)
+    weight.clip(0, 1, out=weight)
+    return weight
+
+
+def _interpolated(small: FloatArray, places: Places, step: int) -> FloatArray:
+    """Return what lies between the centres of blocks at some pixels. Shape (N, ...)."""
+    rows, columns = ((each.astype(np.float32) + np.float32(0.5)) / step - np.float32(0.5) for each in places)
+    length = -(-len(rows) // _LINE) * _LINE  # OpenCV's pictures have limited sides
+    rows, columns = (np.resize(each, length).reshape(-1, _LINE) for each in (rows, columns))
+    found = cv2.remap(small, columns, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    between: FloatArray = found.reshape(length, *small.shape[2:])[: len(places[0])]
+    return between
+
+
+def _unmixing(colors: FloatArray, inner: FloatArray, outer: FloatArray, size: int) -> tuple[FloatArray, FloatArray]:
+    """Return what gives the coverage of a pixel by its colour, and how far to trust it.
 
     Args:
-        colors: of the composite. Shape (H, W, 3).
-        given: the mask's weight. Shape (H, W).
+        colors: of the composite. Shape (3, H, W).
         inner, outer: weight of what is certainly foreground, and background. Shape (H, W) each.
+        size: side of the squares whose means stand for both sides, in pixels.
+
+    Returns:
+        Three factors and an offset, shape (4, H, W); and trust in [0, 1], shape (H, W).
     """
-    near, near_variance, near_share = _side(colors, inner)
-    far, far_variance, far_share = _side(colors, outer)
+    (near, near_variance, near_share), (far, far_variance, far_share) = (
+        _side(colors, each, size) for each in (inner, outer)
+    )
     across = near - far
-    distance = np.square(across).sum(axis=2)
-    found = np.clip(((colors - far) * across).sum(axis=2) / (distance + _TINY**2), 0, 1)
+    distance = np.square(across).sum(axis=0)
     trust = distance / (distance + _CERTAINTY * (near_variance + far_variance) + _TINY)
     for share in (near_share, far_share):
-        trust *= np.clip(share / _LEAST_SAMPLES, 0, 1)
-    mixed = np.where(inner + outer < 1, given + trust * (found - given), given).astype(np.float32)
-    # Single pixels are noise.
-    calm = cv2.medianBlur(mixed, 3)
-    fitted: FloatArray = np.where(inner >= 1, 1, np.where(outer >= 1, 0, calm)).astype(np.float32)
-    return fitted
+        trust *= np.minimum(share / _LEAST_SAMPLES, 1)
+    factors = across / (distance + _TINY**2)
+    return np.concatenate([factors, -(factors * far).sum(axis=0, keepdims=True)]), trust
 
 
-def _side(colors: FloatArray, weight: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+def _side(colors: FloatArray, weight: FloatArray, size: int) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Return the mean colour of one side around each pixel, its variance, and the side's share of the square."""
-    size = (2 * _AROUND + 1, 2 * _AROUND + 1)
-    share = cv2.blur(weight, size) + _TINY
-    weighted = colors * weight[..., None]
-    mean = cv2.blur(weighted, size) / share[..., None]
-    variance = np.maximum(cv2.blur(weighted * colors, size) / share[..., None] - np.square(mean), 0).sum(axis=2)
-    return mean, variance, share
+    share = cv2.blur(weight, (size, size)) + _TINY
+    squares = np.square(colors).sum(axis=0)
+    *mean, square = (cv2.blur(plane * weight, (size, size)) / share for plane in (*colors, squares))
+    return np.stack(mean), np.maximum(square - np.square(mean).sum(axis=0), 0), share

@@ -5,25 +5,15 @@
  * are plain, so that compilers turn them into what the machine has; no sum is contracted, so that all machines agree.
  */
 
-#include <stddef.h>
-#include <stdint.h>
-
-#include "native.h"
+#include "samples.h"
 
 #define RUN 128 /* pixels at once; even */
-#define INLINE static inline __attribute__((always_inline))
 
 /* Elements of two vectors, counted on from the first to the second. */
 #if defined(__clang__)
 #define PICK(one, other, ...) __builtin_shufflevector(one, other, __VA_ARGS__)
 #else
 #define PICK(one, other, ...) __builtin_shuffle(one, other, (four_places){__VA_ARGS__})
-#endif
-
-#if defined(__x86_64__) && defined(__GLIBC__)
-#define FOR_EVERY_MACHINE __attribute__((target_clones("avx512f", "avx2", "default")))
-#else
-#define FOR_EVERY_MACHINE
 #endif
 
 typedef float four __attribute__((vector_size(16)));
@@ -38,35 +28,6 @@ typedef struct {
     float share[4][RUN]; /* of the four nodes that a pixel lies between */
     int32_t node[3][RUN]; /* the first three of them; the fourth lies at a constant distance from the first */
 } Run;
-
-INLINE float clamped(float value, float low, float high) {
-    value = value < low ? low : value;
-    return value > high ? high : value;
-}
-
-INLINE void load(const Plane *plane, int row, int column, int bytes, int count, float *values) {
-    const uint8_t *start = plane->data + row * plane->stride + (ptrdiff_t)column * bytes;
-    if (bytes == 1)
-        for (int i = 0; i < count; i++) values[i] = start[i];
-    else if (bytes == 2)
-        for (int i = 0; i < count; i++) values[i] = ((const uint16_t *)start)[i];
-    else
-        for (int i = 0; i < count; i++) values[i] = ((const float *)start)[i];
-}
-
-/* Rounds halves to even: above 2^23 floats have no fraction left. */
-INLINE int32_t code(float value, float max_code) {
-    const float whole = 12582912.0f;
-    return (int32_t)((clamped(value, 0, max_code) + whole) - whole);
-}
-
-INLINE void store(const Plane *plane, int row, int column, int bytes, int count, const float *values, float max_code) {
-    uint8_t *start = plane->data + row * plane->stride + (ptrdiff_t)column * bytes;
-    if (bytes == 1)
-        for (int i = 0; i < count; i++) start[i] = (uint8_t)code(values[i], max_code);
-    else
-        for (int i = 0; i < count; i++) ((uint16_t *)start)[i] = (uint16_t)code(values[i], max_code);
-}
 
 /* Returns whether any pixel of the run is foreground. */
 INLINE int load_weights(const Job *job, Run *run, int row, int column, int count) {

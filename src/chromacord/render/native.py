@@ -17,7 +17,8 @@ from chromacord.masks.masks import Mask
 from chromacord.render import compiled
 from chromacord.types import Alpha, Box, FloatArray, Frame, Plane, VideoInfo
 
-_MASK_TYPES = (np.dtype(np.uint8), np.dtype(np.uint16), np.dtype(np.float32))
+WEIGHT_TYPES = (np.dtype(np.uint8), np.dtype(np.uint16), np.dtype(np.float32))
+"""Of a mask's codes, as compiled code reads them."""
 
 
 @dataclass(frozen=True)
@@ -79,17 +80,17 @@ class NativeGrading:
         sizes = [(height, width), *2 * [(-(-height >> down), -(-width >> right))]]
         grids = [(0, 0), *2 * [pixel_format.subsampling]]
         codes = mask.codes(part)
-        weight_type = codes.dtype if codes.dtype in _MASK_TYPES else np.dtype(np.float32)
+        weight_type = codes.dtype if codes.dtype in WEIGHT_TYPES else np.dtype(np.float32)
         # These names keep the job's pointers valid until it is done.
         source = [_of_type(samples(frame.planes[k], part, grids[k]), pixel_format.dtype) for k in range(3)]
         result = [samples(target.planes[k], part, grids[k]) for k in range(3)]
-        weights = _readable(codes, weight_type)
+        weights = readable(codes, weight_type)
         for plane, size in zip((weights, *source, *result), (sizes[0], *sizes, *sizes), strict=True):
             if plane.shape != size:
                 raise ValueError(f"{part} of a picture has planes of {plane.shape}, expected {size}")
         # Targets are refused where sources would be copied: what is written into a copy is lost.
         for plane in result:
-            _check_target(plane, pixel_format.dtype)
+            check_target(plane, pixel_format.dtype)
         job = {
             "height": height,
             "width": width,
@@ -101,20 +102,24 @@ class NativeGrading:
             "max_code": pixel_format.max_code,
             "black": mask.black,
             "weight_per_code": 1 / (mask.white - mask.black),
-            "decode": self._address("float *", self._decode),
-            "encode": self._address("float *", self._encode),
-            "grade": self._address("float *", self._grade),
-            "source": [self._plane(plane) for plane in source],
-            "target": [self._plane(plane) for plane in result],
-            "mask": self._plane(weights),
+            "decode": address(self._module, "float *", self._decode),
+            "encode": address(self._module, "float *", self._encode),
+            "grade": address(self._module, "float *", self._grade),
+            "source": [plane_of(self._module, plane) for plane in source],
+            "target": [plane_of(self._module, plane) for plane in result],
+            "mask": plane_of(self._module, weights),
         }
         self._module.lib.chromacord_grade(self._module.ffi.new("Job *", job))
 
-    def _plane(self, samples: Plane) -> dict[str, Any]:
-        return {"data": self._address("uint8_t *", samples), "stride": samples.strides[0]}
 
-    def _address(self, pointer: str, samples: npt.NDArray[Any]) -> Any:
-        return self._module.ffi.cast(pointer, samples.ctypes.data)
+def plane_of(module: Any, samples: Plane) -> dict[str, Any]:
+    """Return what compiled code knows of a plane. Keep the samples while it runs."""
+    return {"data": address(module, "uint8_t *", samples), "stride": samples.strides[0]}
+
+
+def address(module: Any, pointer: str, samples: npt.NDArray[Any]) -> Any:
+    """Return where samples lie, as a pointer of compiled code. Keep the samples while it runs."""
+    return module.ffi.cast(pointer, samples.ctypes.data)
 
 
 def _is_common(info: VideoInfo) -> bool:
@@ -135,7 +140,12 @@ def _is_plain(plane: Plane, dtype: np.dtype[Any]) -> bool:
     return plane.dtype == dtype and plane.strides[1] == plane.itemsize and plane.flags.aligned
 
 
-def _check_target(plane: Plane, dtype: np.dtype[Any]) -> None:
+def check_target(plane: Plane, dtype: np.dtype[Any]) -> None:
+    """Refuse samples that compiled code cannot write to.
+
+    Raises:
+        ValueError: they are of another type, or do not lie in writable, aligned rows.
+    """
     if not (_is_plain(plane, dtype) and plane.flags.writeable):
         raise ValueError(
             f"cannot render into samples of {plane.dtype} with strides {plane.strides}; give writable, aligned rows of "
@@ -143,16 +153,16 @@ def _check_target(plane: Plane, dtype: np.dtype[Any]) -> None:
         )
 
 
-def _readable(plane: Plane, dtype: np.dtype[Any]) -> Plane:
+def readable(plane: Plane, dtype: np.dtype[Any]) -> Plane:
     """Return samples of a type in aligned, contiguous rows, copying only if necessary."""
     return plane if _is_plain(plane, dtype) else plane.astype(dtype, order="C")
 
 
 def _of_type(plane: Plane, dtype: np.dtype[Any]) -> Plane:
-    """Return a picture's samples as `_readable` does, in either byte order."""
+    """Return a picture's samples as `readable` does, in either byte order."""
     if plane.dtype.newbyteorder("=") != dtype:
         raise ValueError(f"expected samples of {dtype}, got {plane.dtype}")
-    return _readable(plane, dtype)
+    return readable(plane, dtype)
 
 
 def _rows(affine: AffineMap) -> FloatArray:

@@ -14,7 +14,7 @@ from chromacord.grade.imports import read_any_grade
 from chromacord.grade.keys import Grade
 from chromacord.job.options import CONTROLS
 from chromacord.masks.masks import shown_size
-from chromacord.methods import weights_file
+from chromacord.methods import weights_files
 from chromacord.types import VideoInfo
 from chromacord.ui.packets import exact_packet, small_packet
 from chromacord.ui.proxies import ProxyFolder, proxy_size, small_pictures
@@ -29,8 +29,11 @@ _HEAD_START = 1.5
 MAX_CLIPS = 16
 """Largest number of clips open at once; the oldest one is closed for another."""
 
-_AFTER_ANALYSIS = {*CONTROLS, "by_shot", "edge", "wrap", "contact_shadow", "match_sharpness", "match_grain", "force"}
+_AFTER_ANALYSIS = {*CONTROLS, "by_shot", "wrap", "match_sharpness", "match_grain", "force", "foreground_alpha"}
 """Options that do not change what the method decides."""
+
+_SHOWN = ("edge", "fit_edge", "decontaminate", "despill", "contact_shadow")
+"""Options that change the pictures that are graded."""
 
 
 class OpenClip:
@@ -96,12 +99,15 @@ class OpenClip:
         """Take another session of the same files; analyse again if the grade depends on what changed.
 
         Raises:
-            InputError: it names other files.
+            ChromacordError: it names other files, or its options do not fit the clip.
         """
         before, names = self.session, ("composite", "mask", "foreground", "alpha", "background")
         if any(session.clip.get(name) != before.clip.get(name) for name in names):
             raise InputError("the session is of other files; open it as another clip")
         with self._lock:
+            if any(session.options.get(name) != before.options.get(name) for name in _SHOWN):
+                self.frames.release()
+                self.frames = FrameReader(session)
             self.session = session
             if self._is_begun and _deciding(session) != _deciding(before):
                 self._decide()
@@ -279,7 +285,6 @@ class OpenClips:
         config, method = session.options.get("config"), session.options.get("method")
         if config is not None and "://" not in str(config):
             confined(str(config))
-        weights = weights_file(method) if isinstance(method, str) else None
-        if weights is not None:
+        for weights in weights_files(method) if isinstance(method, str) else ():
             confined(str(weights))
         return Session(clip, session.options, session.encoding, outputs)

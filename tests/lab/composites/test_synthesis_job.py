@@ -17,6 +17,7 @@ from chromacord.lab.data import open_dataset
 from chromacord.lab.data.clip_folder import open_clips
 from chromacord.lab.data.files import FileDataset
 from chromacord.lab.data.hyoutube import open_hyoutube
+from chromacord.lab.data.pool import Processes
 from chromacord.types import Progress
 from tests.clips import make_clip
 from tests.hyoutube_lookalike import make_lookalike, make_mask
@@ -38,7 +39,7 @@ def files(folder: Path) -> dict[str, bytes]:
 
 
 def make(clips: FileDataset, folder: Path, *, recipe: Recipe = RECIPE, jobs: int = 1, random: bool = False) -> Summary:
-    return synthesize(clips, None if random else LUTS, folder, recipe=recipe, jobs=jobs)
+    return synthesize(clips, None if random else LUTS, folder, recipe=recipe, engine=Processes(jobs))
 
 
 def test_what_comes_out_opens_as_a_data_set(clips: FileDataset, tmp_path: Path) -> None:
@@ -123,14 +124,14 @@ def test_a_stopped_run_goes_on_where_it_was(
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        synthesize(clips, LUTS, tmp_path / "made", recipe=RECIPE, jobs=1, progress=stop)
+        synthesize(clips, LUTS, tmp_path / "made", recipe=RECIPE, progress=stop)
     assert not (tmp_path / "made/test_list.txt").exists()
     kept = tmp_path / "made/synthetic_composite_videos/bear/object_1/00000.jpg"
     before = kept.stat().st_mtime_ns
     # What a killed process leaves: masks without composites, and a half-written folder.
     shutil.copytree(tmp_path / "whole/foreground_mask/dog/object_1", tmp_path / "made/foreground_mask/dog/object_1")
     (tmp_path / "made/foreground_mask/dog/object_1/00001.png").write_bytes(b"half")
-    summary = synthesize(clips, LUTS, tmp_path / "made", recipe=RECIPE, jobs=1, progress=seen.append)
+    summary = synthesize(clips, LUTS, tmp_path / "made", recipe=RECIPE, progress=seen.append)
     assert (summary.num_pairs, summary.num_kept, summary.num_frames) == (4, 2, 8)
     assert [(progress.done, progress.total) for progress in seen] == [(2, 8), (4, 8), (6, 8), (8, 8)]
     assert kept.stat().st_mtime_ns == before

@@ -14,6 +14,7 @@ import torch
 from chromacord.errors import InputError, MismatchError, MissingFileError
 from chromacord.lab.data import Clip, open_dataset
 from chromacord.lab.data.hyoutube import open_hyoutube
+from chromacord.lab.data.pool import Processes
 from chromacord.lab.evaluation.benchmark import evaluate, read_summary
 from chromacord.lab.evaluation.measuring import Plan
 from chromacord.lab.evaluation.passes import harmonize_at_own_size, harmonize_at_working_size
@@ -165,7 +166,7 @@ def test_a_method_with_options_has_a_row_of_its_own_behind_the_method(dataset: P
 
 def test_two_processes_measure_the_same_as_one(dataset: Path, tmp_path: Path) -> None:
     one = evaluate(plan_of(dataset, "mkl"), tmp_path / "one", num_strips=0)
-    two = evaluate(plan_of(dataset, "mkl"), tmp_path / "two", num_strips=0, jobs=2)
+    two = evaluate(plan_of(dataset, "mkl"), tmp_path / "two", num_strips=0, engine=Processes(2))
     assert two.tables() == one.tables()
 
 

@@ -12,7 +12,6 @@ from torch import Tensor
 from chromacord.errors import InputError
 from chromacord.lab.composites.augment import ClipBatch
 from chromacord.lab.networks.iih_network import IntrinsicPictures
-from chromacord.lab.objectives import shot_grades
 from chromacord.lab.objectives.intrinsic import (
     IntrinsicObjective,
     contrast_structure,
@@ -21,6 +20,7 @@ from chromacord.lab.objectives.intrinsic import (
     slopes,
 )
 from chromacord.lab.objectives.protocol import build_objective, check_objectives
+from chromacord.lab.training import draws
 from chromacord.lab.training.recipe import read_recipe
 from chromacord.methods import load_method
 from tests.lab.training.material import stage_values, write_recipe
@@ -33,7 +33,7 @@ GREY = np.array([0.2989, 0.5870, 0.1140])
 
 @pytest.fixture(autouse=True)
 def few_looks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shot_grades, "_VALIDATION_LOOKS", 8)
+    monkeypatch.setattr(draws, "_VALIDATION_LOOKS", 8)
 
 
 def recipe_of(path: Path, stage: dict[str, Any], **changed: Any) -> Path:

@@ -13,10 +13,11 @@ from chromacord.lab import weight_files
 from chromacord.lab.composites.augment import ClipBatch
 from chromacord.lab.flow.spynet import SPyNet
 from chromacord.lab.layers.pictures import normalize
-from chromacord.lab.objectives import pairs, shot_grades
+from chromacord.lab.objectives import pairs
 from chromacord.lab.objectives.disharmony import DisharmonyDiscriminator, DisharmonyObjective, visibility
 from chromacord.lab.objectives.pairs import PairsObjective
 from chromacord.lab.objectives.protocol import AdversarialObjective, build_objective, check_objectives
+from chromacord.lab.training import draws
 from chromacord.lab.training.recipe import read_recipe
 from chromacord.methods import load_method
 from tests.lab.training.material import SIDE, stage_values, write_recipe
@@ -56,7 +57,7 @@ class KnownMotion(nn.Module):
 
 @pytest.fixture(autouse=True)
 def few_looks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shot_grades, "_VALIDATION_LOOKS", 8)
+    monkeypatch.setattr(draws, "_VALIDATION_LOOKS", 8)
 
 
 @pytest.fixture

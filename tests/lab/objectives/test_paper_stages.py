@@ -13,9 +13,9 @@ from chromacord.lab import weight_files
 from chromacord.lab.composites.augment import ClipBatch
 from chromacord.lab.flow.spynet import SPyNet
 from chromacord.lab.layers.pictures import denormalize, normalize
-from chromacord.lab.objectives import shot_grades
 from chromacord.lab.objectives.paper_stages import ClipsObjective, FramesObjective
 from chromacord.lab.objectives.protocol import build_objective, check_objectives
+from chromacord.lab.training import draws
 from chromacord.lab.training.recipe import Recipe, read_recipe
 from chromacord.methods import load_method
 from tests.hyoutube_lookalike import LookAlike
@@ -29,7 +29,7 @@ NETWORK = {"flow": "none", "frames": 3}
 
 @pytest.fixture(autouse=True)
 def few_looks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shot_grades, "_VALIDATION_LOOKS", 8)
+    monkeypatch.setattr(draws, "_VALIDATION_LOOKS", 8)
 
 
 @pytest.fixture(scope="session")

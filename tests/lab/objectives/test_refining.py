@@ -12,9 +12,9 @@ from chromacord.lab import weight_files
 from chromacord.lab.composites.augment import ClipBatch
 from chromacord.lab.methods.co2net import CO2Net
 from chromacord.lab.methods.issam import issam_network
-from chromacord.lab.objectives import shot_grades
 from chromacord.lab.objectives.protocol import build_objective, check_objectives
 from chromacord.lab.objectives.refining import RefinementObjective, windows_around
+from chromacord.lab.training import draws
 from chromacord.lab.training.recipe import read_recipe
 from chromacord.methods import load_method
 from chromacord.methods.base import Window
@@ -27,7 +27,7 @@ REFINE = {"objective": "refine_clips", "max_norm": None, "warmup": None, "cooldo
 
 @pytest.fixture(autouse=True)
 def few_looks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shot_grades, "_VALIDATION_LOOKS", 8)
+    monkeypatch.setattr(draws, "_VALIDATION_LOOKS", 8)
 
 
 @pytest.fixture(scope="module")
@@ -147,7 +147,7 @@ def test_windows_of_a_data_set_train_too(backbone: str, tmp_path: Path) -> None:
     ("changed", "said"),
     [
         ({"method": "issam"}, "the objective 'refine_clips' trains co2net, not 'issam'"),
-        ({"network": {"hop": 2}}, r"\[network\]: hop does not affect training; omit it"),
+        ({"network": {"hop": 2}}, r"\[network\]: hop does not affect training; remove it"),
         ({"network": {"backbone_weights": "a"}}, r"\[network\]: backbone_weights stands in \[stage.options\]"),
         ({"network": {"backbone": "swan"}}, r"\[network\]: method 'co2net': the option 'backbone' cannot be 'swan'"),
         ({"options": {"frames": 0}}, "frames must be 1 or more, got 0"),

@@ -10,6 +10,7 @@ import pytest
 
 from chromacord.job.threads import single_threaded
 from chromacord.lab.objectives import shot_grades
+from chromacord.lab.training import draws
 from chromacord.lab.training.loop import Trained, train
 from chromacord.lab.training.recipe import read_recipe
 
@@ -26,8 +27,9 @@ def trained(recipe: Path, data: Path, output: Path) -> Trained:
 
 def shorten_validation(monkeypatch: pytest.MonkeyPatch) -> None:
     """Validate on 16 composites in place of 512: no weight depends on it, and it is most of what a tiny run takes."""
-    for name, value in {"_VALIDATION_BATCHES": 2, "_VALIDATION_BATCH": 8, "_VALIDATION_LOOKS": 8}.items():
+    for name, value in {"_VALIDATION_BATCHES": 2, "_VALIDATION_BATCH": 8}.items():
         monkeypatch.setattr(shot_grades, name, value)
+    monkeypatch.setattr(draws, "_VALIDATION_LOOKS", 8)
 
 
 def log_of(folder: Path, kind: str | None = None) -> list[dict[str, Any]]:

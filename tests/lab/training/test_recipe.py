@@ -11,7 +11,8 @@ from chromacord.errors import InputError, MissingFileError
 from chromacord.lab.composites.augment import Augmentation
 from chromacord.lab.methods.chen2024 import Chen2024
 from chromacord.lab.objectives.protocol import check_objectives
-from chromacord.lab.objectives.shot_grades import GradeData, GradeOptions
+from chromacord.lab.objectives.shot_grades import GradeOptions
+from chromacord.lab.training.picture_choice import GradeData
 from chromacord.lab.training.recipe import Recipe, Stage, as_values, read_recipe
 from chromacord.methods import METHODS
 from chromacord.typed_tables import build

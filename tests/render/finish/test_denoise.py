@@ -94,6 +94,24 @@ def test_a_faint_shape_that_moves_leaves_no_trail() -> None:
         assert index == 0 or abs(swept.mean()) < 1.5
 
 
+@pytest.mark.parametrize(("contrast", "kept"), [(6.0, 0.7), (10.0, 0.9), (20.0, 0.95)])
+@pytest.mark.parametrize("step", [(0.3, 0.0), (0.7, 0.4), (2.0, 1.0), (9.0, -4.0)])
+def test_a_moving_texture_is_not_smeared(step: tuple[float, float], contrast: float, kept: float) -> None:
+    """A texture keeps its detail under noise of 5 codes; one of no more contrast than that loses some."""
+    info, generator = describe(GREY, SMALL), np.random.default_rng(0)
+    finish = Finish(info, [Denoise(info, lambda _: excess())])
+    weights = moving(0, num=1)[0][0].mask.plane
+    wide = cv2.GaussianBlur(generator.standard_normal((3 * SMALL.height, 3 * SMALL.width), np.float32), (0, 0), 1.2)
+    wide *= contrast / wide.std()
+    for index in range(12):
+        shift = np.float32([[1, 0, SMALL.width + step[0] * index], [0, 1, SMALL.height + step[1] * index]])
+        truth = 120 + cv2.warpAffine(wide, shift, SMALL[::-1], flags=cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP)
+        frame = Frame((np.rint(truth + 5 * generator.standard_normal(SMALL)).clip(0, 255).astype(np.uint8),), index)
+        after = finish(MaskedFrame(frame, as_mask(weights)), frame).planes[0].astype(np.float32)
+        detail, left = (each[8:-8, 8:-8] - cv2.GaussianBlur(each, (0, 0), 3)[8:-8, 8:-8] for each in (truth, after))
+        assert (left * detail).sum() > kept * np.square(detail).sum(), index
+
+
 def test_nothing_is_averaged_across_a_cut_or_a_gap() -> None:
     info = describe(GREY, SMALL)
     frames, _ = moving(0)

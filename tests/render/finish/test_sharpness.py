@@ -1,6 +1,7 @@
 """Sharpness is measured and matched on drawn shapes that are blurred by a known Gaussian in light."""
 
 from functools import lru_cache
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -10,6 +11,7 @@ from chromacord.errors import ChromacordWarning
 from chromacord.job.finishing.matching import MatchedGrain, MatchedSharpness
 from chromacord.job.finishing.measurement import Measuring
 from chromacord.masks.masks import MaskedFrame
+from chromacord.render import compiled
 from chromacord.render.finish.sharpness import _MAX_TILES, _TILE, _contrasty, measure_spread
 from chromacord.render.finish.softness import Softness
 from chromacord.render.finish.stage import Finish
@@ -18,9 +20,20 @@ from tests.render.finish.test_grain import FORMATS, YUV, clip, grade_of
 from tests.render.finish.test_wrap import FORMATS as ALL_FORMATS
 from tests.scenes import as_mask, describe, masked, soft_disc
 
+needs_both = pytest.mark.usefixtures("build")
+
 SIZE = Size(288, 576)
 SAMPLES = 4
 """Drawn points of a pixel's side."""
+
+
+@pytest.fixture(params=["native", "numpy"])
+def build(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run a test with the compiled blur, and as if it had not been built."""
+    if request.param == "numpy":
+        monkeypatch.setattr(compiled, "BINARY", Path("not built"))
+    elif compiled.opened(compiled.BINARY) is None:
+        pytest.skip("soften.c was not compiled; with a C compiler installed: pip install --editable .")
 
 
 def matte() -> np.ndarray:
@@ -105,6 +118,7 @@ def test_a_side_without_edges_is_said() -> None:
         assert matched(info, [MaskedFrame(flat, as_mask(matte()))]) == 0
 
 
+@needs_both
 @pytest.mark.parametrize("layout", FORMATS)
 def test_a_softened_foreground_is_as_soft_as_its_background(layout: str) -> None:
     info = describe(FORMATS[layout], SIZE)
@@ -121,6 +135,7 @@ def test_a_softened_foreground_is_as_soft_as_its_background(layout: str) -> None
     assert measure_spread(MaskedFrame(finished, shown.mask), info).foreground == pytest.approx(1.8**2, rel=0.15)
 
 
+@needs_both
 @pytest.mark.parametrize("layout", ALL_FORMATS)
 @pytest.mark.parametrize("size", [Size(96, 128), Size(93, 127)], ids=["even", "odd"])
 def test_samples_outside_the_mask_and_alpha_keep_their_bits(layout: str, size: Size) -> None:
@@ -139,6 +154,7 @@ def test_samples_outside_the_mask_and_alpha_keep_their_bits(layout: str, size: S
         assert np.array_equal(before[weights == 0], after[weights == 0])
 
 
+@needs_both
 def test_no_background_enters_the_foreground() -> None:
     info = describe(PixelFormat("rgb", 8), SIZE)
     hard = (matte() > 0.5).astype(np.float32)

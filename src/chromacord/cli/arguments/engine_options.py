@@ -26,6 +26,13 @@ Engine = Annotated[
     Literal["local", "ray"],
     Option(help="Run on this machine, or on a Ray cluster that also splits long clips.", rich_help_panel=RUN),
 ]
+TaskEngine = Annotated[
+    Literal["local", "ray"], Option(help="Run in processes on this machine, or on a Ray cluster.", rich_help_panel=RUN)
+]
+TableEngine = Annotated[
+    Literal["local", "ray"],
+    Option(help="With --table: run in processes on this machine, or on a Ray cluster.", rich_help_panel=RUN),
+]
 Address = Annotated[
     str | None,
     Option(

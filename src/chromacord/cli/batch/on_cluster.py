@@ -71,7 +71,9 @@ def _run(wanted: Sequence[Clip], options: "Options", cluster: Cluster, tally: Ta
     asked = [_asked(name, clip, allowed(clip, clip.options or options)) for name, clip in by_name.items()]
     with (
         connected(cluster.address) as ray,
-        Engine(ray, chunk_frames=cluster.chunk_frames, retries=cluster.retries) as engine,
+        Engine(
+            ray, chunk_frames=cluster.chunk_frames, retries=cluster.retries, reports=display.shows_progress
+        ) as engine,
     ):
         for each, answer in engine.run(asked):
             clip = by_name[each.name]
@@ -91,7 +93,7 @@ def _asked(name: str, clip: Clip, options: "Options") -> "Asked":
     }
     if (cuts := edl_file(clip.cuts)) is not None:
         files["cuts"] = _absolute(str(cuts))
-    return Asked(name, files, options)
+    return Asked(name, files, options.with_absolute_paths())
 
 
 def _absolute(path: str) -> str:

@@ -7,14 +7,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from chromacord.cli.arguments import output_options, values
-from chromacord.cli.research import evaluate_options
+from chromacord.cli.arguments import engine_options, output_options, values
+from chromacord.cli.research import engines, evaluate_options
 from chromacord.cli.screen.choice import choose_display
-from chromacord.cli.screen.display import Values
+from chromacord.cli.screen.display import Display, Values
 from chromacord.cli.screen.exits import job
 from chromacord.errors import ChromacordWarning, InputError, counted
 
 if TYPE_CHECKING:
+    from chromacord.lab.evaluation.measuring import Plan
     from chromacord.lab.reporting.results import Summary
     from chromacord.lab.reporting.tables import Table
 
@@ -39,6 +40,9 @@ def evaluate(
     passes: evaluate_options.Passes = 1,
     strips: evaluate_options.Strips = 4,
     jobs: evaluate_options.Jobs = 0,
+    engine: engine_options.TaskEngine = "local",
+    address: engine_options.Address = None,
+    retries: engine_options.Retries = 3,
     paper_tables: evaluate_options.PaperTables = False,
     log_json: output_options.LogJson = False,
     quiet: output_options.Quiet = False,
@@ -46,16 +50,13 @@ def evaluate(
     """Score methods on a data set. The same -o continues a stopped run, or adds methods."""
     display = choose_display(log_json=log_json, quiet=quiet)
     with job(display, stopped="run the command again to go on from what was measured"):
-        from chromacord.lab.evaluation.benchmark import evaluate as run
-        from chromacord.lab.evaluation.benchmark import read_summary
         from chromacord.lab.evaluation.measuring import Plan
         from chromacord.lab.evaluation.predictions import name_predictions
         from chromacord.types import Size
 
-        summary = None
-        if data is not None:
-            if output is None:
-                raise InputError("-o is missing: name a folder for the records, tables and the report")
+        if data is None:
+            summary = _read(output, paper_tables=paper_tables)
+        else:
             plan = Plan(
                 data,
                 methods=values.parse_names(method) if method is not None else _fitting(size, full=full),
@@ -73,19 +74,25 @@ def evaluate(
                 input=given,
                 passes=passes,
             )
-            jobs = jobs or _all_cores()
-            summary = run(plan, output, jobs=jobs, num_strips=strips, command=_command(), progress=display.progress)
-        elif not paper_tables:
-            raise InputError("--data is missing: name the data set's folder")
-        elif output is not None:
-            summary = read_summary(output)
+            summary = _measured(plan, output, engines.Chosen(engine, jobs, address, retries), strips, display)
         display.summary(_text(summary, output, paper_tables=paper_tables), _values(summary, output))
 
 
-def _all_cores() -> int:
-    from chromacord.io.cores import all_cores
+def _read(output: Path | None, *, paper_tables: bool) -> "Summary | None":
+    from chromacord.lab.evaluation.benchmark import read_summary
 
-    return all_cores()
+    if not paper_tables:
+        raise InputError("--data is missing: name the data set's folder")
+    return None if output is None else read_summary(output)
+
+
+def _measured(plan: "Plan", output: Path | None, chosen: engines.Chosen, strips: int, display: Display) -> "Summary":
+    from chromacord.lab.evaluation.benchmark import evaluate as run
+
+    if output is None:
+        raise InputError("-o is missing: name a folder for the records, tables and the report")
+    with engines.opened(chosen) as where:
+        return run(plan, output, engine=where, num_strips=strips, command=_command(), progress=display.progress)
 
 
 def _command() -> str:

@@ -5,7 +5,9 @@ from typing import Annotated
 
 from typer import Option
 
+from chromacord.cli.arguments.engine_options import Address, Retries, TaskEngine
 from chromacord.cli.arguments.output_options import LogJson, Quiet
+from chromacord.cli.research import engines
 from chromacord.cli.screen.choice import choose_display
 from chromacord.cli.screen.exits import job
 from chromacord.errors import counted, one_line
@@ -33,6 +35,9 @@ def synthesize(
     split: Annotated[str, Option(help="Name of the lists, and split of the data set that is read.")] = "test",
     use: Annotated[str | None, Option(help="Only clips of this use in the folder's manifest.csv.")] = None,
     jobs: Annotated[int, Option(min=0, help="Number of processes; 0: one per core.")] = 0,
+    engine: TaskEngine = "local",
+    address: Address = None,
+    retries: Retries = 3,
     log_json: LogJson = False,
     quiet: Quiet = False,
 ) -> None:
@@ -48,7 +53,8 @@ def synthesize(
         tables = None if luts == _DRAWN else read_luts(Path(luts))
         enhanced = tables is not None if enhance is None else enhance
         recipe = Recipe(per_clip, seed, enhanced, drift, frames, spacing)
-        summary = run(dataset, tables, output, recipe=recipe, split=split, jobs=jobs, progress=display.progress)
+        with engines.opened(engines.Chosen(engine, jobs, address, retries)) as where:
+            summary = run(dataset, tables, output, recipe=recipe, split=split, engine=where, progress=display.progress)
         kept = f", {summary.num_kept} of them from a run before" if summary.num_kept else ""
         display.summary(
             one_line(

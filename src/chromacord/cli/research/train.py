@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from typer import Argument, Option
 
-from chromacord.cli.arguments import output_options
+from chromacord.cli.arguments import engine_options, output_options
+from chromacord.cli.research import engines
 from chromacord.cli.screen.choice import choose_display
 from chromacord.cli.screen.display import Display
 from chromacord.cli.screen.exits import job
@@ -41,7 +42,10 @@ def train(
     ] = None,
     split: Annotated[str, Option(help="With --table: split of the test data set.")] = "test",
     next_frames: Annotated[Path | None, Option(help="With --table: HYouTube's set for TL.")] = None,
-    jobs: Annotated[int, Option(min=0, help="With --table: number of processes for measuring; 0: one per core.")] = 1,
+    jobs: Annotated[int, Option(min=0, help="With --table: number of processes; 0: one per core.")] = 1,
+    engine: engine_options.TableEngine = "local",
+    address: engine_options.Address = None,
+    retries: engine_options.Retries = 3,
     device: Annotated[Device, Option(help="cuda: one GPU, or several under `accelerate launch`.")] = "cpu",
     log_json: output_options.LogJson = False,
     quiet: output_options.Quiet = False,
@@ -49,21 +53,21 @@ def train(
     """Train a recipe. The same -o continues a stopped run, with the same result."""
     display = choose_display(log_json=log_json, quiet=quiet)
     with job(display, stopped="run the command again to go on from the last checkpoint"):
-        from chromacord.io.cores import all_cores
         from chromacord.job.threads import single_threaded
 
-        cores = all_cores()
         for_table = {"--budget": budget != "full", "--test": test, "--split": split != "test"}
-        for_table |= {"--next-frames": next_frames, "--jobs": jobs != 1}
+        for_table |= {"--next-frames": next_frames, "--jobs": jobs != 1, "--engine": engine != "local"}
         with single_threaded():
             if table is not None:
+                from chromacord.lab.training.loop import is_launched
                 from chromacord.lab.training.paper_tables import TableRun
 
+                if engine == "ray" and is_launched():
+                    raise InputError("--engine ray starts its own processes; run it without `accelerate launch`")
                 if start is not None:
                     raise InputError("--start is for one recipe: rows of a table start from each other; omit it")
-                jobs = jobs or cores
-                run = TableRun(table, data, output, recipe, budget, test, split, device, next_frames, jobs)
-                _train_table(run, display)
+                run = TableRun(table, data, output, recipe, budget, test, split, device, next_frames)
+                _train_table(run, engines.Chosen(engine, jobs, address, retries), display)
             elif stray := [option for option, value in for_table.items() if value]:
                 raise InputError(f"{stray[0]} is for the figures of a table; add --table, or omit it")
             elif recipe is None:
@@ -102,9 +106,10 @@ def _train_recipe(recipe: Path, data: Path, output: Path, start: Path | None, de
     )
 
 
-def _train_table(run: "TableRun", display: Display) -> None:
+def _train_table(run: "TableRun", chosen: engines.Chosen, display: Display) -> None:
     from chromacord.lab.training.paper_tables import train_table
 
-    text = train_table(run, progress=display.progress)
+    with engines.opened(chosen) as where:
+        text = train_table(replace(run, engine=where), progress=display.progress)
     if text is not None:
         display.summary(text.rstrip(), {"table": run.number, "output": str(run.output), "markdown": text})

@@ -16,6 +16,8 @@ from chromacord.types import Progress
 class BarDisplay(LineDisplay):
     """One bar per stage on stderr while the job runs, then one line."""
 
+    shows_progress = True
+
     def __init__(self, *, to_stderr: bool = False) -> None:
         super().__init__(to_stderr=to_stderr)
         self._bars = Bars(

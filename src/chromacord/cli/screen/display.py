@@ -19,6 +19,9 @@ Values = Mapping[str, object]
 class Display:
     """Shows a job. The base class shows only warnings and errors, on stderr."""
 
+    shows_progress = False
+    """Whether progress is shown at all: on a cluster, it takes a process more."""
+
     def progress(self, progress: "Progress") -> None:
         """Show the job's progress."""
 
@@ -74,6 +77,7 @@ class LineDisplay(Display):
 class JsonDisplay(Display):
     """Prints JSON lines on stdout, each with an `event`: progress, warning, error, summary."""
 
+    shows_progress = True
     INTERVAL = 0.5
     """Minimum seconds between two progress lines of a stage, except its last one."""
 

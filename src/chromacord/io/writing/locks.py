@@ -21,6 +21,7 @@ def lock(file: IO[Any] | int) -> None:
     except ImportError:
         return
     try:
+        # flock, not lockf: POSIX locks end as soon as the process closes any descriptor of the file.
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         raise

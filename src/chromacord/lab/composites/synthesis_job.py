@@ -8,6 +8,7 @@ import time
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from itertools import islice
 from pathlib import Path, PurePosixPath
@@ -19,7 +20,7 @@ from chromacord.io.writing.staging import StagedFolder, check_folder, output_err
 from chromacord.lab.composites.synthesis import RANDOM, Recipe, derive_seed, draw_luts, make_change, recolor, to_bytes
 from chromacord.lab.data.files import ClipFiles, FileDataset, FramePictures, PictureFiles
 from chromacord.lab.data.hyoutube import COMPOSITE, MANIFEST, MASK, REAL
-from chromacord.lab.data.pool import run_all
+from chromacord.lab.data.pool import HERE, Engine, run_all
 from chromacord.types import Progress
 
 _JPEG_SUFFIXES = (".jpg", ".jpeg")
@@ -84,13 +85,13 @@ def synthesize(
     *,
     recipe: Recipe,
     split: str = "test",
-    jobs: int | None = None,
+    engine: Engine = HERE,
     progress: Callable[[Progress], object] | None = None,
 ) -> Summary:
     """Make composites of clips in HYouTube's layout, with lists and a manifest.
 
     A repeated run with the same arguments makes what is missing. The result depends only on the arguments, not on
-    `jobs` or on interruptions.
+    `engine` or on interruptions.
 
     Args:
         clips: clips with masks. Their real frames are recoloured; if there are none, their composites are used as real
@@ -99,7 +100,7 @@ def synthesize(
         folder: folder of the data set; created if missing, but not its parent.
         recipe: how to synthesize.
         split: prefix of the lists `<split>_list.txt` and `<split>_frames.txt`.
-        jobs: number of processes; None: one per core.
+        engine: where the composites are made.
         progress: called with the number of finished frames.
 
     Raises:
@@ -115,14 +116,15 @@ def synthesize(
     missing = [task for task in tasks if not (folder / COMPOSITE / task.pair.place).is_dir()]
     counts = {pair.clip: _num_frames(files[pair.clip], recipe) for pair in pairs}
     done = kept = sum(counts[pair.clip] for pair in pairs) - sum(counts[task.pair.clip] for task in missing)
-    for name, num_frames in run_all(_make_pair, missing, jobs=jobs):
-        if num_frames < counts[name]:
-            counts[name] = num_frames
-        done += num_frames
-        if progress is not None:
-            total = sum(counts[pair.clip] for pair in pairs)
-            seconds = time.perf_counter() - started
-            progress(Progress("synthesize", done, total, (done - kept) / seconds))
+    with closing(run_all(_make_pair, missing, engine=engine)) as made:
+        for name, num_frames in made:
+            if num_frames < counts[name]:
+                counts[name] = num_frames
+            done += num_frames
+            if progress is not None:
+                total = sum(counts[pair.clip] for pair in pairs)
+                seconds = time.perf_counter() - started
+                progress(Progress("synthesize", done, total, (done - kept) / seconds))
     num_frames = _write_lists(folder, pairs, split)
     seconds = time.perf_counter() - started
     return Summary(folder, len(pairs), num_frames, len(pairs) - len(missing), seconds)

@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 
 from chromacord.errors import InputError, counted
@@ -11,7 +12,7 @@ from chromacord.job.threads import single_threaded
 from chromacord.lab.bench.provenance import code_version, provenance
 from chromacord.lab.data.files import FileDataset, PictureFiles
 from chromacord.lab.data.item import frame_keys
-from chromacord.lab.data.pool import run_all
+from chromacord.lab.data.pool import HERE, Engine, run_all
 from chromacord.lab.evaluation.feeding import change_by_pass, row_name, tables_of
 from chromacord.lab.evaluation.measuring import COMPOSITE, INPUTS, Measurer, Plan, Task, measure
 from chromacord.lab.evaluation.records import Header, RecordFile, open_records, read_records
@@ -30,7 +31,7 @@ def evaluate(
     plan: Plan,
     output: Path,
     *,
-    jobs: int = 1,
+    engine: Engine = HERE,
     num_strips: int = 4,
     command: str = "",
     progress: Callable[[Progress], object] | None = None,
@@ -43,7 +44,7 @@ def evaluate(
         plan: data set, methods and protocols.
         output: result folder, created if missing. Receives records.jsonl, table.md, table.tex, table.json and
             report.html.
-        jobs: number of processes.
+        engine: where the clips are measured.
         num_strips: number of clips whose pictures the page shows.
         command: the command line, for the tables.
         progress: called after each clip with the number of frames scored, counted once per method.
@@ -58,7 +59,7 @@ def evaluate(
     header = _header(plan, dataset)
     make_folder(output)
     with open_records(output / RECORDS, header) as records:
-        _measure(plan, dataset, records, jobs=jobs, progress=progress)
+        _measure(plan, dataset, records, engine=engine, progress=progress)
         summary = Summary(header, tuple(records.records))
         _write(summary, _strips(plan, dataset, summary, num_strips), output, command)
     return summary
@@ -136,7 +137,7 @@ def _measure(
     dataset: FileDataset,
     records: RecordFile,
     *,
-    jobs: int,
+    engine: Engine,
     progress: Callable[[Progress], object] | None,
 ) -> None:
     records.check_predictions({each.name: str(each.folder.resolve()) for each in plan.predictions})
@@ -148,8 +149,8 @@ def _measure(
     tasks = [task for task in wanted if task.labels]
     total = _count_frames(dataset, tasks)
     started, done = time.perf_counter(), 0
-    with single_threaded():
-        for measured in run_all(measure, tasks, jobs=jobs):
+    with single_threaded(), closing(run_all(measure, tasks, engine=engine)) as results:
+        for measured in results:
             for record in measured:
                 records.append(record)
                 done += record.num_frames

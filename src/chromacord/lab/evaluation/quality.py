@@ -16,6 +16,7 @@ from chromacord.lab.composites.synthesis import Recipe
 from chromacord.lab.composites.synthesis_job import synthesize
 from chromacord.lab.data import open_dataset
 from chromacord.lab.data.luts import read_luts
+from chromacord.lab.data.pool import Processes
 from chromacord.lab.evaluation.benchmark import evaluate, make_folder
 from chromacord.lab.evaluation.measuring import COMPOSITE, Plan
 from chromacord.lab.metrics.protocols import PROTOCOLS
@@ -143,7 +144,7 @@ def measure_quality(setting: Setting, *, tell: Callable[[str], object] = lambda 
         tell(f"{name}: {SETS[name].description}")
         plan = SETS[name].plan(setting)
         folder = setting.runs / f"{name}{'-full' if plan.full else ''}-run"
-        summaries[name] = evaluate(plan, folder, jobs=setting.jobs, command=setting.command)
+        summaries[name] = evaluate(plan, folder, engine=Processes(setting.jobs), command=setting.command)
     return summaries
 
 
@@ -230,5 +231,5 @@ def _recoloured(setting: Setting, name: str, recipe: Recipe) -> Path:
     """Synthesize a data set from the dev clips, or what is missing of it."""
     clips = open_dataset(setting.footage, split=DEV, size=None, use=DEV)
     luts = read_luts(setting.footage / "luts" / "dev.zip")
-    synthesize(clips, luts, setting.runs / name, recipe=recipe, split=DEV, jobs=setting.jobs)
+    synthesize(clips, luts, setting.runs / name, recipe=recipe, split=DEV, engine=Processes(setting.jobs))
     return setting.runs / name

@@ -9,9 +9,8 @@ on composites with the real picture's background (`real_background`); HYouTube's
 compressed once more, and validation keeps them, because tests do.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from torch import Tensor, nn
 
@@ -27,7 +26,6 @@ from chromacord.lab.objectives.protocol import Batch
 from chromacord.lab.training.draws import StageOptions
 from chromacord.lab.training.recipe import Recipe, Stage, check_range
 from chromacord.methods.spec import MAX_WIDTH
-from chromacord.types import Progress
 
 _OVERLAID = "rainnet"
 """The method whose pictures are composited over their background before they are judged."""
@@ -65,14 +63,6 @@ class VerifiedObjective(FramesObjective):
 
     options_class = VerifiedOptions
     trains = ("dovenet", _OVERLAID)
-
-    def __init__(
-        self, recipe: Recipe, stage: Stage, folder: Path, *, progress: Callable[[Progress], object] | None = None
-    ) -> None:
-        """Build both networks and open the data. See `FramesObjective`."""
-        super().__init__(recipe, stage, folder, progress=progress)
-        self.adversary: nn.Module = VerifyingDiscriminator(self._chosen.adversary_width)
-        self._is_overlaid = recipe.method == _OVERLAID
 
     @classmethod
     def check(cls, recipe: Recipe, stage: Stage, *, where: str) -> None:
@@ -118,6 +108,11 @@ class VerifiedObjective(FramesObjective):
     def loss(self, module: nn.Module, batch: Batch) -> tuple[Tensor, Mapping[str, Tensor]]:
         """Return the generator's loss of one batch. See `Objective.loss`. Shape (N, 1, C, S, S)."""
         return self.generator_loss(self.generate(module, batch), batch)
+
+    def _prepare(self, recipe: Recipe, stage: Stage) -> None:
+        super()._prepare(recipe, stage)
+        self.adversary: nn.Module = VerifyingDiscriminator(self._chosen.adversary_width)
+        self._is_overlaid = recipe.method == _OVERLAID
 
     @property
     def _chosen(self) -> VerifiedOptions:

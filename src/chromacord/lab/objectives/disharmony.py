@@ -9,9 +9,8 @@ The paper's text was not available. The form of all losses, the discriminator an
 project's: the temporal loss follows the version in published tables, and the adversarial weight is pix2pix's, 1 to 100.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -25,7 +24,6 @@ from chromacord.lab.layers.unet import MULTIPLE, Encoder, UpBlock, widths
 from chromacord.lab.objectives.pairs import PairsObjective, PairsOptions
 from chromacord.lab.objectives.protocol import Batch
 from chromacord.lab.training.recipe import Recipe, Stage, check_range
-from chromacord.types import Progress
 
 
 @dataclass(frozen=True)
@@ -79,13 +77,6 @@ class DisharmonyObjective(PairsObjective):
 
     options_class = DisharmonyOptions
 
-    def __init__(
-        self, recipe: Recipe, stage: Stage, folder: Path, *, progress: Callable[[Progress], object] | None = None
-    ) -> None:
-        """Build both networks and open the data. See `PairsObjective`."""
-        super().__init__(recipe, stage, folder, progress=progress)
-        self.adversary: nn.Module = DisharmonyDiscriminator()
-
     def generate(self, module: nn.Module, batch: Batch) -> Tensor:
         """Return both frames, normalized and not composited. Shape (N, 2, C, S, S) to (N, 2, 3, S, S)."""
         return self._pair_of_pictures(module, ClipBatch(*batch))
@@ -122,6 +113,10 @@ class DisharmonyObjective(PairsObjective):
     def loss(self, module: nn.Module, batch: Batch) -> tuple[Tensor, Mapping[str, Tensor]]:
         """Return `generator_loss` of what `generate` returns. Shape (N, 2, C, S, S)."""
         return self.generator_loss(self.generate(module, batch), batch)
+
+    def _prepare(self, recipe: Recipe, stage: Stage) -> None:
+        super()._prepare(recipe, stage)
+        self.adversary: nn.Module = DisharmonyDiscriminator()
 
     def _regional(self, pictures: Tensor, clips: ClipBatch) -> Tensor:
         flow, back = (self._flows(clips.composite, start=start) for start in (1, 0))

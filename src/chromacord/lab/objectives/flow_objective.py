@@ -13,7 +13,6 @@ each starts from the previous level's weights, as in the paper. At first it is b
 The finest levels are expensive. They can train on crops (`side`) while the coarse ones are frozen (`frozen`).
 """
 
-import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -32,7 +31,7 @@ from chromacord.lab.flow.spynet import NUM_LEVELS, SPyNet, upsample
 from chromacord.lab.objectives.losses import end_point_error
 from chromacord.lab.objectives.protocol import Batch
 from chromacord.lab.training.picture_choice import PictureData, read_pictures
-from chromacord.lab.training.recipe import Recipe, Stage, check_range
+from chromacord.lab.training.recipe import Recipe, Stage, check_method, check_range, data_table, overridden
 from chromacord.typed_tables import build
 from chromacord.types import Progress
 
@@ -155,9 +154,9 @@ class FlowObjective:
         data, motion, layered, self._options = _tables(recipe, stage, where=f"recipe {recipe.name}")
         torch.manual_seed(recipe.seed)
         self.module: nn.Module = FlowNetwork(self._options)
-        trained, held_out, names = read_pictures(data, folder, progress=progress)
+        pictures = read_pictures(data, folder, progress=progress)
+        trained, held_out, self.fingerprint = pictures.trained, pictures.held_out, pictures.fingerprint
         self.data: Mapping[str, int] = trained.sets()
-        self.fingerprint = hashlib.sha256("\n".join(names).encode()).hexdigest()
         whole = _whole(self._options.levels)
         self._makers = [
             PairMaker(trained, drawn, side=self._options.side or whole, whole=whole) for drawn in (motion, layered)
@@ -169,8 +168,7 @@ class FlowObjective:
     def check(recipe: Recipe, stage: Stage, *, where: str) -> None:
         """Check the recipe's tables. See `Objective.check`."""
         data, _, _, options = _tables(recipe, stage, where=where)
-        if recipe.method != "spynet":
-            raise InputError(f"{where}: the objective 'flow' trains the method 'spynet', not {recipe.method!r}")
+        check_method(recipe, stage, "spynet", where=where)
         if recipe.network:
             raise InputError(f"{where} [network]: {', '.join(recipe.network)} is not known; SPyNet has no options")
         if _whole(options.levels) > data.picture_side:
@@ -282,16 +280,10 @@ def _validations(held_out: Photographs, side: int) -> dict[str, _Validation]:
 
 
 def _tables(recipe: Recipe, stage: Stage, *, where: str) -> _Tables:
-    values: dict[str, Any] = dict(recipe.data)
-    motion = values.pop("motion", {})
-    if not isinstance(motion, Mapping):
-        raise InputError(f"{where} [data]: motion must be a table, got {motion!r}")
     options = build(FlowOptions, stage.options, where=f"{where} [stage.options]")
-    drawn = build(Motion, motion, where=f"{where} [data.motion]")
-    if options.motion:
-        drawn = build(Motion, {**motion, **options.motion}, where=f"{where} [stage.options.motion]")
+    drawn = overridden(Motion, recipe, "motion", options.motion, where=where)
     layered = build(Motion, {**asdict(LAYERED), **options.layered}, where=f"{where} [stage.options.layered]")
-    return _Tables(build(FlowData, values, where=f"{where} [data]"), drawn, layered, options)
+    return _Tables(data_table(FlowData, recipe, without=("motion",), where=where), drawn, layered, options)
 
 
 def _whole(levels: int) -> int:

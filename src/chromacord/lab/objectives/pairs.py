@@ -9,9 +9,8 @@ pictures although it expects 0 to 255, and can hardly have been accurate. A clip
 earlier frame, where theirs is also paired with itself.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 import torch
@@ -27,7 +26,6 @@ from chromacord.lab.objectives.losses import foreground_normalized
 from chromacord.lab.objectives.paper_stages import FramesObjective, FramesOptions
 from chromacord.lab.objectives.protocol import Batch
 from chromacord.lab.training.recipe import Recipe, Stage, check_range
-from chromacord.types import Progress
 
 
 @dataclass(frozen=True)
@@ -60,21 +58,6 @@ class PairsObjective(FramesObjective):
     options_class: type[PairsOptions] = PairsOptions
     trains = ("huang2019",)
 
-    def __init__(
-        self, recipe: Recipe, stage: Stage, folder: Path, *, progress: Callable[[Progress], object] | None = None
-    ) -> None:
-        """Build the network, open the data, and load the flow estimator. See `FramesObjective`.
-
-        Raises:
-            InputError: the folder does not match the recipe, or the flow's weights cannot be used.
-        """
-        super().__init__(recipe, stage, folder, progress=progress)
-        options = self._pairs
-        try:
-            self._flow: nn.Module = DIS() if options.flow == "dis" else SPyNet(weights=options.flow_weights).eval()
-        except InputError as error:
-            raise type(error)(f"recipe {recipe.name} [stage.options]: flow_weights: {error}") from error
-
     def batch(self, count: int, seed: int) -> Batch:
         """Return composites, masks and real frames, the earlier frame first. Shape (N, 2, C, S, S) each."""
         return tuple(self._trained.draw_clips(count, 2, torch.Generator().manual_seed(seed)))
@@ -92,6 +75,15 @@ class PairsObjective(FramesObjective):
             "reconstruction": reconstruction.detach(),
             "temporal": temporal.detach(),
         }
+
+    def _prepare(self, recipe: Recipe, stage: Stage) -> None:
+        """Prepare the network, and load the flow estimator."""
+        super()._prepare(recipe, stage)
+        options = self._pairs
+        try:
+            self._flow: nn.Module = DIS() if options.flow == "dis" else SPyNet(weights=options.flow_weights).eval()
+        except InputError as error:
+            raise type(error)(f"recipe {recipe.name} [stage.options]: flow_weights: {error}") from error
 
     @property
     def _pairs(self) -> PairsOptions:

@@ -22,7 +22,7 @@ from chromacord.lab.networks.chen2024_network import Chen2024Network, middle
 from chromacord.lab.objectives.losses import foreground_normalized
 from chromacord.lab.objectives.protocol import Batch
 from chromacord.lab.training.draws import StageOptions, open_sources, read_tables, validation_windows
-from chromacord.lab.training.recipe import Recipe, Stage
+from chromacord.lab.training.recipe import Recipe, Stage, check_method
 from chromacord.methods import METHODS
 from chromacord.methods.spec import check_options
 from chromacord.types import Progress
@@ -76,6 +76,9 @@ class FramesObjective:
     trains: tuple[str, ...] = ("issam", _VIDEO)
     """The methods that it can train."""
 
+    without_effect: tuple[str, ...] = ("weights", "working_side", "hop")
+    """Options of the methods that training does not use."""
+
     def __init__(
         self, recipe: Recipe, stage: Stage, folder: Path, *, progress: Callable[[Progress], object] | None = None
     ) -> None:
@@ -91,28 +94,25 @@ class FramesObjective:
             InputError: the folder does not match the recipe, or a stage's flow weights cannot be used.
         """
         check_flow_weights(recipe)
-        tables = read_tables(recipe, stage, self.options_class, where=f"recipe {recipe.name}")
-        self._data = tables.data
+        self._data, augmentation, self._options = read_tables(
+            recipe, stage, self.options_class, where=f"recipe {recipe.name}"
+        )
         self._is_video = recipe.method == _VIDEO
         torch.manual_seed(recipe.seed)
         module = _network(recipe)
         # Half-precision convolutions are 10 % faster this way, also on a CPU.
         self.module: nn.Module = module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self._freeze(tables.options)
-        sources = open_sources(tables.data, tables.augmentation, folder, seed=recipe.seed, progress=progress)
+        self._prepare(recipe, stage)
+        sources = open_sources(self._data, augmentation, folder, seed=recipe.seed, progress=progress)
         self._trained, self._held_out = sources.trained, sources.held_out
         self.data, self.fingerprint = sources.sets, sources.fingerprint
-        self._options = tables.options
 
     @classmethod
     def check(cls, recipe: Recipe, stage: Stage, *, where: str) -> None:
         """Check the recipe's tables. See `Objective.check`."""
         read_tables(recipe, stage, cls.options_class, where=where)
-        if recipe.method not in cls.trains:
-            raise InputError(
-                f"{where}: the objective {stage.objective!r} trains {' or '.join(cls.trains)}, not {recipe.method!r}"
-            )
-        if fixed := [name for name in ("weights", "working_side", "hop") if name in recipe.network]:
+        check_method(recipe, stage, *cls.trains, where=where)
+        if fixed := [name for name in cls.without_effect if name in recipe.network]:
             raise InputError(f"{where} [network]: {fixed[0]} does not affect training; remove it")
         try:
             check_options(recipe.method, METHODS[recipe.method], recipe.network)
@@ -153,13 +153,10 @@ class FramesObjective:
                 mask, real, composite = mask[places], real[places], composite[places]
             for errors, frames in ((after, harmonized), (before, composite)):
                 errors.append(foreground_normalized((frames - real).square(), mask, least_area=1.0))
-        if not after:
-            return {}
-        squared, composed = (255**2 * float(torch.cat(errors).mean()) for errors in (after, before))
-        return {"fmse": squared, "composite_fmse": composed, "ratio": squared / max(composed, 1e-9)}
+        return validation_figures(after, before)
 
-    def _freeze(self, options: StageOptions) -> None:  # noqa: ARG002
-        """Freeze the parts that single frames do not train."""
+    def _prepare(self, recipe: Recipe, stage: Stage) -> None:  # noqa: ARG002
+        """Prepare the new network for the stage: freeze the parts that single frames do not train."""
         if self._is_video:
             for part in (self.module.temporal, self.module.flow):
                 if isinstance(part, nn.Module):
@@ -190,16 +187,6 @@ class ClipsObjective(FramesObjective):
     """Stage 2: the absolute error of composited windows; stage 1 is frozen. See `Objective`."""
 
     options_class = ClipsOptions
-
-    def __init__(
-        self, recipe: Recipe, stage: Stage, folder: Path, *, progress: Callable[[Progress], object] | None = None
-    ) -> None:
-        """Build the network and open the data. See `FramesObjective`."""
-        self._num_frames = num_frames(recipe)
-        self._head = _option(recipe, "head")
-        super().__init__(recipe, stage, folder, progress=progress)
-        self._flow_weights = _flow_weights(recipe, stage)
-        self.begin()
 
     @classmethod
     def check(cls, recipe: Recipe, stage: Stage, *, where: str) -> None:
@@ -251,7 +238,8 @@ class ClipsObjective(FramesObjective):
             loss = error.mean()
         return loss, {"loss": loss.detach()}
 
-    def _freeze(self, options: StageOptions) -> None:
+    def _prepare(self, recipe: Recipe, stage: Stage) -> None:
+        self._num_frames, options = num_frames(recipe), self._options
         assert isinstance(options, ClipsOptions)
         for name, is_trained in (("image", options.train_image), ("flow", options.train_flow)):
             part = getattr(self.module, name)
@@ -261,9 +249,13 @@ class ClipsObjective(FramesObjective):
             side, flow = max(1, round(self._data.side / self.module.flow_reduction)), self.module.flow
             # At this size the finest networks get no gradient, for which several processes would wait forever.
             flow.levels[flow.num_levels(side, side) :].requires_grad_(requires_grad=False)
-        if self._head != "residual":  # other heads do not use stage 1's output, so its own head gets no gradient
+        if (
+            _option(recipe, "head") != "residual"
+        ):  # other heads do not use stage 1's output, so its own head gets no gradient
             head: nn.Module = self.module.image.head  # type: ignore[union-attr, assignment]
             head.requires_grad_(requires_grad=False)
+        self._flow_weights = _flow_weights(recipe, stage)
+        self.begin()
 
     def _length(self) -> int:
         return self._num_frames
@@ -271,6 +263,18 @@ class ClipsObjective(FramesObjective):
     def _harmonized(self, module: nn.Module, clips: ClipBatch) -> Tensor:
         frames: Tensor = module(clips.composite, clips.mask, stage=2)
         return frames
+
+
+def validation_figures(after: list[Tensor], before: list[Tensor]) -> dict[str, float]:
+    """Return the mean errors of harmonized and of composited frames on the 0-255 scale; empty without frames.
+
+    Args:
+        after, before: squared errors of frames in [0, 1], by their foregrounds. Shape (N,) each.
+    """
+    if not after:
+        return {}
+    squared, composed = (255**2 * float(torch.cat(errors).mean()) for errors in (after, before))
+    return {"fmse": squared, "composite_fmse": composed, "ratio": squared / max(composed, 1e-9)}
 
 
 def check_flow_weights(recipe: Recipe) -> None:

@@ -1,9 +1,7 @@
 """The objective of CO2Net's refinement (Lu et al. 2022, stage 2), with a frozen, pretrained backbone."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -11,16 +9,12 @@ from torch import Tensor
 from chromacord.errors import InputError
 from chromacord.lab.composites.augment import ClipBatch
 from chromacord.lab.methods.co2net import build_backbone
-from chromacord.lab.networks.co2net_network import FUTURE, PAST, CO2NetNetwork
+from chromacord.lab.networks.co2net_network import FUTURE, PAST
 from chromacord.lab.objectives.losses import foreground_normalized
+from chromacord.lab.objectives.paper_stages import FramesObjective, validation_figures
 from chromacord.lab.objectives.protocol import Batch
-from chromacord.lab.training.draws import StageOptions, open_sources, read_tables, validation_windows
+from chromacord.lab.training.draws import StageOptions, read_tables, validation_windows
 from chromacord.lab.training.recipe import Recipe, Stage, check_range
-from chromacord.methods import METHODS
-from chromacord.methods.spec import check_options
-from chromacord.types import Progress
-
-_METHOD = "co2net"
 
 _LEAST_AREA = 1.0
 """The authors set no minimum, and divide by zero for frames without a foreground."""
@@ -46,52 +40,19 @@ class RefinementOptions(StageOptions):
         check_range("frames", self.frames, 1)
 
 
-class RefinementObjective:
+class RefinementObjective(FramesObjective):
     """The squared error of composited frames in [0, 1]. See `Objective`."""
 
-    def __init__(
-        self, recipe: Recipe, stage: Stage, folder: Path, *, progress: Callable[[Progress], object] | None = None
-    ) -> None:
-        """Build the network and open the data.
-
-        Args:
-            recipe: the run's recipe.
-            stage: a stage of the recipe.
-            folder: folder of the training data.
-            progress: called while pictures are read.
-
-        Raises:
-            InputError: the folder does not match the recipe, or the backbone's weights cannot be used.
-        """
-        where = f"recipe {recipe.name}"
-        self._data, augmentation, self._options = read_tables(recipe, stage, RefinementOptions, where=where)
-        self._backbone, self._width = str(recipe.network.get("backbone", "issam")), recipe.network.get("width")
-        torch.manual_seed(recipe.seed)
-        self.module = _network(recipe)
-        self.module.backbone.requires_grad_(requires_grad=False)
-        try:
-            self.begin()
-        except InputError as error:
-            raise type(error)(f"{where} [stage.options]: backbone_weights: {error}") from error
-        sources = open_sources(self._data, augmentation, folder, seed=recipe.seed, progress=progress)
-        self._trained, self._held_out = sources.trained, sources.held_out
-        self.data, self.fingerprint = sources.sets, sources.fingerprint
+    options_class = RefinementOptions
+    trains = ("co2net",)
 
     @classmethod
     def check(cls, recipe: Recipe, stage: Stage, *, where: str) -> None:
         """Check the recipe's tables. See `Objective.check`."""
-        _, _, options = read_tables(recipe, stage, RefinementOptions, where=where)
-        if recipe.method != _METHOD:
-            raise InputError(f"{where}: the objective {stage.objective!r} trains {_METHOD}, not {recipe.method!r}")
-        fixed = [name for name in ("weights", "backbone_weights", "working_side", "hop") if name in recipe.network]
-        if fixed:
-            what = "stands in [stage.options]" if fixed[0] == "backbone_weights" else "does not affect training"
-            raise InputError(f"{where} [network]: {fixed[0]} {what}; omit it")
-        try:
-            check_options(_METHOD, METHODS[_METHOD], recipe.network)
-            _network(recipe)
-        except InputError as error:
-            raise InputError(f"{where} [network]: {error}") from error
+        if "backbone_weights" in recipe.network:
+            raise InputError(f"{where} [network]: backbone_weights stands in [stage.options]; omit it")
+        super().check(recipe, stage, where=where)
+        options = read_tables(recipe, stage, RefinementOptions, where=where).options
         if options.backbone_weights is None and recipe.start is None:
             raise InputError(
                 f"{where} [stage.options]: needs a trained backbone; name its weights as backbone_weights, "
@@ -100,9 +61,10 @@ class RefinementObjective:
 
     def begin(self) -> None:
         """Load the backbone's weights if the stage names them. See `Objective.begin`."""
-        if self._options.backbone_weights is not None:
-            trained = build_backbone(self._backbone, self._options.backbone_weights, width=self._width)
-            self.module.backbone.load_state_dict(trained.state_dict())
+        weights = self._chosen.backbone_weights
+        if weights is not None:
+            trained = build_backbone(self._backbone, weights, width=self._width)
+            self._of_backbone.load_state_dict(trained.state_dict())
 
     def batch(self, count: int, seed: int) -> Batch:
         """Return windows around frames at any position of a clip, and the ground truth of those frames.
@@ -110,8 +72,8 @@ class RefinementObjective:
         Shape (N, 17, C, S, S) of composites and masks, (N, 1, 3, S, S) of real frames.
         """
         generator = torch.Generator().manual_seed(seed)
-        clips = self._trained.draw_clips(count, self._options.frames, generator)
-        return windows_around(clips, torch.randint(self._options.frames, (count,), generator=generator))
+        clips = self._trained.draw_clips(count, self._chosen.frames, generator)
+        return windows_around(clips, torch.randint(self._chosen.frames, (count,), generator=generator))
 
     def loss(self, module: torch.nn.Module, batch: Batch) -> tuple[Tensor, Mapping[str, Tensor]]:
         """Return the loss of one batch. See `Objective.loss`. Shapes as from `batch`."""
@@ -124,21 +86,39 @@ class RefinementObjective:
     def validate(self, module: torch.nn.Module) -> Mapping[str, float]:
         """Return errors of all frames of held-out clips, on the 0-255 scale. See `Objective.validate`."""
         device = next(module.parameters()).device
-        errors: dict[str, list[Tensor]] = {"fmse": [], "composite_fmse": []}
-        for clips in validation_windows(self._held_out, self._data.num_validated, self._options.frames):
+        after: list[Tensor] = []
+        before: list[Tensor] = []
+        for clips in validation_windows(self._held_out, self._data.num_validated, self._chosen.frames):
             whole = windows_around(
                 ClipBatch(*(part.to(device) for part in clips)), torch.zeros(1, dtype=torch.long), hop=None
             )
             composite, mask, real = whole
             inner = slice(PAST, composite.shape[1] - FUTURE)
             harmonized = module(composite, mask).clamp(0, 1)
-            for name, frames in (("fmse", harmonized), ("composite_fmse", composite[:, inner])):
+            for errors, frames in ((after, harmonized), (before, composite[:, inner])):
                 squared = (frames - real).square()[0]
-                errors[name].append(foreground_normalized(squared, mask[0, inner], least_area=_LEAST_AREA))
-        if not errors["fmse"]:
-            return {}
-        figures = {name: 255**2 * float(torch.cat(found).mean()) for name, found in errors.items()}
-        return {**figures, "ratio": figures["fmse"] / max(figures["composite_fmse"], 1e-9)}
+                errors.append(foreground_normalized(squared, mask[0, inner], least_area=_LEAST_AREA))
+        return validation_figures(after, before)
+
+    def _prepare(self, recipe: Recipe, stage: Stage) -> None:  # noqa: ARG002
+        """Freeze the backbone and load its weights."""
+        self._backbone, self._width = str(recipe.network.get("backbone", "issam")), recipe.network.get("width")
+        self._of_backbone.requires_grad_(requires_grad=False)
+        try:
+            self.begin()
+        except InputError as error:
+            raise type(error)(f"recipe {recipe.name} [stage.options]: backbone_weights: {error}") from error
+
+    @property
+    def _chosen(self) -> RefinementOptions:
+        assert isinstance(self._options, RefinementOptions)
+        return self._options
+
+    @property
+    def _of_backbone(self) -> torch.nn.Module:
+        backbone = self.module.backbone
+        assert isinstance(backbone, torch.nn.Module)
+        return backbone
 
 
 def windows_around(clips: ClipBatch, places: Tensor, *, hop: int | None = 1) -> Batch:
@@ -158,14 +138,3 @@ def windows_around(clips: ClipBatch, places: Tensor, *, hop: int | None = 1) -> 
     rows = torch.arange(len(places))[:, None]
     index = (places[:, None] + around).clamp(0, num_frames - 1)
     return clips.composite[rows, index], clips.mask[rows, index], clips.real[rows, places[:, None] + inner]
-
-
-def _network(recipe: Recipe) -> CO2NetNetwork:
-    """Build the untrained network from the method's options.
-
-    Raises:
-        InputError: an option is out of range.
-    """
-    method: Any = METHODS[_METHOD](weights=None, **recipe.network)  # type: ignore[call-arg]
-    network: CO2NetNetwork = method.network
-    return network

@@ -5,12 +5,11 @@ the encoder is frozen, and a step costs a hundredth of one that processes pictur
 composites and the encoder trains too. At the end, strength is calibrated on held-out pictures.
 """
 
-import hashlib
 import inspect
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -27,12 +26,11 @@ from chromacord.lab.networks.grade_network import Features, GradeNetwork
 from chromacord.lab.objectives.calibration import Measured, calibrated, reliability
 from chromacord.lab.objectives.losses import root_error, squared_error
 from chromacord.lab.objectives.protocol import Batch
-from chromacord.lab.training.picture_choice import PictureData, read_named_luts, read_pictures
-from chromacord.lab.training.recipe import Recipe, Stage, check_range
+from chromacord.lab.training.draws import plain_augmentation
+from chromacord.lab.training.picture_choice import GradeData, read_pictures
+from chromacord.lab.training.recipe import Recipe, Stage, check_method, check_range, data_table, overridden
 from chromacord.typed_tables import build, in_words
 from chromacord.types import Progress
-
-_Table = TypeVar("_Table", Augmentation, ChangeShares)
 
 _STANDARD_BATCHES, _STANDARD_BATCH = 12, 64
 """Number and size of the batches from which features are standardized."""
@@ -43,27 +41,7 @@ _LEAST_ERROR = 1e-5
 
 _VALIDATION_SEED = 20
 _CALIBRATION_BATCHES = 16
-_VALIDATION_BATCHES, _VALIDATION_BATCH, _VALIDATION_LOOKS = 8, 64, 256
-
-
-@dataclass(frozen=True)
-class GradeData(PictureData):
-    """The table [data] of a recipe."""
-
-    luts: str | None = None
-    """Folder or archive of .cube files, relative to the data folder."""
-
-    held_out_luts: float = 0.0
-    """Share of the LUTs used only for validation; at 0, validation uses all LUTs."""
-
-    def __post_init__(self) -> None:
-        """Check the values.
-
-        Raises:
-            InputError: a value is out of range; names it.
-        """
-        super().__post_init__()
-        check_range("held_out_luts", self.held_out_luts, 0, 0.5)
+_VALIDATION_BATCHES, _VALIDATION_BATCH = 8, 64
 
 
 @dataclass(frozen=True)
@@ -133,14 +111,11 @@ class GradeObjective:
         torch.manual_seed(recipe.seed)
         self._network = GradeNetwork(**recipe.network)
         self.module: nn.Module = self._network
-        trained, held_out, names = read_pictures(data, folder, progress=progress)
-        luts = read_named_luts(data.luts, data, folder)
+        trained, held_out, self.fingerprint, luts, others = read_pictures(data, folder, progress=progress)
         self.data: Mapping[str, int] = trained.sets()
-        self.fingerprint = hashlib.sha256("\n".join([*names, *luts]).encode()).hexdigest()
-        tables, others = divided_luts(list(luts.values()), data.held_out_luts)
         side, num_pixels, seed = self._network.side, self._options.num_pixels, recipe.seed
         self._maker = CompositeMaker(
-            trained, tables, augmentation, changes=changes, side=side, num_pixels=num_pixels, seed=seed
+            trained, luts, augmentation, changes=changes, side=side, num_pixels=num_pixels, seed=seed
         )
         self._seed = seed
         self._pool: _Pool | None = None
@@ -154,8 +129,7 @@ class GradeObjective:
     def check(recipe: Recipe, stage: Stage, *, where: str) -> None:
         """Check the recipe's tables. See `Objective.check`."""
         _tables(recipe, stage, where=where)
-        if recipe.method != "shotgrade":
-            raise InputError(f"{where}: the objective 'grade' trains the method 'shotgrade', not {recipe.method!r}")
+        check_method(recipe, stage, "shotgrade", where=where)
         known = inspect.signature(GradeNetwork).parameters
         for name, value in recipe.network.items():
             if name not in known:
@@ -276,32 +250,14 @@ def _measured(network: GradeNetwork, composites: CompositeBatch) -> Measured:
 
 
 def _tables(recipe: Recipe, stage: Stage, *, where: str) -> _Tables:
-    values: dict[str, Any] = dict(recipe.data)
-    tables = {name: values.pop(name, {}) for name in ("augmentation", "changes")}
-    for name, table in tables.items():
-        if not isinstance(table, Mapping):
-            raise InputError(f"{where} [data]: {name} must be a table, got {table!r}")
     options = build(GradeOptions, stage.options, where=f"{where} [stage.options]")
-    drawn = _overridden(Augmentation, tables["augmentation"], options.augmentation, where, "augmentation")
-    changes = _overridden(ChangeShares, tables["changes"], options.changes, where, "changes")
-    return _Tables(build(GradeData, values, where=f"{where} [data]"), drawn, changes, options)
+    drawn = overridden(Augmentation, recipe, "augmentation", options.augmentation, where=where)
+    changes = overridden(ChangeShares, recipe, "changes", options.changes, where=where)
+    data = data_table(GradeData, recipe, without=("augmentation", "changes"), where=where)
+    return _Tables(data, drawn, changes, options)
 
 
-def _overridden(kind: type[_Table], table: Mapping[str, Any], own: Mapping[str, Any], where: str, name: str) -> _Table:
-    """Build a table of [data], with a stage's own values. Both are checked, so that errors name the right table."""
-    built = build(kind, table, where=f"{where} [data.{name}]")
-    return build(kind, {**table, **own}, where=f"{where} [stage.options.{name}]") if own else built
-
-
-def divided_luts(tables: list[Cube], share: float) -> tuple[list[Cube], list[Cube]]:
-    """Split LUTs into training and validation; at a share of 0, both use all."""
-    if not share:
-        return tables, tables
-    step = round(1 / share)
-    return [table for number, table in enumerate(tables) if number % step], tables[::step]
-
-
-def _validation(held_out: Photographs, tables: list[Cube], side: int) -> list[CompositeBatch]:
+def _validation(held_out: Photographs, tables: Sequence[Cube], side: int) -> list[CompositeBatch]:
     if not len(held_out):
         return []
     maker = CompositeMaker(held_out, tables, plain_augmentation(), side=side, seed=_VALIDATION_SEED)
@@ -309,23 +265,9 @@ def _validation(held_out: Photographs, tables: list[Cube], side: int) -> list[Co
     return [maker.draw(_VALIDATION_BATCH, generator) for _ in range(_VALIDATION_BATCHES)]
 
 
-def plain_augmentation() -> Augmentation:
-    """Return how validation composites are made: recoloured like HYouTube's, and nothing else."""
-    return replace(
-        Augmentation(),
-        lut_share=1.0,
-        enhanced_share=1.0,
-        enhanced_look_share=0.0,
-        mixed_share=0.0,
-        unchanged_share=0.0,
-        relit_share=0.0,
-        foreign_mask_share=0.0,
-        inverted_share=0.0,
-        num_looks=_VALIDATION_LOOKS,
-    )
-
-
-def _calibration(held_out: Photographs, tables: list[Cube], changes: ChangeShares, side: int) -> list[CompositeBatch]:
+def _calibration(
+    held_out: Photographs, tables: Sequence[Cube], changes: ChangeShares, side: int
+) -> list[CompositeBatch]:
     """Draw composites as in training, but from held-out pictures."""
     if not len(held_out):
         return []

@@ -1,8 +1,7 @@
 """Training samples for pixel methods: composites made on the fly, or those of HYouTube and iHarmony4."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from hashlib import sha256
 from pathlib import Path
 from typing import Any, Generic, Literal, NamedTuple, Protocol, TypeVar
 
@@ -14,13 +13,12 @@ from chromacord.lab.composites.recorded import RecordedClips, divided_clips
 from chromacord.lab.data import FileDataset
 from chromacord.lab.data.hyoutube import open_hyoutube
 from chromacord.lab.data.iharmony4 import open_iharmony4
-from chromacord.lab.objectives.shot_grades import GradeData, divided_luts, plain_augmentation
-from chromacord.lab.training.picture_choice import read_named_luts, read_pictures
-from chromacord.lab.training.recipe import MAX_SIDE, Recipe, Stage, check_range
+from chromacord.lab.training.picture_choice import GradeData, digest, read_pictures
+from chromacord.lab.training.recipe import MAX_SIDE, Recipe, Stage, check_range, data_table, overridden
 from chromacord.typed_tables import build
 from chromacord.types import Progress, Size
 
-_VALIDATION_SEED = 20
+_VALIDATION_SEED, _VALIDATION_LOOKS = 20, 256
 _MAX_READERS = 256
 
 
@@ -89,13 +87,9 @@ def read_tables(recipe: Recipe, stage: Stage, options: type[Options], *, where: 
     Raises:
         InputError: a key is missing, unknown, of the wrong type or out of range; names it.
     """
-    values: dict[str, Any] = dict(recipe.data)
-    drawn = values.pop("augmentation", {})
-    if not isinstance(drawn, Mapping):
-        raise InputError(f"{where} [data]: augmentation must be a table, got {drawn!r}")
     chosen = build(options, stage.options, where=f"{where} [stage.options]")
-    augmentation = build(Augmentation, {**drawn, **chosen.augmentation}, where=f"{where} [data.augmentation]")
-    return Tables(build(ClipData, values, where=f"{where} [data]"), augmentation, chosen)
+    augmentation = overridden(Augmentation, recipe, "augmentation", chosen.augmentation, where=where)
+    return Tables(data_table(ClipData, recipe, without=("augmentation",), where=where), augmentation, chosen)
 
 
 class ClipSource(Protocol):
@@ -151,15 +145,29 @@ def _made(
     seed: int,
     progress: Callable[[Progress], object] | None,
 ) -> Sources:
-    trained, held_out, names = read_pictures(data, folder, progress=progress)
-    luts = read_named_luts(data.luts, data, folder)
-    tables, others = divided_luts(list(luts.values()), data.held_out_luts)
-    maker = CompositeMaker(trained, tables, augmentation, side=data.side, seed=seed)
+    trained, held_out, fingerprint, luts, others = read_pictures(data, folder, progress=progress)
+    maker = CompositeMaker(trained, luts, augmentation, side=data.side, seed=seed)
     plain = replace(plain_augmentation(), spacing=augmentation.spacing)
     validating = None
     if len(held_out):
         validating = CompositeMaker(held_out, others, plain, side=data.side, seed=_VALIDATION_SEED)
-    return Sources(maker, validating, trained.sets(), _digest([*names, *luts]))
+    return Sources(maker, validating, trained.sets(), fingerprint)
+
+
+def plain_augmentation() -> Augmentation:
+    """Return how validation composites are made: recoloured like HYouTube's, and nothing else."""
+    return replace(
+        Augmentation(),
+        lut_share=1.0,
+        enhanced_share=1.0,
+        enhanced_look_share=0.0,
+        mixed_share=0.0,
+        unchanged_share=0.0,
+        relit_share=0.0,
+        foreign_mask_share=0.0,
+        inverted_share=0.0,
+        num_looks=_VALIDATION_LOOKS,
+    )
 
 
 def _recorded(data: ClipData, dataset: FileDataset) -> Sources:
@@ -171,7 +179,7 @@ def _recorded(data: ClipData, dataset: FileDataset) -> Sources:
         )
     source = RecordedClips(trained, mirrored_share=data.mirrored_share, **options)
     return Sources(
-        source, RecordedClips(held_out, **options) if held_out else None, source.sets(), _digest(dataset.names)
+        source, RecordedClips(held_out, **options) if held_out else None, source.sets(), digest(dataset.names)
     )
 
 
@@ -187,7 +195,3 @@ def validation_windows(source: ClipSource | None, num_frames: int, length: int) 
         generator = torch.Generator().manual_seed(_VALIDATION_SEED)
         for _ in range(max(1, num_frames // length)):
             yield source.draw_clips(1, length, generator)
-
-
-def _digest(names: Sequence[str]) -> str:
-    return sha256("\n".join(names).encode()).hexdigest()

@@ -1,6 +1,7 @@
 """The training loop: any recipe, on a CPU or several GPUs, resumable from checkpoints."""
 
 import math
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
@@ -130,6 +131,11 @@ def _removed_if_empty(folder: Path) -> Iterator[None]:
     finally:
         with suppress(OSError):  # folders that are not empty stay
             folder.rmdir()
+
+
+def is_launched() -> bool:
+    """Whether `accelerate launch` started this process and others, which train together."""
+    return os.environ.get("WORLD_SIZE", "1") != "1"
 
 
 def end_processes() -> None:

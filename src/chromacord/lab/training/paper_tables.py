@@ -1,6 +1,7 @@
 """Reproduce the tables of Chen et al. 2024: train a recipe for every row and measure it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from inspect import signature
 from pathlib import Path
@@ -10,6 +11,7 @@ from chromacord.errors import InputError
 from chromacord.io.writing.staging import check_folder, output_errors, write_text
 from chromacord.lab.bench.method_speed import MethodSetting, measure_methods
 from chromacord.lab.data import open_dataset
+from chromacord.lab.data.pool import HERE, Engine, Tell
 from chromacord.lab.evaluation.benchmark import evaluate
 from chromacord.lab.evaluation.measuring import Plan
 from chromacord.lab.objectives.paper_stages import check_flow_weights, num_frames
@@ -17,7 +19,7 @@ from chromacord.lab.objectives.protocol import check_objectives
 from chromacord.lab.reporting.literature import PROTOCOL, paper_tables
 from chromacord.lab.reporting.tables import Row, Table, Value, markdown
 from chromacord.lab.training.draws import ClipData
-from chromacord.lab.training.loop import Device, train
+from chromacord.lab.training.loop import Device, is_launched, train
 from chromacord.lab.training.recipe import Recipe, read_recipe
 from chromacord.methods import METHODS, load_method
 from chromacord.methods.spec import parse_spec
@@ -92,8 +94,9 @@ class TableRun:
     next_frames: Path | None = None
     """HYouTube's set for TL. None: no TL, unless the data's frames are consecutive."""
 
-    jobs: int = 1
-    """Number of processes that measure. Time is measured in one, on `device`; everything else runs on the CPU."""
+    engine: Engine = HERE
+    """Where rows that do not start from each other are trained at the same time, and where clips are measured. Time is
+    measured in this process, on `device`; other measurements run on the CPU."""
 
 
 def train_table(run: TableRun, *, progress: Callable[[Progress], object] | None = None) -> str | None:
@@ -128,17 +131,50 @@ def train_table(run: TableRun, *, progress: Callable[[Progress], object] | None 
     check_folder(run.output if run.output.exists() else run.output.absolute().parent, wanted=run.output)
     with output_errors(run.output):
         run.output.mkdir(exist_ok=True)
-    done = [
-        train(recipe, run.data, run.output / name, device=run.device, progress=progress)
-        for name, recipe in recipes.items()
-    ]
-    if None in done:
+    if not _train_rows(run, rows, recipes, progress):
         return None
     table = _measured(run, plan, measured, progress)
     # Figures on other data than HYouTube cannot be compared with the literature's.
     text = markdown([table, *([paper_tables()[run.number - 1]] if run.test is None else [])])
     write_text(run.output / f"table{run.number}.md", text, force=True)
     return text
+
+
+class _RowTask(NamedTuple):
+    """A row to train."""
+
+    recipe: Recipe
+    data: Path
+    output: Path
+    device: Device
+
+
+def _train_rows(
+    run: TableRun,
+    rows: Sequence[PaperRow],
+    recipes: Mapping[str, Recipe],
+    progress: Callable[[Progress], object] | None,
+) -> bool:
+    """Train all rows; those that others start from come first. Return whether this is the main process."""
+    needed = {name for row in rows for name in (row.start, row.backbone) if name is not None}
+    is_main = True
+    for names in ([name for name in recipes if name in needed], [name for name in recipes if name not in needed]):
+
+        def tell(index: int, told: Progress, names: Sequence[str] = names) -> None:
+            if progress is not None:
+                progress(told._replace(stage=f"{told.stage} {names[index]}"))
+
+        tasks = [_RowTask(recipes[name], run.data, run.output / name, run.device) for name in names]
+        # Processes of `accelerate launch` train each row together.
+        engine = HERE if is_launched() else run.engine
+        with closing(engine.run(_train_row, tasks, progress=tell, on_gpu=run.device == "cuda")) as done:
+            is_main = all(list(done)) and is_main
+    return is_main
+
+
+def _train_row(task: _RowTask, tell: Tell) -> bool:
+    """Train one row; return whether this is the main process."""
+    return train(task.recipe, task.data, task.output, device=task.device, progress=tell) is not None
 
 
 def _folder(run: TableRun) -> Path:
@@ -219,7 +255,7 @@ def _checked_plan(run: TableRun, recipes: list[Recipe]) -> Plan:
 
 def _measured(run: TableRun, plan: Plan, recipes: list[Recipe], progress: Callable[[Progress], object] | None) -> Table:
     folder = run.output / f"evaluation{run.number}"
-    tables = evaluate(plan, folder, jobs=run.jobs, num_strips=0, progress=progress).tables()
+    tables = evaluate(plan, folder, engine=run.engine, num_strips=0, progress=progress).tables()
     methods = plan.methods
     paper = paper_tables()[run.number - 1]
     found: dict[str, dict[str, Value]] = {label: {} for label in ("composite", *methods)}

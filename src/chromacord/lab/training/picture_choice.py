@@ -1,9 +1,10 @@
-"""Split pictures into training and held-out sets."""
+"""Read pictures and LUTs, and split them into training and held-out sets."""
 
 import os
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
 
@@ -56,19 +57,43 @@ class PictureData:
                 raise InputError(f"optional: {one_of(name, _CAN_BE_ABSENT)}, got {name!r}")
 
 
+@dataclass(frozen=True)
+class GradeData(PictureData):
+    """The table [data] of a recipe."""
+
+    luts: str | None = None
+    """Folder or archive of .cube files, relative to the data folder."""
+
+    held_out_luts: float = 0.0
+    """Share of the LUTs used only for validation; at 0, validation uses all LUTs."""
+
+    def __post_init__(self) -> None:
+        """Check the values.
+
+        Raises:
+            InputError: a value is out of range; names it.
+        """
+        super().__post_init__()
+        check_range("held_out_luts", self.held_out_luts, 0, 0.5)
+
+
 class Pictures(NamedTuple):
-    """The pictures that a table selects."""
+    """The pictures and LUTs that a table selects."""
 
     trained: Photographs
     held_out: Photographs
     """Validation pictures; may be empty."""
 
-    names: tuple[str, ...]
-    """Names of all selected pictures."""
+    fingerprint: str
+    """Digest of the names of all selected pictures and LUTs."""
+
+    luts: Sequence[Cube] = ()
+    held_out_luts: Sequence[Cube] = ()
+    """LUTs for validation: those of training, unless a share is held out."""
 
 
 def read_pictures(data: PictureData, folder: Path, *, progress: Callable[[Progress], object] | None = None) -> Pictures:
-    """Read pictures, and split them into training and validation.
+    """Read pictures, and the LUTs that a `GradeData` names, and split them into training and validation.
 
     Args:
         data: the recipe's table [data].
@@ -76,7 +101,7 @@ def read_pictures(data: PictureData, folder: Path, *, progress: Callable[[Progre
         progress: called while pictures are read.
 
     Raises:
-        InputError: there are no such pictures, or one side of the split is empty.
+        InputError: there are no such pictures or LUTs, or one side of the pictures' split is empty.
     """
     is_own = "manifest" in data.optional and folder.is_dir() and not has_manifest(folder)
     if is_own:
@@ -100,7 +125,14 @@ def read_pictures(data: PictureData, folder: Path, *, progress: Callable[[Progre
             f"{data.held_out:g}; "
             f"choose a {'larger share, or 0 to validate on none' if len(trained) else 'smaller share'}"
         )
-    return Pictures(trained, held_out, names)
+    luts = _read_named_luts(data, folder) if isinstance(data, GradeData) else {}
+    share = data.held_out_luts if isinstance(data, GradeData) else 0.0
+    return Pictures(trained, held_out, digest([*names, *luts]), *_split_luts(list(luts.values()), share))
+
+
+def digest(names: Iterable[str]) -> str:
+    """Return the fingerprint of data by its names."""
+    return sha256("\n".join(names).encode()).hexdigest()
 
 
 def _split(photographs: Photographs, data: PictureData, *, is_own: bool) -> tuple[Photographs, Photographs]:
@@ -113,20 +145,19 @@ def _split(photographs: Photographs, data: PictureData, *, is_own: bool) -> tupl
     return trained, held_out
 
 
-def read_named_luts(luts: str | None, data: PictureData, folder: Path) -> dict[str, Cube]:
-    """Read the LUTs that a table names, by name; empty if it names none, or if they are optional and missing.
-
-    Args:
-        luts: folder or archive, relative to the data folder.
-        data: the recipe's table [data].
-        folder: folder of the training data.
-
-    Raises:
-        InputError: they are missing, or cannot be read.
-    """
-    if luts is None or not _is_there("luts", data, folder / luts):
+def _read_named_luts(data: GradeData, folder: Path) -> dict[str, Cube]:
+    """Read the LUTs that a table names, by name; empty if it names none, or if they are optional and missing."""
+    if data.luts is None or not _is_there("luts", data, folder / data.luts):
         return {}
-    return read_luts(folder / luts)
+    return read_luts(folder / data.luts)
+
+
+def _split_luts(luts: list[Cube], share: float) -> tuple[list[Cube], list[Cube]]:
+    """Split LUTs into training and validation; at a share of 0, both use all."""
+    if not share:
+        return luts, luts
+    step = round(1 / share)
+    return [lut for number, lut in enumerate(luts) if number % step], luts[::step]
 
 
 def _is_there(key: str, data: PictureData, path: Path) -> bool:

@@ -18,14 +18,16 @@ An unknown key is an error, so that a typo cannot silently train something else.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from chromacord.errors import InputError, MissingFileError
 from chromacord.parsing import parse_toml, read_file, shown
 from chromacord.typed_tables import build
+
+Table = TypeVar("Table")
 
 Precision = Literal["fp32", "bf16", "fp16"]
 Optimizer = Literal["adamw", "adam"]
@@ -178,6 +180,54 @@ def check_range(name: str, value: float, least: float, most: float = math.inf, *
         wanted = f"be {least} or more" if most == math.inf else f"lie in {least}..{most}"
         end = f", below {most}" if is_open and most != math.inf else ""
         raise InputError(f"{name} must {wanted}{end}, got {value}")
+
+
+def data_table(kind: type[Table], recipe: Recipe, *, without: Sequence[str] = (), where: str) -> Table:
+    """Build the table [data], whose keys depend on the objective.
+
+    Args:
+        kind: dataclass of the table.
+        recipe: the run's recipe.
+        without: names of tables in it that `overridden` builds.
+        where: names the stage in errors.
+
+    Raises:
+        InputError: a key is missing, unknown, of the wrong type or out of range; names it.
+    """
+    values = {name: value for name, value in recipe.data.items() if name not in without}
+    return build(kind, values, where=f"{where} [data]")
+
+
+def overridden(kind: type[Table], recipe: Recipe, name: str, own: Mapping[str, Any], *, where: str) -> Table:
+    """Build a table inside [data], with a stage's own values. Both are checked, so that errors name the right table.
+
+    Args:
+        kind: dataclass of the table.
+        recipe: the run's recipe.
+        name: name of the table in [data] and in the stage's options.
+        own: the stage's values.
+        where: names the stage in errors.
+
+    Raises:
+        InputError: a key is unknown, of the wrong type or out of range; names it.
+    """
+    table = recipe.data.get(name, {})
+    if not isinstance(table, Mapping):
+        raise InputError(f"{where} [data]: {name} must be a table, got {table!r}")
+    built = build(kind, table, where=f"{where} [data.{name}]")
+    return build(kind, {**table, **own}, where=f"{where} [stage.options.{name}]") if own else built
+
+
+def check_method(recipe: Recipe, stage: Stage, *trained: str, where: str) -> None:
+    """Check that a stage's objective trains the recipe's method.
+
+    Raises:
+        InputError: it trains only others.
+    """
+    if recipe.method not in trained:
+        raise InputError(
+            f"{where}: the objective {stage.objective!r} trains {' or '.join(trained)}, not {recipe.method!r}"
+        )
 
 
 def as_values(recipe: Recipe) -> dict[str, Any]:

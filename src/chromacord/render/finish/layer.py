@@ -79,14 +79,15 @@ class CleanLayer:
     def _estimate(self, frame: Frame, planes: Sequence[Plane], mask: Mask) -> None:
         """Change a frame's soft pixels; the planes are the same before, since neighbours read what others write."""
         box = grown(mask, _FAR, self._info, step=self._step)
-        alpha = weights(mask, box)
+        matte = np.ascontiguousarray(mask.codes(box))
         small = cv2.cvtColor(reduced_codes(frame, box, self._step, self._info), cv2.COLOR_BGRA2BGR)
-        share = reduced(alpha, self._step)
+        share = reduced(matte, self._step).astype(np.float32) / np.float32(self._white)
         window = 2 * (_FAR // self._step) + 1
         near, far = (_mean(small, part, window) for part in (share, 1 - share))
-        cells = reduced(_soft(alpha), self._step).astype(bool)
+        soft = cv2.bitwise_and(cv2.compare(matte, mask.black, cv2.CMP_GT), cv2.compare(matte, mask.white, cv2.CMP_LT))
+        cells = reduced(soft, self._step) > 0
         for part in touched(cells, box, self._step):
-            wide = widened(part, box, 2 * _NEAR)
+            wide = widened(part, box, _NEAR)
             weight = weights(mask, wide)
             codes = cv2.cvtColor(unpack(tuple(planes), self._info, wide), cv2.COLOR_BGRA2BGR)  # the first three
             foreground, background = (enlarged(means, wide, box, self._step) for means in (near, far))

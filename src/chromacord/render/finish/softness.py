@@ -14,6 +14,7 @@ from chromacord.masks.masks import Mask
 from chromacord.render.finish.blocks import inside, reduced, touched, widened
 from chromacord.render.finish.light import Light, add_codes
 from chromacord.render.finish.stage import grown, weights
+from chromacord.render.soften import NativeSoftening
 from chromacord.types import Alpha, Box, FloatArray, Frame, Plane, VideoInfo
 
 _CELL = 8
@@ -45,11 +46,15 @@ class Softness:
         self._light = None if by_planes else Light(info)
         self._scale, self._offset, _, _ = code_scale(info.colorimetry, info.pixel_format)
         self._table = self._to_light(np.arange(256, dtype=np.float32))
+        self._native = None if self._light is not None else self._prepared()
 
     def __call__(self, frame: Frame, mask: Mask) -> None:
         """Change a frame. See `Stage`."""
         sigma = self._sigma_at(frame.index)
         if sigma <= 0:
+            return
+        if self._native is not None:
+            self._blur_compiled(self._native, frame, mask, sigma)
             return
         box = grown(mask, 0, self._info, step=_CELL)
         source = Frame(tuple(np.array(plane) for plane in frame.planes), frame.index)  # blurs read what others write
@@ -65,6 +70,21 @@ class Softness:
                 around = widened(piece, wide, reach)
                 share = None if is_solid else np.ascontiguousarray(weight[inside(around, wide)])
                 self._blur_planes(frame, source, piece, around, share, sigma)
+
+    def _prepared(self) -> NativeSoftening | None:
+        pixel_format = self._info.pixel_format
+        if pixel_format.is_float or self._info.colorimetry.scene_linear:
+            return None
+        light = self._to_light(np.arange(1 << 8 * pixel_format.dtype.itemsize, dtype=np.float32))
+        return NativeSoftening.prepare(pixel_format, light, self._scale, self._offset)
+
+    def _blur_compiled(self, native: NativeSoftening, frame: Frame, mask: Mask, sigma: float) -> None:
+        box = grown(mask, 0, self._info)
+        codes, is_yuv = mask.codes(box), self._info.pixel_format.model == "yuv"
+        for number, plane in enumerate(frame.planes[: self._info.pixel_format.num_colors]):
+            is_chroma = is_yuv and number > 0
+            stored = samples(plane, box, self._info.pixel_format.subsampling if is_chroma else (0, 0))
+            native.soften(stored, codes, (mask.black, mask.white), sigma, is_chroma=is_chroma)
 
     def _blur_planes(
         self, frame: Frame, source: Frame, part: Box, wide: Box, weight: FloatArray | None, sigma: float

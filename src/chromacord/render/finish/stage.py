@@ -65,10 +65,11 @@ def grown(mask: Mask, reach: int, info: VideoInfo, *, step: int = 1) -> Box:
 
 def weights(mask: Mask, part: Box) -> FloatArray:
     """Return the mask's weights in a rectangle that may exceed its box, in [0, 1]. Shape (height, width)."""
+    first, size = np.array(mask.origin), np.array(mask.plane.shape)
+    if (first <= part[:2]).all() and (first + size >= part[2:]).all():
+        return mask.crop(part)
     box = mask.box or Box(0, 0, 0, 0)
     (top, left), (bottom, right) = np.maximum(part[:2], box[:2]), np.minimum(part[2:], box[2:])
-    if part == (top, left, bottom, right):
-        return mask.crop(Box(*part))
     found = np.zeros((part.bottom - part.top, part.right - part.left), np.float32)
     if top < bottom and left < right:
         inside = Box(int(top), int(left), int(bottom), int(right))

@@ -1,6 +1,7 @@
 // Starts the page and connects its parts.
 
 import { get, send } from "./api.js";
+import { Finish } from "./finish.js";
 import { listenForKeys, radioGroup } from "./keys.js";
 import { Opener } from "./opener.js";
 import { Page } from "./page.js";
@@ -97,6 +98,10 @@ async function start() {
     const ending = source.slice(source.lastIndexOf("."));
     const name = source.slice(source.lastIndexOf("/") + 1, source.lastIndexOf("."));
     find("output").value = clip.session.outputs?.output ?? `${folder}/${name}_harmonized${/\.(mp4|mov|mkv|m4v)$/i.test(ending) ? ending : ".mp4"}`;
+    find("output").title = find("output").value;
+    find("output").scrollLeft = find("output").scrollWidth;  // the name matters more than the folder
+    find("foreground-out").value = clip.session.outputs?.foreground_out ?? "";
+    finish.load(options, "foreground" in clip.session.clip);
     find("codec").value = clip.session.encoding?.codec ?? "";
     find("crf").value = clip.session.encoding?.crf ?? "";
     find("export-path").dataset.stem = `${folder}/${name}`;
@@ -144,6 +149,11 @@ async function start() {
   const editShot = (isAlone) => { if (!find("whose").hidden) page.editShot(isAlone ? page.shotAt(player.frame) : null); };
   radioGroup(find("whose"), (button) => editShot(button.id === "of-shot"));
   on("free-shot", () => page.freeShot(page.shotAt(player.frame)));
+
+  const finish = new Finish(find("finish-fields"), async (changes) => {
+    await page.setOptions(changes);
+    page.show(player.frame);
+  });
 
   // Transport
   const setRange = (from, to) => {
@@ -211,13 +221,19 @@ async function start() {
       notice(error.message, true);
     }
   };
-  on("start", () => write({ output: find("output").value }));
+  const outputs = () => ({ output: find("output").value, ...(find("foreground-out").value && { foreground_out: find("foreground-out").value }) });
+  on("start", () => write(outputs()));
+  on("to-render", () => {
+    find("render").open = true;
+    find("render").scrollIntoView({ block: "end" });
+    find("start").focus();
+  });
   on("export-start", async () => {
     const kind = find("export-kind").value, path = find("export-path").value;
     if (kind !== "session") { write({ [kind]: path }); return; }
     try {
       await page.save();
-      const saved = await send(`/api/clips/${page.clip.id}/session`, { path, force: find("force").checked, encoding: encoding(), outputs: { output: find("output").value } });
+      const saved = await send(`/api/clips/${page.clip.id}/session`, { path, force: find("force").checked, encoding: encoding(), outputs: outputs() });
       notice(`saved ${saved.path}`);
     } catch (error) {
       notice(error.message, true);

@@ -40,7 +40,6 @@ export class Opener {
   async show() {
     if (!this.dialog.open) this.dialog.showModal();
     await this.list(this.folder);
-    this.guess();
     (this.next()?.querySelector("input") ?? this.submit).focus();
   }
 
@@ -96,6 +95,7 @@ export class Opener {
         ...found.files.map((file) => this.entry(file.name, () => this.put(this.join(file.name), file.kind))),
       ];
       this.entries.replaceChildren(...(rows.length ? rows : [this.note("no clips in this folder")]));
+      this.guess();
     } catch (error) {
       this.fail(error);
     }

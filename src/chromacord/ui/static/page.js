@@ -105,7 +105,6 @@ export class Page extends EventTarget {
       return isThere;
     }
     this.showSmall(frame);
-    this.resting = setTimeout(() => this.showExact(frame), REST);
     return true;
   }
 
@@ -139,6 +138,9 @@ export class Page extends EventTarget {
       this.notice(error.message, true);
     } finally {
       this.isLoading = false;
+      // Not before the small picture is there: decoding takes all there is.
+      clearTimeout(this.resting);
+      if (!this.player.speed) this.resting = setTimeout(() => this.showExact(this.player.frame), REST);
     }
   }
 
