@@ -5,7 +5,7 @@ computed by the matte, and noise is drawn.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import count, pairwise
 
@@ -30,7 +30,7 @@ from chromacord.render.finish.stage import Finish
 from chromacord.render.finish.wrap import LightWrap
 from chromacord.render.fitted_edge import FittedEdge
 from chromacord.sample.scene import ASTRONAUT, cut_out, read_photograph
-from chromacord.types import Colorimetry, FloatArray, Frame, PixelFormat, Size, VideoInfo
+from chromacord.types import Colorimetry, FloatArray, Frame, PixelFormat, Plane, Size, VideoInfo
 
 GREEN = np.array((0.1, 0.6, 0.2), np.float32)
 BAND = 8
@@ -86,8 +86,9 @@ def edge_errors() -> dict[str, dict[str, float]]:
     band = cv2.dilate(((codes > 0) & (codes < 255)).astype(np.uint8), np.ones((2 * BAND + 1,) * 2)) > 0
     truth = over(portrait, plate, matte[..., None])
     found = {}
-    for name, layer in (("as filmed", planes), ("decontaminated", cleaned)):
-        made = over(np.stack(layer, axis=-1).astype(np.float32) / 255, plate, matte[..., None])
+    layers: dict[str, Sequence[Plane]] = {"as filmed": planes, "decontaminated": cleaned}
+    for name, layer in layers.items():
+        made: FloatArray = over(np.stack(layer, axis=-1).astype(np.float32) / 255, plate, matte[..., None])
         difference = np.square(_gradient(made) - _gradient(truth))
         found[name] = {
             "sad": round(float(np.abs(made - truth)[band].sum()) / 1000, 3),
@@ -223,7 +224,9 @@ def described(pixel_format: PixelFormat, size: Size) -> VideoInfo:
 
 def _plate(width: int, height: int) -> FloatArray:
     """Return a background as red as the portrait's suit: RGB in [0, 1]. Shape (height, width, 3)."""
-    return cv2.resize(coffee().astype(np.float32) / np.float32(255), (width, height), interpolation=cv2.INTER_AREA)
+    codes = coffee().astype(np.float32)
+    plate: FloatArray = cv2.resize(codes / np.float32(255), (width, height), interpolation=cv2.INTER_AREA)
+    return plate
 
 
 def _gradient(picture: FloatArray) -> FloatArray:
