@@ -38,16 +38,7 @@ class Spread:
         progress: Callable[[int, Progress], object] | None = None,
         on_gpu: bool = False,
     ) -> Generator[Result, None, None]:
-        """Call a function with each task.
-
-        Args:
-            function: a module-level function; its second argument reports progress.
-            tasks: arguments, one per call.
-            progress: called with the task's index and its progress, about twice a second.
-            on_gpu: each task needs a GPU.
-
-        Yields:
-            Results in order of completion.
+        """Call a function with each task. See `chromacord.lab.data.pool.Engine.run`.
 
         Raises:
             ProcessDiedError: the nodes of a task died more often than it is run again.
