@@ -10,11 +10,13 @@ from chromacord.cluster.connection import SETTINGS
 
 NODE = {"num_cpus": 1, "object_store_memory": 80 << 20}
 
+# Here, and not where a cluster is made: a test that only asks whether there is ray imports it, and then they are read.
+for name, value in SETTINGS.items():
+    os.environ.setdefault(name, value)
+
 
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[Any]:
-    for name, value in SETTINGS.items():
-        os.environ.setdefault(name, value)
     pytest.importorskip("ray", reason="needs the extra `cluster`")
     from ray.cluster_utils import Cluster
 

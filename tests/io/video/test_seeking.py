@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from chromacord.io.interfaces import SupersededError, reading_while
 from chromacord.io.video import decoding, video_source
 from chromacord.io.video.video_source import VideoSource
 from chromacord.types import Frame
@@ -55,3 +56,18 @@ def test_few_pictures_are_decoded_before_the_first(tmp_path: Path, monkeypatch: 
     assert len(list(source.frames(50, 52))) == 2
     assert decoded < 12
     assert video_source._NEAR < 12
+
+
+def test_the_way_to_a_frame_that_nobody_waits_for_is_left_at_once(tmp_path: Path) -> None:
+    source, asked = VideoSource(make_clip(tmp_path / "a.mp4", num_frames=NUM_FRAMES)), 0
+
+    def is_wanted() -> bool:
+        nonlocal asked
+        asked += 1
+        return asked <= 5
+
+    frames = source.frames(50)
+    with reading_while(is_wanted), pytest.raises(SupersededError):
+        next(frames)
+    assert asked == 6
+    assert next(source.frames(50)).index == 50  # afterwards all is wanted again
