@@ -26,6 +26,9 @@ CHROMIUM = Path("/usr/bin/chromium")
 FLAGS = ("--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader")
 
 _FOREGROUND = 0.25
+_PARTS = ("answer", "decode", "upload", "draw")
+"""Parts of scrubbing: the server with the connection, the browser's decoders, textures, and WebGL."""
+
 _VIEWPORT = {"width": 1920, "height": 1080}
 
 _FIRST = """async ([composite, mask]) => {
@@ -41,8 +44,13 @@ _FIRST = """async ([composite, mask]) => {
 }"""
 
 _SCRUB = """async (frames) => {
-  const { page, player, viewer } = chromacord, times = [];
+  const { page, player, viewer } = chromacord, all = [], { gl } = viewer, pixel = new Uint8Array(4);
+  const finish = () => gl.readPixels(0, 0, 1, 1, gl.RGBA, gl.UNSIGNED_BYTE, pixel);
+  const { show } = viewer;
   for (const frame of frames) {
+    performance.clearResourceTimings();
+    let arrived = 0;
+    viewer.show = (packet) => { arrived = performance.now(); show.call(viewer, packet); };
     const from = performance.now();
     const shown = new Promise((done) => {
       const seen = () => { if (page.shownFrame === frame) { page.removeEventListener("picture", seen); done(); } };
@@ -50,12 +58,23 @@ _SCRUB = """async (frames) => {
     });
     player.seek(frame);
     await shown;
-    viewer.read(0, 0, 1, 1);
-    times.push(performance.now() - from);
+    finish();
+    const uploaded = performance.now();
+    viewer.draw();
+    finish();
+    const drawn = performance.now();
+    // Pictures and grade are asked for together.
+    const asked = new RegExp(`/(frames|looks)/${frame}$`);
+    const answers = performance.getEntriesByType("resource").filter(({ name }) => asked.test(name));
+    const answered = Math.max(from, ...answers.map((each) => each.responseEnd));
+    const parts = { answer: answered - from, decode: arrived - answered };
+    all.push({ all: drawn - from, ...parts, upload: uploaded - arrived, draw: drawn - uploaded });
     await new Promise((done) => setTimeout(done, 400));
   }
-  return times;
+  viewer.show = show;
+  return all;
 }"""
+"""Milliseconds from a wish for a frame to its pixels. In between, exact pictures are decoded and given up."""
 
 _SLIDE = """async (count) => {
   const { page, viewer, sliders } = chromacord, times = [], refreshes = [];
@@ -163,7 +182,8 @@ def _answers(browser: Any, server: _Server, clips: Clips, setting: UiSetting) ->
     page.close()
     return {
         "first_picture_ms": round(first),
-        "scrub_ms": _spread(scrubs),
+        "scrub_ms": _spread([each["all"] for each in scrubs]),
+        "scrub_parts_ms": {name: _spread([each[name] for each in scrubs]) for name in _PARTS},
         "slider_to_screen_ms": _spread(slides["times"]),
         "slider_refreshes": max(slides["refreshes"]),
         "canvas_pixels": slides["pixels"],

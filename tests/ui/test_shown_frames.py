@@ -1,6 +1,8 @@
 """Pictures for the page."""
 
 import json
+import time
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
@@ -9,13 +11,14 @@ import numpy as np
 import pytest
 
 from chromacord.errors import InputError
+from chromacord.io.interfaces import SupersededError
 from chromacord.ui.packets import encoded, exact_packet
 from chromacord.ui.proxies import ProxyFolder
 from chromacord.ui.session import Session
-from chromacord.ui.shown_frames import FramePictures, FrameReader, SupersededError, exact_pictures
+from chromacord.ui.shown_frames import FramePictures, FrameReader, exact_pictures
 from tests.clips import make_clip, picture
 from tests.footage import SIZE, disc, make_composite, make_mask, recoloured
-from tests.ui.conftest import make_footage
+from tests.ui.conftest import Server, make_footage
 
 
 @pytest.fixture
@@ -50,18 +53,27 @@ def test_exact_pictures_are_the_files_codes_in_any_order(session: Session) -> No
         reader.read(10)
 
 
-def test_a_frame_that_nobody_waits_for_is_not_decoded(session: Session) -> None:
-    reader, asked = FrameReader(session), 0
+@pytest.mark.parametrize("composite", ["comp", "comp.mp4"])
+@pytest.mark.parametrize("first", [0, None])
+def test_a_frame_that_nobody_waits_for_is_not_decoded(session: Session, composite: str, first: int | None) -> None:
+    path = Path(session.clip["composite"]).with_name(composite)
+    reader, asked = FrameReader(Session({**session.clip, "composite": str(path)})), 0
 
     def is_wanted() -> bool:
         nonlocal asked
         asked += 1
         return asked < 4
 
-    reader.read(0)
+    if first is not None:
+        reader.read(first)
     with pytest.raises(SupersededError):
-        reader.read(9, is_wanted)
-    assert reader.read(9).frame.index == 9
+        reader.read(8, is_wanted)
+    assert asked == 4
+    with pytest.raises(SupersededError):
+        reader.read(7, lambda: False)
+    masked = reader.read(8)
+    assert masked.frame.index == 8
+    np.testing.assert_array_equal(masked.mask.plane, disc(8))
 
 
 @pytest.mark.parametrize(("layout", "codec", "unit"), [("yuv420p", "libx264", 255), ("yuv422p10le", "ffv1", 1024)])
@@ -141,3 +153,15 @@ def test_encoded_pictures_say_what_they_are() -> None:
     assert kind == "image/png"
     np.testing.assert_array_equal(cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED), grey)
     assert encoded(np.zeros((4, 6, 3), np.uint8))[1] == "image/jpeg"
+
+
+def test_answers_are_sent_at_once(server: Server) -> None:
+    connection, seconds = HTTPConnection("127.0.0.1", server.port), []
+    for _ in range(20):
+        began = time.perf_counter()
+        connection.request("GET", "/api/tasks")
+        connection.getresponse().read()
+        seconds.append(time.perf_counter() - began)
+    connection.close()
+    # A system that waits for more to send holds the body back for 40 ms, once a connection has been in use.
+    assert min(seconds[5:]) < 0.035

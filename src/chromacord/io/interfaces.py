@@ -1,13 +1,48 @@
 """The interfaces of frame sources and sinks, through which all file types are read and written."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from chromacord.errors import ChromacordError
 from chromacord.io.writing.staging import Staging
 from chromacord.types import Frame, VideoInfo
+
+_is_wanted: ContextVar[Callable[[], bool]] = ContextVar("is_wanted", default=lambda: True)
+
+
+class SupersededError(ChromacordError):
+    """A frame is not wanted any more."""
+
+
+@contextmanager
+def reading_while(is_wanted: Callable[[], bool]) -> Iterator[None]:
+    """Let sources give up within a frame of decoding when what this thread reads is not wanted any more.
+
+    A variable of the context, not an argument of `frames`: sources that hold others need not hand it on.
+
+    Args:
+        is_wanted: asked for each frame that is decoded, also on the way from a key frame to the first one to return.
+    """
+    token = _is_wanted.set(is_wanted)
+    try:
+        yield
+    finally:
+        _is_wanted.reset(token)
+
+
+def check_wanted() -> None:
+    """End reading that nobody waits for.
+
+    Raises:
+        SupersededError: what is read is not wanted any more, see `reading_while`.
+    """
+    if not _is_wanted.get()():
+        raise SupersededError("another frame was asked for")
 
 
 class FrameSource(ABC):
@@ -27,6 +62,7 @@ class FrameSource(ABC):
         Raises:
             TruncatedFileError: the file is damaged in the middle (names the frame). If the source was opened to
                 salvage, the frames end there instead, with a `ChromacordWarning`.
+            SupersededError: see `reading_while`.
         """
 
     @property

@@ -6,6 +6,7 @@ import shutil
 import threading
 import warnings
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -71,11 +72,10 @@ class OpenClip:
         self._begin()
         return exact_packet(masked, self.frames.clip)
 
-    def small(self, index: int, is_wanted: Callable[[], bool]) -> bytes | Path:
-        """Return small pictures of a frame, to send, or the file that holds them. See `FrameReader.read`."""
-        file = self.proxies.file(index)
-        if file.is_file():
-            return file
+    def small(self, index: int, is_wanted: Callable[[], bool]) -> bytes:
+        """Return small pictures of a frame, to send. See `FrameReader.read`."""
+        with suppress(FileNotFoundError):
+            return self.proxies.file(index).read_bytes()
         masked = self.frames.read(index, is_wanted)
         return small_packet(small_pictures(masked, self.frames.clip, proxy_size(self.frames.info)))
 

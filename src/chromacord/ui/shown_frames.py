@@ -2,16 +2,17 @@
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing, suppress
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from chromacord.errors import ChromacordError, InputError
+from chromacord.errors import InputError
 from chromacord.io import open_source
 from chromacord.io.convert import PlaneConverter
+from chromacord.io.interfaces import check_wanted, reading_while
 from chromacord.io.memory import return_freed_memory
 from chromacord.io.orientation import Orientation
 from chromacord.io.pixels import frame_bytes
@@ -59,10 +60,6 @@ def open_session(session: Session) -> MaskedClip:
     paths = {name: Path(session.clip[name]) if name in session.clip else None for name in names}
     clip, _ = open_clip(paths, session.how)
     return clip
-
-
-class SupersededError(ChromacordError):
-    """A frame is not wanted any more."""
 
 
 class FrameReader:
@@ -119,19 +116,20 @@ class FrameReader:
         return_freed_memory()
 
     def _found(self, index: int, is_wanted: Callable[[], bool]) -> MaskedFrame:
-        if not is_wanted():
-            raise SupersededError("another frame was asked for")
-        if self._frames is None or not self._next <= index < self._next + _NEAR:
-            self.release()
-            self._frames, self._next = iter(self.clip.frames(index)), index
-        for masked in self._frames:
-            self._next = masked.frame.index + 1
-            if masked.frame.index == index:
-                return masked
-            if not is_wanted():
-                raise SupersededError("another frame was asked for")
-        self.release()
-        raise InputError(f"{self.info.path}: has no frame {index}")
+        with reading_while(is_wanted), ExitStack() as stack:
+            check_wanted()
+            # A source that has failed or given up returns no more frames.
+            stack.callback(self.release)
+            if self._frames is None or not self._next <= index < self._next + _NEAR:
+                self.release()
+                self._frames, self._next = iter(self.clip.frames(index)), index
+            for masked in self._frames:
+                self._next = masked.frame.index + 1
+                if masked.frame.index == index:
+                    stack.pop_all()
+                    return masked
+                check_wanted()
+            raise InputError(f"{self.info.path}: has no frame {index}")
 
     def release(self) -> None:
         """Close the files and forget the last frame."""

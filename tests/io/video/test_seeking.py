@@ -6,6 +6,7 @@ import av
 import numpy as np
 import pytest
 
+from chromacord.io.interfaces import SupersededError, reading_while
 from chromacord.io.video import decoding, video_source
 from chromacord.io.video.video_source import VideoSource
 from chromacord.types import Frame
@@ -79,3 +80,18 @@ def test_key_frames_are_those_that_the_file_lists(tmp_path: Path) -> None:
     for name, found in (("a.mp4", (0, 12, 24, 36, 48)), ("a.mkv", ())):
         clip = make_clip(tmp_path / name, num_frames=NUM_FRAMES, options={"g": "12", "bf": "2"})
         assert decoding.key_frames(VideoSource(clip).info) == found
+
+
+def test_the_way_to_a_frame_that_nobody_waits_for_is_left_at_once(tmp_path: Path) -> None:
+    source, asked = VideoSource(make_clip(tmp_path / "a.mp4", num_frames=NUM_FRAMES)), 0
+
+    def is_wanted() -> bool:
+        nonlocal asked
+        asked += 1
+        return asked <= 5
+
+    frames = source.frames(50)
+    with reading_while(is_wanted), pytest.raises(SupersededError):
+        next(frames)
+    assert asked == 6
+    assert next(source.frames(50)).index == 50  # afterwards all is wanted again

@@ -20,7 +20,7 @@ from chromacord.errors import ChromacordWarning, MissingFileError, TruncatedFile
 from chromacord.io.colorimetry import read_tags
 from chromacord.io.cores import num_cores
 from chromacord.io.hdr import read_hdr
-from chromacord.io.interfaces import FrameSource
+from chromacord.io.interfaces import FrameSource, check_wanted
 from chromacord.io.orientation import Orientation
 from chromacord.io.pixels import describe, frame_bytes, planar_name, planes_of, to_planar
 from chromacord.io.side_data import display_matrix, icc_profile, side_data
@@ -120,6 +120,7 @@ class VideoSource(FrameSource):
         for index, picture in enumerate(self._pictures(reading, first), start=first):
             if stop is not None and index >= stop:
                 return
+            check_wanted()  # also for frames on the way from the key frame, which may be hundreds
             if index >= start:
                 yield self._to_frame(picture, index)
 

@@ -8,16 +8,16 @@ from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
+from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
 from chromacord.errors import InputError
+from chromacord.io.interfaces import SupersededError
 from chromacord.io.writing.staging import write_text
 from chromacord.ui.look import NO_LOOK, look_of
 from chromacord.ui.opened import OpenClip
 from chromacord.ui.serving.website import Site, body_of, text_of
 from chromacord.ui.session import Session, session_text
-from chromacord.ui.shown_frames import SupersededError
 
 OCTETS = "application/octet-stream"
 _PIECE = 1 << 20
@@ -100,8 +100,7 @@ def _frame(clip: OpenClip, request: Request, is_wanted: Callable[[], bool]) -> R
         parts = clip.exact(index, is_wanted)
         length = {"content-length": str(sum(map(len, parts)))}
         return StreamingResponse(_pieces(parts), 200, length, OCTETS)
-    small = clip.small(index, is_wanted)
-    return FileResponse(small, media_type=OCTETS) if isinstance(small, Path) else Response(small, 200, {}, OCTETS)
+    return Response(clip.small(index, is_wanted), 200, {}, OCTETS)
 
 
 async def _pieces(parts: Sequence[bytes | memoryview]) -> AsyncIterator[bytes | memoryview]:

@@ -3,8 +3,6 @@
 import { fetched } from "./api.js";
 
 const MAX_BYTES = 256 << 20;
-// Without these, browsers multiply by alpha and convert to the screen's colours, and codes would not be the
-// file's.
 // Without these, browsers multiply by alpha and convert to the screen's colours, and codes would not be the file's.
 const BITMAP = { premultiplyAlpha: "none", colorSpaceConversion: "none" };
 
