@@ -194,6 +194,17 @@ def paper(
 
 
 @app.command()
+def pictures(
+    folder: Annotated[Path, Argument(help="Folder of the pictures.")] = Path("docs"), *, output: Output = None
+) -> None:
+    """Draw the documentation's pictures of the sample: before and after, each control, and in other programs."""
+    with measurement(output):
+        from benchmarks.pictures import draw_pictures
+
+        give(draw_pictures(folder), output)
+
+
+@app.command()
 def cluster(*, repeats: Repeats = 3, output: Output = None) -> None:
     """Measure a Ray cluster of 1, 2 and 4 nodes on this machine against one process: CPU and wall time."""
     with measurement(output):
