@@ -7,11 +7,12 @@ from typing import Any
 import av
 import pytest
 
+from benchmarks.cluster_speed import add_node
 from chromacord.color.management.config import BUILT_IN
 from chromacord.methods import shotgrade
 from tests.cli.conftest import Run
 from tests.cli.conftest import run as run
-from tests.cluster.conftest import add_a_node, kill_a_node
+from tests.cluster.conftest import kill_a_node
 from tests.footage import make_composite, make_mask
 
 pytestmark = pytest.mark.heavy
@@ -54,7 +55,7 @@ def test_a_long_clip_in_chunks_equals_one_machine_while_a_node_dies(run: Run, sh
             if isinstance(told, Progress) and told.done >= 20 and not killed:
                 killed = True
                 kill_a_node(cluster)
-    add_a_node(cluster)
+    add_node(cluster)
     assert killed
     assert isinstance(seen[-1], Finished)
     assert seen[-1].error is None

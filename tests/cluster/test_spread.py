@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 
+from benchmarks.cluster_speed import add_node
 from chromacord.errors import InputError, ProcessDiedError
 from chromacord.lab.training.recipe import read_recipe
 from chromacord.types import Progress
 from tests.cli.conftest import Run
 from tests.cli.conftest import run as run
-from tests.cluster.conftest import add_a_node, kill_a_node
+from tests.cluster.conftest import kill_a_node
 from tests.hyoutube_lookalike import LookAlike
 from tests.lab.training.material import SIDE, stage_values, write_recipe
 
@@ -47,7 +48,7 @@ def with_a_kill(run: Run, cluster: Any, monkeypatch: pytest.MonkeyPatch, argumen
     with monkeypatch.context() as patched:
         patched.setattr(JsonDisplay, "progress", progress)
         done = run(*arguments, "--engine", "ray", "--address", cluster.address, "--log-json")
-    add_a_node(cluster)
+    add_node(cluster)
     assert done.code == 0, done.out + done.err
     assert killed
     return [json.loads(line) for line in done.out.splitlines()]
