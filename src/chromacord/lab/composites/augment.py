@@ -184,6 +184,8 @@ class CompositeMaker:
             generator: random number generator.
         """
         picture, mask, changed = (part[:, 0] for part in self._recolored(self._chosen(count, generator), generator))
+        # Sure foreground first: colours of soft pixels are mixtures, which no grade of the foreground explains. The
+        # small terms keep the draw possible where a mask is soft everywhere, or empty.
         place = torch.multinomial(
             (mask.flatten(1) - 0.5).clamp_min(0) + 1e-6 * mask.flatten(1) + 1e-12,
             self._num_pixels,
@@ -247,6 +249,7 @@ class CompositeMaker:
         """
         count, augmentation = len(chosen), self._augmentation
         picture, mask = self._cut_out(chosen, generator)
+        # Before the change, so that truth and composite share it: pictures of few cameras become pictures of many.
         relit = self._drawn(count, augmentation.relit_share, generator)
         if relit.any():
             mild = self._unit + augmentation.relit_strength * (
@@ -258,9 +261,12 @@ class CompositeMaker:
             return picture, mask, _rounded(_mapped(picture, self._changes(count, generator)))
         kind = kinds(count, self._shares, generator, has_luts=len(self._luts) > 0)
         if augmentation.pasted_share:
+            # The neighbour in the batch gives the background; both layers keep their own light until the scene's is
+            # applied.
             pasted = (kind == 4) & self._drawn(count, augmentation.pasted_share, generator)
             picture[pasted] = over(picture, picture.roll(1, 0), mask)[pasted]
         tables = self._changes(count, generator, is_lut=kind == 0)
+        # Statistics of a transfer need no more than a quarter of the pixels, of one frame of a clip.
         draw_kinds(tables, kind, picture[:, 0, :, ::2, ::2], mask[:, 0, :, ::2, ::2], generator)
         sides = chosen_sides(tables, kind, self._shares, generator)
         real, changed = (self._where_changed(picture, tables) for tables in sides)
@@ -282,6 +288,7 @@ class CompositeMaker:
         masks[foreign] = masks.roll(1, 0)[foreign]
         inverted = self._drawn(count, augmentation.inverted_share, generator)
         masks[inverted] = 1 - masks[inverted]
+        # Picture and mask are cropped as one, so that they are resampled alike.
         both = torch.cat([source.pictures[chosen].float() / 255, masks], dim=2)
         crop = torch.empty(count, 2).uniform_(augmentation.smallest_crop, 1, generator=generator)
         center = (1 - crop) * (2 * torch.rand(count, 2, generator=generator) - 1)
@@ -302,6 +309,7 @@ class CompositeMaker:
         """Return a centre for each frame. Over a still it pans evenly, within the picture. Shape (N, T, 2)."""
         count, length = chosen.shape
         speed = self._augmentation.camera * (2 * torch.rand(count, 2, generator=generator) - 1)
+        # Only over stills: frames of a video move by themselves.
         speed = speed * (chosen[:, :1] == chosen[:, -1:])
         times = torch.arange(length) - (length - 1) / 2
         moved = center[:, None] + times[:, None] * speed[:, None]
@@ -385,6 +393,7 @@ def _rounded(picture: Tensor) -> Tensor:
 def _mapped(picture: Tensor, tables: Tensor) -> Tensor:
     """Map all frames of a clip by its table. Shape (N, T, 3, S, S) and (N, 3, D, D, D)."""
     length = picture.shape[1]
+    # All frames of a clip share its table, as foregrounds of a shot share their light.
     return apply_lut3d(picture.flatten(0, 1), tables.repeat_interleave(length, dim=0)).view_as(picture)
 
 
