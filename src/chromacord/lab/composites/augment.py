@@ -12,7 +12,6 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from chromacord.color.alpha import over
@@ -22,7 +21,7 @@ from chromacord.lab.color.enhancement import enhance
 from chromacord.lab.color.looks import random_look
 from chromacord.lab.color.lut3d import apply_cube, apply_lut3d, lattice
 from chromacord.lab.composites.changes import ChangeShares, chosen_sides, dimmed_tables, draw_kinds, kinds
-from chromacord.lab.composites.framing import parts_around
+from chromacord.lab.composites.framing import cut_parts, parts_around
 from chromacord.lab.composites.photographs import Photographs
 
 LUT_SIZE = 17
@@ -297,12 +296,14 @@ class CompositeMaker:
             crop[close], center[close] = (each[close] for each in parts_around(masks[:, 0, 0], generator))
         flip = torch.where(self._drawn(count, 0.5, generator), -1.0, 1.0)
         centers = self._moving(center, crop, chosen, generator) if length > 1 else center[:, None]
-        cut = self._cut(both, crop, centers, flip)
+        cut = cut_parts(both, crop, centers, flip, side=self._side)
         area = cut[:, :, 3:].mean(dim=(2, 3, 4))
         # A crop without foreground, or without surroundings, is replaced by the whole picture.
         lost = ((area < _LEAST_AREA) | (area > _MOST_AREA)).any(dim=1)
         if lost.any():
-            cut[lost] = self._cut(both[lost], torch.ones_like(crop[lost]), torch.zeros_like(centers[lost]), flip[lost])
+            cut[lost] = cut_parts(
+                both[lost], torch.ones_like(crop[lost]), torch.zeros_like(centers[lost]), flip[lost], side=self._side
+            )
         return cut[:, :, :3].contiguous(), cut[:, :, 3:].contiguous()
 
     def _moving(self, center: Tensor, crop: Tensor, chosen: Tensor, generator: torch.Generator) -> Tensor:
@@ -315,17 +316,6 @@ class CompositeMaker:
         moved = center[:, None] + times[:, None] * speed[:, None]
         room = (1 - crop)[:, None]
         return torch.maximum(torch.minimum(moved, room), -room)
-
-    def _cut(self, both: Tensor, crop: Tensor, centers: Tensor, flip: Tensor) -> Tensor:
-        """Crop the same region from all frames of a clip, around each frame's centre. Shape (N, T, 4, ...)."""
-        length = both.shape[1]
-        affine = torch.zeros(len(both), length, 2, 3)
-        affine[:, :, 0, 0], affine[:, :, 1, 1] = (crop[:, 0] * flip)[:, None], crop[:, 1:]
-        affine[..., 2] = centers
-        flat = both.flatten(0, 1)
-        grid = F.affine_grid(affine.flatten(0, 1), [len(flat), 4, self._side, self._side], align_corners=False)
-        cut = F.grid_sample(flat, grid, mode="bilinear", padding_mode="border", align_corners=False)
-        return cut.view(len(both), length, *cut.shape[1:])
 
     def _changes(self, count: int, generator: torch.Generator, *, is_lut: Tensor | None = None) -> Tensor:
         """Draw changes of foregrounds as tables. Shape (N, 3, D, D, D)."""
