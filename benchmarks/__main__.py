@@ -143,6 +143,28 @@ def mattes(
         give(measure_mattes(folders, frames), output)
 
 
+@app.command(cls=GroupedCommand, name="held-out")
+def held_out(
+    data: Annotated[Path, Argument(help="Folder of the training data, with a manifest.csv.")],
+    *,
+    weights: Annotated[list[str], Option(help="Weights of ShotGrade: a name or a .safetensors file; may be repeated.")],
+    count: Annotated[int, Option(help="Number of composites of each kind.")] = 192,
+    seed: Annotated[int, Option(help="Of the draw.")] = 0,
+    calibrate: Annotated[
+        Path | None,
+        Option(help="Write the first weights to this file, with their confidence fitted to these composites."),
+    ] = None,
+    output: Output = None,
+) -> None:
+    """Measure weights on composites of pictures and LUTs that the free weights were not trained on."""
+    with measurement(output):
+        from benchmarks.held_out import Setting, held_out_line, measure_held_out
+
+        report = measure_held_out(Setting(data, count, seed), weights, calibrate=calibrate)
+        tell(held_out_line(report))
+        give(report, output)
+
+
 @app.command(cls=GroupedCommand)
 def ui(
     *,
@@ -169,6 +191,17 @@ def paper(
         from benchmarks.paper_figures import draw_figures
 
         give(draw_figures(picture), output)
+
+
+@app.command()
+def pictures(
+    folder: Annotated[Path, Argument(help="Folder of the pictures.")] = Path("docs"), *, output: Output = None
+) -> None:
+    """Draw the documentation's pictures of the sample: before and after, each control, and in other programs."""
+    with measurement(output):
+        from benchmarks.pictures import draw_pictures
+
+        give(draw_pictures(folder), output)
 
 
 @app.command()

@@ -24,10 +24,17 @@ def test_noise_is_measured_and_matched_to_a_tenth_on_a_photograph() -> None:
     assert found["matched"] == pytest.approx(1, abs=0.1)
 
 
+def test_a_moving_photograph_loses_noise_but_no_detail() -> None:
+    found = finish.denoise_figures((2.6, 1.3))
+    assert found["noise"] < 0.75 * finish.NOISE
+    assert found["noise"] < 0.85 * found["not followed, noise"]
+    assert 0.97 < found["detail"] < 1.03
+
+
 def test_each_stage_is_timed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(SIZES, "1080p", Size(144, 256))
     assert set(finish.costs(1)) == {
-        *("edge", "edge, fitted", "denoise", "decontaminate", "despill", "contact shadow", "wrap"),
+        *("edge", "edge, fitted", "denoise", "denoise, at rest", "decontaminate", "despill", "contact shadow", "wrap"),
         *("sharpness", "sharpness, measuring", "grain", "grain, measuring"),
     }
 

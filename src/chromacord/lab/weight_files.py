@@ -1,15 +1,16 @@
 """Load weights into torch modules, and save them in the format that ships."""
 
 import hashlib
+import math
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from chromacord.errors import InputError, OutputError
+from chromacord.errors import InputError, OutputError, one_of
 from chromacord.weights import SUFFIX, check_fit, damaged, first_keys, read_arrays
 
 
@@ -119,6 +120,43 @@ def fit_part(module: nn.Module, state: Mapping[str, Tensor], *, source: str | Pa
         raise InputError(f"{source}: {error}") from error
 
 
+def mean(
+    states: Mapping[str, Mapping[str, Tensor]], shares: Sequence[float], *, kept: Collection[str] = ()
+) -> dict[str, Tensor]:
+    """Average weights of one network: often better than any of them, if training took them from common weights.
+
+    Args:
+        states: tensors by key, by their origin for error messages. Any shape.
+        shares: of each in the mean, relative to their sum.
+        kept: keys to take from the first, unaveraged.
+
+    Raises:
+        InputError: they belong to different networks, shares do not fit, or a key does not exist.
+    """
+    first, *others = states.items()
+    if len(shares) != len(states) or not all(share >= 0 for share in shares) or not 0 < sum(shares) < math.inf:
+        raise InputError(
+            f"shares: {len(states)} weights need {len(states)} numbers of 0 or more, one above 0, "
+            f"got {', '.join(f'{share:g}' for share in shares) or 'none'}"
+        )
+    wanted = _shapes(first[1])
+    for source, state in others:
+        try:
+            check_fit(_shapes(state), wanted, {key: key for key in wanted}, network=first[0])
+        except InputError as error:
+            raise InputError(f"{source}: {error}") from error
+    for key in kept:
+        if key not in first[1]:
+            raise InputError(f"{first[0]}: {one_of(key, first[1])}, got {key!r}")
+    parts = [share / sum(shares) for share in shares]
+    averaged = dict(first[1])
+    for key, tensor in averaged.items():
+        if key not in kept and tensor.is_floating_point():
+            each = torch.stack([part * state[key] for part, state in zip(parts, states.values(), strict=True)])
+            averaged[key] = each.sum(dim=0)
+    return averaged
+
+
 def save(state: Mapping[str, Tensor], path: Path) -> str:
     """Save weights as they ship, with floats as float16. The file appears complete or not at all.
 
@@ -160,6 +198,10 @@ def packed(state: Mapping[str, Tensor], *, dtype: torch.dtype = torch.float16) -
         InputError: a tensor holds NaN, or values outside the type's range; names it.
     """
     return safetensors.torch.save({key: _cast(key, tensor, dtype) for key, tensor in state.items()})
+
+
+def _shapes(state: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:
+    return {key: tuple(tensor.shape) for key, tensor in state.items()}
 
 
 def _usable(key: str, tensor: Tensor) -> Tensor:

@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from chromacord.lab import weight_files
 from tests.cli.conftest import Run
 from tests.lab.methods import published_issam
 
@@ -62,3 +63,56 @@ def test_the_group_alone_shows_what_it_can_do(run: Run) -> None:
     done = run("weights")
     assert done.code == 0
     assert "import" in done.out
+
+
+def save(path: Path, **tensors: float) -> Path:
+    weight_files.save({key: torch.full((2,), value) for key, value in tensors.items()}, path)
+    return path
+
+
+def test_weights_are_averaged_by_their_shares(run: Run, tmp_path: Path) -> None:
+    first, second = (
+        save(tmp_path / f"{name}.safetensors", layer=value, calibration=value)
+        for name, value in (("a", 1.0), ("b", 5.0))
+    )
+    done = run(
+        "weights",
+        "average",
+        first,
+        second,
+        "--shares",
+        "3,1",
+        "--keep",
+        "calibration",
+        "-o",
+        tmp_path / "c.safetensors",
+    )
+    assert done.code == 0, done.err
+    state = weight_files.state_dict(tmp_path / "c.safetensors")
+    assert {key: value.tolist() for key, value in state.items()} == {"layer": [2.0, 2.0], "calibration": [1.0, 1.0]}
+    assert run("weights", "average", first, second, "-o", tmp_path / "d.safetensors").code == 0
+    assert weight_files.state_dict(tmp_path / "d.safetensors")["layer"].tolist() == [3.0, 3.0]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["{a}", "-o", "{out}"], "give two or more different weights"),
+        (["{a}", "{a}", "-o", "{out}"], "give two or more different weights"),
+        (["{a}", "{b}", "--shares", "1", "-o", "{out}"], "2 weights need 2 numbers"),
+        (["{a}", "{b}", "--shares", "1,-1", "-o", "{out}"], "2 weights need 2 numbers"),
+        (["{a}", "{b}", "--shares", "1,x", "-o", "{out}"], "2 weights need 2 numbers"),
+        (["{a}", "{other}", "-o", "{out}"], "other.safetensors: does not fit"),
+        (["{a}", "{b}", "--keep", "layr", "-o", "{out}"], "did you mean layer?"),
+        (["{a}", "{b}", "-o", "{b}", "--force"], "is also an input"),
+        (["{a}", "{b}", "-o", "c.bin"], "weights are saved as .safetensors"),
+    ],
+)
+def test_averages_that_mean_nothing_are_refused(run: Run, tmp_path: Path, arguments: list[str], said: str) -> None:
+    files = {name: save(tmp_path / f"{name}.safetensors", layer=1.0) for name in "ab"}
+    files |= {"other": save(tmp_path / "other.safetensors", others=1.0), "out": tmp_path / "out.safetensors"}
+    done = run("weights", "average", *(each.format(**files) for each in arguments))
+    assert done.code == 2
+    assert said in done.err
+    assert done.err.count("\n") == 1
+    assert not files["out"].exists()

@@ -61,3 +61,15 @@ def test_few_wrong_changes_are_told_apart_by_a_hair(num_right: int) -> None:
     applied = strength(calibrated(each)[0], each)
     assert applied[~is_wrong].mean() > 0.75
     assert applied[is_wrong].mean() < 0.1
+
+
+def test_a_given_strength_is_kept_and_confidence_fitted_for_it() -> None:
+    generator = torch.Generator().manual_seed(3)
+    wanted = 0.02 * torch.rand(300, generator=generator) + 0.005
+    # The change is thrice what is wanted: whole it harms, at a half it helps.
+    each = Measured(9 * wanted, 3 * wanted, wanted, wanted.log())
+    for share, helps in ((1.0, False), (0.5, True)):
+        kept = torch.tensor([torch.tensor(share).logit(eps=1e-4), 0.0, 0.0])
+        table = calibrated(each, strength=kept)
+        assert torch.equal(table[0], kept)
+        assert ((strength(table[1], each) > 0.5) == helps).all()

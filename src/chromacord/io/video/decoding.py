@@ -12,11 +12,16 @@ from av.packet import Packet
 from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
+from chromacord.io.video import file_url
 from chromacord.io.video.damage import Damage, DamageCheck
+from chromacord.io.video.remux import NO_PROBE, find_picture
 from chromacord.types import Alpha, VideoInfo
 
 _INDEXED = {"mov", "mp4", "matroska"}
 """Containers, by libav's names, that list which frames can be decoded on their own."""
+
+_LISTED = "mov"
+"""Those of them, by the first of libav's names, that list every frame, so that the list is read without the packets."""
 
 _REORDERED = 64
 """More packets than any codec moves a frame by."""
@@ -85,7 +90,33 @@ class Entry(NamedTuple):
     """Its decoding time, to seek to, in ticks of the stream."""
 
     numbers: dict[int, int]
-    """Frame numbers by presentation time, as far as the file was looked at."""
+    """Frame numbers by presentation time, where the file was looked at."""
+
+
+class _Listed(NamedTuple):
+    """A packet, as the container lists it."""
+
+    dts: int
+    is_keyframe: bool
+
+
+def key_frames(info: VideoInfo) -> tuple[int, ...]:
+    """Return the numbers of frames from which a file can be decoded, as far as its container lists them: none if not.
+
+    Pictures of an open group that are shown before their key frame make its number a few too low.
+    """
+    if not info.container.startswith(_LISTED):
+        return ()
+    with av.open(file_url(info.path), options=NO_PROBE, metadata_errors="replace") as container:
+        stream = find_picture(container)
+        listed = [] if stream is None else _listed(container, stream)
+    return tuple(number for number, packet in enumerate(listed) if packet.is_keyframe)
+
+
+def _listed(container: InputContainer, stream: VideoStream) -> list[_Listed]:
+    if not container.format.name.startswith(_LISTED):
+        return []
+    return [_Listed(each.timestamp, each.is_keyframe) for each in stream.index_entries if not each.is_discard]
 
 
 def reach(reading: Reading, entry: Entry) -> bool:
@@ -119,18 +150,25 @@ def find_entry(container: InputContainer, stream: VideoStream, start: int) -> En
     # start is slower but right.
     if not set(container.format.name.split(",")) & _INDEXED:
         return None
+    places = _skip(container, stream, start)
+    first = 0
     seen: list[tuple[int, int | None, bool]] = []
     for packet in container.demux(stream):
         if packet.size and not packet.is_discard:
             if packet.pts is None:
                 return None
+            if not seen and places:
+                if packet.dts not in places:
+                    return None
+                first = places[packet.dts]
             seen.append((packet.pts, packet.dts, packet.is_keyframe))
             # Packets come in decoding order. Only after this many more is it certain that no frame shown before
             # `start` is still to come.
-            if len(seen) > start + _REORDERED:
+            if first + len(seen) > start + _REORDERED:
                 break
+    # What comes before a key frame in decoding order is also shown before it.
     times = sorted(pts for pts, _, _ in seen)
-    numbers = {time: index for index, time in enumerate(times)}
+    numbers = {time: first + index for index, time in enumerate(times)}
     keys = [(numbers[pts], dts) for pts, dts, is_key in seen if is_key and numbers[pts] <= start]
     index, dts = max(keys, default=(0, None), key=lambda key: key[0])
     # Equal times would make two frames one, so numbers could be wrong. The first key frame is the start, which
@@ -138,6 +176,20 @@ def find_entry(container: InputContainer, stream: VideoStream, start: int) -> En
     if len(numbers) < len(seen) or dts is None or index == 0:
         return None
     return Entry(index, dts, numbers)
+
+
+def _skip(container: InputContainer, stream: VideoStream, start: int) -> dict[int, int]:
+    """Seek to a key frame that is surely before a frame, so that the packets up to there are not read.
+
+    Returns:
+        Places of packets in the container's list by their decoding times; empty: the file is still at its start.
+    """
+    listed = _listed(container, stream)
+    keys = [place for place, packet in enumerate(listed) if packet.is_keyframe and 0 < place <= start - _REORDERED]
+    if not keys:
+        return {}
+    container.seek(listed[keys[-1]].dts, stream=stream)
+    return {packet.dts: place for place, packet in enumerate(listed)}
 
 
 def _decoded(packets: "_Packets", decoder: VideoCodecContext) -> Iterator[av.VideoFrame]:

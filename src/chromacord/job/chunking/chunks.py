@@ -1,5 +1,6 @@
 """Split a clip into chunks that can be rendered anywhere and joined."""
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import NamedTuple
 from chromacord.errors import InputError
 from chromacord.grade.keys import Grade
 from chromacord.io.stills.patterns import is_image_output
+from chromacord.io.video.decoding import key_frames
 from chromacord.io.writing.joining import JOINABLE
 from chromacord.job.options import Options, parse_chunk
 from chromacord.types import VideoInfo
@@ -20,15 +22,16 @@ class Chunk(NamedTuple):
     stop: int
 
 
-def split(start: int, stop: int, number: int, *, cuts: Sequence[int] = ()) -> list[Chunk]:
-    """Split frames into chunks of nearly equal length, moved to cuts that are near.
+def split(start: int, stop: int, number: int, *, cuts: Sequence[int] = (), keys: Sequence[int] = ()) -> list[Chunk]:
+    """Split frames into chunks of nearly equal length, moved to cuts or key frames that are near.
 
     The result depends on the arguments only, so that each machine finds the same chunks.
 
     Args:
         start, stop: the frames, half-open.
         number: number of chunks; at most one a frame is made.
-        cuts: first frames of shots. A border moves to one that is at most a quarter of a chunk away.
+        cuts: first frames of shots, in order. A border moves to one that is at most a quarter of a chunk away.
+        keys: frames from which the clip can be decoded, in order. A border without such a cut moves to one of these.
 
     Returns:
         Chunks without gaps or overlaps; none is empty.
@@ -38,11 +41,19 @@ def split(start: int, stop: int, number: int, *, cuts: Sequence[int] = ()) -> li
     borders = [start]
     for place in range(1, number):
         even = start + (stop - start) * place // number
-        # A key frame at a cut costs the encoder nothing, and a change of its decisions is not seen there. A
-        # quarter of a chunk keeps lengths alike, and borders from crossing.
-        near = min(cuts, key=lambda cut: abs(cut - even), default=even)
-        borders.append(near if abs(near - even) <= reach else even)
+        # A key frame at a cut costs the encoder nothing, and a change of its decisions is not seen there. At a key
+        # frame of the input, no frame is decoded twice. A quarter of a chunk keeps lengths alike, and borders from
+        # crossing.
+        near = [*_near(cuts, even, reach), *_near(keys, even, reach), even]
+        borders.append(near[0])
     return [Chunk(*pair) for pair in zip(borders, [*borders[1:], stop], strict=True)]
+
+
+def _near(places: Sequence[int], frame: int, reach: int) -> list[int]:
+    """Return those of the two places around a frame that are near, the nearest first."""
+    after = bisect_left(places, frame)
+    around = [place for place in places[max(after - 1, 0) : after + 1] if abs(place - frame) <= reach]
+    return sorted(around, key=lambda place: abs(place - frame))
 
 
 def chunks_of(info: VideoInfo, options: Options, grade: Grade, number: int) -> list[Chunk]:
@@ -62,7 +73,8 @@ def chunks_of(info: VideoInfo, options: Options, grade: Grade, number: int) -> l
     if stop is None:
         raise InputError(f"{info.path}: does not state its number of frames; give --frames A:B")
     stop = stop if end is None else min(stop, end)
-    return split(start, max(stop, start + 1), number, cuts=[shot.start for shot in grade.shots[1:]])
+    cuts = [shot.start for shot in grade.shots[1:]]
+    return split(start, max(stop, start + 1), number, cuts=cuts, keys=key_frames(info) if number > 1 else ())
 
 
 def in_chunk(options: Options, info: VideoInfo, grade: Grade | None) -> Options:

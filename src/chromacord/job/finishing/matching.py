@@ -180,7 +180,8 @@ class MatchedGrain:
         if background.is_known and own > _MUCH * max(other, 0.5 if not self._info.pixel_format.is_float else 1e-3):
             _warn(
                 f"{where}: the foreground is noisier than its background ({own:.3g} against {other:.3g} codes); it is "
-                "denoised over time where it rests, and stays noisy where it moves: denoise it first if that shows"
+                "denoised over time, and stays noisy where its motion is too fast to follow: denoise it first if that "
+                "shows"
             )
 
 

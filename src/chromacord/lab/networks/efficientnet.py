@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from chromacord.lab.networks.depthwise import depthwise
 from chromacord.methods.grade_plan import MEAN, SCALE, STAGES, STEM_STRIDE, STEM_WIDTH, TAPS, Stage, padding
 
 _NORM_EPSILON = 1e-3
@@ -21,14 +22,16 @@ class _SameConv(nn.Conv2d):
     """A convolution padded like TensorFlow's: odd padding goes to the right and bottom."""
 
     def __init__(self, inputs: int, outputs: int, kernel: int, *, stride: int = 1, groups: int = 1) -> None:
-        self.excess = stride > 1
-        super().__init__(inputs, outputs, kernel, stride, 0 if self.excess else kernel // 2, groups=groups)
+        self.excess, self.border = stride > 1, 0 if stride > 1 else kernel // 2
+        super().__init__(inputs, outputs, kernel, stride, self.border, groups=groups)
 
     def forward(self, input: Tensor) -> Tensor:
         """Apply the convolution. Shape (N, C, H, W), H and W even if the stride is 2."""
         if self.excess:
             before, after = padding(self.kernel_size[0], self.stride[0])
             input = F.pad(input, (before, after, before, after))
+        if self.groups > 1 and input.device.type == "cpu" and self.weight.requires_grad:
+            return depthwise(input, self.weight, self.bias, stride=self.stride[0], border=self.border)
         return super().forward(input)
 
 

@@ -37,13 +37,14 @@ class Measured(NamedTuple):
         return self.squared_wanted - 2 * strength * self.product + strength.square() * self.squared_change
 
 
-def calibrated(measured: Measured) -> Tensor:
+def calibrated(measured: Measured, *, strength: Tensor | None = None) -> Tensor:
     """Fit strength and confidence.
 
     Strength minimizes the mean root error, in which large errors count without hiding harm to matching foregrounds.
 
     Args:
         measured: from held-out composites.
+        strength: coefficients of a strength to keep, and to fit the confidence for. Shape (3,).
 
     Returns:
         Two rows of coefficients for 1, the logarithm of the mean squared change, and the logarithm of the expected
@@ -57,7 +58,8 @@ def calibrated(measured: Measured) -> Tensor:
         return 255 * (measured.error(torch.sigmoid(row @ inputs)).clamp_min(0) + _LEAST_ERROR).sqrt().mean()
 
     # Start far below 1: the logistic function has no gradient where it is flat.
-    strength = _minimized(error, torch.tensor([1.0, 0.3, -0.3]))
+    if strength is None:
+        strength = _minimized(error, torch.tensor([1.0, 0.3, -0.3]))
     helped = (measured.error(torch.sigmoid(strength @ inputs)) < measured.squared_wanted).to(moved)
 
     def surprise(row: Tensor) -> Tensor:

@@ -37,7 +37,7 @@ def build_optimizer(module: nn.Module, stage: Stage) -> torch.optim.Optimizer:
         )
     ]
     kind = torch.optim.AdamW if stage.optimizer == "adamw" else torch.optim.Adam
-    return kind([group for group in groups if group["params"]], lr=stage.learning_rate, betas=stage.betas)
+    return kind([group for group in groups if group["params"]], lr=stage.learning_rate, betas=stage.betas, fused=True)
 
 
 def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:

@@ -15,6 +15,12 @@ from chromacord.types import Box, FloatArray, VideoInfo
 STRIP_ROWS = 64
 """Rows processed at once: few enough to stay in a core's cache, enough to outweigh the calls."""
 
+_LEAST_ROWS = 16
+"""Rows of the lowest part of a strip."""
+
+_CALL = 2048
+"""Pixels that take about as long as the calls for one more part."""
+
 _SPANNED = 5
 """Blocks that a blur spans at reduced size."""
 
@@ -51,7 +57,7 @@ def reduced(values: Samples, step: int) -> Samples:
 
 
 def enlarged(small: FloatArray, part: Box, box: Box, step: int) -> FloatArray:
-    """Return a rectangle of what was reduced, at full size, interpolated between the centres of blocks.
+    """Return a view of a rectangle of what was reduced, at full size, interpolated between the centres of blocks.
 
     Args:
         small: of a box, its blocks one pixel each. Shape (height, width, ...).
@@ -68,7 +74,7 @@ def enlarged(small: FloatArray, part: Box, box: Box, step: int) -> FloatArray:
     large = cv2.resize(np.ascontiguousarray(cells), size, interpolation=cv2.INTER_LINEAR)
     top, left = (start - step * cell for start, cell in zip(tops, first, strict=True))
     found: FloatArray = large[top : top + part.bottom - part.top, left : left + part.right - part.left]
-    return np.ascontiguousarray(found)
+    return found
 
 
 def touched(cells: npt.NDArray[np.bool_], box: Box, step: int) -> Iterator[Box]:
@@ -81,10 +87,30 @@ def touched(cells: npt.NDArray[np.bool_], box: Box, step: int) -> Iterator[Box]:
     """
     rows = max(1, STRIP_ROWS // step)
     for start in range(0, len(cells), rows):
-        top = box.top + start * step
-        for span in spans(np.flatnonzero(cells[start : start + rows].any(axis=0))):
-            left, right = box.left + span.start * step, box.left + span.stop * step
-            yield Box(top, left, min(top + rows * step, box.bottom), min(right, box.right))
+        for first, last, span in _covers(cells, start, min(start + rows, len(cells)), step):
+            top, left = box.top + first * step, box.left + span.start * step
+            bottom, right = box.top + last * step, box.left + span.stop * step
+            yield Box(top, left, min(bottom, box.bottom), min(right, box.right))
+
+
+def _covers(cells: npt.NDArray[np.bool_], start: int, stop: int, step: int) -> list[tuple[int, int, slice]]:
+    """Cover the marked cells of a strip, in halves where that spares more pixels than further calls are worth.
+
+    Returns:
+        First row, row after the last, and columns of each part, in cells.
+    """
+    whole = [(start, stop, span) for span in spans(np.flatnonzero(cells[start:stop].any(axis=0)))]
+    if (stop - start) * step < 2 * _LEAST_ROWS or _pixels(whole, step) < _CALL:
+        return whole
+    middle = (start + stop) // 2
+    halves = [*_covers(cells, start, middle, step), *_covers(cells, middle, stop, step)]
+    spared = _pixels(whole, step) - _pixels(halves, step)
+    return halves if spared > _CALL * (len(halves) - len(whole)) else whole
+
+
+def _pixels(parts: list[tuple[int, int, slice]], step: int) -> int:
+    cells: int = sum((last - first) * (span.stop - span.start) for first, last, span in parts)
+    return step * step * cells
 
 
 def widened(part: Box, box: Box, reach: int) -> Box:

@@ -1,27 +1,29 @@
-"""Take noise from a foreground that has more of it than its background: a mean over time, where nothing moves."""
+"""Take noise from a foreground that has more of it than its background: a mean over time that follows motion."""
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import NamedTuple, cast
 
 import cv2
 import numpy as np
 
-from chromacord.masks.chroma_grid import aligned, chroma_grid, samples
+from chromacord.io.compositing.overlay import block_mean
+from chromacord.masks.chroma_grid import samples
 from chromacord.masks.masks import Mask
-from chromacord.render.finish.blocks import strips
+from chromacord.render.finish.blocks import enlarged, reduced, strips
 from chromacord.render.finish.grain import brightness_levels
 from chromacord.render.finish.light import add_codes
-from chromacord.render.finish.stage import weights
-from chromacord.types import Box, FloatArray, Frame, VideoInfo
+from chromacord.render.finish.stage import grown, weights
+from chromacord.types import Box, FloatArray, Frame, Plane, VideoInfo
 
 _WINDOW = 7
-"""Pixels of the side of a square in which strong motion shows by its power."""
+"""Pixels of the side of a square in which what does not match shows by its power."""
 
 _MOST_POWER = 1.4
 """Times the power of noise by which such a square may exceed it; white noise does in one of 100 000."""
 
 _EXTENTS = ((11, 11), (3, 15), (15, 3), (1, 25), (25, 1))
-"""Widths and heights of the rectangles in which faint motion shows by its mean: of areas, and of edges."""
+"""Widths and heights of the rectangles in which faint shapes show by their mean: of areas, and of edges."""
 
 _MOST_SHIFT = 5.0
 """Standard deviations of a rectangle's mean that it may differ by."""
@@ -29,11 +31,29 @@ _MOST_SHIFT = 5.0
 _MARGIN = np.float32(1.15)
 """Times the measured variance that noise may have."""
 
-_AROUND = 7
-"""Pixels of the side of the square in which a moving pixel makes its neighbours count as moving."""
+_AROUND = 3
+"""Pixels of the side of the square in which a pixel that starts anew makes its neighbours do so."""
 
-_FRESH = np.float32(1.0)
-"""Noise left of a single frame, as a share of its variance."""
+_FRESH, _UNKNOWN = 1.0, 1e6
+"""Noise left of a single frame, and of a past that there is not, as shares of its variance."""
+
+_RIM = 16
+"""Pixels around the mask's box from which motion may enter it."""
+
+_STEP = 2
+"""Side in pixels of the blocks whose means motion is estimated from: they hold a half of white noise."""
+
+_LEAST_SIDE = 16
+"""Blocks of a side below which motion is not estimated."""
+
+_MATCHED = 5
+"""Blocks of the side of the square in which motion must match better than rest."""
+
+_BETTER = np.float32(0.85)
+"""Share of the squared differences at rest that motion may leave, so that chance does not make it."""
+
+_STEPS = 32
+"""OpenCV's positions between two samples."""
 
 
 class Excess(NamedTuple):
@@ -53,12 +73,16 @@ class Excess(NamedTuple):
 
 
 class _Memory(NamedTuple):
-    """What is kept of the frame before."""
+    """What is kept of a frame."""
 
     frame: int
     shot: int
+    box: Box
+    grey: Plane
+    """Its brightness, reduced. Shape (height / 2, width / 2), rounded up."""
+
     means: tuple[FloatArray, ...]
-    """Of each plane; NaN where nothing is known."""
+    """Of each plane, in the box."""
 
     left: tuple[FloatArray, ...]
     """Share of the noise's variance that is left in them."""
@@ -67,9 +91,11 @@ class _Memory(NamedTuple):
 class Denoise:
     """Averages each pixel of the foreground with its past until its noise is that of the background.
 
-    A pixel starts anew where its surroundings of 7 to 25 pixels differ from their past by more than noise, and so do
-    its neighbours within 3 pixels. So what moves keeps its noise, and leaves no trail. Only the last frame's means are
-    kept. Frames must come in order; after a missing one, all start anew.
+    The past is moved to where it is now: by optical flow (DIS, Kroeger et al. 2016) where that matches better than
+    rest. The worse the 7 pixels around a pixel match their past, the more the present counts; where they, or rectangles
+    of up to 25 pixels, differ by more than noise could, a pixel starts anew, and so do its neighbours.
+    So what is uncovered, or moves in a way that flow misses, keeps its noise and leaves no trail. Only the last frame's
+    means are kept. Frames must come in order; after a missing one, all start anew.
     """
 
     def __init__(self, info: VideoInfo, excess_at: Callable[[int], Excess | None]) -> None:
@@ -81,6 +107,8 @@ class Denoise:
         """
         self._info, self._excess_at = info, excess_at
         self._memory: _Memory | None = None
+        self._flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+        self._flow.setPatchStride(4)  # as precise as the preset's 3 in noise, and faster
 
     def __call__(self, frame: Frame, mask: Mask) -> None:
         """Change a frame. See `Stage`."""
@@ -91,67 +119,171 @@ class Denoise:
         before = self._memory
         if before is not None and (before.frame + 1 != frame.index or before.shot != excess.shot):
             before = None
-        planes = frame.planes[: self._info.pixel_format.num_colors]
-        now = _Memory(
-            frame.index,
-            excess.shot,
-            tuple(np.full(plane.shape, np.nan, np.float32) for plane in planes),
-            tuple(np.full(plane.shape, _FRESH, np.float32) for plane in planes),
-        )
-        box = aligned(mask.box, chroma_grid((self._info,)), self._info.size)
+        box = grown(mask, _RIM, self._info, step=_STEP)
+        grey = self._grey(frame, box)
+        motion = None if before is None else self._motion(before, grey, box)
+        shapes = [samples(plane, box, self._shift(number)).shape for number, plane in enumerate(self._colors(frame))]
+        means, left = (tuple(np.empty(shape, np.float32) for shape in shapes) for _ in range(2))
+        now = _Memory(frame.index, excess.shot, box, grey, means, left)
         for part in strips(box):
-            self._average(frame, mask, part, excess, before, now)
-        self._memory = now
+            flow = None if motion is None else enlarged(motion, part, box, _STEP)
+            self._average(frame, weights(mask, part), part, excess, before, now, flow=flow)
+        # Motion is estimated better from what has less noise.
+        self._memory = now._replace(grey=self._grey(frame, box))
+
+    def _colors(self, frame: Frame) -> tuple[Plane, ...]:
+        return frame.planes[: self._info.pixel_format.num_colors]
+
+    def _shift(self, number: int) -> tuple[int, int]:
+        return self._info.pixel_format.subsampling if number else (0, 0)
+
+    def _grey(self, frame: Frame, box: Box) -> Plane:
+        return reduced(brightness_levels(frame, box, self._info), _STEP)
+
+    def _motion(self, before: _Memory, grey: Plane, box: Box) -> FloatArray | None:
+        """Return where blocks were, as x and y in pixels from where they are; 0 where that matches about as well.
+
+        Args:
+            before: the frame before.
+            grey: brightness of the present frame, reduced.
+            box: of that.
+
+        Returns:
+            Shape (height / 2, width / 2, 2), rounded up; None: nothing moves.
+        """
+        if min(grey.shape) < _LEAST_SIDE:
+            return None
+        places = np.indices(grey.shape, np.float32)[::-1].transpose(1, 2, 0).copy()  # x, y
+        places += np.array([box.left - before.box.left, box.top - before.box.top], np.float32) / _STEP
+        past = cv2.remap(before.grey, places, None, cv2.INTER_NEAREST, borderMode=cv2.BORDER_REPLICATE)
+        flow: FloatArray = self._flow.calc(grey, past, None)
+        moved = cv2.remap(before.grey, places + flow, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        flow[_differences(grey, moved) > _BETTER * _differences(grey, past)] = 0
+        return np.float32(_STEP) * flow if flow.any() else None
 
     def _average(
-        self, frame: Frame, mask: Mask, part: Box, excess: Excess, before: _Memory | None, now: _Memory
+        self,
+        frame: Frame,
+        weight: FloatArray,
+        part: Box,
+        excess: Excess,
+        before: _Memory | None,
+        now: _Memory,
+        *,
+        flow: FloatArray | None,
     ) -> None:
+        """Average a strip, into the frame and into what is kept of it."""
         levels = brightness_levels(frame, part, self._info)
-        weight = weights(mask, part)
-        moves: FloatArray | None = None
-        for number in range(len(now.means)):
-            shift = self._info.pixel_format.subsampling if number else (0, 0)
-            stored = samples(frame.planes[number], part, shift)
+        fresh: Plane | None = None
+        for number, plane in enumerate(self._colors(frame)):
+            shift = self._shift(number)
+            stored = samples(plane, part, shift)
             codes = stored.astype(np.float32)
-            here = np.ascontiguousarray(levels[:: 1 << shift[0], :: 1 << shift[1]])
-            mean, left = _part(now.means[number], part, shift), _part(now.left[number], part, shift)
+            mean, left = (_kept(planes[number], part, now, shift) for planes in (now.means, now.left))
             if before is None:
-                mean[...] = codes
+                mean[...], left[...] = codes, _FRESH
                 continue
-            past, remains = (_part(each[number], part, shift) for each in (before.means, before.left))
+            here = np.ascontiguousarray(levels[:: 1 << shift[0], :: 1 << shift[1]])
+            past, remains = _past(before, number, part, shift, flow)
             variance = cv2.LUT(here, excess.variance[number])
-            new = _is_new(codes, past, remains, variance, coarseness=excess.coarseness[number])
-            if number == 0:
-                moves = new
-            elif moves is not None and moves.shape == new.shape:
-                new = np.maximum(new, moves)
-            elif moves is not None:
-                new = np.maximum(new, cv2.resize(moves, new.shape[::-1], interpolation=cv2.INTER_AREA) >= 0.5)
-            gain = np.where(new > 0, np.float32(1), _gain(remains, cv2.LUT(here, excess.share[number])))
-            mean[...] = np.where(gain >= 1, codes, past + gain * (codes - past))
-            left[...] = np.where(gain >= 1, _FRESH, np.square(1 - gain) * remains + np.square(gain))
-            share = weight if shift == (0, 0) else cv2.resize(weight, codes.shape[::-1], interpolation=cv2.INTER_AREA)
-            add_codes(stored, (mean - codes) * share, self._info)
+            change = cv2.subtract(codes, past)
+            new, misfit = _mismatch(change, remains, variance, coarseness=excess.coarseness[number])
+            # Chroma alone seldom shows what starts anew.
+            fresh = new if fresh is None else fresh
+            new = cv2.bitwise_or(new, np.ascontiguousarray(fresh[:: 1 << shift[0], :: 1 << shift[1]]))
+            remains += misfit
+            cv2.copyTo(np.full_like(remains, _UNKNOWN), new, remains)
+            gain = _gain(remains, cv2.LUT(here, excess.share[number]))
+            rest = 1 - gain
+            left[...] = rest * rest * remains + gain * gain
+            change *= rest
+            cv2.subtract(codes, change, dst=mean)
+            add_codes(stored, change * -block_mean(weight, shift), self._info)
 
 
-def _part(plane: FloatArray, part: Box, shift: tuple[int, int]) -> FloatArray:
-    return cast(FloatArray, samples(plane, part, shift))
+def _kept(plane: FloatArray, part: Box, memory: _Memory, shift: tuple[int, int]) -> FloatArray:
+    """Return a view of a strip of what is kept of the box that holds it."""
+    top, left = memory.box[:2]
+    within = Box(part.top - top, part.left - left, part.bottom - top, part.right - left)
+    return cast(FloatArray, samples(plane, within, shift))
 
 
-def _is_new(
-    codes: FloatArray, past: FloatArray, left: FloatArray, variance: FloatArray, *, coarseness: float
-) -> FloatArray:
-    """Return 1 where a picture differs from its past by more than noise, or has none; else 0. Shape (H, W)."""
-    unknown = np.isnan(past)
-    change = np.where(unknown, 0, codes - past)
-    expected = _MARGIN * (1 + left) * np.maximum(variance, np.float32(1e-9))
-    change /= np.sqrt(expected)
-    is_new = unknown | (cv2.blur(np.square(change), (_WINDOW, _WINDOW)) > 1 + _MOST_POWER * coarseness**0.5)
+def _past(
+    before: _Memory, number: int, part: Box, shift: tuple[int, int], flow: FloatArray | None
+) -> tuple[FloatArray, FloatArray]:
+    """Return what a strip's past was, where it is now: means, and the noise that is left in them.
+
+    Args:
+        before: the frame before.
+        number: of the plane.
+        part: the strip.
+        shift: log2 of the plane's step.
+        flow: where its pixels were; None: there. Shape (height, width, 2).
+    """
+    means, left = before.means[number], before.left[number]
+    box, (down, right) = before.box, shift
+    flow = None if flow is None or not flow.any() else flow
+    if flow is None and box.top <= part.top and box.bottom >= part.bottom and box[1::2] == part[1::2]:
+        return _kept(means, part, before, shift), _kept(left, part, before, shift).copy()
+    height, width = -(-part.bottom >> down) - (part.top >> down), -(-part.right >> right) - (part.left >> right)
+    rows, columns = np.indices((height, width), np.float32)
+    rows += (part.top - box.top) >> down
+    columns += (part.left - box.left) >> right
+    if flow is not None:
+        there = block_mean(flow, shift)
+        columns += there[..., 0] * np.float32(1 / (1 << right))
+        rows += there[..., 1] * np.float32(1 / (1 << down))
+    past = cv2.remap(means, columns, rows, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    remains = cv2.remap(left, columns, rows, cv2.INTER_NEAREST, borderMode=cv2.BORDER_CONSTANT, borderValue=_UNKNOWN)
+    if flow is not None:
+        for places in (columns, rows):  # a mean of several samples has less noise
+            remains *= cv2.LUT((places * _STEPS).astype(np.int32).astype(np.uint8), _between())
+    return past, remains
+
+
+@lru_cache(maxsize=1)
+def _between() -> FloatArray:
+    """Return how much of white noise is left between samples, by the distance in steps, repeated. Shape (256,)."""
+    columns = np.arange(-8, 8, 1 / _STEPS, dtype=np.float32)[None]
+    impulse = np.zeros((1, 17), np.float32)
+    impulse[0, 8] = 1
+    weights = cv2.remap(impulse, columns + 8, np.zeros_like(columns), cv2.INTER_CUBIC)
+    shares = np.square(weights).reshape(-1, _STEPS).sum(axis=0)
+    return np.resize(shares.astype(np.float32), 256)
+
+
+def _differences(one: Plane, other: Plane) -> FloatArray:
+    """Return mean squared differences around each pixel. Shape (height, width)."""
+    squares = np.square(cv2.subtract(one, other, dtype=cv2.CV_32F))
+    means: FloatArray = cv2.blur(squares, (_MATCHED, _MATCHED))
+    return means
+
+
+def _mismatch(
+    change: FloatArray, left: FloatArray, variance: FloatArray, *, coarseness: float
+) -> tuple[Plane, FloatArray]:
+    """Tell what of a strip's change is no noise.
+
+    Args:
+        change: from the past. Shape (height, width).
+        left: noise left in that.
+        variance: of noise.
+        coarseness: see `Excess`.
+
+    Returns:
+        255 where it is more than noise could be, else 0; and the variance of what may not be noise, as a share of the
+        noise's. Shape (height, width) each.
+    """
+    expected = _MARGIN * left + _MARGIN
+    change = cv2.divide(change, cv2.sqrt(expected * np.maximum(variance, np.float32(1e-9))))
+    power = cv2.blur(cv2.multiply(change, change), (_WINDOW, _WINDOW))
+    matches = cv2.inRange(power, 0, 1 + _MOST_POWER * coarseness**0.5)
     for width, height in _EXTENTS:
-        shift = cv2.absdiff(cv2.blur(change, (width, height)), 0)
-        is_new |= shift > _MOST_SHIFT * (coarseness / (width * height)) ** 0.5
-    spread: FloatArray = cv2.dilate(is_new.astype(np.float32), np.ones((_AROUND, _AROUND), np.uint8))
-    return spread
+        most = _MOST_SHIFT * (coarseness / (width * height)) ** 0.5
+        matches = cv2.bitwise_and(matches, cv2.inRange(cv2.blur(change, (width, height)), -most, most))
+    power -= 1
+    misfit: FloatArray = cv2.multiply(expected, cv2.max(power, 0))
+    return cv2.bitwise_not(cv2.erode(matches, np.ones((_AROUND, _AROUND), np.uint8))), misfit
 
 
 def _gain(left: FloatArray, share: FloatArray) -> FloatArray:
@@ -161,8 +293,9 @@ def _gain(left: FloatArray, share: FloatArray) -> FloatArray:
         left: share of the noise's variance left in the past's mean.
         share: that shall be left.
     """
-    best = left / (1 + left)  # of independent samples; leaves this share, too
+    total = left + 1
+    best = cv2.divide(left, total)  # of independent samples; leaves this share, too
     # Solves (1 - gain)^2 left + gain^2 = share for the larger gain, where the best would leave less than that.
-    inner = np.maximum(np.square(best) - (left - share) / (1 + left), 0)
-    gain: FloatArray = np.where(best < share, np.minimum(best + np.sqrt(inner), 1), best)
+    inner = cv2.max(best * best - cv2.divide(left - share, total), 0)
+    gain: FloatArray = cv2.min(best + cv2.sqrt(inner), 1)
     return gain
