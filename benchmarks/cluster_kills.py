@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks.cluster_speed import NODE, make_clips, pixels_of, start_cluster
+from benchmarks.cluster_speed import add_node, make_clips, pixels_of, start_cluster
 from chromacord.lab.bench.provenance import provenance
 
 CHUNK_FRAMES = 8
@@ -85,4 +85,4 @@ class _Killer:
         victims = [node for node in self._cluster.list_all_nodes() if not node.head]
         self._cluster.remove_node(self._dice.choice(victims), allow_graceful=False)
         self.num_killed += 1
-        self._cluster.add_node(**NODE)
+        add_node(self._cluster)

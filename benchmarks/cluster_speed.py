@@ -116,13 +116,26 @@ def start_cluster(number: int) -> Iterator[Any]:
         os.environ.setdefault(name, value)
     from ray.cluster_utils import Cluster
 
-    cluster = Cluster(initialize_head=True, head_node_args={**NODE, "include_dashboard": False})
-    for _ in range(number - 1):
-        cluster.add_node(**NODE)
+    cluster = Cluster()
     try:
+        add_node(cluster, include_dashboard=False)
+        for _ in range(number - 1):
+            add_node(cluster)
         yield cluster
     finally:
         cluster.shutdown()
+
+
+def add_node(cluster: Any, *, tries: int = 4, **more: Any) -> None:
+    """Add a node; the first one is the head. Ray gives each 30 seconds to start, which a busy machine may exceed."""
+    for left in reversed(range(tries)):
+        try:
+            cluster.add_node(**NODE, **more)
+        except Exception as error:  # ray raises just this
+            if left == 0 or "timed out during startup" not in str(error):
+                raise
+        else:
+            return
 
 
 def _own_cpu() -> float:

@@ -33,6 +33,6 @@ def test_the_committed_pictures_are_of_the_sample_and_the_weights_that_ship(
     assert report["changed_codes"] == pytest.approx(COMMITTED["changed_codes"], abs=0.3)
     assert report["ffmpeg_largest_codes"] == COMMITTED["ffmpeg_largest_codes"]
     for name in ("before_after.jpg", "controls.jpg"):
-        found, kept = (cv2.imread(str(folder / name)).astype(float) for folder in (tmp_path, ROOT / "docs"))
+        found, kept = (np.asarray(cv2.imread(str(folder / name)), float) for folder in (tmp_path, ROOT / "docs"))
         assert found.shape == kept.shape
         assert np.abs(found - kept).mean() < 1, name

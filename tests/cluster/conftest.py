@@ -6,9 +6,8 @@ from typing import Any
 
 import pytest
 
+from benchmarks.cluster_speed import start_cluster
 from chromacord.cluster.connection import SETTINGS
-
-NODE = {"num_cpus": 1, "object_store_memory": 80 << 20}
 
 # Here, and not where a cluster is made: a test that only asks whether there is ray imports it, and then they are read.
 for name, value in SETTINGS.items():
@@ -18,26 +17,8 @@ for name, value in SETTINGS.items():
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[Any]:
     pytest.importorskip("ray", reason="needs the extra `cluster`")
-    from ray.cluster_utils import Cluster
-
-    made = Cluster()
-    add_a_node(made, include_dashboard=False)
-    for _ in range(2):
-        add_a_node(made)
-    yield made
-    made.shutdown()
-
-
-def add_a_node(cluster: Any, *, tries: int = 4, **more: Any) -> None:
-    """Add a node; the first one is the head. Ray gives each 30 seconds to start, which a busy machine may exceed."""
-    for left in reversed(range(tries)):
-        try:
-            cluster.add_node(**NODE, **more)
-        except Exception as error:  # ray raises just this
-            if left == 0 or "timed out during startup" not in str(error):
-                raise
-        else:
-            return
+    with start_cluster(3) as made:
+        yield made
 
 
 def kill_a_node(cluster: Any) -> None:

@@ -1,10 +1,15 @@
 """Clusters that cannot be used are refused in one line, before any work starts."""
 
+import re
 import socket
 from pathlib import Path
+from threading import Thread
+from typing import Any
 
 import pytest
 
+import chromacord
+from chromacord.cluster import connection
 from chromacord.cluster.connection import check_same
 from chromacord.cluster.node_tasks import Node, describe_node
 from chromacord.errors import InputError
@@ -24,7 +29,7 @@ def shot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 ASKED = ("harmonize", "a.mp4", "--mask", "m.mkv", "-o", "out.mp4", "--engine", "ray")
 
 
-@pytest.mark.parametrize("address", ["nowhere", "host:0", ":1", "host:port"])
+@pytest.mark.parametrize("address", ["nowhere", "host:0", ":1", "host:port", "ray://host:1"])
 def test_an_address_that_is_none_is_refused(run: Run, shot: Path, address: str) -> None:
     pytest.importorskip("ray", reason="needs the extra `cluster`")
     done = run(*ASKED, "--address", address)
@@ -41,6 +46,32 @@ def test_an_address_where_nothing_answers_is_refused(run: Run, shot: Path) -> No
     assert (done.code, done.err.count("\n")) == (2, 1)
     assert f"--address {address}: no Ray cluster answers there" in done.err
     assert not (shot / "out.mp4").exists()
+
+
+@pytest.mark.parametrize("says", [b"HTTP/1.0 400 Bad request\r\n", b""])
+def test_an_address_where_something_else_answers_is_refused(run: Run, shot: Path, says: bytes) -> None:
+    pytest.importorskip("ray", reason="needs the extra `cluster`")
+
+    def answer() -> None:
+        with server.accept()[0] as client:
+            client.recv(100)
+            client.sendall(says)
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        Thread(target=answer, daemon=True).start()
+        address = f"127.0.0.1:{server.getsockname()[1]}"
+        done = run(*ASKED, "--address", address)
+    assert (done.code, done.err.count("\n")) == (2, 1)
+    assert f"--address {address}: no Ray cluster answers there (something else does)" in done.err
+
+
+def test_a_server_that_stays_silent_is_refused(run: Run, shot: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("ray", reason="needs the extra `cluster`")
+    monkeypatch.setattr(connection, "_SECONDS_TO_ANSWER", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        done = run(*ASKED, "--address", f"127.0.0.1:{server.getsockname()[1]}")
+    assert (done.code, done.err.count("\n")) == (2, 1)
+    assert "no Ray cluster answers there (timed out)" in done.err
 
 
 def test_a_missing_file_is_found_before_the_cluster_is_asked(run: Run, shot: Path) -> None:
@@ -64,6 +95,17 @@ def test_nodes_with_other_versions_are_refused() -> None:
             InputError, match=rf"^node 10.0.0.2 \(b\): {message}, this machine has .*; install the same"
         ):
             check_same("node 10.0.0.2 (b)", theirs, ours)
+
+
+@pytest.mark.heavy
+def test_nodes_with_another_version_are_refused_before_any_work(
+    run: Run, shot: Path, cluster: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(chromacord, "__version__", "9.9.9")  # of this process, not of the nodes'
+    done = run(*ASKED, "--address", cluster.address)
+    assert (done.code, done.err.count("\n")) == (2, 1)
+    assert re.search(r"^error: node .*: has chromacord \d.*, this machine has 9\.9\.9; install the same", done.err)
+    assert not (shot / "out.mp4").exists()
 
 
 def test_without_ray_the_extra_is_named(run: Run, shot: Path, monkeypatch: pytest.MonkeyPatch) -> None:

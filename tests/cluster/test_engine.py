@@ -1,18 +1,21 @@
 """Clips on a real Ray cluster of three nodes on this machine; one is killed in the middle."""
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
 import av
 import pytest
 
+from benchmarks.cluster_speed import add_node
 from chromacord.color.management.config import BUILT_IN
 from chromacord.methods import shotgrade
 from tests.cli.conftest import Run
 from tests.cli.conftest import run as run
-from tests.cluster.conftest import add_a_node, kill_a_node
+from tests.cluster.conftest import kill_a_node
 from tests.footage import make_composite, make_mask
+from tests.integrations.results import record
 
 pytestmark = pytest.mark.heavy
 
@@ -54,7 +57,7 @@ def test_a_long_clip_in_chunks_equals_one_machine_while_a_node_dies(run: Run, sh
             if isinstance(told, Progress) and told.done >= 20 and not killed:
                 killed = True
                 kill_a_node(cluster)
-    add_a_node(cluster)
+    add_node(cluster)
     assert killed
     assert isinstance(seen[-1], Finished)
     assert seen[-1].error is None
@@ -66,6 +69,7 @@ def test_a_long_clip_in_chunks_equals_one_machine_while_a_node_dies(run: Run, sh
     assert pixels(shots / "many.mkv") == pixels(shots / "single.mkv")
     assert (shots / "many.json").read_bytes() == (shots / "single.json").read_bytes()
     assert not [path.name for path in shots.iterdir() if path.name.startswith(".")]
+    record("ray, harmonize", sys.executable, "ray", nodes=3, killed=1, frames=90, equals_one_machine=True)
 
 
 def test_the_command_spreads_clips_and_names_those_that_fail(run: Run, shots: Path, cluster: Any) -> None:

@@ -1,19 +1,22 @@
 """Evaluations, data sets and the rows of a table on a real Ray cluster; a node is killed in the middle."""
 
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from benchmarks.cluster_speed import add_node
 from chromacord.errors import InputError, ProcessDiedError
 from chromacord.lab.training.recipe import read_recipe
 from chromacord.types import Progress
 from tests.cli.conftest import Run
 from tests.cli.conftest import run as run
-from tests.cluster.conftest import add_a_node, kill_a_node
+from tests.cluster.conftest import kill_a_node
 from tests.hyoutube_lookalike import LookAlike
+from tests.integrations.results import record
 from tests.lab.training.material import SIDE, stage_values, write_recipe
 
 pytestmark = pytest.mark.heavy
@@ -47,7 +50,7 @@ def with_a_kill(run: Run, cluster: Any, monkeypatch: pytest.MonkeyPatch, argumen
     with monkeypatch.context() as patched:
         patched.setattr(JsonDisplay, "progress", progress)
         done = run(*arguments, "--engine", "ray", "--address", cluster.address, "--log-json")
-    add_a_node(cluster)
+    add_node(cluster)
     assert done.code == 0, done.out + done.err
     assert killed
     return [json.loads(line) for line in done.out.splitlines()]
@@ -73,6 +76,7 @@ def test_an_evaluation_equals_one_machines(run: Run, data: Path, cluster: Any, m
     progress = [event["done"] for event in events if event["event"] == "progress"]
     assert progress == sorted(progress)
     assert figures_of(Path("many")) == figures_of(Path("one"))
+    record("ray, evaluate", sys.executable, "ray", nodes=3, killed=1, equals_one_machine=True)
 
 
 def test_a_data_set_equals_one_machines(run: Run, data: Path, cluster: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -80,6 +84,7 @@ def test_a_data_set_equals_one_machines(run: Run, data: Path, cluster: Any, monk
     assert run(*arguments, "--jobs", 1, "-o", "one").code == 0
     with_a_kill(run, cluster, monkeypatch, [*arguments, "-o", "many"])
     assert files_of(Path("many")) == files_of(Path("one"))
+    record("ray, synthesize", sys.executable, "ray", nodes=3, killed=1, equals_one_machine=True)
 
 
 @pytest.fixture
@@ -108,6 +113,7 @@ def test_the_rows_of_a_table_are_trained_on_nodes_and_equal_one_machines(
     for name in ROWS:
         file = f"{name}/{name}.safetensors"
         assert Path("many", file).read_bytes() == Path("one", file).read_bytes()
+    record("ray, train --table", sys.executable, "ray", nodes=3, killed=1, rows=len(ROWS), equals_one_machine=True)
 
 
 def test_a_folder_that_a_node_lacks_is_refused(cluster: Any, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import av
 import pytest
 
 from tests.footage import make_composite, make_mask
+from tests.integrations.results import record
 
 FARM = Path(__file__).parents[2] / "docs/farm"
 NUM_FRAMES = 12
@@ -58,3 +59,4 @@ def test_the_openjd_template_renders_chunks_and_joins_them(shot: Path) -> None:
     subprocess.run([openjd, "check", FARM / "chromacord.openjd.yaml"], check=True)
     subprocess.run([openjd, "run", FARM / "chromacord.openjd.yaml", *parameters], check=True)
     assert count(shot / "out/graded.mp4") == NUM_FRAMES
+    record("openjd", sys.executable, "openjd-cli", chunks=2, frames=NUM_FRAMES)

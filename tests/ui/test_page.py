@@ -3,12 +3,13 @@
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
 from tests.cli.conftest import Run
 from tests.footage import SIZE
-from tests.ui.conftest import Server, wait_for
+from tests.ui.conftest import NUM_FRAMES, PICTURES, Server, wait_for
 from tests.ui.page import open_clip, pixels, ready, rendered
 from tests.ui.test_rendering import content_of, long_clip
 
@@ -105,7 +106,8 @@ def test_a_render_of_the_page_is_that_of_the_command(server: Server, tab: Any, r
     tab.press("#sliders input[type=number] >> nth=0", "Enter")
     tab.fill("#output", str(server.folder / "by_page/%03d.png"))
     tab.click("#start")
-    tab.wait_for_selector("#task-list li.done", timeout=300_000)
+    wait_for(lambda: tab.inner_text("#notice") == f"saved {server.folder / 'by_page/%03d.png'}")
+    assert tab.evaluate("document.querySelector('#task-list li').getBoundingClientRect().bottom < innerHeight")
     rendered(run, server, tmp_path / "by_command", "--exposure=0.25")
     assert content_of(server.folder / "by_page") == content_of(tmp_path / "by_command")
 
@@ -131,6 +133,91 @@ def test_finishing_is_chosen_kept_and_shown(server: Server, tab: Any) -> None:
     tab.evaluate("document.getElementById('finish').open = true")
     tab.uncheck("#finish-match_grain")
     wait_for(lambda: "match_grain" not in server.ask(f"/api/clips/{clip}").json["session"]["options"])
+
+
+def test_files_of_this_computer_are_sent_and_opened(server: Server, tab: Any, tmp_path: Path) -> None:
+    mine = [tmp_path / "evening.mp4", tmp_path / "evening_mask.mkv"]
+    for path, name in zip(mine, ("comp.mp4", "mask.mkv"), strict=True):
+        path.write_bytes((server.folder / name).read_bytes())
+    tab.goto(f"http://127.0.0.1:{server.port}/")
+    tab.wait_for_selector("#entries li")
+    tab.set_input_files("#upload", [str(path) for path in mine])
+    wait_for(lambda: tab.input_value("#slot-mask").endswith("/evening_mask.mkv"))
+    tab.click("#opener-open")
+    ready(tab)
+    assert tab.inner_text("#title").startswith("evening.mp4 · 96×72")
+    assert tab.input_value("#output") == str(server.folder / "evening_harmonized.mp4")
+    tab.select_option("#method", "mkl")
+    tab.select_option("#consistency", "shot")
+    clip, wanted = tab.evaluate("chromacord.page.clip.id"), {"method": "mkl", "consistency": "shot"}
+    wait_for(lambda: server.ask(f"/api/clips/{clip}").json["session"].get("options") == wanted)
+    wait_for(lambda: server.is_ready(clip))
+    tab.evaluate("document.getElementById('export').open = true")
+    for kind, ending in (("grade_out", "_grade.json"), ("lut_out", ".cube"), ("preview", "_before_after.png")):
+        tab.select_option("#export-kind", kind)
+        assert tab.input_value("#export-path") == str(server.folder / f"evening{ending}")
+        tab.click("#export-start")
+        wait_for((server.folder / f"evening{ending}").exists)
+
+
+def test_a_render_is_paused_and_cancelled_in_the_queue(server: Server, tab: Any) -> None:
+    clip = long_clip(server)
+    tab.goto(f"http://127.0.0.1:{server.port}/#{clip}")
+    ready(tab)
+    tab.fill("#output", str(server.folder / "queued.mp4"))
+    tab.click("#start")
+    item = tab.locator("#task-list li:has-text('queued.mp4')")
+    for action, state in (("pause", "paused"), ("resume", "running"), ("cancel", "cancelled"), ("resume", "done")):
+        item.locator(f"[data-action={action}]").click()
+        wait_for(lambda state=state: item.get_attribute("data-state") == state)
+    assert (server.folder / "queued.mp4").stat().st_size > 0
+
+
+def test_layers_are_finished_as_by_the_command(server: Server, tab: Any, run: Run, tmp_path: Path) -> None:
+    (server.folder / "back").mkdir()
+    for number in range(NUM_FRAMES):
+        rows, columns = np.mgrid[: SIZE.height, : SIZE.width]
+        back = np.stack([rows * 2 + 60, columns + 90, 180 - rows + number], axis=-1).astype(np.uint8)
+        cv2.imwrite(str(server.folder / "back" / f"{number:03d}.png"), back)
+    files = {"foreground": PICTURES, "alpha": "mask.mkv", "background": "back/%03d.png"}
+    tab.goto(f"http://127.0.0.1:{server.port}/")
+    tab.wait_for_selector("#entries li")
+    tab.click("#opener [data-kind=layers]")
+    for slot, name in files.items():
+        tab.fill(f"#slot-{slot}", str(server.folder / name))
+    tab.click("#opener-open")
+    ready(tab)
+    tab.evaluate("document.getElementById('finish').open = true")
+    assert not tab.is_visible("#finish-fit_edge")  # for composites alone
+    before = pixels(tab, 4, {}).astype(int)
+    tab.check("#finish-decontaminate")
+    tab.select_option("#finish-despill", "green")
+    for place, value in enumerate(("0.6", "45", "12", "3")):
+        tab.fill(f"#finish-fields [aria-label^=Shadow] >> nth={place}", value)
+    tab.press("#finish-contact_shadow", "Enter")
+    tab.fill("#finish-edge", "1")
+    tab.press("#finish-edge", "Enter")
+    wanted = {"decontaminate": True, "despill": "green", "contact_shadow": "0.6,45,12,3", "edge": "1,0"}
+    clip = tab.evaluate("chromacord.page.clip.id")
+    wait_for(lambda: server.ask(f"/api/clips/{clip}").json["session"]["options"] == wanted)
+    wait_for(lambda: server.is_ready(clip))
+    tab.reload()
+    ready(tab)
+    shown = pixels(tab, 4, {}).astype(int)
+    assert np.abs(shown - before).max() > 20
+    tab.evaluate("document.getElementById('finish').open = true")
+    tab.fill("#output", str(server.folder / "layers_by_page/%03d.png"))
+    tab.fill("#foreground-out", str(server.folder / "alone_by_page/%03d.png"))
+    tab.click("#start")
+    tab.wait_for_selector("#task-list li.done:has-text('%03d.png, %03d.png')")
+    given = [text for slot, name in files.items() for text in (f"--{slot}", server.folder / name)]
+    options = ("--decontaminate", "--despill=green", "--contact-shadow=0.6,45,12,3", "--edge=1,0")
+    written = ("-o", tmp_path / "o/%03d.png", "--foreground-out", tmp_path / "alone/%03d.png")
+    assert run("harmonize", *given, *options, *written).code == 0
+    assert content_of(server.folder / "layers_by_page") == content_of(tmp_path / "o")
+    assert content_of(server.folder / "alone_by_page") == content_of(tmp_path / "alone")
+    expected = cv2.imread(str(tmp_path / "o/004.png"))[..., ::-1]
+    assert np.abs(shown - expected).max() <= 2
 
 
 def test_a_render_goes_on_while_the_page_is_loaded_again(server: Server, tab: Any) -> None:

@@ -23,6 +23,12 @@ _SECONDS_TO_ANSWER = 5.0
 _SECONDS_TO_DESCRIBE = 120.0
 _LOCAL = "local"
 
+_SETTINGS = b"\x04"
+_LEAST_ANSWER = 9
+_GREETING = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes(3) + _SETTINGS + bytes(5)
+"""How both sides of HTTP/2 begin, which Ray's head speaks: with a frame of settings, here an empty one. Its header has
+nine bytes, the fourth of them its type. The client's follows a preface (RFC 9113, section 3.4)."""
+
 
 @contextmanager
 def connected(address: str | None, *, folder: Path | None = None, libraries: Sequence[str] = ()) -> Iterator[Any]:
@@ -68,16 +74,23 @@ def connected(address: str | None, *, folder: Path | None = None, libraries: Seq
 
 
 def _check_answers(address: str) -> None:
-    """Refuse an address where nothing listens; ray itself would wait for minutes."""
-    host, colon, port = address.removeprefix("ray://").rpartition(":")
-    if not colon or not host or not port.isdecimal() or not 0 < int(port) < 1 << 16:
+    """Refuse an address where nothing listens, or not Ray; ray itself would wait for minutes, and end the process."""
+    host, colon, port = address.rpartition(":")
+    if not colon or not host or "/" in host or not port.isdecimal() or not 0 < int(port) < 1 << 16:
         raise InputError(f"--address {address}: is not HOST:PORT; give the address that `ray start --head` printed")
+    problem = ""
     try:
-        socket.create_connection((host.strip("[]"), int(port)), timeout=_SECONDS_TO_ANSWER).close()
+        with socket.create_connection((host.strip("[]"), int(port)), timeout=_SECONDS_TO_ANSWER) as opened:
+            if os.environ.get("RAY_USE_TLS", "0") == "0":
+                opened.sendall(_GREETING)
+                answer = opened.recv(_LEAST_ANSWER, socket.MSG_WAITALL)
+                problem = "" if answer[3:4] == _SETTINGS else "something else does"
     except OSError as error:
+        problem = error.strerror or str(error)
+    if problem:
         raise InputError(
-            f"--address {address}: no Ray cluster answers there ({error.strerror or error}); start one with "
-            "`ray start --head`, or correct the address"
+            f"--address {address}: no Ray cluster answers there ({problem}); start one with `ray start --head`, or "
+            "correct the address"
         ) from None
 
 

@@ -12,7 +12,6 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from chromacord.color.alpha import over
@@ -22,7 +21,7 @@ from chromacord.lab.color.enhancement import enhance
 from chromacord.lab.color.looks import random_look
 from chromacord.lab.color.lut3d import apply_cube, apply_lut3d, lattice
 from chromacord.lab.composites.changes import ChangeShares, chosen_sides, dimmed_tables, draw_kinds, kinds
-from chromacord.lab.composites.framing import parts_around
+from chromacord.lab.composites.framing import cut_parts, parts_around
 from chromacord.lab.composites.photographs import Photographs
 
 LUT_SIZE = 17
@@ -184,6 +183,8 @@ class CompositeMaker:
             generator: random number generator.
         """
         picture, mask, changed = (part[:, 0] for part in self._recolored(self._chosen(count, generator), generator))
+        # Sure foreground first: colours of soft pixels are mixtures, which no grade of the foreground explains. The
+        # small terms keep the draw possible where a mask is soft everywhere, or empty.
         place = torch.multinomial(
             (mask.flatten(1) - 0.5).clamp_min(0) + 1e-6 * mask.flatten(1) + 1e-12,
             self._num_pixels,
@@ -247,6 +248,7 @@ class CompositeMaker:
         """
         count, augmentation = len(chosen), self._augmentation
         picture, mask = self._cut_out(chosen, generator)
+        # Before the change, so that truth and composite share it: pictures of few cameras become pictures of many.
         relit = self._drawn(count, augmentation.relit_share, generator)
         if relit.any():
             mild = self._unit + augmentation.relit_strength * (
@@ -258,9 +260,12 @@ class CompositeMaker:
             return picture, mask, _rounded(_mapped(picture, self._changes(count, generator)))
         kind = kinds(count, self._shares, generator, has_luts=len(self._luts) > 0)
         if augmentation.pasted_share:
+            # The neighbour in the batch gives the background; both layers keep their own light until the scene's is
+            # applied.
             pasted = (kind == 4) & self._drawn(count, augmentation.pasted_share, generator)
             picture[pasted] = over(picture, picture.roll(1, 0), mask)[pasted]
         tables = self._changes(count, generator, is_lut=kind == 0)
+        # Statistics of a transfer need no more than a quarter of the pixels, of one frame of a clip.
         draw_kinds(tables, kind, picture[:, 0, :, ::2, ::2], mask[:, 0, :, ::2, ::2], generator)
         sides = chosen_sides(tables, kind, self._shares, generator)
         real, changed = (self._where_changed(picture, tables) for tables in sides)
@@ -282,6 +287,7 @@ class CompositeMaker:
         masks[foreign] = masks.roll(1, 0)[foreign]
         inverted = self._drawn(count, augmentation.inverted_share, generator)
         masks[inverted] = 1 - masks[inverted]
+        # Picture and mask are cropped as one, so that they are resampled alike.
         both = torch.cat([source.pictures[chosen].float() / 255, masks], dim=2)
         crop = torch.empty(count, 2).uniform_(augmentation.smallest_crop, 1, generator=generator)
         center = (1 - crop) * (2 * torch.rand(count, 2, generator=generator) - 1)
@@ -290,34 +296,26 @@ class CompositeMaker:
             crop[close], center[close] = (each[close] for each in parts_around(masks[:, 0, 0], generator))
         flip = torch.where(self._drawn(count, 0.5, generator), -1.0, 1.0)
         centers = self._moving(center, crop, chosen, generator) if length > 1 else center[:, None]
-        cut = self._cut(both, crop, centers, flip)
+        cut = cut_parts(both, crop, centers, flip, side=self._side)
         area = cut[:, :, 3:].mean(dim=(2, 3, 4))
         # A crop without foreground, or without surroundings, is replaced by the whole picture.
         lost = ((area < _LEAST_AREA) | (area > _MOST_AREA)).any(dim=1)
         if lost.any():
-            cut[lost] = self._cut(both[lost], torch.ones_like(crop[lost]), torch.zeros_like(centers[lost]), flip[lost])
+            cut[lost] = cut_parts(
+                both[lost], torch.ones_like(crop[lost]), torch.zeros_like(centers[lost]), flip[lost], side=self._side
+            )
         return cut[:, :, :3].contiguous(), cut[:, :, 3:].contiguous()
 
     def _moving(self, center: Tensor, crop: Tensor, chosen: Tensor, generator: torch.Generator) -> Tensor:
         """Return a centre for each frame. Over a still it pans evenly, within the picture. Shape (N, T, 2)."""
         count, length = chosen.shape
         speed = self._augmentation.camera * (2 * torch.rand(count, 2, generator=generator) - 1)
+        # Only over stills: frames of a video move by themselves.
         speed = speed * (chosen[:, :1] == chosen[:, -1:])
         times = torch.arange(length) - (length - 1) / 2
         moved = center[:, None] + times[:, None] * speed[:, None]
         room = (1 - crop)[:, None]
         return torch.maximum(torch.minimum(moved, room), -room)
-
-    def _cut(self, both: Tensor, crop: Tensor, centers: Tensor, flip: Tensor) -> Tensor:
-        """Crop the same region from all frames of a clip, around each frame's centre. Shape (N, T, 4, ...)."""
-        length = both.shape[1]
-        affine = torch.zeros(len(both), length, 2, 3)
-        affine[:, :, 0, 0], affine[:, :, 1, 1] = (crop[:, 0] * flip)[:, None], crop[:, 1:]
-        affine[..., 2] = centers
-        flat = both.flatten(0, 1)
-        grid = F.affine_grid(affine.flatten(0, 1), [len(flat), 4, self._side, self._side], align_corners=False)
-        cut = F.grid_sample(flat, grid, mode="bilinear", padding_mode="border", align_corners=False)
-        return cut.view(len(both), length, *cut.shape[1:])
 
     def _changes(self, count: int, generator: torch.Generator, *, is_lut: Tensor | None = None) -> Tensor:
         """Draw changes of foregrounds as tables. Shape (N, 3, D, D, D)."""
@@ -385,6 +383,7 @@ def _rounded(picture: Tensor) -> Tensor:
 def _mapped(picture: Tensor, tables: Tensor) -> Tensor:
     """Map all frames of a clip by its table. Shape (N, T, 3, S, S) and (N, 3, D, D, D)."""
     length = picture.shape[1]
+    # All frames of a clip share its table, as foregrounds of a shot share their light.
     return apply_lut3d(picture.flatten(0, 1), tables.repeat_interleave(length, dim=0)).view_as(picture)
 
 

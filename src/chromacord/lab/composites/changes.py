@@ -97,6 +97,7 @@ def chosen_sides(tables: Tensor, kind: Tensor, shares: ChangeShares, generator: 
         shares: how to draw.
         generator: random number generator.
     """
+    # One number decides between four cases, so that their shares are exact and exclude each other.
     place = torch.rand(len(tables), generator=generator)
     by_kind = [shares.inverse_lut, *[shares.inverse] * 3, shares.inverse_scene]
     inverse = torch.tensor(by_kind)[kind]
@@ -154,6 +155,8 @@ def adjustments(count: int, size: int, generator: torch.Generator) -> Tensor:
             (uniform(-0.8, 0.8), is_there[:, 3]),
         )
     )
+    # Exposure and white balance happen in the camera, so in linear light; contrast and saturation are a grader's, in
+    # code.
     light = srgb_to_linear(lattice(size)).flatten(1).expand(count, -1, -1)
     gains = 2 ** torch.cat([warmth - green / 2, green, -warmth - green / 2], dim=1)
     light = light * gains[..., None]
@@ -161,6 +164,7 @@ def adjustments(count: int, size: int, generator: torch.Generator) -> Tensor:
     bent = 1 - (1 - light).clamp_min(0) ** (2 ** stops[..., None])
     is_bent = (torch.rand(count, generator=generator) < torch.where(stops[:, 0] > 0, 0.7, 0.3))[:, None, None]
     colors = linear_to_srgb(torch.where(is_bent, bent, light * 2 ** stops[..., None]).clamp(0, 1))
+    # Graders turn contrast around mid-grey, but not all around the same one.
     pivot = uniform(0.3, 0.55)[..., None]
     colors = pivot + (colors - pivot) * contrast.exp()[..., None]
     luma = torch.einsum("c,ncp->np", colors.new_tensor(LUMA), colors)[:, None]
@@ -183,6 +187,7 @@ def scenes(count: int, size: int, generator: torch.Generator) -> Tensor:
         RGB in [0, 1]. Shape (N, 3, D, D, D).
     """
     uniform = _uniform(count, generator)
+    # Darker scenes are most of what daylight foregrounds are pasted into.
     stops = torch.where(uniform(0, 1) < 0.75, uniform(-3.0, -0.3), uniform(-0.3, 0.7))
     strength = uniform(0, 1).sqrt()
     warmth, green = strength * uniform(-1.1, 1.1), strength * uniform(-0.35, 0.35)
@@ -217,6 +222,7 @@ def transfers(picture: Tensor, mask: Tensor, size: int, generator: torch.Generat
     count = len(picture)
     # A shift of at least 1 never gives a picture its own colours, except where there is only one.
     other = (torch.arange(count) + torch.randint(1, max(count, 2), (count,), generator=generator)) % count
+    # Squared, so that strong transfers are frequent and weak ones rare.
     strength = 1 - 0.8 * torch.rand(count, 1, 1, 1, 1, generator=generator) ** 2
     space = torch.randint(4, (count,), generator=generator)
     unit = lattice(size)[None]
@@ -239,6 +245,7 @@ def transfers(picture: Tensor, mask: Tensor, size: int, generator: torch.Generat
         floor = _FLOOR * torch.eye(3)
         if is_full:
             matrix = monge_kantorovich(own.covariance + floor, wanted.covariance + floor)
+            # Between flat colours the matrix amplifies noise without limit: its gains are bounded along its own axes.
             gains, axes = torch.linalg.eigh(matrix)
             matrix = (axes * gains.clamp(1 / _MOST_GAIN, _MOST_GAIN)[:, None]) @ axes.mT
         else:

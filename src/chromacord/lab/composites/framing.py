@@ -1,6 +1,7 @@
-"""Choose crops of pictures for training composites."""
+"""Choose and cut crops of pictures for training composites."""
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 _CLOSE = 1.4, 3.5
@@ -32,3 +33,25 @@ def parts_around(masks: Tensor, generator: torch.Generator) -> tuple[Tensor, Ten
     crop = (scale * (end - begin)).clamp(_LEAST_CLOSE, 1)
     room = 1 - crop
     return crop, torch.maximum(torch.minimum(begin + end - 1, room), -room)
+
+
+def cut_parts(pictures: Tensor, crop: Tensor, centers: Tensor, flip: Tensor, *, side: int) -> Tensor:
+    """Crop frames of clips, each around its own centre, all frames of a clip at the same size.
+
+    Args:
+        pictures: Shape (N, T, C, H, W).
+        crop: width and height relative to the picture. Shape (N, 2).
+        centers: along x and y, in half picture sides from the centre. Shape (N, T, 2).
+        flip: -1 mirrors a clip, 1 does not. Shape (N,).
+        side: height and width of the result, S.
+
+    Returns:
+        Shape (N, T, C, S, S).
+    """
+    affine = torch.zeros(*centers.shape[:2], 2, 3)
+    affine[:, :, 0, 0], affine[:, :, 1, 1] = (crop[:, 0] * flip)[:, None], crop[:, 1:]
+    affine[..., 2] = centers
+    flat = pictures.flatten(0, 1)
+    grid = F.affine_grid(affine.flatten(0, 1), [*flat.shape[:2], side, side], align_corners=False)
+    cut = F.grid_sample(flat, grid, mode="bilinear", padding_mode="border", align_corners=False)
+    return cut.view(*pictures.shape[:2], *cut.shape[1:])

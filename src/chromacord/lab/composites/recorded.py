@@ -45,6 +45,7 @@ class RecordedClips:
         """Return the number of frames of each set: a subset of iHarmony4, or the whole data set."""
         counts: Counter[str] = Counter()
         for clip in self._clips:
+            # iHarmony4's stills are named by their subset; clips of HYouTube belong to one set.
             counts[clip.name.partition("/")[0] if clip.num_frames == 1 else "clips"] += clip.num_frames
         return dict(counts)
 
@@ -57,6 +58,7 @@ class RecordedClips:
             generator: random number generator.
         """
         chosen = torch.multinomial(self._weights, count, replacement=True, generator=generator).tolist()
+        # A share of the clip, not a frame's number: the draw does not depend on how long clips are.
         places = torch.rand(count, generator=generator, dtype=torch.float64).tolist()
         windows = [self._window(index, place, length) for index, place in zip(chosen, places, strict=True)]
         with ThreadPoolExecutor(self._num_readers) as pool:

@@ -93,6 +93,7 @@ def adjust_codes(real: Bytes, mask: Codes, adjustment: str) -> Bytes:
     foreground = mask != 0
     colors = torch.from_numpy(real[foreground].astype(np.float64)).T[:, None]
     if colors.numel():
+        # In double precision: the benchmark's codes must not depend on the machine's rounding.
         changed = (255 * ADJUSTMENTS[adjustment](colors / 255)).clamp(0, 255).round()
         weight = torch.from_numpy(mask[foreground] / np.iinfo(mask.dtype).max)
         composite[foreground] = over(changed, colors, weight).round()[:, 0].T.numpy().astype(np.uint8)

@@ -57,6 +57,7 @@ def run_passes(clip: Clip, harmonize: Callable[[Clip], Tensor], passes: int) -> 
                 change.append(foreground_error(harmonized, clip.composite, clip.mask))
             except ChromacordError as error:
                 raise InputError(f"{clip.name}, pass {number}: {error}") from error
+        # The next pass sees what this one made, while ground truth and mask stay.
         clip = replace(clip, composite=harmonized)
     return Passes(clip.composite, tuple(change), seconds)
 
@@ -88,6 +89,7 @@ def harmonize_at_working_size(clip: Clip, method: Method) -> Tensor:
             composite, mask = (each[window.items][None].numpy() for each in (clip.composite, clip.mask))
             prediction = method.harmonize(composite, mask, state)
             state = prediction.state
+            # The last window repeats its frames to be full; what it says of repetitions is dropped.
             parts.append(torch.from_numpy(prediction.harmonized[0, : len(window.hop)]))
         return lay_over(torch.cat(parts), clip.composite, clip.mask)
 

@@ -217,6 +217,7 @@ async function start() {
       await send(`/api/clips/${page.clip.id}/renders`, { outputs, encoding: encoding(), force: find("force").checked });
       find("tasks").open = true;
       await poll();
+      find("tasks").scrollIntoView({ block: "nearest" });  // or nothing would be seen to happen on small screens
     } catch (error) {
       notice(error.message, true);
     }

@@ -3,10 +3,11 @@
 import { get, send, upload } from "./api.js";
 import { MaskMaker } from "./maker.js";
 
+/** Name, title, and what the file holds. */
 const SLOTS = {
-  composite: [["composite", "Composite"], ["mask", "Mask"]],
-  layers: [["foreground", "Foreground"], ["alpha", "Matte, if it has no alpha"], ["background", "Background"]],
-  session: [["session", "Session"]],
+  composite: [["composite", "Composite", "the shot, with its foreground in place"], ["mask", "Mask", "white where the foreground is"]],
+  layers: [["foreground", "Foreground", "what is put into the shot"], ["alpha", "Matte", "white where the foreground is; none if it has alpha"], ["background", "Background", "the shot without it"]],
+  session: [["session", "Session", "saved by this page"]],
 };
 const LIKELY = { mask: /mask|matte|alpha|roto/i, alpha: /mask|matte|alpha|roto/i, background: /back|plate|bg/i, foreground: /fore|fg/i, composite: /comp/i };
 const SESSION = { format: "chromacord session", version: 1 };
@@ -46,14 +47,14 @@ export class Opener {
   choose(kind) {
     this.kind = kind;
     for (const button of this.dialog.querySelectorAll("[data-kind]")) button.setAttribute("aria-checked", String(button.dataset.kind === kind));
-    this.slots.replaceChildren(...SLOTS[kind].map(([name, title]) => {
+    this.slots.replaceChildren(...SLOTS[kind].map(([name, title, holds]) => {
       const slot = document.createElement("div"), label = document.createElement("label"), input = document.createElement("input");
       slot.className = "slot";
       slot.dataset.name = name;
       label.textContent = title;
       label.htmlFor = `slot-${name}`;
-      Object.assign(input, { type: "text", id: `slot-${name}`, spellcheck: false, autocomplete: "off", placeholder: "path, or choose below" });
-      input.addEventListener("input", () => this.mark());
+      Object.assign(input, { type: "text", id: `slot-${name}`, spellcheck: false, autocomplete: "off", placeholder: `${holds}: its path, or choose below` });
+      input.addEventListener("input", () => { delete slot.dataset.guessed; this.mark(); });
       slot.append(label, input);
       return slot;
     }));
@@ -68,7 +69,7 @@ export class Opener {
     for (const slot of this.slots.children) {
       const input = slot.querySelector("input"), likely = LIKELY[slot.dataset.name];
       const found = likely ? clips.filter((name) => likely.test(name)) : [];
-      if (!input.value && found.length === 1) input.value = this.join(found[0]);
+      if (!input.value && found.length === 1) { input.value = this.join(found[0]); slot.dataset.guessed = ""; }
     }
     this.mark();
   }
@@ -118,10 +119,17 @@ export class Opener {
 
   put(path, kind) {
     if (kind === "text" && this.kind !== "session") this.choose("session");
-    const slot = this.next() ?? this.slots.lastElementChild;
+    const slot = this.slotFor(path.slice(path.lastIndexOf("/") + 1));
     slot.querySelector("input").value = path;
+    delete slot.dataset.guessed;
     this.mark();
     if (!this.next()) this.submit.focus();
+  }
+
+  /** Return where a chosen file goes: what was only guessed gives way. */
+  slotFor(name) {
+    const free = [...this.slots.children].filter((slot) => "guessed" in slot.dataset || !slot.querySelector("input").value);
+    return free.find((slot) => LIKELY[slot.dataset.name]?.test(name)) ?? this.next() ?? free[0] ?? this.slots.lastElementChild;
   }
 
   async take(files) {

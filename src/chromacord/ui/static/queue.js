@@ -40,12 +40,18 @@ export class Queue {
       this.items.set(task.number, item);
       this.list.prepend(item);
     }
-    if (item.dataset.shown && JSON.parse(item.dataset.shown).state !== task.state) this.onEnd?.(task);
+    // What ended while nobody looked at the queue is told; what had ended before the page was loaded is not.
+    if (item.dataset.shown && item.dataset.state !== task.state) this.tell(task);
     item.dataset.shown = text;
     item.dataset.state = task.state;
     item.className = task.state;
     item.replaceChildren(...this.parts(task));
     if (had) (item.querySelector(`[data-action=${had}]`) ?? item.querySelector("button"))?.focus();
+  }
+
+  tell(task) {
+    if (task.state === "done") this.notice(`saved ${task.result.outputs.join(", ")}`);
+    if (task.state === "failed") this.notice(task.error, true);
   }
 
   parts(task) {

@@ -92,7 +92,17 @@ vec3 encoded(vec3 rgb) { return encode * vec4(rgb, 1.0); }
 // Chroma between its samples, which lie on the left pixel of their group and midway between its rows.
 vec2 between(sampler2D samples, vec2 pixel) {
   vec2 at = pixel / vec2(stride) + vec2(0.5 - 0.5 / float(stride.x), 0.0);
+#if SNAPPED
+  // By index here too: some drivers filter textures of bytes in bytes, which is a code off.
+  ivec2 last = textureSize(samples, 0) - 1, low = ivec2(floor(at - 0.5));
+  vec2 f = at - 0.5 - vec2(low);
+  ivec2 near = clamp(low, ivec2(0), last), far = clamp(low + 1, ivec2(0), last);
+  vec2 top = mix(texelFetch(samples, near, 0).rg, texelFetch(samples, ivec2(far.x, near.y), 0).rg, f.x);
+  vec2 bottom = mix(texelFetch(samples, ivec2(near.x, far.y), 0).rg, texelFetch(samples, far, 0).rg, f.x);
+  return mix(top, bottom, f.y);
+#else
   return texture(samples, at / vec2(textureSize(samples, 0))).rg;
+#endif
 }
 
 #if VIEW == 8
