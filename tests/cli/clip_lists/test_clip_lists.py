@@ -52,6 +52,13 @@ def test_a_glob_that_no_shell_expanded_is_expanded(run: Run, shots: Path) -> Non
     assert (done.code, done.err.startswith("error: shots/*.mov: matches no clip")) == (2, True)
 
 
+def test_one_clip_that_names_its_output_gets_a_folder_like_several(run: Run, shots: Path) -> None:
+    named = ("harmonize", "shots/day/a.mp4", "--mask", "masks/{folder}/{name}.mkv", *FAST)
+    assert run(*named, "-o", "out/{parent}/{folder}_{name}.mp4").code == 0
+    assert written(shots / "out") == ["shots/day/day_a.mp4"]
+    assert "the folder none does not exist; create it first" in run(*named, "-o", "none/a.mp4").err
+
+
 def test_a_manifest_gives_files_and_options_by_row(run: Run, shots: Path) -> None:
     rows = [
         "composite,mask,output,strength,mask-fit",

@@ -19,6 +19,9 @@ PLACEHOLDER = re.compile(r"\{(name|folder|parent)\}")
 StrPath = str | os.PathLike[str]
 
 OUTPUTS = ("output", "grade_out", "lut_out", "preview", "foreground_out")
+NAMES = ("name", "folder", "parent")
+"""What paths of a clip's other files may have in braces."""
+
 _NO_FILES = ("options", "resume")
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from chromacord.cli.batch.clips import Clip, plan_clips, refuse_empty
+from chromacord.cli.batch.clips import NAMES, OUTPUTS, Clip, plan_clips, refuse_empty
 from chromacord.cli.clip_lists.found import Found, find_clips, mirrored
 from chromacord.errors import ChromacordError, InputError
 
@@ -46,9 +46,14 @@ def plan(given: Given, options_of: "Callable[[Given], Options]") -> list[Clip]:
 
 
 def is_expanded(given: Given) -> bool:
-    """Whether clips come from a manifest, a folder or a glob, so that folders of outputs are made."""
+    """Whether clips come from a manifest, a folder or a glob, or name their outputs, so that folders of these are made.
+
+    A glob that the shell expanded may have matched only one clip.
+    """
     named = [*(given["composite"] or ()), *(given["foreground"] or ())]
-    return given["manifest"] is not None or [each.path for each in _found(named)] != named
+    outputs = [str(given[name]) for name in OUTPUTS if given.get(name) is not None]
+    has_names = any(f"{{{name}}}" in output for output in outputs for name in NAMES)
+    return given["manifest"] is not None or has_names or [each.path for each in _found(named)] != named
 
 
 def _found(named: list[str]) -> list[Found]:
