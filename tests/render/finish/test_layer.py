@@ -12,6 +12,7 @@ from chromacord.io.compositing.overlay import block_mean
 from chromacord.render.cpu import unpack
 from chromacord.render.finish import blocks
 from chromacord.render.finish.layer import CleanLayer
+from chromacord.sample.scene import ASTRONAUT, cut_out, read_photograph
 from chromacord.types import Box, Frame, PixelFormat, Plane, Size, VideoInfo
 from tests.scenes import describe
 
@@ -106,6 +107,27 @@ def test_it_estimates_what_the_published_formula_does() -> None:
     after = rgb_of(CleanLayer(info, 255, decontaminate=True, despill=None)(planes_of(image, info), matte()), info)
     inside = share[..., 0] > 0.05
     assert np.abs(after - expected.clip(0, 1))[inside].mean() < 0.01
+
+
+@pytest.mark.slow
+def test_it_is_hardly_worse_than_multilevel_estimation(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Against Germer et al. 2020, "Fast Multi-Level Foreground Estimation", around the hair of a photograph."""
+    monkeypatch.setenv("NUMBA_DISABLE_JIT", "1")  # a minute of compilation would spare seconds
+    reference = pytest.importorskip("pymatting", reason="needs pymatting: pip install '.[dev]'")
+    hair = slice(0, 220), slice(120, 340)
+    portrait = read_photograph(ASTRONAUT)
+    foreground, coverage = portrait[hair], np.rint(cut_out(portrait)[hair] * 255).astype(np.uint8)
+    share = (coverage / np.float32(255))[..., None]
+    filmed = foreground * share + np.float32(GREEN) * (1 - share)
+    info = describe(FORMATS["rgb float"], Size(*coverage.shape))
+    cleaned = CleanLayer(info, 255, decontaminate=True, despill=None)(planes_of(filmed, info), coverage)
+    expected = reference.estimate_foreground_ml(filmed.astype(np.float64), share[..., 0].astype(np.float64))
+    soft = (coverage > 5) & (coverage < 250)
+    own, other, plain = (
+        np.abs((made - foreground) * share)[soft].mean() for made in (rgb_of(cleaned, info), expected, filmed)
+    )
+    assert own < 1.4 * other
+    assert other < 0.7 * plain
 
 
 @pytest.mark.parametrize("screen", ["green", "blue"])
