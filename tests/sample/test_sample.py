@@ -8,10 +8,13 @@ from skimage.data import astronaut, rocket
 
 from chromacord.color.spaces import code_to_rgb, rgb_to_code
 from chromacord.errors import MissingFileError
+from chromacord.masks.masks import MaskedFrame
+from chromacord.render.finish.sharpness import measure_spread
 from chromacord.sample import scene as sample
 from chromacord.sample.sample_files import make_chord, to_planes, write_sample
-from chromacord.types import PixelFormat, Size
+from chromacord.types import Frame, PixelFormat, Size
 from tests.clips import BT709
+from tests.scenes import as_mask, describe
 
 
 @pytest.fixture(scope="module")
@@ -56,6 +59,17 @@ def test_the_mismatch_is_one_that_anyone_sees(layers: list[sample.Layers]) -> No
     # Warmer and brighter by far more than the 2 % that an eye tells apart.
     assert person[0] / person[2] > 1.3 * dusk[0] / dusk[2]
     assert person.mean() > 1.3 * dusk.mean()
+
+
+def test_a_filmed_plate_is_softer_than_the_actor_and_has_grain(layers: list[sample.Layers]) -> None:
+    filmed = sample.as_filmed(layers[0], 0)
+    grain = (filmed.background - sample.as_filmed(layers[0], 1).background)[:100, :100] / 2**0.5
+    assert grain.std() == pytest.approx(4 / 255, rel=0.05)
+    frame = Frame(tuple(np.rint(255 * filmed.composite).clip(0, 255).astype(np.uint8).transpose(2, 0, 1)), 0)
+    found = measure_spread(
+        MaskedFrame(frame, as_mask(filmed.alpha[..., 0])), describe(PixelFormat("rgb", 8), sample.SIZE)
+    )
+    assert found.background > found.foreground + 0.8**2
 
 
 def test_planes_hold_the_colours_of_the_standard() -> None:

@@ -42,7 +42,11 @@ class Firefox:
         self._received()
         self._ask("NewSession", capabilities={"pageLoadStrategy": "normal"})
         self._ask("SetTimeouts", script=1000 * _SECONDS, pageLoad=1000 * _SECONDS)
-        self._ask("SetWindowRect", x=0, y=0, width=1280, height=900)
+        self.resize(1280, 900)
+
+    def resize(self, width: int, height: int) -> None:
+        """Set the window's size, in which the page has less height."""
+        self._ask("SetWindowRect", x=0, y=0, width=width, height=height)
 
     def goto(self, address: str) -> None:
         """Open an address; one that differs only behind "#" is loaded anew, too."""
@@ -120,7 +124,7 @@ def running_firefox(profile: Path) -> Iterator[Firefox]:
     lines = [f"user_pref({json.dumps(name)}, {json.dumps(value)});\n" for name, value in settings.items()]
     (profile / "user.js").write_text("".join(lines))
     browser, screen = (str(shutil.which(program)) for program in PROGRAMS)
-    command = [screen, "-a", "-s", "-screen 0 1600x1000x24", browser, "--marionette", "--no-remote"]
+    command = [screen, "-a", "-s", "-screen 0 2560x1440x24", browser, "--marionette", "--no-remote"]
     environment = {**os.environ, "HOME": str(profile), "LIBGL_ALWAYS_SOFTWARE": "1"}
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     # A session of its own, because xvfb-run starts the screen and the browser as its children.

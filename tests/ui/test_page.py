@@ -354,10 +354,12 @@ def test_the_page_fits_its_window(server: Server, tab: Any, width: int) -> None:
     tab.set_viewport_size({"width": width, "height": 800 if width == 1280 else 1440})
     open_clip(tab, server)
     assert tab.evaluate("document.documentElement.scrollWidth") <= width
-    outside = tab.evaluate("""() => [...document.querySelectorAll("header *, #transport *")]
-      .filter((each) => each.offsetParent !== null && each.getBoundingClientRect().right > innerWidth + 1)
-      .map((each) => each.id || each.textContent)""")
-    assert outside == []
+    assert tab.evaluate(OUTSIDE) == []
+
+
+OUTSIDE = """() => [...document.querySelectorAll("header *, #transport *")]
+  .filter((each) => each.offsetParent !== null && each.getBoundingClientRect().right > innerWidth + 1)
+  .map((each) => each.id || each.textContent)"""
 
 
 def test_a_mask_is_made_by_a_box_and_a_picked_colour(server: Server, tab: Any) -> None:

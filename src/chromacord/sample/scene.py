@@ -43,6 +43,9 @@ _LAMPS = (1.3, 0.8, 0.35)
 _SCREEN = (0.1, 0.6, 0.2)
 """Colour of a green screen, R'G'B'."""
 
+_SOFT = 1.8
+"""Blur of the plate's lens, as filmed: standard deviation in pixels."""
+
 _GRAIN = 4 / 255
 """Standard deviation of the plate's grain, as filmed."""
 
@@ -90,7 +93,7 @@ def sample_layers(num_frames: int = NUM_FRAMES) -> Iterator[Layers]:
 
 
 def as_filmed(layers: Layers, index: int) -> Layers:
-    """Return a frame as cameras deliver it: an actor before a green screen, and a plate with grain.
+    """Return a frame as cameras deliver it: an actor before a green screen, and a plate of a soft lens, with grain.
 
     Args:
         layers: a frame of the sample.
@@ -98,7 +101,8 @@ def as_filmed(layers: Layers, index: int) -> Layers:
     """
     foreground = over(layers.foreground, np.array(_SCREEN, np.float32), layers.alpha)
     grain = np.random.default_rng((1, index)).standard_normal((*SIZE, 3), dtype=np.float32) * np.float32(_GRAIN)
-    background = np.clip(layers.background + grain, 0, 1).astype(np.float32)
+    soft = linear_to_srgb(cv2.GaussianBlur(srgb_to_linear(layers.background), (0, 0), _SOFT))
+    background = np.clip(soft + grain, 0, 1).astype(np.float32)
     return Layers(foreground, layers.alpha, background, over(foreground, background, layers.alpha))
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from chromacord.errors import InputError
 from chromacord.masks.masks import Mask
 from chromacord.parsing import parse_numbers, shown
-from chromacord.render.finish.blocks import enlarged, reduced, step_for, touched
+from chromacord.render.finish.blocks import enlarged, inside, reduced, step_for, touched
 from chromacord.render.finish.light import Light
 from chromacord.render.finish.stage import grown, weights
 from chromacord.types import Box, FloatArray, Frame, VideoInfo
@@ -61,19 +61,20 @@ class LightWrap:
     def __call__(self, frame: Frame, mask: Mask) -> None:
         """Change a frame. See `Stage`."""
         box = grown(mask, math.ceil(1.5 * self._radius), self._info, step=self._step)
-        inside = reduced(weights(mask, box), self._step)
-        spilled, share = self._spilled(frame, box, inside)
-        cells = (share > _LEAST) & (inside > 0)
+        weight = weights(mask, box)
+        small = reduced(weight, self._step)
+        spilled, share = self._spilled(frame, box, small)
+        cells = (share > _LEAST) & (small > 0)
         for part in touched(cells, box, self._step):
-            weight = cv2.multiply(enlarged(share, part, box, self._step), weights(mask, part))
+            taken = cv2.multiply(enlarged(share, part, box, self._step), weight[inside(part, box)])
             light, before = self._light.read(frame, part)
             change = cv2.max(cv2.subtract(enlarged(spilled, part, box, self._step), light), 0)
-            after = cv2.add(light, cv2.multiply(change, cv2.merge([weight] * light.shape[2])))
+            after = cv2.add(light, cv2.multiply(change, cv2.merge([taken] * light.shape[2])))
             self._light.add(frame, part, before, after)
 
-    def _spilled(self, frame: Frame, box: Box, inside: FloatArray) -> tuple[FloatArray, FloatArray]:
+    def _spilled(self, frame: Frame, box: Box, foreground: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return the background's blurred light, and the foreground's share of it in [0, amount]; reduced."""
-        outside = 1 - inside
+        outside = 1 - foreground
         light = np.maximum(self._light.read_small(frame, box, self._step), 0)
         light = cv2.multiply(light, cv2.merge([outside] * light.shape[2]))
         light, outside = (_blurred(values, self._radius / 2 / self._step) for values in (light, outside))
