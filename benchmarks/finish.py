@@ -252,6 +252,7 @@ def costs(repeats: int) -> dict[str, float]:
     )
     clean = CleanLayer(info, 255, decontaminate=True, despill=None)
     despill = CleanLayer(info, 255, decontaminate=False, despill="green")
+    clean_both = CleanLayer(info, 255, decontaminate=True, despill="green")
     stages: dict[str, Callable[[], object]] = {
         "edge": lambda: edge.change(matte, 0),
         "edge, fitted": lambda: fit(first, mask),
@@ -259,6 +260,7 @@ def costs(repeats: int) -> dict[str, float]:
         "denoise, at rest": lambda: still(next(resting), mask),
         "decontaminate": lambda: clean(first.planes, matte),
         "despill": lambda: despill(first.planes, matte),
+        "decontaminate and despill": lambda: clean_both(first.planes, matte),
         "wrap": lambda: wrap(first, mask),
         "contact shadow": lambda: shadow(first, matte),
         "sharpness": lambda: soft(first, mask),

@@ -146,6 +146,26 @@ def test_spill_is_limited_to_the_mean_of_the_other_channels(layout: str, screen:
         assert after[0, 0] == pytest.approx(rgb[0, 0], abs=0.01)
 
 
+@pytest.mark.parametrize("layout", FORMATS)
+@pytest.mark.parametrize("size", [SIZE, Size(151, 203)], ids=["even", "odd"])
+def test_spill_that_varies_is_limited_where_the_foreground_is(layout: str, size: Size) -> None:
+    """Every pixel alone, written with NumPy, each with its sample of chroma."""
+    coverage = np.ascontiguousarray(matte()[-size.height :, -size.width :])
+    info = describe(FORMATS[layout], size)
+    before = planes_of(np.random.default_rng(0).random((*coverage.shape, 3), np.float32), info)
+    after = CleanLayer(info, 255, decontaminate=False, despill="green")(before, coverage)
+    red, green, blue = np.moveaxis(rgb_of(before, info), -1, 0)
+    excess = np.maximum(green - (red + blue) / 2, 0) * (coverage > 0)
+    factors = rgb_to_code(info.colorimetry, size, info.pixel_format).matrix[:, 1]
+    for number, (plane, made) in enumerate(zip(before, after, strict=True)):
+        change = block_mean(excess.astype(np.float32), info.pixel_format.subsampling if number else (0, 0))
+        expected = plane - change * factors[number]
+        bound = 1e-5 if info.pixel_format.is_float else 0.51
+        most = np.inf if info.pixel_format.is_float else info.pixel_format.max_code
+        assert np.abs(expected.clip(0, most) - made).max() < bound
+        assert (plane != made).any() == (factors[number] != 0)
+
+
 def test_a_plain_background_is_taken_for_no_screen() -> None:
     info = describe(FORMATS["rgb 8 bit"], SIZE)
     before = planes_of(np.full((*SIZE, 3), 0.5, np.float32), info)
