@@ -174,6 +174,8 @@ def test_shots_that_are_not_matched_keep_their_grades() -> None:
     assert locked(grade, Scenes.parse(lock=False, match=["1-2", "3"])).shots[2] == grade.shots[2]
     assert locked(grade, Scenes()) == grade
     assert not Scenes.parse(lock=False, match=())
+    assert Scenes.parse(lock=True, match=())
+    assert Scenes.parse(lock=False, match="1-2")
 
 
 def test_shots_that_do_not_exist_or_have_no_mean_are_refused() -> None:
