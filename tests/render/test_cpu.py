@@ -163,9 +163,10 @@ def test_equal_transforms_are_prepared_once(monkeypatch: pytest.MonkeyPatch) -> 
     info = describe(FORMATS["rgb 8 bit"])
     shown, renderer = masked(info), Renderer(info)
     first, other = TRANSFORMS["affine"], TRANSFORMS["lut"]
-    for transform in (first, first.with_parameters(first.parameters.copy()), other, first):
+    moved = first.with_parameters(first.parameters * np.float32(0.9))
+    for transform in (first, first.with_parameters(first.parameters.copy()), moved, other, first):
         renderer.render(shown, transform)
-    assert prepared == [first, other, first]
+    assert prepared == [first, moved, other, first]
 
 
 def linear_info(**changes: object):
