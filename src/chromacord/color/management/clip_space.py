@@ -84,8 +84,8 @@ def _stated(info: VideoInfo, config: str | Path | None) -> ColorSpace | None:
         found += [space] if space is not None and space not in found else []
     if len(found) > 1:
         raise InputError(
-            f"{info.path}: contradicts itself: it says that its colours are {' and '.join(each.name for each in found)}"
-            "; say which colour space it is with --input-space"
+            f"{info.path}: names several colour spaces ({' and '.join(each.name for each in found)}); choose one "
+            "with --input-space"
         )
     return found[0] if found else None
 
