@@ -86,7 +86,7 @@ def test_limits_of_a_matte_and_the_matte_of_a_layer_take_every_form(
     ("mask", "told"),
     [
         ("one.png", "one.png: holds only 0 and 1; 1 is read as white"),
-        ("cutout.png", "cutout.png: its alpha is taken for the mask"),
+        ("cutout.png", "cutout.png: its alpha is used as the mask"),
         ("parts.png@label=3+9", "parts.png: the first frame has no label 9; it has 3, 5, 7"),
         ("black.png", "black.png@inverted is read the other way"),
     ],
