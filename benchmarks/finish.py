@@ -25,7 +25,7 @@ from chromacord.render.finish.layer import CleanLayer
 from chromacord.render.finish.noise import Noise, measure
 from chromacord.render.finish.shadow import ContactShadow
 from chromacord.render.finish.sharpness import measure_spread
-from chromacord.render.finish.softness import Softness
+from chromacord.render.finish.softness import Sharpening, Softness
 from chromacord.render.finish.stage import Finish
 from chromacord.render.finish.wrap import LightWrap
 from chromacord.render.fitted_edge import FittedEdge
@@ -241,6 +241,7 @@ def costs(repeats: int) -> dict[str, float]:
     noise = measure(masked, second, info).background
     grain = Grain(info, lambda _: (np.full((3, 256), 4, np.float32), noise))
     soft, shadow = Softness(info, lambda _: 1.2), ContactShadow(info, 255, 0.5, 60, 40, 16)
+    sharpen = Sharpening(info, lambda _: (1.5**2, 1.0))
     wrap, edge, fit = LightWrap(info, 0.5), Edge(1, 2), FittedEdge(info, FIT)
     excess = Excess(0, np.full((3, 256), 36, np.float32), np.full((3, 256), 0.25, np.float32), (1.0,) * 3)
     denoise, still = Denoise(info, lambda _: excess), Denoise(info, lambda _: excess)
@@ -252,6 +253,7 @@ def costs(repeats: int) -> dict[str, float]:
     )
     clean = CleanLayer(info, 255, decontaminate=True, despill=None)
     despill = CleanLayer(info, 255, decontaminate=False, despill="green")
+    clean_both = CleanLayer(info, 255, decontaminate=True, despill="green")
     stages: dict[str, Callable[[], object]] = {
         "edge": lambda: edge.change(matte, 0),
         "edge, fitted": lambda: fit(first, mask),
@@ -259,9 +261,11 @@ def costs(repeats: int) -> dict[str, float]:
         "denoise, at rest": lambda: still(next(resting), mask),
         "decontaminate": lambda: clean(first.planes, matte),
         "despill": lambda: despill(first.planes, matte),
+        "decontaminate and despill": lambda: clean_both(first.planes, matte),
         "wrap": lambda: wrap(first, mask),
         "contact shadow": lambda: shadow(first, matte),
         "sharpness": lambda: soft(first, mask),
+        "sharpness, sharpened": lambda: sharpen(first, mask),
         "sharpness, measuring": lambda: measure_spread(masked, info),
         "grain": lambda: grain(first, mask),
         "grain, measuring": lambda: measure(masked, second, info),

@@ -134,5 +134,5 @@ def test_a_lut_of_huge_values_is_refused(tmp_path: Path) -> None:
     path.write_text(f"LUT_3D_SIZE 2\n{rows}\n10001 0 0\n")
     with pytest.raises(GradeFileError, match="gives values beyond 10000 for colours"):
         read_import(path)
-    path.write_text(f"LUT_3D_SIZE 2\n{rows}\n9999 0 0\n")
+    path.write_text(f"LUT_3D_SIZE 2\n{rows}\n10000 0 0\n")
     assert read_import(path).method == "cube"

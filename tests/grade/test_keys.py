@@ -43,6 +43,9 @@ def test_strength_scales_what_the_grade_changes() -> None:
 def test_held_frames_share_one_transform_so_that_renderers_prepare_it_once() -> None:
     shot = Shot(0, 10, keys_of({0: 0.2}), hand=Hand(Strength.both(0.5)))
     assert shot.at(1) is shot.at(7)
+    slow = Shot(0, 61, keys_of({0: 0.1, 60: 0.1 + 0.4 * LEAST_STEP}))
+    assert slow.at(29) is slow.at(0)
+    assert slow.at(31) is slow.at(60)
 
 
 @pytest.mark.parametrize("way", [0.4, 1.0, 2.5, 70.0])
@@ -171,6 +174,8 @@ def test_shots_that_are_not_matched_keep_their_grades() -> None:
     assert locked(grade, Scenes.parse(lock=False, match=["1-2", "3"])).shots[2] == grade.shots[2]
     assert locked(grade, Scenes()) == grade
     assert not Scenes.parse(lock=False, match=())
+    assert Scenes.parse(lock=True, match=())
+    assert Scenes.parse(lock=False, match="1-2")
 
 
 def test_shots_that_do_not_exist_or_have_no_mean_are_refused() -> None:

@@ -4,7 +4,8 @@ import json
 import os
 import subprocess
 from datetime import UTC, datetime
-from pathlib import Path
+
+from tests.pages import ROOT
 
 
 def record(name: str, python: str | None, *packages: str, **figures: object) -> None:
@@ -19,7 +20,7 @@ def record(name: str, python: str | None, *packages: str, **figures: object) -> 
     target = os.environ.get("CHROMACORD_INTEGRATIONS")
     if target is None:
         return
-    file = Path(target)
+    file = ROOT / target  # tests work in folders of their own
     known = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
     versions = {}
     for package in packages if python is not None else ():

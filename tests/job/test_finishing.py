@@ -71,6 +71,12 @@ def test_a_sharper_foreground_is_softened_and_nothing_else_changes(tmp_path: Pat
         assert steps[1] < 0.4 * steps[0]
 
 
+def test_sharpening_needs_what_measures_it(files: dict[str, Path], tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="sharpen needs match_sharpness"):
+        chromacord.harmonize_video(**files, output=tmp_path / "out.mkv", sharpen=True)
+    assert not (tmp_path / "out.mkv").exists()
+
+
 @pytest.mark.parametrize("stage", [{"decontaminate": True}, {"despill": "auto"}, {"contact_shadow": "0.5,90,30,12"}])
 def test_what_needs_layers_is_refused_of_a_composite(files: dict[str, Path], stage: dict, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="needs layers: give --foreground and --background"):

@@ -64,6 +64,18 @@ def test_nothing_changes_further_from_the_edge_than_asked_for() -> None:
     assert np.array_equal(fitted.plane[far], mask.plane[far])
 
 
+@pytest.mark.parametrize("pixels", [4, -4])
+def test_an_edge_that_is_off_by_the_whole_distance_is_found_on_every_side(pixels: int) -> None:
+    info = describe(FORMATS["rgb 8 bit"], SIZE)
+    inside, given = np.zeros(SIZE), np.zeros(SIZE, np.uint8)
+    inside[50:130, 70:170] = 1
+    given[50 - pixels : 130 + pixels, 70 - pixels : 170 + pixels] = 255
+    frame = Frame(planes_of((0.2 + 0.6 * inside[..., None]) * np.ones(3), info), 0)
+    off = np.abs(weight_of(FittedEdge(info, 4)(frame, Mask.from_plane(given, black=0, white=255))) - inside)
+    assert off[:, 90:150].max() < 0.2, "above and below"
+    assert off[70:110].max() < 0.2, "left and right"
+
+
 @pytest.mark.parametrize("pixels", [0, -1, 17])
 def test_a_distance_out_of_range_is_refused(pixels: int) -> None:
     with pytest.raises(InputError, match="from 1 to 16"):

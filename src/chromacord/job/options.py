@@ -107,6 +107,9 @@ class Options:
     """Soften a foreground whose edges are sharper than its background's. Both are measured first, as for
     `match_grain`."""
 
+    sharpen: bool = False
+    """With `match_sharpness`: also sharpen a foreground whose edges are softer than its background's."""
+
     match_grain: bool = False
     """Add noise where the graded foreground has less than its background, and average it over time where it has more.
     Both are measured first, so that analysis and

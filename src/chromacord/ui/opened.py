@@ -30,7 +30,16 @@ _HEAD_START = 1.5
 MAX_CLIPS = 16
 """Largest number of clips open at once; the oldest one is closed for another."""
 
-_AFTER_ANALYSIS = {*CONTROLS, "by_shot", "wrap", "match_sharpness", "match_grain", "force", "foreground_alpha"}
+_AFTER_ANALYSIS = {
+    *CONTROLS,
+    "by_shot",
+    "wrap",
+    "match_sharpness",
+    "sharpen",
+    "match_grain",
+    "force",
+    "foreground_alpha",
+}
 """Options that do not change what the method decides."""
 
 _SHOWN = ("edge", "fit_edge", "decontaminate", "despill", "contact_shadow")

@@ -12,6 +12,7 @@ from chromacord.io.compositing.overlay import block_mean
 from chromacord.render.cpu import unpack
 from chromacord.render.finish import blocks
 from chromacord.render.finish.layer import CleanLayer
+from chromacord.sample.scene import ASTRONAUT, cut_out, read_photograph
 from chromacord.types import Box, Frame, PixelFormat, Plane, Size, VideoInfo
 from tests.scenes import describe
 
@@ -108,6 +109,27 @@ def test_it_estimates_what_the_published_formula_does() -> None:
     assert np.abs(after - expected.clip(0, 1))[inside].mean() < 0.01
 
 
+@pytest.mark.slow
+def test_it_is_hardly_worse_than_multilevel_estimation(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Against Germer et al. 2020, "Fast Multi-Level Foreground Estimation", around the hair of a photograph."""
+    monkeypatch.setenv("NUMBA_DISABLE_JIT", "1")  # a minute of compilation would spare seconds
+    reference = pytest.importorskip("pymatting", reason="needs pymatting: pip install '.[dev]'")
+    hair = slice(0, 220), slice(120, 340)
+    portrait = read_photograph(ASTRONAUT)
+    foreground, coverage = portrait[hair], np.rint(cut_out(portrait)[hair] * 255).astype(np.uint8)
+    share = (coverage / np.float32(255))[..., None]
+    filmed = foreground * share + np.float32(GREEN) * (1 - share)
+    info = describe(FORMATS["rgb float"], Size(*coverage.shape))
+    cleaned = CleanLayer(info, 255, decontaminate=True, despill=None)(planes_of(filmed, info), coverage)
+    expected = reference.estimate_foreground_ml(filmed.astype(np.float64), share[..., 0].astype(np.float64))
+    soft = (coverage > 5) & (coverage < 250)
+    own, other, plain = (
+        np.abs((made - foreground) * share)[soft].mean() for made in (rgb_of(cleaned, info), expected, filmed)
+    )
+    assert own < 1.4 * other
+    assert other < 0.7 * plain
+
+
 @pytest.mark.parametrize("screen", ["green", "blue"])
 @pytest.mark.parametrize("layout", ["rgb 8 bit", "422 10 bit"])
 def test_spill_is_limited_to_the_mean_of_the_other_channels(layout: str, screen: str) -> None:
@@ -122,6 +144,26 @@ def test_spill_is_limited_to_the_mean_of_the_other_channels(layout: str, screen:
         after = rgb_of(planes, info)
         assert after[96, 128] == pytest.approx(0.5, abs=0.01)
         assert after[0, 0] == pytest.approx(rgb[0, 0], abs=0.01)
+
+
+@pytest.mark.parametrize("layout", FORMATS)
+@pytest.mark.parametrize("size", [SIZE, Size(151, 203)], ids=["even", "odd"])
+def test_spill_that_varies_is_limited_where_the_foreground_is(layout: str, size: Size) -> None:
+    """Every pixel alone, written with NumPy, each with its sample of chroma."""
+    coverage = np.ascontiguousarray(matte()[-size.height :, -size.width :])
+    info = describe(FORMATS[layout], size)
+    before = planes_of(np.random.default_rng(0).random((*coverage.shape, 3), np.float32), info)
+    after = CleanLayer(info, 255, decontaminate=False, despill="green")(before, coverage)
+    red, green, blue = np.moveaxis(rgb_of(before, info), -1, 0)
+    excess = np.maximum(green - (red + blue) / 2, 0) * (coverage > 0)
+    factors = rgb_to_code(info.colorimetry, size, info.pixel_format).matrix[:, 1]
+    for number, (plane, made) in enumerate(zip(before, after, strict=True)):
+        change = block_mean(excess.astype(np.float32), info.pixel_format.subsampling if number else (0, 0))
+        expected = plane - change * factors[number]
+        bound = 1e-5 if info.pixel_format.is_float else 0.51
+        most = np.inf if info.pixel_format.is_float else info.pixel_format.max_code
+        assert np.abs(expected.clip(0, most) - made).max() < bound
+        assert (plane != made).any() == (factors[number] != 0)
 
 
 def test_a_plain_background_is_taken_for_no_screen() -> None:

@@ -13,7 +13,7 @@ from chromacord.job.finishing.measurement import Measuring
 from chromacord.masks.masks import MaskedFrame
 from chromacord.render import compiled
 from chromacord.render.finish.sharpness import _MAX_TILES, _TILE, _contrasty, measure_spread
-from chromacord.render.finish.softness import Softness
+from chromacord.render.finish.softness import Sharpening, Softness
 from chromacord.render.finish.stage import Finish
 from chromacord.types import Frame, PixelFormat, Size, VideoInfo
 from tests.render.finish.test_grain import FORMATS, YUV, clip, grade_of
@@ -111,6 +111,48 @@ def test_a_softer_foreground_is_said_and_stays_as_it_is() -> None:
         assert matched(info, [scene(info, 2, 0.9)]) == 0
 
 
+@pytest.mark.parametrize("layout", FORMATS)
+@pytest.mark.parametrize(("inside", "outside"), [(1, 0.5), (1.5, 0.7), (1.5, 1), (2, 1.4), (3, 2)])
+def test_a_softer_foreground_is_sharpened_on_request(layout: str, inside: float, outside: float) -> None:
+    info = describe(FORMATS[layout], SIZE)
+    shown = scene(info, inside, outside)
+    measuring = Measuring(info, grain=False, sharpness=True)
+    measuring.push(shown.frame, shown.mask, 0)
+    sharpness = MatchedSharpness(measuring, grade_of(1), info, sharpen=True)
+    assert sharpness(0) == 0
+    finished = Finish(info, [Sharpening(info, sharpness.too_soft)])(shown, shown.frame)
+    made = measure_spread(MaskedFrame(finished, shown.mask), info)
+    assert made.foreground**0.5 == pytest.approx(made.background**0.5, rel=0.15)
+
+
+def test_sharpened_edges_hardly_ring_and_see_no_background() -> None:
+    info = describe(PixelFormat("rgb", 8), SIZE)
+    light = np.full(SIZE, 0.1, np.float32)
+    light[:, 100:] = 0.5
+    code = np.rint(255 * cv2.GaussianBlur(light, (0, 0), 2) ** (1 / 2.4)).astype(np.uint8)
+    hard = (matte() > 0.5).astype(np.float32)
+    low, high = int(code.min()), int(code.max())
+    code[hard == 0] = 255
+    shown = MaskedFrame(Frame((code,) * 3, 0), as_mask(hard))
+    after = Finish(info, [Sharpening(info, lambda _: (4.0, 1.0))])(shown, shown.frame).planes[0]
+    assert np.array_equal(after[hard == 0], code[hard == 0])
+    made = after[hard > 0].astype(int)
+    margin = 0.03 * (high - low) + 1
+    assert low - margin <= made.min() < low
+    assert high < made.max() <= high + margin
+    assert np.array_equal(after[:, SIZE.width // 2 - 40 :], code[:, SIZE.width // 2 - 40 :])
+
+
+@pytest.mark.parametrize("deviation", [1, 4])
+def test_noise_of_a_flat_foreground_is_not_amplified(deviation: float) -> None:
+    info = describe(PixelFormat("rgb", 8), SIZE)
+    plane = np.rint(100 + deviation * np.random.default_rng(0).standard_normal(SIZE)).astype(np.uint8)
+    shown = MaskedFrame(Frame((plane,) * 3, 0), as_mask(matte()))
+    finished = Finish(info, [Sharpening(info, lambda _: (4.0, 1.0))])(shown, shown.frame)
+    inside = matte() == 1
+    assert finished.planes[0][inside].std() < 1.2 * plane[inside].std()
+
+
 def test_a_side_without_edges_is_said() -> None:
     info = describe(YUV, SIZE)
     flat = Frame(tuple(np.full_like(plane, 90) for plane in scene(info, 1, 1).frame.planes), 0)
@@ -173,7 +215,7 @@ def test_grain_makes_up_for_the_noise_that_a_blur_takes() -> None:
     grade = grade_of(len(frames))
     measuring.spreads = []
     sharpness = MatchedSharpness(measuring, grade, info)
-    sharpness._shots = {0: 1.5}
+    sharpness._shots = {0: (0.0, 1.5**2)}
     lacking, _ = MatchedGrain(measuring, grade, info, sharpness=sharpness)(0) or pytest.fail("no amount")
     # A Gaussian of 1.5 pixels leaves 1 / (4 pi 1.5^2) of the variance of independent samples.
     assert lacking[0, 128] == pytest.approx(4 * (1 - 1 / (4 * np.pi * 1.5**2)) ** 0.5, rel=0.1)

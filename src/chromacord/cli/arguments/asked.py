@@ -21,7 +21,17 @@ if TYPE_CHECKING:
 
 COLOUR = ("input_space", "foreground_space", "background_space", "working_space", "config")
 BY_HAND = ("exposure", "temperature", "tint", "contrast", "saturation", "black", "protect", "strength", "by_shot")
-FINISH = ("edge", "fit_edge", "decontaminate", "despill", "contact_shadow", "wrap", "match_sharpness", "match_grain")
+FINISH = (
+    "edge",
+    "fit_edge",
+    "decontaminate",
+    "despill",
+    "contact_shadow",
+    "wrap",
+    "match_sharpness",
+    "sharpen",
+    "match_grain",
+)
 SAME = (
     *COLOUR,
     *BY_HAND,

@@ -48,6 +48,7 @@ ALL = {
     "contact_shadow": _Parameter(finish_options.ContactShadow),
     "wrap": _Parameter(finish_options.Wrap),
     "match_sharpness": _Parameter(finish_options.MatchSharpness, False),
+    "sharpen": _Parameter(finish_options.Sharpen, False),
     "match_grain": _Parameter(finish_options.MatchGrain, False),
     "consistency": _Parameter(options.Consistency),
     "grade_out": _Parameter(output_options.GradeOut),

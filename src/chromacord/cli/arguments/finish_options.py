@@ -54,6 +54,14 @@ MatchSharpness = Annotated[
         rich_help_panel=FINISH,
     ),
 ]
+Sharpen = Annotated[
+    bool,
+    Option(
+        "--sharpen",
+        help="With --match-sharpness, also sharpen a foreground whose edges are softer than its background's.",
+        rich_help_panel=FINISH,
+    ),
+]
 MatchGrain = Annotated[
     bool,
     Option(

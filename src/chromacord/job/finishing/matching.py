@@ -38,29 +38,40 @@ _LEAST_DIFFERENCE = 0.2
 
 
 class MatchedSharpness:
-    """The blur that each frame's foreground lacks: one standard deviation a shot."""
+    """The blur that each frame's foreground lacks, or has too much of: one a shot."""
 
-    def __init__(self, measuring: Measuring, grade: Grade, info: VideoInfo) -> None:
+    def __init__(self, measuring: Measuring, grade: Grade, info: VideoInfo, *, sharpen: bool = False) -> None:
         """Take what was measured.
 
         Args:
             measuring: has seen the clip.
             grade: says which frames are a shot. It changes contrast, not how far edges spread.
             info: properties of the composite.
+            sharpen: whether a softer foreground will be sharpened; otherwise it gets a warning.
         """
-        self._measuring, self._grade, self._info = measuring, grade, info
-        self._shots: dict[int, float] = {}
+        self._measuring, self._grade, self._info, self._sharpen = measuring, grade, info, sharpen
+        self._shots: dict[int, tuple[float, float] | None] = {}
 
     def __call__(self, index: int) -> float:
-        """Return the standard deviation for a frame, in pixels; 0 where nothing shall change."""
+        """Return the standard deviation for a frame, in pixels; 0 where nothing shall be blurred."""
+        own, other = self._spreads(index) or (0.0, 0.0)
+        return min(math.sqrt(max(other - own, 0)), MAX_SIGMA)
+
+    def too_soft(self, index: int) -> tuple[float, float] | None:
+        """Return how far edges spread in a foreground that is too soft, and in its background, as variances."""
+        spreads = self._spreads(index)
+        return spreads if spreads and spreads[0] > spreads[1] else None
+
+    def _spreads(self, index: int) -> tuple[float, float] | None:
+        """Return variances of foreground and background; None where nothing shall change."""
         shot = self._grade.shot_at(index)
         if shot is None:
-            return 0.0
+            return None
         if shot.start not in self._shots:
-            self._shots[shot.start] = self._sigma(shot)
+            self._shots[shot.start] = self._compared(shot)
         return self._shots[shot.start]
 
-    def _sigma(self, shot: Shot) -> float:
+    def _compared(self, shot: Shot) -> tuple[float, float] | None:
         found = [
             (each.foreground, each.background)
             for each in self._measuring.spreads
@@ -71,15 +82,16 @@ class MatchedSharpness:
         where = _place(self._info, shot)
         if not len(known):
             _warn(f"{where}: too few sharp edges in foreground or background to compare them, so neither is softened")
-            return 0.0
+            return None
         own, other = np.median(known, axis=0).tolist()
         least = max(_LEAST_BLUR**2, _LEAST_DIFFERENCE * min(own, other))
-        if own - other >= least:
+        if own - other >= least and not self._sharpen:
             _warn(
                 f"{where}: the foreground is softer than its background (edges spread {math.sqrt(own):.2g} against "
-                f"{math.sqrt(other):.2g} pixels), so nothing is softened; sharpen the foreground first"
+                f"{math.sqrt(other):.2g} pixels), so nothing is softened; --sharpen sharpens it"
             )
-        return min(math.sqrt(other - own), MAX_SIGMA) if other - own >= least else 0.0
+            return None
+        return (own, other) if abs(other - own) >= least else None
 
 
 class _Matched(NamedTuple):

@@ -13,7 +13,7 @@ from chromacord.render.finish.denoise import Denoise
 from chromacord.render.finish.grain import Grain
 from chromacord.render.finish.layer import CleanLayer
 from chromacord.render.finish.shadow import ContactShadow, parse_shadow
-from chromacord.render.finish.softness import Softness
+from chromacord.render.finish.softness import Sharpening, Softness
 from chromacord.render.finish.stage import Finish, Stage
 from chromacord.render.finish.wrap import LightWrap, parse_wrap
 from chromacord.types import Alpha, VideoInfo
@@ -78,7 +78,12 @@ def measuring_for(info: VideoInfo, options: Options) -> Measuring | None:
     Args:
         info: properties of the composite.
         options: the requested stages.
+
+    Raises:
+        InputError: sharpening is asked for, but not what it needs.
     """
+    if options.sharpen and not options.match_sharpness:
+        raise InputError("sharpen needs match_sharpness, which measures by how much: give both, or leave it out")
     if not options.match_grain and not options.match_sharpness:
         return None
     return Measuring(info, grain=options.match_grain, sharpness=options.match_sharpness)
@@ -98,12 +103,15 @@ def finish_of(
     stages: list[Stage] = []
     sharpness = grain = None
     if measuring is not None and grade is not None:
-        sharpness = MatchedSharpness(measuring, grade, info) if options.match_sharpness else None
+        if options.match_sharpness:
+            sharpness = MatchedSharpness(measuring, grade, info, sharpen=options.sharpen)
         grain = MatchedGrain(measuring, grade, info, sharpness=sharpness) if options.match_grain else None
     if grain is not None:
         stages.append(Denoise(info, grain.excess))
     if sharpness is not None:
         stages.append(Softness(info, sharpness))
+        if options.sharpen:
+            stages.append(Sharpening(info, sharpness.too_soft))
     if options.wrap is not None:
         stages.append(LightWrap(info, *parse_wrap(options.wrap)))
     if grain is not None:

@@ -10,11 +10,12 @@ import numpy as np
 
 from chromacord.color.spaces import code_to_rgb, rgb_to_code
 from chromacord.errors import ChromacordWarning
-from chromacord.masks.chroma_grid import chroma_grid
+from chromacord.io.compositing.overlay import block_mean
+from chromacord.masks.chroma_grid import chroma_grid, samples
 from chromacord.masks.masks import Mask
 from chromacord.render.cpu import unpack
 from chromacord.render.finish.blocks import enlarged, inside, reduced, strips, touched, widened
-from chromacord.render.finish.light import add_change, reduced_codes
+from chromacord.render.finish.light import add_change, add_codes, reduced_codes
 from chromacord.render.finish.stage import grown, weights
 from chromacord.types import Box, FloatArray, Frame, Plane, VideoInfo
 
@@ -24,9 +25,12 @@ _STEP = 8
 _FAR, _NEAR = 90, 6
 """Radii of the two passes, in pixels, as published."""
 
-_LEAST = np.float32(1e-5)
+_LEAST = 1e-5
 _SCREEN = 0.1
 """How far green, or blue, must stand out of what lies outside the matte for a screen of that colour."""
+
+_SHARED = 0xF0
+"""Stands for a covered pixel; its shares of 2 to 16 pixels are whole."""
 
 
 class CleanLayer:
@@ -83,19 +87,19 @@ class CleanLayer:
         small = cv2.cvtColor(reduced_codes(frame, box, self._step, self._info), cv2.COLOR_BGRA2BGR)
         share = reduced(matte, self._step).astype(np.float32) / np.float32(self._white)
         window = 2 * (_FAR // self._step) + 1
-        near, far = (_mean(small, part, window) for part in (share, 1 - share))
-        soft = cv2.bitwise_and(cv2.compare(matte, mask.black, cv2.CMP_GT), cv2.compare(matte, mask.white, cv2.CMP_LT))
-        cells = reduced(soft, self._step) > 0
+        near, far = (_mean(cv2.multiply(small, _thrice(part)), part, window) for part in (share, 1 - share))
+        cells = reduced(_soft(matte, mask.black, mask.white), self._step).astype(bool)
         for part in touched(cells, box, self._step):
             wide = widened(part, box, _NEAR)
             weight = weights(mask, wide)
+            alpha = _thrice(weight)
             codes = cv2.cvtColor(unpack(tuple(planes), self._info, wide), cv2.COLOR_BGRA2BGR)  # the first three
             foreground, background = (enlarged(means, wide, box, self._step) for means in (near, far))
-            foreground = _split(codes, foreground, background, weight)
+            foreground = _split(codes, foreground, background, alpha)
             # The background's mean is wide already; the narrow one of the second pass is the same.
-            foreground = _mean(foreground, weight, 2 * _NEAR + 1)
-            change = cv2.subtract(_split(codes, foreground, background, weight), codes)
-            change = cv2.copyTo(change, _soft(weight))
+            foreground = _mean(cv2.multiply(foreground, alpha), weight, 2 * _NEAR + 1)
+            change = cv2.subtract(_split(codes, foreground, background, alpha), codes)
+            change = cv2.copyTo(change, _soft(weight, 0, 1))
             add_change(frame, part, np.ascontiguousarray(change[inside(part, wide)]), self._info)
 
     def _take_spill(self, frame: Frame, mask: Mask, channel: int) -> None:
@@ -103,13 +107,35 @@ class CleanLayer:
         mix = np.full(3, -0.5)
         mix[channel] = 1
         row = np.append(mix @ self._decode.matrix, [0, mix @ self._decode.offset]).astype(np.float32)
+        scales = -self._encode.matrix[:, channel].astype(np.float32)
         box = grown(mask, 0, self._info)
+        take = self._take_by_chroma if self._info.pixel_format.model == "yuv" else self._take_by_pixel
         for part in strips(box):
-            excess = cv2.transform(unpack(frame.planes, self._info, part), row[None])
-            excess = np.maximum(excess, 0) * (mask.crop(part) > 0)
-            if excess.any():
-                scales = -self._encode.matrix[:, channel].astype(np.float32)
-                add_change(frame, part, cv2.merge([excess * each for each in scales]), self._info)
+            take(frame, part, cv2.compare(np.ascontiguousarray(mask.codes(part)), mask.black, cv2.CMP_GT), row, scales)
+
+    def _take_by_pixel(self, frame: Frame, part: Box, covered: Plane, row: FloatArray, scales: FloatArray) -> None:
+        """Take the excess, which a row of factors gives of codes, from where the foreground covers a strip."""
+        excess = cv2.max(cv2.transform(unpack(frame.planes, self._info, part), row[None]), 0)
+        excess = cv2.copyTo(excess, covered)
+        if cv2.hasNonZero(excess):
+            add_change(frame, part, cv2.merge([excess * each for each in scales]), self._info)
+
+    def _take_by_chroma(self, frame: Frame, part: Box, covered: Plane, row: FloatArray, scales: FloatArray) -> None:
+        """Do the same in samples of chroma: brightness raises all colours alike, so luma's factor is 0."""
+        shift = self._info.pixel_format.subsampling
+        first, *others = (samples(plane, part, shift if at else (0, 0)) for at, plane in enumerate(frame.planes[:3]))
+        blue, red = (np.ascontiguousarray(plane).astype(np.float32, copy=False) for plane in others)
+        excess = cv2.max(cv2.addWeighted(blue, float(row[1]), red, float(row[2]), float(row[4])), 0)
+        if not cv2.hasNonZero(excess):
+            return
+        size = excess.shape[1] << shift[1], excess.shape[0] << shift[0]
+        repeated = cv2.resize(excess * scales[0], size, interpolation=cv2.INTER_NEAREST)
+        height, width = first.shape
+        add_codes(first, cv2.copyTo(np.ascontiguousarray(repeated[:height, :width]), covered), self._info)
+        share = block_mean(cv2.bitwise_and(covered, _SHARED), shift)
+        excess = cv2.multiply(excess, share, scale=1 / _SHARED, dtype=cv2.CV_32F)
+        for stored, scale in zip(others, scales[1:], strict=True):
+            add_codes(stored, excess * scale, self._info)
 
     def _screen(self, frame: Frame, mask: Mask) -> Literal["green", "blue"] | None:
         """Detect the colour of the screen in what lies outside the matte, and say so."""
@@ -132,23 +158,31 @@ def _say(path: object, screen: Literal["green", "blue"] | None) -> None:
     warnings.warn(ChromacordWarning(f"{path}: --despill auto {found}{choice}"), stacklevel=2)
 
 
-def _soft(weight: FloatArray) -> Plane:
-    """Return 255 where a weight is neither 0 nor 1, else 0. Shape (height, width)."""
-    soft: Plane = cv2.inRange(weight, float(np.nextafter(np.float32(0), 1)), float(np.nextafter(np.float32(1), 0)))
+def _soft(values: Plane, black: float, white: float) -> Plane:
+    """Return 255 where a matte's values are between those of 0 and 1, else 0. Shape (height, width)."""
+    if values.dtype.kind == "f":
+        black, white = (float(np.nextafter(np.float32(end), np.float32(0.5))) for end in (black, white))
+    else:
+        black, white = black + 1, white - 1
+    soft: Plane = cv2.inRange(values, black, white)
     return soft
 
 
-def _mean(values: FloatArray, weight: FloatArray, size: int) -> FloatArray:
-    """Return weighted means in a square around each pixel. Shape (height, width, 3)."""
-    total = cv2.blur(cv2.multiply(values, cv2.merge([weight] * values.shape[2])), (size, size))
-    share = np.maximum(cv2.blur(weight, (size, size)), _LEAST)
-    mean: FloatArray = cv2.divide(total, cv2.merge([share] * values.shape[2]))
+def _thrice(plane: FloatArray) -> FloatArray:
+    """Return a plane as three channels."""
+    channels: FloatArray = cv2.merge([plane] * 3)
+    return channels
+
+
+def _mean(weighted: FloatArray, weight: FloatArray, size: int) -> FloatArray:
+    """Return means in a square around each pixel, of values times weights. Shape (height, width, 3)."""
+    share = cv2.max(cv2.blur(weight, (size, size)), _LEAST)
+    mean: FloatArray = cv2.divide(cv2.blur(weighted, (size, size)), _thrice(share))
     return mean
 
 
-def _split(codes: FloatArray, foreground: FloatArray, background: FloatArray, weight: FloatArray) -> FloatArray:
-    """Return the foreground's part of pixels, from the means around them. Shape (height, width, 3)."""
-    alpha = cv2.merge([weight] * codes.shape[2])
+def _split(codes: FloatArray, foreground: FloatArray, background: FloatArray, alpha: FloatArray) -> FloatArray:
+    """Return the foreground's part of pixels, from the means around them. Shape (height, width, 3) each."""
     mixed = cv2.add(background, cv2.multiply(alpha, cv2.subtract(foreground, background)))
     split: FloatArray = cv2.add(foreground, cv2.multiply(alpha, cv2.subtract(codes, mixed)))
     return split

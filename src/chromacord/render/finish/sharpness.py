@@ -24,7 +24,7 @@ _MAX_TILES = 64
 _CELL = 8
 """Pixels of a block, for contrast."""
 
-_FINE, _COARSE = 1.0, 2.5
+FINE, COARSE = 1.0, 2.5
 """Scales at which gradients are compared: standard deviations in pixels."""
 
 _DIFFERENCE = 1 / 3
@@ -77,8 +77,8 @@ def _spread(plane: npt.NDArray[np.generic], places: npt.NDArray[np.intp], info: 
         return math.nan
     cut = [plane[row * _TILE : (row + 1) * _TILE, column * _TILE : (column + 1) * _TILE] for row, column in places]
     light = display_to_light(brightness(np.concatenate(cut), info).astype(np.float32))
-    fine = cv2.GaussianBlur(light, (0, 0), _FINE)
-    coarse = _gradient(cv2.GaussianBlur(fine, (0, 0), math.sqrt(_COARSE**2 - _FINE**2)))
+    fine = cv2.GaussianBlur(light, (0, 0), FINE)
+    coarse = _gradient(cv2.GaussianBlur(fine, (0, 0), math.sqrt(COARSE**2 - FINE**2)))
     size = cv2.magnitude(*coarse)
     at = _is_edge(size, np.abs(coarse[0]) > np.abs(coarse[1]))
     if np.count_nonzero(at) < _LEAST_EDGES:
@@ -93,7 +93,7 @@ def _spread(plane: npt.NDArray[np.generic], places: npt.NDArray[np.intp], info: 
     if np.count_nonzero(is_strong) < _LEAST_EDGES:
         return math.nan
     ratio = float(np.median(sharp[is_strong] / size[at][is_strong])) ** 2
-    near, far = _FINE**2 + _DIFFERENCE, _COARSE**2 + _DIFFERENCE
+    near, far = FINE**2 + _DIFFERENCE, COARSE**2 + _DIFFERENCE
     return min(max((far - ratio * near) / max(ratio - 1, 1e-6), 0.0), 4 * MAX_SIGMA**2)
 
 

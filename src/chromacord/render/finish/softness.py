@@ -1,7 +1,8 @@
-"""A blur in light for a foreground that is sharper than its background."""
+"""A blur in light for a foreground that is sharper than its background, and the reverse for one that is softer."""
 
 import math
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -13,6 +14,7 @@ from chromacord.masks.chroma_grid import samples
 from chromacord.masks.masks import Mask
 from chromacord.render.finish.blocks import inside, reduced, touched, widened
 from chromacord.render.finish.light import Light, add_codes
+from chromacord.render.finish.sharpness import COARSE, FINE
 from chromacord.render.finish.stage import grown, weights
 from chromacord.render.soften import NativeSoftening
 from chromacord.types import Alpha, Box, FloatArray, Frame, Plane, VideoInfo
@@ -23,8 +25,24 @@ _CELL = 8
 _WORTH = 64
 """Pixels from which on a solid middle is worth a blur of its own."""
 
+_RINGING = 0.03
+"""Share of the range of neighbours by which sharpened samples may leave it."""
+
+_REACH = 1.5
+"""Distance to which samples are neighbours, in standard deviations of the mask's blur."""
+
+_MOST_GAIN, _LEAST_SIGMA = 6.0, 0.7
+"""Of an unsharp mask."""
+
+_AROUND, _SPARSE = 5, 4
+"""Pixels over which detail is compared with noise, and between those that show the noise."""
+
+_CALM, _ABOVE_NOISE = 0.3, 2.0
+"""Share of pixels that are taken to show noise only, and times their energy from which on detail is sharpened."""
+
 _BLACK = np.float32(1e-6)
 _LEAST = np.float32(1e-6)
+_TINY = 1e-12
 
 
 class Softness:
@@ -44,8 +62,7 @@ class Softness:
         self._info, self._sigma_at = info, sigma_at
         by_planes = info.space is None and info.pixel_format.alpha is not Alpha.PREMULTIPLIED
         self._light = None if by_planes else Light(info)
-        self._scale, self._offset, _, _ = code_scale(info.colorimetry, info.pixel_format)
-        self._table = self._to_light(np.arange(256, dtype=np.float32))
+        self._levels = _Levels(info)
         self._native = None if self._light is not None else self._prepared()
 
     def __call__(self, frame: Frame, mask: Mask) -> None:
@@ -75,8 +92,8 @@ class Softness:
         pixel_format = self._info.pixel_format
         if pixel_format.is_float or self._info.colorimetry.scene_linear:
             return None
-        light = self._to_light(np.arange(1 << 8 * pixel_format.dtype.itemsize, dtype=np.float32))
-        return NativeSoftening.prepare(pixel_format, light, self._scale, self._offset)
+        light = self._levels.to_light(np.arange(1 << 8 * pixel_format.dtype.itemsize, dtype=np.float32))
+        return NativeSoftening.prepare(pixel_format, light, self._levels.scale, self._levels.offset)
 
     def _blur_compiled(self, native: NativeSoftening, frame: Frame, mask: Mask, sigma: float) -> None:
         box = grown(mask, 0, self._info)
@@ -89,23 +106,23 @@ class Softness:
     def _blur_planes(
         self, frame: Frame, source: Frame, part: Box, wide: Box, weight: FloatArray | None, sigma: float
     ) -> None:
-        is_yuv = self._info.pixel_format.model == "yuv"
+        is_yuv, light_of = self._info.pixel_format.model == "yuv", self._levels.light_of
         for number in range(self._info.pixel_format.num_colors):
             is_chroma = is_yuv and number > 0
             shift = self._info.pixel_format.subsampling if is_chroma else (0, 0)
             within = _on_grid(inside(part, wide), shift)
             codes = samples(source.planes[number], wide, shift)
             share = None if weight is None else block_mean(weight, shift)
-            own = np.ascontiguousarray(codes).astype(np.float32, copy=False) if is_chroma else self._light_of(codes)
+            own = np.ascontiguousarray(codes).astype(np.float32, copy=False) if is_chroma else light_of(codes)
             sigmas = (sigma / (1 << shift[1]), sigma / (1 << shift[0]))
             stored = samples(frame.planes[number], part, shift)
             if share is None and not is_chroma:
-                after = self._to_codes(np.ascontiguousarray(_blurred(own, sigmas)[within]))
+                after = self._levels.to_codes(np.ascontiguousarray(_blurred(own, sigmas)[within]))
                 add_codes(stored, cv2.subtract(after, codes[within], dtype=cv2.CV_32F), self._info)
                 continue
             change = _change(own, share, within, sigmas)
             if not is_chroma and share is not None:
-                after = self._to_codes(cv2.add(np.ascontiguousarray(own[within]), change))
+                after = self._levels.to_codes(cv2.add(np.ascontiguousarray(own[within]), change))
                 # Conversion errors are not a change.
                 change = cv2.subtract(after, codes[within], dtype=cv2.CV_32F) * (share[within] > 0)
             add_codes(stored, change, self._info)
@@ -118,22 +135,136 @@ class Softness:
         own, before = (np.ascontiguousarray(values[within]) for values in (light, encoded))
         convert.add(frame, part, before, cv2.add(own, _change(light, weight, within, (sigma, sigma))))
 
-    def _light_of(self, codes: Plane) -> FloatArray:
+
+class Sharpening:
+    """Sharpens the foreground by an unsharp mask in light, of its own pixels only, as far as edges do not ring.
+
+    Samples stay within the range of their neighbours, widened by `_RINGING`. Where detail is hardly stronger than
+    in the calmest third of the foreground, it may be noise, and is not amplified. Of Y'CbCr, luma alone is sharpened.
+    """
+
+    def __init__(self, info: VideoInfo, spreads_at: Callable[[int], tuple[float, float] | None]) -> None:
+        """Prepare for a clip.
+
+        Args:
+            info: properties of the composite.
+            spreads_at: how far edges spread and shall spread, as variances, by the frame's number; None: no change.
+        """
+        self._info, self._spreads_at, self._levels = info, spreads_at, _Levels(info)
+
+    def __call__(self, frame: Frame, mask: Mask) -> None:
+        """Change a frame. See `Stage`."""
+        spreads = self._spreads_at(frame.index)
+        if spreads is None:
+            return
+        sigma, gain = unsharp(*spreads)
+        box = grown(mask, 0, self._info)
+        weight = weights(mask, box)
+        covered = cv2.compare(weight, 0, cv2.CMP_GT)
+        count = 1 if self._info.pixel_format.model == "yuv" else self._info.pixel_format.num_colors
+        for plane in frame.planes[:count]:
+            stored = samples(plane, box, (0, 0))
+            add_codes(stored, self._change(np.ascontiguousarray(stored), weight, covered, sigma, gain), self._info)
+
+    def _change(self, codes: Plane, weight: FloatArray, covered: Plane, sigma: float, gain: float) -> FloatArray:
+        own = self._levels.light_of(codes)
+        total = cv2.max(_blurred(weight, (sigma, sigma)), float(_LEAST))
+        mean = cv2.divide(_blurred(cv2.multiply(own, weight), (sigma, sigma)), total)
+        sharp = self._levels.to_codes(cv2.addWeighted(own, 1 + gain, mean, -gain, 0))
+        change = cv2.copyTo(cv2.subtract(sharp, codes, dtype=cv2.CV_32F), covered)
+        energy = cv2.blur(cv2.multiply(change, change), (_AROUND, _AROUND))
+        seen = energy[::_SPARSE, ::_SPARSE][covered[::_SPARSE, ::_SPARSE].astype(bool)]
+        noise = _ABOVE_NOISE * float(np.quantile(seen, _CALM)) if seen.size else 0.0
+        share = cv2.max(cv2.subtract(1, cv2.divide(noise, cv2.max(energy, _TINY))), 0)
+        limited = _limited(codes, cv2.multiply(change, share), covered, sigma)
+        found: FloatArray = cv2.multiply(limited, weight)
+        return found
+
+
+@lru_cache(maxsize=64)
+def unsharp(spread: float, wanted: float) -> tuple[float, float]:
+    """Return the unsharp mask that makes edges as sharp as wanted, found by trial on a blurred step.
+
+    Args:
+        spread: of the edges, as a variance in square pixels, as `measure_spread` does.
+        wanted: the same after sharpening.
+
+    Returns:
+        Standard deviation of the mask's blur, in pixels, and its gain, at most `_MOST_GAIN`.
+    """
+    sigma = max(_LEAST_SIGMA, math.sqrt(spread))
+    edge = (_ramp(spread) * np.ones((3, 1))).astype(np.float32)
+    kernels = (cv2.getGaussianKernel(2 * math.ceil(4 * scale) + 1, scale)[:, 0] for scale in (FINE, COARSE))
+    fine, coarse = kernels
+    change = edge - cv2.GaussianBlur(edge, (0, 0), sigma)
+    covered = np.full(edge.shape, 255, np.uint8)
+
+    def ratio(row: FloatArray) -> float:
+        return float(_slope(np.convolve(row, fine, "same")) / _slope(np.convolve(row, coarse, "same")))
+
+    target = ratio(_ramp(wanted).astype(np.float32))
+    low, high = 0.0, _MOST_GAIN
+    for _ in range(12):
+        middle = (low + high) / 2
+        sharp = edge + _limited(edge, middle * change, covered, sigma)
+        low, high = (middle, high) if ratio(sharp[1]) < target else (low, middle)
+    return sigma, high
+
+
+def _ramp(variance: float) -> FloatArray:
+    """Return a step from 0 to 1 that is blurred. Shape (97,)."""
+    scale = math.sqrt(2 * max(variance, 1e-3))
+    return np.array([0.5 + 0.5 * math.erf(x / scale) for x in range(-48, 49)])
+
+
+def _slope(row: FloatArray) -> float:
+    middle = len(row) // 2
+    return float(row[middle + 1] - row[middle - 1])
+
+
+def _limited(codes: Plane, change: FloatArray, covered: Plane, sigma: float) -> FloatArray:
+    """Return a change as far as it leaves the range of neighbours by a little only. Shape (height, width) each."""
+    kernel = np.ones((2 * math.ceil(_REACH * sigma) + 1,) * 2, np.uint8)
+    inverted = cv2.bitwise_not(covered)
+    low = cv2.erode(_filled(codes, inverted, codes.max()), kernel)
+    high = cv2.dilate(_filled(codes, inverted, codes.min()), kernel)
+    margin = cv2.subtract(high, low, dtype=cv2.CV_32F) * np.float32(_RINGING)
+    least = cv2.subtract(cv2.subtract(low, codes, dtype=cv2.CV_32F), margin)
+    most = cv2.add(cv2.subtract(high, codes, dtype=cv2.CV_32F), margin)
+    limited: FloatArray = cv2.min(cv2.max(change, least), most)
+    return limited
+
+
+def _filled(codes: Plane, where: Plane, value: float) -> Plane:
+    filled = codes.copy()
+    filled[where.astype(bool)] = value
+    return filled
+
+
+class _Levels:
+    """Converts samples of one plane to light and back."""
+
+    def __init__(self, info: VideoInfo) -> None:
+        self._info = info
+        self.scale, self.offset, _, _ = code_scale(info.colorimetry, info.pixel_format)
+        self._table = self.to_light(np.arange(256, dtype=np.float32))
+
+    def light_of(self, codes: Plane) -> FloatArray:
         if self._info.pixel_format.depth == 8:
             light: FloatArray = cv2.LUT(np.ascontiguousarray(codes), self._table)
             return light
-        return self._to_light(codes.astype(np.float32))
+        return self.to_light(codes.astype(np.float32))
 
-    def _to_light(self, codes: FloatArray) -> FloatArray:
+    def to_light(self, codes: FloatArray) -> FloatArray:
         if self._info.colorimetry.scene_linear:
             return codes
-        level = cv2.multiply(cv2.subtract(codes, self._offset), 1 / self._scale).reshape(codes.shape)
+        level = cv2.multiply(cv2.subtract(codes, self.offset), 1 / self.scale).reshape(codes.shape)
         return display_to_light(np.maximum(level, _BLACK))
 
-    def _to_codes(self, light: FloatArray) -> FloatArray:
+    def to_codes(self, light: FloatArray) -> FloatArray:
         if self._info.colorimetry.scene_linear:
             return light
-        return light_to_display(cv2.max(light, float(_BLACK**2.4))) * np.float32(self._scale) + np.float32(self._offset)
+        return light_to_display(cv2.max(light, float(_BLACK**2.4))) * np.float32(self.scale) + np.float32(self.offset)
 
 
 def _pieces(part: Box, wide: Box, weight: FloatArray, reach: int) -> Iterator[tuple[Box, bool]]:

@@ -10,6 +10,7 @@ const FIELDS = [
 ];
 const CHECKS = [
   ["match_sharpness", "Match sharpness", "Soften a foreground that is sharper than its background"],
+  ["sharpen", "Sharpen", "With matched sharpness, also sharpen a foreground that is softer than its background"],
   ["match_grain", "Match grain", "Give the foreground the noise of its background"],
   ["decontaminate", "Take out the old background", "From soft pixels of the layer", "layers"],
 ];
