@@ -112,7 +112,7 @@ def test_a_grade_for_another_length_is_refused(clip: dict[str, Path], tmp_path: 
 @pytest.mark.parametrize(
     ("call", "said"),
     [
-        (lambda clip: cc.render(None, **clip, output="never.mkv"), "the grade is None; give what `analyse` returned"),
+        (lambda clip: cc.render(None, **clip, output="never.mkv"), "the grade is None; give the result of `analyse`"),
         (lambda clip: cc.render(ONE, **clip), "there is nothing to write"),
         (lambda clip: cc.render(ONE, **clip, lut_out="never.cube"), "the grade: needs a rendered clip; give an output"),
         (

@@ -213,7 +213,7 @@ def render(
         TypeError: there is no such option.
     """
     if not isinstance(grade, Grade | str | os.PathLike):
-        raise InputError(f"the grade is {shown(grade)}; give what `analyse` returned, or the name of a file")
+        raise InputError(f"the grade is {shown(grade)}; give the result of `analyse`, or the path of a grade file")
     return harmonize_video(
         composite,
         output=output,

@@ -68,7 +68,10 @@ def test_numbers_are_first_frames_of_shots(cuts: Any, expected: tuple[int, ...],
 
 
 BAD = {
-    "beyond": ("5,20", "made.mov: there is no frame 20 for a cut, the clip has 20 frames; frames are counted from 0"),
+    "beyond": (
+        "5,20",
+        "made.mov: a cut at frame 20 lies beyond the clip, which has 20 frames; frames are counted from 0",
+    ),
     "falling": ("12,4", "cuts: 4 comes after 12; frame numbers must increase"),
     "twice": ([4, 4], "cuts: 4 comes after 4; frame numbers must increase"),
     "negative": ([-1], "cuts: -1 is not a frame number"),
@@ -135,7 +138,7 @@ def test_a_timecode_of_another_time_is_told(tmp_path: Path) -> None:
 def test_a_list_that_is_longer_than_the_clip_is_refused_with_its_line(tmp_path: Path) -> None:
     edl = write_edl(tmp_path, "01:00:00:00", "01:00:00:06", "01:00:00:20", "01:00:01:00")
     with pytest.raises(
-        InputError, match=r"cut\.edl line 4: begins a shot at frame 20, .* has 20; is the list of another"
+        InputError, match=r"cut\.edl line 4: begins a shot at frame 20, .* has 20; check that the list is for this clip"
     ):
         read_cuts(edl, info())
 
@@ -166,7 +169,7 @@ def test_a_grade_that_is_written_alone_begins_shots_where_it_is_told_to(tmp_path
     summary = harmonize_video(**clip, method="mkl", cuts=[5, 12], grade_out=grade)
     assert (starts(grade), summary.outputs) == ([0, 5, 12], (grade,))
     assert ([cut.frame for cut in summary.cuts], summary.cuts_are) == ([5, 12], "given")
-    with pytest.raises(InputError, match="there is no frame 20 for a cut, the clip has 20 frames"):
+    with pytest.raises(InputError, match="a cut at frame 20 lies beyond the clip, which has 20 frames"):
         harmonize_video(**clip, method="mkl", cuts=[20], grade_out=tmp_path / "other.json")
     assert not (tmp_path / "other.json").exists()
 
@@ -189,7 +192,7 @@ def test_cuts_outside_the_range_are_left_out(tmp_path: Path) -> None:
 def test_a_cut_behind_an_end_that_is_not_stated_is_refused(tmp_path: Path) -> None:
     clip = make_clip(tmp_path, ending=".mkv")
     for consistency in ("smooth", "shot"):
-        with pytest.raises(InputError, match="there is no frame 20 for a cut, the clip has 20 frames"):
+        with pytest.raises(InputError, match="a cut at frame 20 lies beyond the clip, which has 20 frames"):
             harmonize_video(**clip, output=tmp_path / "a.mkv", method="mkl", cuts="20", consistency=consistency)
     assert not (tmp_path / "a.mkv").exists()
 

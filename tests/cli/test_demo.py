@@ -24,7 +24,7 @@ def test_the_demo_ends_with_the_result_and_a_picture(run: Run, tmp_path: Path) -
     assert done.out.splitlines()[-3:] == [
         f"result: {folder / 'harmonized.mp4'}",
         f"before and after: {folder / 'before_after.png'}",
-        f"see and turn it in a browser: chromacord ui {folder / 'composite.mp4'} --mask {folder / 'mask.mp4'}",
+        f"view and adjust it in a browser: chromacord ui {folder / 'composite.mp4'} --mask {folder / 'mask.mp4'}",
     ]
     picture = cv2.imread(str(folder / "before_after.png")).astype(np.float64)
     before, after = picture[:, :1280], picture[:, 1280:]

@@ -17,7 +17,7 @@ def test_a_grade_is_decided_and_written_alone(run: Run, footage: Path, tmp_path:
     assert (done.code, done.err) == (0, "")
     assert done.out.startswith(f"{out}: 10 frames, 1 shot, poisson, ")
     assert done.out.count("\n") == 1
-    assert ("the CDL leaves 0.0 of " in done.out) == (suffix in (".cc", ".ccc", ".cdl", ".edl", ".otio"))
+    assert ("CDL error 0.0 of " in done.out) == (suffix in (".cc", ".ccc", ".cdl", ".edl", ".otio"))
     assert list(tmp_path.iterdir()) == [out]
 
 
@@ -42,7 +42,7 @@ def test_programs_get_what_a_cdl_leaves(run: Run, footage: Path, tmp_path: Path)
     (warning,) = (event["message"] for event in told if event["event"] == "warning")
     residual = told[-1]["cdl_residual"]
     assert 2 < residual["left"] < residual["change"]
-    assert f"it leaves {residual['left']:.1f} of {residual['change']:.1f} codes" in warning
+    assert f"its mean error is {residual['left']:.1f} of {residual['change']:.1f} codes" in warning
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_a_grade_begins_shots_where_it_is_told(run: Run, footage: Path, tmp_path
     assert len(list(tmp_path.glob("look_shot00[123]_f0*.cc"))) == 3
     applied = run("apply", tmp_path / "g.json", *clip[:3], "-o", tmp_path / "out.mkv")
     assert applied.code == 0
-    assert "; 2 cuts of the grade file: 3 (" in applied.out
+    assert "; 2 cuts from the grade file: 3 (" in applied.out
 
 
 @pytest.mark.parametrize(

@@ -168,7 +168,7 @@ def test_the_summary_counts_what_passed_through() -> None:
         ("found", [cut], "1 cut found: 24 (00:00:01:00)"),
         ("given", [cut, Cut(48, "00:00:02:00", 1049)], "2 cuts given: 24 (00:00:01:00), 48 (00:00:02:00, file 1049)"),
         ("given", [], "no cut given"),
-        ("grade", [cut], "1 cut of the grade file: 24 (00:00:01:00)"),
+        ("grade", [cut], "1 cut from the grade file: 24 (00:00:01:00)"),
         ("none", [], "one shot, as given"),
         ("found", [cut] * 7, f"7 cuts found: {', '.join(5 * ['24 (00:00:01:00)'])} and 2 more"),
     ):

@@ -85,8 +85,8 @@ def test_limits_of_a_matte_and_the_matte_of_a_layer_take_every_form(
 @pytest.mark.parametrize(
     ("mask", "told"),
     [
-        ("one.png", "one.png: holds only 0 and 1; 1 is taken for white"),
-        ("cutout.png", "cutout.png: its alpha is taken for the mask"),
+        ("one.png", "one.png: holds only 0 and 1; 1 is read as white"),
+        ("cutout.png", "cutout.png: its alpha is used as the mask"),
         ("parts.png@label=3+9", "parts.png: the first frame has no label 9; it has 3, 5, 7"),
         ("black.png", "black.png@inverted is read the other way"),
     ],
@@ -102,7 +102,7 @@ def test_what_was_chosen_is_said(run: Run, masks: Path, tmp_path: Path, mask: st
     ("mask", "told"),
     [
         ("white.png@alpha", "white.png: has no alpha; leave @alpha out"),
-        ("colours.png@label=3", "colours.png: has labels in colours; give one with their numbers as grey"),
+        ("colours.png@label=3", "colours.png: its labels are colours; give a grey picture of label numbers"),
         ("none.png@inverted", "none.png: no such file"),
         ("white.png@upside", "white.png@upside: no such file"),
         ("white.png@label=", "no such file"),

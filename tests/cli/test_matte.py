@@ -146,9 +146,9 @@ def test_an_upright_matte_fits_a_rotated_clip(run: Run, shots: Path, tmp_path: P
     [
         ((), "the way to make the matte is missing; give one of --key, --plate"),
         (("--key", "green", "--from-alpha"), "--key and --from-alpha are several ways to make a matte; give one"),
-        (("--key", "mauve"), "--key 'mauve': is no colour"),
-        (("--key", "red=1"), "is no colour"),
-        (("--key", "240,20,200"), "hardly anywhere in the clip"),
+        (("--key", "mauve"), "--key 'mauve': is not a colour"),
+        (("--key", "red=1"), "is not a colour"),
+        (("--key", "240,20,200"), "hardly any of the clip has this colour"),
         (("--key", "green", "--clip", "1,0"), "--clip '1,0': is not BLACK,WHITE"),
         (("--from-alpha", "--clip", "0,1"), "not of --from-alpha; leave it out"),
         (("--from-alpha",), "green.mkv: has no alpha; make the matte with"),

@@ -98,7 +98,7 @@ def test_no_room_for_a_copy_is_one_line(tmp_path: Path, monkeypatch: pytest.Monk
     path = tmp_path / "a.cc"
     path.write_text(ONE_CDL)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "none"))
-    with pytest.raises(OutputError, match=r"a\.cc: no temporary copy of it can be made: No such file"):
+    with pytest.raises(OutputError, match=r"a\.cc: cannot be copied to a temporary folder: No such file"):
         read_import(path)
 
 

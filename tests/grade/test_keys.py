@@ -194,7 +194,7 @@ def test_shots_are_numbers_from_1(text: str) -> None:
 
 
 def test_a_shot_is_of_one_scene() -> None:
-    with pytest.raises(InputError, match=r"^match '2-4': shot 3 is matched to others already"):
+    with pytest.raises(InputError, match=r"^match '2-4': shot 3 is already matched to other shots"):
         Scenes.parse(lock=False, match=["1,3", "2-4"])
     with pytest.raises(InputError, match=r"^lock already gives all shots one grade"):
         Scenes.parse(lock=True, match="1,2")

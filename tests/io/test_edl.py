@@ -101,7 +101,10 @@ BAD = {
         "line 1: a dissolve or wipe has a number",
     ),
     "a cut with one": ([event("01:00:00:00", "01:00:02:00", "V C 024")], "line 1: a dissolve or wipe has a number"),
-    "a dissolve that is too long": ([event("01:00:00:00", "01:00:00:10", "V D 024")], "takes 24 frames, its event 10"),
+    "a dissolve that is too long": (
+        [event("01:00:00:00", "01:00:00:10", "V D 024")],
+        "takes 24 frames, its event only 10",
+    ),
     "backwards": ([event("01:00:02:00", "01:00:01:00")], "line 1: the record ends at 01:00:01:00"),
     "not sorted": (
         [FIRST, event("00:59:00:00", "00:59:10:00")],

@@ -120,7 +120,7 @@ def test_a_cut_out_is_a_mask_by_its_alpha(tmp_path: Path, suffix: str) -> None:
     else:
         make_composite(cut_out, "yuva444p", codec="ffv1", frames=[[*recoloured("yuv444p", 0), disc(0)]])
     cc.harmonize_video(composite, mask=plain, output=tmp_path / "a.png", method="mkl")
-    with pytest.warns(ChromacordWarning, match=rf"cut\.{suffix}: its alpha is taken for the mask"):
+    with pytest.warns(ChromacordWarning, match=rf"cut\.{suffix}: its alpha is used as the mask"):
         cc.harmonize_video(composite, mask=cut_out, output=tmp_path / "b.png", method="mkl")
     np.testing.assert_array_equal(cv2.imread(str(tmp_path / "a.png")), cv2.imread(str(tmp_path / "b.png")))
 
@@ -205,7 +205,7 @@ def test_a_picture_that_is_called_like_data_is_said_and_a_mask_is_not(tmp_path: 
     mask = write(tmp_path / "z.exr", (disc(0) / np.float32(255))[..., None], "half", names=["matte.Y"])
     with pytest.warns(ChromacordWarning) as told:
         cc.harmonize_video(normals, mask=mask, output=tmp_path / "a.exr", method="mkl")
-    said = "n.exr: layer N is taken for the picture, though it is called like data, not colours; check that it is the "
+    said = "n.exr: layer N is used as the picture, although its name suggests data, not colours; check that it is the "
     assert [str(each.message).removeprefix(f"{tmp_path}/") for each in told] == [said + "picture"]
 
 
@@ -214,7 +214,7 @@ def test_the_layer_that_is_taken_is_said_and_can_be_chosen(tmp_path: Path) -> No
     light = (COMPOSITE / 255).astype(np.float32) ** 2.2
     composite = write(tmp_path / "comp.exr", np.dstack([light, light * 0.5]), "half", names=names)
     mask = write(tmp_path / "mask.png", disc(0)[..., None])
-    said = r"comp\.exr: layer beauty is taken for the picture, not key; choose with --layer NAME$"
+    said = r"comp\.exr: layer beauty is used as the picture, not key; choose with --layer NAME$"
     with pytest.warns(ChromacordWarning, match=said):
         cc.harmonize_video(composite, mask=mask, output=tmp_path / "a.exr", method="mkl")
     with warnings.catch_warnings():

@@ -57,7 +57,7 @@ def test_levels_are_taken_as_given() -> None:
 
 @pytest.mark.parametrize("text", ["grey", "1,2", "1,2,3,4", "1,2,x", "-1,9,9", "0,256,0", "nan,0,0"])
 def test_what_is_no_colour_is_refused(text: str) -> None:
-    with pytest.raises(InputError, match=r"--key .*: is no colour; give green, blue, or R,G,B"):
+    with pytest.raises(InputError, match=r"--key .*: is not a colour; give green, blue, or R,G,B"):
         parse_color(text)
 
 
@@ -65,7 +65,7 @@ def test_a_grey_and_an_absent_screen_are_refused() -> None:
     with pytest.raises(InputError, match="is grey; a key needs a colour, use --plate"):
         parse_color("120,125,120")
     shot = before_a_screen()
-    with pytest.raises(InputError, match=r"--key '200,0,200': this colour is hardly anywhere in the clip"):
+    with pytest.raises(InputError, match=r"--key '200,0,200': hardly any of the clip has this colour"):
         ScreenKey("200,0,200", [shot.picture])
 
 

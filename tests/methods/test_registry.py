@@ -153,7 +153,7 @@ def test_a_learned_method_without_weights_says_how_to_get_some(monkeypatch: pyte
     monkeypatch.setattr("chromacord.methods.list_weights", tuple)
     for name in ("shotgrade", "issam"):
         with pytest.raises(
-            InputError, match=f"'{name}': there are no weights '{name}' .* {name}:weights=PATH"
+            InputError, match=f"'{name}': this version of chromacord ships no weights '{name}'; .* {name}:weights=PATH"
         ) as caught:
             load_method(name)
         assert "\n" not in str(caught.value)

@@ -97,7 +97,7 @@ def edl_file(cuts: Cuts | None) -> Path | None:
     """Return the path of an edit decision list; None if cuts are given otherwise or not at all."""
     if isinstance(cuts, PathLike):
         return Path(cuts)
-    # A text of digits and punctuation that is no list, such as "24;48", is a slip and not the name of a file.
+    # A text of digits and punctuation that is not a valid list, such as "24;48", is a typing error, not a file name.
     if isinstance(cuts, str) and cuts != NONE and not _NUMBERS.fullmatch(cuts) and not _is_list(cuts):
         return Path(cuts)
     return None
@@ -174,5 +174,5 @@ def beyond(frame: int, clip: Path, num_frames: int, *, first_number: int = 0) ->
     if first_number and 0 <= frame - first_number < num_frames:
         hint += f", that of file {frame} is {frame - first_number}"
     return InputError(
-        f"{clip}: there is no frame {frame} for a cut, the clip has {counted(num_frames, 'frame')}; {hint}"
+        f"{clip}: a cut at frame {frame} lies beyond the clip, which has {counted(num_frames, 'frame')}; {hint}"
     )

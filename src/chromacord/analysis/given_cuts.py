@@ -59,8 +59,8 @@ def _of_edl(path: Path, info: VideoInfo) -> tuple[int, ...]:
         if not is_placed and info.num_frames is not None and frame >= info.num_frames:
             raise InputError(
                 f"{path} line {line}: begins a shot at frame {frame}, counted from the list's first; the clip "
-                f"{info.path} has {info.num_frames}; is the list of another clip, or of another rate than "
-                f"{float(info.rate):.5g}?"
+                f"{info.path} has {info.num_frames}; check that the list is for this clip and "
+                f"this rate ({float(info.rate):.5g})"
             )
     inside = (frame for frame, _ in frames if frame > 0 and (info.num_frames is None or frame < info.num_frames))
     return tuple(inside)

@@ -228,7 +228,7 @@ def _keys_of(
             keys.append(Key(item.index, item.weight * (1 if confidence is None else confidence), one, confidence))
         except NonFiniteError as error:
             raise NonFiniteError(
-                f"frame {item.index}: {error}; the method's weights may be damaged or unfit: give it others, or choose "
-                "another method"
+                f"frame {item.index}: {error}; the method's weights may be damaged or unsuitable; use other weights, "
+                "or another method"
             ) from error
     return keys, prediction.state

@@ -24,7 +24,7 @@ _CODES = (
     "Exit codes: 0 done; 1 a bug, with a traceback; 2 an input, an option or the output cannot be used: one line says "
     "what, where and what to do; 130 stopped with Ctrl-C; 143 stopped with SIGTERM."
 )
-EPILOG = f"{_CODES} With any code but 0, no output is kept."
+EPILOG = f"{_CODES} With any code other than 0, no output is kept."
 RESUMABLE_EPILOG = f"{_CODES} What is complete is kept, and the same command continues from there."
 
 app = typer.Typer(
@@ -37,9 +37,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 for name, command in (("harmonize", harmonize.harmonize), ("grade", grade.grade), ("apply", apply.apply)):
-    app.command(name, cls=GroupedCommand, epilog=f"{EPILOG[:-1]} but, of several clips, those that are complete.")(
-        command
-    )
+    app.command(name, cls=GroupedCommand, epilog=f"{EPILOG[:-1]}, except for complete clips of several.")(command)
 app.command("join", cls=GroupedCommand, epilog=EPILOG)(join.join)
 app.command("matte", cls=GroupedCommand, epilog=EPILOG)(matte.matte)
 app.command("ui", cls=GroupedCommand)(ui.ui)

@@ -35,7 +35,7 @@ _LISTS = ("composite", "foreground")
     optional=("output",),
 )
 def apply(given: Given) -> Given:
-    """Render GRADE on clips, like `chromacord harmonize --grade-in GRADE`; or render a session of the page."""
+    """Render GRADE on clips, like `chromacord harmonize --grade-in GRADE`; or render a session of `chromacord ui`."""
     from chromacord.ui.session import is_session, read_session
 
     grade = given.pop("grade")

@@ -34,7 +34,10 @@ def demo(
         Path, Option("--output", "-o", help="Folder for the clips; created if missing.")
     ] = DEFAULT_FOLDER,
     finish: Annotated[
-        bool, Option("--finish", help="Make a sample of layers as cameras film them, and use all stages of finishing.")
+        bool,
+        Option(
+            "--finish", help="Build a sample of layers with spill, blur and grain, and run all stages of finishing."
+        ),
     ] = False,
 ) -> None:
     """Build a sample clip, harmonize it, and print the paths of before and after."""
@@ -68,7 +71,7 @@ def demo(
         shown = (files.composite, summary.outputs[0]) if finish else (both,)
         picture = write_picture(output / "before_after.png", *shown)
         page = shlex.join([program(), "ui", *_arguments(clips)])
-        report(f"result: {summary.outputs[0]}\nbefore and after: {picture}\nsee and turn it in a browser: {page}")
+        report(f"result: {summary.outputs[0]}\nbefore and after: {picture}\nview and adjust it in a browser: {page}")
 
 
 def program() -> str:

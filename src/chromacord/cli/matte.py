@@ -27,7 +27,7 @@ def matte(
     log_json: LogJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Make a mask for a clip that has none, from its screen, its clean plate, a box, clicks, a model or its alpha."""
+    """Make a mask for a clip that has none: by a screen's colour, clean plate, box, clicks, model or alpha."""
     display = choose_display(log_json=log_json, quiet=quiet)
     with job(display):
         from chromacord.job.threads import single_threaded

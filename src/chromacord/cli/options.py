@@ -48,7 +48,7 @@ Mask = Annotated[
     Option(
         metavar="CLIP",
         help="Foreground mask: the luma of a clip or image, or its alpha if it is a cut-out; 'alpha' for the "
-        "composite's own alpha. Of another form: FILE@inverted, FILE@label=3.",
+        "composite's own alpha. Other forms: FILE@inverted, FILE@label=3, FILE@alpha, FILE@luma.",
         rich_help_panel=MASK,
     ),
 ]
@@ -58,7 +58,7 @@ Matte = Annotated[
         "--alpha",
         metavar="CLIP|auto|...",
         help="Matte of the foreground layer, if it has no alpha; or how its own alpha is stored: straight, "
-        "premultiplied, or auto to find out; by default as usual in its format.",
+        "premultiplied, or auto to detect it; by default the convention of its format.",
         rich_help_panel=MASK,
     ),
 ]

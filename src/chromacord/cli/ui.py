@@ -24,7 +24,7 @@ def ui(
     host: given.Host = LOOPBACK,
     token: given.Token = None,
 ) -> None:
-    """Open a page in the browser to see a clip, change its grade by hand, and render it. Ctrl-C ends it."""
+    """Open a page in the browser to view a clip, adjust its grade and render it. Ctrl-C stops it."""
     others = {"mask": mask, "foreground": foreground, "alpha": alpha, "background": background}
     with job(choose_display(quiet=True)):
         from chromacord.ui.server import serve
@@ -38,7 +38,7 @@ def ui(
             host=host,
             port=port,
             token=token,
-            ready=lambda address: report(f"open {address} in a browser; Ctrl-C ends the server"),
+            ready=lambda address: report(f"open {address} in a browser; Ctrl-C stops the server"),
         )
 
 

@@ -13,9 +13,9 @@ from chromacord.errors import InputError
 
 INSTALL_RAY = "pip install 'ray>=2.50'"
 SETTINGS = {
-    "RAY_USAGE_STATS_ENABLED": "0",  # ray would report to a server of its makers
-    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # its future default, without which it warns
-    "RAY_DEDUP_LOGS_SKIP_REGEX": ".*",  # it prints messages about lost nodes on stdout, which is ours
+    "RAY_USAGE_STATS_ENABLED": "0",  # disable ray's usage reports
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # ray's future default; without it ray warns
+    "RAY_DEDUP_LOGS_SKIP_REGEX": ".*",  # ray prints messages about lost nodes to stdout, where only ours belongs
 }
 """Environment variables that ray reads when it is imported; those that are set stay."""
 
@@ -102,7 +102,7 @@ def _check_nodes(ray: Any, folder: str | None, libraries: tuple[str, ...]) -> No
     task = ray.remote(num_cpus=0, max_retries=0)(describe_node)
     nodes = [node for node in ray.nodes() if node["Alive"]]
     asked = {
-        # One task pinned to each node, all asked before any answer is waited for.
+        # One task pinned to each node, all started before waiting for any.
         task.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)).remote(
             folder, libraries
         ): node
@@ -119,7 +119,7 @@ def _check_nodes(ray: Any, folder: str | None, libraries: tuple[str, ...]) -> No
                 f"chromacord {ours.versions['chromacord']} there"
             ) from None
         except ray.exceptions.RayError:
-            continue  # it died a moment ago; the tasks will run elsewhere
+            continue  # the node died a moment ago; its tasks will run elsewhere
         check_same(name, theirs, ours)
         if not theirs.has_folder:
             raise InputError(f"{name}: has no folder {folder}; start the command in a folder that all machines share")

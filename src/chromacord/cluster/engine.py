@@ -76,7 +76,7 @@ class Engine:
         Args:
             ray: the connected module, see `chromacord.cluster.connection.connected`.
             chunk_frames: number of frames in a chunk; shorter clips are rendered whole.
-            retries: how often a task is run again after its node died.
+            retries: how many times a task is retried after its node died.
             reports: yield progress while a task runs, and not only at its end.
         """
         self._ray, self._chunk_frames = ray, chunk_frames
@@ -139,7 +139,7 @@ class Engine:
             clip.folder.mkdir()
             targets = [str(clip.folder / f"{place:06}{output.suffix}") for place in range(1, plan.num_chunks + 1)]
             clip.parts = tuple(targets)
-        # Once in the object store, not once in each chunk's arguments.
+        # Stored once in the object store, not in each chunk's arguments.
         clip.grade = self._ray.put(plan.grade)
         for place, target in enumerate(targets, start=1):
             # A chunk that is rendered again replaces what a lost node may have left.

@@ -14,7 +14,7 @@ from chromacord.errors import ChromacordError, ChromacordWarning, ProcessDiedErr
 from chromacord.types import Progress
 
 RETRIES = 3
-"""How often a task is run again after its node died."""
+"""How many times a task is retried after its node died."""
 
 REPORT_SECONDS = 0.5
 """Minimum time between two reports of a task, and between two looks at them."""
@@ -121,7 +121,7 @@ class Tasks(Generic[Owner]):
 
         Args:
             ray: the connected module, see `chromacord.cluster.connection.connected`.
-            retries: how often a task is run again after its node died.
+            retries: how many times a task is retried after its node died.
             folder: working folder of the tasks; None: any.
             reports: yield progress, which takes a process beside the command.
         """

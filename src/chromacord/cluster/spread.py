@@ -26,7 +26,7 @@ class Spread:
         Args:
             ray: the connected module, see `chromacord.cluster.connection.connected`.
             folder: working folder of the tasks, from which relative paths start. All nodes have it.
-            retries: how often a task is run again after its node died.
+            retries: how many times a task is retried after its node died.
         """
         self._ray, self._folder, self._retries = ray, folder, retries
 

@@ -222,7 +222,7 @@ def _replaced(controls: Mapping[str, Any], text: str) -> dict[str, Any]:
         name, is_given, value = (each.strip() for each in part.partition("="))
         name = {"color": "colour"}.get(name, name)
         if name not in _BY_SHOT_NAMES or not is_given:
-            raise InputError(f"{shown(part)} is no change; {one_of(name, _BY_SHOT_NAMES)}, as in exposure=0.3")
+            raise InputError(f"{shown(part)} is not a change; {one_of(name, _BY_SHOT_NAMES)}, as in exposure=0.3")
         if name in ("tone", "colour"):
             strength = replace(strength, **{name: _number(name, value)})
         elif name == "strength":

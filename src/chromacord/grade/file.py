@@ -163,14 +163,14 @@ def _parametric(value: object) -> Parametric:
 def _check_names(value: dict[str, Any], kind: type[Parametric] | type[Strength]) -> None:
     known = [each.name for each in fields(kind)]
     if unknown := [name for name in value if name not in known]:
-        raise ValueError(f"{shown(unknown[0])} is not known; there are {', '.join(known)}")
+        raise ValueError(f"{shown(unknown[0])} is not known; choose one of {', '.join(known)}")
 
 
 def _whole(value: object) -> int:
     """Return a frame number or a count."""
     number = _number(value)
     if not 0 <= number < _END or number != int(number):
-        raise ValueError(f"expected a whole number from 0 on, got {shown(value)}")
+        raise ValueError(f"expected a whole number of 0 or more, got {shown(value)}")
     return int(number)
 
 

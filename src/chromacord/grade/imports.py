@@ -84,7 +84,9 @@ def _by_opencolorio(content: bytes, path: Path) -> FloatArray:
             return _of_cdl(ocio, copy, path) if kind.is_cdl else _of_lut(ocio, copy)
         except (ocio.Exception, RuntimeError, TypeError) as error:
             # OpenColorIO's message names the copy, and every format that it tried.
-            raise GradeFileError(f"{path}: is damaged, or no {kind.kind} in {path.suffix} format") from error
+            raise GradeFileError(
+                f"{path}: is damaged, or is not a {kind.kind} in {path.suffix} format; export it again"
+            ) from error
 
 
 @contextmanager
@@ -101,8 +103,8 @@ def _copied(content: bytes, path: Path) -> Iterator[Path]:
             copy.write_bytes(content)
         except OSError as error:
             raise OutputError(
-                f"{path}: no temporary copy of it can be made: {error.strerror}; make room, or set TMPDIR to a folder "
-                "that has some"
+                f"{path}: cannot be copied to a temporary folder: {error.strerror}; free some space, or set TMPDIR "
+                "to a folder with room"
             ) from error
         yield copy
 

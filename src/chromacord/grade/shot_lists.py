@@ -54,7 +54,9 @@ def edl_text(events: Sequence[Event], info: VideoInfo, *, title: str) -> str:
         InputError: there are more shots than EDLs can number, or their length is unknown.
     """
     if len(events) > _MOST_EVENTS:
-        raise InputError(f"{title}: an EDL holds {_MOST_EVENTS} events, not {len(events)}; write a .ccc of all shots")
+        raise InputError(
+            f"{title}: an EDL holds at most {_MOST_EVENTS} events, not {len(events)}; write a .ccc of all shots"
+        )
     _check_length(events, title)
     first = _first_timecode(info)
     lines = [f"TITLE: {title}", f"FCM: {'DROP FRAME' if is_drop(first) else 'NON-DROP FRAME'}", ""]

@@ -102,7 +102,7 @@ class Scenes:
         groups = [_shots(text) for text in texts]
         for number, group in enumerate(groups):
             if twice := group & frozenset().union(*groups[:number]):
-                raise InputError(f"match {shown(texts[number])}: shot {min(twice)} is matched to others already")
+                raise InputError(f"match {shown(texts[number])}: shot {min(twice)} is already matched to other shots")
         return cls(lock, tuple(groups))
 
     def __bool__(self) -> bool:

@@ -249,7 +249,7 @@ def _decoder(source: VideoInfo) -> Callable[[FloatArray], FloatArray] | None:
         return None
     if transfer not in _DECODERS:
         raise CodecError(
-            f"{source.path}: transfer code {transfer} (ITU-T H.273) cannot be taken to linear light; "
+            f"{source.path}: transfer code {transfer} (ITU-T H.273) cannot be converted to linear light; "
             "write .png, .tif or .dpx, or convert the source to BT.709 first"
         )
     return _DECODERS[transfer]

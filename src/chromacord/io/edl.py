@@ -117,7 +117,7 @@ def _read_event(line: str, number: int, where: str, rate: Fraction, *, drop: boo
     if stop == start:
         return None  # the outgoing clip of a dissolve; the next line has the dissolve
     if length > stop - start:
-        raise InputError(f"{where}: the transition takes {length} frames, its event {stop - start}; {_REMEDY}")
+        raise InputError(f"{where}: the transition takes {length} frames, its event only {stop - start}; {_REMEDY}")
     return _Event(number, start, start + length // 2, stop)
 
 

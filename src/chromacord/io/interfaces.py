@@ -42,7 +42,7 @@ def check_wanted() -> None:
         SupersededError: what is read is not wanted any more, see `reading_while`.
     """
     if not _is_wanted.get()():
-        raise SupersededError("another frame was asked for")
+        raise SupersededError("another frame was requested")
 
 
 class FrameSource(ABC):

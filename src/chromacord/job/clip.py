@@ -260,15 +260,15 @@ def _settle_spaces(sources: dict[str, FrameSource], spaces: Spaces) -> SpaceOfCl
 
 
 def _tell_layer(info: VideoInfo, name: str) -> None:
-    """Name the layer of an EXR that was taken for the picture, where others may have been meant, or none."""
+    """Name the layer of an EXR that is used as the picture, where others may have been meant, or none."""
     if info.other_layers:
         remedy = "choose with --layer NAME" if name in _GRADED else "write a file of its own if another is meant"
         doubt = f"not {', '.join(info.other_layers)}; {remedy}"
     elif name in _PICTURES and is_data(info.layer):
-        doubt = "though it is called like data, not colours; check that it is the picture"
+        doubt = "although its name suggests data, not colours; check that it is the picture"
     else:
         return
-    message = f"{info.path}: layer {info.layer or UNNAMED} is taken for the picture, {doubt}"
+    message = f"{info.path}: layer {info.layer or UNNAMED} is used as the picture, {doubt}"
     warnings.warn(ChromacordWarning(message), stacklevel=2)
 
 

@@ -41,7 +41,7 @@ def convert_grade(
     wall, cpu = time.perf_counter(), time.process_time()
     grade = locked(decided, scenes).by_hand(hand)
     if not grade.keys:
-        raise GradeFileError(f"{source or 'the grade'}: holds no grade: no shot of it has a key")
+        raise GradeFileError(f"{source or 'the grade'}: holds no grade: none of its shots has a key")
     info = VideoInfo(
         path=source or Path("grade"),
         size=Size(1, 1),

@@ -272,8 +272,8 @@ class Job:
             deque(decided, maxlen=0)
         if counts.frames < timeline.num_frames:
             raise InputError(
-                f"{self.clip.info.path}: gave {counted(timeline.num_frames, 'frame')} when it was read first, then "
-                f"{counts.frames}; did it change in the meantime? Try again"
+                f"{self.clip.info.path}: had {counted(timeline.num_frames, 'frame')} on the first read, "
+                f"{counts.frames} on the second; wait until nothing writes to it, and try again"
             )
         warn_of_doubts(timeline.grade, self.clip.info.path)
         return counts

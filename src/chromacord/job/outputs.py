@@ -265,7 +265,7 @@ def _check_global(shots: Sequence[ExportedShot], names: ExportNames, asked: Path
 
 
 def _check_still(grade: Grade, asked: Path, *, source: Path | None) -> None:
-    """Refuse a grade that moves, which ten numbers can hold at one moment only.
+    """Refuse a grade that changes over time: a CDL's ten numbers cannot.
 
     Raises:
         InputError: names the shot; of a grade file a `GradeFileError`.
@@ -284,12 +284,10 @@ def _tell_limits(grade: Grade, info: VideoInfo, names: ExportNames, asked: Path,
     if any(shot.moves for shot in grade.shots):
         _warn(
             f"{asked}: the grade changes over time in a shot and a {what} cannot, so each {what} is its shot's mean; "
-            f"use --consistency shot for a clip that equals its {what}"
+            f"use --consistency shot for a clip that matches its {what}"
         )
     if working is not None and working != info.space:
-        _warn(
-            f"{asked}: each {what} lives in {working.name}: bring the picture there before applying it, and back after"
-        )
+        _warn(f"{asked}: each {what} is for {working.name}: convert the picture to it first, and back afterwards")
     elif info.colorimetry.scene_linear and working is None:
         _warn(f"{asked}: each {what} is for sRGB-encoded pictures; encode the scene-linear clip before applying it")
 
@@ -326,8 +324,9 @@ def _tell_residuals(asked: Path, shots: Sequence[ExportedShot], residuals: Seque
     for shot, residual in zip(shots, residuals, strict=True):
         if residual.left > LARGEST_RESIDUAL:
             _warn(
-                f"{asked}: shot {shot.number}: a CDL cannot hold all of this grade: it leaves {residual.left:.1f} of "
-                f"{residual.change:.1f} codes (8 bit, mean over the colours); write a LUT, as .cube or .clf, to keep it"
+                f"{asked}: shot {shot.number}: a CDL cannot represent this grade: its mean error is "
+                f"{residual.left:.1f} of {residual.change:.1f} codes of change (8 bit); write a LUT "
+                "(.cube or .clf)"
             )
 
 

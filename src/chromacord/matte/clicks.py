@@ -80,7 +80,7 @@ class Seeds(NamedTuple):
 
     @classmethod
     def of(cls, clicks: Sequence[Click], shape: tuple[int, int], scale: float) -> Self:
-        """Draw clicks as discs. Shape (H, W) of the reduced picture, which is `scale` times as large."""
+        """Draw clicks as discs on the reduced picture, the full one scaled by `scale`. Shape (H, W)."""
         planes = (np.zeros(shape, np.uint8), np.zeros(shape, np.uint8))
         radius = round(_RADIUS * max(shape))
         for click in sorted(clicks, key=lambda each: each.is_inside):
@@ -124,7 +124,7 @@ def flooded(small: Binary, seeds: Seeds) -> Binary:
 
 
 def alike(small: Binary, seeds: Binary) -> Binary:
-    """Return what is joined to seeds and has their colour. Shape (H, W).
+    """Return the region that is connected to seeds and has their colour. Shape (H, W).
 
     Args:
         small: R'G'B' codes. Shape (H, W, 3).

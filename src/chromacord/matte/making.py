@@ -138,7 +138,7 @@ def _check_frames(clicks: Sequence[Click], num_frames: int | None, info: VideoIn
 
 
 def _warn_of_doubts(tracked: TrackedMatte, info: VideoInfo) -> None:
-    """Say where the foreground was lost, or that it may have been."""
+    """Warn where tracking lost the foreground, or may have."""
     confidence = tracked.confidence
     for first, last in tracked.gaps:
         message = f"the foreground was lost in frames {first} to {last} (counted from 0; confidence {confidence:.2f})"
@@ -206,7 +206,7 @@ def _way(
     assert options.key is not None
     samples = [_reduced(picture(frame)) for frame in reported("analyse", _samples(source), None, progress)]
     if not samples:
-        raise InputError(f"{source.info.path}: has no frames to look for the screen in")
+        raise InputError(f"{source.info.path}: has no frames in which to find the screen")
     key = ScreenKey(options.key, samples, levels)
     return _Way(lambda frame: key.matte(picture(frame)), key.choice)
 

@@ -67,7 +67,7 @@ class ScreenKey:
         found = reach > _GREY
         if found.mean() < _LEAST_SHARE:
             raise InputError(
-                f"--key {shown(color)}: this colour is hardly anywhere in the clip; give the colour of its screen as "
+                f"--key {shown(color)}: hardly any of the clip has this colour; give the colour of its screen as "
                 "R,G,B in codes from 0 to 255, such as 40,170,60"
             )
         screen = pixels[found & (reach >= np.median(reach[found]) * _SURE)]
@@ -152,7 +152,7 @@ def parse_color(text: str) -> FloatArray:
         return np.array(NAMED[text], np.float32)
     codes = np.array(parse_numbers(text), np.float32)
     if codes.shape != (3,) or not (codes >= 0).all() or not (codes <= 255).all():
-        raise InputError(f"--key {shown(text)}: is no colour; give green, blue, or R,G,B in codes from 0 to 255")
+        raise InputError(f"--key {shown(text)}: is not a colour; give green, blue, or R,G,B in codes from 0 to 255")
     color: FloatArray = codes / np.float32(255)
     if np.linalg.norm(_TO_CHROMA @ color) < _GREY:
         raise InputError(f"--key {shown(text)}: is grey; a key needs a colour, use --plate for a grey background")

@@ -1,4 +1,4 @@
-"""A matte of what a box holds or clicks mark, followed through the clip.
+"""A matte of the subject in a box or under clicks, tracked through the clip.
 
 GrabCut (Rother et al., "GrabCut", 2004) cuts it out in the box, or around what grows from the clicks. In each later
 frame, the matte of the frame before is carried on by optical flow (DIS, Kroeger et al. 2016), and GrabCut decides again
@@ -60,10 +60,10 @@ _FIRST_ITERATIONS, _ITERATIONS = 5, 2
 
 
 class TrackedMatte:
-    """Follows one foreground through the frames of a clip, in their order."""
+    """Tracks one foreground through the frames of a clip, in order."""
 
     def __init__(self, box: Box | None, clicks: Sequence[Click] = ()) -> None:
-        """Say what the foreground is.
+        """Start tracking.
 
         Args:
             box: around the whole foreground in the first frame. None: clicks alone mark it.
@@ -138,7 +138,7 @@ class TrackedMatte:
         inside = _refined(small, carried, seeds)
         colors = _histogram(small, inside)
         if seeds is not None:
-            # What is clicked on is the foreground: its colours now are those to be found later.
+            # Clicks are authoritative: update the foreground's reference colours from them.
             self._colors = colors
             if self.lost_at is not None:
                 self.gaps.append((self.lost_at, self._count - 1))
@@ -203,7 +203,7 @@ def parse_box(text: str, size: Size, where: object) -> Box:
 
 
 def _seeded(labels: Binary, seeds: Seeds | None) -> Binary:
-    """Return GrabCut's labels with what clicks say."""
+    """Return GrabCut's labels, overridden at clicks."""
     if seeds is not None:
         labels[seeds.outside == 1] = cv2.GC_BGD
         labels[seeds.inside == 1] = cv2.GC_FGD
@@ -211,7 +211,7 @@ def _seeded(labels: Binary, seeds: Seeds | None) -> Binary:
 
 
 def _cut_out(small: Binary, box: Box | None, seeds: Seeds | None) -> Binary:
-    """Cut out what a box holds or clicks mark, or what both do; at least one of them is given.
+    """Cut out the subject in a box, under clicks, or both; at least one of them is given.
 
     What grows from the clicks is probably foreground, the rest of the box is probably not. Without clicks, all of the
     box may be. Without a box, that of the growth serves, a little larger.
@@ -299,7 +299,7 @@ def _ring(inside: Binary) -> Binary:
 
 
 def _facts(small: Binary, inside: Binary, trust: float, agreement: float) -> FloatArray:
-    """Return what the overlap with the true matte follows from.
+    """Return the features from which the overlap with the true matte is estimated.
 
     These are 1; the trust in the frame; the logarithm of how far flow and colours agreed since the foreground was
     marked; that of the outline's length, relative to the root of the area; and how far the outline lies where colours

@@ -1,4 +1,4 @@
-"""How to make a matte, as the user said it."""
+"""The user's options for making a matte."""
 
 from dataclasses import dataclass
 
@@ -64,7 +64,7 @@ class MatteOptions:
         return {name: path for name, path in given.items() if path is not None}
 
     def check(self) -> None:
-        """Refuse what can be refused without a file.
+        """Check everything that needs no file.
 
         Raises:
             InputError: an option is wrong, or they do not go together.

@@ -229,7 +229,7 @@ def load_method(name: str, **options: Any) -> Method:
     check_options(spec.name, method, merged)
     if "weights" not in merged and is_without_weights:
         raise InputError(
-            f"method {spec.name!r}: there are no weights {_default_weights(method)!r} with this version of chromacord; "
+            f"method {spec.name!r}: this version of chromacord ships no weights {_default_weights(method)!r}; "
             "train them (`chromacord train`) or import published ones (`chromacord weights import`), and name the "
             f"file: {spec.name}:weights=PATH.safetensors"
         )

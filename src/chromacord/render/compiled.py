@@ -42,7 +42,7 @@ def opened(path: Path) -> Any | None:
     try:
         module = module_from_spec(spec)
         loader.exec_module(module)
-        # A binary of other sources may expect another layout of the job, and would read memory at random.
+        # A binary built from other sources may expect another struct layout, and would read arbitrary memory.
         return module if module.lib.chromacord_source() == checksum() else None
     except (ImportError, OSError, AttributeError):
         return None

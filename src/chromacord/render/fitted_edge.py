@@ -56,7 +56,8 @@ class FittedEdge:
     """Estimates the coverage of pixels near a mask's edge from the colours on both sides of it.
 
     A pixel's coverage is where its colour lies between the mean colours of what is certainly foreground and certainly
-    background around it. It counts as far as these differ by more than they vary; the rest is the given mask.
+    background around it. The estimate counts to the degree that the two differ by more than they
+    vary; otherwise the given mask stays.
     """
 
     def __init__(self, info: VideoInfo, pixels: int) -> None:
@@ -155,14 +156,14 @@ class FittedEdge:
 
 
 def _weight(codes: Plane, mask: Mask) -> FloatArray:
-    """Return the weight that a mask's codes mean, in [0, 1]. The same shape."""
+    """Convert a mask's codes to weights in [0, 1]. The same shape."""
     weight: FloatArray = (codes.astype(np.float32) - np.float32(mask.black)) / np.float32(mask.white - mask.black)
     weight.clip(0, 1, out=weight)
     return weight
 
 
 def _interpolated(small: FloatArray, places: Places, step: int) -> FloatArray:
-    """Return what lies between the centres of blocks at some pixels. Shape (N, ...)."""
+    """Interpolate between the centres of blocks at some pixels. Shape (N, ...)."""
     rows, columns = ((each.astype(np.float32) + np.float32(0.5)) / step - np.float32(0.5) for each in places)
     length = -(-len(rows) // _LINE) * _LINE  # OpenCV's pictures have limited sides
     rows, columns = (np.resize(each, length).reshape(-1, _LINE) for each in (rows, columns))
@@ -172,7 +173,7 @@ def _interpolated(small: FloatArray, places: Places, step: int) -> FloatArray:
 
 
 def _unmixing(colors: FloatArray, inner: FloatArray, outer: FloatArray, size: int) -> tuple[FloatArray, FloatArray]:
-    """Return what gives the coverage of a pixel by its colour, and how far to trust it.
+    """Return the map from a pixel's colour to its coverage, and its reliability.
 
     Args:
         colors: of the composite. Shape (3, H, W).

@@ -88,7 +88,7 @@ class NativeGrading:
         for plane, size in zip((weights, *source, *result), (sizes[0], *sizes, *sizes), strict=True):
             if plane.shape != size:
                 raise ValueError(f"{part} of a picture has planes of {plane.shape}, expected {size}")
-        # Targets are refused where sources would be copied: what is written into a copy is lost.
+        # A target that would need a copy is refused: writes to the copy would be lost.
         for plane in result:
             check_target(plane, pixel_format.dtype)
         job = {
@@ -113,12 +113,12 @@ class NativeGrading:
 
 
 def plane_of(module: Any, samples: Plane) -> dict[str, Any]:
-    """Return what compiled code knows of a plane. Keep the samples while it runs."""
+    """Return a plane's address and stride for compiled code. The caller keeps the samples alive while it runs."""
     return {"data": address(module, "uint8_t *", samples), "stride": samples.strides[0]}
 
 
 def address(module: Any, pointer: str, samples: npt.NDArray[Any]) -> Any:
-    """Return where samples lie, as a pointer of compiled code. Keep the samples while it runs."""
+    """Return a pointer to samples for compiled code. The caller keeps them alive while it runs."""
     return module.ffi.cast(pointer, samples.ctypes.data)
 
 

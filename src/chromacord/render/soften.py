@@ -95,7 +95,7 @@ class NativeSoftening:
 
 
 def _half_kernel(sigma: float, shift: int) -> FloatArray:
-    """Return a Gaussian's factors from the middle outwards, on a grid of `1 << shift` pixels."""
+    """Return a Gaussian's weights from the centre outwards, on a grid of `1 << shift` pixels."""
     sigma /= 1 << shift
     reach = math.ceil(3 * sigma)
     return np.ascontiguousarray(cv2.getGaussianKernel(2 * reach + 1, sigma, cv2.CV_32F)[reach:, 0])

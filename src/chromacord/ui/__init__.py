@@ -1,1 +1,1 @@
-"""A page in the browser: see a clip, judge it, change its grade by hand, and render it. `ui` is its extra."""
+"""A page in the browser: view a clip, adjust its grade, and render it. `ui` is its extra."""

@@ -112,7 +112,7 @@ class OpenClip:
         """
         before, names = self.session, ("composite", "mask", "foreground", "alpha", "background")
         if any(session.clip.get(name) != before.clip.get(name) for name in names):
-            raise InputError("the session is of other files; open it as another clip")
+            raise InputError("the session belongs to other files; open it as a new clip")
         with self._lock:
             if any(session.options.get(name) != before.options.get(name) for name in _SHOWN):
                 self.frames.release()
@@ -269,7 +269,7 @@ class OpenClips:
             InputError: it is not open.
         """
         if identifier not in self._clips:
-            raise InputError("this clip is not open any more; open its files again")
+            raise InputError("this clip is no longer open; open its files again")
         return self._clips[identifier]
 
     def all(self) -> list[OpenClip]:

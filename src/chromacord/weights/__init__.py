@@ -176,8 +176,8 @@ def _read_shipped(name: str) -> bytes:
 def _read_file(path: Path) -> bytes:
     if path.suffix != SUFFIX and os.path.isfile(path):  # noqa: PTH113 - Path.is_file raises on overlong names
         raise InputError(
-            f"{path}: is not a {SUFFIX} file; import a published checkpoint with `chromacord weights import`; of a "
-            f"run of training take RUN/NAME{SUFFIX}"
+            f"{path}: is not a {SUFFIX} file; import a published checkpoint with `chromacord weights import`; for a "
+            f"training run, use RUN/NAME{SUFFIX}"
         )
     if path.suffix != SUFFIX:
         raise InputError(f"there are no weights {str(path)!r}; {_choice(str(path))}")

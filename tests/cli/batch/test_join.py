@@ -102,7 +102,7 @@ def test_what_cannot_be_joined_is_refused_in_one_line(run: Run, shot: Path) -> N
         render(run, f"{place}.mp4", "--codec", codec, "--chunk", f"{place}/2")
     make_composite(shot / "short.mp4", num_frames=10)
     for arguments, message in (
-        (("1.mp4", "2.mp4", "--of", "a.mp4", "-o", "j.mp4"), "2.mp4: was encoded with other settings than 1.mp4"),
+        (("1.mp4", "2.mp4", "--of", "a.mp4", "-o", "j.mp4"), "2.mp4: was not encoded with the settings of 1.mp4"),
         (("1.mp4", "--of", "a.mp4", "-o", "j.webm"), "j.webm: parts of .webm cannot be joined"),
         (("1.mp4", "--of", "short.mp4", "-o", "j.mp4"), "j.mp4: the parts have 12 frames, the source short.mp4 has 10"),
         (("1.mp4", "--of", "a.mp4", "-o", "a.mp4", "--force"), "a.mp4: is also an input"),

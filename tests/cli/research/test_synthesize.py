@@ -81,6 +81,6 @@ def test_ctrl_c_says_that_the_run_can_go_on(run: Run, folder: Path, monkeypatch:
         patched.setattr("chromacord.lab.composites.synthesis_job.recolor", interrupt)
         done = run(*arguments)
     assert (done.code, done.out) == (130, "")
-    assert done.err == "error: stopped with Ctrl-C; run the command again to go on\n"
+    assert done.err == "error: stopped with Ctrl-C; run the command again to continue\n"
     assert not list((folder / "made").rglob("*.jpg"))
     assert run(*arguments).code == 0

@@ -60,7 +60,7 @@ def test_a_run_that_validates_on_nothing_says_so(run: Run, data: Path, tmp_path:
         ({"stpes": 3}, {}, {}, "r.toml stage 1: stpes is not known"),
         ({"steps": "3"}, {}, {}, "r.toml stage 1: steps must be a whole number, got '3'"),
         ({"objective": "sing"}, {}, {}, "recipe tiny, stage 1: there is no objective 'sing'"),
-        ({}, {"data": {"licences": ["GPL"]}}, {}, "are none that the recipe takes ('GPL'); name others"),
+        ({}, {"data": {"licences": ["GPL"]}}, {}, "are not among those that the recipe takes ('GPL'); name others"),
         ({}, {"data": {"held_out": 1e-6}}, {}, "0 of 18 pictures are held out"),
     ],
 )
@@ -96,7 +96,7 @@ def test_ctrl_c_says_that_the_run_can_go_on(
         patched.setattr("chromacord.lab.training.loop.learning_rate", interrupt)
         done = run(*arguments)
     assert (done.code, done.out) == (130, "")
-    assert done.err == "error: stopped with Ctrl-C; run the command again to go on from the last checkpoint\n"
+    assert done.err == "error: stopped with Ctrl-C; run the command again to continue from the last checkpoint\n"
     assert run(*arguments).code == 0
 
 
@@ -116,7 +116,7 @@ def test_weights_to_start_from_are_named_on_the_command_line(run: Run, data: Pat
     ("options", "message"),
     [
         ([], "the recipe is missing; give a TOML file, such as those in recipes/, or --table"),
-        (["--table", "5"], "there is no table 5 of rows that are trained; choose one of 1, 2, 3, 4"),
+        (["--table", "5"], "table 5 has no rows to train; choose one of 1, 2, 3, 4"),
         (["--table", "1"], "recipes/dovenet.toml: no such recipe"),
         (["--table", "1", "--budget", "small"], "recipes/small/dovenet.toml: no such recipe"),
         (["--table", "1", "--budget", "SMALL"], "recipes/small/dovenet.toml: no such recipe"),

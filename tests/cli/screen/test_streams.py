@@ -38,7 +38,7 @@ def test_a_result_that_is_printed_must_arrive(clip: Path, redirections: str, cod
     name = "none.mkv" if redirections == "2>&-" else "c.mkv"
     done = in_shell(clip, f"info {name} {redirections}; exit ${{PIPESTATUS[0]}}")
     assert done.returncode == code
-    full = "error: standard output: cannot be written: No space left on device; send it elsewhere\n"
+    full = "error: standard output: cannot be written: No space left on device; redirect it elsewhere\n"
     assert done.stderr == (full if "full" in redirections else "")
 
 

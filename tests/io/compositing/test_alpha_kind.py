@@ -43,7 +43,7 @@ def source(color: tuple[float, ...], stored: Alpha, *, is_float: bool = False, s
 )
 def test_soft_edges_tell_how_colours_are_stored(stored: Alpha, color: tuple[float, ...], is_float: bool) -> None:
     with pytest.warns(
-        ChromacordWarning, match=rf"colours are taken for {stored.value}: .*; if that is wrong, use --al"
+        ChromacordWarning, match=rf"colours are treated as {stored.value}: .*; if that is wrong, use --al"
     ):
         info = read_as(source(color, stored, is_float=is_float), "auto")
     assert info.pixel_format.alpha is stored

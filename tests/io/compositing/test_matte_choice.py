@@ -37,7 +37,7 @@ def chosen(*pictures: list[np.ndarray]) -> bool:
     ],
 )
 def test_alpha_that_is_not_the_same_everywhere_is_the_matte_and_it_is_said(pictures: list[list[np.ndarray]]) -> None:
-    with pytest.warns(ChromacordWarning, match="^memory: its alpha is taken for the mask, not its colours; remove the"):
+    with pytest.warns(ChromacordWarning, match="^memory: its alpha is used as the mask, not its colours; remove the"):
         assert chosen(*pictures)
 
 
@@ -68,7 +68,7 @@ def test_files_of_all_kinds_are_looked_at(tmp_path: Path, kind: str) -> None:
         scale = 255 if kind == "exr" else 1
         write(path, (pixels / scale).astype(dtype))
         opaque = write(tmp_path / f"o.{kind}", (pixels[..., :3] / scale).astype(dtype))
-    with pytest.warns(ChromacordWarning, match="its alpha is taken"):
+    with pytest.warns(ChromacordWarning, match="its alpha is used"):
         assert choose_alpha(open_source(path))
     assert not choose_alpha(open_source(opaque))
 
@@ -76,7 +76,7 @@ def test_files_of_all_kinds_are_looked_at(tmp_path: Path, kind: str) -> None:
 def test_the_matte_of_layers_is_chosen_the_same_way(tmp_path: Path) -> None:
     background = open_source(write(tmp_path / "b.png", noise(3)))
     foreground = open_source(write(tmp_path / "f.png", noise(3, seed=1)))
-    with pytest.warns(ChromacordWarning, match=r"m\.png: its alpha is taken"):
+    with pytest.warns(ChromacordWarning, match=r"m\.png: its alpha is used"):
         layers = LayeredSource(
             foreground, background, open_source(write(tmp_path / "m.png", np.dstack([*PHOTO, MATTE])))
         )

@@ -115,9 +115,7 @@ def test_a_format_without_tags_says_whose_colours_it_holds(tmp_path: Path) -> No
     wide = Colorimetry(9, 16, 9, full_range=False)
     clip = make_clip(tmp_path / "a.mkv", codec="ffv1", pix_fmt="yuv420p10le", num_frames=1, colorimetry=wide)
     source = settled(open_source(clip))
-    with pytest.warns(
-        ChromacordWarning, match=r"b.*\.tif: tiff cannot say that its colours are Rec\.2100-PQ - Display"
-    ):
+    with pytest.warns(ChromacordWarning, match=r"b.*\.tif: tiff cannot store its colour space, Rec\.2100-PQ - Display"):
         copy(source, tmp_path / "b.%04d.tif")
     with warnings.catch_warnings():
         warnings.simplefilter("error")

@@ -78,7 +78,7 @@ def test_a_layer_can_be_chosen_by_its_name_or_the_end_of_it(wanted: str) -> None
 
 def test_a_name_that_tells_no_layer_is_refused_with_all_names() -> None:
     layers = find_layers([("", named("a.key", "b.key"))])
-    with pytest.raises(InputError, match=r"^'key' stands for several layers; choose one of a\.key, b\.key$"):
+    with pytest.raises(InputError, match=r"^'key' matches several layers; choose one of a\.key, b\.key$"):
         choose_layer(layers, "key")
     with pytest.raises(InputError, match=r"^'fill' is not a layer; choose one of a\.key, b\.key$"):
         choose_layer(layers, "fill")
@@ -89,7 +89,7 @@ def test_what_is_no_rgb_is_no_grey_picture_either(tmp_path: Path, names: tuple[s
     path = write(tmp_path / "a.exr", noise(len(names), "half"), "half", names=names)
     with pytest.raises(
         UnreadableFileError,
-        match=r"a\.exr: holds no picture in R, G and B, or in Y alone, but .*; render or convert it",
+        match=r"a\.exr: has no R, G and B channels and no Y channel, only .*; convert it",
     ):
         open_source(path)
 

@@ -47,7 +47,7 @@ def test_times_that_do_not_rise_are_named(tmp_path: Path) -> None:
     with open_sink(tmp_path / "out.mp4", like, copy_streams=False) as sink:
         sink.write(Frame(planes, 0, pts=0))
         sink.write(Frame(planes, 1, pts=1))
-        with pytest.raises(InputError, match=r"in\.mkv: frame 2 has the time of an earlier frame.* write \.mkv"):
+        with pytest.raises(InputError, match=r"in\.mkv: frame 2 is not later than the frame before it.* write \.mkv"):
             sink.write(Frame(planes, 2, pts=1))
 
 

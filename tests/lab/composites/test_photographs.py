@@ -74,7 +74,7 @@ def test_only_pictures_of_the_licences_are_read(folder: Path) -> None:
 
 
 def test_a_licence_is_the_whole_text_and_not_a_part_of_it(folder: Path) -> None:
-    with pytest.raises(MissingFileError, match=r"are none that the recipe takes \('research'\)"):
+    with pytest.raises(MissingFileError, match=r"are not among those that the recipe takes \('research'\)"):
         load_photographs(folder, side=8, licences=["research"])
 
 

@@ -231,7 +231,7 @@ def test_a_manifest_that_cannot_be_read_is_named(tmp_path: Path, place: str, con
 
 def test_a_folder_without_a_manifest_is_told_to_write_one(tmp_path: Path) -> None:
     make_frames(tmp_path / "set/c")
-    told = f"set: no manifest.csv says what its 1 clips are for; write {tmp_path}/set/manifest.csv: the line path,use"
+    told = f"set: no manifest.csv says how to use its 1 clips; write {tmp_path}/set/manifest.csv: the line path,use"
     with pytest.raises(MissingFileError, match=f"{told}, and a line for each clip, as c,train$"):
         open_clips(tmp_path / "set", use="train")
     told += ",licence, and a line for each clip, as c,train,LICENCE; its licence is one of the recipe's, or any in"
@@ -246,5 +246,7 @@ def test_of_clips_that_are_for_something_else_it_is_told_what_for(tmp_path: Path
     (tmp_path / "set/manifest.csv").write_text("path,use,licence\nc,dev,own\n")
     with pytest.raises(MissingFileError, match=r"gives its clips the use 'dev', and none the use train"):
         open_clips(tmp_path / "set", use="train")
-    with pytest.raises(MissingFileError, match=r"clips in manifest.csv \('own'\) are none .* takes \('CC0'\)"):
+    with pytest.raises(
+        MissingFileError, match=r"clips in manifest.csv \('own'\) are not among those .* takes \('CC0'\)"
+    ):
         open_clips(tmp_path / "set", licences=["CC0"])

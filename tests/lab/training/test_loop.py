@@ -337,7 +337,11 @@ def test_data_that_cannot_be_used_is_one_line(data: Path, tmp_path: Path) -> Non
         (tmp_path / "nothing", {}, "nothing: no such folder"),
         (data, {"luts": "none"}, r"none: is missing, but the recipe's \[data\] luts names it; correct or remove"),
         (data, {"unmasked": "none"}, r"none: is missing, but the recipe's \[data\] unmasked names it"),
-        (data, {"licences": ["GPL"]}, r"are none that the recipe takes \('GPL'\); name others in a copy of the recipe"),
+        (
+            data,
+            {"licences": ["GPL"]},
+            r"are not among those that the recipe takes \('GPL'\); name others in a copy of the recipe",
+        ),
         (data, {"held_out": 1e-6}, r"0 of 18 pictures are held out at \[data\] held_out = 1e-06; choose a larger"),
         (data, {"held_out": 0.999999}, "18 of 18 pictures are held out at .*; choose a smaller share"),
     ):
@@ -388,7 +392,7 @@ def test_a_shipped_recipe_trains_on_pictures_of_ones_own(tmp_path: Path) -> None
         trained = train(recipe, own, tmp_path / "run")
     assert trained is not None
     messages = "\n".join(str(each.message) for each in told)
-    assert "own: no manifest.csv says what its clips are for: all are taken" in messages
+    assert "own: it has no manifest.csv, so all of its clips are used" in messages
     assert "train.zip: is missing; trained without the recipe's luts" in messages
     assert "photos_without_masks: is missing; trained without the recipe's unmasked" in messages
 

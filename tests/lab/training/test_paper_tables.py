@@ -262,7 +262,7 @@ def test_several_processes_train_all_rows_and_one_of_them_measures(
 
 
 def test_a_table_that_is_none_and_recipes_that_are_missing_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="there is no table 5 of rows that are trained; choose one of 1, 2, 3, 4"):
+    with pytest.raises(InputError, match="table 5 has no rows to train; choose one of 1, 2, 3, 4"):
         train_table(TableRun(5, tmp_path, tmp_path / "out", RECIPES))
     with pytest.raises(MissingFileError, match=r"table2_row1\.toml: no such recipe"):
         train_table(TableRun(2, tmp_path, tmp_path / "out", tmp_path))

@@ -47,7 +47,7 @@ def test_a_run_that_is_stopped_goes_on_and_ends_with_the_same_bytes_and_the_same
     process.send_signal(number)
     out, err = process.communicate(timeout=120)
     assert (process.returncode, out) == (code, "")
-    message = "error: stopped with SIGTERM; run the command again to go on from the last checkpoint\n"
+    message = "error: stopped with SIGTERM; run the command again to continue from the last checkpoint\n"
     assert err == (message if number == signal.SIGTERM else "")
     assert not (tmp_path / "run/tiny.safetensors").exists()
     assert log_of(tmp_path / "run", "train")[-1]["step"] < NUM_STEPS

@@ -103,8 +103,8 @@ ByShot = Annotated[
     list[str] | None,
     Option(
         metavar="2:tint=-4",
-        help="Change these shots, counted from 1, by hand, in place of the values for the clip: "
-        "2-4:exposure=0.3,tone=0.5. Repeatable.",
+        help="Values for these shots, counted from 1, in place of those for the clip, such as "
+        "2-4:exposure=0.3,tone=0.5; repeatable.",
         rich_help_panel=GRADE,
     ),
 ]
@@ -113,7 +113,7 @@ Match = Annotated[
     list[str] | None,
     Option(
         metavar="1,3-5",
-        help="Give these shots of one scene one grade, counted from 1; repeatable.",
+        help="Give these shots, counted from 1, one grade, the mean of theirs; repeatable.",
         rich_help_panel=GRADE,
     ),
 ]

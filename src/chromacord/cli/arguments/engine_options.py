@@ -10,7 +10,7 @@ Chunk = Annotated[
     str | None,
     Option(
         metavar="K/N",
-        help="Render only the Kth of N chunks of a given grade, pictures alone; `chromacord join` joins the files.",
+        help="Render only the Kth of N chunks with a given grade, without sound; `chromacord join` joins them.",
         rich_help_panel=INPUT,
     ),
 ]
@@ -18,7 +18,7 @@ Manifest = Annotated[
     str | None,
     Option(
         metavar="FILE",
-        help="Clips from a .csv or .jsonl file, one a row: columns are named like options, and override them.",
+        help="Clips from a .csv or .jsonl file, one per row; columns are named like options and override them.",
         rich_help_panel=INPUT,
     ),
 ]
@@ -49,7 +49,7 @@ Retries = Annotated[
     Option(
         min=0,
         metavar="N",
-        help="With --engine ray: how often a task is run again after its machine died.",
+        help="With --engine ray: how many times a task is retried after its machine died.",
         rich_help_panel=RUN,
     ),
 ]

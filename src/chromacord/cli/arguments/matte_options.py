@@ -37,7 +37,7 @@ Plate = Annotated[
     str | None,
     Option(
         metavar="FILE",
-        help="Take what differs from this clean plate: a still, or a clip with the same camera.",
+        help="Mask what differs from this clean plate: a still, or a clip with the same camera move.",
         rich_help_panel=MASK,
     ),
 ]
@@ -45,7 +45,7 @@ Box = Annotated[
     str | None,
     Option(
         metavar="X,Y,W,H",
-        help="Cut out what this box holds in the first frame, and follow it: left, top, width and height in pixels.",
+        help="Cut out the subject in this box of the first frame and track it: left, top, width, height in pixels.",
         rich_help_panel=MASK,
     ),
 ]
@@ -54,7 +54,7 @@ Clicks = Annotated[
     Option(
         "--click",
         metavar="X,Y[,FRAME]",
-        help="Cut out what is under this pixel of the first or a later frame, and follow it; repeatable.",
+        help="Cut out the subject at this pixel of the first or a later frame and track it; repeatable.",
         rich_help_panel=MASK,
     ),
 ]
@@ -63,7 +63,7 @@ ClicksOut = Annotated[
     Option(
         "--click-out",
         metavar="X,Y[,FRAME]",
-        help="With --click or --box: what is under this pixel is not foreground; repeatable.",
+        help="With --click or --box: mark this pixel as background; repeatable.",
         rich_help_panel=MASK,
     ),
 ]
@@ -86,7 +86,7 @@ Levels = Annotated[
     Option(
         "--clip",
         metavar="BLACK,WHITE",
-        help="With --key or --plate: coverage that becomes 0, and coverage that becomes 1. A key chooses its own.",
+        help="With --key or --plate: coverage that maps to 0, and coverage that maps to 1; by default estimated.",
         rich_help_panel=MASK,
     ),
 ]

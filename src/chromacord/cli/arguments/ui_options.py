@@ -37,11 +37,11 @@ Host = Annotated[
     str,
     Option(
         metavar="ADDRESS",
-        help="Address to listen on. Any but this machine's own needs a token, which the printed address holds.",
+        help="Address to listen on. Any other than this machine's own requires the token in the printed address.",
         rich_help_panel=OPTIONS,
     ),
 ]
 Token = Annotated[
     str | None,
-    Option(envvar="CHROMACORD_UI_TOKEN", help="The token; a new one if not given.", rich_help_panel=OPTIONS),
+    Option(envvar="CHROMACORD_UI_TOKEN", help="Access token; generated if not given.", rich_help_panel=OPTIONS),
 ]

@@ -36,7 +36,7 @@ def join(
     log_json: LogJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Join chunks rendered with --chunk, without coding again, and add the sound and tags of CLIP."""
+    """Join chunks rendered with --chunk, without re-encoding, and add the sound and tags of CLIP."""
     with job(display := choose_display(log_json=log_json, quiet=quiet)):
         from chromacord.io import open_source
         from chromacord.io.writing.joining import join_parts

@@ -98,7 +98,7 @@ def _value(name: str, value: Any, where: str, folder: Path) -> Any:
         except (TypeError, ValueError):
             raise InputError(f"{where}: {name} is {shown(value)}; write a number") from None
     if wanted is bool or isinstance(value, bool | dict | list):
-        raise InputError(f"{where}: {name} is {shown(value)}; write {'true or false' if wanted is bool else 'a text'}")
+        raise InputError(f"{where}: {name} is {shown(value)}; write {'true or false' if wanted is bool else 'text'}")
     text = str(value)
     is_path = name in PATHS or (name in MORE_PATHS and not (name == "cuts" and text.replace(",", "").isdecimal()))
     if not is_path or text in _WORDS or "://" in text or (name == "weights" and "/" not in text):

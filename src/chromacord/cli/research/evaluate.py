@@ -49,7 +49,7 @@ def evaluate(
 ) -> None:
     """Score methods on a data set. The same -o continues a stopped run, or adds methods."""
     display = choose_display(log_json=log_json, quiet=quiet)
-    with job(display, stopped="run the command again to go on from what was measured"):
+    with job(display, stopped="run the command again to continue from what was measured"):
         from chromacord.lab.evaluation.measuring import Plan
         from chromacord.lab.evaluation.predictions import name_predictions
         from chromacord.types import Size

@@ -45,7 +45,9 @@ Flow = Annotated[str, Option(help="Source of optical flow for temporal figures."
 NextFrames = Annotated[Path | None, Option(help="HYouTube's set for TL: the frames after those of the test set.")]
 Given = Annotated[
     Literal["composite", "real"],
-    Option("--input", help="Input of the methods; real: the real frames, to measure changes to what matches already."),
+    Option(
+        "--input", help="What methods are given; real: the real frames, to measure how much they change a good match."
+    ),
 ]
 Passes = Annotated[int, Option(min=1, help="Number of runs of each method, each on its previous result.")]
 Strips = Annotated[int, Option(min=0, help="Number of clips with pictures in the report.")]

@@ -43,7 +43,7 @@ def synthesize(
 ) -> None:
     """Make composites with known ground truth from real clips with masks, by HYouTube's method."""
     display = choose_display(log_json=log_json, quiet=quiet)
-    with job(display, stopped="run the command again to go on"):
+    with job(display, stopped="run the command again to continue"):
         from chromacord.lab.composites.synthesis import Recipe
         from chromacord.lab.composites.synthesis_job import synthesize as run
         from chromacord.lab.data import open_dataset

@@ -52,7 +52,7 @@ def train(
 ) -> None:
     """Train a recipe. The same -o continues a stopped run, with the same result."""
     display = choose_display(log_json=log_json, quiet=quiet)
-    with job(display, stopped="run the command again to go on from the last checkpoint"):
+    with job(display, stopped="run the command again to continue from the last checkpoint"):
         from chromacord.job.threads import single_threaded
 
         for_table = {"--budget": budget != "full", "--test": test, "--split": split != "test"}

@@ -75,7 +75,7 @@ def check_printed() -> None:
     raw = _raw(sys.stdout)
     # A reader such as head that has seen enough closes the pipe, which is not an error.
     if raw is not None and raw.error is not None and raw.error.errno != errno.EPIPE:
-        raise OutputError(f"standard output: cannot be written: {raw.error.strerror}; send it elsewhere")
+        raise OutputError(f"standard output: cannot be written: {raw.error.strerror}; redirect it elsewhere")
 
 
 def _open_closed(descriptor: int) -> None:

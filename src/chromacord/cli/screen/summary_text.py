@@ -25,7 +25,7 @@ def summary_line(summary: "Summary") -> str:
         line += f", confidence {summary.confidence:.2f}"
     if summary.cdl_residual is not None:
         change, left = summary.cdl_residual
-        line += f", the CDL leaves {left:.1f} of {change:.1f} codes of change"
+        line += f", CDL error {left:.1f} of {change:.1f} codes of change"
     if summary.num_empty or summary.num_full:
         line += f"; passed through: {summary.num_empty} with an empty mask, {summary.num_full} with a full one"
     if summary.color_space is not None and (summary.color_space.note or summary.color_space.space is not None):
@@ -37,7 +37,7 @@ def _cuts_line(summary: "Summary") -> str:
     count = len(summary.cuts)
     if summary.cuts_are == "none":
         return "one shot, as given"
-    who = {"found": "found", "given": "given", "grade": "of the grade file"}[summary.cuts_are]
+    who = {"found": "found", "given": "given", "grade": "from the grade file"}[summary.cuts_are]
     if not count:
         return f"no cut {who}"
     named = ", ".join(map(_named, summary.cuts[:_NAMED]))

@@ -84,8 +84,8 @@ def _stated(info: VideoInfo, config: str | Path | None) -> ColorSpace | None:
         found += [space] if space is not None and space not in found else []
     if len(found) > 1:
         raise InputError(
-            f"{info.path}: contradicts itself: it says that its colours are {' and '.join(each.name for each in found)}"
-            "; say which colour space it is with --input-space"
+            f"{info.path}: names several colour spaces ({' and '.join(each.name for each in found)}); choose one "
+            "with --input-space"
         )
     return found[0] if found else None
 
@@ -106,14 +106,14 @@ def _assumed(info: VideoInfo) -> SpaceOfClip:
     if colors.scene_linear:
         unknown = [name for name in info.stated_spaces if name]
         why = f"{unknown[0]} is not known" if unknown else "the file names no colour space"
-        return SpaceOfClip(LINEAR_REC709, "assumed", f"taken for {LINEAR_REC709}: {why}")
+        return SpaceOfClip(LINEAR_REC709, "assumed", f"treated as {LINEAR_REC709}: {why}")
     # Wide-gamut SDR video is rare, and its codes look plausible as Rec.709; the summary names the assumption.
     if colors.primaries == BT2020:
         return SpaceOfClip("Rec.2020", "assumed", "BT.2020 video with an SDR curve is graded as if it were Rec.709")
     if info.icc_profile is not None:
         return SpaceOfClip("Rec.709", "assumed", "graded as if it were Rec.709 or sRGB: its ICC profile is another")
     if (colors.primaries, colors.transfer) == (UNSPECIFIED, UNSPECIFIED):
-        return SpaceOfClip("Rec.709", "assumed", "taken for Rec.709: the file has no colour tags")
+        return SpaceOfClip("Rec.709", "assumed", "treated as Rec.709: the file has no colour tags")
     return SpaceOfClip("Rec.709", "file")
 
 

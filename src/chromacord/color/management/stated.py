@@ -81,12 +81,12 @@ def space_of_tags(colorimetry: Colorimetry) -> str:
     if transfer in (PQ, HLG) and primaries in _NARROW:
         raise InputError(
             f"the colour tags contradict each other: transfer {_NAMES[transfer]} with primaries "
-            f"{_NAMES.get(primaries, f'code {primaries}')}; say which colour space it is with --input-space"
+            f"{_NAMES.get(primaries, f'code {primaries}')}; name the colour space with --input-space"
         )
     if transfer in (PQ, HLG) and colorimetry.matrix in _NARROW and primaries == UNSPECIFIED:
         raise InputError(
             f"the colour tags contradict each other: transfer {_NAMES[transfer]} with matrix code "
-            f"{colorimetry.matrix}; say which colour space it is with --input-space"
+            f"{colorimetry.matrix}; name the colour space with --input-space"
         )
     return _OF_TAGS.get((primaries, transfer), "")
 

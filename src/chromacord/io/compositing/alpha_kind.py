@@ -61,7 +61,7 @@ def _told(source: FrameSource) -> Alpha:
         unclear = "its edges do not show whether colours are premultiplied"
         message = f"{path}: {unclear}; assumed to be {own.value}, as usual in this format"
     else:
-        message = f"{path}: colours are taken for {found.kind.value}: {found.why}"
+        message = f"{path}: colours are treated as {found.kind.value}: {found.why}"
     other = "straight or premultiplied" if found is None else _other(found.kind).value
     warnings.warn(f"{message}; if that is wrong, use --alpha {other}", ChromacordWarning, stacklevel=3)
     return own if found is None else found.kind

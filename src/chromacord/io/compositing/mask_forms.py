@@ -63,7 +63,7 @@ def open_mask(path: Path | str, **how: Any) -> FrameSource:
         _check_labels(source, labels)
         return FormedMask(source, labels=labels)
     if _is_zero_and_one(source):
-        warnings.warn(f"{file}: holds only 0 and 1; 1 is taken for white", ChromacordWarning, stacklevel=2)
+        warnings.warn(f"{file}: holds only 0 and 1; 1 is read as white", ChromacordWarning, stacklevel=2)
         return FormedMask(source, labels=[1], is_all=True)
     return source
 
@@ -123,7 +123,7 @@ def _values(frame: Frame, info: VideoInfo) -> Plane:
     if pixel_format.model == "rgb":
         red, *others = frame.planes[: pixel_format.num_colors]
         if any(not np.array_equal(red, other) for other in others):
-            raise InputError(f"{info.path}: has labels in colours; give one with their numbers as grey")
+            raise InputError(f"{info.path}: its labels are colours; give a grey picture of label numbers")
         return red
     return frame.planes[0]
 
@@ -132,7 +132,7 @@ def _check_labels(source: FrameSource, labels: list[int]) -> None:
     """Refuse a source without exact codes; name labels that its first frame lacks."""
     info = source.info
     if info.pixel_format.is_float or is_lossy(info, from_alpha=False):
-        raise InputError(f"{info.path}: has no exact values; labels need a lossless file of whole numbers, such as PNG")
+        raise InputError(f"{info.path}: is not lossless; labels need a lossless file of whole numbers, such as PNG")
     with closing(source.frames(0, 1)) as frames:
         found = np.unique(_values(next(frames), info))
     if absent := [str(label) for label in labels if label not in found]:

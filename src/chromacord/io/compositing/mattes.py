@@ -84,7 +84,7 @@ def choose_alpha(source: FrameSource) -> bool:
             # Alpha that is the same everywhere decides nothing: opaque alpha over a grey matte is no mask.
             coverage = alpha.read(frame.planes)
             if coverage.min() < coverage.max():
-                message = "its alpha is taken for the mask, not its colours; remove the alpha if the colours are meant"
+                message = "its alpha is used as the mask, not its colours; remove the alpha to use the colours"
                 warnings.warn(f"{source.info.path}: {message}", ChromacordWarning, stacklevel=2)
                 return True
             if coverage.min() and _is_grey(frame, source.info):

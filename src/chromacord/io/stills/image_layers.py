@@ -120,7 +120,7 @@ def choose_layer(layers: Sequence[Layer], wanted: str | None = None) -> Layer:
         return found[0]
     titles = [layer.title for layer in layers]
     if found:
-        raise InputError(f"{wanted!r} stands for several layers; choose one of {', '.join(titles)}")
+        raise InputError(f"{wanted!r} matches several layers; choose one of {', '.join(titles)}")
     raise InputError(f"{wanted!r} is not a layer; {one_of(wanted, titles)}")
 
 

@@ -271,7 +271,7 @@ def _find_colors(
             raise UnreadableFileError(f"{path}: is a deep image; flatten it first")
         held = ", ".join(name for _, names in parts for name in names[:8])
         raise UnreadableFileError(
-            f"{path}: holds no picture in R, G and B, or in Y alone, but {held}; render or convert it to RGB"
+            f"{path}: has no R, G and B channels and no Y channel, only {held}; convert it to RGB"
         )
     try:
         chosen = choose_layer(layers, wanted)

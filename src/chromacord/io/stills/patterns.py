@@ -273,7 +273,7 @@ def _parse_marks(folder: Path, name: str) -> Pattern | None:
 
 
 def _two_places(path: Path, count: int) -> InputError:
-    return InputError(f"{path}: has {count} places for a frame number; leave one")
+    return InputError(f"{path}: has {count} fields for a frame number; keep one")
 
 
 def _fillings(numbers: list[str]) -> set[int]:
@@ -311,8 +311,8 @@ def _collect(pattern: Pattern, *, hold: bool) -> ImageFiles:
     for previous, number in itertools.pairwise(numbers):
         if number - previous - 1 > MAX_HELD:
             raise SequenceGapError(
-                f"{pattern.path(number)}: {number - previous - 1} frames before it are missing, and up to {MAX_HELD} "
-                "are held; move the file away if it is not of this sequence"
+                f"{pattern.path(number)}: {number - previous - 1} frames before it are missing, and at most {MAX_HELD} "
+                "can be held; move the file elsewhere if it is not part of this sequence"
             )
         paths += [pattern.path(previous)] * (number - previous - 1) + [pattern.path(number)]
     return ImageFiles(pattern, first, tuple(paths))

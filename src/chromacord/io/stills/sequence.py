@@ -295,7 +295,7 @@ def _told_compression(asked: str, out: Path) -> str:
     compression = checked_compression(asked)
     if is_lossy(compression):
         warnings.warn(
-            f"{out}: {compression} compresses with loss, so the background changes too; zip and piz keep it to the bit",
+            f"{out}: {compression} is lossy, so the background changes too; zip and piz are lossless",
             ChromacordWarning,
             stacklevel=3,
         )
@@ -308,7 +308,7 @@ def _tell_kept(header: ImageHeader, out: Path) -> None:
     if header.format_name == "openexr" and is_lossy(compression):
         warnings.warn(
             f"{out}: written with zip, not with the source's {compression}, which would change the background again; "
-            f"use --exr-compression {compression} for files as small",
+            f"use --exr-compression {compression} for smaller files",
             ChromacordWarning,
             stacklevel=3,
         )
@@ -332,7 +332,7 @@ def _tell_lost_space(like: VideoInfo, target: PixelFormat, image_format: ImageFo
     if like.space is None or like.space.name == REC709 or is_told or changes_light(like, scene_linear=target.is_float):
         return
     warnings.warn(
-        f"{out}: {image_format.name} cannot say that its colours are {like.space.name}; name it where the file is read",
+        f"{out}: {image_format.name} cannot store its colour space, {like.space.name}; name it where the file is read",
         ChromacordWarning,
         stacklevel=3,
     )

@@ -185,7 +185,7 @@ class VideoSink(FrameSink):
         """Refuse timestamps that MP4 and QuickTime cannot store, before their muxer reports an invalid argument."""
         if self._choice.muxer in ("mp4", "mov") and self._count and tick <= self._last_tick:
             raise InputError(
-                f"{self._like.path}: frame {index} has the time of an earlier frame, or an earlier time, "
+                f"{self._like.path}: frame {index} is not later than the frame before it, "
                 f"which {self.path.suffix} cannot hold; write .mkv, or repair the times first"
             )
         self._last_tick = tick

@@ -27,7 +27,7 @@ def is_cut_off(path: Path) -> bool:
     try:
         file = path.open("rb")
     except FileNotFoundError:
-        raise MissingFileError(f"{path}: was removed while it was read; keep it until the run ends") from None
+        raise MissingFileError(f"{path}: was removed while it was being read; keep it until the run ends") from None
     with file:
         size = os.fstat(file.fileno()).st_size
         head = file.read(12)

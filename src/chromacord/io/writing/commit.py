@@ -40,7 +40,7 @@ def commit(moves: Sequence[Move]) -> None:
             more = f" and {len(moves) - 1} more" if len(moves) > 1 else ""
             completed.append(f"{moves[0].target}{more}")
             return
-    raise OutputError(f"{moves[0].target}: stopped by a signal while outputs were moved; nothing was kept")
+    raise OutputError(f"{moves[0].target}: stopped by a signal while outputs were being moved; nothing was kept")
 
 
 def recover(folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""Join separately encoded parts of a clip by copying packets; pictures are not coded again."""
+"""Join separately encoded parts of a clip by copying packets; pictures are not re-encoded."""
 
 import contextlib
 from collections.abc import Iterator, Sequence
@@ -170,7 +170,7 @@ def _check_settings(parts: Sequence[Path]) -> None:
             known.append((context.name, context.width, context.height, context.pix_fmt, context.extradata))
     other = next((part for part, each in zip(parts, known, strict=True) if each != known[0]), None)
     if other is not None:
-        raise MismatchError(f"{other}: was encoded with other settings than {parts[0]}; render both in the same way")
+        raise MismatchError(f"{other}: was not encoded with the settings of {parts[0]}; render both in the same way")
 
 
 def _ticks(like: VideoInfo, first: int, count: int) -> list[int]:

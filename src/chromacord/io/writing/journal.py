@@ -58,9 +58,9 @@ class Entry:
         entry = cls(Path(data["source"]), Path(data["target"]), backup, data["mark"], data["names"])
         hidden = [entry.source] if backup is None else [entry.source, backup]
         if not all(_is_hidden_in(entry.target.parent, path) for path in hidden):
-            raise ValueError(f"{entry.target}: would come from elsewhere")
+            raise ValueError(f"{entry.target}: its source is in another folder")
         if any(name != Path(name).name for name in entry.names):
-            raise ValueError(f"{entry.target}: would hold what lies elsewhere")
+            raise ValueError(f"{entry.target}: it contains a path outside its folder")
         return entry
 
     def move(self) -> None:

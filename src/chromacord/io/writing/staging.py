@@ -69,7 +69,7 @@ def check_folder(folder: Path, *, wanted: Path) -> None:
         tempfile.TemporaryFile(dir=folder).close()
     except OSError as error:
         raise OutputError(
-            f"{wanted}: nothing can be created in the folder {folder} ({error.strerror}); choose another"
+            f"{wanted}: no file can be created in {folder} ({error.strerror}); choose another folder"
         ) from error
 
 

@@ -114,13 +114,14 @@ def _why_none(
             columns, line = f"{columns},licence", f"{line},LICENCE"
             licence_note = "; its licence is one of the recipe's, or any in a copy of the recipe without licences"
         return (
-            f"no {MANIFEST} says what its {len(places)} clips are for; write {folder / MANIFEST}: the line {columns}, "
+            f"no {MANIFEST} says how to use its {len(places)} clips; write {folder / MANIFEST}: the line {columns}, "
             f"and a line for each clip, as {line}{licence_note}"
         )
     if licences is not None and (uses := [entry for entry in found if use in (None, entry.use)]):
         return (
-            f"the licences of its clips in {MANIFEST} ({_listed(entry.licence for entry in uses)}) are none that the "
-            f"recipe takes ({_listed(licences)}); name others in a copy of the recipe, or take its licences out"
+            f"the licences of its clips in {MANIFEST} ({_listed(entry.licence for entry in uses)}) are not among "
+            f"those that the recipe takes ({_listed(licences)}); name others in a copy of the recipe, or "
+            "take its licences out"
         )
     return (
         f"{MANIFEST} gives its clips the use {_listed(entry.use for entry in found)}, and none the use {use}; "

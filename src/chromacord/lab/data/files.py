@@ -282,7 +282,7 @@ class FileDataset:
             raise InputError(f"the number of frames of each clip must be 1 or more, got {count}")
         for clip in self.clips:
             if not isinstance(clip, PictureFiles):
-                raise InputError(f"{clip.name}: is a video file; frames can be picked of folders of pictures only")
+                raise InputError(f"{clip.name}: is a video file; --frames needs folders of pictures")
         clips = [clip.spread(count) for clip in self.clips if isinstance(clip, PictureFiles)]
         return FileDataset(self.name, clips, size=self._size)
 

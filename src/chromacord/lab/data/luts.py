@@ -81,7 +81,7 @@ def _unpacked(path: Path) -> Iterator[tuple[str, bytes]]:
     with parse_errors(path, *_REFUSED, said=said, remedy="create it again"), zipfile.ZipFile(path) as archive:
         members = [member for member in archive.infolist() if _is_lut(member.filename)]
         if sum(member.file_size for member in members) > MAX_TOTAL:
-            raise InputError(f"{path}: unpacks to more than {MAX_TOTAL >> 30} GB; leave LUTs out")
+            raise InputError(f"{path}: unpacks to more than {MAX_TOTAL >> 30} GB; remove some LUTs")
         for member in members:
             if member.compress_type not in _METHODS:
                 raise zipfile.BadZipFile(f"{shown(member.filename)} is not compressed by deflate")

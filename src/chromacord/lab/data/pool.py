@@ -139,7 +139,7 @@ def _in_processes(
                 yield result
     except BrokenProcessPool as error:
         raise ProcessDiedError(
-            "a process was killed, probably out of memory; run the command again to go on, with fewer --jobs"
+            "a process was killed, probably out of memory; run the command again to continue, with fewer --jobs"
         ) from error
     except BaseException:
         # Otherwise a stopped run would wait for running and queued tasks.

@@ -116,9 +116,7 @@ def train_table(run: TableRun, *, progress: Callable[[Progress], object] | None 
         OutputError: the folder cannot be written to.
     """
     if run.number not in ROWS:
-        raise InputError(
-            f"there is no table {run.number} of rows that are trained; choose one of {', '.join(map(str, ROWS))}"
-        )
+        raise InputError(f"table {run.number} has no rows to train; choose one of {', '.join(map(str, ROWS))}")
     rows = ROWS[run.number]
     names = dict.fromkeys(name for row in rows for name in (row.start, row.backbone, row.recipe) if name is not None)
     known, folder = {row.recipe: row for row in rows}, _folder(run)

@@ -105,7 +105,7 @@ def read_pictures(data: PictureData, folder: Path, *, progress: Callable[[Progre
     """
     is_own = "manifest" in data.optional and folder.is_dir() and not has_manifest(folder)
     if is_own:
-        _warn(f"{folder}: no {MANIFEST} says what its clips are for: all are taken; mind their licences")
+        _warn(f"{folder}: it has no {MANIFEST}, so all of its clips are used; check their licences")
     photographs = load_photographs(
         folder,
         side=data.picture_side,

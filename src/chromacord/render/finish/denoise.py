@@ -1,4 +1,4 @@
-"""Take noise from a foreground that has more of it than its background: a mean over time that follows motion."""
+"""Denoise a foreground that is noisier than its background: a temporal mean that follows motion."""
 
 from collections.abc import Callable
 from functools import lru_cache
@@ -57,7 +57,7 @@ _STEPS = 32
 
 
 class Excess(NamedTuple):
-    """What a shot's foreground has too much of."""
+    """Noise of a shot's foreground beyond that of its background."""
 
     shot: int
     """Its first frame; nothing is averaged across shots."""
@@ -103,12 +103,12 @@ class Denoise:
 
         Args:
             info: properties of the composite.
-            excess_at: what a frame's foreground has too much of, by the frame's number; None: nothing.
+            excess_at: excess noise of a frame's foreground, by the frame's number; None: nothing.
         """
         self._info, self._excess_at = info, excess_at
         self._memory: _Memory | None = None
         self._flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-        self._flow.setPatchStride(4)  # as precise as the preset's 3 in noise, and faster
+        self._flow.setPatchStride(4)  # as accurate on noise as the preset's 3, and faster
 
     def __call__(self, frame: Frame, mask: Mask) -> None:
         """Change a frame. See `Stage`."""
@@ -128,7 +128,7 @@ class Denoise:
         for part in strips(box):
             flow = None if motion is None else enlarged(motion, part, box, _STEP)
             self._average(frame, weights(mask, part), part, excess, before, now, flow=flow)
-        # Motion is estimated better from what has less noise.
+        # Motion estimates are more accurate on denoised frames.
         self._memory = now._replace(grey=self._grey(frame, box))
 
     def _colors(self, frame: Frame) -> tuple[Plane, ...]:
@@ -188,7 +188,7 @@ class Denoise:
             variance = cv2.LUT(here, excess.variance[number])
             change = cv2.subtract(codes, past)
             new, misfit = _mismatch(change, remains, variance, coarseness=excess.coarseness[number])
-            # Chroma alone seldom shows what starts anew.
+            # Chroma alone rarely shows where averaging must restart.
             fresh = new if fresh is None else fresh
             new = cv2.bitwise_or(new, np.ascontiguousarray(fresh[:: 1 << shift[0], :: 1 << shift[1]]))
             remains += misfit
@@ -211,7 +211,7 @@ def _kept(plane: FloatArray, part: Box, memory: _Memory, shift: tuple[int, int])
 def _past(
     before: _Memory, number: int, part: Box, shift: tuple[int, int], flow: FloatArray | None
 ) -> tuple[FloatArray, FloatArray]:
-    """Return what a strip's past was, where it is now: means, and the noise that is left in them.
+    """Return a strip's past means, warped to this frame, and the noise that is left in them.
 
     Args:
         before: the frame before.
@@ -262,7 +262,7 @@ def _differences(one: Plane, other: Plane) -> FloatArray:
 def _mismatch(
     change: FloatArray, left: FloatArray, variance: FloatArray, *, coarseness: float
 ) -> tuple[Plane, FloatArray]:
-    """Tell what of a strip's change is no noise.
+    """Separate a strip's change into noise and motion.
 
     Args:
         change: from the past. Shape (height, width).
@@ -287,7 +287,7 @@ def _mismatch(
 
 
 def _gain(left: FloatArray, share: FloatArray) -> FloatArray:
-    """Return the weight of the present frame in the mean, so that no less noise is left than shall be.
+    """Return the weight of the present frame in the mean, so that the target noise, and no less, is left.
 
     Args:
         left: share of the noise's variance left in the past's mean.

@@ -1,4 +1,4 @@
-"""Grain: noise for a foreground that has less of it than its background."""
+"""Grain: add noise to a foreground that has less than its background."""
 
 from collections.abc import Callable
 
@@ -27,7 +27,7 @@ Amount = npt.NDArray[np.float32]
 
 
 def graded_noise(noise: Noise, grade: Grading, info: VideoInfo) -> Noise:
-    """Return what a grade makes of noise: its slope at each brightness, in each direction.
+    """Return noise after a grade: scaled by the grade's slope at each brightness, in each direction.
 
     A plane whose noise is unknown at a brightness is taken to be grey there, without noise.
 
@@ -57,11 +57,11 @@ def graded_noise(noise: Noise, grade: Grading, info: VideoInfo) -> Noise:
 
 
 def missing(foreground: Noise, background: Noise, info: VideoInfo) -> Amount:
-    """Return the noise that a foreground lacks. What rounding adds by itself is taken off.
+    """Return the noise that a foreground lacks, less what rounding adds.
 
     Args:
         foreground: as graded.
-        background: what it shall have.
+        background: the target noise.
         info: of the clip.
     """
     lacking = variance_by_level(background, info) - variance_by_level(foreground, info)
@@ -90,7 +90,7 @@ class Grain:
 
         Args:
             info: of the composite.
-            amount_at: the noise to add to a frame, by its number, and the noise that it shall resemble; None: none.
+            amount_at: the noise to add to a frame, by its number, and the noise whose coarseness it takes; None: none.
         """
         self._info, self._amount_at = info, amount_at
         self._tiles: list[FloatArray] = []
@@ -143,7 +143,7 @@ def brightness_levels(frame: Frame, part: Box, info: VideoInfo) -> npt.NDArray[n
 
 
 def _tile(number: int, neighbours: npt.NDArray[np.float64]) -> FloatArray:
-    """Return noise of variance 1 whose neighbours are as alike as asked for, without seams when it is repeated.
+    """Return noise of variance 1 whose neighbours have a given correlation; it tiles without seams.
 
     A kernel of three taps, a 1 a, gives neighbours a correlation of 2 a / (1 + 2 a^2): up to 0.7.
     """

@@ -56,7 +56,7 @@ class Light:
             codes = straight_codes(codes, coverage, self._info)
         light, encoded = self._light(codes)
         if self._space is not None or self._info.pixel_format.is_float:
-            encoded = self._encoded(light)  # losses of the conversion cancel out; codes round them off
+            encoded = self._encoded(light)  # conversion errors cancel out, or vanish when codes are rounded
         return light, encoded
 
     def read_small(self, frame: Frame, part: Box, step: int) -> FloatArray:

@@ -94,7 +94,7 @@ def measure(masked: MaskedFrame, following: Frame | None, info: VideoInfo) -> Fr
 
     Args:
         masked: frame and mask, in full size.
-        following: the next frame; None: there is none, so that only flat blocks tell.
+        following: the next frame; None: there is none, so only flat blocks are used.
         info: of the clip.
     """
     inside, outside = whole_blocks(masked.mask, info, BLOCK)
@@ -130,7 +130,7 @@ def whole_blocks(mask: Mask, info: VideoInfo, side: int) -> tuple[npt.NDArray[np
     whole = mask.plane[: height * side, : width * side]
     if not height or not width:
         return np.empty((0, 2), np.intp), np.empty((0, 2), np.intp)
-    # In two steps, since OpenCV halves pictures six times as fast as it takes other means.
+    # In two steps: OpenCV halves pictures six times as fast as it reduces by other factors.
     half = cv2.resize(whole, (width * side // 2, height * side // 2), interpolation=cv2.INTER_AREA)
     mean = cv2.resize(half, (width, height), interpolation=cv2.INTER_AREA)
     return np.argwhere(mean >= mask.white), np.argwhere(mean <= mask.black)
@@ -180,18 +180,18 @@ class _Found(NamedTuple):
 
 
 def _lowest(noise: FloatArray, bins: npt.NDArray[np.intp], *, is_flat: bool) -> _Found:
-    """Tell which blocks of each brightness are nothing but noise: the group that differs least.
+    """Find the blocks of each brightness that hold only noise: the group with the lowest variance.
 
     Args:
         noise: what may be noise, and texture or motion. Shape (N, rows, columns).
         bins: brightness of each block. Shape (N,).
-        is_flat: less the slopes of blocks, too.
+        is_flat: also subtract the blocks' slopes.
     """
     size = int(np.prod(noise.shape[1:]))
     power = np.einsum("nij,nij->n", noise, noise)
     each = power / (size - (3 if is_flat else 1))
     likeness = _products(noise[:, 1:], noise[:, :-1]) + _products(noise[:, :, 1:], noise[:, :, :-1])
-    bins = np.where(likeness <= 2 * _COARSEST * power, bins, BINS)  # those of no brightness are left out
+    bins = np.where(likeness <= 2 * _COARSEST * power, bins, BINS)  # blocks outside all brightness levels are left out
     variance, is_noise = np.full(BINS, np.nan), np.zeros(len(noise), bool)
     order = np.lexsort((each, bins))
     bounds = np.searchsorted(bins[order], np.arange(BINS + 1)).tolist()

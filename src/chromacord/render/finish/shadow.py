@@ -1,4 +1,4 @@
-"""Contact shadow: a background plate, darkened where the foreground above it would keep light away."""
+"""Contact shadow: darken a background plate where the foreground would block light."""
 
 import math
 
@@ -84,7 +84,7 @@ class ContactShadow:
         length = self._length / self._step
         shade, distance = matte, 1.0
         while distance < length:
-            # Twice as far each time, so that every block on the way is covered, however long it is.
+            # Double the distance at each step, so that every block along the shadow is covered at any length.
             along, down = (distance * part for part in self._direction)
             shift = np.array([[1, 0, along], [0, 1, down]], np.float32)
             moved = cv2.warpAffine(shade, shift, matte.shape[::-1], flags=cv2.INTER_LINEAR)

@@ -123,7 +123,7 @@ class Softness:
             change = _change(own, share, within, sigmas)
             if not is_chroma and share is not None:
                 after = self._levels.to_codes(cv2.add(np.ascontiguousarray(own[within]), change))
-                # Losses of the conversion are no change.
+                # Conversion errors are not a change.
                 change = cv2.subtract(after, codes[within], dtype=cv2.CV_32F) * (share[within] > 0)
             add_codes(stored, change, self._info)
 

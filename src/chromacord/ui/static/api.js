@@ -31,7 +31,7 @@ export async function send(path, body, method = "POST") {
 }
 
 export function upload(file, progress) {
-  // fetch cannot tell how much was sent.
+  // fetch reports no upload progress, so use XMLHttpRequest.
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
     request.open("POST", `/api/uploads?name=${encodeURIComponent(file.name)}`);

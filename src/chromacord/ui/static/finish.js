@@ -1,7 +1,7 @@
 // Stages after the grade, by the options of the same names: they are rendered, and those of the mask's edge shown too.
 
 const SHADOW = [["Amount", 0, 1, 0.05, 0.5], ["Angle", -360, 360, 1, 60], ["Length", 0, 4000, 1, 40], ["Blur", 0, 1000, 1, 24]];
-/** Option, title, what it is for, and its numbers: name, least, most, step and what an empty one means. */
+/** Option, title, purpose, and its numbers: name, minimum, maximum, step and the meaning of an empty field. */
 const FIELDS = [
   ["edge", "Edge", "pixels", [["Shrink", -100, 100, 0.5, 0], ["Soften", 0, 100, 0.5, 0]]],
   ["fit_edge", "Fit edge", "pixels within which the mask's edge is fitted to the picture", [["Within", 1, 16, 1, 4]], "composite"],

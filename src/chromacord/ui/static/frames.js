@@ -3,14 +3,14 @@
 import { fetched } from "./api.js";
 
 const MAX_BYTES = 256 << 20;
-// Without these, browsers multiply by alpha and convert to the screen's colours, and codes would not be the file's.
+// Without these, browsers premultiply by alpha and convert to the display's colours, which changes the file's codes.
 const BITMAP = { premultiplyAlpha: "none", colorSpaceConversion: "none" };
 
 const ARRAYS = { u1: Uint8Array, f2: Uint16Array };
 
 /** Read what the server packed: { pictures, box, coded, weighing }. A picture is an ImageBitmap or { data, kind, width, height }. */
 async function unpacked(response) {
-  if (response.status === 204) return null;  // another frame was asked for
+  if (response.status === 204) return null;  // another frame was requested
   const content = await response.arrayBuffer();
   const length = new DataView(content).getUint32(0, true);
   const { parts, box, coded, weighing } = JSON.parse(new TextDecoder().decode(new Uint8Array(content, 4, length)));
@@ -37,7 +37,7 @@ export class Frames {
     if (!this.small.has(index)) this.small.set(index, this.load(index));
     const found = this.small.get(index);
     this.small.delete(index);
-    this.small.set(index, found);  // the last one used is dropped last
+    this.small.set(index, found);  // re-inserted as most recently used
     return found;
   }
 
@@ -51,7 +51,7 @@ export class Frames {
 
   count({ pictures }) {
     this.bytes += Object.values(pictures).reduce((sum, each) => sum + 4 * each.width * each.height, 0);
-    // A Map keeps the order of insertion, so the first entries are those used longest ago.
+    // A Map keeps insertion order, so the first entries are the least recently used.
     for (const [index, each] of this.small) {
       if (this.bytes <= MAX_BYTES || this.small.size < 8) break;
       this.small.delete(index);
@@ -61,7 +61,7 @@ export class Frames {
     }
   }
 
-  /** Return the pictures of a frame in the clip's size, or null if the signal came before they were there. */
+  /** Return the pictures of a frame in the clip's size, or null if the request was aborted first. */
   async getExact(index, signal) {
     try {
       return await unpacked(await fetched(`${this.path}/frames/${index}?exact`, { signal }));

@@ -29,7 +29,7 @@ export class Hands {
   /** Return the changes to a shot. */
   of(number) { return this.own.get(number) ?? this.clip; }
 
-  /** Return the changes that the sliders turn. */
+  /** Return the changes that the sliders edit. */
   get shown() { return this.edited === null ? this.clip : this.of(this.edited); }
 
   keep(hand) {

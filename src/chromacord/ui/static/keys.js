@@ -1,4 +1,4 @@
-// The keyboard, as editors know it. A field of text keeps its keys, a slider or a list its arrows.
+// Keyboard shortcuts of editing software. Text fields keep all keys; sliders and lists keep the arrows.
 
 const TEXT = "input[type=text], input[type=number], textarea";
 const ARROWS = "input[type=range], select, [role=slider]";

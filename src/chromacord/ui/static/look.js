@@ -48,7 +48,7 @@ export function turnedLut(nodes, size, hand, turning) {
   return out;
 }
 
-/** Weaken, then adjust a field of 3x4 matrices; contrast cannot be turned. In and out: r g b offset per row. */
+/** Weaken, then adjust a field of 3x4 matrices; contrast is not supported. In and out: r g b offset per row. */
 export function turnedField(values, hand, turning) {
   // A power is not affine, so contrast cannot be folded into matrices.
   const { gains, saturate, offset, luma } = prepared({ ...hand, contrast: 1 }, turning);

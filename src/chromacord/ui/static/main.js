@@ -63,7 +63,7 @@ async function start() {
     scopesSoon.waits = 0;
     if (find("scopes").open && viewer.hasPicture) scopes.draw(viewer.sampled(SCOPE_WIDTH));
   };
-  // Reading pixels back makes the graphics card finish first, which would stall playing at every frame.
+  // Reading pixels back waits for the graphics card, which would stall playback at every frame.
   // After the picture is on the screen, and not between the pictures of a moving playhead, unless it plays.
   const scopesSoon = () => {
     if (scopesSoon.waits && player.speed) return;
@@ -217,7 +217,7 @@ async function start() {
       await send(`/api/clips/${page.clip.id}/renders`, { outputs, encoding: encoding(), force: find("force").checked });
       find("tasks").open = true;
       await poll();
-      find("tasks").scrollIntoView({ block: "nearest" });  // or nothing would be seen to happen on small screens
+      find("tasks").scrollIntoView({ block: "nearest" });  // so that small screens show that something happened
     } catch (error) {
       notice(error.message, true);
     }
@@ -257,7 +257,7 @@ async function start() {
   });
 
   find("start").disabled = find("export-start").disabled = true;
-  globalThis.chromacord = { page, viewer, player, sliders };  // for tests, and for those who look
+  globalThis.chromacord = { page, viewer, player, sliders };  // for tests and debugging
   poll();
   const wanted = location.hash.slice(1);
   try {

@@ -126,7 +126,7 @@ export class Opener {
     if (!this.next()) this.submit.focus();
   }
 
-  /** Return where a chosen file goes: what was only guessed gives way. */
+  /** Return where a chosen file goes: a guessed file is replaced first. */
   slotFor(name) {
     const free = [...this.slots.children].filter((slot) => "guessed" in slot.dataset || !slot.querySelector("input").value);
     return free.find((slot) => LIKELY[slot.dataset.name]?.test(name)) ?? this.next() ?? free[0] ?? this.slots.lastElementChild;

@@ -92,7 +92,7 @@ export class Page extends EventTarget {
     this.changed("update");
   }
 
-  /** Show a frame: the small picture at once, the exact one when the playhead rests. Return whether it was there. */
+  /** Show a frame: the small picture at once, the exact one when the playhead rests. Return whether it was already loaded. */
   show(frame) {
     if (!this.clip) return false;
     clearTimeout(this.resting);
@@ -138,7 +138,7 @@ export class Page extends EventTarget {
       this.notice(error.message, true);
     } finally {
       this.isLoading = false;
-      // Not before the small picture is there: decoding takes all there is.
+      // Wait for the small picture first: decoding uses all cores.
       clearTimeout(this.resting);
       if (!this.player.speed) this.resting = setTimeout(() => this.showExact(this.player.frame), REST);
     }
@@ -187,7 +187,7 @@ export class Page extends EventTarget {
     }
   }
 
-  /** Turn the grade by hand and give it to the viewer. */
+  /** Apply the manual changes to the grade and pass it to the viewer. */
   applyLook() {
     const { look, viewer, turning } = this;
     this.hands.keep(this.sliders.hand);
@@ -244,7 +244,7 @@ export class Page extends EventTarget {
     if (!this.clip) return;
     clearTimeout(this.saving);
     this.hands.keep(this.sliders.hand);
-    // Sliders are the truth for changes by hand, so their old values are left out, those at neutral too.
+    // The sliders hold the current manual changes, so drop all stored ones, neutral ones too.
     const kept = Object.fromEntries(Object.entries(this.clip.session.options ?? {}).filter(([name]) => !["strength", "by_shot"].includes(name) && !(name in NEUTRAL)));
     const session = { ...this.clip.session, options: { ...kept, ...this.hands.options() } };
     this.clip.session = session;

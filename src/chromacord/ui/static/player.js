@@ -2,11 +2,11 @@
 
 export class Player {
   constructor(show) {
-    this.show = show;      // called with a frame; returns whether it is there yet
+    this.show = show;      // called with a frame; returns whether it is loaded
     this.frame = 0;
     this.count = 1;
     this.rate = 25;
-    this.speed = 0;        // frames of the clip for one of its rate; below 0 backwards
+    this.speed = 0;        // speed factor; negative plays backwards
     this.from = 0;
     this.to = 1;           // half-open
     this.onChange = () => {};
@@ -60,7 +60,7 @@ export class Player {
     if (!this.speed) { this.running = false; return; }
     this.started ??= { now, frame: this.frame };
     const length = this.to - this.from;
-    // From the clock, not by counting refreshes: screens refresh at other rates than clips, and skip.
+    // Use the clock instead of counting refreshes: display and clip rates differ, and displays skip refreshes.
     const passed = Math.floor(((now - this.started.now) / 1000) * this.rate * Math.abs(this.speed)) * Math.sign(this.speed);
     // JavaScript's remainder keeps the sign, so it is made positive for playing backwards.
     const wanted = this.from + ((((this.started.frame + passed - this.from) % length) + length) % length);

@@ -1,4 +1,4 @@
-// The queue: what runs, how far it is, and what came of it.
+// The queue: running tasks, their progress and their results.
 
 import { get, send } from "./api.js";
 
@@ -40,7 +40,7 @@ export class Queue {
       this.items.set(task.number, item);
       this.list.prepend(item);
     }
-    // What ended while nobody looked at the queue is told; what had ended before the page was loaded is not.
+    // Announce tasks that ended while the queue was closed, but not those that ended before the page was loaded.
     if (item.dataset.shown && item.dataset.state !== task.state) this.tell(task);
     item.dataset.shown = text;
     item.dataset.state = task.state;

@@ -67,7 +67,7 @@ function histogram(context, picture, isMine) {
     for (let channel = 0; channel < 3; channel++) bins[channel][picture.data[place + channel] >> 1]++;
   }
   const sorted = bins.flatMap((each) => [...each]).sort((one, other) => one - other);
-  // A percentile instead of the maximum: clipped black or white would flatten all else.
+  // A percentile instead of the maximum: clipped black or white would flatten everything else.
   const top = Math.max(1, sorted[Math.floor(sorted.length * 0.985)] * 1.25);
   context.globalCompositeOperation = "lighter";
   bins.forEach((each, channel) => {

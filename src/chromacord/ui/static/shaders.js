@@ -1,10 +1,10 @@
-// The viewer's shader: it does what the renderer does to a picture, for each pixel of the screen.
+// The viewer's shader: the renderer's grading, for each pixel of the screen.
 
 export const VERTEX = `#version 300 es
 in vec2 corner;
 void main() { gl_Position = vec4(corner, 0.0, 1.0); }`;
 
-/** What a program does; the rest is left out of it, because some drivers run all branches for every pixel. */
+/** What a program does; the rest is left out of it, because some drivers execute all branches for every pixel. */
 const DEFAULTS = {
   KIND: 0,      // of grade. 0: none, 1: LUT, 2: field
   VIEW: 0,      // 0 after, 1 before, 2 wipe, 4 difference, 5 mask, 6 foreground, 7 for scopes, 8 graded chroma
@@ -40,7 +40,7 @@ out vec4 color;
 vec3 lookedUp(vec3 rgb) {
   int last = textureSize(lut, 0).x - 1;
   vec3 at = clamp(rgb, 0.0, 1.0) * float(last);
-  // Fetched by index, not filtered: the card's own trilinear filter has 8 bits of fraction, and other corners.
+  // Fetched by index, not filtered: hardware trilinear filters have 8 fractional bits and are not tetrahedral.
   ivec3 low = min(ivec3(floor(at)), ivec3(last - 1));
   vec3 f = at - vec3(low);
   vec3 c000 = texelFetch(lut, low, 0).rgb, c111 = texelFetch(lut, low + 1, 0).rgb;
@@ -93,7 +93,7 @@ vec3 encoded(vec3 rgb) { return encode * vec4(rgb, 1.0); }
 vec2 between(sampler2D samples, vec2 pixel) {
   vec2 at = pixel / vec2(stride) + vec2(0.5 - 0.5 / float(stride.x), 0.0);
 #if SNAPPED
-  // By index here too: some drivers filter textures of bytes in bytes, which is a code off.
+  // By index here too: some drivers filter 8-bit textures at 8 bits, which is off by one code.
   ivec2 last = textureSize(samples, 0) - 1, low = ivec2(floor(at - 0.5));
   vec2 f = at - 0.5 - vec2(low);
   ivec2 near = clamp(low, ivec2(0), last), far = clamp(low + 1, ivec2(0), last);

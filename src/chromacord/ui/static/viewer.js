@@ -39,7 +39,7 @@ export class Viewer {
     this.gl = gl;
     this.programs = new Programs(gl, UNITS);
     gl.bindBuffer(gl.ARRAY_BUFFER, gl.createBuffer());
-    // One triangle larger than the screen: two would meet in a diagonal that is drawn twice.
+    // One triangle larger than the screen: with two, pixels on their shared diagonal would be drawn twice.
     gl.bufferData(gl.ARRAY_BUFFER, new Float32Array([-1, -1, 3, -1, -1, 3]), gl.STATIC_DRAW);
     gl.enableVertexAttribArray(0);
     gl.vertexAttribPointer(0, 2, gl.FLOAT, false, 0, 0);
@@ -132,7 +132,7 @@ export class Viewer {
     this.request();
   }
 
-  /** Draw before the screen is refreshed next, once however often it is asked for. */
+  /** Draw before the next refresh, once no matter how often it is requested. */
   request() {
     if (this.pending) return;
     this.pending = requestAnimationFrame(() => { this.pending = 0; this.draw(); });
@@ -265,7 +265,7 @@ export class Viewer {
     gl.bindFramebuffer(gl.FRAMEBUFFER, bound);
   }
 
-  /** Show pixels as they are from their own size on, and means of them below. */
+  /** Use nearest-neighbour at 1:1 and above, and averages below. */
   setFilter() {
     const gl = this.gl;
     const enlarged = this.enlarged(this.scale * this.size.aspect);
