@@ -35,7 +35,8 @@ def test_each_stage_is_timed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(SIZES, "1080p", Size(144, 256))
     assert set(finish.costs(1)) == {
         *("edge", "edge, fitted", "denoise", "denoise, at rest", "decontaminate", "despill", "contact shadow", "wrap"),
-        *("sharpness", "sharpness, measuring", "grain", "grain, measuring"),
+        *("sharpness", "sharpness, sharpened", "sharpness, measuring", "grain", "grain, measuring"),
+        "decontaminate and despill",
     }
 
 

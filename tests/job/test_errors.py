@@ -202,7 +202,7 @@ def test_a_folder_that_cannot_be_written_to_is_named(footage: Path, tmp_path: Pa
 def test_a_folder_that_takes_no_files_is_refused_before_any_frame_is_read(footage: Path) -> None:
     """Linux lets nobody make a file in /proc, root included, though its permissions allow it to root."""
     told: list[object] = []
-    with pytest.raises(errors.OutputError, match=r"x\.mp4: .*folder /proc"):
+    with pytest.raises(errors.OutputError, match=r"x\.mp4: .*no file can be created in /proc"):
         harmonize_video(
             footage / "comp.mp4", mask=footage / "mask.mkv", output=Path("/proc/x.mp4"), progress=told.append
         )

@@ -38,7 +38,7 @@ CLUSTER = {"engine", "address", "chunk_frames", "retries"}
         ({"match": b"1"}, "match must be text or a list of texts"),
         ({"contact_shadow": "x"}, "contact shadow 'x': is not AMOUNT"),
         ({"wrap": "2"}, "wrap '2': is not AMOUNT"),
-        ({"match": ["1", "1"]}, "shot 1 is matched to others"),
+        ({"match": ["1", "1"]}, "shot 1 is already matched to other shots"),
         ({"by_shot": "2:exposure=20"}, r"by shot '2:exposure=20': exposure must lie in -10\.\.10"),
         ({"by_shot": 2}, "by_shot must be text or a list of texts, got 2"),
         ({"frames": (4, 4)}, "frames 4:4 is not a range"),

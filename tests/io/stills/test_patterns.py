@@ -45,7 +45,7 @@ def test_a_video_or_an_existing_file_is_no_pattern(tmp_path: Path) -> None:
 
 def test_two_places_for_a_number_are_refused() -> None:
     for name in ("a.%d.%d.png", "a.##b##c.png"):
-        with pytest.raises(InputError, match="2 places"):
+        with pytest.raises(InputError, match="2 fields"):
             parse_pattern(Path(name))
 
 
@@ -176,7 +176,7 @@ def test_a_stray_number_is_no_gap_that_is_held(tmp_path: Path, stray: int) -> No
     for number in (1, stray):
         (tmp_path / f"f.{number:04d}.png").touch()
     with pytest.raises(
-        SequenceGapError, match=rf"f.{stray:04d}.png: {stray - 2} frames before it are missing, and up to 1000"
+        SequenceGapError, match=rf"f.{stray:04d}.png: {stray - 2} frames before it are missing, and at most 1000"
     ):
         find_images(tmp_path / "f.%04d.png", hold=True)
 
