@@ -35,17 +35,20 @@ LUTS, LUT_STEP = "luts/train.zip", 5
 SIDE = 256
 _BATCH = 32
 
-_ONE_KIND = {"lut": 0.0, "look": 0.0, "adjustment": 0.0, "transfer": 0.0, "both": 0.0, "neither": 0.0}
+
+def _only(kind: str, **others: float) -> ChangeShares:
+    """Return shares with which all changes are of one kind."""
+    none = dict.fromkeys(("lut", "look", "adjustment", "transfer", "both", "neither"), 0.0)
+    return ChangeShares(**{**none, kind: 1.0, **others})
+
 
 KINDS: Mapping[str, ChangeShares] = {
-    "lut": ChangeShares(**{**_ONE_KIND, "lut": 1.0}),
-    "transfer": ChangeShares(**{**_ONE_KIND, "transfer": 1.0}),
-    "adjustment": ChangeShares(**{**_ONE_KIND, "adjustment": 1.0}),
-    "scene": ChangeShares(**{**_ONE_KIND, "scene": 1.0}),
-    "pasted": ChangeShares(**{**_ONE_KIND, "scene": 1.0}),
-    "unchanged": ChangeShares(
-        **{**_ONE_KIND, "lut": 1.0, "neither": 1.0, "inverse": 0.0, "inverse_lut": 0.0, "inverse_scene": 0.0}
-    ),
+    "lut": _only("lut"),
+    "transfer": _only("transfer"),
+    "adjustment": _only("adjustment"),
+    "scene": _only("scene"),
+    "pasted": _only("scene"),
+    "unchanged": _only("lut", neither=1.0, inverse=0.0, inverse_lut=0.0, inverse_scene=0.0),
 }
 """Changes of each kind of composite; "pasted" are scenes whose foreground comes from another picture."""
 
