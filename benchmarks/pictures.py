@@ -76,7 +76,8 @@ def draw_pictures(folder: Path) -> Report:
         pictures = {label or "decided": _small(harmonized(work, **each)) for label, each in turned.items()}
         _write(folder / "controls.jpg", sheet({"composite": _small(before), **pictures}), width=1280)
         inside = layers.alpha[..., 0] > 0.98
-        _grades(work)
+        for name in ("look.cube", "look.otio"):
+            harmonized(work, lut_out=work / name)
         found = {label: program(work) for label, program in PROGRAMS.items()}
         shown = {label: _small(picture) for label, picture in found.items()}
         _write(folder / "integrations.jpg", sheet({"composite": _small(before), **shown}), width=1280)
@@ -128,11 +129,6 @@ PROGRAMS = {
     "ffmpeg: lut3d, maskedmerge": by_ffmpeg,
     "Blender: CDL under the matte": by_blender,
 }
-
-
-def _grades(work: Path) -> None:
-    for name in ("look.cube", "look.otio"):
-        _run(["chromacord", "grade", work / "comp.png", "--mask", work / "mask.png", "-o", work / name, "--quiet"])
 
 
 def _run(command: list[str | Path], **environment: str) -> None:
