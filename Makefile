@@ -26,7 +26,7 @@ help:
 	@echo "make docs           build the documentation as a site in site/"
 	@echo "make wheel          build the sdist and the wheel, with its manylinux tag, into dist/"
 	@echo "make bench-speed    measure CPU time and memory at 1080p and 4K, into benchmarks/results"
-	@echo "make check-speed    fail if harmonizing costs half as much again as what is committed there"
+	@echo "make check-speed    fail if harmonizing costs more than with the commit that was measured there (minutes)"
 	@echo "make bench-batch    measure two clips on two cores against one on one, into benchmarks/results"
 	@echo "make bench-cluster  measure a Ray cluster on this machine, and kill its nodes at random, into benchmarks/results"
 	@echo "make bench-soak     harmonize 10,000 frames and many short clips; fail if memory, files or threads leak (minutes)"

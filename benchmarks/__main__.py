@@ -61,7 +61,10 @@ def speed(
     *,
     repeats: Repeats = 3,
     check: Annotated[
-        Path | None, Option(help="Instead: fail if overhead has grown by half over the first row of this file.")
+        Path | None,
+        Option(
+            help="Instead: fail if this code costs more than that of the commit which the first row of a file names."
+        ),
     ] = None,
     output: Output = None,
 ) -> None:

@@ -1,6 +1,6 @@
 """Measure the cost of harmonization over a plain transcode: CPU time and memory, in alternating fresh processes."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -45,18 +45,18 @@ def measure_video(setting: Setting, *, tell: Callable[[str], object] | None = No
         InputError: a setting is invalid.
         MeasurementError: a measuring process failed; the message includes the last line of its output.
     """
-    runs = measure_jobs(setting, ("plain", "job", "stages", "nothing", "start"), tell=tell)
-    return summarize(setting, runs)
+    jobs = ("plain", "job", "stages", "nothing", "start")
+    return summarize(setting, measure_jobs(setting, {job: (job, None) for job in jobs}, tell=tell))
 
 
 def measure_jobs(
-    setting: Setting, jobs: Sequence[str], *, tell: Callable[[str], object] | None = None
+    setting: Setting, jobs: Mapping[str, tuple[str, Path | None]], *, tell: Callable[[str], object] | None = None
 ) -> dict[str, list[dict[str, float]]]:
     """Run jobs of `speed_worker` alternately, as often as the setting says.
 
     Args:
         setting: what to measure.
-        jobs: names of `benchmarks.speed_worker.JOBS`.
+        jobs: by a title, a name of `benchmarks.speed_worker.JOBS`, and the folder of the code to run; None: of this.
         tell: called with a progress line for each step.
 
     Raises:
@@ -64,7 +64,7 @@ def measure_jobs(
     """
     check_setting(setting.size, setting.foreground, num_frames=setting.num_frames, repeats=setting.repeats)
     tell = tell or (lambda _: None)
-    runs: dict[str, list[dict[str, float]]] = {job: [] for job in jobs}
+    runs: dict[str, list[dict[str, float]]] = {title: [] for title in jobs}
     with TemporaryDirectory(prefix="chromacord-bench-") as name:
         folder = Path(name)
         tell(f"making {setting.num_frames} frames of {setting.size}")
@@ -80,9 +80,9 @@ def measure_jobs(
             "preset": setting.preset,
         }
         for number in range(setting.repeats):
-            for job, results in runs.items():
-                tell(f"run {number + 1} of {setting.repeats}: {job}")
-                results.append(_run(job, work))
+            for title, (job, code) in jobs.items():
+                tell(f"run {number + 1} of {setting.repeats}: {title}")
+                runs[title].append(run_fresh("benchmarks.speed_worker", job, work, folder=code))
     return runs
 
 
@@ -139,8 +139,3 @@ def check_setting(size: str, foreground: float, *, num_frames: int, repeats: int
 def spread(values: Sequence[float]) -> dict[str, float]:
     """Return minimum and median, rounded to hundredths."""
     return {"min": round(min(values), 2), "median": round(median(values), 2)}
-
-
-def _run(job: str, work: dict[str, object]) -> dict[str, float]:
-    result: dict[str, float] = run_fresh("benchmarks.speed_worker", job, work)
-    return result

@@ -1,5 +1,5 @@
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -71,13 +71,15 @@ def test_all_rows_of_speed_are_written_and_can_be_checked(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def measured(setting: Setting, **_: object) -> dict[str, object]:
-        cpu = {"job": {"min": 40.0}, "plain": {"min": 10.0}}
-        return {"setting": setting._asdict(), "cpu_ms_per_frame": cpu}
+        return {"setting": setting._asdict(), "commit": "abc1234"}
 
-    def run_again(setting: Setting, jobs: tuple[str, ...], **_: object) -> dict[str, list[dict[str, float]]]:
-        return {job: [{"cpu_seconds": seconds[job], "frames": 10}] for job in jobs}
+    def run_again(
+        setting: Setting, jobs: Mapping[str, tuple[str, Path | None]], **_: object
+    ) -> dict[str, list[dict[str, float]]]:
+        return {title: [{"cpu_seconds": seconds[title], "frames": 10}] for title in jobs}
 
     monkeypatch.setattr(speed_table, "measure_video", measured)
+    monkeypatch.setattr(speed_table, "install", lambda commit, folder: True)
     monkeypatch.setattr(speed_table, "measure_jobs", run_again)
     path = tmp_path / "speed.json"
     done = run("speed", "-o", path)
@@ -86,11 +88,11 @@ def test_all_rows_of_speed_are_written_and_can_be_checked(
     assert json.loads(path.read_text())["rows"] == rows
     assert [row["setting"]["size"] for row in rows.values()] == ["1080p", "1080p", "4k"]
     assert {row["setting"]["method"] for row in rows.values()} == {"shotgrade"}
-    seconds = {"plain": 0.1}
-    for seconds["job"], code in ((0.5, 0), (0.6, 2)):
+    seconds = {"plain": 0.1, "job of abc1234": 0.2}
+    for seconds["job"], code in ((0.2, 0), (0.3, 2)):
         done = run("speed", "--check", path)
-        assert (done.code, done.out) == (code, "")
-        assert "committed 3.00, limit 4.50" in done.err
+        assert (done.code, done.out, done.err.count("\n")) == (code, "", 1)
+        assert "with commit abc1234 20.0" in done.err
 
 
 def test_a_share_that_cannot_be_measured_is_one_line(run: Run) -> None:

@@ -5,12 +5,11 @@ import av
 import numpy as np
 import pytest
 
-from benchmarks import speed
 from benchmarks.speed import Setting, measure_video, summarize
 from benchmarks.speed_clips import make_clips, natural_texture
 from benchmarks.speed_worker import seconds_since_start
 from chromacord.errors import InputError
-from chromacord.lab.bench.fresh_process import MeasurementError, peak_megabytes
+from chromacord.lab.bench.fresh_process import MeasurementError, peak_megabytes, run_fresh
 from chromacord.types import Size
 
 TINY = Size(72, 128)
@@ -71,8 +70,10 @@ def test_the_report_is_the_difference_of_what_was_run() -> None:
 
 def test_a_measured_process_that_fails_is_named() -> None:
     with pytest.raises(MeasurementError, match=r"'plain' failed: .*nowhere\.mp4"):
-        speed._run(
-            "plain", {"composite": "nowhere.mp4", "mask": "", "output": "", "method": "", "crf": 1, "preset": ""}
+        run_fresh(
+            "benchmarks.speed_worker",
+            "plain",
+            {"composite": "nowhere.mp4", "mask": "", "output": "", "method": "", "crf": 1, "preset": ""},
         )
 
 

@@ -18,7 +18,9 @@ class MeasurementError(ChromacordError):
     """A measuring process failed."""
 
 
-def run_fresh(module: str, job: str, work: Mapping[str, object], *, threads: int = 1) -> Any:
+def run_fresh(
+    module: str, job: str, work: Mapping[str, object], *, threads: int = 1, folder: Path | None = None
+) -> Any:
     """Run a module in its own process and parse the last line of its output as JSON.
 
     Args:
@@ -26,16 +28,24 @@ def run_fresh(module: str, job: str, work: Mapping[str, object], *, threads: int
         job: name of the measurement, also used in errors.
         work: the JSON argument.
         threads: number of OpenMP threads.
+        folder: where the process runs; Python looks for modules there first.
 
     Raises:
         MeasurementError: the process failed; the message includes the last line of its output.
     """
     command = [sys.executable, "-m", module, job, json.dumps(work)]
-    printed = run_command(command, f"the measured process {job!r}", threads=threads)
+    printed = run_command(command, f"the measured process {job!r}", threads=threads, folder=folder)
     return json.loads(printed.splitlines()[-1])
 
 
-def run_command(command: Sequence[str], what: str, *, threads: int = 1, cores: Collection[int] | None = None) -> str:
+def run_command(
+    command: Sequence[str],
+    what: str,
+    *,
+    threads: int = 1,
+    cores: Collection[int] | None = None,
+    folder: Path | None = None,
+) -> str:
     """Run a command and return its standard output.
 
     Args:
@@ -43,6 +53,7 @@ def run_command(command: Sequence[str], what: str, *, threads: int = 1, cores: C
         what: name of the command in errors.
         threads: number of OpenMP threads.
         cores: CPU cores that it may use; None: those of this process.
+        folder: where it runs; None: where this process does.
 
     Raises:
         MeasurementError: the command failed; the message includes the last line of its output.
@@ -51,6 +62,7 @@ def run_command(command: Sequence[str], what: str, *, threads: int = 1, cores: C
         command,
         capture_output=True,
         text=True,
+        cwd=folder,
         env={**os.environ, "OMP_NUM_THREADS": str(threads)},
         preexec_fn=None if cores is None else lambda: os.sched_setaffinity(0, cores),
         check=False,
