@@ -46,7 +46,7 @@ _ROWS_AT_ONCE = 64
 
 @dataclass(frozen=True)
 class ImageHeader:
-    """Properties of an image file, known before its pixels. It is `Frame.attributes` of image sequences."""
+    """Properties of an image file, read before its pixels; `Frame.attributes` of image sequences."""
 
     path: Path
     format_name: str
@@ -260,8 +260,8 @@ def _find_colors(
     """Find the picture's layer: return its part's header, the layer, and the names of other candidates."""
     parts: list[tuple[str, list[str]]] = []
     is_exr = image.format_name() == "openexr"
-    # Parts of an EXR are layers of one picture; those of other formats are further pictures, of which the first
-    # counts.
+    # Parts of an EXR are layers of one picture. Parts of other formats are further pictures, and only the first is
+    # used.
     while (is_exr or not parts) and image.seek_subimage(len(parts), 0):
         spec = image.spec()
         parts.append((text_attribute(spec, "oiio:subimagename"), [] if spec.deep else channel_names(spec)))
@@ -302,7 +302,7 @@ def _pixel_format(path: Path, spec: oiio.ImageSpec, channels: tuple[int, ...], *
 
 
 def _colorimetry(path: Path, spec: oiio.ImageSpec, pixel_format: PixelFormat) -> Colorimetry:
-    # Grey is luma of a matrix that no image format states.
+    # Image formats do not state the matrix from which grey was computed.
     matrix = 0 if pixel_format.model == "rgb" else UNSPECIFIED
     if pixel_format.is_float:
         return Colorimetry(matrix=matrix, full_range=True, scene_linear=True)

@@ -51,7 +51,7 @@ class VideoSource(FrameSource):
     """A video file in any container and codec that libav supports."""
 
     def __init__(self, path: Path | str, *, salvage: bool = False, device: str = "cpu", keep: bool = False) -> None:
-        """Open the file and decode its first frame, which may say more than the header.
+        """Open the file and decode its first frame, which may have tags that the header lacks.
 
         Args:
             path: the file.
@@ -385,7 +385,7 @@ def _described(picture: av.VideoFrame, path: Path) -> PixelFormat:
 
 
 def _read_orientation(path: Path, picture: av.VideoFrame) -> tuple[Orientation, tuple[int, int]]:
-    """Return how a picture lies, and where it is moved to."""
+    """Return a picture's orientation and the translation of its display matrix."""
     matrix = display_matrix(picture)
     if matrix is None:
         return Orientation(), (0, 0)
