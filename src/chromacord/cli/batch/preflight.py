@@ -55,7 +55,7 @@ def inspect(clips: Sequence[Clip], options: "Options", *, skip_existing: bool = 
                 _check(clip, allowed(clip, how))
         except ChromacordError as error:
             found.problems.append((clip, error))
-    # Only now are all outputs known: an input may be the output of a later clip.
+    # Check inputs only now that all outputs are known: an input may be the output of a later clip.
     stopped = [clip for clip, _ in found.problems]
     for clip in clips:
         try:

@@ -1,4 +1,4 @@
-"""Read a manifest: one clip a row, as CSV or JSON lines, with files and options by column."""
+"""Read a manifest: one clip per row, as CSV or JSON lines, with files and options by column."""
 
 import csv
 import io
@@ -25,7 +25,7 @@ def read_manifest(path: Path, taken: Collection[str]) -> Iterator[tuple[str, dic
     """Yield each row's place, for messages, and its values by parameter name; empty cells are left out.
 
     Args:
-        path: a .csv file with a header, or .jsonl with one object a line. Relative paths in it start from its folder.
+        path: a .csv file with a header, or .jsonl with one object per line. Relative paths in it refer to its folder.
         taken: parameters that the command accepts.
 
     Raises:

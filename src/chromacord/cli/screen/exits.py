@@ -66,7 +66,7 @@ def job(display: Display, *, stopped: str | None = None) -> Iterator[None]:
 def as_user_error(error: Exception) -> ChromacordError | None:
     """Convert an error to one of ours; None for a bug.
 
-    Any function of any library may raise because the system refuses a path, so this is handled in one place.
+    Any library call may raise because the system refuses a path, so such errors are handled in one place.
     """
     if isinstance(error, ChromacordError):
         return error
