@@ -9,6 +9,7 @@ import pytest
 
 from tests.cli.conftest import Run
 from tests.footage import SIZE
+from tests.ui.browsers.processes import PATIENCE
 from tests.ui.conftest import NUM_FRAMES, PICTURES, Server, wait_for
 from tests.ui.page import open_clip, pixels, ready, rendered
 from tests.ui.test_rendering import content_of, long_clip
@@ -228,11 +229,11 @@ def test_a_render_goes_on_while_the_page_is_loaded_again(server: Server, tab: An
     tab.fill("#output", str(server.folder / "reloaded.mp4"))
     tab.click("#start")
     item = "#task-list li:has-text('reloaded.mp4')"
-    tab.wait_for_selector(item, timeout=300_000)  # running, or done already on a fast machine
+    tab.wait_for_selector(item)  # running, or done already on a fast machine
     tab.reload()
     ready(tab)
     assert tab.evaluate("chromacord.sliders.hand.saturation") == 1.4
-    tab.wait_for_selector(item, timeout=300_000)
+    tab.wait_for_selector(item)
     wait_for(lambda: "done, 48 frames" in tab.inner_text(item))
     assert (server.folder / "reloaded.mp4").stat().st_size > 0
 
@@ -240,6 +241,7 @@ def test_a_render_goes_on_while_the_page_is_loaded_again(server: Server, tab: An
 def test_two_tabs_hold_two_clips(server: Server, tab: Any, browser: Any) -> None:
     first = open_clip(tab, server)
     other = browser.new_page()
+    other.set_default_timeout(1000 * PATIENCE)
     second = open_clip(other, server, "comp.mp4", method="mkl")
     assert first != second
     tab.evaluate("chromacord.sliders.set('exposure', 0.5); chromacord.page.save()")
