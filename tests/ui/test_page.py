@@ -165,13 +165,16 @@ def test_a_render_is_paused_and_cancelled_in_the_queue(server: Server, tab: Any)
     clip = long_clip(server)
     tab.goto(f"http://127.0.0.1:{server.port}/#{clip}")
     ready(tab)
-    tab.fill("#output", str(server.folder / "queued.mp4"))
-    tab.click("#start")
-    item = tab.locator("#task-list li:has-text('queued.mp4')")
-    for action, state in (("pause", "paused"), ("resume", "running"), ("cancel", "cancelled"), ("resume", "done")):
-        item.locator(f"[data-action={action}]").click()
-        wait_for(lambda state=state: item.get_attribute("data-state") == state)
-    assert (server.folder / "queued.mp4").stat().st_size > 0
+    # Both are paused first: how long the rest takes depends on the machine, and the page may not see it run.
+    ways = {"paused.mp4": [("resume", "done")], "cancelled.mp4": [("cancel", "cancelled"), ("resume", "done")]}
+    for name, actions in ways.items():
+        tab.fill("#output", str(server.folder / name))
+        tab.click("#start")
+        item = tab.locator(f"#task-list li:has-text('{name}')")
+        for action, state in (("pause", "paused"), *actions):
+            item.locator(f"[data-action={action}]").click()
+            wait_for(lambda item=item, state=state: item.get_attribute("data-state") == state)
+        assert (server.folder / name).stat().st_size > 0
 
 
 def test_layers_are_finished_as_by_the_command(server: Server, tab: Any, run: Run, tmp_path: Path) -> None:
