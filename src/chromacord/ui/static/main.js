@@ -114,6 +114,14 @@ async function start() {
   };
   on("export-kind", exportPath, "change");
 
+  // For tests, which wait for it: the grade is decided, and the picture on the screen has it.
+  const markReady = () => {
+    const { analysis, shots, version } = page.clip;
+    const isDecided = Boolean(shots) && !["waiting", "running"].includes(analysis?.state);
+    find("status").dataset.ready = String(isDecided && page.look.version === version);
+  };
+  for (const what of ["picture", "look"]) page.addEventListener(what, markReady);
+
   const status = () => {
     const { analysis, proxy, shots } = page.clip;
     const working = (task, said) => `${said}${task.progress?.total ? ` ${Math.round((100 * task.progress.done) / task.progress.total)} %` : "…"}`;
@@ -121,8 +129,7 @@ async function start() {
     find("status").textContent = busy(analysis) ? working(analysis, "deciding the grade")
       : busy(proxy) ? working(proxy, "making the proxy")
       : analysis?.state === "failed" ? "no grade" : shots ? `${shots.length} shot${shots.length === 1 ? "" : "s"}, graded` : "";
-    // For tests, which wait for it.
-    find("status").dataset.ready = String(Boolean(shots) && !busy(analysis));
+    markReady();
     find("start").disabled = find("export-start").disabled = !shots;
   };
   page.addEventListener("open", () => { find("notice").hidden = true; fillIn(); refresh(); status(); setView(viewer.view); });
