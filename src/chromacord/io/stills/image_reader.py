@@ -23,7 +23,6 @@ import OpenImageIO as oiio
 from chromacord.errors import (
     ChromacordWarning,
     InputError,
-    MissingFileError,
     NonFiniteError,
     TruncatedFileError,
     UnreadableFileError,
@@ -32,7 +31,7 @@ from chromacord.io.orientation import Orientation
 from chromacord.io.stills.image_attributes import any_attribute, channel_names, error_reason, text_attribute
 from chromacord.io.stills.image_layers import Layer, choose_layer, find_layers, rivals
 from chromacord.io.stills.png_chunks import has_end, has_srgb, is_animated
-from chromacord.parsing import parse_errors
+from chromacord.parsing import missing_file, parse_errors
 from chromacord.types import UNSPECIFIED, Alpha, Box, Colorimetry, PixelFormat, Plane, Size
 
 Pixels = npt.NDArray[Any]
@@ -130,7 +129,7 @@ def open_image(path: Path) -> oiio.ImageInput:
         UnreadableFileError: it is not a supported image.
     """
     if not path.is_file():
-        raise MissingFileError(f"{path}: no such file")
+        raise missing_file(path)
     if any("\udc80" <= letter <= "\udcff" for letter in str(path)):  # surrogates stand for bytes that are not UTF-8
         raise UnreadableFileError(f"{path}: its name is not valid UTF-8, so it cannot be read as an image; rename it")
     config = oiio.ImageSpec()
