@@ -87,6 +87,7 @@ class ForegroundRenderer:
         if isinstance(grade, ManagedGrading) and self._mixes_as_shown:
             graded = self._as_mixed(grade, graded, self._ungraded(codes, part), weight)
         colors = graded[..., :3]
+        # Colours of weight 0 are 0 in either convention, like those outside the mask's box.
         if pixel_format.alpha is Alpha.PREMULTIPLIED:
             colors = premultiply(colors, weight)
         else:

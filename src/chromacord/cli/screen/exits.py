@@ -88,6 +88,7 @@ def _kept() -> str:
 @contextmanager
 def _warnings_to(display: Display) -> Iterator[None]:
     with warnings.catch_warnings():
+        # Only for our warnings, so that filters set by the user or by Python still apply to those of libraries.
         warnings.simplefilter("default", ChromacordWarning)
         ordinary = warnings.showwarning
 

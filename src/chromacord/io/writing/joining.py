@@ -106,6 +106,7 @@ def _write(
             if remuxer is not None:
                 remuxer.copy_until(time)
         if remuxer is not None:
+            # The sound of a range ends with its last frame; a whole clip keeps sound that is longer than the picture.
             end = (ticks[-1] - origin) * like.time_base + 1 / like.rate
             remuxer.copy_until(None if first is None else end)
 

@@ -222,6 +222,7 @@ class _StageRun:
         if checkpoint is not None and checkpoint.scaler is not None and scaler is not None:
             scaler.load_state_dict(checkpoint.scaler)
         started = time.perf_counter()
+        # The speed counts only this process's steps, not those before the checkpoint.
         for step in range(first, stage.steps):
             figures = self._step(step)
             done = self._before + step + 1
