@@ -40,9 +40,11 @@ def graded_noise(noise: Noise, grade: Grading, info: VideoInfo) -> Noise:
         return noise
     codes, variance = noise.codes.copy(), noise.variance.copy()
     step = info.pixel_format.max_code / 100
+    # The grade may vary over the picture; a row of seven pixels in its middle stands for all of it.
     at = np.where(np.isnan(noise.codes), neutral_codes(info), noise.codes)
     middle = Box(info.size.height // 2, info.size.width // 2, info.size.height // 2 + 1, info.size.width // 2 + 7)
     for level in np.flatnonzero(~np.isnan(noise.variance).all(axis=0)):
+        # Central differences: the colour itself, then each plane raised, and each lowered, by a step.
         around = np.repeat(at[:, level][None], 7, axis=0)
         for plane in range(3):
             around[1 + plane, plane] += step
@@ -51,6 +53,7 @@ def graded_noise(noise: Noise, grade: Grading, info: VideoInfo) -> Noise:
         mapped = grade(padded[None], middle)[0, :, :3].astype(np.float64)
         slope = (mapped[1:4] - mapped[4:7]) / (2 * step)
         codes[:, level] = mapped[0]
+        # The planes' noise is independent, so variances add up, each multiplied by the square of its slope.
         known = ~np.isnan(noise.variance[:, level])
         variance[:, level] = slope.T[:, known] ** 2 @ noise.variance[known, level]
     return Noise(variance, codes, noise.neighbours)
