@@ -63,8 +63,8 @@ async function start() {
     scopesSoon.waits = 0;
     if (find("scopes").open && viewer.hasPicture) scopes.draw(viewer.sampled(SCOPE_WIDTH));
   };
-  // Reading pixels back waits for the graphics card, which would stall playback at every frame.
-  // After the picture is on the screen, and not between the pictures of a moving playhead, unless it plays.
+  // Draw the scopes with a delay: reading pixels back waits for the graphics card, which would stall a moving playhead at
+  // every frame. During playback they are drawn regularly, otherwise once the playhead rests.
   const scopesSoon = () => {
     if (scopesSoon.waits && player.speed) return;
     clearTimeout(scopesSoon.waits);
@@ -114,7 +114,7 @@ async function start() {
   };
   on("export-kind", exportPath, "change");
 
-  // For tests, which wait for it: the grade is decided, and the picture on the screen has it.
+  // Tests wait for this: the grade is decided, and the picture on the screen has it.
   const markReady = () => {
     const { analysis, shots, version } = page.clip;
     const isDecided = Boolean(shots) && !["waiting", "running"].includes(analysis?.state);
@@ -212,7 +212,7 @@ async function start() {
     } catch (error) {
       notice(error.message, true);
     }
-    // Often only while something runs: an idle page must not keep the server awake.
+    // Poll often only while something runs: an idle page must not keep the server busy.
     poll.timer = setTimeout(poll, queue.isBusy ? 400 : 3000);
   };
   queue.onAct = poll;
