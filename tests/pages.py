@@ -1,4 +1,4 @@
-"""The written documents: README, ARCHITECTURE, CONTRIBUTING and the pages of docs/, and what they show."""
+"""The written documents: README, ARCHITECTURE, CONTRIBUTING, SECURITY and the pages of docs/, and what they show."""
 
 import re
 from pathlib import Path
@@ -12,7 +12,7 @@ PAGES: dict[str, str] = {
 """README and the pages of docs/, by their paths."""
 
 DOCUMENTS: dict[str, str] = PAGES | {
-    name: (ROOT / name).read_text(encoding="utf-8") for name in ("ARCHITECTURE.md", "CONTRIBUTING.md")
+    name: (ROOT / name).read_text(encoding="utf-8") for name in ("ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md")
 }
 """The pages, and what contributors read."""
 

@@ -139,6 +139,42 @@ def anchors(text: str) -> set[str]:
     return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
+@pytest.mark.parametrize(
+    ("question", "answer"),
+    [
+        ("install it without torch", "`pip install .`"),
+        ("EXR sequence in ACEScg", "--input-space ACEScg"),
+        ("get a CDL", ".cdl"),
+        ("confidence mean", "estimated probability that the grade improves the match"),
+        ("add a method", "one class that inherits `Method`"),
+        ("What was measured, on which data", "davis-lut-dev"),
+        ("use the weights commercially", "permits commercial use"),
+        ("report a bug", "chromacord doctor"),
+    ],
+)
+def test_the_readme_leads_to_an_answer_with_one_click(question: str, answer: str) -> None:
+    (row,) = (line for line in README.splitlines() if line.startswith("|") and question in line)
+    target, anchor = re.findall(r"\]\(([^)#]+)#([^)]+)\)", row)[0]
+    assert answer in " ".join(section(DOCUMENTS[target], anchor).split())
+
+
+def section(page: str, anchor: str) -> str:
+    """Return a page's text from a heading to the next one of the same level or above."""
+    heading = next(line for line in page.splitlines() if line.startswith("#") and anchors(line) == {anchor})
+    level = len(heading) - len(heading.lstrip("#"))
+    return re.split(rf"^#{{1,{level}}} ", page.partition(f"\n{heading}\n")[2], maxsplit=1, flags=re.MULTILINE)[0]
+
+
+@pytest.mark.parametrize(
+    ("template", "asked"),
+    [("bug", ("chromacord doctor", "chromacord info FILE", "command")), ("result", ("chromacord doctor", "--preview"))],
+)
+def test_the_issue_templates_ask_for_what_is_needed(template: str, asked: tuple[str, ...]) -> None:
+    text = (ROOT / ".github" / "ISSUE_TEMPLATE" / f"{template}.yml").read_text(encoding="utf-8")
+    assert all(each in text for each in asked)
+    assert f"(.github/ISSUE_TEMPLATE/{template}.yml)" in DOCUMENTS["CONTRIBUTING.md"]
+
+
 def test_the_exit_codes_of_the_help_are_those_of_the_page() -> None:
     codes = re.findall(r"\b(\d+) (?:done|a bug|an input|stopped)", " ".join(help_of("harmonize").split()))
     section = PAGES["docs/command-line.md"].partition("## Exit codes")[2].partition("\n## ")[0]

@@ -1,13 +1,24 @@
 """What is read of files that nobody can vouch for, and what becomes of a parser's exceptions."""
 
 import os
+import re
 import threading
 from pathlib import Path
 
 import pytest
 
 from chromacord.errors import InputError, MissingFileError, UnreadableFileError
-from chromacord.parsing import at_home, parse_errors, parse_json, parse_numbers, parse_toml, read_file, reason_of, shown
+from chromacord.parsing import (
+    at_home,
+    missing_file,
+    parse_errors,
+    parse_json,
+    parse_numbers,
+    parse_toml,
+    read_file,
+    reason_of,
+    shown,
+)
 
 
 def test_a_file_of_the_limit_is_read_and_a_larger_one_is_not(tmp_path: Path) -> None:
@@ -150,3 +161,21 @@ def test_numbers_that_are_none_are_not_parsed(text: str) -> None:
 def test_numbers_are_parsed_in_order() -> None:
     assert parse_numbers(" 1, -2.5,3e2") == (1, -2.5, 300)
     assert parse_numbers(4) == (4,)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("composit.mp4", r"composit.mp4: no such file \(did you mean composite.mp4\?\); name it"),
+        ("composite.mov", r"composite.mov: no such file \(did you mean composite.mp4\?\); name it"),
+        ("other.mov", "other.mov: no such file; name it"),
+        ("shot_02.mp4", "shot_02.mp4: no such file; name it"),
+        ("b.mp4", "b.mp4: no such file; name it"),
+        ("none/composite.mp4", r"composite.mp4: no such file \(there is no folder .*none\); name it"),
+        ("composite.mp4/below", "below: no such file; name it"),
+    ],
+)
+def test_a_missing_file_is_compared_with_its_folder(tmp_path: Path, name: str, said: str) -> None:
+    for each in ("composite.mp4", "shot_01.mp4", "a.mp4"):
+        (tmp_path / each).touch()
+    assert re.search(f"{said}$", str(missing_file(tmp_path / name, "name it")))

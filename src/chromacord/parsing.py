@@ -9,14 +9,18 @@ import stat
 import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from chromacord.errors import ChromacordError, InputError, MissingFileError, UnreadableFileError
+from chromacord.errors import ChromacordError, InputError, MissingFileError, UnreadableFileError, did_you_mean
 
 Kind = type[InputError]
 
 CHECK = "check the file"
+
+_MOST_NAMES = 1000
+"""Maximum number of names in a folder to compare with a missing file's: a sequence may have a hundred thousand."""
 
 _LONGEST_REASON = 200
 _PART = 1 << 20
@@ -28,6 +32,29 @@ DAMAGE: tuple[type[Exception], ...] = (ArithmeticError, EOFError, LookupError, M
 
 _SHORT = reprlib.Repr()
 _SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = 120
+
+
+def missing_file(path: Path, advice: str = "") -> MissingFileError:
+    """Return the error for a file that does not exist; it names the most similar file in the folder.
+
+    Args:
+        path: the file.
+        advice: what to do instead.
+    """
+    try:
+        with os.scandir(path.parent) as entries:
+            hint = did_you_mean(path.name, [each.name for each in islice(entries, _MOST_NAMES) if _is_near(each, path)])
+    except FileNotFoundError:
+        hint = f" (there is no folder {path.parent})"
+    except (OSError, ValueError):  # not a folder, or not readable
+        hint = ""
+    return MissingFileError(f"{path}: no such file{hint}" + (f"; {advice}" if advice else ""))
+
+
+def _is_near(entry: "os.DirEntry[str]", path: Path) -> bool:
+    """Whether a missing name may be a typo of this one: other letters, or only another suffix; not another number."""
+    stem, missing = (Path(name).stem.lower() for name in (entry.name, path.name))
+    return stem == missing or (len(missing) > 2 and re.sub(r"\d", "", stem) != re.sub(r"\d", "", missing))
 
 
 def read_file(path: Path, *, limit: int, remedy: str = CHECK, missing: str = "name one that exists") -> bytes:
@@ -50,7 +77,7 @@ def read_file(path: Path, *, limit: int, remedy: str = CHECK, missing: str = "na
                 raise UnreadableFileError(f"{path}: is a device; name a file")
             content = b"" if status.st_size > limit else _read(file, status.st_size, limit)
     except FileNotFoundError:
-        raise MissingFileError(f"{path}: no such file; {missing}") from None
+        raise missing_file(path, missing) from None
     except IsADirectoryError:
         raise UnreadableFileError(f"{path}: is a folder; name a file") from None
     except ChromacordError:

@@ -33,6 +33,23 @@ except SystemExit as left:
     assert "harmonize" in done.stdout
 
 
+@pytest.mark.parametrize(
+    ("words", "completed"),
+    [
+        ("har", ["harmonize"]),
+        ("harmonize --stre", ["--strength"]),
+        ("harmonize --method shotg", ["shotgrade"]),
+        ("harmonize --codec pro", ["prores", "prores4444"]),
+        ("harmonize --input-space ACEScg", ["ACEScg"]),
+    ],
+)
+def test_a_shell_completes_commands_options_and_values(words: str, completed: list[str]) -> None:
+    asked = {"_CHROMACORD_COMPLETE": "complete_bash", "COMP_WORDS": f"chromacord {words}"}
+    asked["COMP_CWORD"] = str(len(words.split()))
+    done = subprocess.run(COMMAND, env=os.environ | asked, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout.split()) == (0, completed), done.stderr
+
+
 @pytest.fixture(scope="module")
 def long_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with a clip that takes some seconds to render: the disc goes there and back, without a cut."""

@@ -1,6 +1,7 @@
 """A server in a process of its own, as users start it, and a browser that opens its page."""
 
 import json
+import select
 import signal
 import subprocess
 import sys
@@ -17,6 +18,7 @@ import pytest
 
 from tests.cli.conftest import Run, running
 from tests.footage import make_composite, make_mask, recoloured
+from tests.ui.browsers.processes import LIMIT, PATIENCE, Program, killing_after
 
 CHROMIUM = Path("/usr/bin/chromium")
 FLAGS = ["--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
@@ -25,6 +27,10 @@ FLAGS = ["--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader", "--enable-
 COMMAND = [sys.executable, "-c", "from chromacord.cli import main; main()"]
 SESSION = {"format": "chromacord session", "version": 1}
 NUM_FRAMES = 10
+
+_MOST_IN_VAIN = 3
+"""Tests that may wait in vain, before the others are not tried any more."""
+
 PICTURES = "comp/%03d.png"
 """The composite of full colours."""
 
@@ -49,9 +55,13 @@ class Answer(NamedTuple):
 class Server:
     """A running server."""
 
-    process: "subprocess.Popen[str]"
+    program: Program
     address: str
     folder: Path
+
+    @property
+    def process(self) -> "subprocess.Popen[str]":
+        return self.program.process
 
     @property
     def port(self) -> int:
@@ -59,7 +69,7 @@ class Server:
 
     def ask(self, path: str, body: Any = None, *, method: str | None = None, **headers: str) -> Answer:
         """Send a request as the page does; keywords are headers."""
-        connection = HTTPConnection("127.0.0.1", self.port, timeout=300)
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
         sent = {name.replace("_", "-"): value for name, value in headers.items()}
         content = body
         if isinstance(body, dict):
@@ -68,6 +78,8 @@ class Server:
             connection.request(method or ("GET" if body is None else "POST"), path, content, sent)
             response = connection.getresponse()
             return Answer(response.status, {k.lower(): v for k, v in response.getheaders()}, response.read())
+        except OSError as lost:
+            raise AssertionError(f"no answer to {path}: {lost!r}\n{self.program.last_words()}") from lost
         finally:
             connection.close()
 
@@ -94,11 +106,12 @@ class Server:
         return next(task for task in self.ask("/api/tasks").json if task["number"] == number)
 
     def stop(self) -> int:
-        self.process.send_signal(signal.SIGINT)
-        return self.process.wait(300)
+        assert self.process.stdout is not None
+        self.process.stdout.close()
+        return self.program.end(signal.SIGINT, PATIENCE)
 
 
-def wait_for(condition: Callable[[], Any], seconds: float = 300) -> Any:
+def wait_for(condition: Callable[[], Any], seconds: float = PATIENCE) -> Any:
     """Return the first value of a condition that is true."""
     end = time.monotonic() + seconds
     while not (value := condition()):
@@ -110,11 +123,15 @@ def wait_for(condition: Callable[[], Any], seconds: float = 300) -> Any:
 def start(folder: Path, *arguments: str) -> Server:
     """Start a server that may use a folder."""
     command = [*COMMAND, "ui", "--folder", str(folder), "--port", "0", *arguments]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    line = process.stdout.readline()
-    assert line.startswith("open http://"), process.stderr.read() if process.stderr else ""
-    return Server(process, line.split()[1], folder)
+    program = Program("chromacord ui", command, folder / "server.log", stdout=subprocess.PIPE, text=True)
+    stdout = program.process.stdout
+    assert stdout is not None
+    ready, _, _ = select.select([stdout], [], [], PATIENCE)
+    line = stdout.readline() if ready else ""
+    if not line.startswith("open http://"):
+        program.end()
+        raise AssertionError(f"the server does not start\n{program.last_words()}")
+    return Server(program, line.split()[1], folder)
 
 
 def make_footage(folder: Path) -> None:
@@ -125,6 +142,34 @@ def make_footage(folder: Path) -> None:
         cv2.imwrite(str(folder / (PICTURES % number)), np.ascontiguousarray(picture[..., ::-1]))
     make_composite(folder / "comp.mp4", num_frames=NUM_FRAMES)
     make_mask(folder / "mask.mkv", num_frames=NUM_FRAMES)
+
+
+_in_vain: list[str] = []
+"""Tests that failed after a long wait. What they waited for is not there for the others either, which fail at once."""
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    """Watch a test, with its fixtures."""
+
+    def told() -> None:
+        _in_vain.extend([item.nodeid] * _MOST_IN_VAIN)
+
+    with killing_after(LIMIT, told):
+        return (yield)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if len(_in_vain) >= _MOST_IN_VAIN:
+        pytest.fail(f"not tried, for these waited in vain: {', '.join(dict.fromkeys(_in_vain))}", pytrace=False)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    report = yield
+    if report.failed and report.duration > PATIENCE / 2:
+        _in_vain.append(item.nodeid)
+    return report
 
 
 @pytest.fixture(scope="session")
@@ -152,10 +197,13 @@ def browser() -> Iterator[Any]:
     playwright = pytest.importorskip("playwright.sync_api", reason="needs the extra: pip install '.[dev-ui]'")
     if not CHROMIUM.exists():
         pytest.skip("needs chromium: apt-get install chromium")
-    with playwright.sync_playwright() as driver:
-        chromium = driver.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
-        yield chromium
+    with killing_after(LIMIT):
+        driver = playwright.sync_playwright().start()
+        chromium = driver.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS, timeout=1000 * PATIENCE)
+    yield chromium
+    with killing_after(LIMIT):
         chromium.close()
+        driver.stop()
 
 
 @pytest.fixture
@@ -163,7 +211,7 @@ def tab(browser: Any) -> Iterator[Any]:
     """Open an empty tab, and fail the test if its page had an error or asked another host for something."""
     with_errors: list[str] = []
     page = browser.new_page(viewport={"width": 1280, "height": 800})
-    page.set_default_timeout(300_000)  # ms; a busy machine is no fault of the page
+    page.set_default_timeout(1000 * PATIENCE)
     page.on("pageerror", lambda error: with_errors.append(str(error)))
     page.on("console", lambda message: message.type == "error" and with_errors.append(message.text))
     page.on("request", lambda request: "127.0.0.1" in request.url or with_errors.append(request.url))

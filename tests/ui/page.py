@@ -10,13 +10,18 @@ import numpy as np
 from chromacord.types import Box
 from tests.cli.conftest import Run
 from tests.footage import SIZE
+from tests.ui.browsers.processes import PATIENCE
 from tests.ui.conftest import PICTURES, Server
 
 WHOLE = Box(0, 0, *SIZE)
 
 READ = """async ([frame, hand, view, x, y, width, height]) => {
   const { page, player, viewer, sliders } = chromacord;
-  const shown = new Promise((done) => page.addEventListener("exact", done, { once: true }));
+  const shown = new Promise((done, failed) => {
+    page.addEventListener("exact", done, { once: true });
+    const told = document.getElementById("notice");
+    setTimeout(() => failed(new Error(`frame ${frame} is not shown: ${told.textContent}`)), PATIENCE);
+  });
   player.seek(frame);
   await shown;
   for (const [name, value] of Object.entries(hand)) sliders.set(name, value);
@@ -28,7 +33,7 @@ READ = """async ([frame, hand, view, x, y, width, height]) => {
   let text = "";
   for (let at = 0; at < data.length; at += 8192) text += String.fromCharCode(...data.subarray(at, at + 8192));
   return btoa(text);
-}"""
+}""".replace("PATIENCE", str(round(1000 * PATIENCE)))
 
 
 def open_clip(tab: Any, server: Server, composite: str = PICTURES, mask: str = "mask.mkv", **options: Any) -> str:
@@ -40,7 +45,7 @@ def open_clip(tab: Any, server: Server, composite: str = PICTURES, mask: str = "
 
 
 def ready(tab: Any) -> None:
-    tab.wait_for_selector("#status[data-ready=true]", state="attached", timeout=300_000)
+    tab.wait_for_selector("#status[data-ready=true]", state="attached")
 
 
 def pixels(tab: Any, frame: int, hand: dict[str, float], view: str = "after", box: Box = WHOLE) -> np.ndarray:

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from tests.cli.conftest import Run
+from tests.ui.browsers.firefox import PROGRAMS, Firefox, running_firefox
 from tests.ui.conftest import Server, wait_for
-from tests.ui.firefox import PROGRAMS, Firefox, running_firefox
 from tests.ui.page import open_clip, pixels, rendered
 from tests.ui.test_page import OUTSIDE, SIDES
 from tests.ui.test_rendering import content_of

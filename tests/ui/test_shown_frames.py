@@ -18,6 +18,7 @@ from chromacord.ui.session import Session
 from chromacord.ui.shown_frames import FramePictures, FrameReader, exact_pictures
 from tests.clips import make_clip, picture
 from tests.footage import SIZE, disc, make_composite, make_mask, recoloured
+from tests.ui.browsers.processes import PATIENCE
 from tests.ui.conftest import Server, make_footage
 
 
@@ -156,7 +157,7 @@ def test_encoded_pictures_say_what_they_are() -> None:
 
 
 def test_answers_are_sent_at_once(server: Server) -> None:
-    connection, seconds = HTTPConnection("127.0.0.1", server.port), []
+    connection, seconds = HTTPConnection("127.0.0.1", server.port, timeout=PATIENCE), []
     for _ in range(20):
         began = time.perf_counter()
         connection.request("GET", "/api/tasks")

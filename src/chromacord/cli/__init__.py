@@ -75,12 +75,12 @@ def main(arguments: Sequence[str] | None = None, *, app: typer.Typer = app, name
         app: the commands to offer.
         name: name of the program.
     """
-    # Before anything imports numpy, which would start a thread for each core: see job/threads.py.
+    # Set before numpy is imported: OpenBLAS would start a thread for each core, see job/threads.py.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     streams.prepare()
     signal.signal(signal.SIGTERM, terminate)
     given = sys.argv[1:] if arguments is None else arguments
-    # Errors of parsing are shown, too, so the form of messages must be known before the options are parsed.
+    # Parse errors are displayed too, so the display must be chosen before the options are parsed.
     display = choose_display(log_json="--log-json" in given, quiet=True)
     try:
         if text := help_of(typer.main.get_command(app), given, name):

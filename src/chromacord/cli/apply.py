@@ -49,7 +49,7 @@ def apply(given: Given) -> Given:
 
 
 def _of_session(session: "Session", given: Given) -> Given:
-    """Add a session to what the command line gives, which comes first. Clips given replace the session's clip."""
+    """Add a session's values to those of the command line, which take precedence; given clips replace the session's."""
     of_clip = {name: [path] if name in _LISTS else path for name, path in session.clip.items()}
     options = dict(session.options)
     if "frames" in options:
@@ -62,6 +62,6 @@ def _of_session(session: "Session", given: Given) -> Given:
 
 
 def _is_chosen(name: str, value: object) -> bool:
-    """Whether a value is not the default, which the parser turns into text for some options."""
+    """Whether a value differs from the default, which the parser converts to text for some options."""
     default = None if name == "output" else ALL[name].default
     return str(value) != str(default)

@@ -50,7 +50,7 @@ def demo(
 
         check_folder(output.absolute().parent, wanted=output)
         output.mkdir(exist_ok=True)
-        # The files belong to this command by name, so a second run may overwrite them.
+        # Only this command writes files of these names, so a second run may overwrite them.
         files = write_sample(output, filmed=finish, force=True, progress=display.progress)
         both = output / "before_after.mp4"
         clips: dict[str, Any] = {"composite": files.composite, "mask": files.mask}
@@ -67,7 +67,7 @@ def demo(
                 **(_STAGES if finish else {}),
             )
         display.summary(summary_line(summary), summary_values(summary))
-        # A preview of layers would show them as cleaned already.
+        # A preview would show the layers already cleaned.
         shown = (files.composite, summary.outputs[0]) if finish else (both,)
         picture = write_picture(output / "before_after.png", *shown)
         page = shlex.join([program(), "ui", *_arguments(clips)])
@@ -75,7 +75,7 @@ def demo(
 
 
 def program() -> str:
-    """Return how this command was called: by its name if that finds it, otherwise by its path."""
+    """Return the command to call this program: its name if it is on PATH, otherwise its path."""
     called = Path(sys.argv[0])
     found = shutil.which("chromacord")
     is_ours = called.name == "chromacord" and called.exists() and (found is None or not called.samefile(found))

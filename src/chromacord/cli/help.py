@@ -1,6 +1,6 @@
 """Command help: options in groups, each with an example.
 
-Output is plain text: Rich would frame the same words, and take three times as long to start.
+The output is plain text: Rich would only add frames, and take three times as long to start.
 """
 
 import re
@@ -19,7 +19,7 @@ GROUPS = (INPUT, MASK, COLOUR, GRADE, FINISH, OUTPUT, OPTIONS, RUN)
 """Order of the groups."""
 
 _PLAIN_TYPE = re.compile(r" <(?:bool|str|list\[str\])>$")
-"""Types that are not shown: a flag takes no value, and any value may be text."""
+"""Types that the help omits because they say nothing: of flags and of text."""
 
 WIDTH = {"max_content_width": 100}
 """Context settings: maximum width of the help in columns."""
@@ -84,7 +84,7 @@ class Group(TyperGroup):
 def help_of(command: Any, words: Sequence[str], program: str) -> str | None:
     """Return the help for `PROGRAM COMMAND... --help`; None for any other command line.
 
-    The parser would return the same, but imports a validator, which takes longer than everything else.
+    The parser would return the same text, but it imports a validator, which takes longer than everything else.
     """
     *names, last = words or ("",)
     if last != "--help":

@@ -1,4 +1,4 @@
-"""`chromacord matte`: make a mask for a clip that has none."""
+"""`chromacord matte`: make a mask for a clip."""
 
 from chromacord.cli.arguments import matte_options as given
 from chromacord.cli.arguments.output_options import Force, LogJson, Quiet

@@ -17,10 +17,10 @@ from chromacord.parsing import shown
 from chromacord.types import FloatArray
 
 _PROTECTION = 0.8
-"""Share of the colour change that protected hues are spared."""
+"""Share of the colour change that is removed from protected hues."""
 
 BENT_LUT_SIZE = 17
-"""Minimum nodes per side of a LUT after a manual adjustment: every second node of the renderer's."""
+"""Minimum nodes per side of a LUT after a manual adjustment; they coincide with every second node of the renderer's."""
 
 
 @dataclass(frozen=True)
@@ -163,11 +163,11 @@ class Hands:
 
     @classmethod
     def parse(cls, texts: Sequence[str], controls: Mapping[str, Any]) -> Self:
-        """Parse what is changed in some shots, as in "2:exposure=0.3,tint=-4" or "2-4:tone=0.5".
+        """Parse changes to single shots, such as "2:exposure=0.3,tint=-4" or "2-4:tone=0.5".
 
         Args:
-            texts: shots, counted from 1, and what is changed there instead of `controls`; "tone" and "colour" are parts
-                of the strength.
+            texts: shots, counted from 1, and the controls to replace there; "tone" and "colour" are parts of the
+                strength.
             controls: arguments of `Hand.of` for all shots.
 
         Raises:
@@ -248,8 +248,8 @@ def weakened(transform: ColorTransform, strength: Strength) -> ColorTransform:
     unit = transform.identity().parameters
     change = transform.parameters - unit
     luma = np.tensordot(np.array(LUMA, np.float32), change, axes=(0, 1))[:, None]
-    # The change of luma is added equally to red, green and blue, and the rest has no luma: two parts that can
-    # be weakened apart, and that add up to the whole.
+    # The luma change is added equally to red, green and blue, so the rest has no luma. The two parts add up to the
+    # whole change and can be weakened independently.
     kept = np.float32(strength.tone) * luma + np.float32(strength.colour) * (change - luma)
     return transform.with_parameters((unit + kept).astype(np.float32))
 

@@ -26,7 +26,7 @@ from chromacord.io.timecode import advance, is_timecode
 from chromacord.types import ColorSpace, VideoInfo
 
 _EVEN = 9
-"""Nodes per side of the even colours for fitting a CDL if the foreground's colours are unknown."""
+"""Nodes per side of the uniform grid of colours to which a CDL is fitted if the foreground's colours are unknown."""
 
 
 @dataclass(frozen=True)
@@ -37,11 +37,11 @@ class ExportFormat:
     """OpenColorIO's name of the format; "" for .cube, which `color.cube` writes."""
 
     is_baked: bool = False
-    """Whether OpenColorIO resamples ("bakes") the LUT, because it cannot write a given one."""
+    """Whether OpenColorIO must resample ("bake") the LUT, because it cannot write this format directly."""
 
     is_cdl: bool = False
     lowest_peak: float | None = None
-    """Value that the brightest colour must exceed; None: no limit."""
+    """Minimum of the LUT's largest value; None: no minimum."""
 
     holds_all_shots: bool = False
     """Whether one file holds all shots by id. A .cc holds one by definition."""
@@ -71,10 +71,10 @@ EXPORT_FORMATS = {
 """Formats by suffix."""
 
 LOOK_FORMATS = {suffix: kind for suffix, kind in EXPORT_FORMATS.items() if not kind.is_list}
-"""Formats that hold only a look, which can be read too."""
+"""Formats that hold only a look; these can also be imported."""
 
 _WHERE = r"(_f\d+-\d+(_tc[\d-]+)?)?"
-"""Regular expression for results of `where`; also matches "", as in earlier versions."""
+"""Regular expression for results of `where`; also matches "", the names of earlier versions."""
 
 _FOLDER_SUFFIX = ".cube"
 """Suffix of the files in an export folder."""
@@ -154,7 +154,7 @@ class ExportedShot(NamedTuple):
     """Part of the file name after the shot's number."""
 
     number: int = 1
-    """Of the shot, among all of the clip."""
+    """Number of the shot in the clip, from 1."""
 
     @property
     def lut(self) -> Lut3d:
@@ -194,7 +194,7 @@ def cdl_of(shot: ExportedShot) -> FittedCdl:
         colors = brought(colors, space)
         wanted = graded_in(shot.transform, space, colors)
     cdl = fit_cdl(colors, wanted.clip(0, 1), weights)
-    # Errors are told in codes of SDR video: those of a log space say nothing about visibility.
+    # Errors are measured in codes of SDR video: codes of a log space say little about visibility.
     seen = [each if space is None else shown(each, space) for each in (wanted, colors, cdl(colors))]
     left = [np.abs(one - seen[0]).mean(axis=1) for one in seen[1:]]
     return FittedCdl(cdl, Residual(*(float(np.average(each, weights=weights)) * 255 for each in left)))
@@ -275,7 +275,7 @@ def _written(steps: Sequence[Any], name: str, shot: ExportedShot | None = None) 
 def _baked(lut: Lut3d, name: str) -> str:
     import PyOpenColorIO as ocio
 
-    # The Baker samples conversions between spaces of a configuration, so the LUT is made such a conversion.
+    # OpenColorIO's Baker only samples conversions between colour spaces, so the LUT is wrapped in a colour space.
     graded = ocio.ColorSpace(name="graded")
     graded.setTransform(lut_step(lut), ocio.COLORSPACE_DIR_FROM_REFERENCE)
     config = ocio.Config()

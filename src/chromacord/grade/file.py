@@ -13,7 +13,7 @@ key's `residual` is the rest of its grade, which stays when the numbers are edit
 * `{"kind": "identity"}`: nothing
 * `{"kind": "affine", "grid": [1, 1], "matrices": [[[r, g, b, offset], [...], [...]], ...]}`: one 3x4 matrix, added to
   the parametric one, for each node of the grid, row by row; with a grid of 1 x 1 it holds for the whole picture
-* `{"kind": "lut3d", "size": 17, "values": [[r, g, b], ...]}`: what is added at each node; red fastest, as in .cube
+* `{"kind": "lut3d", "size": 17, "values": [[r, g, b], ...]}`: the value added at each node; red fastest, as in .cube
 
 A key may have a `confidence` in 0 to 1, the estimated probability that its grade improves the match; rendering ignores
 it.
@@ -77,7 +77,7 @@ def grade_text(grade: Grade) -> str:
 
 
 def _shot_text(shot: Shot) -> str:
-    # The format has a strength for each shot, but no other manual change; those become part of the keys.
+    # The format stores a strength for each shot, but no other manual changes, so those are applied to the keys.
     stored = shot if shot.hand.only_weakens else shot.settled
     base = parametric_part(stored.keys)
     head: dict[str, Any] = {
@@ -115,7 +115,7 @@ def read_grade(path: Path) -> Grade:
     place = ["the head"]
     try:
         return _grade_from_json(data, place)
-    # The code below expects the right types. These are what Python raises for all others.
+    # The parser does not check types; these are the exceptions that wrong ones cause.
     except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
         reason = f"{path}: {place[0]}: {reason_of(error)}"
         raise GradeFileError(f"{reason}; correct it, or write the file again with --grade-out") from error
@@ -187,7 +187,7 @@ def _text(value: object) -> str:
 
 
 def _rate(value: object) -> Fraction:
-    """Parse a rate, as a number or a fraction. Not everything `Fraction` accepts: "1e999999999" would not terminate."""
+    """Parse a rate, as a number or a fraction. `Fraction` alone would not terminate on "1e999999999"."""
     written = str(value)
     if isinstance(value, bool) or not _RATE.fullmatch(written) or not (rate := Fraction(written)):
         raise ValueError(f"rate must be frames a second above 0, such as 25 or 24000/1001, got {shown(value)}")
@@ -251,7 +251,7 @@ def _numbers(values: object, shape: tuple[int, ...]) -> FloatArray:
         raise ValueError(f"expected {wanted} numbers, got something else") from None
     if numbers.shape != shape:
         raise ValueError(f"expected {wanted} numbers, got {' x '.join(map(str, numbers.shape))}")
-    if numbers.dtype.kind not in "biuf":  # text, null, or whole numbers without end
+    if numbers.dtype.kind not in "biuf":  # text, null, or integers beyond 64 bits
         raise ValueError(f"expected {wanted} numbers, got something else")
     with np.errstate(over="ignore"):  # `Key` refuses infinity
         return numbers.astype(np.float32)

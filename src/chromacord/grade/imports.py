@@ -63,7 +63,7 @@ def read_import(path: Path) -> Grade:
     except UnreadableFileError as error:
         raise GradeFileError(str(error)) from error
     except ChromacordError as error:
-        # Subclasses, such as a missing file, are more specific already.
+        # Subclasses of InputError, such as a missing file, are already specific enough.
         raise (GradeFileError(str(error)) if type(error) is InputError else error) from error
     if not (np.abs(mapped) <= _LARGEST).all():
         raise GradeFileError(f"{path}: gives values beyond {_LARGEST:g} for colours in 0..1; check the file")
@@ -117,7 +117,7 @@ def _of_cdl(ocio: Any, copy: Path, path: Path) -> FloatArray:
     numbers = (*one.getSlope(), *one.getOffset(), *one.getPower(), one.getSat())
     if not all(abs(number) <= _LARGEST for number in numbers):
         raise GradeFileError(f"{path}: has numbers beyond {_LARGEST:g}; check the file")
-    # By our own formula, which clamps as the standard says; OpenColorIO's default style does not.
+    # Our own formula clamps as the standard requires; OpenColorIO's default style does not clamp.
     cdl = Cdl(tuple(one.getSlope()), tuple(one.getOffset()), tuple(one.getPower()), one.getSat())
     return cdl(lattice(LUT_SIZE).reshape(3, -1).T).T
 

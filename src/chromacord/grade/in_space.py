@@ -9,7 +9,7 @@ from chromacord.grade.lattice import lut_step, raw_config
 from chromacord.types import ColorSpace, FloatArray
 
 SPACE_LUT_SIZE = 65
-"""Nodes per side of LUTs in another colour space, where a grade is less smooth than where it was decided."""
+"""Nodes per side of LUTs in another colour space, where a grade is less smooth than in the space of its decision."""
 
 
 def lut_in(transform: ColorTransform, space: ColorSpace) -> Lut3d:

@@ -14,14 +14,14 @@ from chromacord.errors import InputError, NonFiniteError
 from chromacord.grade.by_hand import NO_HAND, NONE, Hand, Hands
 
 Consistency = Literal["shot", "smooth", "frame"]
-"""How a grade may change within a shot: not at all, slowly, or freely from frame to frame."""
+"""How a grade may change within a shot: not at all, smoothly, or independently in each frame."""
 
 ANY_LENGTH = 2**31 - 1
 """Number of frames in a grade for clips of any length."""
 
 LEAST_STEP = 1 / 4096
-"""Minimum step of a grade between two keys. It moves in equal steps, at most one per frame, and none smaller than this
-in all parameters: a sixteenth of an 8-bit code is invisible, while each new LUT costs 2 ms of CPU time."""
+"""Minimum step of a grade between two keys. It moves in equal steps, at most one per frame, and each step changes at
+least one parameter by this much: a sixteenth of an 8-bit code is invisible, but each new LUT costs 2 ms of CPU time."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ class Shot:
         share = (index - self.keys[left].index) / (self.keys[right].index - self.keys[left].index)
         way = float(np.abs(after.parameters - before.parameters).max(initial=0))
         steps = max(1, math.ceil(way / LEAST_STEP))
-        # A quantized share makes consecutive frames ask for the same transform, which renderers prepare only once.
+        # With a quantized share, consecutive frames get the same transform, which renderers prepare only once.
         share = round(share * steps) / steps
         if share in (0, 1):
             return after if share else before
@@ -99,14 +99,14 @@ class Shot:
 
     def by_hand(self, hand: Hand) -> "Shot":
         """Return the shot with manual changes added; see `Grade.by_hand`."""
-        # A new strength weakens the decided grade and not earlier adjustments, so these are first applied to
-        # the keys.
+        # `Hand` applies its strength before its adjustments. A new strength must weaken the result of earlier
+        # adjustments, so these are applied to the keys first.
         before = self if self.hand.only_weakens else self.settled
         return replace(before, hand=replace(hand, strength=before.hand.strength * hand.strength))
 
     @property
     def moves(self) -> bool:
-        """Whether its grade changes from key to key by more than can be seen."""
+        """Whether its grade changes visibly from key to key."""
         keys = [key.transform.parameters for key in self.keys]
         return any(
             each.shape != keys[0].shape or np.abs(each - keys[0]).max(initial=0) > LEAST_STEP for each in keys[1:]

@@ -1,4 +1,4 @@
-"""Names of clips for {name} and {folder}, and of their LUTs."""
+"""Derive the names for {name} and {folder}, and for exported LUTs, from a clip's path."""
 
 import os
 import re

@@ -15,7 +15,7 @@ _COLORS = 5
 """Nodes per side of the colours over which parameters are fitted."""
 
 _CHROMA = 0.25
-"""Spread around grey of the colours that count; few pictures reach the cube's corners."""
+"""Standard deviation around grey by which colours are weighted; few pictures reach the cube's corners."""
 
 
 def parametric_part(keys: Sequence[Key]) -> Parametric:
@@ -30,13 +30,13 @@ def parametric_part(keys: Sequence[Key]) -> Parametric:
     if isinstance(mean, Identity):
         return NO_TURN
     if isinstance(mean, AffineField):
-        # The numbers describe what a field does to the whole picture; where it differs is left to the residual.
+        # The parameters describe a field's mean over the picture; the residual holds its local differences.
         mean = mean.with_parameters(mean.parameters.mean(axis=(-1, -2), keepdims=True))
     colors = lattice(_COLORS).reshape(3, -1).T
     chroma = np.linalg.norm(colors - colors.mean(axis=1, keepdims=True), axis=1)
     weights = np.exp(-np.square(chroma / _CHROMA)).astype(np.float32)
     wanted = mean(np.ascontiguousarray(colors.T)[None, :, None])[0, :, 0].T  # a picture of one row
-    # Contrast is a power, which no matrix can hold.
+    # Contrast is a power function, which a matrix cannot represent.
     return fit_parametric(colors, wanted, weights, bends=isinstance(mean, Lut3d))
 
 

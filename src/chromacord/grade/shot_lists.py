@@ -63,7 +63,7 @@ def edl_text(events: Sequence[Event], info: VideoInfo, *, title: str) -> str:
     for number, event in enumerate(events, start=1):
         begin, end = (advance(first, frame, rate=info.rate) for frame in (event.start, event.stop))
         lines += [
-            # AX is CMX's name for a source that is not a tape reel; tools then match by the clip's name below.
+            # AX is CMX's name for a source that is not a tape reel; tools then match by the clip name below.
             f"{number:03d}  AX       V     C        {begin} {end} {begin} {end}",
             f"* FROM CLIP NAME: {printable(info.path.name)}",
             f"*ASC_SOP {''.join(map(_numbers, (event.cdl.slope, event.cdl.offset, event.cdl.power)))}",

@@ -14,12 +14,12 @@ from chromacord.grade.keys import Consistency, Grade, Key, confidence_of, mean_o
 from chromacord.parsing import shown
 
 SMOOTHING_SECONDS = 1.0
-"""Reach of the smoothing in either direction. Twice the period of visible flicker (above 1 Hz), and short enough to
-follow changes of the background's light."""
+"""Reach of the smoothing in either direction. The whole window is twice the period of visible flicker (above 1 Hz), and
+short enough to follow changes of the background's light."""
 
 
 class Smoothing:
-    """Takes the keys of one shot in order, and returns each smoothed as soon as it is known."""
+    """Smooths the keys of one shot as a stream: each is returned as soon as its neighbours are known."""
 
     def __init__(self, consistency: Consistency, rate: Fraction) -> None:
         """Start a shot.
@@ -45,7 +45,7 @@ class Smoothing:
         while self._consistency == "smooth" and key.index >= self._held[self._num_done].index + self._reach:
             made.append(_smoothed(self._held[self._num_done], self._held, self._reach))
             following = self._held[self._num_done + 1]
-            # Keys farther back than this are in no mean that is still to come.
+            # Keys farther back are not needed for later means.
             passed = bisect_right(self._held, following.index - self._reach, key=_index)
             del self._held[:passed]
             self._num_done += 1 - passed
@@ -62,7 +62,7 @@ class Smoothing:
 def _smoothed(center: Key, keys: Sequence[Key], reach: float) -> Key:
     first = bisect_right(keys, center.index - reach, key=_index)
     near = keys[first : bisect_left(keys, center.index + reach, key=_index)]
-    # The least weight keeps the sum above 0 where all foregrounds are tiny. The cosine is 0 at the reach, so
+    # The minimum weight keeps the sum above 0 where all foregrounds are tiny. The cosine is 0 at the reach, so that
     # keys enter and leave the mean without a step.
     weights = [max(key.weight, 1e-6) * (1 + math.cos(math.pi * (key.index - center.index) / reach)) for key in near]
     return replace(center, transform=weighted_mean([key.transform for key in near], weights))
@@ -145,7 +145,7 @@ def locked(grade: Grade, scenes: Scenes) -> Grade:
 
     Args:
         grade: each shot is weighted by its evidence, however many keys it has.
-        scenes: shots without a key stay without.
+        scenes: their shots; shots without keys stay unchanged.
 
     Raises:
         InputError: a shot does not exist, or a scene's grades are of different kinds.

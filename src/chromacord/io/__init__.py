@@ -88,7 +88,7 @@ def open_sink(
         force: overwrite existing files.
         copy_streams: copy sound, subtitles and data from a video to a video.
         size: size of the pictures, if different from the source's.
-        trimmed: only a part of the clip is written.
+        trimmed: whether only a part of the clip is written.
         inputs: input paths of the run, which are never overwritten, even with `force`.
 
     Raises:

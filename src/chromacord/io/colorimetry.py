@@ -22,7 +22,7 @@ _SWSCALE_MATRIX = {1: 1, 4: 4, 5: 5, 6: 5, 7: 7, 9: 9, 10: 9}
 
 
 def read_tags(frame: av.VideoFrame, context: VideoCodecContext, pixel_format: PixelFormat) -> Colorimetry:
-    """Return a stream's colour tags: the picture's own, or the container's if the picture has none.
+    """Return a stream's colour tags: the picture's, or the container's if the picture has none.
 
     Args:
         frame: the first decoded picture.
@@ -122,8 +122,8 @@ class Converter:
         """
         self._name = name
         self._matrices = tuple(_swscale_matrix(tags, size) for tags, _ in (source, target))
-        # The untagged matrix is guessed by the picture's height; equal tags must not become two different
-        # guesses.
+        # An untagged matrix is guessed from the picture's size, separately for each side. If neither side is tagged,
+        # both must get the same guess, or the conversion would change colours.
         if source[1].model == target[1].model and source[0].matrix == target[0].matrix:
             self._matrices = (self._matrices[0], self._matrices[0])
         # swscale treats grey as full range, whatever range is set.

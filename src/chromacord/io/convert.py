@@ -147,7 +147,7 @@ class PlaneConverter:
         for index, color in enumerate(out):
             color[:] = offset[index]
             for weight, band in zip(matrix[index], bands, strict=False):
-                # Zeros of the matrix (luma in RGB files, Cb in red) would cost a pass over the band each.
+                # Skip zeros of the matrix (luma in RGB files, Cb in red): each would cost a pass over the band.
                 if weight:
                     color += weight * band
         return out
@@ -162,7 +162,7 @@ class PlaneConverter:
         if alpha is not None and premultiplied and (curve is not None or not wants_premultiplied):
             colors, premultiplied = unpremultiply(colors, alpha[None]), False
         if curve is not None:
-            # Only encoding loses light above 1; decoding keeps what it is given.
+            # Only encoding clips light above 1, so only encoding warns.
             if curve is self._encode:
                 self._warn_of_clipping(colors)
             colors = curve(colors)
@@ -174,7 +174,7 @@ class PlaneConverter:
         return colors
 
     def _to_light(self, colors: FloatArray) -> FloatArray:
-        """Convert colours of a space of their own to light with BT.709's primaries. Shape (3 or 1, rows, width)."""
+        """Convert colours from the source's space to light with BT.709 primaries. Shape (3 or 1, rows, width)."""
         assert self._managed is not None
         red, green, blue = colors if len(colors) == 3 else np.repeat(colors, 3, axis=0)
         light = self._managed.light(np.stack([red, green, blue, blue], axis=-1))

@@ -37,7 +37,7 @@ def _mastering(packed: bytes) -> MasteringDisplay | None:
     if len(packed) < _MASTERING_BYTES:
         return None
     numbers = struct.unpack_from("=22i", packed)
-    # Either flag unset means that half of the metadata is missing, and a denominator of 0 that a number is.
+    # An unset flag means that half of the metadata is missing; a denominator of 0 means that a number is missing.
     if not all(numbers[20:]) or not all(numbers[1:20:2]):
         return None
     red_x, red_y, green_x, green_y, blue_x, blue_y, white_x, white_y, darkest, brightest = (

@@ -16,17 +16,18 @@ _is_wanted: ContextVar[Callable[[], bool]] = ContextVar("is_wanted", default=lam
 
 
 class SupersededError(ChromacordError):
-    """A frame is not wanted any more."""
+    """Reading was cancelled because its result is no longer needed."""
 
 
 @contextmanager
 def reading_while(is_wanted: Callable[[], bool]) -> Iterator[None]:
-    """Let sources give up within a frame of decoding when what this thread reads is not wanted any more.
+    """Make sources in this thread stop decoding as soon as their frames are no longer needed.
 
-    A variable of the context, not an argument of `frames`: sources that hold others need not hand it on.
+    This sets a context variable rather than an argument of `frames`, so that sources that wrap others need not pass it
+    on.
 
     Args:
-        is_wanted: asked for each frame that is decoded, also on the way from a key frame to the first one to return.
+        is_wanted: called for each decoded frame, including those between a key frame and the first frame to return.
     """
     token = _is_wanted.set(is_wanted)
     try:
@@ -36,10 +37,10 @@ def reading_while(is_wanted: Callable[[], bool]) -> Iterator[None]:
 
 
 def check_wanted() -> None:
-    """End reading that nobody waits for.
+    """Stop reading if its result is no longer needed.
 
     Raises:
-        SupersededError: what is read is not wanted any more, see `reading_while`.
+        SupersededError: it is no longer needed; see `reading_while`.
     """
     if not _is_wanted.get()():
         raise SupersededError("another frame was requested")

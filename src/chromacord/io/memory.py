@@ -1,4 +1,4 @@
-"""Functions of the C library that Python lacks: limit the freed memory that it keeps."""
+"""Call C library functions that Python lacks, to limit how much freed memory the allocator keeps."""
 
 import ctypes
 from typing import Any
@@ -8,7 +8,7 @@ _M_ARENA_MAX = -8
 
 
 def c_function(name: str) -> Any | None:
-    """Return a function of the C library, which sets ctypes' errno; None if this system has none of that name."""
+    """Return a C library function that sets ctypes' errno; None if this system's library lacks it."""
     try:
         return getattr(ctypes.CDLL(None, use_errno=True), name)
     except (AttributeError, OSError, TypeError):  # Windows names its C library otherwise
@@ -16,7 +16,7 @@ def c_function(name: str) -> Any | None:
 
 
 def return_freed_memory() -> None:
-    """Return freed memory to the system, because glibc keeps gaps between live blocks and rarely reuses them.
+    """Return freed memory to the system: glibc keeps gaps between live blocks and rarely reuses them.
 
     Takes a few milliseconds. Does nothing if the C library lacks glibc's `malloc_trim`.
     """
@@ -26,12 +26,12 @@ def return_freed_memory() -> None:
 
 
 def share_freed_memory() -> None:
-    """Let all threads share one arena instead of keeping their own, because frames are freed by other threads.
+    """Make all threads allocate from one arena, because a frame is often freed by another thread than allocated it.
 
-    For programs: this affects the whole process from now on. Does nothing if the C library is not glibc.
+    This affects the whole process, so programs call it, not the library. Does nothing if the C library is not glibc.
     """
     setting = c_function("mallopt")
     if setting is not None:
-        # glibc gives each thread an arena of its own. Frames are allocated by the decoder's thread and freed by
+        # By default each thread has its own arena. Frames are allocated by the decoder's thread and freed by
         # the encoder's, so every arena would keep gaps that no other thread can use.
         setting(_M_ARENA_MAX, 1)

@@ -12,7 +12,7 @@ _EXIF = {2: (0, True), 3: (180, False), 4: (180, True), 5: (270, True), 6: (270,
 
 
 _ONE = 1 << 16
-"""1 in a display matrix, but in its last column, where it is 1 << 30."""
+"""1 in a display matrix, whose columns are 16.16 fixed point, except for the last one (2.30)."""
 
 
 class Orientation(NamedTuple):
@@ -43,7 +43,7 @@ class Orientation(NamedTuple):
                 angles are rounded to the nearest quarter turn. Translation is ignored.
         """
         a, b, u, c, d, v = matrix[:6]
-        # A negative determinant flips the plane. The mirror is taken out first; what remains is a rotation.
+        # A negative determinant means a reflection. With the mirror removed, a rotation remains.
         mirrored = a * d - b * c < 0
         if mirrored:
             a, c = -a, -c
@@ -55,7 +55,7 @@ class Orientation(NamedTuple):
         return cls(rotation, mirrored), is_exact
 
     def matrix(self, shift: tuple[int, int] = (0, 0)) -> tuple[int, ...]:
-        """Return the display matrix that does this and then moves the picture. See `from_matrix`.
+        """Return the display matrix of this orientation, followed by a translation. See `from_matrix`.
 
         Args:
             shift: right and down, in 1/65536 of a pixel.

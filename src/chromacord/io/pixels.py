@@ -61,8 +61,8 @@ def describe(name: str) -> PixelFormat:
     """Return the plane layout for frames in libav's pixel format `name`.
 
     Raises:
-        UnreadableFileError: the format is not Y'CbCr, RGB or grey (but raw sensor data, CIE XYZ or GPU memory), or
-            libav cannot unpack it.
+        UnreadableFileError: the format is not Y'CbCr, RGB or grey (for example raw sensor data, CIE XYZ or GPU memory),
+            or libav cannot unpack it.
     """
     if name.startswith(("bayer", "xyz")) or not av.VideoFormat(name).components or not _can_be_unpacked(name):
         raise UnreadableFileError(f"pixel format {name} is not supported; convert to RGB or Y'CbCr first")
@@ -71,7 +71,7 @@ def describe(name: str) -> PixelFormat:
 
 @cache
 def _can_be_unpacked(name: str) -> bool:
-    """Try to unpack a format: libav defines formats that swscale cannot read (rgb4, y210be), and PyAV has no list."""
+    """Try to unpack a format, because PyAV cannot list the formats that swscale cannot read (rgb4, y210be)."""
     pixel_format = _layout(name)
     if pixel_format.is_float:
         return True  # float videos are refused elsewhere
@@ -91,8 +91,8 @@ def _layout(name: str) -> PixelFormat:
     colors = [part for part in components if not part.is_alpha]
     if layout.is_rgb or layout.has_palette:
         alpha = Alpha.STRAIGHT if layout.has_palette else alpha
-        # A palette's entries are B G R A in libav, so a palette format always has alpha by its layout;
-        # `palettes` looks whether it is used.
+        # libav's palette entries are B G R A, so palette formats always have an alpha plane; `palettes` checks
+        # whether it is used.
         return PixelFormat("rgb", depth, is_float=is_float, alpha=alpha)
     if len(colors) == 1:
         return PixelFormat("rgb" if alpha is Alpha.STRAIGHT else "gray", depth, is_float=is_float, alpha=alpha)

@@ -15,7 +15,7 @@ from av.sidedata.sidedata import Type as SideDataType
 def side_data(picture: av.VideoFrame) -> Any:
     """Return PyAV's container of a picture's side data, by type.
 
-    It bypasses `picture.side_data`, whose reference cycle would keep 12 MB at 4K until garbage collection.
+    `picture.side_data` is bypassed because its reference cycle keeps 12 MB at 4K until garbage collection.
     """
     container: Any = SideDataContainer  # PyAV's stub lacks the argument, and types numeric keys as names
     return container(picture)

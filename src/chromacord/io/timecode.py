@@ -1,4 +1,4 @@
-"""SMPTE timecode (ST 12-1), as needed for trimmed clips and edit decision lists."""
+"""Convert and advance SMPTE timecode (ST 12-1), for trimmed clips and edit decision lists."""
 
 import re
 from fractions import Fraction
@@ -71,14 +71,12 @@ def advance(timecode: str, num_frames: int, *, rate: Fraction) -> str:
     base = base_of(rate)
     dropped = _dropped(base) if found[4] != ":" else 0
     minute = 60 * hours + minutes
-    # Drop-frame numbers are irregular, so the timecode becomes a frame count, advances, and becomes a timecode
-    # again.
+    # Drop-frame numbers are irregular, so the timecode is converted to a frame count, advanced, and converted back.
     count = (60 * minute + seconds) * base + frames - dropped * (minute - minute // 10) + num_frames
     ten_minutes, rest = divmod(count, 600 * base - 9 * dropped)
     skipped = 9 * ten_minutes
     if rest >= 60 * base:
-        # The first of ten minutes is complete; each of the nine others has skipped its numbers once its first
-        # frame is past.
+        # Of ten minutes, the first skips no numbers; each of the other nine skips them at its start.
         skipped += 1 + (rest - 60 * base) // (60 * base - dropped)
     count += dropped * skipped
     seconds, frames = divmod(count, base)

@@ -91,7 +91,8 @@ def renamed(state: Mapping[str, Tensor], module: nn.Module, names: Mapping[str, 
 def fit_part(module: nn.Module, state: Mapping[str, Tensor], *, source: str | Path) -> None:
     """Load tensors into complete parts of a module; other parts keep their values.
 
-    A part is a direct child of the module. Half of one would be a different network's, with the rest left untrained.
+    A part is a direct child of the module. Incomplete parts are refused: they belong to another network, and the rest
+    would stay untrained.
 
     Args:
         module: modified in place.
@@ -174,8 +175,8 @@ def save(state: Mapping[str, Tensor], path: Path) -> str:
     if path.suffix != SUFFIX:
         raise InputError(f"{path}: weights are saved as {SUFFIX}; use this extension")
     content = packed(state)
-    # The process id keeps two runs apart. The name is hidden so that an unfinished file is never mistaken for a
-    # complete one.
+    # The process id distinguishes concurrent runs. The name is hidden so that an unfinished file is never mistaken for
+    # a complete one.
     temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         temporary.write_bytes(content)

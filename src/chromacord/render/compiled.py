@@ -22,7 +22,7 @@ MISSING = f"the compiled renderer is missing or out of date, so rendering takes 
 
 
 def checksum() -> int:
-    """Return the checksum of the sources, which a build carries."""
+    """Return the checksum of the sources, which each build contains."""
     return zlib.crc32(b"".join(path.read_bytes() for path in SOURCES))
 
 
@@ -35,7 +35,7 @@ def opened(path: Path) -> Any | None:
     """
     if not path.is_file():
         return None
-    # The name must end like the module's initializer, PyInit__native.
+    # The last component must match the module's initializer, PyInit__native.
     loader = ExtensionFileLoader("chromacord.render._native", str(path))
     spec = spec_from_loader(loader.name, loader)
     assert spec is not None

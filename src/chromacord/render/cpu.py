@@ -68,7 +68,7 @@ class Renderer:
 
     def _prepared(self, transform: ColorTransform) -> NativeGrading | tuple[Grading, Grading | None]:
         if self._last is None or not _are_equal(self._last[0], transform):
-            # The compiled code knows one picture; layers need the difference of two gradings.
+            # The compiled code grades one picture; layers need the difference of two gradings.
             native = None if self._foreground else NativeGrading.prepare(transform, self._info)
             self._last = (transform, native or self._gradings(transform))
         return self._last[1]
@@ -205,7 +205,7 @@ def rounded(codes: FloatArray, pixel_format: PixelFormat) -> Plane:
     if pixel_format.is_float:
         return codes
     if pixel_format.depth == 8:
-        # Rounds and saturates in one pass. Its absolute value only concerns rounding errors below 0.
+        # This rounds and saturates in one pass. Its absolute value affects only rounding errors below 0.
         samples: Plane = cv2.convertScaleAbs(codes)
         return samples
     # Full-range chroma extends half a code above the largest one, because its midpoint is a whole code.
@@ -222,7 +222,7 @@ def spans(columns: npt.NDArray[np.intp]) -> Iterator[slice]:
         columns: ascending; may be empty. Shape (N,).
     """
     gaps = columns[1:] - columns[:-1]
-    # Without a gap there is one side.
+    # Without a gap, one slice covers all columns.
     widest = int(gaps.argmax()) + 1 if len(gaps) and gaps.max() > 1 else len(columns)
     for part in (columns[:widest], columns[widest:]):
         if len(part):

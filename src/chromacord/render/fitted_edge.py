@@ -17,36 +17,36 @@ from chromacord.render.finish.stage import grown
 from chromacord.types import Box, FloatArray, Frame, Plane, VideoInfo
 
 Places = tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]
-"""Numbers of rows and columns. Shape (N,) each."""
+"""Row and column indices of pixels. Shape (N,) each."""
 
 MOST_PIXELS = 16
-"""Largest distance within which an edge is looked for."""
+"""Maximum distance in pixels to search for an edge."""
 
 _AROUND = 10
-"""Radius in pixels of the squares whose mean colours stand for both sides."""
+"""Radius in pixels of the squares over which the mean colours of both sides are taken."""
 
 _STEP = 4
-"""Side in pixels of the blocks that these means are made of: they hold no detail."""
+"""Side in pixels of the blocks from which these means are computed; they need no detail."""
 
 _CELL = 8
 _LINE = 1024
-"""Pixels looked up at once."""
+"""Number of pixels interpolated at once."""
 
 _CERTAINTY = 2.5
-"""Times the variances of both sides by which their colours must differ for half of the trust."""
+"""Squared difference of the two sides' colours, relative to their variances, at which the trust is one half."""
 
 _LEAST_SAMPLES = np.float32(1 / 40)
-"""Share of a square that must be certain for full trust."""
+"""Minimum share of certain pixels in a square for full trust."""
 
 _TINY = np.float32(1e-4)
-"""Of squared differences of colours: too little to tell two sides apart."""
+"""Squared colour difference at which two sides count as equal."""
 
 
 def check_pixels(pixels: int) -> None:
-    """Refuse a distance that is out of range.
+    """Check the range of a distance.
 
     Raises:
-        InputError: it is.
+        InputError: it is out of range.
     """
     if not 1 <= pixels <= MOST_PIXELS:
         raise InputError(f"fit edge {pixels}: give a number of pixels from 1 to {MOST_PIXELS}")
@@ -55,9 +55,9 @@ def check_pixels(pixels: int) -> None:
 class FittedEdge:
     """Estimates the coverage of pixels near a mask's edge from the colours on both sides of it.
 
-    A pixel's coverage is where its colour lies between the mean colours of what is certainly foreground and certainly
-    background around it. The estimate counts to the degree that the two differ by more than they
-    vary; otherwise the given mask stays.
+    A pixel's coverage is the position of its colour between two means: those of the pixels around it that are certainly
+    foreground, and certainly background. The more these means differ relative to their variance, the more the
+    estimate replaces the given mask.
     """
 
     def __init__(self, info: VideoInfo, pixels: int) -> None:
@@ -98,7 +98,7 @@ class FittedEdge:
         fitted.ravel()[places] = np.rint(found) if mask.plane.dtype.kind == "u" else found
         plane = np.array(mask.plane)
         target = plane[box.top : box.bottom, box.left : box.right]
-        # Single pixels are noise.
+        # A median removes single outliers, which are noise.
         np.copyto(target, cv2.medianBlur(fitted, 3), where=band > 0, casting="unsafe")
         return replace(Mask.from_plane(plane, black=mask.black, white=mask.white), origin=mask.origin)
 
@@ -110,7 +110,7 @@ class FittedEdge:
         Args:
             frame: of the composite.
             box: aligned to blocks.
-            sides: weight of what is certainly foreground, and background, reduced. Shape (H, W) each.
+            sides: reduced weights of certain foreground and certain background. Shape (H, W) each.
             places: rows and columns in the box. Shape (N,) each.
             given: the mask's weight of the pixels. Shape (N,).
 
@@ -177,8 +177,8 @@ def _unmixing(colors: FloatArray, inner: FloatArray, outer: FloatArray, size: in
 
     Args:
         colors: of the composite. Shape (3, H, W).
-        inner, outer: weight of what is certainly foreground, and background. Shape (H, W) each.
-        size: side of the squares whose means stand for both sides, in pixels.
+        inner, outer: weights of certain foreground and certain background. Shape (H, W) each.
+        size: side in pixels of the squares over which the means of both sides are taken.
 
     Returns:
         Three factors and an offset, shape (4, H, W); and trust in [0, 1], shape (H, W).

@@ -55,7 +55,7 @@ class ForegroundRenderer:
         self._is_layer = foreground is not None
         self._grid = chroma_grid((self._source,))
         self._ungraded = grading(Identity.for_frames(1), self._source, self.info)
-        # The same decision as in `Renderer`.
+        # Must agree with `Renderer`, whose blend is reproduced here.
         self._mixes_as_shown = not self._is_layer and info.pixel_format.alpha is not Alpha.PREMULTIPLIED
 
     def render(self, masked: MaskedFrame, transform: ColorTransform | None) -> Frame:
@@ -87,6 +87,7 @@ class ForegroundRenderer:
         if isinstance(grade, ManagedGrading) and self._mixes_as_shown:
             graded = self._as_mixed(grade, graded, self._ungraded(codes, part), weight)
         colors = graded[..., :3]
+        # Colours of weight 0 are 0 in either convention, like those outside the mask's box.
         if pixel_format.alpha is Alpha.PREMULTIPLIED:
             colors = premultiply(colors, weight)
         else:
@@ -115,7 +116,7 @@ class ForegroundRenderer:
 
 
 class ForegroundOut:
-    """Writes the foreground of a clip to a file of its own."""
+    """Writes the foreground of a clip to a separate file."""
 
     def __init__(
         self,

@@ -1,15 +1,16 @@
-/* Grades a rectangle of a picture in the planes that it was decoded to: what cpu.py does, in one pass.
+/* Grades a rectangle of a picture in its decoded planes: the work of cpu.py in one pass.
  *
- * Codes become R'G'B', pass a 3D LUT or a matrix, become codes again, and are blended by the mask's weight; a sample of
- * subsampled chroma changes by the mean of its pixels. A run of pixels stays in the first cache from start to end. Loops
- * are plain, so that compilers turn them into what the machine has; no sum is contracted, so that all machines agree.
+ * Codes are converted to R'G'B', mapped by a 3D LUT or a matrix, converted back, and blended by the mask's weight; a
+ * sample of subsampled chroma changes by the mean change of its pixels. Pixels are processed in runs that fit in the L1
+ * cache. Loops are plain so that compilers vectorize them for every target. Multiplications and additions are not fused
+ * (-ffp-contract=off), so that all machines give the same result.
  */
 
 #include "samples.h"
 
-#define RUN 128 /* pixels at once; even */
+#define RUN 128 /* pixels per run; even, so that a run begins at a whole chroma sample */
 
-/* Elements of two vectors, counted on from the first to the second. */
+/* Selects elements of two vectors; indices of the second continue those of the first. */
 #if defined(__clang__)
 #define PICK(one, other, ...) __builtin_shufflevector(one, other, __VA_ARGS__)
 #else
@@ -23,10 +24,10 @@ typedef float four_anywhere __attribute__((vector_size(16), aligned(4)));
 typedef struct {
     _Alignas(64) float first[RUN]; /* luma, or red */
     float weight[RUN], red[RUN], green[RUN], blue[RUN];
-    float chroma[2][RUN], change[2][RUN]; /* or green and blue; of the samples of this row of chroma */
-    float shift[3][RUN]; /* what chroma adds to red, green and blue, for each pixel */
-    float share[4][RUN]; /* of the four nodes that a pixel lies between */
-    int32_t node[3][RUN]; /* the first three of them; the fourth lies at a constant distance from the first */
+    float chroma[2][RUN], change[2][RUN]; /* chroma (or green and blue) of this chroma row, and its summed changes */
+    float shift[3][RUN]; /* the part of red, green and blue that comes from chroma, for each pixel */
+    float share[4][RUN]; /* weights of the four nodes of a pixel's tetrahedron */
+    int32_t node[3][RUN]; /* offsets of the first three nodes; the fourth is at a constant distance from the first */
 } Run;
 
 /* Returns whether any pixel of the run is foreground. */
@@ -58,7 +59,7 @@ INLINE void load_chroma(const Job *job, Run *run, int row, int column, int sampl
     }
 }
 
-/* In place: red, green and blue in, red, green and blue out. */
+/* Multiplies red, green and blue by a matrix with an offset column, in place; clamps the input to 0..1. */
 INLINE void multiply(const float *matrix, Run *run, int count) {
     for (int i = 0; i < count; i++) {
         const float red = clamped(run->red[i], 0, 1), green = clamped(run->green[i], 0, 1),
@@ -69,9 +70,10 @@ INLINE void multiply(const float *matrix, Run *run, int count) {
     }
 }
 
-/* Tetrahedral interpolation: from the cell's darkest node along the axis of the largest fraction, then the middle one's,
- * then the smallest one's (Kasson et al., "Performing color space conversions with three-dimensional linear
- * interpolation", 1995). */
+/* Tetrahedral interpolation: walk from the cell's darkest node along the axis with the largest fraction, then along the
+ * middle one's, then along the smallest one's (Kasson et al., "Performing color space conversions with
+ * three-dimensional linear interpolation", 1995). Of two equal fractions either axis may come first: the node between
+ * has weight 0. */
 INLINE void find_nodes(const Job *job, Run *run, int count) {
     const float last = (float)(job->nodes - 1);
     const int32_t last_cell = job->nodes - 2;
@@ -102,7 +104,8 @@ INLINE void find_nodes(const Job *job, Run *run, int count) {
     }
 }
 
-/* The colours of a node are three, read as four: the next node's red has no meaning. */
+/* Interpolates between four nodes. A node's three values are loaded as a vector of four; the fourth lane, the next
+ * node's red, is ignored. The table has one value more, so that the last node can be loaded too. */
 INLINE four interpolated(const float *table, int32_t to_opposite, const Run *run, int i) {
     const float *near = table + run->node[0][i], *second = table + run->node[1][i], *third = table + run->node[2][i];
     return *(const four_anywhere *)near * run->share[0][i] + *(const four_anywhere *)second * run->share[1][i] +
@@ -110,7 +113,7 @@ INLINE four interpolated(const float *table, int32_t to_opposite, const Run *run
            *(const four_anywhere *)(near + to_opposite) * run->share[3][i];
 }
 
-/* In place. Four pixels at once, which are turned into four reds, four greens and four blues. */
+/* Applies the LUT in place, four pixels at a time, and transposes the results to reds, greens and blues. */
 INLINE void look_up(const Job *job, Run *run, int count) {
     const float *table = job->grade;
     const int32_t to_opposite = 3 * (1 + job->nodes + job->nodes * job->nodes);
@@ -128,7 +131,7 @@ INLINE void look_up(const Job *job, Run *run, int count) {
     }
 }
 
-/* Adds what one row of pixels changes to the changes of the chroma samples that it shares. */
+/* Adds the changes of one row of pixels to those of its chroma samples. */
 INLINE void add_changes(Run *run, int count, int right) {
     for (int k = 0; k < 2; k++) {
         const float *graded = k ? run->blue : run->green, *chroma = run->chroma[k];
@@ -139,7 +142,7 @@ INLINE void add_changes(Run *run, int count, int right) {
                                  run->weight[2 * j + 1] * (graded[2 * j + 1] - chroma[j]));
         if (!right)
             for (int i = 0; i < count; i++) change[i] += run->weight[i] * (graded[i] - chroma[i]);
-        else if (count & 1) /* the picture's last column is half a sample */
+        else if (count & 1) /* the last sample of an odd width covers a single column */
             change[pairs] += run->weight[count - 1] * (graded[count - 1] - chroma[pairs]);
     }
 }

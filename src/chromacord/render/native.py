@@ -18,7 +18,7 @@ from chromacord.render import compiled
 from chromacord.types import Alpha, Box, FloatArray, Frame, Plane, VideoInfo
 
 WEIGHT_TYPES = (np.dtype(np.uint8), np.dtype(np.uint16), np.dtype(np.float32))
-"""Of a mask's codes, as compiled code reads them."""
+"""Types of mask codes that the compiled code reads."""
 
 
 @dataclass(frozen=True)
@@ -71,8 +71,8 @@ class NativeGrading:
             part: contains the mask's box, aligned to whole chroma samples.
 
         Raises:
-            ValueError: planes do not cover the part, hold samples of another type than the clip's, or, of the target,
-                cannot be written as they lie in memory.
+            ValueError: planes do not cover the part or differ in type from the clip's, or the target's planes are not
+                in writable, aligned rows.
         """
         pixel_format = self._info.pixel_format
         down, right = pixel_format.subsampling
@@ -136,7 +136,7 @@ def _is_common(info: VideoInfo) -> bool:
 
 
 def _is_plain(plane: Plane, dtype: np.dtype[Any]) -> bool:
-    """Whether samples have a type and lie aligned in contiguous rows, as compiled code expects."""
+    """Whether samples have this type and are aligned, in contiguous rows, as the compiled code expects."""
     return plane.dtype == dtype and plane.strides[1] == plane.itemsize and plane.flags.aligned
 
 

@@ -1,4 +1,4 @@
-/* What the compiled code shares: rows of samples as floats and back. */
+/* Loading and storing rows of samples as floats, shared by all compiled code. */
 
 #include <stddef.h>
 #include <stdint.h>
@@ -28,7 +28,7 @@ INLINE void load(const Plane *plane, int row, int column, int bytes, int count, 
         for (int i = 0; i < count; i++) values[i] = ((const float *)start)[i];
 }
 
-/* Rounds halves to even: above 2^23 floats have no fraction left. */
+/* Clamps a value and rounds it to the nearest integer, halves to even: adding 1.5 * 2^23 leaves no fraction bits. */
 INLINE int32_t code(float value, float max_code) {
     const float whole = 12582912.0f;
     return (int32_t)((clamped(value, 0, max_code) + whole) - whole);

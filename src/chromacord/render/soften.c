@@ -1,7 +1,8 @@
-/* Blurs a rectangle of one plane by a Gaussian, in light and by the mask's weights, in place: what softness.py does.
+/* Blurs a rectangle of one plane by a Gaussian, in light and weighted by the mask, in place: the work of softness.py.
  *
- * A row is blurred across as soon as its turn comes, into a ring that holds the rows that the blur down spans; so the
- * plane is read before it is written. Samples of weight 0 are neither seen by the blur nor changed.
+ * Each row is blurred horizontally into a ring buffer, which holds as many rows as the vertical blur spans. A row is
+ * therefore read before any row within its reach is written. Samples of weight 0 do not affect the blur and are not
+ * changed.
  */
 
 #include <math.h>
@@ -9,17 +10,17 @@
 
 #include "samples.h"
 
-#define LEAST 1e-6f /* of weights that a mean is divided by */
-#define DARK 4e-15f /* in place of 0, which has no logarithm */
+#define LEAST 1e-6f /* minimum sum of weights, to avoid a division by 0 */
+#define DARK 4e-15f /* replaces 0, whose bits give no estimate of a root */
 
 typedef struct {
-    float *values, *weights; /* rings of rows that are blurred across */
-    float *value, *weight; /* the row at hand, with zeros for the blur's reach on both sides */
-    float *sum, *total; /* of the rows of a ring */
+    float *values, *weights; /* ring buffers of horizontally blurred rows */
+    float *value, *weight; /* the current row, padded on both sides with zeros for the blur's reach */
+    float *sum, *total; /* vertical sums of the rings' rows */
 } Scratch;
 
-/* The power of 1 / 2.4, as a fourth root times a sixth root; the cube root by Halley's method from an estimate that
- * takes the float's bits for its logarithm. */
+/* Returns light to the power of 1 / 2.4 = 1 / 4 + 1 / 6: the product of its fourth and sixth root. The cube root is
+ * found by Halley's method, from an estimate that treats the float's bits as its logarithm. */
 INLINE float encoded(float light) {
     const float root = sqrtf(light < DARK ? DARK : light);
     int32_t bits;
@@ -44,7 +45,7 @@ INLINE void load_values(const Softening *job, int row, int first, int end, float
         for (int i = first; i < end; i++) values[i] = job->light[((const uint16_t *)start)[i]];
 }
 
-/* Adds the weights of a row of pixels to those of the samples that they share. */
+/* Adds a row of pixel weights to the weights of the samples that cover them. */
 INLINE void add_weights(const Softening *job, int row, float share, float *pixels, float *weights) {
     load(&job->mask, row, 0, job->weight_bytes, job->columns, pixels);
     for (int i = 0; i < job->columns; i++)
@@ -57,7 +58,7 @@ INLINE void add_weights(const Softening *job, int row, float share, float *pixel
     if (job->columns & 1) weights[job->columns >> 1] += share * pixels[job->columns - 1];
 }
 
-/* Returns the first sample with weight, and the one after the last; both are 0 where there is none. */
+/* Computes a row's weights, and finds the first sample with weight and the end of the last; both are 0 if none has. */
 INLINE void load_weights(const Softening *job, int row, float *pixels, float *weights, int *first, int *end) {
     const int top = row << job->down, below = (row + 1) << job->down;
     const int bottom = below < job->rows ? below : job->rows;
@@ -70,7 +71,7 @@ INLINE void load_weights(const Softening *job, int row, float *pixels, float *we
     if (*first == *end) *first = *end = 0;
 }
 
-/* Makes a sum of rows, or adds to it. */
+/* Starts a sum with the kernel's centre, or adds a symmetric pair of rows to it. */
 INLINE void add_pair(float factor, const float *one, const float *other, int count, int is_first, float *restrict sum) {
     if (is_first)
         for (int i = 0; i < count; i++) sum[i] = factor * one[i];
@@ -92,7 +93,7 @@ INLINE void blur_down(const Softening *job, const float *ring, int row, int firs
     }
 }
 
-/* Blurs a row across, into the ring; one beyond the plane is empty. */
+/* Blurs a row horizontally into the ring; rows beyond the plane are empty. */
 INLINE void take_row(const Softening *job, const Scratch *scratch, int row) {
     const int reach = job->reach_across;
     const ptrdiff_t place = (ptrdiff_t)(row % (2 * job->reach_down + 1)) * job->width;
@@ -139,7 +140,7 @@ FOR_EVERY_MACHINE void chromacord_soften(const Softening *job) {
     scratch.value = start + job->reach_across;
     scratch.weight = start + padded + job->reach_across;
     scratch.sum = start + 2 * padded;
-    scratch.total = scratch.sum + job->columns; /* a row of pixels fits into the sum */
+    scratch.total = scratch.sum + job->columns; /* `sum` also holds rows of pixels, longer than rows of chroma */
     memset(scratch.values, 0, sizeof(float) * (size_t)(2 * ring)); /* rows above the plane are empty */
     for (int row = 0; row < job->height + job->reach_down; row++) {
         take_row(job, &scratch, row);

@@ -1,4 +1,4 @@
-"""Blur planes with compiled code (soften.c), four times as fast as `finish.softness`, whose results it equals.
+"""Blur planes with compiled code (soften.c), four times as fast as `finish.softness` and with equal results.
 
 Samples may differ by one code, because of rounding.
 """
@@ -30,9 +30,9 @@ class NativeSoftening:
         """Prepare for planes of a format; None if the compiled code does not support them.
 
         Args:
-            pixel_format: of the planes.
-            light: of each code. Shape (1 << depth,).
-            scale, offset: codes of encoded light.
+            pixel_format: format of the planes.
+            light: light of each code. Shape (1 << depth,).
+            scale, offset: map encoded light to codes.
         """
         if pixel_format.is_float or max(pixel_format.subsampling) > 1:
             return None
@@ -47,14 +47,14 @@ class NativeSoftening:
 
         Args:
             plane: modified in place. Shape (height, width) in samples.
-            codes: the mask's. Shape (height, width) in pixels.
-            mask: its codes of 0 and 1.
+            codes: codes of the mask. Shape (height, width) in pixels.
+            mask: the mask's codes for 0 and 1.
             sigma: standard deviation of the blur in pixels.
             is_chroma: whether these are samples of chroma.
 
         Raises:
-            ValueError: the plane holds samples of another type than the format's, or cannot be written as it lies in
-                memory, or its size is not that of the mask.
+            ValueError: the plane differs from the format in type or from the mask in size, or is not in writable,
+                aligned rows.
         """
         down, right = self._format.subsampling if is_chroma else (0, 0)
         height, width = plane.shape

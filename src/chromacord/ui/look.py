@@ -1,4 +1,4 @@
-"""A frame's grade as numbers for the page, which applies hand controls and masks to it itself."""
+"""A frame's grade as numbers for the page, which applies manual changes and masks itself."""
 
 import json
 from dataclasses import asdict
@@ -25,7 +25,7 @@ class Look(NamedTuple):
     """Shape of the values without the last axis."""
 
     values: FloatArray
-    """Of a LUT, axes (blue, green, red, channel); of a field, axes (row, column, output channel, r g b offset)."""
+    """Axes (blue, green, red, channel) for a LUT, and (row, column, output channel, r g b offset) for a field."""
 
     def head(self) -> str:
         """Return kind and shape as JSON."""
@@ -38,8 +38,8 @@ NO_LOOK = Look("none", (), np.empty(0, np.float32))
 def look_of(grade: Grade, index: int, protect: HueRange | None = None) -> Look:
     """Return the grade of a frame.
 
-    The page turns the nodes of a LUT, not pixels, because the renderer does. Affine grades become the LUT that the
-    renderer makes of them when contrast is turned; the result is the same, because both are linear within a cell.
+    Like the renderer, the page applies manual changes to the nodes of a LUT, not to pixels. Affine grades become the
+    LUT that the renderer makes of them when contrast is adjusted; both are linear within a cell, so results are equal.
 
     Args:
         grade: a grade without changes by hand.
@@ -63,7 +63,7 @@ def look_of(grade: Grade, index: int, protect: HueRange | None = None) -> Look:
 
 
 def turning() -> dict[str, Any]:
-    """Return the constants of changes by hand: what `chromacord.Parametric` computes with."""
+    """Return the constants of manual changes that `chromacord.Parametric` computes with."""
     gains = {
         name: Parametric(**{name: 1.0}).affine[0].astype(np.float64).diagonal().tolist()  # type: ignore[index]
         for name in ("exposure", "temperature", "tint")

@@ -25,10 +25,10 @@ from chromacord.ui.shown_frames import FrameReader
 from chromacord.ui.tasks import Task, Tasks
 
 _HEAD_START = 1.5
-"""Seconds after which the tasks of a clip start if no picture of it is asked for."""
+"""Seconds after which the tasks of a clip start if no picture of it is requested."""
 
 MAX_CLIPS = 16
-"""Largest number of clips open at once; the oldest one is closed for another."""
+"""Maximum number of open clips; the oldest one is closed to open another."""
 
 _AFTER_ANALYSIS = {
     *CONTROLS,
@@ -70,19 +70,19 @@ class OpenClip:
         self._proxy_task = Task("proxies", "proxy", request, self.id)
         self._analysis: Task | None = None
         self._is_begun = self._is_proxy_begun = False
-        # The first picture comes first: it is asked for at once, and both tasks would compete with it.
+        # Delay the tasks: the page requests the first picture at once, and both tasks would compete with it.
         self._timer = threading.Timer(_HEAD_START, self._begin)
         self._timer.daemon = True
         self._timer.start()
 
     def exact(self, index: int, is_wanted: Callable[[], bool]) -> list[bytes | memoryview]:
-        """Return exact pictures of a frame, to send. See `FrameReader.read`."""
+        """Return a packet with exact pictures of a frame. See `FrameReader.read`."""
         masked = self.frames.read(index, is_wanted)
         self._begin()
         return exact_packet(masked, self.frames.clip)
 
     def small(self, index: int, is_wanted: Callable[[], bool]) -> bytes:
-        """Return small pictures of a frame, to send. See `FrameReader.read`."""
+        """Return a packet with small pictures of a frame. See `FrameReader.read`."""
         with suppress(FileNotFoundError):
             return self.proxies.file(index).read_bytes()
         masked = self.frames.read(index, is_wanted)
@@ -105,10 +105,10 @@ class OpenClip:
         self._tasks.add(self._proxy_task)
 
     def change(self, session: Session) -> None:
-        """Take another session of the same files; analyse again if the grade depends on what changed.
+        """Replace the session by another one of the same files; analyse again if the grade depends on the changes.
 
         Raises:
-            ChromacordError: it names other files, or its options do not fit the clip.
+            ChromacordError: the session names other files, or its options are invalid for the clip.
         """
         before, names = self.session, ("composite", "mask", "foreground", "alpha", "background")
         if any(session.clip.get(name) != before.clip.get(name) for name in names):
@@ -139,7 +139,7 @@ class OpenClip:
         self._analysis = self._tasks.add(task)
 
     def _take(self, grade: Grade, version: int) -> None:
-        # An analysis that was cancelled may still have ended: its grade is of older options.
+        # A cancelled analysis may still have completed; its grade belongs to earlier options.
         if version == self.version:
             self.grade = grade
             self.version += 1
@@ -150,7 +150,7 @@ class OpenClip:
         return Path(self.session.clip.get("composite") or self.session.clip["foreground"]).name
 
     def render(self, outputs: Mapping[str, str], encoding: Mapping[str, Any], *, force: bool, kind: str) -> Task:
-        """Queue a render or an export of the grade with the session's changes by hand.
+        """Queue a render or an export of the grade with the session's manual changes.
 
         Raises:
             InputError: there is no grade yet, or a value is invalid.
@@ -166,7 +166,7 @@ class OpenClip:
         return self._tasks.add(Task("render", f"{kind} {names}", request, self.id, waits=True))
 
     def to_json(self) -> dict[str, Any]:
-        """Return what the page shows of the clip."""
+        """Return the clip's state for the page."""
         return {
             "id": self.id,
             "title": self.title,
@@ -186,10 +186,10 @@ class OpenClip:
         return made if made is not None else self.frames.info.num_frames
 
     def close(self) -> None:
-        """End the analysis and the proxy, and remove all files but results; renders go on."""
+        """End the analysis and the proxy, and remove all files except results; renders continue."""
         self._is_closed = True
         self._timer.cancel()
-        # Renders were asked for and go on; they need the folder of grades, which is then left.
+        # Renders continue and need the folder of grades, so it stays as long as there are any.
         for task in self._tasks.all(self.id):
             if not task.waits:
                 self._tasks.cancel(task)
@@ -238,9 +238,9 @@ class OpenClips:
         """Start without clips.
 
         Args:
-            folders: where files may lie.
+            folders: the folders that files must be in.
             temporary: folder for proxies and grades.
-            tasks: where tasks are started.
+            tasks: starts the tasks.
         """
         self._folders, self._temporary, self._tasks = folders, temporary, tasks
         self._clips: dict[str, OpenClip] = {}

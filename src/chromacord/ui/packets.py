@@ -1,7 +1,7 @@
-"""The pictures of one frame as one answer of the server: a head of JSON, then the pictures one after the other.
+"""Pack the pictures of one frame into one response: a JSON header, followed by the pictures.
 
-Video with Y'CbCr travels as the codes of its file: that is half of what R'G'B' takes, needs no conversion here, and
-lets the page grade and average chroma as the renderer does.
+Y'CbCr video is sent as the codes of its file. They take half the bytes of R'G'B' and no conversion, and let the page
+grade and average chroma as the renderer does.
 """
 
 import json
@@ -33,13 +33,13 @@ class Part(NamedTuple):
     """A media type, "u1" for bytes, or "f2" for half floats."""
 
     shape: tuple[int, ...]
-    """Height, width and maybe channels."""
+    """Height, width and, if there are several, channels."""
 
     content: bytes | memoryview
 
 
 def encoded(codes: Codes) -> tuple[bytes, str]:
-    """Return a small picture as a file, and its type: JPEG without subsampling for colours, PNG for masks."""
+    """Encode a small picture; return the file and its media type: JPEG 4:4:4 for colours, PNG for masks."""
     if codes.ndim == 2:
         return cv2.imencode(".png", codes, [cv2.IMWRITE_PNG_COMPRESSION, 1])[1].tobytes(), "image/png"
     settings = [cv2.IMWRITE_JPEG_QUALITY, _QUALITY]
@@ -48,7 +48,7 @@ def encoded(codes: Codes) -> tuple[bytes, str]:
 
 
 def small_packet(pictures: FramePictures) -> bytes:
-    """Return the small pictures of a frame."""
+    """Return a packet with the small pictures of a frame."""
     parts = []
     for name, codes in zip(FramePictures._fields, pictures, strict=True):
         if codes is not None:
@@ -58,7 +58,7 @@ def small_packet(pictures: FramePictures) -> bytes:
 
 
 def exact_packet(masked: MaskedFrame, clip: MaskedClip) -> list[bytes | memoryview]:
-    """Return the pictures of a frame in the clip's size."""
+    """Return a packet with the pictures of a frame at the clip's size, in parts."""
     if clip.foreground is None and _keeps_codes(clip.info):
         mask, weighing = _mask(masked.mask)
         parts = [*_coded(masked.frame, clip.info), _raw("mask", mask)]
@@ -71,11 +71,11 @@ def exact_packet(masked: MaskedFrame, clip: MaskedClip) -> list[bytes | memoryvi
 
 
 def packed(parts: Sequence[Part], **head: Any) -> list[bytes | memoryview]:
-    """Return pictures as bytes to send: length of the head, the head, and the pictures.
+    """Return the bytes to send: the header's length, the header, and the pictures.
 
     Args:
         parts: the pictures.
-        head: more about the frame.
+        head: additional fields of the header.
     """
     said = [{"name": part.name, "kind": part.kind, "shape": part.shape, "bytes": len(part.content)} for part in parts]
     text = json.dumps({"parts": said, **head}).encode()
@@ -112,7 +112,7 @@ def _coded(frame: Frame, info: VideoInfo) -> list[Part]:
 
 
 def _mask(mask: Mask) -> tuple[npt.NDArray[np.generic], tuple[float, float]]:
-    """Return a mask as a texture, and the factor and offset that make weights of it: rounded ones move the grade."""
+    """Return a mask as a texture, with the factor and offset to its weights: rounded weights would shift the grade."""
     if mask.plane.dtype != np.uint8:
         return weights(mask, np.float16), (1, 0)
     reach = mask.white - mask.black
@@ -120,7 +120,7 @@ def _mask(mask: Mask) -> tuple[npt.NDArray[np.generic], tuple[float, float]]:
 
 
 def _samples(name: str, plane: Plane, info: VideoInfo) -> Part:
-    """Return bytes as they are, and deeper codes as half floats in [0, 1), which are exact to 11 bits."""
+    """Return 8-bit samples unchanged, and deeper ones as half floats in [0, 1), which are exact up to 11 bits."""
     if info.pixel_format.depth == 8:
         return _raw(name, plane)
     halves = np.empty(plane.shape, np.float16)
@@ -130,13 +130,13 @@ def _samples(name: str, plane: Plane, info: VideoInfo) -> Part:
 
 def _raw(name: str, samples: npt.NDArray[np.generic]) -> Part:
     whole = np.ascontiguousarray(samples)
-    # What follows must start at a multiple of its own size, so odd pictures get a byte more.
+    # The next picture must start at a multiple of its sample size, so pictures of odd length are padded.
     content = whole.tobytes() + bytes(-whole.nbytes % _ALIGNED) if whole.nbytes % _ALIGNED else whole.data.cast("B")
     return Part(name, f"{whole.dtype.kind}{whole.dtype.itemsize}", whole.shape, content)
 
 
 def _unit(info: VideoInfo) -> int:
-    """Return the code that a texture's 1 stands for."""
+    """Return the code that corresponds to 1 in the texture."""
     depth = info.pixel_format.depth
     return 255 if depth == 8 else 1 << depth
 

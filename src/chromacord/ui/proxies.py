@@ -1,4 +1,4 @@
-"""Small pictures of all frames of a clip, made once: a few milliseconds each, where video decodes from a key frame."""
+"""Small pictures of all frames of a clip, made once: they load in milliseconds, but video decodes from a key frame."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ class ProxyFolder:
     path: Path
 
     def file(self, index: int) -> Path:
-        """Return the path of a frame's pictures, which may not be there yet."""
+        """Return the path of a frame's pictures, which may not exist yet."""
         return self.path / f"{index:07d}.frame"
 
     def make(self, clip: MaskedClip, progress: Callable[[int], object]) -> int:
@@ -35,7 +35,7 @@ class ProxyFolder:
 
         Args:
             clip: the clip.
-            progress: called with the number of frames that are there.
+            progress: called with the number of finished frames.
 
         Raises:
             ChromacordError: the clip cannot be read.
@@ -51,7 +51,7 @@ class ProxyFolder:
 
     @staticmethod
     def _write(path: Path, content: bytes) -> None:
-        """Write a file so that readers see it whole or not at all."""
+        """Write a file so that readers see it complete or not at all."""
         hidden = path.with_name(f".{path.name}")
         hidden.write_bytes(content)
         hidden.rename(path)
@@ -89,7 +89,7 @@ def small_pictures(masked: MaskedFrame, clip: MaskedClip, size: Size) -> FramePi
 def _small(frame: Frame, info: VideoInfo, size: Size) -> Codes:
     """Return a reduced picture. Shape (height, width, 3).
 
-    Common video stays in integers, which takes a third of the time, and is off by a code at most.
+    Common video is converted in integers, which takes a third of the time and differs by one code at most.
     """
     if not _is_plain(info):
         return np.rint(proxy(frame, info, size) * 255).astype(np.uint8)

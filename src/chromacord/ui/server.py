@@ -1,4 +1,4 @@
-"""Run the page's server until it is told to stop."""
+"""Run the page's server until a signal stops it."""
 
 import secrets
 import shutil
@@ -28,10 +28,10 @@ def serve(
     Args:
         folders: the folders that the page may read and write.
         session: a clip to open first.
-        host: address to listen on. One that other machines reach needs a token.
-        port: 0 for any that is free.
-        token: the secret; None: a new one, if one is needed.
-        ready: called with the page's address when it can be opened.
+        host: address to listen on. If other machines can reach it, the page requires a token.
+        port: port to listen on; 0: any free one.
+        token: the secret; None: generate one if required.
+        ready: called with the page's address as soon as it can be opened.
 
     Raises:
         InputError: the extra `ui` is not installed, the address cannot be used, or a file of the session cannot.
@@ -48,7 +48,7 @@ def serve(
 
     share_freed_memory()
     temporary = Path(tempfile.mkdtemp(prefix="chromacord-ui-")).resolve()
-    # Bound here and not by uvicorn, so that the port is known, and its error is ours.
+    # Bind here instead of in uvicorn, so that the port is known and a failure raises our own error.
     listener = _listener(host, port)
     bound = listener.getsockname()[1]
     secret = token or (None if host in LOOPBACK else secrets.token_urlsafe(24))
@@ -56,7 +56,7 @@ def serve(
         site = Site.of(Folders([*folders, temporary]), temporary)
         opened = None if session is None else site.clips.open(session)[0]
         app = OnlyOurPage(make_app(site), hosts=hosts_of(host, bound), token=secret)  # type: ignore[arg-type]
-        # Two seconds to end: browsers keep connections open, for which a shutdown would wait without end.
+        # Limit the shutdown to two seconds: browsers keep connections open, and it would wait for them forever.
         config = uvicorn.Config(
             app, log_level="error", access_log=False, server_header=False, timeout_graceful_shutdown=2, ws="none"
         )
@@ -72,9 +72,9 @@ def serve(
 def _listener(host: str, port: int) -> socket.socket:
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        # With its protocol named: only then asyncio sends at once (TCP_NODELAY); else answers wait for 40 ms.
+        # asyncio sets TCP_NODELAY only on sockets with an explicit protocol; without it, responses take 40 ms longer.
         listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-        # Otherwise the port stays taken for a minute after the server has ended.
+        # Otherwise the port stays in use for a minute after the server has ended.
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))
         listener.listen(64)

@@ -1,4 +1,4 @@
-"""A session: what was asked for a clip in the page, as a JSON file that the page and the command line open.
+"""A session: files and options of one clip, as a JSON file that the page and the command line can open.
 
     {"format": "chromacord session", "version": 1,
      "clip": {"composite": "comp.mp4", "mask": "mask.mp4"},
@@ -6,9 +6,9 @@
      "encoding": {"codec": "h264", "crf": 16},
      "outputs": {"output": "harmonized.mp4"}}
 
-`clip` and `outputs` hold paths by the argument of `chromacord.harmonize_video`, relative to the session's folder or
-absolute; `options` and `encoding` hold fields of `chromacord.Options` and `chromacord.Encoding`. All that is absent has
-its default.
+`clip` and `outputs` hold paths by argument of `chromacord.harmonize_video`, absolute or relative to the session's
+folder; `options` and `encoding` hold fields of `chromacord.Options` and `chromacord.Encoding`. Missing values have
+their defaults.
 """
 
 import json
@@ -34,7 +34,7 @@ MAX_BYTES = 1 << 20
 _INPUTS = ("composite", "mask", "foreground", "alpha", "background", "reference", "cuts", "grade_in")
 _OUTPUTS = ("output", "grade_out", "lut_out", "preview", "foreground_out")
 _WORDS = {"mask": ("alpha",), "alpha": ALPHA_WORDS, "cuts": ("none",)}
-"""What may be given instead of a path."""
+"""Words that are allowed instead of a path."""
 
 _OPTIONS = tuple(each.name for each in fields(Options) if each.name != "encoding")
 _ENCODING = tuple(each.name for each in fields(Encoding))
@@ -43,7 +43,7 @@ _REMEDY = "save it again in the page, or correct it"
 
 @dataclass(frozen=True)
 class Session:
-    """What to do with one clip. All parts hold only what differs from the default."""
+    """Files and options of one clip. All parts hold only values that differ from the default."""
 
     clip: Mapping[str, str] = field(default_factory=dict)
     """Paths of inputs, by argument of `chromacord.harmonize_video`."""
@@ -122,10 +122,10 @@ class Session:
         Args:
             data: what `to_json` returned.
             where: the file, for messages.
-            folder: the file's folder, from which relative paths start; None: they stay.
+            folder: the file's folder, to which relative paths refer; None: paths stay as they are.
 
         Raises:
-            InputError: it is not a session, or a value is invalid; says which.
+            InputError: it is not a session, or a value is invalid; names it.
         """
         if not isinstance(data, dict) or data.get("format") != FORMAT:
             raise InputError(f"{where}: is not a chromacord session; {_REMEDY}")
@@ -144,7 +144,7 @@ class Session:
 
 
 def is_session(path: Path | str) -> bool:
-    """Whether a file is a session by its first bytes; False if it cannot be read."""
+    """Whether a file's first bytes are those of a session; False if it cannot be read."""
     try:
         with Path(path).open("rb") as file:
             return f'"{FORMAT}"'.encode() in file.read(200)
@@ -153,18 +153,18 @@ def is_session(path: Path | str) -> bool:
 
 
 def read_session(path: Path) -> Session:
-    """Read a session file; relative paths in it start from its folder.
+    """Read a session file; relative paths in it refer to its folder.
 
     Raises:
         MissingFileError: there is no such file.
-        InputError: it is not a session, or a value in it is invalid; says which.
+        InputError: it is not a session, or a value in it is invalid; names it.
     """
     data = parse_json(read_file(path, limit=MAX_BYTES, remedy=_REMEDY), where=path, remedy=_REMEDY)
     return Session.from_json(data, where=path, folder=path.absolute().parent)
 
 
 def session_text(session: Session, folder: Path) -> str:
-    """Return the text of a session file in a folder."""
+    """Return the text of a session file that will be in a folder."""
     return json.dumps(session.to_json(folder), indent=1, ensure_ascii=False) + "\n"
 
 

@@ -1,4 +1,4 @@
-"""Pictures of any frame of a clip for the page: upright, display-referred, with 8 bits."""
+"""Read any frame of a clip for the page: upright, display-referred, 8 bits."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -34,7 +34,7 @@ _IDLE = 1.0
 """Seconds after which the decoders of a large clip are closed; each holds 100 MB."""
 
 _NEAR = 12
-"""Frames ahead that are decoded on the way, instead of opening the files again."""
+"""Maximum distance in frames to reach by decoding on, instead of opening the files again."""
 
 
 class FramePictures(NamedTuple):
@@ -63,7 +63,7 @@ def open_session(session: Session) -> MaskedClip:
 
 
 class FrameReader:
-    """Reads frames of a clip. One a little ahead is read on from the last one, another from the key frame before it."""
+    """Reads frames of a clip: by decoding on if the frame is a little ahead, otherwise from the key frame before it."""
 
     def __init__(self, session: Session) -> None:
         """Open the clip.
@@ -84,10 +84,10 @@ class FrameReader:
 
         Args:
             index: number of the frame.
-            is_wanted: asked for each frame decoded on the way; a page that has moved on wants another frame.
+            is_wanted: called for each decoded frame; false once the page needs another frame.
 
         Raises:
-            SupersededError: the frame is not wanted any more.
+            SupersededError: the frame is no longer needed.
             ChromacordError: the frame cannot be read.
         """
         with self._lock:
@@ -100,7 +100,7 @@ class FrameReader:
 
     @property
     def is_large(self) -> bool:
-        """Whether a frame takes so much memory, 4K or more, that decoders are closed when nobody waits for frames."""
+        """Whether frames are so large (4K or more) that idle decoders are closed to save memory."""
         return frame_bytes(self.info.size, self.info.pixel_format) >= _LARGE
 
     def _release_later(self) -> None:
@@ -118,7 +118,7 @@ class FrameReader:
     def _found(self, index: int, is_wanted: Callable[[], bool]) -> MaskedFrame:
         with reading_while(is_wanted), ExitStack() as stack:
             check_wanted()
-            # A source that has failed or given up returns no more frames.
+            # A source that failed or was cancelled returns no more frames, so open it again next time.
             stack.callback(self.release)
             if self._frames is None or not self._next <= index < self._next + _NEAR:
                 self.release()
@@ -140,7 +140,7 @@ class FrameReader:
 
 
 def exact_pictures(masked: MaskedFrame, clip: MaskedClip) -> FramePictures:
-    """Return the pictures of a frame in the clip's size."""
+    """Return the pictures of a frame at the clip's size."""
     orientation = Orientation.of(clip.info)
 
     def turn(codes: Codes) -> Codes:
@@ -170,8 +170,8 @@ def _rgb(frame: Frame, info: VideoInfo) -> Codes:
 
 
 def _rows(plane: npt.NDArray[np.generic], row: int, height: int) -> int:
-    """Return the row of a plane, maybe a subsampled one, that belongs to a row of the picture."""
-    # Rounded up, as a subsampled plane of an odd height holds half a row more.
+    """Return the row of a possibly subsampled plane that belongs to a row of the picture."""
+    # Round up: a subsampled plane of a picture with odd height has half a row more.
     return -(-row * len(plane) // height)
 
 

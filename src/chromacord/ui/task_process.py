@@ -1,6 +1,6 @@
-"""The process of one task: it reads a request, works, and reports on lines of JSON.
+"""The process of one task: read a request, do the work, and report as JSON lines.
 
-Tasks run in processes of their own, so that none of them can stop the server, and its memory is given back.
+Each task runs in its own process, so that it cannot stop the server, and its memory is freed at the end.
 """
 
 import json
@@ -38,7 +38,7 @@ _TERMINATED = 143
 
 
 def serve() -> None:
-    """Do the task that is asked for on the first line of standard input, and end when that input closes."""
+    """Run the task requested on the first line of standard input; end early if standard input closes."""
     signal.signal(signal.SIGTERM, _stop)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the server, which ends its tasks
     request = json.loads(sys.stdin.readline())
@@ -61,13 +61,13 @@ def serve() -> None:
 
 
 def _stop(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001
-    """End as an exception, so that unfinished outputs are removed."""
+    """Raise an exception, so that unfinished outputs are removed (a signal handler)."""
     raise SystemExit(_TERMINATED)
 
 
 def _watch_server() -> None:
-    """End this process when the server has ended, however it ended."""
-    # The server never writes again; the pipe closes when it ends, even if it was killed.
+    """End this process when the server ends for any reason."""
+    # The server writes nothing more, and the pipe closes when it ends, even if it is killed.
     while sys.stdin.readline():
         pass
     os.kill(os.getpid(), signal.SIGTERM)
@@ -92,7 +92,7 @@ def _without_hand(session: Session) -> Session:
 
 
 def _analyse(request: Mapping[str, Any], tell: Tell) -> dict[str, Any]:
-    """Decide the grade without changes by hand, which the page and the render add."""
+    """Decide the grade without manual changes, which the page and the render add."""
     session = _without_hand(Session.from_json(request["session"]))
     if "grade_in" in session.clip:
         raise InputError("the session names a grade to render; there is nothing to analyse")
@@ -119,7 +119,7 @@ def _proxies(request: Mapping[str, Any], tell: Tell) -> dict[str, Any]:
 
 
 def _render(request: Mapping[str, Any], tell: Tell) -> dict[str, Any]:
-    """Render a grade that was decided before; the result is that of the session's command, bit for bit."""
+    """Render a grade that was already decided; the result is bit-identical to that of the session's command."""
     session = Session.from_json(request["session"])
     grade: Grade = pickle.loads(Path(request["grade"]).read_bytes())  # the server wrote it
     clip = {name: path for name, path in session.clip.items() if name not in ("reference", "cuts", "grade_in")}

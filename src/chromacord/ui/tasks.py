@@ -1,4 +1,4 @@
-"""Tasks in processes of their own: analyses and proxies start at once, renders wait for each other."""
+"""Run tasks in separate processes: analyses and proxies start at once, renders run one after the other."""
 
 import itertools
 import json
@@ -17,14 +17,14 @@ State = Literal["waiting", "running", "paused", "done", "failed", "cancelled"]
 _ENDED = ("done", "failed", "cancelled")
 _MAX_KEPT = 200
 _PATIENCE = 5.0
-"""Seconds that a task has to remove its unfinished outputs."""
+"""Seconds for a stopped task to remove its unfinished outputs."""
 
 _numbers = itertools.count(1)
 
 
 @dataclass
 class Task:
-    """One task and what is known of it."""
+    """One task and its state."""
 
     kind: str
     title: str
@@ -33,7 +33,7 @@ class Task:
     """Identifier of the clip it belongs to."""
 
     waits: bool = False
-    """Whether it waits for its turn."""
+    """Whether it is queued."""
 
     number: int = field(default_factory=lambda: next(_numbers))
     state: State = "waiting"
@@ -43,17 +43,17 @@ class Task:
     result: dict[str, Any] | None = None
     on_done: Callable[[dict[str, Any]], object] | None = None
     on_end: Callable[[], object] | None = None
-    """Called when it has ended, however that was."""
+    """Called when it has ended, with or without success."""
 
     process: "subprocess.Popen[str] | None" = None
 
     @property
     def has_ended(self) -> bool:
-        """Whether nothing more will happen."""
+        """Whether the task has ended, with or without success."""
         return self.state in _ENDED
 
     def to_json(self) -> dict[str, Any]:
-        """Return what the page shows."""
+        """Return the task's state for the page."""
         names = ("number", "kind", "title", "clip", "state", "progress", "warnings", "error", "result")
         return {name: getattr(self, name) for name in names}
 
@@ -98,14 +98,14 @@ class Tasks:
         self._start_next()
 
     def pause(self, task: Task) -> None:
-        """Stop a running task for a while."""
+        """Pause a running task."""
         with self._lock:
             if task.state == "running" and task.process is not None:
                 task.process.send_signal(signal.SIGSTOP)
                 task.state = "paused"
 
     def resume(self, task: Task) -> None:
-        """Let a paused task go on, or start one again that failed or was cancelled."""
+        """Continue a paused task, or restart one that failed or was cancelled."""
         with self._lock:
             if task.state == "paused" and task.process is not None:
                 task.state = "running"
@@ -138,18 +138,18 @@ class Tasks:
             [sys.executable, "-m", "chromacord.ui.task_process"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            # Libraries print there. A pipe that nobody reads would fill up and block the task.
+            # Libraries print to stderr. An unread pipe would fill up and block the task.
             stderr=subprocess.DEVNULL,
             text=True,
             env=environment,
-            # Ctrl-C on the terminal reaches the server alone, which then ends its tasks in order.
+            # Ctrl-C on the terminal then reaches only the server, which ends its tasks in order.
             start_new_session=True,
         )
         task.process, task.state = process, "running"
         threading.Thread(target=self._follow, args=(task, process), daemon=True).start()
 
     def _follow(self, task: Task, process: "subprocess.Popen[str]") -> None:
-        """Read what a process says until it ends."""
+        """Read a process's reports until it ends."""
         assert process.stdin is not None
         assert process.stdout is not None
         said: dict[str, Any] = {}
@@ -164,7 +164,7 @@ class Tasks:
         with suppress(OSError):
             process.stdin.close()
         with self._lock:
-            # A task that was started again has another process by now.
+            # Ignore the old process of a task that was restarted meanwhile.
             if task.process is process and not task.has_ended:
                 self._conclude(task, said, code)
         if task.on_end is not None:

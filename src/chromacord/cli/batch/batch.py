@@ -81,7 +81,7 @@ class Tally:
     failures: dict[Clip, Failed] = field(default_factory=dict)
     rendering: dict[Clip, Progress] = field(default_factory=dict)
     told: set[str] = field(default_factory=set)
-    """Warnings about the installation, which every worker finds, that were shown."""
+    """Warnings about the installation that were shown; every worker reports them again."""
 
     started: float = field(default_factory=time.perf_counter)
 
@@ -92,7 +92,7 @@ class Tally:
             if answer.stage == ("render" if clip.output is not None else "analyse"):
                 self.rendering[clip] = answer
         else:
-            # The last progress of a clip tells its number of frames, which its result does not.
+            # The number of frames is in a clip's last progress, not in its result.
             rendered = self.rendering.pop(clip, None)
         if isinstance(answer, Done):
             self.num_done += 1

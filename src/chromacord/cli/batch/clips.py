@@ -20,7 +20,7 @@ StrPath = str | os.PathLike[str]
 
 OUTPUTS = ("output", "grade_out", "lut_out", "preview", "foreground_out")
 NAMES = ("name", "folder", "parent")
-"""What paths of a clip's other files may have in braces."""
+"""Placeholders, in braces, allowed in the paths of a clip's other files."""
 
 _NO_FILES = ("options", "resume")
 

@@ -30,7 +30,7 @@ def _exists(field: str, names: "Pattern", clip: Clip, options: "Options") -> boo
     for folder in (names.folder, names.folder.parent):
         if not is_folder(folder):
             continue
-        # A run that was killed between two renames left new files beside old ones; undone, only complete
+        # A run killed between two renames left new files beside old ones. Undo the renames, so that only complete
         # outputs count.
         with suppress(OSError):  # such a folder is refused when the clip starts
             recover(folder)

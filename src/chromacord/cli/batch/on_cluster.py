@@ -83,7 +83,7 @@ def _run(wanted: Sequence[Clip], options: "Options", cluster: Cluster, tally: Ta
 
 
 def _asked(name: str, clip: Clip, options: "Options") -> "Asked":
-    """Make paths absolute: the working folder of a node is another one."""
+    """Make paths absolute, because nodes have another working folder."""
     from chromacord.cluster.engine import Asked
 
     words = {"mask": ("alpha",), "alpha": ALPHA_WORDS}

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from chromacord.cli.batch.clips import Clip
 from chromacord.cli.batch.existing import images_of, input_files, is_done, is_images, names_of
 from chromacord.cli.batch.resuming import allowed, is_current
-from chromacord.errors import ChromacordError, MissingFileError, OutputExistsError
+from chromacord.errors import ChromacordError, OutputExistsError
+from chromacord.parsing import missing_file
 
 if TYPE_CHECKING:
     from chromacord.io.writing.places import Place, Places
@@ -55,7 +56,7 @@ def inspect(clips: Sequence[Clip], options: "Options", *, skip_existing: bool = 
                 _check(clip, allowed(clip, how))
         except ChromacordError as error:
             found.problems.append((clip, error))
-    # Only now are all outputs known: an input may be the output of a later clip.
+    # Check inputs only now that all outputs are known: an input may be the output of a later clip.
     stopped = [clip for clip, _ in found.problems]
     for clip in clips:
         try:
@@ -122,7 +123,7 @@ def _check(clip: Clip, options: "Options") -> None:
         if is_images(path):
             find_images(Path(path), hold=options.missing == "hold")
         elif not Path(path).exists():
-            raise MissingFileError(f"{path}: no such file" + (f"; {MISSING}" if field == "cuts" else ""))
+            raise missing_file(Path(path), MISSING if field == "cuts" else "")
     for field, path in clip.outputs.items():
         check_output_path(path)
         if not (folder := Path(path).parent).exists():  # it is made later

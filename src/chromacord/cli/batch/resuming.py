@@ -1,7 +1,7 @@
-"""Records of what was asked, kept beside the outputs, so that --resume knows which are up to date.
+"""Keep a record of each run beside its outputs, so that --resume can tell which are up to date.
 
-A record is a hidden JSON file beside the first output. It holds the options, and the size and time of change of every
-input and output: what changed is harmonized again, and what this command wrote itself may be replaced.
+A record is a hidden JSON file beside the first output. It has the options, and the size and modification time of every
+input and output. Clips with changes are harmonized again; outputs written by this command may be replaced.
 """
 
 import json
@@ -32,7 +32,7 @@ def allowed(clip: Clip, options: "Options") -> "Options":
 
 
 def write_record(clip: Clip, options: "Options") -> None:
-    """Keep what was asked for a clip whose outputs are complete.
+    """Write the record of a clip whose outputs are complete.
 
     Raises:
         OutputError: the file cannot be written.
@@ -74,7 +74,7 @@ def _states(path: str) -> list[list[int]]:
 
 
 def _state(path: Path) -> list[int]:
-    """Return a file's size in bytes and its time of change in nanoseconds; nothing for a pattern or a folder."""
+    """Return a file's size in bytes and modification time in nanoseconds; empty for a pattern or a folder."""
     try:
         status = path.stat()
     except OSError:

@@ -79,9 +79,9 @@ def _receive(connection: Connection, requests: "SimpleQueue[Request | None]", st
     with suppress(EOFError, OSError):
         while True:
             requests.put(connection.recv())
-    # The signal may arrive just before a wait, or where exceptions are swallowed.
+    # The signal alone is not reliable: it may arrive just before a wait, or where exceptions are swallowed.
     stopped.set()
-    # A worker that waits for a request sees the end here even where the signal does not interrupt the wait.
+    # Wake a worker that waits for a request, if the signal does not interrupt the wait.
     requests.put(None)
     main = threading.main_thread().ident
     assert main is not None
@@ -101,7 +101,7 @@ def _limit(cores: int | None) -> None:
 
     from chromacord.io.cores import share_cores
 
-    # Parallel clips use the cores already; threads of OpenCV in each process would compete for them.
+    # Parallel clips already use all cores; OpenCV's threads in each process would compete for them.
     cv2.setNumThreads(1)
     share_cores(cores)
 

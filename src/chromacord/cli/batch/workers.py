@@ -30,7 +30,7 @@ class _Worker:
         self.process = context.Process(target=serve, args=(theirs, options, cores))
         with _quiet_start():
             self.process.start()
-        # While this process held the worker's end, the death of the worker would not end the connection.
+        # If this process kept the worker's end open, the connection would not end when the worker dies.
         theirs.close()
 
     def receive(self) -> Progress | Answer:

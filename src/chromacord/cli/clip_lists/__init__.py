@@ -1,1 +1,1 @@
-"""Lists of clips as people have them: folders, globs, manifests."""
+"""Lists of clips as input: folders, globs, manifests."""

@@ -1,4 +1,4 @@
-"""Find the clips that a folder or a glob stands for, and mirror the folder's tree."""
+"""Expand folders and globs to clips, and mirror the folder's tree in outputs."""
 
 import glob
 import os
@@ -14,17 +14,17 @@ _GLOB = "*?["
 
 
 class Found(NamedTuple):
-    """A clip, and the folder that was named for it."""
+    """A clip, and the folder argument in which it was found."""
 
     path: str
     root: Path | None = None
-    """None: the clip itself was named, or a glob."""
+    """None: the clip was given by its own path or by a glob."""
 
 
 def find_clips(named: Sequence[str]) -> list[Found]:
-    """Replace globs and folders of clips by what they hold, in order of their names.
+    """Expand globs and folders to their clips, sorted by name.
 
-    A folder that holds images is one clip, and stays.
+    A folder of images is one clip, and is not expanded.
 
     Raises:
         MissingFileError: nothing matches a glob.
@@ -65,11 +65,11 @@ def _holds_images(folder: Path) -> bool:
 
 
 def mirrored(found: Found, others: Mapping[str, StrPath | None]) -> dict[str, StrPath | None]:
-    """Return the other paths of a clip, those that name a folder replaced by its counterpart in that folder.
+    """Return the other paths of a clip, with each folder replaced by the clip's counterpart in it.
 
     Args:
         found: the clip, below a folder.
-        others: paths by field of `Clip`. Those with placeholders stay.
+        others: paths by field of `Clip`. Those with placeholders are not changed.
 
     Raises:
         InputError: an input's folder has no counterpart of the clip, or several; or an output is not a folder.
@@ -100,10 +100,10 @@ def _mirror(name: str, path: StrPath | None, below: Path, clip: str) -> StrPath 
 
 
 def make_folders(outputs: Sequence[str]) -> None:
-    """Make the folders of outputs.
+    """Create the folders of outputs.
 
     Raises:
-        OutputError: one cannot be made.
+        OutputError: one cannot be created.
     """
     from chromacord.io.writing.staging import output_errors
 

@@ -1,4 +1,4 @@
-"""Read a manifest: one clip a row, as CSV or JSON lines, with files and options by column."""
+"""Read a manifest: one clip per row, as CSV or JSON lines, with files and options by column."""
 
 import csv
 import io
@@ -25,7 +25,7 @@ def read_manifest(path: Path, taken: Collection[str]) -> Iterator[tuple[str, dic
     """Yield each row's place, for messages, and its values by parameter name; empty cells are left out.
 
     Args:
-        path: a .csv file with a header, or .jsonl with one object a line. Relative paths in it start from its folder.
+        path: a .csv file with a header, or .jsonl with one object per line. Relative paths in it refer to its folder.
         taken: parameters that the command accepts.
 
     Raises:
@@ -54,13 +54,14 @@ def _rows(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
     if suffix not in (".csv", ".jsonl", ".ndjson"):
         raise InputError(f"{path}: is not a manifest; name a .csv or a .jsonl file")
     try:
+        # Spreadsheets write a byte order mark, which would otherwise become a part of the first column's name.
         text = read_file(path, limit=MAX_BYTES).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: is not UTF-8 (byte {error.start}); save it as UTF-8") from None
     if suffix == ".csv":
         try:
             for number, row in enumerate(csv.DictReader(io.StringIO(text, newline=""), strict=True), start=1):
-                if None in row:
+                if None in row:  # DictReader's key for cells beyond the header
                     raise InputError(f"{path}: row {number}: has more cells than the header; quote cells with commas")
                 yield number, {name.strip(): (value or "").strip() for name, value in row.items()}
         except csv.Error as error:

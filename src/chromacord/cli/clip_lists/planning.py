@@ -1,4 +1,4 @@
-"""Turn what a command line gives into clips: named files, globs, folders, or the rows of a manifest."""
+"""Turn command-line values into clips: from named files, globs, folders, or the rows of a manifest."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -46,7 +46,7 @@ def plan(given: Given, options_of: "Callable[[Given], Options]") -> list[Clip]:
 
 
 def is_expanded(given: Given) -> bool:
-    """Whether clips come from a manifest, a folder or a glob, or name their outputs, so that folders of these are made.
+    """Whether clips come from a manifest, a folder or a glob, or name their outputs; output folders are then created.
 
     A glob that the shell expanded may have matched only one clip.
     """

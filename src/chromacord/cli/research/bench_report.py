@@ -20,7 +20,7 @@ Output = Annotated[Path | None, Option("--output", "-o", help="Also write the JS
 
 @contextmanager
 def measurement(output: Path | None) -> Iterator[None]:
-    """Run a measurement like any command's work, checking first that the report can be written."""
+    """Run a measurement as a command's work, after checking that the report can be written."""
     with job(choose_display(quiet=True), stopped="a report is written at the end alone"):
         from chromacord.io.writing.staging import check_output
 

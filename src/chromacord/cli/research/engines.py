@@ -1,4 +1,4 @@
-"""Where commands for research run their tasks: in processes on this machine, or on a Ray cluster."""
+"""Select the engine for research commands: processes on this machine, or a Ray cluster."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,7 +22,7 @@ class Chosen(NamedTuple):
 
 @contextmanager
 def opened(chosen: Chosen) -> Iterator["Engine"]:
-    """Connect to the cluster, and check its nodes, if the options say so.
+    """Connect to the cluster and check its nodes, if the options select one.
 
     Raises:
         InputError: no cluster answers, its nodes differ, or one lacks the working folder.

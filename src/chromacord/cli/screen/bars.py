@@ -28,7 +28,7 @@ class BarDisplay(LineDisplay):
             TimeRemainingColumn(),
             console=Console(stderr=True),
             transient=True,
-            # Otherwise output for stdout would go to the bars' stream.
+            # Rich would otherwise redirect stdout to the bars' stream, stderr.
             redirect_stdout=False,
             redirect_stderr=False,
         )

@@ -20,7 +20,7 @@ class Display:
     """Shows a job. The base class shows only warnings and errors, on stderr."""
 
     shows_progress = False
-    """Whether progress is shown at all: on a cluster, it takes a process more."""
+    """Whether progress is shown at all; on a cluster, collecting it takes an additional process."""
 
     def progress(self, progress: "Progress") -> None:
         """Show the job's progress."""

@@ -66,7 +66,7 @@ def job(display: Display, *, stopped: str | None = None) -> Iterator[None]:
 def as_user_error(error: Exception) -> ChromacordError | None:
     """Convert an error to one of ours; None for a bug.
 
-    Any function of any library may raise because the system refuses a path, so this is handled in one place.
+    Any library call may raise because the system refuses a path, so such errors are handled in one place.
     """
     if isinstance(error, ChromacordError):
         return error
@@ -88,6 +88,7 @@ def _kept() -> str:
 @contextmanager
 def _warnings_to(display: Display) -> Iterator[None]:
     with warnings.catch_warnings():
+        # Only for our warnings, so that filters set by the user or by Python still apply to those of libraries.
         warnings.simplefilter("default", ChromacordWarning)
         ordinary = warnings.showwarning
 

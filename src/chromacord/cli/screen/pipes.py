@@ -1,4 +1,4 @@
-"""Pipes as files of one clip: inputs are copied first, and the result goes to standard output as it is made."""
+"""Pipes as files of a clip: input pipes are copied first; the result is written to standard output frame by frame."""
 
 import os
 from collections.abc import Iterator

@@ -27,7 +27,7 @@ class _Forgiving(io.RawIOBase):
         except OSError as error:
             # The first error says why the stream broke; later ones only follow from it.
             self.error = self.error or error
-            # With less, the buffer would keep the rest, and raise when it is flushed at exit.
+            # After a short count, the buffer would keep the rest, and raise when it is flushed at exit.
             return memoryview(data).nbytes
 
     def writable(self) -> bool:
@@ -46,7 +46,8 @@ class _Forgiving(io.RawIOBase):
 def prepare() -> None:
     """Wrap this process's standard streams so that printing never raises.
 
-    Closed streams are opened on the null device, so that no output file gets their number, to which libraries print.
+    Closed streams are opened on the null device: an output file could otherwise get their number, and libraries would
+    print into it.
     Characters outside a stream's encoding are escaped. Streams replaced by a caller are left alone.
     """
     for descriptor in range(3):

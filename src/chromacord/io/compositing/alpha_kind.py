@@ -19,14 +19,14 @@ _FEWEST_PIXELS = 50
 
 _SOFT = (0.05, 0.95)
 _NOISE = 6 / 255
-"""Error of colours and alpha from lossy codecs."""
+"""Tolerance for the error of lossy codecs in colours and alpha."""
 
 _LEAST_BRIGHTER = 0.02
 """Share of soft pixels brighter than their alpha above which integer colours are straight."""
 
 _STRAIGHT_SLOPE, _PREMULTIPLIED_SLOPE = 0.3, 0.7
 _LEAST_SPREAD = 0.2
-"""Standard deviation of log alpha: glass of one alpha shows nothing."""
+"""Minimum standard deviation of log alpha: a slope cannot be fitted to glass of constant alpha."""
 
 
 class _Found(NamedTuple):
@@ -42,7 +42,7 @@ def read_as(source: FrameSource, word: str) -> VideoInfo:
         word: one of `chromacord.types.ALPHA_WORDS`.
 
     Warns:
-        ChromacordWarning: the alpha was detected; says what, and why.
+        ChromacordWarning: the alpha was detected; names the result and the reason.
 
     Raises:
         InputError: the layer has no alpha.
@@ -68,7 +68,7 @@ def _told(source: FrameSource) -> Alpha:
 
 
 def _find(source: FrameSource) -> _Found | None:
-    """Examine soft edges until one is conclusive: straight colours stay towards the edge, premultiplied ones fade."""
+    """Decode frames until soft edges are conclusive: premultiplied colours fade with alpha, straight ones do not."""
     info = source.info
     stored = replace(info, pixel_format=replace(info.pixel_format, alpha=Alpha.STRAIGHT))
     target = PixelFormat("rgb", 32, is_float=True, alpha=Alpha.STRAIGHT)

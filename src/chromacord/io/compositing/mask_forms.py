@@ -1,4 +1,4 @@
-"""Masks in other forms than white on black: inverted, a label's value, 0 and 1, alpha. `FILE@FORM` names the form."""
+"""Masks that are not white on black: inverted, label values, 0 and 1, or alpha. `FILE@FORM` names the form."""
 
 import re
 import warnings
@@ -19,14 +19,14 @@ from chromacord.types import Frame, Plane, VideoInfo
 _FORM = re.compile(r"(.+)@(inverted|alpha|luma|label=[0-9]{1,5}(?:\+[0-9]{1,5})*)", re.DOTALL)
 
 _NUM_FRAMES, _MOST_FRAMES = 12, 48
-"""Frames with foreground to know 0 and 1 by, and frames to find them in."""
+"""Frames with foreground to examine for 0 and 1, and frames to search for them."""
 
 _MOST_VALUES = 8
 """Values listed in a message."""
 
 
 def split_form(path: Path | str) -> tuple[Path, str | None]:
-    """Return a mask's file and its form, None if it has none. A file whose name looks like that is taken as it is."""
+    """Return a mask's file and its form (None if not stated). An existing file of exactly this name has no form."""
     found = _FORM.fullmatch(str(path))
     try:
         # A file that really ends in "@alpha" must stay reachable.
@@ -37,12 +37,12 @@ def split_form(path: Path | str) -> tuple[Path, str | None]:
 
 
 def open_mask(path: Path | str, **how: Any) -> FrameSource:
-    """Open a mask of any form, as a source whose white is the foreground.
+    """Open a mask of any form as a source of grey frames in which white is the foreground.
 
     Args:
-        path: a file, a folder or a pattern, followed by "@" and a form where that is not white on black: "inverted",
-            "label=N" or "label=N+M", "alpha", "luma".
-        how: as for `open_source`.
+        path: a file, a folder or a pattern; for masks that are not white on black followed by "@" and a form:
+            "inverted", "label=N" or "label=N+M", "alpha", "luma".
+        how: arguments of `open_source`.
 
     Warns:
         ChromacordWarning: it holds only 0 and 1, or lacks a label.
@@ -80,12 +80,12 @@ class FormedMask(FrameSource):
         from_alpha: bool = False,
         is_inverted: bool = False,
     ) -> None:
-        """Say how the source is read.
+        """Set how codes are mapped to coverage.
 
         Args:
             source: the mask as it is stored.
             labels: codes that are foreground. None: coverage.
-            is_all: no codes above these labels are expected.
+            is_all: whether `labels` are all labels of the mask; higher codes are then an error.
             from_alpha: read alpha; otherwise luma.
             is_inverted: black is foreground.
         """

@@ -18,7 +18,7 @@ CODEC_NOISE = 4 / 255
 count as black or white, and the ramp in between is stretched."""
 
 _FLOATS = (-1.0, 2.0)
-"""Range that any coverage in floats lies in."""
+"""Accepted range of coverage in floats."""
 
 _LOSSLESS_STILLS = ("bmp", "gif", "pam", "pbm", "pcx", "pgm", "pgmyuv", "ppm", "qoi", "sgi", "sunrast", "targa")
 """libav's names of lossless still formats."""
@@ -81,7 +81,7 @@ def choose_alpha(source: FrameSource) -> bool:
     alpha, luma = MatteReader(source.info, from_alpha=True), MatteReader(source.info, from_alpha=False)
     with closing(source.frames()) as frames:
         for frame in frames:
-            # Alpha that is the same everywhere decides nothing: opaque alpha over a grey matte is no mask.
+            # Constant alpha is inconclusive: a grey matte may be stored with opaque alpha.
             coverage = alpha.read(frame.planes)
             if coverage.min() < coverage.max():
                 message = "its alpha is used as the mask, not its colours; remove the alpha to use the colours"
@@ -110,11 +110,11 @@ def matte_plane(planes: tuple[Plane, ...], source: VideoInfo, *, from_alpha: boo
 
     Args:
         planes: planes of the frame.
-        source: what the frame is of; the luma of R'G'B' is that of BT.709.
+        source: properties of the frames; the luma of R'G'B' is that of BT.709.
         from_alpha: read alpha; otherwise luma.
 
     Raises:
-        InputError: luma in floats is no coverage.
+        InputError: float luma is outside the range of coverage.
     """
     if from_alpha:
         return planes[-1]
@@ -132,7 +132,7 @@ def matte_plane(planes: tuple[Plane, ...], source: VideoInfo, *, from_alpha: boo
 
 
 def _check_range(colors: tuple[Plane, ...], source: VideoInfo) -> None:
-    """Refuse floats that are no coverage: codes from 0 to 255, or distances. Filters leave mattes a little outside."""
+    """Refuse floats that are not coverage, such as codes from 0 to 255 or distances; filters may overshoot 0 and 1."""
     low, high = min(float(plane.min()) for plane in colors), max(float(plane.max()) for plane in colors)
     if low < _FLOATS[0] or high > _FLOATS[1]:
         raise InputError(

@@ -38,7 +38,7 @@ class Overlay:
         self._foreground, self._background = foreground, background
         self._shares_grid = _shares_grid(foreground, background)
         straight = PixelFormat("rgb", 32, is_float=True)
-        # If the spaces differ, the foreground is decoded as its own space requires and converted afterwards;
+        # If the spaces differ, the foreground is decoded in its own space and converted afterwards;
         # otherwise it is blended as the background stores its colours.
         light = foreground if foreground.space != background.space else background
         self._to_rgb = PlaneConverter(foreground, straight, scene_linear=light.colorimetry.scene_linear)
@@ -185,7 +185,7 @@ def _weighted_mean(values: FloatArray, alpha: FloatArray, shift: tuple[int, int]
     if shift == (0, 0):
         return values
     weight = block_mean(alpha, shift)
-    # Divided by 1 where there is no coverage: that sample is not used, and must not be NaN.
+    # Divide by 1 where there is no coverage: that sample is not used, but 0 / 0 would be NaN.
     return np.asarray(block_mean(values * alpha, shift) / np.where(weight > 0, weight, 1), np.float32)
 
 

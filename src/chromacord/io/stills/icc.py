@@ -1,4 +1,4 @@
-"""ICC profiles of stills: enough to keep one, or to name a lost one (ICC.1:2022, clauses 7 and 10)."""
+"""Check and name the ICC profiles of stills (ICC.1:2022, clauses 7 and 10)."""
 
 import struct
 import warnings
@@ -12,7 +12,7 @@ _MOST_TAGS = 100
 
 
 def warn_of_lost_profile(profile: bytes | None, *, out: Path, why: str) -> None:
-    """Warn that colours will look different, unless the profile equals the default.
+    """Warn that colours will look different without their profile, unless it is sRGB.
 
     Args:
         profile: the source's profile.
@@ -87,7 +87,7 @@ def profile_name(profile: bytes) -> str:
 
 def _description(profile: bytes) -> str:
     (count,) = struct.unpack_from(">I", profile, _HEADER)
-    # A damaged count may be four thousand million.
+    # A damaged file may state four billion tags.
     for number in range(min(count, _MOST_TAGS)):
         name, start, length = struct.unpack_from(">4s2I", profile, _HEADER + 4 + 12 * number)
         if name == b"desc":

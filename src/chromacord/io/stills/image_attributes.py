@@ -1,4 +1,4 @@
-"""What an image's header says: its text, and its colour spaces besides its colour tags.
+"""Read text and colour space names from image headers.
 
 Text from OpenImageIO is not UTF-8 in old or damaged files. For such text, the Python bindings raise when asked for an
 error's reason, and return lone surrogates from headers, which neither terminals nor files accept. All text from

@@ -38,7 +38,7 @@ def encode_in_memory(format_name: str, parts: Sequence[Part]) -> tuple[BinaryIO,
     """
     if not hasattr(os, "memfd_create") or not OPEN_FILES.exists():
         return _encode_in_folder(format_name, parts)
-    # libjpeg calls exit() on a write error; a pipe never fails because of a file's size.
+    # libjpeg calls exit() on a write error. Pipes have no size limit, so writing to one does not fail.
     if format_name == "jpeg" and _is_limited():
         return _encode_through_pipe(format_name, parts)
     encoded = os.fdopen(os.memfd_create("image"), "rb")
@@ -65,7 +65,7 @@ def _encode_in_folder(format_name: str, parts: Sequence[Part]) -> tuple[BinaryIO
 
 
 def _encode_through_pipe(format_name: str, parts: Sequence[Part]) -> tuple[BinaryIO, str]:
-    """Encode through a pipe if the system limits file sizes: pipes have no limit, so nothing fails."""
+    """Encode through a pipe, for systems that limit file sizes: pipes have no limit."""
     import fcntl  # Windows lacks it
 
     encoded = BytesIO()
@@ -73,10 +73,10 @@ def _encode_through_pipe(format_name: str, parts: Sequence[Part]) -> tuple[Binar
     drain = Thread(target=_drain, args=(reader, encoded))
     drain.start()
     try:
-        # Output at exit, when the thread no longer runs, must fit into the pipe.
+        # If libjpeg calls exit(), the reading thread no longer runs, so the output must fit into the pipe.
         fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
         for spec, _ in parts:
-            # libjpeg writes a progressive file in one go at the end, which need not fit into the pipe.
+            # libjpeg writes a progressive file at once at the end, and it might not fit into the pipe.
             spec.erase_attribute("jpeg:progressive")
         reason = _encode(OPEN_FILES / str(writer), format_name, parts)
     finally:

@@ -72,12 +72,12 @@ class Layer:
 
 
 def is_data(name: str) -> bool:
-    """Tell whether a layer is called like data: depth, normals, masks."""
+    """Whether a layer's name is one for data: depth, normals, masks."""
     return any(word in _DATA for component in _components(name) for word in _words(component))
 
 
 def _components(name: str) -> list[str]:
-    """Return the parts of a layer's name that tell more than an eye."""
+    """Return the components of a layer's name without those that only name an eye."""
     return [component for component in name.split(".") if component and component.lower() not in _VIEWS]
 
 
@@ -125,7 +125,7 @@ def choose_layer(layers: Sequence[Layer], wanted: str | None = None) -> Layer:
 
 
 def rivals(layers: Sequence[Layer], chosen: Layer) -> tuple[str, ...]:
-    """Return other candidates; none if the picture is unnamed, as it should be, and not stereo."""
+    """Return other candidates for the picture; none if the choice is clear: an unnamed layer, not stereo."""
     others = [layer for layer in layers if layer is not chosen and not layer.is_grey]
     return tuple(layer.title for layer in others if chosen.name or layer.is_view)
 

@@ -23,7 +23,6 @@ import OpenImageIO as oiio
 from chromacord.errors import (
     ChromacordWarning,
     InputError,
-    MissingFileError,
     NonFiniteError,
     TruncatedFileError,
     UnreadableFileError,
@@ -32,7 +31,7 @@ from chromacord.io.orientation import Orientation
 from chromacord.io.stills.image_attributes import any_attribute, channel_names, error_reason, text_attribute
 from chromacord.io.stills.image_layers import Layer, choose_layer, find_layers, rivals
 from chromacord.io.stills.png_chunks import has_end, has_srgb, is_animated
-from chromacord.parsing import parse_errors
+from chromacord.parsing import missing_file, parse_errors
 from chromacord.types import UNSPECIFIED, Alpha, Box, Colorimetry, PixelFormat, Plane, Size
 
 Pixels = npt.NDArray[Any]
@@ -46,7 +45,7 @@ _ROWS_AT_ONCE = 64
 
 @dataclass(frozen=True)
 class ImageHeader:
-    """Properties of an image file, known before its pixels. It is `Frame.attributes` of image sequences."""
+    """Properties of an image file, read before its pixels; `Frame.attributes` of image sequences."""
 
     path: Path
     format_name: str
@@ -130,7 +129,7 @@ def open_image(path: Path) -> oiio.ImageInput:
         UnreadableFileError: it is not a supported image.
     """
     if not path.is_file():
-        raise MissingFileError(f"{path}: no such file")
+        raise missing_file(path)
     if any("\udc80" <= letter <= "\udcff" for letter in str(path)):  # surrogates stand for bytes that are not UTF-8
         raise UnreadableFileError(f"{path}: its name is not valid UTF-8, so it cannot be read as an image; rename it")
     config = oiio.ImageSpec()
@@ -260,8 +259,8 @@ def _find_colors(
     """Find the picture's layer: return its part's header, the layer, and the names of other candidates."""
     parts: list[tuple[str, list[str]]] = []
     is_exr = image.format_name() == "openexr"
-    # Parts of an EXR are layers of one picture; those of other formats are further pictures, of which the first
-    # counts.
+    # Parts of an EXR are layers of one picture. Parts of other formats are further pictures, and only the first is
+    # used.
     while (is_exr or not parts) and image.seek_subimage(len(parts), 0):
         spec = image.spec()
         parts.append((text_attribute(spec, "oiio:subimagename"), [] if spec.deep else channel_names(spec)))
@@ -302,7 +301,7 @@ def _pixel_format(path: Path, spec: oiio.ImageSpec, channels: tuple[int, ...], *
 
 
 def _colorimetry(path: Path, spec: oiio.ImageSpec, pixel_format: PixelFormat) -> Colorimetry:
-    # Grey is luma of a matrix that no image format states.
+    # Image formats do not state the matrix from which grey was computed.
     matrix = 0 if pixel_format.model == "rgb" else UNSPECIFIED
     if pixel_format.is_float:
         return Colorimetry(matrix=matrix, full_range=True, scene_linear=True)

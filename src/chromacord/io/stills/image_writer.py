@@ -91,7 +91,7 @@ def write_image(
     pixels = _to_stored(np.stack(planes, axis=-1), style.pixel_format)
     if header is None:
         parts = [(_new_spec(pixels, style), pixels)]
-    # The common case needs no second reading: the file holds this picture and nothing else.
+    # In the common case the source's file holds only this picture, so it is not read again.
     elif header.covers_picture and header.num_subimages == 1 and header.spec.nchannels == len(planes):
         spec = _prepared(header.spec, style)
         names = [channel_names(header.spec)[channel] for channel in header.channels]

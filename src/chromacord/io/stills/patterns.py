@@ -80,7 +80,7 @@ class Pattern:
             return
         for entry in self.folder.iterdir():
             match = self._expression.fullmatch(entry.name)
-            # `shot.7.png` is no file of `shot.%04d.png`, but `shot.10000.png` is: numbers may outgrow their
+            # `shot.7.png` does not match `shot.%04d.png`, but `shot.10000.png` does: numbers may outgrow their
             # padding.
             if match and f"{int(match['number']):0{self.digits}d}" == match["number"]:
                 yield int(match["number"]), entry
@@ -254,7 +254,7 @@ def _parse_name(folder: Path, name: str, *, marks: bool = True) -> Pattern | Non
     if not found:
         return _parse_marks(folder, name) if marks else None
     before, after = name[: found[0].start("printf")], name[found[0].end("printf") :]
-    # More than five digits is too many anyway, and might exceed `int`'s limit.
+    # Five digits suffice to see that the number is too large; longer text may exceed `int`'s limit.
     digits = int((found[0]["digits"] or "1").lstrip("0")[:5] or 1)
     return Pattern(folder, before.replace("%%", "%"), digits, after.replace("%%", "%"), written=name)
 
@@ -328,7 +328,7 @@ def _describe_gap(pattern: Pattern, numbers: list[int], num_missing: int) -> str
 
 
 def _similar(path: Path) -> str:
-    """Suggest what the folder does contain."""
+    """Suggest similar names that the folder contains."""
     if not is_folder(path.parent):
         return f" (there is no folder {path.parent})"
     labels = [pattern.label for pattern in sequences_in(path.parent)]

@@ -19,7 +19,7 @@ def has_end(path: Path) -> bool:
         with path.open("rb") as file:
             if file.read(8) != _SIGNATURE:
                 return True
-            # The usual case costs one seek: the last chunk is always the same twelve bytes.
+            # IEND is always the same twelve bytes, so one seek to the end usually decides.
             if file.seek(0, 2) >= 20:
                 file.seek(-12, 2)
                 if file.read(12) == _END:

@@ -86,8 +86,8 @@ class SequenceSource(FrameSource):
                 ChromacordWarning,
                 stacklevel=2,
             )
-        # Whoever names a folder may not know what is in it, so a stray file is found before the work, not at
-        # its frame.
+        # A folder may contain stray files that the user does not know of, so all headers are compared before work
+        # starts, not when their frame is reached.
         if is_folder(path):
             self._check_all()
         self.info = self._describe(rate)
@@ -218,8 +218,7 @@ class SequenceSink(FrameSink):
             target,
             like.colorimetry if is_same else stored_colorimetry(like.colorimetry, scene_linear=scene_linear),
             like.rate,
-            # Turned pixels are as wide as they were high. With the header kept, the picture stays as it is
-            # stored.
+            # A quarter turn inverts the pixel aspect. If the header is kept, the picture is stored unrotated.
             1 / like.pixel_aspect if like.rotation % 180 and not self._keeps_header else like.pixel_aspect,
             profile,
             _told_compression(compression, self.path) if compression and image_format.name == "openexr" else None,
@@ -233,7 +232,7 @@ class SequenceSink(FrameSink):
         self._written: set[int] = set()
         self._staged = StagedFolder(self._pattern.folder, name=self._pattern.label, force=force)
         try:
-            # After cleaning up leftovers of killed runs.
+            # Only after leftovers of killed runs were removed, which would count as existing files.
             self._existing = self._check_existing(force=force, trimmed=trimmed)
         except OutputError:
             self._staged.discard()
@@ -318,7 +317,7 @@ def _kept_profile(like: VideoInfo, target: PixelFormat, image_format: ImageForma
     """Return the source's profile if it applies to the output; warn if it is lost."""
     profile = like.icc_profile
     if changes_light(like, scene_linear=target.is_float):
-        return None  # the colours are another space's now, and look as before
+        return None  # the colours were converted to another space, so the profile no longer applies
     if profile is None or (image_format.has_icc and _is_as_coded(like, target) and is_profile_of(profile, target)):
         return profile
     holds = "its colours are converted" if image_format.has_icc else f"{image_format.name} holds no ICC profile"

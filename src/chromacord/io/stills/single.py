@@ -80,7 +80,7 @@ def write_jpeg(path: Path, pixels: npt.NDArray[np.uint8], *, quality: int = 75) 
     Raises:
         OutputError: the file cannot be written, for example because the disk is full.
     """
-    # Stated, not left to OpenCV: data sets must have the same bytes with each of its versions.
+    # OpenCV's default may change, but data sets must have the same bytes with every version.
     sampling = [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420]
     _write(path, pixels[..., ::-1], ".jpg", [cv2.IMWRITE_JPEG_QUALITY, quality, *sampling])
 

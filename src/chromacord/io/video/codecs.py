@@ -146,8 +146,8 @@ CODECS: dict[str, Codec] = {
             *_names("gbrp", "gbrap", depths=(10, 12, 14, 16)),
         ),
         (".mkv", ".avi"),
-        # Version 3 has checksums for each slice, by which damage is found. With key frames only, each frame can
-        # be decoded alone.
+        # Version 3 has a checksum for each slice, which reveals damage. With key frames only, each frame can be
+        # decoded alone.
         {"level": "3", "slicecrc": "1", "g": "1"},
         families=LOSSLESS,
     ),
@@ -160,7 +160,7 @@ CODECS: dict[str, Codec] = {
         "mjpeg",
         ("yuvj420p", "yuvj422p", "yuvj444p"),
         (".mov", ".mkv", ".avi", ".mp4"),
-        # 236 is twice libav's lambda for a quantizer of 1: the finest steps of the tables but one.
+        # Quantizer 2, the second finest: libav's lambda is 118 for a quantizer of 1 (FF_QP2LAMBDA).
         {"flags": "+qscale", "global_quality": "236"},
         families=("mjpeg",),
         matrix=5,
@@ -301,7 +301,7 @@ def family(source: VideoInfo) -> str | None:
     names = [name for name, codec in CODECS.items() if source.codec in codec.families]
     if len(names) > 1:
         form = source.pixel_format
-        # Two codecs are one family only for ProRes: 4444 for full chroma or alpha, 422 otherwise.
+        # Only ProRes has two entries for one source codec: 4444 for full chroma or alpha, 422 otherwise.
         return names[-1] if form.subsampling == (0, 0) or form.alpha is not Alpha.NONE else names[0]
     return names[0] if names else None
 
@@ -309,8 +309,8 @@ def family(source: VideoInfo) -> str | None:
 def _candidates(source: VideoInfo, suffix: str) -> list[str]:
     """Return only the source's codec if the container supports it, otherwise the container's usual ones."""
     own = family(source)
-    # No other candidate then: changing the codec without being asked is worse than an error that says how to
-    # keep the depth.
+    # The source's codec is then the only candidate: silently changing the codec would be worse than an error that
+    # says how to keep the depth.
     if own is not None and suffix in CODECS[own].containers:
         return [own]
     return list(CONTAINERS[suffix].usual)

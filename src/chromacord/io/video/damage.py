@@ -161,5 +161,5 @@ def find_damage(location: str, names: tuple[str, ...], num_packets: int) -> Dama
                 logs.clear()
                 count += len(pictures)
     except av.error.FFmpegError:
-        pass  # errors raised to callers are not looked for here
+        pass  # errors that libav raises are reported by the reader itself
     return None

@@ -21,20 +21,20 @@ _INDEXED = {"mov", "mp4", "matroska"}
 """Containers, by libav's names, that list which frames can be decoded on their own."""
 
 _LISTED = "mov"
-"""Those of them, by the first of libav's names, that list every frame, so that the list is read without the packets."""
+"""The one of them, by the first of libav's names, whose index lists every frame: no packets need to be read."""
 
 _REORDERED = 64
-"""More packets than any codec moves a frame by."""
+"""Upper bound of reordering in packets, for all codecs."""
 
 _EXACT_CODECS = frozenset({"h264", "hevc", "vp9"})
-"""Codecs that hardware decodes bit for bit, so that samples do not change. AV1 leaves film grain to the decoder; other
-codecs leave more unspecified."""
+"""Codecs for which hardware and software decoders agree bit for bit. AV1 leaves film grain to the decoder; other codecs
+leave more unspecified."""
 
 _EXACT_DEPTHS = (8, 10)
 
 
 class Reading:
-    """One pass over the pictures of a file. It owns its resources, and nothing in it refers back to it."""
+    """One pass over the pictures of a file. It is free of reference cycles, so its resources are freed at once."""
 
     def __init__(self, container: InputContainer, stream: VideoStream, decoder: VideoCodecContext) -> None:
         """Prepare without decoding.
@@ -65,7 +65,7 @@ class Reading:
 
     @property
     def damage(self) -> Damage | None:
-        """The first message that libav logged so far, if it may be harmless."""
+        """The first error that libav has logged, unless it certainly means damage."""
         return self._packets.damage
 
     def skip(self) -> None:
@@ -90,7 +90,7 @@ class Entry(NamedTuple):
     """Its decoding time, to seek to, in ticks of the stream."""
 
     numbers: dict[int, int]
-    """Frame numbers by presentation time, where the file was looked at."""
+    """Frame numbers by presentation time, for the part of the file that was scanned."""
 
 
 class _Listed(NamedTuple):
@@ -101,9 +101,9 @@ class _Listed(NamedTuple):
 
 
 def key_frames(info: VideoInfo) -> tuple[int, ...]:
-    """Return the numbers of frames from which a file can be decoded, as far as its container lists them: none if not.
+    """Return the numbers of frames from which a file can be decoded; empty if its container does not list them.
 
-    Pictures of an open group that are shown before their key frame make its number a few too low.
+    A number may be a few too low if pictures of an open GOP are shown before their key frame.
     """
     if not info.container.startswith(_LISTED):
         return ()
@@ -120,14 +120,14 @@ def _listed(container: InputContainer, stream: VideoStream) -> list[_Listed]:
 
 
 def reach(reading: Reading, entry: Entry) -> bool:
-    """Whether a file that was sought decodes from an entry on; drop the pictures that are shown before it.
+    """Decode up to an entry after a seek, and return whether it was reached.
 
-    These refer to pictures that were not decoded.
+    Pictures shown before it are dropped, because they refer to pictures that were not decoded.
     """
     while (picture := reading.first()) is not None:
         number = None if picture.pts is None else entry.numbers.get(picture.pts)
-        # Leading pictures of an open group of pictures refer to frames before the key frame: they come out
-        # damaged, or not at all, and are shown before it.
+        # Leading pictures of an open GOP refer to frames before the key frame. They are decoded with errors or not at
+        # all, and are shown before it.
         if number is None or number >= entry.number:
             return number == entry.number
         reading.skip()
@@ -143,8 +143,7 @@ def find_entry(container: InputContainer, stream: VideoStream, start: int) -> En
         start: number of the frame to reach.
 
     Returns:
-        None if the file does not say: it has other containers than those with an index of key frames, or frames without
-        times of their own.
+        None if it is unknown: the container has no index of key frames, or frames lack timestamps.
     """
     # MPEG-TS and AVI do not say reliably which packets are key frames, or have no times; decoding from the
     # start is slower but right.
@@ -166,7 +165,7 @@ def find_entry(container: InputContainer, stream: VideoStream, start: int) -> En
             # `start` is still to come.
             if first + len(seen) > start + _REORDERED:
                 break
-    # What comes before a key frame in decoding order is also shown before it.
+    # Packets that precede a key frame in decoding order are also shown before it.
     times = sorted(pts for pts, _, _ in seen)
     numbers = {time: first + index for index, time in enumerate(times)}
     keys = [(numbers[pts], dts) for pts, dts, is_key in seen if is_key and numbers[pts] <= start]
@@ -179,10 +178,10 @@ def find_entry(container: InputContainer, stream: VideoStream, start: int) -> En
 
 
 def _skip(container: InputContainer, stream: VideoStream, start: int) -> dict[int, int]:
-    """Seek to a key frame that is surely before a frame, so that the packets up to there are not read.
+    """Seek to a key frame that is certainly before a frame, to avoid reading the packets up to there.
 
     Returns:
-        Places of packets in the container's list by their decoding times; empty: the file is still at its start.
+        Positions of packets in the container's index by decoding time; empty: the file is still at its start.
     """
     listed = _listed(container, stream)
     keys = [place for place, packet in enumerate(listed) if packet.is_keyframe and 0 < place <= start - _REORDERED]
@@ -199,8 +198,8 @@ def _decoded(packets: "_Packets", decoder: VideoCodecContext) -> Iterator[av.Vid
     for packet in packets:
         pictures, broken = _decode(decoder, packet)
         damage = packets.check.look(packets.count, at_end=packet is None)
-        # Harmless messages (a stream that bends the standard) are common, so only checksums end the clip;
-        # others become a warning.
+        # libav often logs harmless errors (streams that violate the standard), so only a failed checksum ends the
+        # clip; other errors become a warning.
         if damage is not None and damage.is_certain:
             stop = damage.frame
         elif damage is not None:
@@ -226,7 +225,7 @@ class _Packets:
 
     def __iter__(self) -> "Iterator[Packet[VideoStream] | None]":
         try:
-            # A demuxer that fails ends like a file: what was decoded so far is still good.
+            # A failing demuxer is treated as the end of the file: the pictures decoded so far are intact.
             for packet in self._packets:
                 if packet.is_corrupt:
                     self.broken = True

@@ -168,12 +168,12 @@ class VideoSink(FrameSink):
         stream: Any = self._container.add_stream(choice.codec.encoder, rate=like.rate, options=options)
         context = stream.codec_context
         context.width, context.height, context.pix_fmt = self._size.width, self._size.height, choice.pix_fmt
-        # y4m has no timestamps, but a rate, which its muxer takes for the inverse of the time base.
+        # y4m has a rate instead of timestamps; its muxer writes the inverse of the time base as the rate.
         context.time_base = 1 / like.rate if choice.name == "raw" else like.time_base
         context.sample_aspect_ratio = like.pixel_aspect
         write_tags(context, self._tags)
         if choice.name == "hevc" and choice.muxer in ("mp4", "mov"):
-            # QuickTime and Apple's players refuse HEVC under hev1, which is libav's default.
+            # QuickTime and Apple's players reject HEVC tagged hev1, libav's default.
             context.codec_tag = "hvc1"
         if like.rotation or like.mirrored or any(like.display_shift):
             stream.set_display_matrix(Orientation.of(like).matrix(like.display_shift))
@@ -227,7 +227,7 @@ class VideoSink(FrameSink):
             ) from error
 
     def _begin(self, index: int, tick: int) -> None:
-        # An untrimmed clip may begin later than its sound, which must stay so.
+        # An untrimmed clip keeps its start time: it may begin later than its sound.
         self._origin = tick if self._trimmed else 0
         if self._remuxer is not None:
             start = self._origin * self._like.time_base
@@ -241,7 +241,7 @@ class VideoSink(FrameSink):
 
     def _mux(self, picture: av.VideoFrame | None) -> None:
         for packet in self._stream.encode(picture):
-            # Not every encoder passes durations on, and the last one has no next timestamp.
+            # Not every encoder sets durations, and for the last packet no next timestamp implies one.
             if packet.pts is not None and packet.pts in self._durations:
                 packet.duration = self._durations.pop(packet.pts)
             if picture is None and self._choice.name == "hevc" and self._count <= _X265_DELAY:

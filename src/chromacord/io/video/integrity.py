@@ -57,7 +57,7 @@ def _lacks_boxes(file: BinaryIO, size: int) -> bool:
             return True
         has_index = has_index or kind == b"moov"
         position += length
-    # Recorders write the index last, so a recording that was interrupted has none.
+    # Recorders write the index last, so an interrupted recording has none.
     return not has_index
 
 

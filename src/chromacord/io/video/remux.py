@@ -128,7 +128,7 @@ class Remuxer:
         if self._picture is not None:
             picture.metadata.update(_lasting(self._picture.metadata))
             timecode = find_timecode(self._container, picture=self._picture)
-            # Any other copy of the timecode would name the frame at which the source began.
+            # Remove other copies of the timecode: they would name the source's first frame.
             for metadata in (self._output.metadata, picture.metadata):
                 for name in [name for name in metadata if name.lower() == "timecode"]:
                     del metadata[name]
@@ -168,7 +168,7 @@ class Remuxer:
                 self._refuse(stream)
             stream.discard = Discard.all
             return
-        # WebM's muxer takes attachments and leaves them out.
+        # WebM's muxer accepts attachments, but does not write them.
         is_left_out = self._muxer == "webm" and stream.type == "attachment"
         if (is_cover(stream) and self._muxer != "mp4") or is_left_out or not _can_hold(self._muxer, stream):
             self._refuse(stream)
@@ -248,7 +248,7 @@ def _is_gap(packet: "Packet[Any]") -> bool:
 
 
 def _lasting(metadata: dict[str, str]) -> dict[str, str]:
-    """Return the tags that describe the content."""
+    """Return the tags that describe the content, without those that describe the old file."""
     return {
         name: value
         for name, value in metadata.items()

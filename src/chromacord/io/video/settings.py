@@ -118,7 +118,7 @@ def _limit_memory(name: str, options: dict[str, str], picture: int) -> None:
         if wanted > most and name == "h264":
             options["rc-lookahead"] = str(most)
         elif wanted > most:
-            # Each frame thread holds frames of its own, so one is used.
+            # One frame thread, because each holds its own look-ahead frames.
             options["x265-params"] += f":rc-lookahead={most}:bframes={min(4, most - 1)}:frame-threads=1"
     elif name == "av1" and picture > _LARGE_FRAME:
         options["svtav1-params"] = "lookahead=0:hierarchical-levels=2:lp=1"

@@ -29,7 +29,7 @@ def write_sound(path: Path, samples: FloatArray, *, rate: int = 48000, force: bo
             stream.codec_context.open()
             step = stream.codec_context.frame_size
             for start in range(0, samples.shape[1], step):
-                # AAC takes frames of exactly this many samples, all but the last.
+                # AAC requires exactly this many samples in every frame but the last.
                 part = np.ascontiguousarray(samples[:, start : start + step], dtype=np.float32)
                 frame = av.AudioFrame.from_ndarray(part, format="fltp", layout="stereo")
                 frame.sample_rate, frame.pts, frame.time_base = rate, start, Fraction(1, rate)

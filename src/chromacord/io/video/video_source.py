@@ -16,7 +16,7 @@ from av.stream import Disposition
 from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
-from chromacord.errors import ChromacordWarning, MissingFileError, TruncatedFileError, UnreadableFileError, counted
+from chromacord.errors import ChromacordWarning, TruncatedFileError, UnreadableFileError, counted
 from chromacord.io.colorimetry import read_tags
 from chromacord.io.cores import num_cores
 from chromacord.io.hdr import read_hdr
@@ -31,6 +31,7 @@ from chromacord.io.video.decoding import Entry, Reading, accelerator, find_entry
 from chromacord.io.video.integrity import is_animated_webp, is_cut_off, stated_end, stated_num_frames
 from chromacord.io.video.palettes import has_palette_alpha, is_opaque
 from chromacord.io.video.remux import NO_PROBE, describe_streams, find_picture, find_timecode
+from chromacord.parsing import missing_file
 from chromacord.types import Alpha, Frame, PixelFormat, Size, VideoInfo
 
 _STILL_FORMATS = frozenset({"image2", "gif", "apng", "webp", "ico"})
@@ -51,7 +52,7 @@ class VideoSource(FrameSource):
     """A video file in any container and codec that libav supports."""
 
     def __init__(self, path: Path | str, *, salvage: bool = False, device: str = "cpu", keep: bool = False) -> None:
-        """Open the file and decode its first frame, which may say more than the header.
+        """Open the file and decode its first frame, which may have tags that the header lacks.
 
         Args:
             path: the file.
@@ -243,7 +244,7 @@ class VideoSource(FrameSource):
 
 def _open(path: Path, *, probe: bool = True) -> InputContainer:
     if not path.exists():
-        raise MissingFileError(f"{path}: no such file")
+        raise missing_file(path)
     if path.is_dir():
         raise UnreadableFileError(f"{path}: is a folder; name a video file")
     if path.stat().st_size == 0:
@@ -385,7 +386,7 @@ def _described(picture: av.VideoFrame, path: Path) -> PixelFormat:
 
 
 def _read_orientation(path: Path, picture: av.VideoFrame) -> tuple[Orientation, tuple[int, int]]:
-    """Return how a picture lies, and where it is moved to."""
+    """Return a picture's orientation and the translation of its display matrix."""
     matrix = display_matrix(picture)
     if matrix is None:
         return Orientation(), (0, 0)

@@ -50,7 +50,7 @@ def recover(folder: Path) -> None:
         OSError: something cannot be moved or removed.
     """
     for path in journals_in(folder):
-        # A journal of a running process is being worked on: undoing it would destroy that run's outputs.
+        # The journal of a running process is in use: undoing it would destroy that run's outputs.
         if not is_abandoned(path, in_use=in_use):
             continue
         journal = Journal.read(path)

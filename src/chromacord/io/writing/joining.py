@@ -106,6 +106,7 @@ def _write(
             if remuxer is not None:
                 remuxer.copy_until(time)
         if remuxer is not None:
+            # The sound of a range ends with its last frame; a whole clip keeps sound that is longer than the picture.
             end = (ticks[-1] - origin) * like.time_base + 1 / like.rate
             remuxer.copy_until(None if first is None else end)
 
@@ -137,8 +138,7 @@ def _retimed(orders: Sequence[_Part], ticks: Sequence[int], origin: int, like: V
             for place, packet in enumerate(_packets(container)):
                 index, coded = begin + order.ranks[place], begin + place - delay
                 packet.pts = ticks[index] - origin
-                # Before the first frame there are no times to take, so the clock runs backwards at the usual
-                # rate.
+                # Decoding times before the first frame are extrapolated at the usual rate.
                 packet.dts = ticks[coded] - origin if coded >= 0 else ticks[0] - origin + coded * usual
                 packet.duration = ticks[index + 1] - ticks[index] if index + 1 < len(ticks) else usual
                 packet.time_base = like.time_base
@@ -149,7 +149,7 @@ def _retimed(orders: Sequence[_Part], ticks: Sequence[int], origin: int, like: V
 def _order(path: Path) -> _Part:
     with _opened(path) as container:
         times = [packet.pts for packet in _packets(container)]
-    # Ranks are found by sorting times, so each packet needs one of its own.
+    # Ranks are found by sorting times, so times must be known and distinct.
     if not times or None in times or len(set(times)) < len(times):
         raise UnreadableFileError(f"{path}: is not a part of a clip: its pictures have no times; render it again")
     ranked = {time: rank for rank, time in enumerate(sorted(times))}

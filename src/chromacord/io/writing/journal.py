@@ -78,8 +78,8 @@ class Entry:
         # Another process may be recovering too; skip what it has done.
         with contextlib.suppress(FileNotFoundError):
             if self.backup is not None and os.path.lexists(self.backup):
-                # Our file, none, or still the old one (killed before the rename): in all three the old one
-                # belongs here. Any other file is somebody else's work.
+                # Restore the old file if the name has our file, no file, or still the old one (killed before the
+                # rename). Any other file was written by another process, and stays.
                 if now in ([], self.mark, _mark(self.backup)):
                     self.backup.replace(self.target)
                 remove(self.backup)  # renaming onto a hard link of the same file keeps both names
@@ -143,14 +143,14 @@ class Journal:
         """Undo all renames, and remove the journal."""
         for entry in reversed(self.entries):
             entry.undo()
-        # The first one goes last: while it exists, a run that is killed here is undone by the next one.
+        # The first copy is removed last: while it exists, the next run can finish an undo that is killed here.
         for path in reversed(self.paths):
             _let_go(path)
 
     def end(self) -> None:
         """Remove the journal, and the replaced files."""
-        # The first one goes first: from that moment on the outputs count as complete, and what a kill leaves is
-        # only waste.
+        # The first copy is removed first: from then on the outputs count as complete, and a kill leaves only files
+        # that the next run cleans up.
         for path in self.paths:
             _let_go(path)
         for entry in self.entries:

@@ -1,4 +1,4 @@
-"""Resolve paths: whether they can be read or written, and whether two paths share a file.
+"""Check whether paths can be read or written, and whether two paths name the same file.
 
 Files are compared by identity, because symbolic links, hard links, ".." and multiply mounted folders give a file
 several names.
@@ -57,7 +57,7 @@ def check_input(path: Path | str) -> None:
     """Refuse standard input, URLs, pipes, devices, and impossible names. Missing files pass.
 
     Raises:
-        InputError: says what the path is, and what to give instead.
+        InputError: names the kind of path, and what to pass instead.
     """
     text = os.fspath(path)
     if text == "-":
@@ -80,7 +80,7 @@ def check_output_path(path: Path | str) -> None:
     """Refuse standard output, URLs, and impossible names. Callers that can write to standard output look for it first.
 
     Raises:
-        OutputError: says what the path is, and what to give instead.
+        OutputError: names the kind of path, and what to pass instead.
     """
     text = os.fspath(path)
     if text == STDOUT:
@@ -174,7 +174,7 @@ class Places(Generic[Owner]):
             for known in (self._files, self._folders):
                 if file in known:
                     return known[file]
-        # An output inside a "folder" that another output names as its file.
+        # The output lies in a folder whose path another output uses as its file.
         if place.folder in self._files:
             return self._files[place.folder]
         named = list(self._patterns.get(place.folder, ()))

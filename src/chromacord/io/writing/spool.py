@@ -1,4 +1,4 @@
-"""Copy pipes into temporary files: a clip is decoded twice, and a pipe can be read once."""
+"""Copy pipes into temporary files: a clip is decoded twice, but a pipe can be read only once."""
 
 import os
 import selectors
@@ -32,7 +32,7 @@ def is_pipe(path: str) -> bool:
 def spooled(paths: Mapping[str, str]) -> Iterator[dict[str, str]]:
     """Copy pipes into files of a temporary folder ($TMPDIR), all at once, and delete them at the end.
 
-    A program that feeds several pipes writes to them in turn, so reading one after the other would block both sides.
+    A program that feeds several pipes may write to them alternately; reading one to its end first would deadlock.
 
     Args:
         paths: inputs by name.
@@ -54,7 +54,7 @@ def spooled(paths: Mapping[str, str]) -> Iterator[dict[str, str]]:
         ends = {name: stack.enter_context(_reading_end(path)) for name, path in pipes.items()}
         copies = {name: stack.enter_context(file.open("wb")) for name, file in files.items()}
         _copy({ends[name]: (pipes[name], copies[name]) for name in pipes})
-        # Closed here, so that buffered bytes are written before the sizes are looked at.
+        # Close the files now, so that buffered bytes are included in their sizes.
         stack.close()
         for name, file in files.items():
             if not file.stat().st_size:
@@ -107,7 +107,7 @@ def _copy(copies: Mapping[int, tuple[str, BinaryIO]]) -> None:
 
 
 def _write(data: bytes, file: BinaryIO, path: str) -> None:
-    # Asked each time, because other processes fill the same file system; 1 MB costs one call.
+    # Checked for each block of 1 MB, because other processes write to the same file system.
     room = os.statvfs(file.fileno())
     if room.f_bavail * room.f_frsize < RESERVE + len(data):
         raise InputError(

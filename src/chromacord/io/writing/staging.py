@@ -42,7 +42,7 @@ def check_output(path: Path, *, force: bool = False, inputs: Iterable[Path] = ()
     if path.is_dir():
         raise OutputError(f"{path}: is a folder; name a file")
     with output_errors(path):
-        # Before the check below: a killed run may have moved the old file away, or left its own in the way.
+        # Before checking for an existing file: a killed run may have moved it away, or left its own there.
         recover(path.parent)
     if not force and os.path.lexists(path):
         raise OutputExistsError(f"{path}: exists already; use --force to replace it, or another name")
@@ -116,7 +116,7 @@ class Staging(ABC):
 
 
 class StandardOutput(Staging):
-    """Standard output, which is written as the frames come: nothing is renamed, and nothing can be taken back."""
+    """Standard output, to which frames are written at once: nothing is renamed, and nothing can be undone."""
 
     temporary = Path(STDOUT)
 
@@ -125,7 +125,7 @@ class StandardOutput(Staging):
         return ()
 
     def discard(self) -> None:
-        """Keep what was written."""
+        """Do nothing: written bytes cannot be taken back."""
 
 
 class StagedFile(Staging):

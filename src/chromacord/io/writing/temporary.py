@@ -65,7 +65,7 @@ def is_abandoned(path: Path, *, in_use: Collection[Path] | None = None) -> bool:
         in_use: all such files of this process; others with its id are from a dead process with the same id.
     """
     found = _HIDDEN.fullmatch(path.name)
-    # A process of another host cannot be asked for, so its files are left alone.
+    # Whether a process of another host exists is unknown, so its files are left alone.
     if found is None or found["machine"] != _MACHINE:
         return False
     process = int(found["process"])
@@ -112,7 +112,8 @@ def _is_running(process: int) -> bool:
         os.kill(process, 0)
     except ProcessLookupError:
         return False
-    # Another user's process exists; a number beyond any process id is not ours to judge.
+    # PermissionError: the process exists and belongs to another user. OverflowError: this cannot be a process id, so
+    # another program made the file.
     except (PermissionError, OverflowError):
         return True
     return True

@@ -59,7 +59,7 @@ def open_video_sink(
     size: Size | None = None,
     trimmed: bool = False,
 ) -> FrameSink:
-    """Open a video output, with a conversion before it where the source's planes are none that videos have.
+    """Open a video output, and convert frames first if videos cannot store the source's planes.
 
     Float images, scene-linear or not, become integers of the codec's largest depth; scene-linear ones get the sRGB
     curve. Premultiplied colours become straight.
@@ -96,7 +96,7 @@ def _stored(like: VideoInfo, path: Path, encoding: Encoding) -> VideoInfo:
         return like
     alpha = Alpha.NONE if source.alpha is Alpha.NONE else Alpha.STRAIGHT
     colorimetry = stored_colorimetry(like.colorimetry, scene_linear=False)
-    # Floats have no depth of their own, so the deepest one that the codec stores without loss is taken.
+    # Floats have no integer depth, so the deepest that the codec stores without loss is used.
     depths = _DEPTHS if source.is_float else (source.depth,)
     stored = [
         replace(like, pixel_format=PixelFormat(source.model, depth, alpha=alpha), colorimetry=colorimetry)
@@ -109,7 +109,7 @@ def _is_held(info: VideoInfo, path: Path, encoding: Encoding) -> bool:
     """Whether a codec stores a format without loss of depth or alpha; loss of chroma is handled elsewhere."""
     try:
         with warnings.catch_warnings():
-            # This is a question, not a choice: the sink that is opened afterwards warns of what it loses.
+            # This only tests the codec; the sink opened afterwards issues the warnings.
             warnings.simplefilter("ignore")
             held = describe(choose(info, path, encoding.codec).pix_fmt)
     except CodecError:

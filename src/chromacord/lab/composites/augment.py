@@ -183,7 +183,7 @@ class CompositeMaker:
             generator: random number generator.
         """
         picture, mask, changed = (part[:, 0] for part in self._recolored(self._chosen(count, generator), generator))
-        # Sure foreground first: colours of soft pixels are mixtures, which no grade of the foreground explains. The
+        # Prefer pixels of full coverage: soft pixels mix both colours, which no grade of the foreground explains. The
         # small terms keep the draw possible where a mask is soft everywhere, or empty.
         place = torch.multinomial(
             (mask.flatten(1) - 0.5).clamp_min(0) + 1e-6 * mask.flatten(1) + 1e-12,
@@ -291,7 +291,7 @@ class CompositeMaker:
         both = torch.cat([source.pictures[chosen].float() / 255, masks], dim=2)
         crop = torch.empty(count, 2).uniform_(augmentation.smallest_crop, 1, generator=generator)
         center = (1 - crop) * (2 * torch.rand(count, 2, generator=generator) - 1)
-        if augmentation.close_share:  # nothing is drawn otherwise: runs from before there was a share stay as they are
+        if augmentation.close_share:  # draw nothing otherwise, so that older runs resume with the same pictures
             close = self._drawn(count, augmentation.close_share, generator)
             crop[close], center[close] = (each[close] for each in parts_around(masks[:, 0, 0], generator))
         flip = torch.where(self._drawn(count, 0.5, generator), -1.0, 1.0)

@@ -176,7 +176,8 @@ def scenes(count: int, size: int, generator: torch.Generator) -> Tensor:
     """Draw the light of whole scenes: dusk, night, lamps, neon, fog.
 
     Exposure falls by up to 3 stops or rises by 0.7, white moves by up to a stop in red and blue, saturation falls, and
-    black rises as in haze. A foreground filmed elsewhere differs from such a background by as much.
+    black rises as in haze. A foreground filmed elsewhere differs from such a background by as much. A fifth are in
+    nearly one colour, as under sodium lamps, at blue hour or in a film's look: white moves twice as far.
 
     Args:
         count: number of tables, N.
@@ -189,7 +190,8 @@ def scenes(count: int, size: int, generator: torch.Generator) -> Tensor:
     uniform = _uniform(count, generator)
     # Darker scenes are most of what daylight foregrounds are pasted into.
     stops = torch.where(uniform(0, 1) < 0.75, uniform(-3.0, -0.3), uniform(-0.3, 0.7))
-    strength = uniform(0, 1).sqrt()
+    is_strong = uniform(0, 1) < 0.2
+    strength = uniform(0, 1).sqrt() * torch.where(is_strong, 2.0, 1.0)
     warmth, green = strength * uniform(-1.1, 1.1), strength * uniform(-0.35, 0.35)
     gains = 2 ** torch.cat([warmth - green / 2, green, -warmth - green / 2], dim=1)
     gains = gains / (gains @ gains.new_tensor(LUMA))[:, None]  # a cast alone does not change the exposure
@@ -199,7 +201,8 @@ def scenes(count: int, size: int, generator: torch.Generator) -> Tensor:
     luma = torch.einsum("c,ncp->np", light.new_tensor(LUMA), light)[:, None]
     # Eyes and cameras see less colour in the dark; the cast itself stays, since it is light.
     tinted = luma * gains[..., None]
-    light = tinted + (light - tinted) * uniform(0.45, 1.05)[..., None]
+    least = torch.where(is_strong, 0.15, 0.45)
+    light = tinted + (light - tinted) * (least + (1.05 - least) * uniform(0, 1))[..., None]
     haze = torch.where(uniform(0, 1) < 0.3, uniform(0, 0.12), torch.zeros(count, 1))
     light = light + (haze * 2 ** stops.clamp_max(0) * gains)[..., None] * (1 - light)
     return linear_to_srgb(light.clamp(0, 1)).view(count, 3, size, size, size)

@@ -228,7 +228,7 @@ class PairMaker:
         return torch.multinomial(self._source.weights, count, replacement=True, generator=generator)
 
     def _drawn(self, count: int, share: float, generator: torch.Generator) -> Tensor:
-        if not share:  # what is never drawn leaves the other draws as they are
+        if not share:  # draw nothing, so that the other random numbers stay the same
             return torch.zeros(count, dtype=torch.bool)
         return torch.rand(count, generator=generator) < share
 

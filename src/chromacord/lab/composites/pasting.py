@@ -61,7 +61,7 @@ class Placement:
     """Bottom of the foreground, relative to the background's height; above 1 it is cut off."""
 
     mismatch: str
-    """Short description, such as "daylight on dusk"."""
+    """Short description of the mismatch, such as "daylight on dusk"."""
 
     licences: tuple[str, str]
     """Licences of the foreground and the background."""

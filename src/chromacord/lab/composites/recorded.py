@@ -58,7 +58,7 @@ class RecordedClips:
             generator: random number generator.
         """
         chosen = torch.multinomial(self._weights, count, replacement=True, generator=generator).tolist()
-        # A share of the clip, not a frame's number: the draw does not depend on how long clips are.
+        # Draw positions as shares of a clip, so that the random numbers do not depend on the clips' lengths.
         places = torch.rand(count, generator=generator, dtype=torch.float64).tolist()
         windows = [self._window(index, place, length) for index, place in zip(chosen, places, strict=True)]
         with ThreadPoolExecutor(self._num_readers) as pool:

@@ -117,7 +117,7 @@ def draw_luts(names: Sequence[str], *, count: int, seed: int, clip: str) -> list
     """
     if count > len(names):
         raise InputError(f"{count} LUTs a clip are requested, but there are only {len(names)}; lower --per-clip")
-    # Ordered by a hash, not drawn from a generator: adding a clip or a LUT elsewhere changes nothing here.
+    # Sort by a hash instead of drawing from a generator: clips and LUTs added elsewhere do not change this choice.
     return sorted(names, key=lambda name: hashlib.sha256(f"{seed}/{clip}/{name}".encode()).digest())[:count]
 
 
@@ -143,7 +143,7 @@ def make_change(cube: Cube | None, *, seed: int, enhanced: bool, drift: bool) ->
         cube = _with_table(cube, enhance(torch.from_numpy(cube.lut.parameters)).numpy())
     if not drift:
         return Change(cube)
-    # The drift starts from what can be seen: values beyond the range would return into it on the way.
+    # Clip first: values outside the range would drift back into it and become visible on the way.
     table = torch.from_numpy(cube.lut.parameters.clip(0, 1))
     moved = random_look(generator, strength=DRIFT_STRENGTH)(table).numpy()
     least, most = DRIFT_PERIODS
@@ -164,7 +164,7 @@ def recolor(real: Bytes, mask: Codes, cube: Cube) -> Bytes:
     """
     composite = real.copy()
     foreground = mask != 0
-    # Only the foreground, as one row of pixels: the background must keep its codes, and most pictures are background.
+    # Map only the foreground, as one row of pixels: it is the smaller part, and the background must keep its codes.
     colors = torch.from_numpy(real[foreground].astype(np.float32) / np.float32(255)).T[None, :, None]
     if colors.numel():
         changed = (apply_cube(colors, cube).clamp(0, 1) * 255).round()[0, :, 0].T

@@ -1,4 +1,4 @@
-"""Process many clips in parallel, in single-threaded processes; the seam where other engines than this machine fit."""
+"""Process many clips in parallel, in single-threaded processes; defines the interface that clusters implement too."""
 
 import multiprocessing
 import os
@@ -174,7 +174,7 @@ class _Reporter:
 
 
 _reports: "SimpleQueue[tuple[int, Progress]] | None" = None
-"""In a process of the pool: leads to its parent. A pipe, so that what is not read yet is bounded."""
+"""In a process of the pool, the queue to its parent. A pipe, which limits the number of unread reports."""
 
 
 def _start(watched: Connection, reports: "SimpleQueue[tuple[int, Progress]]") -> None:

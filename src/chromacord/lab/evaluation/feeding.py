@@ -17,7 +17,7 @@ _FIGURE = "fmse"
 
 
 def is_usual(header: Header) -> bool:
-    """Whether methods got composites, once: only such figures compare with the literature."""
+    """Whether methods were run once on composites: only such figures can be compared with the literature."""
     return (header.input, header.passes) == (COMPOSITE, 1)
 
 

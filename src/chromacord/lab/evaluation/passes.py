@@ -89,7 +89,7 @@ def harmonize_at_working_size(clip: Clip, method: Method) -> Tensor:
             composite, mask = (each[window.items][None].numpy() for each in (clip.composite, clip.mask))
             prediction = method.harmonize(composite, mask, state)
             state = prediction.state
-            # The last window repeats its frames to be full; what it says of repetitions is dropped.
+            # The last window repeats frames to be full; results for the repetitions are dropped.
             parts.append(torch.from_numpy(prediction.harmonized[0, : len(window.hop)]))
         return lay_over(torch.cat(parts), clip.composite, clip.mask)
 

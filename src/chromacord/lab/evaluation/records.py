@@ -158,6 +158,7 @@ def open_records(path: Path, header: Header) -> Iterator[RecordFile]:
     with output_errors(path):
         file = path.open("a+", encoding="utf-8")
     with file:
+        # Lock before reading: a partial last line may belong to a run that is still writing it.
         try:
             lock(file)
         except BlockingIOError:

@@ -124,7 +124,7 @@ class SPyNet(nn.Module):
             flow = upsample(flows[-1]) if flows else here.new_zeros(len(here), 2, *here.shape[-2:])
             if detached:
                 flow = flow.detach()
-            # Beyond the frame the edge is the best guess; zeros would look like an object's boundary there.
+            # Beyond the frame, its edge is the best estimate; zeros would look like an object's boundary.
             warped, _ = warp(there, flow, padding="border")
             flows.append(flow + network(torch.cat([here, warped, flow], dim=1)))
         return flows

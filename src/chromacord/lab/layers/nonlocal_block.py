@@ -51,7 +51,7 @@ class _NeighbourhoodAttention(torch.autograd.Function):
             one, keys, values = _widened(query[number]), windows.padded(key[number]), windows.padded(value[number])
             for place, window in enumerate(windows.slices):
                 torch.sum(one * keys[window], dim=0, out=shares[number, place])
-            # Zeros from padding have logit 0, not no weight; they would dilute windows at the picture's edge.
+            # Exclude padding: its zeros have logit 0 rather than no weight, and would dilute windows at the edge.
             shares[number] = shares[number].masked_fill_(outside, -torch.inf).softmax(dim=0)
             mean = torch.zeros_like(_widened(value[number]))
             for place, window in enumerate(windows.slices):

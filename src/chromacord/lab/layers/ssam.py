@@ -12,7 +12,7 @@ from chromacord.lab.layers.pictures import Box, resized_mask
 
 _KERNEL_SIDE, _KERNEL_DEVIATION = 7, 1.0
 _REACH = 2
-"""How far the two convolutions of the foreground see."""
+"""Reach of the foreground's two convolutions, in positions."""
 
 
 class ChannelGate(nn.Sequential):
@@ -38,7 +38,7 @@ class SSAM(nn.Module):
     """Treats foreground and background separately: out = m (f(gate x) + mix x) + (1 - m) background x.
 
     The mask m is smoothed with a 7 x 7 Gaussian of deviation 1. The kernel is a buffer, so that published checkpoints
-    bring the one that they were trained with.
+    include the one that they were trained with.
     """
 
     kernel: Tensor

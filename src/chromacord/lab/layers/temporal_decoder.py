@@ -15,7 +15,7 @@ Head = Literal["residual", "plain", "fusion"]
 
 NUM_BLOCKS = 5
 REACH = 2 * NUM_BLOCKS + 2
-"""How far the decoder's convolutions see, in pixels."""
+"""Reach of the decoder's convolutions, in pixels."""
 
 
 class TemporalDecoder(nn.Module):
@@ -88,8 +88,8 @@ class TemporalNetwork(nn.Module):
             pictures: for each wanted frame the image network's result and the composite, both normalized.
 
         Returns:
-            Normalized RGB; beside the masks' box, where nothing of it is used, the image network's result. Shape (B, 3,
-            H, W) each.
+            Normalized RGB. Outside the masks' box, which is not used, it is the image network's result. Shape (B, 3, H,
+            W) each.
         """
         joined = self.propagation(features, masks, flows, wanted)
         decoded = []

@@ -171,7 +171,7 @@ class CO2NetNetwork(nn.Module):
         found = look_up(torch.stack([each.sums for each in neighbours]).sum(dim=0), composite)
         looked_up = over(found.picture, composite, mask)
         alone = over(backbone.denormalized(frame.picture.detach()), composite, mask)
-        # A colour that no neighbour has cannot be looked up; there the frame's own result stands in.
+        # Colours that no neighbour has cannot be looked up; the frame's own result is used instead.
         mapped = over(alone, looked_up, found.is_unmapped * mask)
         mixed_in = backbone.normalized(composite) if self.is_composite_normalized else composite
         refined = self.refinement(frame.picture, frame.features, backbone.normalized(mapped), mixed_in)

@@ -1,7 +1,7 @@
 """Depthwise convolutions whose gradients cost about as much as the convolutions themselves on a CPU.
 
-For the weights' gradient torch has fast kernels of 3 x 3 taps only, and in bfloat16 none for the input's gradient of
-strided convolutions; the loops that it uses instead take ten to a hundred times as long as the convolution.
+torch has fast kernels for the weights' gradient only for 3 x 3 taps, and in bfloat16 none for the input's gradient of
+strided convolutions. Its fallback loops take ten to a hundred times as long as the convolution.
 """
 
 from typing import Any
@@ -69,7 +69,7 @@ def _weight_gradient(gradient: Tensor, input: Tensor, weight: Tensor, stride: in
     """Return the weights' gradient, of 3 x 3 taps at a time. Shape (C, 1, K, K)."""
     count, taps = len(weight), weight.shape[-1]
     blocks = -(-taps // 3)
-    # The last block may reach beyond the taps; what it finds there is dropped.
+    # The last block may extend beyond the taps; those results are dropped.
     beyond = border + 3 * blocks - taps
     input = F.pad(input, (border, beyond, border, beyond)).contiguous(memory_format=torch.channels_last)
     height, width = (stride * (side - 1) + 3 for side in gradient.shape[2:])

@@ -98,7 +98,7 @@ def color_histograms(colors: Tensor, weight: Tensor) -> Tensor:
     for side in (0, 1):
         part = (share if side else 1 - share)[:, None] * sides[:, :, None]
         curves.scatter_add_(2, (low + side)[:, None].expand_as(part).flatten(2), part.flatten(2))
-    # Distances of square roots are Hellinger's: rare colours count beside a dominant one.
+    # The distance between square roots is Hellinger's, in which rare colours count beside a dominant one.
     return (torch.cat([cube.flatten(1), curves.flatten(1)], dim=1) + 1e-6).sqrt()
 
 
@@ -290,7 +290,7 @@ class GradeNetwork(nn.Module):
         """Whether `standardize` was called, or standardized weights were loaded."""
         colors = self.standardized["colors"]
         assert isinstance(colors, _Standardized)
-        # Measured deviations are never all exactly 1, so the state needs no further entry to tell.
+        # Measured deviations are never all exactly 1, so no additional flag has to be stored.
         return bool((colors.deviation != 1).any())
 
     @torch.no_grad()
@@ -358,8 +358,8 @@ class GradeNetwork(nn.Module):
         channels = torch.stack([red, green, blue, largest - least, (largest - least) / (largest + 0.05)], dim=1)
         pooled = _pooled(torch.cat([channels, light], dim=1).mT, shares)
         level = (shares @ light.mT + 1e-3).log()
-        # Without the mean the balance does not depend on exposure. Its three channels sum to 0, so two say it
-        # all.
+        # With the mean subtracted, the balance does not depend on exposure. Its three channels sum to 0, so two
+        # suffice.
         balance = level - level.mean(dim=-1, keepdim=True)
         differences = torch.cat(
             [level[:, 0] - level[:, 1], level[:, 2] - level[:, 3], (balance[:, 0] - balance[:, 1])[:, :2]], dim=-1

@@ -15,7 +15,7 @@ _LEAST_ERROR = 20 / 255**2
 
 _ITERATIONS = 200
 _PULL = 1e-6
-"""Weight decay: where the data do not bound the coefficients, they would exceed the range of float16."""
+"""Weight decay, which bounds coefficients that the data do not: they could exceed the range of float16."""
 
 
 class Measured(NamedTuple):

@@ -201,7 +201,7 @@ class ClipsObjective(FramesObjective):
                 f"{where} [stage.options]: flow_weights are for flow = {SHIPPED!r} in [network]; set it, or leave them "
                 "out"
             )
-        # Unused parts would get no gradient, for which several processes would wait forever.
+        # Unused parts would get no gradient, and several processes would wait for it forever.
         fewest = 3 if recipe.network.get("output") == "centre" else 2
         if num_frames(recipe) < fewest:
             raise InputError(
@@ -247,7 +247,7 @@ class ClipsObjective(FramesObjective):
                 part.requires_grad_(requires_grad=is_trained)
         if options.train_flow and isinstance(self.module, Chen2024Network) and isinstance(self.module.flow, SPyNet):
             side, flow = max(1, round(self._data.side / self.module.flow_reduction)), self.module.flow
-            # At this size the finest networks get no gradient, for which several processes would wait forever.
+            # At this size the finest networks get no gradient, and several processes would wait for it forever.
             flow.levels[flow.num_levels(side, side) :].requires_grad_(requires_grad=False)
         if (
             _option(recipe, "head") != "residual"

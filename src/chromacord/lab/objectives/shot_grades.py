@@ -171,7 +171,7 @@ class GradeObjective:
         *seen, changed, real = batch
         estimate = module(*seen) if len(seen) == 2 else module(features=Features(*seen))
         squared = squared_error(apply_lut3d(changed, estimate.lut), real)
-        # Detached: the network is to predict its error, not to make grades whose error is easy to predict.
+        # Detached, so that the network learns to predict its error, not to make grades whose error is predictable.
         expected = F.smooth_l1_loss(estimate.log_error, (squared.detach() + _LEAST_ERROR).log())
         loss = root_error(squared, power=self._options.power) + self._options.log_error * expected
         figures = {"loss": loss, "rmse": 255 * squared.detach().sqrt().mean(), "log_error_loss": expected}

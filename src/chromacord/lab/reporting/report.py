@@ -28,7 +28,7 @@ Codes = npt.NDArray[np.uint8]
 
 @dataclass(frozen=True, eq=False)
 class Strip:
-    """One frame of a clip as harmonized by all methods."""
+    """One frame of a clip, harmonized by each method."""
 
     clip: str
     frame: str

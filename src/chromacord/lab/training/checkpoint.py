@@ -101,7 +101,7 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
     with StagedFile(path, force=True) as staged:
         try:
             torch.save(values, staged.temporary)
-        except (OSError, RuntimeError) as error:  # torch's RuntimeError does not say why
+        except (OSError, RuntimeError) as error:  # torch raises RuntimeError without the reason
             reason = getattr(error, "strerror", None) or "the disk may be full"
             raise OutputError(f"{path}: cannot be written: {reason}; make room, and run the command again") from error
         staged.commit()

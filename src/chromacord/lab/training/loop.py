@@ -114,8 +114,7 @@ def train(
             if number:
                 objective = build_objective(recipe, recipe.stages[number], data, progress=progress)
                 if not checkpoint:
-                    # The average is what a stage delivers: it was validated, and is saved if there is no
-                    # further stage.
+                    # A stage's result is the EMA: it was validated, and is saved after the last stage.
                     objective.module.load_state_dict(average.state_dict())
                     objective.begin()
             average = _StageRun(run, number, objective).run(checkpoint)
@@ -223,6 +222,7 @@ class _StageRun:
         if checkpoint is not None and checkpoint.scaler is not None and scaler is not None:
             scaler.load_state_dict(checkpoint.scaler)
         started = time.perf_counter()
+        # The speed counts only this process's steps, not those before the checkpoint.
         for step in range(first, stage.steps):
             figures = self._step(step)
             done = self._before + step + 1
@@ -268,15 +268,15 @@ class _StageRun:
         generated = objective.generate(self._network.module, batch)
         judged, adversary_figures = objective.adversary_loss(adversary.module, generated.detach(), batch)
         adversary.step(self._accelerator, self._checked(judged, step), rate=rate)
-        # Gradients pass through the adversary to the network; its own would be computed for nothing, since its
-        # next step discards them.
+        # Gradients pass through the adversary to the network. The adversary's own are disabled, because its next step
+        # would discard them.
         objective.adversary.requires_grad_(requires_grad=False)
         loss, figures = objective.generator_loss(generated, batch)
         objective.adversary.requires_grad_(requires_grad=True)
         return loss, {**figures, **adversary_figures}
 
     def _checked(self, loss: Tensor, step: int) -> Tensor:
-        # Before the step: Adam's moments would keep a NaN for ever.
+        # Check before the step: Adam's moments would keep a NaN forever.
         if not math.isfinite(value := float(loss.detach())):
             raise DivergedError(
                 f"{self._run.output}: the loss of step {self._before + step + 1} is {value}; the last checkpoint "
@@ -333,7 +333,7 @@ def _accelerator(recipe: Recipe, device: Device) -> "Accelerator":
     try:
         accelerator = Accelerator(mixed_precision=precision, cpu=device == "cpu")
     except ValueError as error:
-        # One process has one precision and one device, and some devices lack a precision.
+        # Some devices do not support every precision.
         raise InputError(f"recipe {recipe.name}: {device} with {recipe.precision} failed: {error}") from error
     for number, stage in enumerate(recipe.stages, 1):
         if stage.batch % accelerator.num_processes:

@@ -35,8 +35,8 @@ class PictureData:
     """Folder of photographs without masks, relative to the data folder; their regions serve as foregrounds."""
 
     optional: tuple[str, ...] = ()
-    """What the data folder may lack with only a warning: "luts", "unmasked", or "manifest", without which all clips are
-    used."""
+    """Parts of the data folder that may be missing, with a warning: "luts", "unmasked", or "manifest" (all clips are
+    then used)."""
 
     picture_side: int = 192
     """Side at which pictures are stored."""

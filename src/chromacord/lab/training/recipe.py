@@ -8,7 +8,7 @@
     [data]                          # options of the objective's data
     [network]                       # options of the network's class
 
-    [[stage]]                       # one or more, in order; each starts from what the one before it made
+    [[stage]]                       # one or more, in order; each starts from the previous one's weights
     objective = "grade"             # a key of OBJECTIVES
     steps = 1000
     batch = 32

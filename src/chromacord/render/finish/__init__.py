@@ -1,1 +1,1 @@
-"""What a compositor does after colour: stages that run on a rendered frame, in the mask's box grown by their reach."""
+"""Finishing stages, which run after the grade; each works in the mask's box, extended by the stage's reach."""

@@ -1,4 +1,4 @@
-"""Parts of a box that stages work on: strips, blocks at reduced size, and rectangles around what changes."""
+"""Divide a box for stages: strips, blocks at reduced size, and rectangles around the changed pixels."""
 
 import math
 from collections.abc import Iterator
@@ -16,37 +16,37 @@ STRIP_ROWS = 64
 """Rows processed at once: few enough to stay in a core's cache, enough to outweigh the calls."""
 
 _LEAST_ROWS = 16
-"""Rows of the lowest part of a strip."""
+"""Minimum height in rows of the parts into which a strip is divided."""
 
 _CALL = 2048
-"""Pixels that take about as long as the calls for one more part."""
+"""Number of pixels that cost about as much as the calls for one additional part."""
 
 _SPANNED = 5
-"""Blocks that a blur spans at reduced size."""
+"""Approximate number of blocks that a blur spans at reduced size."""
 
 
 def strips(box: Box) -> Iterator[Box]:
-    """Split a box into strips of `STRIP_ROWS` rows, which whole chroma samples of any grid divide."""
+    """Split a box into strips of `STRIP_ROWS` rows, a multiple of every chroma step."""
     for top in range(box.top, box.bottom, STRIP_ROWS):
         yield Box(top, box.left, min(top + STRIP_ROWS, box.bottom), box.right)
 
 
 def step_for(blur: float, info: VideoInfo) -> int:
-    """Return the side of blocks, a power of two, at which a blur still spans a few of them.
+    """Return the block side, a power of two, at which a blur spans about `_SPANNED` blocks.
 
     Args:
         blur: reach of the blur in pixels.
-        info: properties of the clip, whose chroma samples blocks consist of.
+        info: properties of the clip; blocks consist of whole chroma samples.
     """
     spanning = 1 << max(0, round(math.log2(max(blur, 1) / _SPANNED)))
     return max(1 << max(chroma_grid((info,))), spanning)
 
 
 def reduced(values: Samples, step: int) -> Samples:
-    """Return a box at one pixel per block; a block that the picture's side cuts is the mean of what is left of it.
+    """Reduce a box to one pixel per block; blocks cut off at the picture's edge are averaged over their remainder.
 
     Args:
-        values: of a box that is aligned to blocks. Shape (height, width, ...).
+        values: values in a box that is aligned to blocks. Shape (height, width, ...).
         step: side of a block, a power of two.
 
     Returns:
@@ -57,11 +57,11 @@ def reduced(values: Samples, step: int) -> Samples:
 
 
 def enlarged(small: FloatArray, part: Box, box: Box, step: int) -> FloatArray:
-    """Return a view of a rectangle of what was reduced, at full size, interpolated between the centres of blocks.
+    """Enlarge a rectangle of a reduced box to full size, interpolated between the centres of blocks; returns a view.
 
     Args:
-        small: of a box, its blocks one pixel each. Shape (height, width, ...).
-        part: within the box.
+        small: the reduced box, one pixel per block. Shape (height, width, ...).
+        part: rectangle within the box.
         box: aligned to blocks.
         step: side of a block in pixels.
     """
@@ -94,7 +94,7 @@ def touched(cells: npt.NDArray[np.bool_], box: Box, step: int) -> Iterator[Box]:
 
 
 def _covers(cells: npt.NDArray[np.bool_], start: int, stop: int, step: int) -> list[tuple[int, int, slice]]:
-    """Cover the marked cells of a strip, in halves where that spares more pixels than further calls are worth.
+    """Cover the marked cells of a strip, and halve it where that saves more pixels than the additional calls cost.
 
     Returns:
         First row, row after the last, and columns of each part, in cells.
@@ -114,13 +114,13 @@ def _pixels(parts: list[tuple[int, int, slice]], step: int) -> int:
 
 
 def widened(part: Box, box: Box, reach: int) -> Box:
-    """Return a rectangle, extended within a box by at least `reach` pixels, to whole chroma samples of any grid."""
+    """Extend a rectangle within a box by at least `reach` pixels, to whole chroma samples of any grid."""
     reach = -(-reach >> max(COARSEST)) << max(COARSEST)
     top, left = max(box.top, part.top - reach), max(box.left, part.left - reach)
     return Box(top, left, min(box.bottom, part.bottom + reach), min(box.right, part.right + reach))
 
 
 def inside(part: Box, wide: Box) -> tuple[slice, slice]:
-    """Return where a rectangle lies in a wider one."""
+    """Return the rows and columns of a rectangle within a wider one."""
     rows = slice(part.top - wide.top, part.bottom - wide.top)
     return rows, slice(part.left - wide.left, part.right - wide.left)

@@ -17,85 +17,85 @@ from chromacord.render.finish.stage import grown, weights
 from chromacord.types import Box, FloatArray, Frame, Plane, VideoInfo
 
 _WINDOW = 7
-"""Pixels of the side of a square in which what does not match shows by its power."""
+"""Side in pixels of the squares in which a mismatch is detected by its power."""
 
 _MOST_POWER = 1.4
-"""Times the power of noise by which such a square may exceed it; white noise does in one of 100 000."""
+"""Maximum power in such a square, relative to that of noise; white noise exceeds it in one of 100,000 squares."""
 
 _EXTENTS = ((11, 11), (3, 15), (15, 3), (1, 25), (25, 1))
-"""Widths and heights of the rectangles in which faint shapes show by their mean: of areas, and of edges."""
+"""Widths and heights of rectangles whose means reveal faint shapes: square ones for areas, long ones for edges."""
 
 _MOST_SHIFT = 5.0
-"""Standard deviations of a rectangle's mean that it may differ by."""
+"""Maximum difference of a rectangle's mean, in standard deviations."""
 
 _MARGIN = np.float32(1.15)
-"""Times the measured variance that noise may have."""
+"""Safety factor on the measured variance of noise."""
 
 _AROUND = 3
-"""Pixels of the side of the square in which a pixel that starts anew makes its neighbours do so."""
+"""Side in pixels of the square around a pixel with a restarted mean in which the means restart too."""
 
 _FRESH, _UNKNOWN = 1.0, 1e6
-"""Noise left of a single frame, and of a past that there is not, as shares of its variance."""
+"""Remaining noise of a single frame, and of a missing past, as shares of the variance."""
 
 _RIM = 16
-"""Pixels around the mask's box from which motion may enter it."""
+"""Width in pixels of the margin around the mask's box from which motion may enter it."""
 
 _STEP = 2
-"""Side in pixels of the blocks whose means motion is estimated from: they hold a half of white noise."""
+"""Side in pixels of the blocks from whose means motion is estimated; averaging halves white noise."""
 
 _LEAST_SIDE = 16
-"""Blocks of a side below which motion is not estimated."""
+"""Minimum side in blocks for estimating motion."""
 
 _MATCHED = 5
-"""Blocks of the side of the square in which motion must match better than rest."""
+"""Side in blocks of the square in which motion must match better than no motion."""
 
 _BETTER = np.float32(0.85)
-"""Share of the squared differences at rest that motion may leave, so that chance does not make it."""
+"""Maximum squared difference with motion, relative to that without: noise alone must not look like motion."""
 
 _STEPS = 32
-"""OpenCV's positions between two samples."""
+"""Number of positions between two samples at which OpenCV interpolates."""
 
 
 class Excess(NamedTuple):
     """Noise of a shot's foreground beyond that of its background."""
 
     shot: int
-    """Its first frame; nothing is averaged across shots."""
+    """First frame of the shot; nothing is averaged across shots."""
 
     variance: FloatArray
     """Noise of the foreground in squared codes, by plane and brightness. Shape (planes, 256)."""
 
     share: FloatArray
-    """How much of it shall be left, in (0, 1]. Shape (planes, 256)."""
+    """Target share of the variance, in (0, 1]. Shape (planes, 256)."""
 
     coarseness: tuple[float, ...]
-    """Variance of the mean of many samples of each plane, as a multiple of that of white noise."""
+    """For each plane, the variance of the mean of many samples, relative to that of white noise."""
 
 
 class _Memory(NamedTuple):
-    """What is kept of a frame."""
+    """The state kept from a frame."""
 
     frame: int
     shot: int
     box: Box
     grey: Plane
-    """Its brightness, reduced. Shape (height / 2, width / 2), rounded up."""
+    """Reduced brightness. Shape (height / 2, width / 2), rounded up."""
 
     means: tuple[FloatArray, ...]
-    """Of each plane, in the box."""
+    """Temporal mean of each plane, in the box."""
 
     left: tuple[FloatArray, ...]
-    """Share of the noise's variance that is left in them."""
+    """Share of the noise's variance that remains in the means."""
 
 
 class Denoise:
     """Averages each pixel of the foreground with its past until its noise is that of the background.
 
-    The past is moved to where it is now: by optical flow (DIS, Kroeger et al. 2016) where that matches better than
-    rest. The worse the 7 pixels around a pixel match their past, the more the present counts; where they, or rectangles
-    of up to 25 pixels, differ by more than noise could, a pixel starts anew, and so do its neighbours.
-    So what is uncovered, or moves in a way that flow misses, keeps its noise and leaves no trail. Only the last frame's
-    means are kept. Frames must come in order; after a missing one, all start anew.
+    The past is warped to the present by optical flow (DIS, Kroeger et al. 2016) where that matches better than no
+    motion. The worse the square of 7 x 7 pixels around a pixel matches its past, the higher the weight of the present.
+    Where the square, or a rectangle of up to 25 pixels, differs by more than noise can explain, the mean restarts for
+    the pixel and its neighbours. Uncovered areas, and motion that the flow misses, therefore keep their noise and leave
+    no trails. Only the last frame's means are kept. Frames must come in order; after a gap, all means restart.
     """
 
     def __init__(self, info: VideoInfo, excess_at: Callable[[int], Excess | None]) -> None:
@@ -103,7 +103,7 @@ class Denoise:
 
         Args:
             info: properties of the composite.
-            excess_at: excess noise of a frame's foreground, by the frame's number; None: nothing.
+            excess_at: returns the excess noise of a frame's foreground by the frame's number; None: none.
         """
         self._info, self._excess_at = info, excess_at
         self._memory: _Memory | None = None
@@ -141,15 +141,15 @@ class Denoise:
         return reduced(brightness_levels(frame, box, self._info), _STEP)
 
     def _motion(self, before: _Memory, grey: Plane, box: Box) -> FloatArray | None:
-        """Return where blocks were, as x and y in pixels from where they are; 0 where that matches about as well.
+        """Estimate the displacement from blocks to their past positions, in pixels; 0 where that matches about as well.
 
         Args:
-            before: the frame before.
-            grey: brightness of the present frame, reduced.
-            box: of that.
+            before: state of the previous frame.
+            grey: reduced brightness of the present frame.
+            box: area of `grey`.
 
         Returns:
-            Shape (height / 2, width / 2, 2), rounded up; None: nothing moves.
+            Channels (x right, y down). Shape (height / 2, width / 2, 2), rounded up; None: nothing moves.
         """
         if min(grey.shape) < _LEAST_SIDE:
             return None
@@ -172,7 +172,7 @@ class Denoise:
         *,
         flow: FloatArray | None,
     ) -> None:
-        """Average a strip, into the frame and into what is kept of it."""
+        """Average a strip; write the result to the frame and to its state."""
         levels = brightness_levels(frame, part, self._info)
         fresh: Plane | None = None
         for number, plane in enumerate(self._colors(frame)):
@@ -188,7 +188,7 @@ class Denoise:
             variance = cv2.LUT(here, excess.variance[number])
             change = cv2.subtract(codes, past)
             new, misfit = _mismatch(change, remains, variance, coarseness=excess.coarseness[number])
-            # Chroma alone rarely shows where averaging must restart.
+            # Restarts are decided on the first plane: chroma alone rarely shows where averaging must restart.
             fresh = new if fresh is None else fresh
             new = cv2.bitwise_or(new, np.ascontiguousarray(fresh[:: 1 << shift[0], :: 1 << shift[1]]))
             remains += misfit
@@ -202,7 +202,7 @@ class Denoise:
 
 
 def _kept(plane: FloatArray, part: Box, memory: _Memory, shift: tuple[int, int]) -> FloatArray:
-    """Return a view of a strip of what is kept of the box that holds it."""
+    """Return a view of a strip of the kept state, which covers the box."""
     top, left = memory.box[:2]
     within = Box(part.top - top, part.left - left, part.bottom - top, part.right - left)
     return cast(FloatArray, samples(plane, within, shift))
@@ -211,14 +211,14 @@ def _kept(plane: FloatArray, part: Box, memory: _Memory, shift: tuple[int, int])
 def _past(
     before: _Memory, number: int, part: Box, shift: tuple[int, int], flow: FloatArray | None
 ) -> tuple[FloatArray, FloatArray]:
-    """Return a strip's past means, warped to this frame, and the noise that is left in them.
+    """Return a strip's past means, warped to this frame, and their remaining noise.
 
     Args:
-        before: the frame before.
-        number: of the plane.
+        before: state of the previous frame.
+        number: number of the plane.
         part: the strip.
         shift: log2 of the plane's step.
-        flow: where its pixels were; None: there. Shape (height, width, 2).
+        flow: displacement to past positions; None: no motion. Shape (height, width, 2).
     """
     means, left = before.means[number], before.left[number]
     box, (down, right) = before.box, shift
@@ -236,14 +236,14 @@ def _past(
     past = cv2.remap(means, columns, rows, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
     remains = cv2.remap(left, columns, rows, cv2.INTER_NEAREST, borderMode=cv2.BORDER_CONSTANT, borderValue=_UNKNOWN)
     if flow is not None:
-        for places in (columns, rows):  # a mean of several samples has less noise
+        for places in (columns, rows):  # interpolation averages samples, which reduces their noise
             remains *= cv2.LUT((places * _STEPS).astype(np.int32).astype(np.uint8), _between())
     return past, remains
 
 
 @lru_cache(maxsize=1)
 def _between() -> FloatArray:
-    """Return how much of white noise is left between samples, by the distance in steps, repeated. Shape (256,)."""
+    """Return the share of white noise left by interpolation, by position between samples; repeated. Shape (256,)."""
     columns = np.arange(-8, 8, 1 / _STEPS, dtype=np.float32)[None]
     impulse = np.zeros((1, 17), np.float32)
     impulse[0, 8] = 1
@@ -253,7 +253,7 @@ def _between() -> FloatArray:
 
 
 def _differences(one: Plane, other: Plane) -> FloatArray:
-    """Return mean squared differences around each pixel. Shape (height, width)."""
+    """Return the mean squared difference in a square around each pixel. Shape (height, width)."""
     squares = np.square(cv2.subtract(one, other, dtype=cv2.CV_32F))
     means: FloatArray = cv2.blur(squares, (_MATCHED, _MATCHED))
     return means
@@ -265,14 +265,14 @@ def _mismatch(
     """Separate a strip's change into noise and motion.
 
     Args:
-        change: from the past. Shape (height, width).
-        left: noise left in that.
-        variance: of noise.
+        change: difference from the past. Shape (height, width).
+        left: remaining noise of the past, as a share of the variance.
+        variance: variance of the noise.
         coarseness: see `Excess`.
 
     Returns:
-        255 where it is more than noise could be, else 0; and the variance of what may not be noise, as a share of the
-        noise's. Shape (height, width) each.
+        255 where the change exceeds what noise can explain, otherwise 0; and the variance that may not be noise, as a
+        share of the noise's. Shape (height, width) each.
     """
     expected = _MARGIN * left + _MARGIN
     change = cv2.divide(change, cv2.sqrt(expected * np.maximum(variance, np.float32(1e-9))))
@@ -287,15 +287,16 @@ def _mismatch(
 
 
 def _gain(left: FloatArray, share: FloatArray) -> FloatArray:
-    """Return the weight of the present frame in the mean, so that the target noise, and no less, is left.
+    """Return the weight of the present frame in the mean that leaves the target noise, and no less.
 
     Args:
-        left: share of the noise's variance left in the past's mean.
-        share: that shall be left.
+        left: share of the noise's variance that remains in the past's mean.
+        share: target share.
     """
     total = left + 1
-    best = cv2.divide(left, total)  # of independent samples; leaves this share, too
-    # Solves (1 - gain)^2 left + gain^2 = share for the larger gain, where the best would leave less than that.
+    best = cv2.divide(left, total)  # the gain with least noise for independent samples; it leaves this same share
+    # Where the best gain would leave less than the target, solve (1 - gain)^2 left + gain^2 = share for the larger
+    # gain.
     inner = cv2.max(best * best - cv2.divide(left - share, total), 0)
     gain: FloatArray = cv2.min(best + cv2.sqrt(inner), 1)
     return gain

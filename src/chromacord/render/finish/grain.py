@@ -17,32 +17,34 @@ from chromacord.render.graders import Grading
 from chromacord.types import Box, FloatArray, Frame, VideoInfo
 
 _TILE = 512
-"""Rows and columns of the noise that is laid over frames, each time from another place."""
+"""Side of the noise tile that is laid over frames, at another offset in each."""
 
 _SEED = 20
 _LEVELS = 256
 
 Amount = npt.NDArray[np.float32]
-"""Standard deviation of the noise that is added, in codes, by plane and brightness. Shape (planes, 256)."""
+"""Standard deviation of the noise to add, in codes, by plane and brightness. Shape (planes, 256)."""
 
 
 def graded_noise(noise: Noise, grade: Grading, info: VideoInfo) -> Noise:
     """Return noise after a grade: scaled by the grade's slope at each brightness, in each direction.
 
-    A plane whose noise is unknown at a brightness is taken to be grey there, without noise.
+    Where a plane's noise is unknown at a brightness, grey without noise is assumed.
 
     Args:
-        noise: before the grade.
-        grade: from codes to codes of the clip.
-        info: of the clip.
+        noise: noise before the grade.
+        grade: maps codes of the clip to codes of the clip.
+        info: properties of the clip.
     """
     if info.pixel_format.num_colors != 3:
         return noise
     codes, variance = noise.codes.copy(), noise.variance.copy()
     step = info.pixel_format.max_code / 100
+    # The grade may vary over the picture; a row of seven pixels in its middle stands for all of it.
     at = np.where(np.isnan(noise.codes), neutral_codes(info), noise.codes)
     middle = Box(info.size.height // 2, info.size.width // 2, info.size.height // 2 + 1, info.size.width // 2 + 7)
     for level in np.flatnonzero(~np.isnan(noise.variance).all(axis=0)):
+        # Central differences: the colour itself, then each plane raised, and each lowered, by a step.
         around = np.repeat(at[:, level][None], 7, axis=0)
         for plane in range(3):
             around[1 + plane, plane] += step
@@ -51,18 +53,19 @@ def graded_noise(noise: Noise, grade: Grading, info: VideoInfo) -> Noise:
         mapped = grade(padded[None], middle)[0, :, :3].astype(np.float64)
         slope = (mapped[1:4] - mapped[4:7]) / (2 * step)
         codes[:, level] = mapped[0]
+        # The planes' noise is independent, so variances add up, each multiplied by the square of its slope.
         known = ~np.isnan(noise.variance[:, level])
         variance[:, level] = slope.T[:, known] ** 2 @ noise.variance[known, level]
     return Noise(variance, codes, noise.neighbours)
 
 
 def missing(foreground: Noise, background: Noise, info: VideoInfo) -> Amount:
-    """Return the noise that a foreground lacks, less what rounding adds.
+    """Return the noise that a foreground lacks, minus the noise that rounding adds.
 
     Args:
-        foreground: as graded.
+        foreground: noise of the graded foreground.
         background: the target noise.
-        info: of the clip.
+        info: properties of the clip.
     """
     lacking = variance_by_level(background, info) - variance_by_level(foreground, info)
     lacking -= 0 if info.pixel_format.is_float else 1 / 12
@@ -83,14 +86,15 @@ def variance_by_level(noise: Noise, info: VideoInfo) -> npt.NDArray[np.float64]:
 
 
 class Grain:
-    """Adds noise inside the mask. It moves with the frame's number, and is the same in each run."""
+    """Adds noise inside the mask. It depends only on the frame's number, so every run gives the same noise."""
 
     def __init__(self, info: VideoInfo, amount_at: Callable[[int], tuple[Amount, Noise] | None]) -> None:
         """Prepare for a clip.
 
         Args:
-            info: of the composite.
-            amount_at: the noise to add to a frame, by its number, and the noise whose coarseness it takes; None: none.
+            info: properties of the composite.
+            amount_at: returns, by the frame's number, the noise to add, and the noise whose coarseness to reproduce;
+                None: add nothing.
         """
         self._info, self._amount_at = info, amount_at
         self._tiles: list[FloatArray] = []
@@ -132,7 +136,7 @@ class Grain:
 
 
 def brightness_levels(frame: Frame, part: Box, info: VideoInfo) -> npt.NDArray[np.uint8]:
-    """Return how bright the pixels of a rectangle are, in 256 levels. Shape (height, width)."""
+    """Return the brightness of the pixels of a rectangle, in 256 levels. Shape (height, width)."""
     number = 1 if info.pixel_format.model == "rgb" else 0
     codes = samples(frame.planes[number], part, (0, 0))
     if info.pixel_format.is_float or info.pixel_format.depth > 8:
@@ -158,6 +162,6 @@ def _tile(number: int, neighbours: npt.NDArray[np.float64]) -> FloatArray:
 
 
 def _wrapped(tile: FloatArray, top: int, left: int, height: int, width: int) -> FloatArray:
-    """Return a rectangle of a tile that repeats. Shape (height, width)."""
+    """Return a rectangle of the repeated tile. Shape (height, width)."""
     rows, columns = np.arange(top, top + height) % _TILE, np.arange(left, left + width) % _TILE
     return np.ascontiguousarray(tile.take(rows, axis=0).take(columns, axis=1))

@@ -1,4 +1,4 @@
-"""Clean edges of a foreground layer: the true colours of soft pixels, and no spill of a screen."""
+"""Clean a foreground layer: recover the colours of soft pixels, and remove the spill of a screen."""
 
 import warnings
 from collections.abc import Sequence
@@ -27,29 +27,29 @@ _FAR, _NEAR = 90, 6
 
 _LEAST = 1e-5
 _SCREEN = 0.1
-"""How far green, or blue, must stand out of what lies outside the matte for a screen of that colour."""
+"""Minimum excess of green, or blue, outside the matte to detect a screen of that colour."""
 
 _SHARED = 0xF0
-"""Stands for a covered pixel; its shares of 2 to 16 pixels are whole."""
+"""Value of a covered pixel; divisible by 2 to 16, so that means over chroma samples are exact."""
 
 
 class CleanLayer:
-    """Changes the planes of a foreground layer before it is laid over its new background.
+    """Changes the planes of a foreground layer before it is composited over its new background.
 
-    Soft pixels of footage hold colours of the background that it was filmed in front of. Blur fusion (Forte,
-    "Approximate Fast Foreground Colour Estimation", ICIP 2021), in two passes, splits them: into the means of
-    foreground and background around a pixel, and a rest that the foreground gets by its coverage. The means of the
-    first, wide pass hold no detail, and are taken from a picture of an eighth of the size.
+    Soft pixels of footage contain colours of the original background. Two passes of blur fusion (Forte, "Approximate
+    Fast Foreground Colour Estimation", ICIP 2021) separate them: a pixel's foreground colour is the mean foreground
+    colour around it, plus its share, by coverage, of what the means of both sides do not explain. The first pass has a
+    wide radius and no detail, so its means are computed at an eighth of the size.
     """
 
     def __init__(self, info: VideoInfo, white: int, *, decontaminate: bool, despill: Despill | None) -> None:
         """Prepare for a layer.
 
         Args:
-            info: of the foreground; its colours are straight.
+            info: properties of the foreground; its colours are straight.
             white: the matte's code for 1.
-            decontaminate: estimate the colours of soft pixels.
-            despill: the colour of the screen; "auto" detects it in the first frame.
+            decontaminate: whether to recover the colours of soft pixels.
+            despill: colour of the screen; "auto" detects it in the first frame.
         """
         self._info, self._white = info, white
         self._decontaminate, self._despill = decontaminate, despill
@@ -62,15 +62,15 @@ class CleanLayer:
         """Return the layer's planes, cleaned.
 
         Args:
-            planes: as decoded; not changed.
-            matte: its coverage, 0 to `white`. Shape (height, width).
+            planes: decoded planes; not modified.
+            matte: coverage, 0 to `white`. Shape (height, width).
         """
         mask = Mask.from_plane(np.ascontiguousarray(matte), black=0, white=self._white)
         if mask.box is None or self._info.pixel_format.num_colors != 3:
             return tuple(planes)
         copies = (np.array(plane) for plane in planes[:3])
         frame = Frame((*copies, *planes[3:]), 0)
-        with self._detecting:  # analysis and render read layers at the same time
+        with self._detecting:  # analysis and rendering read layers concurrently
             if self._despill == "auto":
                 self._despill = self._screen(frame, mask)
                 _say(self._info.path, self._despill)
@@ -81,7 +81,7 @@ class CleanLayer:
         return frame.planes
 
     def _estimate(self, frame: Frame, planes: Sequence[Plane], mask: Mask) -> None:
-        """Change a frame's soft pixels; the planes are the same before, since neighbours read what others write."""
+        """Change a frame's soft pixels. `planes` stay unmodified, because strips read pixels of their neighbours."""
         box = grown(mask, _FAR, self._info, step=self._step)
         matte = np.ascontiguousarray(mask.codes(box))
         small = cv2.cvtColor(reduced_codes(frame, box, self._step, self._info), cv2.COLOR_BGRA2BGR)
@@ -96,7 +96,7 @@ class CleanLayer:
             codes = cv2.cvtColor(unpack(tuple(planes), self._info, wide), cv2.COLOR_BGRA2BGR)  # the first three
             foreground, background = (enlarged(means, wide, box, self._step) for means in (near, far))
             foreground = _split(codes, foreground, background, alpha)
-            # The background's mean is wide already; the narrow one of the second pass is the same.
+            # The background's mean needs no second pass: a narrow mean of the wide one is nearly the same.
             foreground = _mean(cv2.multiply(foreground, alpha), weight, 2 * _NEAR + 1)
             change = cv2.subtract(_split(codes, foreground, background, alpha), codes)
             change = cv2.copyTo(change, _soft(weight, 0, 1))
@@ -114,14 +114,14 @@ class CleanLayer:
             take(frame, part, cv2.compare(np.ascontiguousarray(mask.codes(part)), mask.black, cv2.CMP_GT), row, scales)
 
     def _take_by_pixel(self, frame: Frame, part: Box, covered: Plane, row: FloatArray, scales: FloatArray) -> None:
-        """Take the excess, which a row of factors gives of codes, from where the foreground covers a strip."""
+        """Subtract the excess, computed from codes by a row of factors, from the covered pixels of a strip."""
         excess = cv2.max(cv2.transform(unpack(frame.planes, self._info, part), row[None]), 0)
         excess = cv2.copyTo(excess, covered)
         if cv2.hasNonZero(excess):
             add_change(frame, part, cv2.merge([excess * each for each in scales]), self._info)
 
     def _take_by_chroma(self, frame: Frame, part: Box, covered: Plane, row: FloatArray, scales: FloatArray) -> None:
-        """Do the same in samples of chroma: brightness raises all colours alike, so luma's factor is 0."""
+        """Do the same in chroma samples: brightness adds equally to all channels, so luma's factor is 0."""
         shift = self._info.pixel_format.subsampling
         first, *others = (samples(plane, part, shift if at else (0, 0)) for at, plane in enumerate(frame.planes[:3]))
         blue, red = (np.ascontiguousarray(plane).astype(np.float32, copy=False) for plane in others)
@@ -138,7 +138,7 @@ class CleanLayer:
             add_codes(stored, excess * scale, self._info)
 
     def _screen(self, frame: Frame, mask: Mask) -> Literal["green", "blue"] | None:
-        """Detect the colour of the screen in what lies outside the matte, and say so."""
+        """Detect the colour of the screen outside the matte, and report it."""
         height, width = self._info.size
         whole = Box(0, 0, height, width)
         codes = reduced_codes(frame, whole, self._step, self._info)[..., :3]
@@ -159,7 +159,7 @@ def _say(path: object, screen: Literal["green", "blue"] | None) -> None:
 
 
 def _soft(values: Plane, black: float, white: float) -> Plane:
-    """Return 255 where a matte's values are between those of 0 and 1, else 0. Shape (height, width)."""
+    """Return 255 where a matte is neither 0 nor 1, otherwise 0. Shape (height, width)."""
     if values.dtype.kind == "f":
         black, white = (float(np.nextafter(np.float32(end), np.float32(0.5))) for end in (black, white))
     else:
@@ -175,14 +175,14 @@ def _thrice(plane: FloatArray) -> FloatArray:
 
 
 def _mean(weighted: FloatArray, weight: FloatArray, size: int) -> FloatArray:
-    """Return means in a square around each pixel, of values times weights. Shape (height, width, 3)."""
+    """Return the weighted mean in a square around each pixel. Shape (height, width, 3)."""
     share = cv2.max(cv2.blur(weight, (size, size)), _LEAST)
     mean: FloatArray = cv2.divide(cv2.blur(weighted, (size, size)), _thrice(share))
     return mean
 
 
 def _split(codes: FloatArray, foreground: FloatArray, background: FloatArray, alpha: FloatArray) -> FloatArray:
-    """Return the foreground's part of pixels, from the means around them. Shape (height, width, 3) each."""
+    """Return the foreground colour of pixels from the means around them. Shape (height, width, 3) each."""
     mixed = cv2.add(background, cv2.multiply(alpha, cv2.subtract(foreground, background)))
     split: FloatArray = cv2.add(foreground, cv2.multiply(alpha, cv2.subtract(codes, mixed)))
     return split

@@ -16,7 +16,7 @@ from chromacord.types import Box, FloatArray, Frame, VideoInfo
 
 _BLACK = 1e-6
 _DARK = _BLACK**GAMMA
-"""Replacements for 0, encoded and as light; OpenCV's power of 0 takes ten times as long."""
+"""Replacements for 0, encoded and as light, because OpenCV's power function is ten times slower at 0."""
 
 
 class Light:
@@ -41,7 +41,7 @@ class Light:
         self._encode[:3, :3] = encode.matrix
 
     def read(self, frame: Frame, part: Box) -> tuple[FloatArray, FloatArray]:
-        """Return the light of a rectangle, where 1 is SDR white, and what encodes to its codes.
+        """Return the light of a rectangle, where 1 is SDR white, and the same light encoded.
 
         Args:
             frame: a frame of the clip.
@@ -109,13 +109,13 @@ class Light:
 
 
 def reduced_codes(frame: Frame, part: Box, step: int, info: VideoInfo) -> FloatArray:
-    """Return the codes of a rectangle, reduced, and a padding channel.
+    """Return the reduced codes of a rectangle, and a padding channel.
 
     Args:
-        frame: of the clip.
+        frame: a frame of the clip.
         part: aligned to whole chroma samples.
-        step: pixels of a block.
-        info: of the clip.
+        step: side of a block in pixels.
+        info: properties of the clip.
 
     Returns:
         Shape (height / step, width / step, 4), rounded up.
@@ -133,13 +133,13 @@ def reduced_codes(frame: Frame, part: Box, step: int, info: VideoInfo) -> FloatA
 
 
 def add_change(frame: Frame, part: Box, change: FloatArray, info: VideoInfo) -> None:
-    """Add to the colours of a rectangle; samples of subsampled chroma get the mean of the pixels that they cover.
+    """Add a change to the colours of a rectangle; subsampled chroma changes by the mean of the pixels that it covers.
 
     Args:
-        frame: its colour planes are written to.
+        frame: modified in its colour planes.
         part: aligned to whole chroma samples.
-        change: in codes. Shape (height, width, 3 or more).
-        info: of the clip.
+        change: change in codes. Shape (height, width, 3 or more).
+        info: properties of the clip.
     """
     shift = info.pixel_format.subsampling
     means = block_mean(change, shift)

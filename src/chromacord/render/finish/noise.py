@@ -1,8 +1,8 @@
-"""The noise of a clip's foreground and background: how strong it is, by plane and brightness, and how coarse.
+"""Measure the noise of a clip's foreground and background: its strength by plane and brightness, and its coarseness.
 
-Noise is what differs between two frames, or within a flat block, whichever is less: texture differs within blocks,
-motion between frames. Of all blocks of a brightness those count that differ least, since all but noise only adds.
-Noise that a codec has taken away, or frozen from frame to frame, is no noise.
+Noise is measured as the variance between two frames, or within a flat block, whichever is lower: texture varies within
+blocks, motion between frames. At each brightness only the blocks with the lowest variance count, because texture and
+motion can only add to it. Noise that a codec has removed, or repeats from frame to frame, does not count.
 """
 
 import math
@@ -22,56 +22,56 @@ from chromacord.masks.masks import Mask, MaskedFrame
 from chromacord.types import FloatArray, Frame, VideoInfo
 
 BLOCK = 16
-"""Pixels of a block's side."""
+"""Side of a block in pixels."""
 
 BINS = 8
-"""Levels of brightness, from black to white."""
+"""Number of brightness levels from black to white."""
 
 _MAX_BLOCKS = 160
-"""Blocks that are looked at of each side, spread evenly."""
+"""Maximum number of blocks examined on each side of the mask, spread evenly."""
 
 _LEAST_BLOCKS = 6
-"""Of a brightness, to tell its noise."""
+"""Minimum number of blocks to measure the noise at a brightness."""
 
 _TEXTURE = 9.0
-"""Times the lowest variance of all brightnesses above which it is that of texture or motion."""
+"""Variance, relative to the lowest of all brightnesses, above which it counts as texture or motion."""
 
 _ALIKE = 2.0
-"""Times the spread of blocks of white noise that a group may have; texture has more."""
+"""Maximum spread of a group's variances, relative to that of white noise; texture has more."""
 
 _COARSEST = 0.55
 """Correlation of neighbouring samples above which a block holds texture, not grain."""
 
 _SPREAD = 4.0
-"""Standard deviations above the mean variance up to which a block counts as nothing but noise."""
+"""Maximum variance of a block that counts as noise only, in standard deviations above the mean."""
 
 
 class Noise(NamedTuple):
     """The noise of one side of a frame, or of a shot."""
 
     variance: npt.NDArray[np.float64]
-    """In squared codes of each plane, by brightness; NaN where nothing is known. Shape (planes, BINS)."""
+    """Variance in squared codes by plane and brightness; NaN if unknown. Shape (planes, BINS)."""
 
     codes: npt.NDArray[np.float64]
-    """Mean codes of what was looked at, by brightness; NaN where nothing was. Shape (planes, BINS)."""
+    """Mean codes of the examined blocks by brightness; NaN if there were none. Shape (planes, BINS)."""
 
     neighbours: npt.NDArray[np.float64]
-    """Correlation of samples one row, and one column, apart; NaN where there is no noise. Shape (planes, 2)."""
+    """Correlation of vertical and of horizontal neighbours; NaN if there is no noise. Shape (planes, 2)."""
 
     @property
     def is_known(self) -> bool:
-        """Whether it could be measured at any brightness."""
+        """Whether the noise could be measured at any brightness."""
         return not np.isnan(self.variance[0]).all()
 
     @property
     def deviation(self) -> float:
-        """The standard deviation of the first plane, in codes: its median over brightness; 0 where nothing is known."""
+        """Standard deviation of the first plane in codes: the median over brightness; 0 if unknown."""
         known = self.variance[0][~np.isnan(self.variance[0])]
         return float(np.median(known)) ** 0.5 if len(known) else 0.0
 
     @classmethod
     def over(cls, found: Iterable["Noise"], num_planes: int) -> "Noise":
-        """Return the median of what was found in several frames."""
+        """Return the median of measurements in several frames."""
         nothing = cls(
             np.full((num_planes, BINS), np.nan), np.full((num_planes, BINS), np.nan), np.full((num_planes, 2), np.nan)
         )
@@ -82,7 +82,7 @@ class Noise(NamedTuple):
 
 @dataclass(frozen=True)
 class FrameNoise:
-    """What was measured in one frame, or between two."""
+    """Measurements in one frame, or between two."""
 
     index: int
     foreground: Noise
@@ -93,9 +93,9 @@ def measure(masked: MaskedFrame, following: Frame | None, info: VideoInfo) -> Fr
     """Measure the noise of a frame.
 
     Args:
-        masked: frame and mask, in full size.
+        masked: frame and mask at full size.
         following: the next frame; None: there is none, so only flat blocks are used.
-        info: of the clip.
+        info: properties of the clip.
     """
     inside, outside = whole_blocks(masked.mask, info, BLOCK)
     sides = (_measure_side(masked.frame, following, info, _spread(places)) for places in (inside, outside))
@@ -108,14 +108,14 @@ def brightness_plane(frame: Frame, info: VideoInfo) -> np.ndarray:  # type: igno
 
 
 def brightness(codes: npt.NDArray[np.generic], info: VideoInfo) -> npt.NDArray[np.float64]:
-    """Return how bright samples of luma, of green or of grey are, in [0, 1]. Any shape."""
+    """Return the brightness of samples of luma, green or grey, in [0, 1]. Any shape."""
     scale, offset, _, _ = code_scale(info.colorimetry, info.pixel_format)
     level = np.clip((codes.astype(np.float64) - offset) / scale, 0, 1)
     return level ** (1 / 2.4) if info.colorimetry.scene_linear else level
 
 
 def neutral_codes(info: VideoInfo) -> npt.NDArray[np.float64]:
-    """Return the codes of grey in the middle of each level of brightness. Shape (planes, BINS)."""
+    """Return the codes of grey at the middle of each brightness level. Shape (planes, BINS)."""
     scale, offset, _, chroma_offset = code_scale(info.colorimetry, info.pixel_format)
     level = (np.arange(BINS) + 0.5) / BINS
     codes = np.tile(scale * (level**2.4 if info.colorimetry.scene_linear else level) + offset, (3, 1))
@@ -167,23 +167,23 @@ def _measure_side(frame: Frame, following: Frame | None, info: VideoInfo, places
 
 
 class _Found(NamedTuple):
-    """What one way of measuring finds in blocks."""
+    """Result of one way of measuring blocks."""
 
     variance: npt.NDArray[np.float64]
-    """By brightness; NaN where it cannot tell. Shape (BINS,)."""
+    """Variance by brightness; NaN if unknown. Shape (BINS,)."""
 
     noise: FloatArray
-    """Shape (N, rows, columns)."""
+    """Noise of each block. Shape (N, rows, columns)."""
 
     is_noise: npt.NDArray[np.bool_]
-    """Which blocks are nothing but noise. Shape (N,)."""
+    """Whether each block holds only noise. Shape (N,)."""
 
 
 def _lowest(noise: FloatArray, bins: npt.NDArray[np.intp], *, is_flat: bool) -> _Found:
     """Find the blocks of each brightness that hold only noise: the group with the lowest variance.
 
     Args:
-        noise: what may be noise, and texture or motion. Shape (N, rows, columns).
+        noise: variation of each block: noise, and possibly texture or motion. Shape (N, rows, columns).
         bins: brightness of each block. Shape (N,).
         is_flat: also subtract the blocks' slopes.
     """
@@ -214,8 +214,8 @@ def _cut(plane: npt.NDArray[np.generic], places: npt.NDArray[np.intp], shift: tu
 
 
 def _change(now: FloatArray, then: FloatArray) -> FloatArray:
-    """Return what differs between blocks of two frames, less their means, at the strength of one frame's noise."""
-    change = (then - now) * np.float32(0.5**0.5)  # noise of two frames adds up
+    """Return the difference between blocks of two frames, without their means, scaled to one frame's noise."""
+    change = (then - now) * np.float32(0.5**0.5)  # a difference has the variance of both frames
     change -= _means(change)[:, None, None]
     return change
 
@@ -228,7 +228,7 @@ def _means(blocks: FloatArray) -> FloatArray:
 
 
 def _flat(blocks: FloatArray) -> FloatArray:
-    """Return blocks less their means and slopes. Shape (N, rows, columns)."""
+    """Return blocks without their means and slopes. Shape (N, rows, columns)."""
     rows, columns = blocks.shape[1:]
     basis = _slopes(rows, columns)
     lines = blocks.reshape(len(blocks), rows * columns)  # -1 is undefined without blocks
@@ -238,7 +238,7 @@ def _flat(blocks: FloatArray) -> FloatArray:
 
 @lru_cache(maxsize=8)
 def _slopes(rows: int, columns: int) -> FloatArray:
-    """Return a constant and two slopes, each of length 1. Shape (3, rows * columns)."""
+    """Return an orthonormal constant and two slopes. Shape (3, rows * columns)."""
     y, x = (np.linspace(-1, 1, length, dtype=np.float32) for length in (rows, columns))
     shapes = np.stack([np.ones((rows, columns)), *np.meshgrid(y, x, indexing="ij")])
     lengths = np.sqrt(np.square(shapes).sum(axis=(1, 2), keepdims=True))
@@ -247,7 +247,7 @@ def _slopes(rows: int, columns: int) -> FloatArray:
 
 
 def _without_texture(variance: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Return variances without those far above the lowest; black and white are clipped, and may have none."""
+    """Replace variances far above the lowest by NaN; black and white are clipped, and may have no noise."""
     inner = variance[1:-1]
     if np.isnan(inner).all():
         return variance
@@ -260,11 +260,11 @@ def _products(one: FloatArray, other: FloatArray) -> FloatArray:
 
 
 def _lowest_group(variances: FloatArray, num_samples: int) -> tuple[int, float, float]:
-    """Return how many blocks differ least, about as noise of one strength would; mean and spread of their variances.
+    """Return the size of the group of lowest variances that noise of one strength explains, and their mean and spread.
 
     Args:
-        variances: of blocks, in order. Shape (N,).
-        num_samples: of a block.
+        variances: variances of blocks, ascending. Shape (N,).
+        num_samples: number of samples in a block.
     """
     values = variances.tolist()  # so few that Python's sums are faster than numpy's
     sums, squares = list(accumulate(values)), list(accumulate(each * each for each in values))
@@ -277,7 +277,7 @@ def _lowest_group(variances: FloatArray, num_samples: int) -> tuple[int, float, 
 
 
 def _neighbours(noise: FloatArray) -> tuple[float, float]:
-    """Return the correlation of samples one row, and one column, apart."""
+    """Return the correlation of vertical and of horizontal neighbours."""
     if not noise.any():
         return np.nan, np.nan
     power = np.vdot(noise, noise) / noise.size
@@ -287,7 +287,7 @@ def _neighbours(noise: FloatArray) -> tuple[float, float]:
 
 
 def _nanmedian(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Return the median over the first axis of what is not NaN; NaN where all is."""
+    """Return the median over the first axis, ignoring NaN; NaN if all values are."""
     known = ~np.isnan(values).all(axis=0)
     median = np.full(values.shape[1:], np.nan)
     median[known] = np.nanmedian(values[:, known], axis=0)

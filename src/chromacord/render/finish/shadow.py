@@ -15,7 +15,7 @@ from chromacord.render.finish.stage import grown, weights
 from chromacord.types import Box, FloatArray, Frame, Plane, VideoInfo
 
 _LEAST = 1 / 512
-"""Shade below which nothing changes."""
+"""Minimum shade that is applied."""
 
 _MAX_LENGTH = 1000
 
@@ -41,7 +41,7 @@ def parse_shadow(text: str) -> tuple[float, float, float, float]:
 
 
 class ContactShadow:
-    """Darkens a plate by the matte of what will be laid over it: drawn out in one direction, fading, and blurred."""
+    """Darkens a plate by the foreground's matte, smeared in one direction, fading, and blurred."""
 
     def __init__(self, info: VideoInfo, white: int, amount: float, angle: float, length: float, blur: float) -> None:
         """Prepare for a clip.
@@ -49,8 +49,8 @@ class ContactShadow:
         Args:
             info: properties of the background.
             white: the matte's code for 1.
-            amount: share of the light that is taken away at the foreground, in (0, 1].
-            angle: where the shadow falls, in degrees clockwise: 0 is right, 90 is down.
+            amount: share of the light that is removed at the foreground, in (0, 1].
+            angle: direction of the shadow in degrees clockwise: 0 is right, 90 is down.
             length: distance in pixels over which it fades.
             blur: distance in pixels over which its edge is blurred.
         """
@@ -60,11 +60,11 @@ class ContactShadow:
         self._step = step_for(blur, info)
 
     def __call__(self, background: Frame, matte: Plane) -> Frame:
-        """Return a plate in shadow. What the shadow does not reach keeps its bits.
+        """Return the plate with the shadow; pixels outside the shadow stay bit-identical.
 
         Args:
-            background: not changed.
-            matte: coverage of what will be laid over it, 0 to `white`. Shape (height, width).
+            background: the plate; not modified.
+            matte: coverage of the foreground, 0 to `white`. Shape (height, width).
         """
         mask = Mask.from_plane(np.ascontiguousarray(matte), black=0, white=self._white)
         if mask.box is None:
@@ -79,7 +79,7 @@ class ContactShadow:
         return frame
 
     def _shade(self, mask: Mask, box: Box) -> FloatArray:
-        """Return the share of light that is taken away, in blocks of a box."""
+        """Return the share of light that is removed, in blocks of a box."""
         matte = reduced(weights(mask, box), self._step)
         length = self._length / self._step
         shade, distance = matte, 1.0

@@ -1,4 +1,4 @@
-"""Sharpness: how far edges spread on both sides of a matte."""
+"""Measure sharpness: the spread of edges on both sides of a matte."""
 
 import math
 from dataclasses import dataclass
@@ -13,38 +13,39 @@ from chromacord.render.finish.noise import brightness, brightness_plane, whole_b
 from chromacord.types import FloatArray, VideoInfo
 
 MAX_SIGMA = 4.0
-"""Largest blur, in pixels: wider edges cannot be told apart."""
+"""Maximum measurable blur in pixels: wider edges cannot be distinguished."""
 
 _TILE, _MARGIN = 48, 9
-"""Pixels of a tile's side, and of its rim, in which gradients lack neighbours."""
+"""Side of a tile in pixels, and of its margin, where gradients lack neighbours."""
 
 _MAX_TILES = 64
-"""Tiles measured on each side: those of the highest contrast."""
+"""Maximum number of tiles measured on each side of the matte: those of the highest contrast."""
 
 _CELL = 8
-"""Pixels of a block, for contrast."""
+"""Side in pixels of the blocks that contrast is measured on."""
 
 FINE, COARSE = 1.0, 2.5
-"""Scales at which gradients are compared: standard deviations in pixels."""
+"""Standard deviations in pixels of the two blurs at which gradients are compared."""
 
 _DIFFERENCE = 1 / 3
 """Variance of a central difference over two pixels."""
 
 _STRONG = 0.3
-"""Share of the strongest gradients that an edge must have."""
+"""Minimum gradient of an edge, relative to the strongest."""
 
 _ABOVE_NOISE = 8.0
-"""Times the gradient of noise that an edge must have."""
+"""Minimum gradient of an edge, relative to that of noise."""
 
 _RAYLEIGH = 0.39
-"""Lowest tenth of the size of a noisy gradient, as a share of its median: what is calm shows noise only."""
+"""Lowest tenth of the gradient magnitudes of pure noise, relative to their median (Rayleigh distribution). The calmest
+pixels show only noise, so this gives its level."""
 
 _LEAST_EDGES = 30
 
 
 @dataclass(frozen=True)
 class Spread:
-    """How far edges spread in a frame: variances in square pixels. NaN where there are too few edges."""
+    """Spread of edges in a frame: variances in square pixels; NaN if there are too few edges."""
 
     index: int
     foreground: float
@@ -52,14 +53,13 @@ class Spread:
 
 
 def measure_spread(masked: MaskedFrame, info: VideoInfo) -> Spread:
-    """Measure how far edges spread in light, on both sides of a matte.
+    """Measure the spread of edges in light, on both sides of a matte.
 
-    The gradient of a step that is blurred by a Gaussian decreases, under a second blur, by a ratio that depends on the
-    first blur only, not on the step's height (Zhuo and Sim, "Defocus map estimation from a single image", Pattern
-    Recognition 2011). The median ratio over strong edges counts. Edges are the maxima of the blurred gradient, where
-    noise is least; those count whose gradient is at least 0.3 times that of the strongest, and far above noise. So
-    contrast does not matter, nor does soft shading, as long as the side has some edges. Tiles that the matte's edge
-    crosses are left out.
+    If a step was blurred by a Gaussian, a second blur reduces its gradient by a ratio that depends only on the first
+    blur, not on the step's height (Zhuo and Sim, "Defocus map estimation from a single image", Pattern Recognition
+    2011). The result is the median ratio over strong edges. Edges are maxima of the blurred gradient, where noise is
+    lowest, with at least 0.3 times the strongest gradient and far above noise. Contrast and soft shading therefore do
+    not matter as long as the side has some edges. Tiles crossed by the matte's edge are excluded.
 
     Args:
         masked: frame and mask at full size.
@@ -83,7 +83,7 @@ def _spread(plane: npt.NDArray[np.generic], places: npt.NDArray[np.intp], info: 
     at = _is_edge(size, np.abs(coarse[0]) > np.abs(coarse[1]))
     if np.count_nonzero(at) < _LEAST_EDGES:
         return math.nan
-    # Across the edge: noise along it would add to both.
+    # Compare only the component across the edge: noise along it would add to both gradients.
     across = tuple(part[at] / np.maximum(size[at], np.float32(1e-9)) for part in coarse)
     down, right = _gradient(fine)
     sharp = across[0] * down[at] + across[1] * right[at]
@@ -98,7 +98,7 @@ def _spread(plane: npt.NDArray[np.generic], places: npt.NDArray[np.intp], info: 
 
 
 def _contrasty(plane: npt.NDArray[np.generic], places: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:
-    """Return the places of tiles with the highest contrast."""
+    """Return the positions of the tiles with the highest contrast."""
     if len(places) <= _MAX_TILES:
         return places
     height, width = (length // _TILE for length in plane.shape)
@@ -110,7 +110,7 @@ def _contrasty(plane: npt.NDArray[np.generic], places: npt.NDArray[np.intp]) -> 
 
 
 def _gradient(stacked: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Return the inner gradients of tiles, down and across. Shape (N, rows, columns) each."""
+    """Return gradients of tiles without their margin, down and across. Shape (N, rows, columns) each."""
     tiles = stacked.reshape(-1, _TILE, _TILE)
     inner, before, after = (slice(_MARGIN + by, _TILE - _MARGIN + by) for by in (0, -1, 1))
     half = np.float32(0.5)
@@ -120,7 +120,7 @@ def _gradient(stacked: FloatArray) -> tuple[FloatArray, FloatArray]:
 
 
 def _is_edge(size: FloatArray, is_down: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
-    """Return where gradients are the largest across the edge. Shape (N, rows, columns)."""
+    """Return the maxima of gradients across the edge. Shape (N, rows, columns)."""
     found = np.zeros(size.shape, bool)
     centre = size[:, 1:-1, 1:-1]
     rows = (centre >= size[:, :-2, 1:-1]) & (centre > size[:, 2:, 1:-1])

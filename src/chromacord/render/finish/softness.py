@@ -1,4 +1,4 @@
-"""A blur in light for a foreground that is sharper than its background, and the reverse for one that is softer."""
+"""Blur a foreground that is sharper than its background, or sharpen one that is softer; both in light."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -20,25 +20,25 @@ from chromacord.render.soften import NativeSoftening
 from chromacord.types import Alpha, Box, FloatArray, Frame, Plane, VideoInfo
 
 _CELL = 8
-"""Pixels of a block of what is blurred."""
+"""Side in pixels of the blocks by which the blurred area is covered."""
 
 _WORTH = 64
-"""Pixels from which on a solid middle is worth a blur of its own."""
+"""Minimum width in pixels of a fully covered middle that is blurred separately, without weights."""
 
 _RINGING = 0.03
-"""Share of the range of neighbours by which sharpened samples may leave it."""
+"""Maximum overshoot of sharpened samples, relative to the range of their neighbours."""
 
 _REACH = 1.5
-"""Distance to which samples are neighbours, in standard deviations of the mask's blur."""
+"""Maximum distance of neighbours, in standard deviations of the mask's blur."""
 
 _MOST_GAIN, _LEAST_SIGMA = 6.0, 0.7
-"""Of an unsharp mask."""
+"""Maximum gain of an unsharp mask, and minimum standard deviation of its blur in pixels."""
 
 _AROUND, _SPARSE = 5, 4
-"""Pixels over which detail is compared with noise, and between those that show the noise."""
+"""Side in pixels of the squares in which detail is compared with noise, and step between the pixels that measure it."""
 
 _CALM, _ABOVE_NOISE = 0.3, 2.0
-"""Share of pixels that are taken to show noise only, and times their energy from which on detail is sharpened."""
+"""Share of pixels assumed to show only noise, and minimum energy of detail to sharpen, relative to theirs."""
 
 _BLACK = np.float32(1e-6)
 _LEAST = np.float32(1e-6)
@@ -46,10 +46,10 @@ _TINY = 1e-12
 
 
 class Softness:
-    """Blurs the foreground in light, by its own pixels only: no background enters it, and its outline stays.
+    """Blurs the foreground in light, using only its own pixels: no background bleeds in, and its outline stays.
 
-    Planes are blurred one by one: red, green and blue as light, and of Y'CbCr the luma as light and chroma as it is
-    stored, at its own resolution. Colours of another space, and premultiplied ones, are converted to light first.
+    Each plane is blurred separately: red, green, blue and luma as light, and chroma as it is stored, at its own
+    resolution. Colours of another space, and premultiplied ones, are first converted to light.
     """
 
     def __init__(self, info: VideoInfo, sigma_at: Callable[[int], float]) -> None:
@@ -57,7 +57,7 @@ class Softness:
 
         Args:
             info: properties of the composite.
-            sigma_at: standard deviation of the blur in pixels, by the frame's number; 0: none.
+            sigma_at: returns the standard deviation of the blur in pixels by the frame's number; 0: no blur.
         """
         self._info, self._sigma_at = info, sigma_at
         by_planes = info.space is None and info.pixel_format.alpha is not Alpha.PREMULTIPLIED
@@ -74,7 +74,7 @@ class Softness:
             self._blur_compiled(self._native, frame, mask, sigma)
             return
         box = grown(mask, 0, self._info, step=_CELL)
-        source = Frame(tuple(np.array(plane) for plane in frame.planes), frame.index)  # blurs read what others write
+        source = Frame(tuple(np.array(plane) for plane in frame.planes), frame.index)  # strips read their neighbours
         reach = math.ceil(3 * sigma)
         cells = reduced(weights(mask, box), _CELL) > 0
         for part in touched(cells, box, _CELL):
@@ -123,7 +123,7 @@ class Softness:
             change = _change(own, share, within, sigmas)
             if not is_chroma and share is not None:
                 after = self._levels.to_codes(cv2.add(np.ascontiguousarray(own[within]), change))
-                # Conversion errors are not a change.
+                # Outside the foreground the difference is only conversion error.
                 change = cv2.subtract(after, codes[within], dtype=cv2.CV_32F) * (share[within] > 0)
             add_codes(stored, change, self._info)
 
@@ -137,10 +137,10 @@ class Softness:
 
 
 class Sharpening:
-    """Sharpens the foreground by an unsharp mask in light, of its own pixels only, as far as edges do not ring.
+    """Sharpens the foreground by an unsharp mask in light, using only its own pixels, and limits ringing at edges.
 
-    Samples stay within the range of their neighbours, widened by `_RINGING`. Where detail is hardly stronger than
-    in the calmest third of the foreground, it may be noise, and is not amplified. Of Y'CbCr, luma alone is sharpened.
+    Samples stay within the range of their neighbours, widened by `_RINGING`. Detail that is hardly stronger than in the
+    calmest third of the foreground may be noise, and is not amplified. In Y'CbCr only luma is sharpened.
     """
 
     def __init__(self, info: VideoInfo, spreads_at: Callable[[int], tuple[float, float] | None]) -> None:
@@ -148,7 +148,8 @@ class Sharpening:
 
         Args:
             info: properties of the composite.
-            spreads_at: how far edges spread and shall spread, as variances, by the frame's number; None: no change.
+            spreads_at: returns the measured and the target spread of edges, as variances, by the frame's number; None:
+                no change.
         """
         self._info, self._spreads_at, self._levels = info, spreads_at, _Levels(info)
 
@@ -183,11 +184,11 @@ class Sharpening:
 
 @lru_cache(maxsize=64)
 def unsharp(spread: float, wanted: float) -> tuple[float, float]:
-    """Return the unsharp mask that makes edges as sharp as wanted, found by trial on a blurred step.
+    """Return the unsharp mask that gives edges a target sharpness, found by trial on a blurred step.
 
     Args:
-        spread: of the edges, as a variance in square pixels, as `measure_spread` does.
-        wanted: the same after sharpening.
+        spread: spread of the edges from `measure_spread`, a variance in square pixels.
+        wanted: the spread after sharpening.
 
     Returns:
         Standard deviation of the mask's blur, in pixels, and its gain, at most `_MOST_GAIN`.
@@ -202,6 +203,8 @@ def unsharp(spread: float, wanted: float) -> tuple[float, float]:
     def ratio(row: FloatArray) -> float:
         return float(_slope(np.convolve(row, fine, "same")) / _slope(np.convolve(row, coarse, "same")))
 
+    # Compare edges by the ratio that `measure_spread` uses. It grows with the gain, so bisection finds the gain; twelve
+    # halvings are exact to a thousandth.
     target = ratio(_ramp(wanted).astype(np.float32))
     low, high = 0.0, _MOST_GAIN
     for _ in range(12):
@@ -212,7 +215,7 @@ def unsharp(spread: float, wanted: float) -> tuple[float, float]:
 
 
 def _ramp(variance: float) -> FloatArray:
-    """Return a step from 0 to 1 that is blurred. Shape (97,)."""
+    """Return a blurred step from 0 to 1. Shape (97,)."""
     scale = math.sqrt(2 * max(variance, 1e-3))
     return np.array([0.5 + 0.5 * math.erf(x / scale) for x in range(-48, 49)])
 
@@ -223,7 +226,7 @@ def _slope(row: FloatArray) -> float:
 
 
 def _limited(codes: Plane, change: FloatArray, covered: Plane, sigma: float) -> FloatArray:
-    """Return a change as far as it leaves the range of neighbours by a little only. Shape (height, width) each."""
+    """Limit a change so that samples hardly leave the range of their neighbours. Shape (height, width) each."""
     kernel = np.ones((2 * math.ceil(_REACH * sigma) + 1,) * 2, np.uint8)
     inverted = cv2.bitwise_not(covered)
     low = cv2.erode(_filled(codes, inverted, codes.max()), kernel)
@@ -268,16 +271,16 @@ class _Levels:
 
 
 def _pieces(part: Box, wide: Box, weight: FloatArray, reach: int) -> Iterator[tuple[Box, bool]]:
-    """Split a rectangle at the sides of its solid middle, whose blur needs no weights.
+    """Split a rectangle at the sides of its fully covered middle, whose blur needs no weights.
 
     Args:
-        part: what is blurred.
-        wide: what the blur sees.
-        weight: foreground weight of the latter. Shape (height, width).
-        reach: of the blur, in pixels.
+        part: rectangle to blur.
+        wide: `part` extended by the blur's reach.
+        weight: foreground weight in `wide`. Shape (height, width).
+        reach: reach of the blur in pixels.
 
     Yields:
-        A rectangle, and whether all that its blur sees is foreground.
+        A rectangle, and whether everything within the blur's reach is foreground.
     """
     left, right = part.right, part.right
     if wide.top <= part.top - reach and wide.bottom >= part.bottom + reach:
@@ -297,7 +300,7 @@ def _pieces(part: Box, wide: Box, weight: FloatArray, reach: int) -> Iterator[tu
 def _change(
     values: FloatArray, weight: FloatArray | None, within: tuple[slice, slice], sigmas: tuple[float, float]
 ) -> FloatArray:
-    """Return what a blur by a picture's own weights changes, times the weight.
+    """Return the change made by a blur that is weighted by the foreground, multiplied by the weight.
 
     Args:
         values: light or codes. Shape (height, width) or (height, width, channels).
@@ -329,6 +332,6 @@ def _blurred(values: FloatArray, sigmas: tuple[float, float]) -> FloatArray:
 
 
 def _on_grid(within: tuple[slice, slice], shift: tuple[int, int]) -> tuple[slice, slice]:
-    """Return a part of a rectangle in samples of a coarser grid."""
+    """Convert a part of a rectangle from pixels to samples of a coarser grid."""
     rows, columns = (slice(each.start >> by, -(-each.stop >> by)) for each, by in zip(within, shift, strict=True))
     return rows, columns

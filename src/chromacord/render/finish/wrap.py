@@ -14,7 +14,7 @@ from chromacord.render.finish.stage import grown, weights
 from chromacord.types import Box, FloatArray, Frame, VideoInfo
 
 _LEAST = np.float32(1 / 128)
-"""Share of the background's light below which nothing changes."""
+"""Minimum share of the background's light that is applied."""
 
 _MAX_RADIUS = 1000
 
@@ -40,7 +40,7 @@ def parse_wrap(text: str) -> tuple[float, float | None]:
 
 
 class LightWrap:
-    """Lets the background's light spill over the foreground's edge, as it does in a lens.
+    """Adds the background's light to the foreground's edge, as scattering in a lens does.
 
     At the edge, a pixel moves by AMOUNT towards the background's blurred light where that is brighter; the effect
     decreases inwards and ends at about the radius. Nothing becomes brighter than the background, or darker than before.

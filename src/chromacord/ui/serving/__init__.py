@@ -1,1 +1,1 @@
-"""What the page asks of the server, and who may ask it."""
+"""The page's HTTP interface: routes, and checks of who may use them."""

@@ -1,4 +1,4 @@
-"""The application: what the page asks of the server, besides what belongs to one clip."""
+"""The web application: all routes except those of a single clip."""
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager

@@ -1,4 +1,4 @@
-"""What the page asks about one clip: its state, its pictures, its grade, and what is made of it."""
+"""Routes of one clip: its state, pictures, grade, renders and exports."""
 
 import asyncio
 import threading
@@ -22,7 +22,7 @@ from chromacord.ui.session import Session, session_text
 OCTETS = "application/octet-stream"
 _PIECE = 1 << 20
 _LOOK_AROUND = 0.05
-"""Seconds between two looks whether the page still waits for a frame."""
+"""Seconds between two checks of whether the page still waits for a frame."""
 
 _EXPORTS = ("grade_out", "lut_out", "preview")
 
@@ -75,7 +75,7 @@ def _clip(site: Site, request: Request) -> OpenClip:
 
 
 async def _while_connected(clip: OpenClip, request: Request) -> Response:
-    """Return the pictures of a frame, and give up when the page has moved on: decoding takes all there is."""
+    """Return the pictures of a frame, or cancel when the page disconnects, because decoding uses all cores."""
     is_gone = threading.Event()
 
     async def watch() -> None:
@@ -94,7 +94,7 @@ async def _while_connected(clip: OpenClip, request: Request) -> Response:
 
 
 def _frame(clip: OpenClip, request: Request, is_wanted: Callable[[], bool]) -> Response:
-    """Return the pictures of a frame: small ones, or those of the clip's size."""
+    """Return the pictures of a frame, small or at the clip's size."""
     index = request.path_params["index"]
     if "exact" in request.query_params:
         parts = clip.exact(index, is_wanted)
@@ -104,7 +104,7 @@ def _frame(clip: OpenClip, request: Request, is_wanted: Callable[[], bool]) -> R
 
 
 async def _pieces(parts: Sequence[bytes | memoryview]) -> AsyncIterator[bytes | memoryview]:
-    """Yield pieces of pictures: the whole would be copied before it is sent."""
+    """Yield the parts of a packet one by one, because a single body would be copied before sending."""
     for part in parts:
         for start in range(0, len(part), _PIECE):
             yield part[start : start + _PIECE]

@@ -13,14 +13,14 @@ _VIDEOS = (".mp4", ".mov", ".mkv", ".m4v", ".webm", ".avi", ".mxf", ".mpg", ".ts
 _OTHERS = (".json", ".cube", ".clf", ".cdl", ".cc", ".ccc", ".edl", ".otio")
 
 MAX_LISTED = 2000
-"""Largest number of entries of a folder that are listed."""
+"""Maximum number of listed entries of a folder."""
 
 
 class Folders:
-    """Confines paths to a few folders and what is in them, after symbolic links are followed."""
+    """Confines paths to a few folders and their contents, after resolving symbolic links."""
 
     def __init__(self, folders: Sequence[Path]) -> None:
-        """Name the folders.
+        """Set the folders.
 
         Raises:
             MissingFileError: one of them is not a folder.
@@ -31,20 +31,20 @@ class Folders:
         self.roots = tuple(dict.fromkeys(Path(os.path.realpath(folder)) for folder in folders))
 
     def confined(self, path: str) -> str:
-        """Return a path, made absolute, if it lies in one of the folders.
+        """Return a path as an absolute one if it is in one of the folders.
 
         Args:
             path: a file, a folder or a pattern of files; relative to the first folder.
 
         Raises:
-            InputError: it lies elsewhere.
+            InputError: it is outside the folders.
         """
         if not path or "\0" in path:
             raise InputError("the path is empty or holds a null character; name a file")
         whole = os.path.join(self.roots[0], path)  # noqa: PTH118 - keeps a slash at the end, which means a folder
-        # A mask may be followed by its form, which is no part of the name that links are followed from.
+        # A mask's path may end in "@" and its form, which is not a part of the file name to resolve.
         for name in (whole, split_form(whole)[0]):
-            # Links are followed before the comparison, or one inside a folder could lead out of it.
+            # Resolve links before the comparison: a link inside a folder could lead out of it.
             real = Path(os.path.realpath(name))
             if any(real.is_relative_to(root) for root in self.roots):
                 continue
@@ -54,13 +54,13 @@ class Folders:
         return whole
 
     def listing(self, path: str | None) -> dict[str, Any]:
-        """Return what a folder holds that the page can use.
+        """Return the entries of a folder that the page can use.
 
         Args:
             path: the folder; None: the first one.
 
         Raises:
-            InputError: it lies elsewhere, or is not a folder.
+            InputError: it is outside the folders, or not a folder.
         """
         folder = Path(self.confined(path or str(self.roots[0])))
         try:

@@ -1,7 +1,8 @@
 """Refuse requests that do not come from the page itself.
 
-Any web page may send requests to an address on this machine. The Host header shows a name that was rebound to it (DNS
-rebinding), Origin and Sec-Fetch-Site show another page. An address that other machines reach needs a token besides.
+Any web page may send requests to an address on this machine. The Host header reveals names that were rebound to it (DNS
+rebinding); Origin and Sec-Fetch-Site reveal requests by other pages. If other machines can reach the address, a token
+is required too.
 """
 
 import hmac
@@ -30,7 +31,7 @@ _HEADERS = {
 
 
 class OnlyOurPage:
-    """Passes requests of the page on, and refuses all others with a line of text."""
+    """Forwards requests of the page, and refuses all others with a line of text."""
 
     def __init__(self, app: App, *, hosts: frozenset[str], token: str | None = None) -> None:
         """Wrap an application.
@@ -38,10 +39,10 @@ class OnlyOurPage:
         Args:
             app: receives the requests of the page.
             hosts: accepted Host headers, with the port.
-            token: secret of the address that was printed; None: none is needed.
+            token: secret in the printed address; None: not required.
         """
         self._app, self._hosts, self._token = app, hosts, token
-        # With the port in its name: browsers share cookies among all ports of a host, and two servers may run.
+        # The name includes the port: browsers share cookies among all ports of a host, and two servers may run.
         self._cookie = f"{_COOKIE}_{next(iter(hosts)).rpartition(':')[2]}"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -62,8 +63,7 @@ class OnlyOurPage:
             return
         extra = dict(_HEADERS)
         if self._token is not None and self._knows(given):
-            # The address holds the token only once; scripts and pictures of the page are then known by the
-            # cookie.
+            # Only the first address has the token; later requests of the page are identified by the cookie.
             extra["set-cookie"] = f"{self._cookie}={self._token}; HttpOnly; SameSite=Strict; Path=/"
         await self._app(scope, receive, _with_headers(send, extra))
 
@@ -75,15 +75,14 @@ class OnlyOurPage:
         if origin is not None and origin.lower() != f"http://{host}":
             return "requests of other pages are refused"
         site = headers.get("sec-fetch-site", "same-origin")
-        # A link to the page from elsewhere may be followed: a visit changes nothing, and the other page cannot
-        # read it.
+        # Links from other pages are allowed: a visit changes nothing, and the other page cannot read the response.
         is_visit = headers.get("sec-fetch-mode") == "navigate" and headers.get("sec-fetch-dest") == "document"
         if site not in ("same-origin", "none") and not is_visit:
             return "requests of other pages are refused"
         return None
 
     def _knows(self, given: str) -> bool:
-        # In constant time, so that the token cannot be guessed letter by letter.
+        # Compare in constant time, so that the token cannot be guessed character by character.
         return self._token is not None and hmac.compare_digest(given.encode(), self._token.encode())
 
     def _stored(self, headers: dict[str, str]) -> str:

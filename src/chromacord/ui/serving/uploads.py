@@ -1,4 +1,4 @@
-"""Files sent by the page: streamed to disk, and bounded."""
+"""Receive files from the page: streamed to disk, with limits."""
 
 import secrets
 import shutil
@@ -22,11 +22,11 @@ async def receive(stream: AsyncIterator[bytes], name: str, folder: Path, *, limi
     Args:
         stream: the content in parts.
         name: the file's name in the browser; only its last part is used.
-        folder: receives the file, in a folder of its own.
-        limit: largest number of bytes.
+        folder: parent of the new folder for the file.
+        limit: maximum number of bytes.
 
     Raises:
-        InputError: the name is none, or the stream is too long.
+        InputError: the name is not a file name, or the stream is too long.
         OutputError: the disk is full.
     """
     # Both kinds of separators: the browser may run on either system.
@@ -34,7 +34,7 @@ async def receive(stream: AsyncIterator[bytes], name: str, folder: Path, *, limi
     if not last or last.startswith(".") or "\0" in last or len(last) > _MAX_NAME:
         raise InputError(f"{name[:_MAX_NAME]!r} is not the name of a file; rename it")
     limit = min(limit, shutil.disk_usage(folder).free - _SPARED)
-    # A folder for each upload, so that equal names do not meet and the clip keeps its own.
+    # Each upload gets its own folder, so that equal names do not clash and the clip keeps its name.
     own = folder / secrets.token_hex(4)
     own.mkdir()
     path, size = own / last, 0

@@ -1,4 +1,4 @@
-"""What all requests share, and how their content is read."""
+"""State shared by all requests, and functions to read their content."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ _MAX_BODY = 1 << 20
 
 @dataclass(frozen=True)
 class Site:
-    """What all requests share."""
+    """State shared by all requests."""
 
     folders: Folders
     temporary: Path
@@ -47,9 +47,9 @@ async def body_of(request: Request) -> dict[str, Any]:
     """Return a request's JSON object.
 
     Raises:
-        InputError: it is larger than 1 MB, or no JSON object.
+        InputError: it is larger than 1 MB, or not a JSON object.
     """
-    # Forms of other pages cannot send this type without asking the server first.
+    # Other pages cannot send this type without a preflight request (CORS), which the server does not grant.
     if request.headers.get("content-type", "").partition(";")[0] != "application/json":
         raise InputError("the request holds no JSON; reload the page")
     content = b""
@@ -67,7 +67,7 @@ def text_of(values: Mapping[str, Any], name: str) -> str:
     """Return a text from a request.
 
     Raises:
-        InputError: it is missing or something else.
+        InputError: it is missing, or not text.
     """
     value = values.get(name)
     if not isinstance(value, str) or not value:

@@ -1,4 +1,4 @@
-// Stages after the grade, by the options of the same names: they are rendered, and those of the mask's edge shown too.
+// Finishing stages, named like their options. They take effect in renders; those of the mask's edge also in the viewer.
 
 const SHADOW = [["Amount", 0, 1, 0.05, 0.5], ["Angle", -360, 360, 1, 60], ["Length", 0, 4000, 1, 40], ["Blur", 0, 1000, 1, 24]];
 /** Option, title, purpose, and its numbers: name, minimum, maximum, step and the meaning of an empty field. */
@@ -78,7 +78,7 @@ export class Finish {
     return option === "fit_edge" ? values[0] : values.join(",");
   }
 
-  /** Take the options of a session; show what its kind of clip, a composite or layers, can have. */
+  /** Load the options of a session, and show those that its kind of clip (composite or layers) supports. */
   load(options, isLayered) {
     for (const row of this.rows) row.hidden = row.dataset.kind === (isLayered ? "composite" : "layers");
     for (const [option, inputs] of Object.entries(this.inputs)) {

@@ -8,7 +8,7 @@ const BITMAP = { premultiplyAlpha: "none", colorSpaceConversion: "none" };
 
 const ARRAYS = { u1: Uint8Array, f2: Uint16Array };
 
-/** Read what the server packed: { pictures, box, coded, weighing }. A picture is an ImageBitmap or { data, kind, width, height }. */
+/** Unpack a response: { pictures, box, coded, weighing }. A picture is an ImageBitmap or { data, kind, width, height }. */
 async function unpacked(response) {
   if (response.status === 204) return null;  // another frame was requested
   const content = await response.arrayBuffer();
@@ -32,7 +32,7 @@ export class Frames {
     this.bytes = 0;
   }
 
-  /** Return the small pictures of a frame, which are kept for a while. */
+  /** Return the small pictures of a frame, cached. */
   get(index) {
     if (!this.small.has(index)) this.small.set(index, this.load(index));
     const found = this.small.get(index);
@@ -61,7 +61,7 @@ export class Frames {
     }
   }
 
-  /** Return the pictures of a frame in the clip's size, or null if the request was aborted first. */
+  /** Return the pictures of a frame at the clip's size, or null if the request was aborted. */
   async getExact(index, signal) {
     try {
       return await unpacked(await fetched(`${this.path}/frames/${index}?exact`, { signal }));
@@ -71,14 +71,14 @@ export class Frames {
     }
   }
 
-  /** Return the grade of a frame before changes by hand: { kind, shape, values }. */
+  /** Return the grade of a frame before manual changes: { kind, shape, values }. */
   look(index, version) {
     const key = `${version}/${index}`;
     if (!this.looks.has(key)) {
       const loading = this.fetchLook(index, version);
       this.looks.set(key, loading);
       loading.catch(() => this.looks.delete(key));
-      // A LUT with 17 nodes a side takes 59 kB, so 400 of them 24 MB.
+      // A LUT with 17 nodes per side takes 59 kB, so 400 of them take 24 MB.
       if (this.looks.size > 400) this.looks.delete(this.looks.keys().next().value);
     }
     return this.looks.get(key);

@@ -1,4 +1,4 @@
-// Changes by hand: those of the clip, and those of shots that have their own, as options of a session.
+// Manual changes of the clip, and of shots that have their own, as options of a session.
 
 import { NEUTRAL } from "./look.js";
 
@@ -37,7 +37,7 @@ export class Hands {
     else this.own.set(this.edited, { ...this.own.get(this.edited), ...hand });
   }
 
-  /** Return what differs from the default, as options of a session. */
+  /** Return the values that differ from the default, as options of a session. */
   options() {
     const { tone, colour, ...others } = this.clip;
     const changed = Object.fromEntries(Object.entries(others).filter(([name, value]) => value !== NEUTRAL[name]));

@@ -1,4 +1,4 @@
-// Changes by hand, with the maths of `chromacord.Parametric`, on the nodes of a LUT or the matrices of a field.
+// Apply manual changes to the nodes of a LUT or the matrices of a field, with the formulas of `chromacord.Parametric`.
 
 export const NEUTRAL = {
   exposure: 0, temperature: 0, tint: 0, contrast: 1, saturation: 1, black: 0, tone: 1, colour: 1,
@@ -32,7 +32,7 @@ export function turnedLut(nodes, size, hand, turning) {
   for (let blue = 0; blue < size; blue++) {
     for (let green = 0; green < size; green++) {
       for (let red = 0; red < size; red++, place++) {
-        // As `grade.by_hand.weakened`: the change of luma goes to all channels alike, the rest holds no luma.
+        // As in `grade.by_hand.weakened`: the luma change is added equally to all channels; the rest has no luma.
         const unit = [red / last, green / last, blue / last];
         const change = unit.map((value, channel) => nodes[3 * place + channel] - value);
         const tone = luma[0] * change[0] + luma[1] * change[1] + luma[2] * change[2];

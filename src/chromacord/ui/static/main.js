@@ -63,8 +63,8 @@ async function start() {
     scopesSoon.waits = 0;
     if (find("scopes").open && viewer.hasPicture) scopes.draw(viewer.sampled(SCOPE_WIDTH));
   };
-  // Reading pixels back waits for the graphics card, which would stall playback at every frame.
-  // After the picture is on the screen, and not between the pictures of a moving playhead, unless it plays.
+  // Draw the scopes with a delay: reading pixels back waits for the graphics card, which would stall a moving playhead at
+  // every frame. During playback they are drawn regularly, otherwise once the playhead rests.
   const scopesSoon = () => {
     if (scopesSoon.waits && player.speed) return;
     clearTimeout(scopesSoon.waits);
@@ -114,6 +114,14 @@ async function start() {
   };
   on("export-kind", exportPath, "change");
 
+  // Tests wait for this: the grade is decided, and the picture on the screen has it.
+  const markReady = () => {
+    const { analysis, shots, version } = page.clip;
+    const isDecided = Boolean(shots) && !["waiting", "running"].includes(analysis?.state);
+    find("status").dataset.ready = String(isDecided && page.look.version === version);
+  };
+  for (const what of ["picture", "look"]) page.addEventListener(what, markReady);
+
   const status = () => {
     const { analysis, proxy, shots } = page.clip;
     const working = (task, said) => `${said}${task.progress?.total ? ` ${Math.round((100 * task.progress.done) / task.progress.total)} %` : "…"}`;
@@ -121,8 +129,7 @@ async function start() {
     find("status").textContent = busy(analysis) ? working(analysis, "deciding the grade")
       : busy(proxy) ? working(proxy, "making the proxy")
       : analysis?.state === "failed" ? "no grade" : shots ? `${shots.length} shot${shots.length === 1 ? "" : "s"}, graded` : "";
-    // For tests, which wait for it.
-    find("status").dataset.ready = String(Boolean(shots) && !busy(analysis));
+    markReady();
     find("start").disabled = find("export-start").disabled = !shots;
   };
   page.addEventListener("open", () => { find("notice").hidden = true; fillIn(); refresh(); status(); setView(viewer.view); });
@@ -205,7 +212,7 @@ async function start() {
     } catch (error) {
       notice(error.message, true);
     }
-    // Often only while something runs: an idle page must not keep the server awake.
+    // Poll often only while something runs: an idle page must not keep the server busy.
     poll.timer = setTimeout(poll, queue.isBusy ? 400 : 3000);
   };
   queue.onAct = poll;

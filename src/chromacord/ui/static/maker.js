@@ -1,4 +1,4 @@
-// Makes a mask for a clip that has none: by a colour picked in the picture, a box drawn there, a clean plate or alpha.
+// Makes a mask for a clip: from a colour picked in the picture, a box drawn there, a clean plate, or alpha.
 
 import { fetched, get, send } from "./api.js";
 import { radioGroup } from "./keys.js";
@@ -10,7 +10,7 @@ const WAYS = {
   plate: ["Plate", "Name a still, or a clip with the same camera, without the foreground."],
   from_alpha: ["", "The mask is the clip's own alpha channel."],
 };
-const PICKED = 5;  // pixels across whose mean is the colour
+const PICKED = 5;  // side in pixels of the square over which a picked colour is averaged
 
 export class MaskMaker {
   constructor(dialog, onDone) {
@@ -65,7 +65,7 @@ export class MaskMaker {
     this.draw();
   }
 
-  /** Return what is asked for, as options of `chromacord matte`. */
+  /** Return the form's values as options of `chromacord matte`. */
   options() {
     const text = this.value.value.trim();
     if (this.way === "from_alpha") return { from_alpha: true };

@@ -1,4 +1,4 @@
-// The dialog that opens a clip: slots for its files, and a list of what lies in the folders.
+// The dialog that opens a clip: slots for its files, and a list of the folders' contents.
 
 import { get, send, upload } from "./api.js";
 import { MaskMaker } from "./maker.js";
@@ -63,7 +63,7 @@ export class Opener {
     this.mark();
   }
 
-  /** Fill slots by the files' names, where there is one likely file for each. */
+  /** Fill each slot for which file names suggest exactly one file. */
   guess() {
     const clips = (this.files ?? []).filter((file) => file.kind === "clip").map((file) => file.name);
     for (const slot of this.slots.children) {
@@ -126,7 +126,7 @@ export class Opener {
     if (!this.next()) this.submit.focus();
   }
 
-  /** Return where a chosen file goes: a guessed file is replaced first. */
+  /** Return the slot for a chosen file; slots with a guessed file come first. */
   slotFor(name) {
     const free = [...this.slots.children].filter((slot) => "guessed" in slot.dataset || !slot.querySelector("input").value);
     return free.find((slot) => LIKELY[slot.dataset.name]?.test(name)) ?? this.next() ?? free[0] ?? this.slots.lastElementChild;

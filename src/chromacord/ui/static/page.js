@@ -1,4 +1,4 @@
-// One clip in the page: it brings pictures, grade and changes by hand into the viewer, and keeps the server informed.
+// One clip in the page: loads pictures and grades, passes them with manual changes to the viewer, and saves changes.
 
 import { get, send } from "./api.js";
 import { Frames } from "./frames.js";
@@ -20,7 +20,7 @@ export class Page extends EventTarget {
     viewer.onRestore = () => { this.applyLook(); this.show(this.player.frame); };
   }
 
-  /** Take a clip as the server describes it. */
+  /** Show a clip, as described by the server. */
   async open(clip) {
     this.player.stop();
     this.clip = clip;
@@ -48,10 +48,10 @@ export class Page extends EventTarget {
 
   changed(what) { this.dispatchEvent(new CustomEvent(what)); }
 
-  /** Ask the server how far analysis and proxy are, until both have ended. */
+  /** Poll the progress of analysis and proxy until both have ended. */
   async watch() {
     const { clip } = this;
-    // Saves call this too; two loops would ask twice as often.
+    // Saves call this too; a second loop would poll twice as often.
     if (this.watching === clip.id) return;
     this.watching = clip.id;
     try {
@@ -79,7 +79,7 @@ export class Page extends EventTarget {
     this.failure = failed?.error;
     const isLonger = clip.frames && clip.frames !== this.clip.frames;
     const isWhole = this.player.to >= this.player.count;
-    // The page's own session is newer than what the server answered: sliders move on while a save is under way.
+    // Keep the page's session: it is newer than the response if sliders moved during the save.
     this.clip = { ...clip, session: this.clip.session };
     if (isLonger) {
       if (isWhole) this.player.to = Infinity;
@@ -108,21 +108,21 @@ export class Page extends EventTarget {
     return true;
   }
 
-  /** Load small pictures that may be wanted next. */
+  /** Preload small pictures that may be needed next. */
   prepare(frame) {
-    // Errors are shown for the frame that is wanted, not for those read ahead.
+    // Ignore errors here; they are shown when the frame itself is requested.
     if (frame >= 0 && frame < this.player.count) this.frames.get(frame).catch(() => {});
   }
 
-  /** Return pictures and grade of a frame together, so that neither is drawn with the other's frame. */
+  /** Return pictures and grade of a frame together, so that both always belong to the same frame. */
   load(frame) { return Promise.all([this.frames.get(frame), this.lookOf(frame)]); }
 
-  /** Return the grade of a frame; the one shown now if there is none, which is told. */
+  /** Return the grade of a frame; on failure, report it and return the current grade. */
   lookOf(frame) {
     return this.frames.look(frame, this.clip.version).catch((error) => { this.notice(error.message, true); return this.look; });
   }
 
-  /** Load small pictures one after the other, always the one wanted last. */
+  /** Load small pictures one at a time, always the most recently requested one. */
   async showSmall(frame) {
     this.asked = frame;
     if (this.isLoading) return;
@@ -178,7 +178,7 @@ export class Page extends EventTarget {
     const { frames } = this;
     try {
       const look = await frames.look(frame, this.clip.version);
-      // While playing, the grade of the frame before is as good; one of a frame farther off is late.
+      // While playing, the grade of the previous frame is close enough; one of an earlier frame is too old.
       if (frames !== this.frames || look === this.look || Math.abs(frame - this.player.frame) > 1) return;
       this.look = look;
       this.applyLook();
@@ -203,7 +203,7 @@ export class Page extends EventTarget {
   /** Return the number of the shot that contains a frame, counted from 1; 0 if there is none. */
   shotAt(frame) { return 1 + (this.clip.shots ?? []).findIndex((shot) => shot.start <= frame && frame < shot.stop); }
 
-  /** Let the sliders turn a shot alone, which gets changes of its own; or the clip, without a number. */
+  /** Make the sliders edit one shot, which gets its own changes; without a number, the clip. */
   editShot(number) {
     this.hands.edited = number;
     if (number !== null && !this.hands.own.has(number)) this.hands.own.set(number, { ...this.hands.clip });
@@ -211,28 +211,28 @@ export class Page extends EventTarget {
     this.changed("edited");
   }
 
-  /** Let a shot change like the clip again. */
+  /** Remove a shot's own changes. */
   freeShot(number) {
     this.hands.own.delete(number);
     this.editShot(null);
     this.turned();
   }
 
-  /** The playhead came to another shot: the sliders show what is turned there. */
+  /** When the playhead reaches another shot, show that shot's values in the sliders. */
   enterShot(number) {
     this.shot = number;
     this.editShot(this.hands.own.has(number) ? number : null);
     this.applyLook();
   }
 
-  /** A slider moved: draw now, tell the server soon. */
+  /** When a slider moves, draw now and save soon. */
   turned() {
     this.applyLook();
     clearTimeout(this.saving);
     this.saving = setTimeout(() => this.save(), SAVE);
   }
 
-  /** Take options that the method depends on, or all of them. */
+  /** Set options that the analysis depends on, or all options. */
   setOptions(changes) {
     const options = { ...this.clip.session.options, ...changes };
     for (const name of Object.keys(options)) if (options[name] === null || options[name] === "") delete options[name];

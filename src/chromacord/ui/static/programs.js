@@ -1,4 +1,4 @@
-// Programs of the graphics card, one for each set of choices, made when it is first needed.
+// WebGL programs, one for each combination of choices, compiled on first use.
 
 import { VERTEX, fragment } from "./shaders.js";
 

@@ -4,7 +4,7 @@ const LUMA = [0.2126, 0.7152, 0.0722];
 const TRACES = [[255, 105, 97], [119, 221, 119], [110, 150, 255]];
 export const SCOPES = { waveform: "Waveform", parade: "Parade", vectorscope: "Vector", histogram: "Histogram" };
 const WIDTH = 256, HEIGHT = 160, ROUND = 200;
-const SKIN = 123;  // degrees from +Cb: the line of skin, whatever its shade
+const SKIN = 123;  // degrees from +Cb: the skin tone line, the same for all complexions
 
 function lumaOf(data, place) {
   return LUMA[0] * data[place] + LUMA[1] * data[place + 1] + LUMA[2] * data[place + 2];

@@ -1,10 +1,10 @@
-// The viewer's shader: the renderer's grading, for each pixel of the screen.
+// The viewer's shader: applies the renderer's grading to each screen pixel.
 
 export const VERTEX = `#version 300 es
 in vec2 corner;
 void main() { gl_Position = vec4(corner, 0.0, 1.0); }`;
 
-/** What a program does; the rest is left out of it, because some drivers execute all branches for every pixel. */
+/** Choices that are compiled into a program, because some drivers execute all branches for every pixel. */
 const DEFAULTS = {
   KIND: 0,      // of grade. 0: none, 1: LUT, 2: field
   VIEW: 0,      // 0 after, 1 before, 2 wipe, 4 difference, 5 mask, 6 foreground, 7 for scopes, 8 graded chroma
@@ -89,11 +89,11 @@ float weightOf(float sampled) { return clamp(sampled * weighing.x + weighing.y, 
 vec3 decoded(vec3 code) { return decode * vec4(code, 1.0); }
 vec3 encoded(vec3 rgb) { return encode * vec4(rgb, 1.0); }
 
-// Chroma between its samples, which lie on the left pixel of their group and midway between its rows.
+// Interpolate chroma; a sample is sited on the left pixel of its group, midway between its rows.
 vec2 between(sampler2D samples, vec2 pixel) {
   vec2 at = pixel / vec2(stride) + vec2(0.5 - 0.5 / float(stride.x), 0.0);
 #if SNAPPED
-  // By index here too: some drivers filter 8-bit textures at 8 bits, which is off by one code.
+  // Fetch by index here too: some drivers filter 8-bit textures with 8-bit precision, which is off by one code.
   ivec2 last = textureSize(samples, 0) - 1, low = ivec2(floor(at - 0.5));
   vec2 f = at - 0.5 - vec2(low);
   ivec2 near = clamp(low, ivec2(0), last), far = clamp(low + 1, ivec2(0), last);

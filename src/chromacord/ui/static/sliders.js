@@ -1,4 +1,4 @@
-// Changes by hand: one row of label, slider and number for each.
+// Manual changes: a row with label, slider and number for each.
 
 import { NEUTRAL } from "./look.js";
 
@@ -61,7 +61,7 @@ export class Sliders {
     row.classList.toggle("changed", this.hand[name] !== NEUTRAL[name]);
   }
 
-  /** Take values; the others get their default. */
+  /** Set values; all others get their default. */
   load(hand) {
     for (const name of Object.keys(NEUTRAL)) {
       this.hand[name] = hand[name] ?? NEUTRAL[name];

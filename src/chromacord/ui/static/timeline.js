@@ -1,4 +1,4 @@
-// Shots as blocks with their confidence, the span between in and out, and how far the proxy is.
+// The timeline: shots as blocks with their confidence, the range between in and out, and the proxy's progress.
 
 export class Timeline {
   constructor({ shots, span, made, scrub, frame, range }, player) {

@@ -25,7 +25,7 @@ export class Viewer {
     this.hasPicture = false;
     this.onDraw = () => {};
     this.start();
-    // Without this the browser never restores a context that a driver reset has taken.
+    // Without this, the browser never restores a context lost in a driver reset.
     canvas.addEventListener("webglcontextlost", (event) => event.preventDefault());
     canvas.addEventListener("webglcontextrestored", () => { this.start(); this.onRestore?.(); });
     new ResizeObserver(() => this.fitCanvas()).observe(canvas);
@@ -55,7 +55,7 @@ export class Viewer {
     this.isRenderable = { u1: true, f2: Boolean(gl.getExtension("EXT_color_buffer_float") ?? gl.getExtension("EXT_color_buffer_half_float")) };
     this.chromaFrame = gl.createFramebuffer();
     this.chromaShape = "";
-    // Without values every sampler must still find a texture of its kind.
+    // Every sampler needs a texture of its type, even before there are values.
     this.setLut(new Float32Array(4), 1);
     this.setField(new Float32Array(12), [1, 1]);
     this.setNoGrade();
@@ -72,7 +72,7 @@ export class Viewer {
     gl.texParameteri(target, gl.TEXTURE_MAG_FILTER, gl.NEAREST);
   }
 
-  /** Take a picture: an ImageBitmap, or { data, kind, width, height, channels }. */
+  /** Upload a picture: an ImageBitmap, or { data, kind, width, height, channels }. */
   upload(name, image) {
     const gl = this.gl;
     gl.activeTexture(gl.TEXTURE0 + UNITS[name]);
@@ -85,7 +85,7 @@ export class Viewer {
     this.reduced.delete(name);
   }
 
-  /** Take what the server sent of a frame: { pictures, box, coded, weighing }. */
+  /** Upload the pictures of a frame, as unpacked from a response: { pictures, box, coded, weighing }. */
   show({ pictures, box, coded, weighing = [1, 0] }) {
     const { luma, picture = luma, mask, layer, chroma } = pictures;
     this.upload("picture", picture);
@@ -104,7 +104,7 @@ export class Viewer {
     this.isStale = true;
   }
 
-  /** Take a field of matrices; values in the order row, column, output channel, r g b offset. */
+  /** Upload a field of matrices; values in the order row, column, output channel, r g b offset. */
   setField(values, [rows, columns]) {
     const gl = this.gl;
     const planes = new Float32Array(values.length);
@@ -132,7 +132,7 @@ export class Viewer {
     this.request();
   }
 
-  /** Draw before the next refresh, once no matter how often it is requested. */
+  /** Draw before the next refresh, once however often this is called. */
   request() {
     if (this.pending) return;
     this.pending = requestAnimationFrame(() => { this.pending = 0; this.draw(); });
@@ -145,7 +145,7 @@ export class Viewer {
     return Math.min(this.paneWidth / (this.size.width * this.size.aspect), this.canvas.height / this.size.height);
   }
 
-  /** Left and top of the picture in its pane, and pixels of the screen for one of the picture across and down. */
+  /** Left and top of the picture in its pane, and screen pixels per picture pixel, across and down. */
   get place() {
     const down = this.scale, across = down * this.size.aspect;
     // Whole pixels of the screen, so that at 1:1 each picture pixel is one of the screen's.
@@ -174,12 +174,12 @@ export class Viewer {
     this.onDraw();
   }
 
-  /** Pixels of the screen for one of the picture that is shown, which may be a small one. */
+  /** Screen pixels per pixel of the uploaded picture, which may be a small one. */
   enlarged(across) { return (across / this.size.aspect * this.size.width) / this.shownWidth; }
 
   get isProxy() { return this.shownWidth < this.size.width; }
 
-  /** Draw a part of the canvas: the grade where the mask's box is, and elsewhere the picture alone, which is faster. */
+  /** Draw a pane: graded inside the mask's box, and the plain picture elsewhere, which is faster. */
   pane(view, left, bottom, width, height, place) {
     const gl = this.gl;
     const isSnapped = !this.isProxy && this.enlarged(place[2]) >= 0.999;
@@ -207,7 +207,7 @@ export class Viewer {
     gl.disable(gl.SCISSOR_TEST);
   }
 
-  /** Left, top, right and bottom of the mask's box in a pane, with a margin for what filters reach. */
+  /** Left, top, right and bottom of the mask's box in a pane, with a margin for the reach of filters. */
   boxOn(width, height, [left, top, across, down]) {
     if (!this.box) return [0, 0, 0, 0];
     const margin = 4 * Math.max(1, this.size.width / this.shownWidth) * Math.max(1, 1 / this.enlarged(across));
@@ -265,11 +265,11 @@ export class Viewer {
     gl.bindFramebuffer(gl.FRAMEBUFFER, bound);
   }
 
-  /** Use nearest-neighbour at 1:1 and above, and averages below. */
+  /** Filter by nearest neighbour at 1:1 and above, and by averages below. */
   setFilter() {
     const gl = this.gl;
     const enlarged = this.enlarged(this.scale * this.size.aspect);
-    // Down to half the size four neighbours are enough; mipmaps take time for each new picture.
+    // Down to half the size, bilinear filtering is enough; mipmaps cost time for each new picture.
     const small = enlarged < 0.5 ? gl.LINEAR_MIPMAP_NEAREST : enlarged < 0.999 ? gl.LINEAR : gl.NEAREST;
     for (const name of PICTURES) {
       if ((name === "layer" && !this.hasLayer) || (name === "chroma" && !this.coded)) continue;
@@ -278,7 +278,7 @@ export class Viewer {
         gl.generateMipmap(gl.TEXTURE_2D);
         this.reduced.add(name);
       }
-      const isChroma = name === "chroma";  // always between its samples
+      const isChroma = name === "chroma";  // always interpolated
       gl.texParameteri(gl.TEXTURE_2D, gl.TEXTURE_MIN_FILTER, isChroma && small === gl.NEAREST ? gl.LINEAR : small);
       gl.texParameteri(gl.TEXTURE_2D, gl.TEXTURE_MAG_FILTER, isChroma || this.isProxy ? gl.LINEAR : gl.NEAREST);
     }
@@ -317,7 +317,7 @@ export class Viewer {
     return data;
   }
 
-  /** Zoom so that a point of the canvas keeps its pixel. */
+  /** Zoom around a point of the canvas. */
   zoomTo(scale, x = this.paneWidth / 2, y = this.canvas.height / 2) {
     const [left, top, across, down] = this.place;
     const at = { x: (x - left) / across / this.size.width, y: (y - top) / down / this.size.height };
