@@ -24,7 +24,7 @@ ROWS = {
 ROOT = Path(__file__).parents[1]
 
 LIMIT = 1.25
-"""Allowed overhead, as a multiple of the other code's in the same run; equal code gave 0.95 to 1.08 on a busy machine."""
+"""Allowed overhead, as a multiple of the other code's; equal code gave 0.95 to 1.08 on a busy machine."""
 
 
 class TooSlowError(ChromacordError):
