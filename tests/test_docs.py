@@ -218,7 +218,7 @@ def test_the_sentences_of_the_readme_have_the_figures_that_were_measured() -> No
 
 def test_the_page_of_methods_has_the_calibration_of_the_card() -> None:
     (limit,) = re.findall(
-        r"in fifths of like confidence.*?: ([\d., ]+); observed: ([\d., ]+)\.\"",
+        r"Mean confidence in five.*?: ([\d., ]+); share that the grade improved: ([\d., ]+)\.\"",
         (PACKAGE / "weights" / "shotgrade.toml").read_text(encoding="utf-8"),
     )
     expected, observed = ([*map(str.strip, values.split(","))] for values in limit)
