@@ -153,6 +153,7 @@ def _numbers(cuts: Cuts) -> tuple[int, ...]:
     if not isinstance(cuts, Iterable):
         raise InputError(f"cuts: {shown(cuts)} are not frame numbers; give a list of the first frames of shots")
     for frame in cuts:
+        # `__index__` also admits NumPy's integers, which are not instances of int.
         if isinstance(frame, bool) or not hasattr(frame, "__index__") or not 0 <= frame <= _LARGEST:
             raise InputError(f"cuts: {shown(frame)} is not a frame number; give whole numbers from 0 to {_LARGEST:,}")
     for before, after in pairwise(cuts):

@@ -76,6 +76,8 @@ class DissolveDetector:
             return False
         goes_on = self._number < self._pause_end
         self._pause_end = self._number + _PAUSE
+        # A long dissolve is detected again while it lasts. It was reported already; without its past frames, fewer
+        # spans find it once more.
         if goes_on:
             self.restart()
         return not goes_on
@@ -85,6 +87,7 @@ class DissolveDetector:
         first, last = self._past[begin], self._past[-1]
         if last.difference(first) < _LEAST_CHANGE:
             return False
+        # Fades are left to `CutDetector`, which compares the shots on both sides of the black or white frames.
         if not _LEAST_CONTRAST * first.light[1] < last.light[1] < first.light[1] / _LEAST_CONTRAST:
             return False
         if palette_distance(first.relative, last.relative) < _LEAST_RELATIVE:
@@ -113,6 +116,7 @@ class DissolveDetector:
         strayed = max(0.0, *(rest for _, rest in done)) ** 0.5
         strength = 5 * (length / way.size) ** 0.5
         shares = done[0][0], done[2][0]
+        # In the order of the columns of `_FOR` and `_AGAINST`.
         values = [*differing, uneven, strayed, strength, _SPANS.index(span) / 3, *shares, 1.0]
         return _evidence(np.array(values)) > _THRESHOLD
 

@@ -93,7 +93,10 @@ class Look:
     def relative(self) -> FloatArray:
         """Colour histogram after equalizing luma's mean and deviation. Shape (8, 8, 8)."""
         mean, deviation = self.light
+        # Otherwise the noise of a plain picture would be stretched to a full range of colours.
         deviation = max(deviation, _PLAIN)
+        # Chroma is scaled by luma's deviation too: a fade reduces both by the same factor, and a grey picture's own
+        # chroma would be noise.
         luma, chroma = 128 / _LUMA_SPREAD / deviation, 128 / _CHROMA_SPREAD / deviation
         middle = 128 - 0.5 * chroma
         stretch = np.array(

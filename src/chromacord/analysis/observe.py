@@ -102,6 +102,8 @@ def observe(
             measure(frame, mask, shot)
         observation = None
         if mask.is_usable and frame.index >= due:
+            # Counted from this frame rather than from the last due one: after a gap in the mask, samples would
+            # otherwise follow each other closely until they had caught up.
             due = frame.index + step
             rgb, weights = _proxies(frame, mask.unpack(), info, size)
             # Methods learned from upright pictures; a clip stored sideways would get another grade.
@@ -147,6 +149,7 @@ def working_size(method: Method, info: VideoInfo) -> Size:
     """Return the proxies' size before rotation: the method's, or one with the picture's aspect ratio."""
     if method.working_size is not None:
         own = method.working_size
+        # Frames are reduced as stored and turned upright afterwards, so a quarter turn swaps the sides.
         return Size(own.width, own.height) if info.rotation % 180 else own
     scale = min(1.0, ANY_SIZE / max(info.size))
     return Size(max(1, round(info.size.height * scale)), max(1, round(info.size.width * scale)))

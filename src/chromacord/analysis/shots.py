@@ -59,6 +59,7 @@ class CutDetector:
         Args:
             thumbnail: RGB in [0, 1], all of the same size. Shape (height, width, 3).
         """
+        # A `Look` is a small copy, so the frame itself can be freed.
         self._coming.append(Look(thumbnail))
         candidate = self._number - self.delay
         self._number += 1

@@ -167,6 +167,7 @@ class _ShotLine:
         for window in self._windows.finish():
             self._decide(window)
         self.keys += self._smoothing.finish()
+        # From here on, frames after the last key are final too: no later key will be blended in.
         self._is_over = True
         self._state = None
         return list(self._known())

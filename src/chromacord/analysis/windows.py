@@ -33,6 +33,7 @@ class Windows(Generic[Item]):
 
     def push(self, item: Item) -> list[WindowOf[Item]]:
         """Take the next item, and return the window that it completes, if any."""
+        # The shot's own first frame stands in for those before it: frames across the cut would mislead the method.
         if not self._past:
             self._past = [item] * self._window.past
         self._ahead.append(item)

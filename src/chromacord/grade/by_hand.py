@@ -61,8 +61,10 @@ class Strength:
                 return cls.both(_in_range(float(text)))
             for part in text.split(","):
                 name, _, value = part.partition("=")
+                # Any other name becomes an unexpected argument of `cls`, a TypeError.
                 parts[{"color": "colour"}.get(name.strip(), name.strip())] = float(value)
             return cls(**parts)
+        # InputError is also a ValueError, but already says what is wrong.
         except InputError:
             raise
         except (TypeError, ValueError):
@@ -205,6 +207,7 @@ class Hands:
             )
 
 
+# The number of digits is limited because every shot of a range becomes an entry.
 _BY_SHOT = re.compile(r"([1-9]\d{0,6})(?:-([1-9]\d{0,6}))?\s*:(.*)", re.ASCII)
 _NUMBERS = ("exposure", "temperature", "tint", "contrast", "saturation", "black", "strength", "tone", "colour")
 _BY_SHOT_NAMES = (*_NUMBERS, "protect")
@@ -273,6 +276,8 @@ def protected(transform: ColorTransform, hues: HueRange | None) -> ColorTransfor
     before = lattice(lut.size)
     change = lut.parameters[0] - before
     luma = np.tensordot(np.array(LUMA, np.float32), change, axes=(0, 0))
+    # Hues are those of the nodes before the grade: it is the picture's skin that is protected, not what the grade turns
+    # into skin.
     kept = 1 - np.float32(_PROTECTION) * hues.share(before.reshape(3, -1).T).reshape(before.shape[1:])
     return lut.with_parameters((before + luma + kept * (change - luma))[None].astype(np.float32))
 

@@ -193,6 +193,7 @@ def cdl_of(shot: ExportedShot) -> FittedCdl:
     else:
         colors = brought(colors, space)
         wanted = graded_in(shot.transform, space, colors)
+    # The standard clamps a CDL's result to [0, 1], so targets beyond would only distort the fit.
     cdl = fit_cdl(colors, wanted.clip(0, 1), weights)
     # Errors are measured in codes of SDR video: codes of a log space say little about visibility.
     seen = [each if space is None else shown(each, space) for each in (wanted, colors, cdl(colors))]
@@ -262,6 +263,7 @@ def _written(steps: Sequence[Any], name: str, shot: ExportedShot | None = None) 
 
     group = ocio.GroupTransform()
     if shot is not None:
+        # CLF's descriptors tell readers which colour space the LUT expects.
         metadata = group.getFormatMetadata()
         metadata.setName(printable(shot.title))
         if shot.working is not None:

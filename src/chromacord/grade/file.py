@@ -109,6 +109,7 @@ def read_grade(path: Path) -> Grade:
     data = parse_json(content, where=path, remedy=_REMEDY, kind=GradeFileError)
     if not isinstance(data, dict) or data.get("format") != FORMAT:
         raise GradeFileError(f"{path}: is not a chromacord grade file; {_REMEDY}")
+    # True equals 1 in Python, so JSON's true would pass as version 1.
     if data.get("version") not in _READ or isinstance(data["version"], bool):
         known = " and ".join(map(str, _READ))
         raise GradeFileError(f"{path}: has version {shown(data.get('version'))}, this chromacord reads {known}")
@@ -169,12 +170,14 @@ def _check_names(value: dict[str, Any], kind: type[Parametric] | type[Strength])
 def _whole(value: object) -> int:
     """Return a frame number or a count."""
     number = _number(value)
+    # The range comes first, because int() of NaN or infinity raises other errors.
     if not 0 <= number < _END or number != int(number):
         raise ValueError(f"expected a whole number of 0 or more, got {shown(value)}")
     return int(number)
 
 
 def _number(value: object) -> float:
+    # bool is a subclass of int, so JSON's true would pass as 1.
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueError(f"expected a number, got {shown(value)}")
     return float(value)
@@ -196,6 +199,7 @@ def _rate(value: object) -> Fraction:
 
 def _key_to_json(key: Key, base: Parametric) -> dict[str, Any]:
     known = {} if key.confidence is None else {"confidence": round(key.confidence, DIGITS)}
+    # A foreground of a few pixels may get a weight of 0 here; `mean_of` allows for that.
     weight = round(key.weight, DIGITS)
     return {
         "frame": key.index,

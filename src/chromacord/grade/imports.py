@@ -65,6 +65,7 @@ def read_import(path: Path) -> Grade:
     except ChromacordError as error:
         # Subclasses of InputError, such as a missing file, are already specific enough.
         raise (GradeFileError(str(error)) if type(error) is InputError else error) from error
+    # Negated, because every comparison with NaN is false.
     if not (np.abs(mapped) <= _LARGEST).all():
         raise GradeFileError(f"{path}: gives values beyond {_LARGEST:g} for colours in 0..1; check the file")
     lut = Lut3d(np.ascontiguousarray(mapped.reshape(1, 3, LUT_SIZE, LUT_SIZE, LUT_SIZE)))

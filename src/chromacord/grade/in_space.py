@@ -36,6 +36,7 @@ def graded_in(transform: ColorTransform, space: ColorSpace, colors: FloatArray) 
         Graded colours. Shape (P, 3).
     """
     rgba = with_fourth(colors)
+    # LUTs go through OpenColorIO, tetrahedral like the render; NumPy's trilinear one would differ from it.
     if not isinstance(transform, Lut3d):
         return ManagedSpace.of(space).graded(rgba, lambda display: _applied(transform, display))[:, :3]
     lut = raw_config().getProcessor(lut_step(transform)).getDefaultCPUProcessor()

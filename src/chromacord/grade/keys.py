@@ -46,6 +46,7 @@ class Key:
         Raises:
             NonFiniteError: a number is not finite or too large; names it.
         """
+        # Negated, here and below, because every comparison with NaN is false.
         if not (np.abs(self.transform.parameters) <= LARGEST).all():
             raise NonFiniteError(f"the grade is not finite, or has numbers beyond {LARGEST:g}")
         if not 0 <= self.weight <= LARGEST:
@@ -83,6 +84,7 @@ class Shot:
         steps = max(1, math.ceil(way / LEAST_STEP))
         # With a quantized share, consecutive frames get the same transform, which renderers prepare only once.
         share = round(share * steps) / steps
+        # The key's own object, not an equal blend: renderers tell by identity that a LUT is prepared already.
         if share in (0, 1):
             return after if share else before
         return weighted_mean([before, after], [1 - share, share])
@@ -125,6 +127,8 @@ class Shot:
 
     def mean(self) -> ColorTransform | None:
         """Return the mean transform of the whole shot, with manual changes."""
+        # The mean comes first: contrast is a power, so a mean of changed keys would differ from the change of their
+        # mean, which is what a constant grade renders.
         return self.hand(mean_of(self.keys)) if self.keys else None
 
 

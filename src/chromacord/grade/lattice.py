@@ -31,6 +31,8 @@ def lut_step(lut: Lut3d) -> Any:
     size = max(lut.size, LUT_SIZE)
     step = ocio.Lut3DTransform(size)
     step.setInterpolation(ocio.INTERP_TETRAHEDRAL)
+    # The renderer's size also for smaller LUTs: interpolating their nodes linearly first, then tetrahedrally, is what
+    # the render does, so exports match it.
     step.setData(lut_table(lut, size).ravel())
     return step
 

@@ -34,6 +34,8 @@ def parametric_part(keys: Sequence[Key]) -> Parametric:
         mean = mean.with_parameters(mean.parameters.mean(axis=(-1, -2), keepdims=True))
     colors = lattice(_COLORS).reshape(3, -1).T
     chroma = np.linalg.norm(colors - colors.mean(axis=1, keepdims=True), axis=1)
+    # Unweighted, the cube's saturated corners would decide exposure and balance, which viewers judge by near-neutral
+    # colours.
     weights = np.exp(-np.square(chroma / _CHROMA)).astype(np.float32)
     wanted = mean(np.ascontiguousarray(colors.T)[None, :, None])[0, :, 0].T  # a picture of one row
     # Contrast is a power function, which a matrix cannot represent.
@@ -65,6 +67,7 @@ def joined(residual: ColorTransform, base: Parametric) -> ColorTransform:
     if isinstance(residual, AffineField) and base.affine is None:
         if not residual.is_global:
             raise InputError("contrast must be 1 because the residual varies over the picture")
+        # No affine map can follow a power function. A LUT can, but has one grade for the whole picture.
         residual = residual.to_lut(BENT_LUT_SIZE)
     return residual.with_parameters(residual.parameters + _parameters(base, residual))
 

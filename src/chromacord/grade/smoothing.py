@@ -42,6 +42,7 @@ class Smoothing:
             return [key]
         self._held.append(key)
         made: list[Key] = []
+        # A neighbour at exactly the reach has weight 0, so a key that far ahead already completes this one.
         while self._consistency == "smooth" and key.index >= self._held[self._num_done].index + self._reach:
             made.append(_smoothed(self._held[self._num_done], self._held, self._reach))
             following = self._held[self._num_done + 1]
@@ -72,6 +73,7 @@ def _index(key: Key) -> int:
     return key.index
 
 
+# The number of digits is limited because a range becomes a set of all its shots.
 _SHOTS = re.compile(r"(\d{1,6})(?:-(\d{1,6}))?", re.ASCII)
 
 

@@ -125,6 +125,7 @@ def _masked_frame(index: int, composite: Array, mask: Array, info: VideoInfo) ->
     if info.pixel_format.is_float:
         check_floats(composite, where=f"frame {index}: the composite")
         composite = composite.astype(np.float32, copy=False)
+    # Views: a copy of each frame would double the memory traffic. The renderer copies what it changes.
     planes = tuple(composite[..., channel] for channel in range(3))
     frame = Frame(planes, index, attributes=original)
     return MaskedFrame(frame, array_mask(np.asarray(mask), info.size, index=index))

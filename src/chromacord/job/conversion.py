@@ -44,6 +44,7 @@ def convert_grade(
         raise GradeFileError(f"{source or 'the grade'}: holds no grade: none of its shots has a key")
     info = VideoInfo(
         path=source or Path("grade"),
+        # Size and format describe no picture; exports read only path, rate, length and colours.
         size=Size(1, 1),
         pixel_format=PixelFormat("rgb"),
         colorimetry=Colorimetry(),

@@ -80,6 +80,7 @@ class Job:
         """
         wall, cpu = time.perf_counter(), time.process_time()
         self.outputs.check(self.clip.info, self._inputs())
+        # After the outputs were checked: loading weights takes longer than refusing a name.
         method = None if self.grade is not None else self._load_method()
         with ExitStack() as stack:
             # Open the output before the analysis, so that unsupported formats fail at once.
@@ -98,6 +99,7 @@ class Job:
                 texts = self._stage_texts(grade, timeline, stack)
             others = [each.sink for each in (preview, foreground) if each is not None]
             written = [each for each in (sink, *others) if each is not None]
+            # All files are complete before the first is renamed, so a failure up to here leaves no output.
             for each in written:
                 each.finish()
             commit_all([*(each.staged for each in written), *texts.staged])
@@ -229,6 +231,8 @@ class Job:
 
     def _decided(self, seen: Iterator[Seen], timeline: Timeline) -> Iterator[Decided]:
         """Yield frames with a known grade, starting only when it is certain that some frame has one."""
+        # Rendering writes files. Without this wait, a clip whose masks are all empty would be encoded to its end before
+        # it is refused.
         held: list[Decided] = []
         for each in seen:
             held += timeline.push(each)
@@ -252,6 +256,7 @@ class Job:
     def _decided_grade(self, timeline: Timeline | None) -> Grade:
         assert timeline is not None
         with prefetch(self._observed(timeline.method)) as seen:
+            # Nothing is kept here: the timeline holds the grade.
             deque(self._decided(reported("analyse", seen, self._num_frames(), self.progress), timeline), maxlen=0)
         warn_of_doubts(timeline.grade, self.clip.info.path)
         return timeline.grade

@@ -93,6 +93,7 @@ class MaskCheck:
         pictures = (masked.mask.scaled(size), proxy(masked.frame, self._info, size))
         weights, picture = (np.asarray(orientation.apply(each), np.float32) for each in pictures)
         where = self._path or f"frame {masked.frame.index}"
+        # Before the other test: a bright picture used as its own mask would pass for an inverted one.
         if is_picture(weights, picture):
             _warn(f"{where}: the mask looks like the picture itself, so bright parts are graded most; name a mask")
         elif is_of_background(weights):

@@ -231,6 +231,7 @@ def _export_texts(
     shots: Sequence[ExportedShot], names: ExportNames, asked: Path, info: VideoInfo
 ) -> tuple[dict[Path, str], Residual | None]:
     """Return the text of each LUT or CDL file, and the accuracy of CDLs."""
+    # A single shot gets exactly the name that was asked for.
     if names.numbered is None or (names.file is not None and len(shots) == 1):
         paths = [names.file] if names.file is not None and shots else []
     else:

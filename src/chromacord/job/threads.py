@@ -257,5 +257,6 @@ def reported(
         now = time.perf_counter()
         if now - last >= REPORT_SECONDS or done == 1:
             last = now
+            # A coarse clock may not have advanced yet.
             progress(Progress(stage, done, total, done / max(now - started, 1e-9)))
     progress(Progress(stage, done, done, done / max(time.perf_counter() - started, 1e-9)))

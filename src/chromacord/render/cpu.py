@@ -54,6 +54,7 @@ class Renderer:
             transform: for one picture; None leaves the frame unchanged.
         """
         box = masked.mask.box
+        # A full mask leaves no background to match, so its frame passes through, as in the analysis.
         if transform is None or isinstance(transform, Identity) or box is None or masked.mask.is_full:
             return masked.frame
         prepared = self._prepared(transform)
@@ -67,6 +68,7 @@ class Renderer:
         return harmonized
 
     def _prepared(self, transform: ColorTransform) -> NativeGrading | tuple[Grading, Grading | None]:
+        # Neighbouring frames often share a grade, and preparing a new LUT takes 2 ms.
         if self._last is None or not _are_equal(self._last[0], transform):
             # The compiled code grades one picture; layers need the difference of two gradings.
             native = None if self._foreground else NativeGrading.prepare(transform, self._info)
@@ -110,6 +112,7 @@ class Renderer:
         """Return the layer's share of the composite's colours; over straight transparency, that of the visible part."""
         if masked.foreground is None or self._info.pixel_format.alpha is not Alpha.STRAIGHT:
             return weight
+        # Straight colours are a mean weighted by coverage, so the layer's share is its coverage over the composite's.
         joined = masked.frame.planes[-1][part.top : part.bottom, part.left : part.right].astype(np.float32)
         joined /= np.float32(self._info.pixel_format.max_code)
         return np.minimum(weight / np.maximum(joined, np.float32(1e-6)), 1)

@@ -188,6 +188,7 @@ def _unmixing(colors: FloatArray, inner: FloatArray, outer: FloatArray, size: in
     )
     across = near - far
     distance = np.square(across).sum(axis=0)
+    # Fisher's criterion as a share: where both sides look alike, the given mask stays.
     trust = distance / (distance + _CERTAINTY * (near_variance + far_variance) + _TINY)
     for share in (near_share, far_share):
         trust *= np.minimum(share / _LEAST_SAMPLES, 1)

@@ -129,6 +129,7 @@ class _LinearGrading:
         light: FloatArray = cv2.transform(codes, self._decode)[..., :3]
         if not self._from_linear:
             light = display_to_linear(np.clip(light, 0, 1))
+        # Grades are defined on [0, 1]. The shaper scales brighter light into that range, and its inverse restores it.
         shaped = shape(light)
         light = unshape(self._curve(_with_fourth(shaped.display), box)[..., :3], shaped)
         if not self._to_linear:
@@ -202,6 +203,7 @@ class _Field:
         rows = stretch_weights(height, self._size.height, box.top, box.bottom)
         field = (rows @ self._stretched).reshape(len(rows), 12, -1)
         red, green, blue, _ = cv2.split(rgb.clip(0, 1, out=rgb))
+        # Zeros, because the padding channel must not hold NaN that OpenCV would spread.
         out = np.zeros(rgb.shape, np.float32)
         for channel in range(3):
             a, b, c, d = np.moveaxis(field[:, 4 * channel : 4 * channel + 4], 1, 0)

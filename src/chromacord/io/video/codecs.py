@@ -95,6 +95,7 @@ CODECS: dict[str, Codec] = {
         "libsvtav1",
         _names("yuv420p", depths=(8, 10)),
         (".mp4", ".mkv", ".webm"),
+        # SVT-AV1's presets run from 0, the slowest, to 13.
         {"preset": "8"},
         crf=10,
         has_preset=True,
@@ -105,6 +106,7 @@ CODECS: dict[str, Codec] = {
         ("yuv420p", "yuva420p", "yuv422p", "yuv444p"),
         (".webm", ".mkv", ".mp4"),
         # Alternate reference frames and alpha exclude each other in libvpx.
+        # "b": libvpx treats `crf` as constant quality only with a bit rate of 0.
         {"deadline": "good", "cpu-used": "4", "row-mt": "1", "b": "0", "auto-alt-ref": "0"},
         crf=10,
         families=("vp9", "vp8"),
@@ -163,6 +165,7 @@ CODECS: dict[str, Codec] = {
         # Quantizer 2, the second finest: libav's lambda is 118 for a quantizer of 1 (FF_QP2LAMBDA).
         {"flags": "+qscale", "global_quality": "236"},
         families=("mjpeg",),
+        # JFIF has no other matrix or range, and its decoders assume these whatever the container says.
         matrix=5,
         full_range=True,
     ),

@@ -116,6 +116,7 @@ def key_frames(info: VideoInfo) -> tuple[int, ...]:
 def _listed(container: InputContainer, stream: VideoStream) -> list[_Listed]:
     if not container.format.name.startswith(_LISTED):
         return []
+    # Frames that an edit list hides have no number.
     return [_Listed(each.timestamp, each.is_keyframe) for each in stream.index_entries if not each.is_discard]
 
 

@@ -80,6 +80,7 @@ class VideoSink(FrameSink):
         self._count, self._origin, self._end = 0, 0, Fraction(0)
         self._last_tick = 0
         self._durations: dict[int, int] = {}
+        # y4m holds one picture stream and nothing else; what is lost was reported above.
         copies = copies and self._choice.muxer != "yuv4mpegpipe"
         options = muxer_options(like, audio_rates(like.path) if copies else ())
         self._container = av.open(
@@ -263,5 +264,6 @@ def muxer_options(like: VideoInfo, rates: Iterable[int]) -> dict[str, str]:
     return {
         "strict": "unofficial",  # y4m of more than 8 bits
         "video_track_timescale": str(clock),
+        # libav stores it in an int; a time base of the picture alone only rounds where sound starts.
         "movie_timescale": str(common if common < 1 << 31 else clock),
     }

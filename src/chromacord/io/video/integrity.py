@@ -37,6 +37,8 @@ def is_cut_off(path: Path) -> bool:
         if head[:4] == _EBML:
             return _lacks_segment(file, size)
         if head[:4] == b"RIFF" and len(head) == 12:
+            # The size does not count these eight bytes. AVI files of more than 1 GB have further RIFF chunks, so this
+            # bound is a low one.
             return int(struct.unpack("<I", head[4:8])[0]) + 8 > size
     return False
 
@@ -100,6 +102,7 @@ def stated_num_frames(stream: VideoStream) -> int | None:
     for name, value in stream.metadata.items():
         if name.upper().startswith("NUMBER_OF_FRAMES") and value.isdigit():
             stated = stated or int(value)
+    # Only the count of MP4 and QuickTime, which have edit lists, includes hidden frames.
     hidden = sum(entry.is_discard for entry in stream.index_entries) if stream.frames else 0
     return stated - hidden if stated else None
 

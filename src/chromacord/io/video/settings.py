@@ -121,6 +121,7 @@ def _limit_memory(name: str, options: dict[str, str], picture: int) -> None:
             # One frame thread, because each holds its own look-ahead frames.
             options["x265-params"] += f":rc-lookahead={most}:bframes={min(4, most - 1)}:frame-threads=1"
     elif name == "av1" and picture > _LARGE_FRAME:
+        # SVT-AV1 holds whole pictures for its look-ahead, for each level of its hierarchy and for each thread.
         options["svtav1-params"] = "lookahead=0:hierarchical-levels=2:lp=1"
     elif name == "vp9" and picture > _LARGE_FRAME:
         options["lag-in-frames"] = "4"

@@ -137,7 +137,7 @@ class VideoSource(FrameSource):
 
     def _open_again(self) -> InputContainer:
         """Open the file without decoding its first pictures, if that gives the same properties as the first time."""
-        container = _open(self._path, probe=self.info.codec != "h264")
+        container = _open(self._path, probe=self.info.codec != "h264")  # libav decodes only H.264 to probe
         if _picture_stream(container, self._path).codec_context.reorder_depth == self._probed_depth:
             return container
         # The reorder depth is not in the stream's header; it was found while decoding.
@@ -360,7 +360,7 @@ def _read_info(
         size=Size(first.height, first.width),
         pixel_format=pixel_format,
         colorimetry=read_tags(first, context, pixel_format),
-        rate=stream.average_rate or stream.guessed_rate or Fraction(25),
+        rate=stream.average_rate or stream.guessed_rate or Fraction(25),  # libav's default for raw streams
         time_base=stream.time_base or Fraction(1, 25),
         num_frames=stated_num_frames(stream),
         codec=context.codec.canonical_name,

@@ -66,6 +66,7 @@ def enlarged(small: FloatArray, part: Box, box: Box, step: int) -> FloatArray:
         step: side of a block in pixels.
     """
     tops, bottoms = (part.top - box.top, part.left - box.left), (part.bottom - box.top, part.right - box.left)
+    # One more cell on each side, because interpolation between centres reaches half a cell beyond the part.
     first = [max(0, start // step - 1) for start in tops]
     last = [min(length, -(-stop // step) + 1) for stop, length in zip(bottoms, small.shape, strict=False)]
     cells = small[first[0] : last[0], first[1] : last[1]]

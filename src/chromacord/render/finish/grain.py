@@ -68,6 +68,7 @@ def missing(foreground: Noise, background: Noise, info: VideoInfo) -> Amount:
         info: properties of the clip.
     """
     lacking = variance_by_level(background, info) - variance_by_level(foreground, info)
+    # Rounding to whole codes is an error uniform over one code, whose variance is 1/12.
     lacking -= 0 if info.pixel_format.is_float else 1 / 12
     return np.sqrt(np.maximum(lacking, 0)).astype(np.float32)
 
@@ -109,6 +110,7 @@ class Grain:
         if like is not self._like:
             self._tiles, self._like = [_tile(number, each) for number, each in enumerate(like.neighbours)], like
         box = aligned(mask.box, chroma_grid((self._info,)), self._info.size)
+        # One tile at random offsets, because generating noise for every pixel costs far more than copying it.
         places = np.random.default_rng((_SEED, frame.index)).integers(0, _TILE, (len(amount), 2))
         for part in strips(box):
             self._strip(frame, mask, part, amount, places)

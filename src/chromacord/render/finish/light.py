@@ -38,6 +38,7 @@ class Light:
             np.eye(3, channels, dtype=np.float32),
         )
         self._decode[:3, :3], self._decode[:3, -1] = decode.matrix, decode.offset
+        # Without the offset: `add` converts differences, in which it cancels.
         self._encode[:3, :3] = encode.matrix
 
     def read(self, frame: Frame, part: Box) -> tuple[FloatArray, FloatArray]:
@@ -101,6 +102,8 @@ class Light:
             before: encoded light before the change, from `read`. Shape (height, width, 3 or 4).
             after: light after the change. The same shape.
         """
+        # Only the change is written, so samples without one keep their codes, and rounding cannot accumulate over
+        # stages.
         change = cv2.transform(cv2.subtract(self._encoded(after), before), self._encode)
         coverage = alpha_of(frame, self._info, part)
         if coverage is not None:

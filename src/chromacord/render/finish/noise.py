@@ -137,6 +137,7 @@ def whole_blocks(mask: Mask, info: VideoInfo, side: int) -> tuple[npt.NDArray[np
 
 
 def _spread(places: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:
+    # Evenly spaced, not random, so that every run measures the same.
     return places[:: -(-len(places) // _MAX_BLOCKS)] if len(places) else places
 
 
@@ -189,6 +190,7 @@ def _lowest(noise: FloatArray, bins: npt.NDArray[np.intp], *, is_flat: bool) -> 
     """
     size = int(np.prod(noise.shape[1:]))
     power = np.einsum("nij,nij->n", noise, noise)
+    # Removing a mean and two slopes takes three degrees of freedom, a mean alone one.
     each = power / (size - (3 if is_flat else 1))
     likeness = _products(noise[:, 1:], noise[:, :-1]) + _products(noise[:, :, 1:], noise[:, :, :-1])
     bins = np.where(likeness <= 2 * _COARSEST * power, bins, BINS)  # blocks outside all brightness levels are left out
@@ -268,6 +270,7 @@ def _lowest_group(variances: FloatArray, num_samples: int) -> tuple[int, float, 
     """
     values = variances.tolist()  # so few that Python's sums are faster than numpy's
     sums, squares = list(accumulate(values)), list(accumulate(each * each for each in values))
+    # Starts from the lowest tenth and grows until the group explains itself; a few rounds suffice.
     count = max(1, len(values) // 10)
     mean = values[count - 1]
     for _ in range(6):

@@ -74,6 +74,7 @@ class ContactShadow:
         shade = self._shade(mask, box)
         for part in touched(shade > _LEAST, box, self._step):
             light, before = self._light.read(frame, part)
+            # Less the minimum, so that the shade begins at 0 where parts are skipped instead of at a visible step.
             left = 1 - np.maximum(enlarged(shade, part, box, self._step) - np.float32(_LEAST), 0)
             self._light.add(frame, part, before, cv2.multiply(light, cv2.merge([left] * light.shape[2])))
         return frame
@@ -91,6 +92,7 @@ class ContactShadow:
             shade = cv2.max(shade, cv2.subtract(moved, distance / length))
             distance *= 2
         if self._blur:
+            # A Gaussian falls from 84 to 16 % over two standard deviations, hence half the requested distance.
             shade = cv2.GaussianBlur(shade, (0, 0), self._blur / 2 / self._step, borderType=cv2.BORDER_REPLICATE)
         dark: FloatArray = shade * np.float32(self._amount)
         return dark

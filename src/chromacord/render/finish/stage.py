@@ -39,6 +39,7 @@ class Finish:
         """
         if not self._stages or not masked.mask.is_usable:
             return rendered
+        # A frame that the grade left alone is the composite itself, which other outputs still read.
         frame = writable_copy(rendered, self._info.pixel_format) if rendered is masked.frame else rendered
         for stage in self._stages:
             stage(frame, masked.mask)

@@ -75,6 +75,7 @@ class LightWrap:
     def _spilled(self, frame: Frame, box: Box, foreground: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return the background's blurred light, and the foreground's share of it in [0, amount]; reduced."""
         outside = 1 - foreground
+        # Scene-linear pictures may hold light below 0, which a blur would spread as dark fringes.
         light = np.maximum(self._light.read_small(frame, box, self._step), 0)
         light = cv2.multiply(light, cv2.merge([outside] * light.shape[2]))
         light, outside = (_blurred(values, self._radius / 2 / self._step) for values in (light, outside))
