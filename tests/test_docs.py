@@ -15,6 +15,7 @@ import chromacord
 from chromacord import __version__
 from chromacord.cli import app
 from chromacord.color.parameters.parametric import LIMITS
+from chromacord.grade.exports import EXPORT_FORMATS
 from chromacord.methods import METHODS
 from tests.pages import DOCUMENTS, PAGES, ROOT, prose, shown
 
@@ -214,6 +215,7 @@ def test_the_sentences_of_the_readme_have_the_figures_that_were_measured() -> No
     harm, classical = (measured["real-dev", name]["result"] for name in ("shotgrade", "poisson"))
     assert f"by a squared error of {harm:.1f}; the safest classical method changes it by {classical:.1f}." in text
     assert f"{len(shown('formats').splitlines()) - 2} formats from H.264 to half-float EXR" in text
+    assert f"in one of {len(EXPORT_FORMATS)} formats, from `.cube` and CLF to ASC CDL, EDL and OpenTimelineIO" in text
 
 
 def test_the_page_of_methods_has_the_calibration_of_the_card() -> None:

@@ -75,7 +75,7 @@ def make_workspace(folder: Path) -> Path:
     make_clip(folder / "plate.mov", codec="prores_ks", pix_fmt="yuv422p10le", size=SIZE, num_frames=NUM_FRAMES)
     colours = np.random.default_rng(0).integers(0, 256, (*SIZE, 3)).astype(np.uint8)
     write(folder / "cutout.png", np.dstack([colours, disc(0)]))
-    for name in ("plates", "mattes", "out", "farm", "graded", "run"):
+    for name in ("plates", "mattes", "run"):
         (folder / name).mkdir()
     for number in range(1001, 1004):
         matte = disc(number - 1001).astype(np.float32)[..., None] / 255

@@ -1,4 +1,6 @@
 import json
+import re
+import tomllib
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -8,6 +10,7 @@ from chromacord import __version__
 from chromacord.job import installation
 from chromacord.render import compiled
 from tests.cli.conftest import Run
+from tests.pages import ROOT
 from tests.test_without_torch import MAIN, python
 
 
@@ -35,9 +38,32 @@ def test_a_missing_library_comes_with_the_command_that_installs_it(run: Run, mon
     monkeypatch.setattr(installation, "version", lacking)
     done = run("doctor")
     assert done.code == 2
-    assert "-> pip install 'av>=" in done.out
+    assert re.search("^ +-> pip install 'av[<>]", done.out, flags=re.MULTILINE)
     assert "renderer" not in done.out
     assert not json.loads(run("doctor", "--json").out)["ready"]
+
+
+def test_a_library_of_another_version_is_not_ready(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(installation, "requires", lambda _: ["av<19,>=18", "rich>=14"])
+    for found, is_ready in (("18.1.0", True), ("18", True), ("19.0.2", False), ("17.9", False)):
+        monkeypatch.setattr(installation, "version", lambda name, found=found: found if name == "av" else version(name))
+        done = run("doctor")
+        assert (done.code == 0) == is_ready, found
+        assert ("unsupported" in done.out) != is_ready
+        assert ("-> pip install 'av<19,>=18'" in done.out) != is_ready
+
+
+def test_the_tested_versions_are_supported_and_the_next_major_of_pyav_is_not() -> None:
+    declared = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["dependencies"]
+    pinned = (ROOT / "constraints.txt").read_text(encoding="utf-8").lower().splitlines()
+    tested = dict(line.split("==") for line in pinned if "==" in line)
+    for line in declared:
+        name, bounds = re.split("[<>]", line)[0], re.findall(r"(>=|<)([\d.]+)", line)
+        assert all(installation._fits(tested[name], *bound) for bound in bounds), line
+    # PyAV removes arguments in major versions: 19 refused `metadata_errors`, and every command failed.
+    (bound,) = (re.search(r"<(\d+)$", line) for line in declared if line.startswith("av"))
+    assert bound is not None
+    assert int(bound[1]) == int(tested["av"].split(".")[0]) + 1
 
 
 def test_a_missing_compiled_renderer_is_no_obstacle(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ Functions import the libraries that they examine, because these may be missing.
 """
 
 import platform
+import re
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, requires, version
 from importlib.util import find_spec
@@ -49,11 +50,26 @@ def _libraries() -> Iterator[Part]:
     for line in requires(PROGRAM) or ():
         if "extra ==" in line:
             continue
-        name = line.split(">")[0]
+        name, bounds = re.split("[<>]", line)[0], _BOUND.findall(line)
         try:
-            yield Part(name, version(name))
+            found = version(name)
         except PackageNotFoundError:
             yield Part(name, "not installed", f"pip install '{line}'", is_needed=True)
+            continue
+        # pip only warns when another package replaces a library with a version that does not fit.
+        if all(_fits(found, *bound) for bound in bounds):
+            yield Part(name, found)
+        else:
+            yield Part(name, f"{found}, an unsupported version", f"pip install '{line}'", is_needed=True)
+
+
+_BOUND = re.compile(r"(>=|<)([\d.]+)")
+
+
+def _fits(found: str, relation: str, bound: str) -> bool:
+    """Whether a version lies on the right side of a bound. The numbers suffice: no bound names a pre-release."""
+    one, other = (tuple(map(int, re.findall(r"\d+", text))) for text in (found, bound))
+    return one >= other if relation == ">=" else one < other
 
 
 def _renderer() -> Part:
