@@ -83,7 +83,7 @@ class Seeds(NamedTuple):
         """Draw clicks as discs on the reduced picture, the full one scaled by `scale`. Shape (H, W)."""
         planes = (np.zeros(shape, np.uint8), np.zeros(shape, np.uint8))
         radius = round(_RADIUS * max(shape))
-        for click in sorted(clicks, key=lambda each: each.is_inside):
+        for click in clicks:
             center = tuple(
                 min(round((place + 0.5) * scale - 0.5), limit - 1)
                 for place, limit in zip((click.column, click.row), reversed(shape), strict=True)
@@ -131,6 +131,7 @@ def alike(small: Binary, seeds: Binary) -> Binary:
         seeds: discs. Shape (H, W).
     """
     smooth = cv2.GaussianBlur(small, (0, 0), _SMOOTH)
+    # OpenCV wants the mask of a flood one pixel wider on each side.
     found = np.zeros((small.shape[0] + 2, small.shape[1] + 2), np.uint8)
     _, _, _, centers = cv2.connectedComponentsWithStats(seeds)
     for column, row in np.rint(centers[1:]).astype(int):

@@ -61,6 +61,7 @@ class ScreenKey:
         Raises:
             InputError: the colour is invalid, grey, or not in the samples.
         """
+        # Every fourth pixel in each direction is enough for a median.
         pixels = np.concatenate([sample[::4, ::4].reshape(-1, 3) for sample in samples])
         self._direction = _direction(parse_color(color))
         reach = self._difference(pixels[None])[0]

@@ -39,6 +39,7 @@ def soft_edge(picture: FloatArray, inside: Binary, reach: int, *, background: Fl
     far = _mean(picture, 1 - possible, reach) if background is None else background
     line = near - far
     length = np.sum(line * line, axis=2)
+    # The floor avoids a division by 0; where it applies, `trust` is 0.
     place = np.sum((picture - far) * line, axis=2) / np.maximum(length, _LEAST_CONTRAST**2)
     blurred = cv2.GaussianBlur(inside.astype(np.float32), (0, 0), max(0.5, reach / 3))
     # A ramp, because with a threshold neighbouring pixels would flicker between two estimates.

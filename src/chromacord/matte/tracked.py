@@ -147,6 +147,7 @@ class TrackedMatte:
             self._agreement = 1.0
         # Intersection over union of the matte by flow and the matte by colours: both fail, but seldom in the same way.
         agreement = float((carried & inside).sum()) / max(1.0, float((carried | inside).sum()))
+        # Multiplied, because errors of tracking accumulate: each frame starts from the previous matte.
         self._agreement *= agreement
         trust = agreement * _likeness(self._colors, colors) * _contrast(small, inside, colors)
         if trust < LOST:
@@ -230,6 +231,7 @@ def _cut_out(small: Binary, box: Box | None, seeds: Seeds | None) -> Binary:
         labels[box.top : box.bottom, box.left : box.right] = cv2.GC_PR_BGD
         labels[grown == 1] = cv2.GC_PR_FGD
     assert box is not None
+    # GrabCut learns the background's colours from this margin; a distant part of the scene would only mislead it.
     margin = max(box.bottom - box.top, box.right - box.left) // 3
     return _cut(small, _seeded(labels, seeds), _surrounded(box, margin), _FIRST_ITERATIONS)
 
