@@ -47,8 +47,8 @@ def _named(pipes: Mapping[str, str]) -> Iterator[None]:
     with warnings.catch_warnings():
         ordinary = warnings.showwarning
 
-        def show(message: Warning | str, category: type[Warning], *rest: Any) -> None:
-            ordinary(category(reworded(str(message))), category, *rest)
+        def show(message: Warning | str, category: type[Warning], *rest: Any, **named: Any) -> None:
+            ordinary(category(reworded(str(message))), category, *rest, **named)
 
         warnings.showwarning = show
         try:
