@@ -1,4 +1,4 @@
-"""A grade in Python: decided, changed and rendered without a file of its own."""
+"""A grade in Python: decided, changed and rendered without a grade file."""
 
 from collections.abc import Iterator
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Clips from folders, globs and manifests, and batches that go on by what was asked."""
+"""Clips from folders, globs and manifests, and batches that resume."""
 
 import json
 import os
@@ -128,7 +128,7 @@ def test_a_batch_goes_on_by_what_was_asked(run: Run, shots: Path) -> None:
     first = {path: (shots / "out" / path).stat().st_mtime_ns for path in ("day/a.mp4", "night/one/a.mp4")}
     done = run(*asked)
     assert done.out.startswith("0 of 2 clips harmonized, 2 skipped because they are up to date, ")
-    # A mask that changed, and only that, makes its clip anew.
+    # Only the clip whose mask changed is rendered again.
     make_mask(shots / "masks/day/a.mkv", num_frames=4)
     os.utime(shots / "masks/day/a.mkv", ns=(1, 1))
     assert run(*asked).out.splitlines()[-1].startswith("1 of 2 clips harmonized, 1 skipped")
