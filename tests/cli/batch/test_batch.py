@@ -1,4 +1,4 @@
-"""Many clips with one command. Each test starts processes, so each looks at many things."""
+"""Many clips with one command. Each test starts processes, so each checks many things."""
 
 import json
 import os

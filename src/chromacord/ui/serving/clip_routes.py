@@ -111,7 +111,7 @@ async def _pieces(parts: Sequence[bytes | memoryview]) -> AsyncIterator[bytes | 
 
 
 def _look(clip: OpenClip, request: Request) -> Response:
-    grade, version = clip.grade, clip.version
+    version, grade = clip.decided
     look = NO_LOOK
     if grade is not None:
         index = request.path_params["index"]

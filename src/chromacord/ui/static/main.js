@@ -157,10 +157,7 @@ async function start() {
   radioGroup(find("whose"), (button) => editShot(button.id === "of-shot"));
   on("free-shot", () => page.freeShot(page.shotAt(player.frame)));
 
-  const finish = new Finish(find("finish-fields"), async (changes) => {
-    await page.setOptions(changes);
-    page.show(player.frame);
-  });
+  const finish = new Finish(find("finish-fields"), (changes) => page.setOptions(changes));
 
   // Transport
   const setRange = (from, to) => {
