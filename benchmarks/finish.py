@@ -1,7 +1,7 @@
-"""What the stages of finishing achieve on pictures whose truth is known, and what they cost at 1080p.
+"""Measure the accuracy of the finishing stages on pictures with known truth, and their cost at 1080p.
 
-The sample's portrait is the true foreground, and a table the new background. A camera's mix with a green screen is
-computed by the matte, and noise is drawn.
+The sample's portrait is the true foreground, and a table the new background. Footage in front of a green screen is
+computed with the matte, and noise is generated.
 """
 
 import time
@@ -86,7 +86,7 @@ def measure_finish(repeats: int) -> Report:
 
 
 def edge_errors() -> dict[str, dict[str, float]]:
-    """Compare composites of footage, as it is and decontaminated, with the true one, around the matte's edge.
+    """Compare composites of the footage, unchanged and decontaminated, with the true one, around the matte's edge.
 
     Returns:
         For each, "sad": the sum of absolute differences in [0, 1] over the band, in thousands; "gradient": the sum of
@@ -178,7 +178,7 @@ def grain_figures(deviation: float) -> dict[str, float]:
 
 
 def denoise_figures(step: tuple[float, float]) -> dict[str, float | list[float]]:
-    """Return what is left of a moving photograph's noise, and of its detail, where motion is followed and where not.
+    """Return the remaining noise and detail of a moving photograph, with and without following its motion.
 
     "noise" is the error's standard deviation in codes, "detail" the share of what a Gaussian of 3 pixels takes away;
     means over the last frames of a dozen.
@@ -229,7 +229,7 @@ def sharpness_figures(inside: float, outside: float) -> dict[str, float]:
 
 
 def costs(repeats: int) -> dict[str, float]:
-    """Return milliseconds of CPU time a frame, 8-bit 4:2:0, a quarter of it foreground."""
+    """Return the CPU time per frame in milliseconds, for 8-bit 4:2:0 with a quarter of foreground."""
     size = SIZES["1080p"]
     info = describe(size, 2)
     pairs = list(synthetic_frames(size, 2, 0.25))
