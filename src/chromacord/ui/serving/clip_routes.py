@@ -21,9 +21,6 @@ from chromacord.ui.session import Session, session_text
 
 OCTETS = "application/octet-stream"
 _PIECE = 1 << 20
-_LOOK_AROUND = 0.05
-"""Seconds between two checks of whether the page still waits for a frame."""
-
 _EXPORTS = ("grade_out", "lut_out", "preview")
 
 
@@ -31,7 +28,9 @@ def clip_routes(site: Site) -> list[BaseRoute]:
     """Return the routes below /api/clips/{clip}."""
 
     async def state(request: Request) -> Response:
-        return JSONResponse(_clip(site, request).to_json())
+        clip = _clip(site, request)
+        await run_in_threadpool(clip.begin)
+        return JSONResponse(clip.to_json())
 
     async def change(request: Request) -> Response:
         clip = _clip(site, request)
@@ -79,10 +78,10 @@ async def _while_connected(clip: OpenClip, request: Request) -> Response:
     is_gone = threading.Event()
 
     async def watch() -> None:
-        while not is_gone.is_set():
-            await asyncio.sleep(_LOOK_AROUND)
-            if await request.is_disconnected():
-                is_gone.set()
+        # The request itself is received first, then nothing until the page disconnects.
+        while (await request.receive())["type"] != "http.disconnect":
+            pass
+        is_gone.set()
 
     watching = asyncio.create_task(watch())
     try:
@@ -100,7 +99,7 @@ def _frame(clip: OpenClip, request: Request, is_wanted: Callable[[], bool]) -> R
         parts = clip.exact(index, is_wanted)
         length = {"content-length": str(sum(map(len, parts)))}
         return StreamingResponse(_pieces(parts), 200, length, OCTETS)
-    return Response(clip.small(index, is_wanted), 200, {}, OCTETS)
+    return Response(clip.small(index, is_wanted), 200, {"content-encoding": "deflate"}, OCTETS)
 
 
 async def _pieces(parts: Sequence[bytes | memoryview]) -> AsyncIterator[bytes | memoryview]:
