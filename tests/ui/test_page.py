@@ -35,6 +35,16 @@ def test_the_sample_is_opened_by_the_dialog(server: Server, tab: Any) -> None:
         assert color[1:3] == color[3:5] == color[5:7], name
 
 
+def test_the_shaders_are_compiled_while_files_are_chosen(server: Server, tab: Any) -> None:
+    tab.goto(f"http://127.0.0.1:{server.port}/")
+    tab.wait_for_selector("#entries li")
+    wait_for(lambda: tab.evaluate("chromacord.viewer.programs.made.size") >= 4)
+    made = tab.evaluate("[...chromacord.viewer.programs.made.keys()].map(JSON.parse)")
+    assert {(each["CODED"], each["KIND"]) for each in made} == {(0, 0), (0, 1), (1, 0), (1, 1)}
+    assert not tab.evaluate("chromacord.viewer.hasPicture")
+    assert tab.evaluate("chromacord.viewer.gl.getError()") == 0
+
+
 def test_a_broken_file_is_told_as_by_the_command(server: Server, tab: Any, run: Run) -> None:
     (server.folder / "torn.mp4").write_bytes((server.folder / "comp.mp4").read_bytes()[:1500])
     tab.goto(f"http://127.0.0.1:{server.port}/")

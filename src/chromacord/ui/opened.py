@@ -24,8 +24,8 @@ from chromacord.ui.session import Session, names_file
 from chromacord.ui.shown_frames import FrameReader
 from chromacord.ui.tasks import Task, Tasks
 
-_HEAD_START = 1.5
-"""Seconds after which the tasks of a clip start if no picture of it is requested."""
+_HEAD_START = 3.0
+"""Seconds after which the tasks of a clip start if nobody has asked for its state."""
 
 MAX_CLIPS = 16
 """Maximum number of open clips; the oldest one is closed to open another."""
@@ -60,7 +60,7 @@ class OpenClip:
     """One clip."""
 
     def __init__(self, session: Session, folder: Path, tasks: Tasks) -> None:
-        """Open the files, and start to make the proxy and to analyse.
+        """Open the files; the proxy and the analysis wait for `begin`.
 
         Raises:
             ChromacordError: a file cannot be read, or they do not form a clip.
@@ -77,16 +77,14 @@ class OpenClip:
         self._analysis: Task | None = None
         self._is_begun = False
         self._plan_proxy(session)
-        # Delay the tasks: the page requests the first picture at once, and both tasks would compete with it.
-        self._timer = threading.Timer(_HEAD_START, self._begin)
+        # Delay the tasks: they would compete with the first picture. The page asks for the state after it.
+        self._timer = threading.Timer(_HEAD_START, self.begin)
         self._timer.daemon = True
         self._timer.start()
 
     def exact(self, index: int, is_wanted: Callable[[], bool]) -> list[bytes | memoryview]:
         """Return a packet with exact pictures of a frame. See `FrameReader.read`."""
-        masked = self.frames.read(index, is_wanted)
-        self._begin()
-        return exact_packet(masked, self.frames.clip)
+        return exact_packet(self.frames.read(index, is_wanted), self.frames.clip)
 
     def small(self, index: int, is_wanted: Callable[[], bool]) -> bytes:
         """Return a packet with small pictures of a frame. See `FrameReader.read`."""
@@ -95,7 +93,10 @@ class OpenClip:
         masked = self.frames.read(index, is_wanted)
         return small_packet(small_pictures(masked, self.frames.clip, proxy_size(self.frames.info)))
 
-    def _begin(self) -> None:
+    def begin(self) -> None:
+        """Start to analyse and to make the proxy, unless both have been started."""
+        if self._is_begun:
+            return
         with self._lock:
             if self._is_begun or self._is_closed:
                 return

@@ -56,7 +56,7 @@ export class Frames {
       if (this.bytes <= MAX_BYTES || this.small.size < 8) break;
       this.small.delete(index);
       each.then((old) => {
-        for (const image of Object.values(old.pictures)) { this.bytes -= 4 * image.width * image.height; image.close(); }
+        for (const image of Object.values(old.pictures)) { this.bytes -= 4 * image.width * image.height; image.close?.(); }
       }, () => {});
     }
   }

@@ -266,7 +266,7 @@ async function start() {
   const wanted = location.hash.slice(1);
   try {
     if (wanted) await page.open(await get(`/api/clips/${wanted}`));
-    else await opener.show();
+    else { await opener.show(); setTimeout(() => viewer.warm()); }
   } catch (error) {
     location.hash = "";
     notice(error.message, true);

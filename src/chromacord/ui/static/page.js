@@ -7,6 +7,7 @@ import { NEUTRAL, turnedField, turnedLut } from "./look.js";
 
 const REST = 250;      // milliseconds after which a resting playhead shows the exact picture
 const SAVE = 250;      // milliseconds between a change and its save
+const DRAWN = 150;     // milliseconds after which an uploaded picture is on the screen
 const AHEAD = 8;
 
 export class Page extends EventTarget {
@@ -44,7 +45,8 @@ export class Page extends EventTarget {
     this.changed("open");
     for (const warning of clip.warnings ?? []) this.notice(warning);
     await this.showExact(this.player.frame);
-    this.watch();
+    // The server starts to analyse once it is asked, which would hold back the drawing of the picture.
+    setTimeout(() => this.watch(), DRAWN);
   }
 
   changed(what) { this.dispatchEvent(new CustomEvent(what)); }
