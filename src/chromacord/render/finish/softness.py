@@ -170,7 +170,7 @@ class Sharpening:
         stored = [samples(plane, box, (0, 0)) for plane in frame.planes[:count]]
         own = stored
         if coverage is not None:
-            own = cv2.split(straight_codes(unpack(frame.planes, self._info, box), coverage, self._info))[:count]
+            own = list(cv2.split(straight_codes(unpack(frame.planes, self._info, box), coverage, self._info))[:count])
         for plane, codes in zip(stored, own, strict=True):
             change = self._change(np.ascontiguousarray(codes), weight, covered, sigma, gain)
             add_codes(plane, change if coverage is None else change * coverage[..., 0], self._info)
