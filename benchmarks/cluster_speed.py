@@ -2,8 +2,8 @@
 
     python -m benchmarks cluster --output benchmarks/results/cluster.json
 
-All nodes share this machine's cores, so that wall time says little beyond as many nodes as cores. CPU time of the
-tasks and of the command is what is compared.
+All nodes share this machine's cores, so wall time means little with more nodes than cores. CPU time of the tasks and of
+the command is compared instead.
 """
 
 import os

@@ -1,20 +1,23 @@
-"""What the stages of finishing achieve on pictures whose truth is known, and what they cost at 1080p.
+"""Measure the accuracy of the finishing stages on pictures with known truth, and their cost at 1080p.
 
-The sample's portrait is the true foreground, and a table the new background. A camera's mix with a green screen is
-computed by the matte, and noise is drawn.
+The sample's portrait is the true foreground, and a table the new background. Footage in front of a green screen is
+computed with the matte, and noise is generated.
 """
 
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import cycle, pairwise
+from pathlib import Path
 
 import cv2
 import numpy as np
 from skimage.data import coffee
 
-from benchmarks.speed_clips import SIZES, describe, synthetic_frames
+from benchmarks.speed_clips import SIZES, describe, synthetic_frames, write_clip
 from chromacord.color.alpha import over
+from chromacord.io import open_source
 from chromacord.lab.bench.fresh_process import Report
 from chromacord.lab.bench.provenance import provenance
 from chromacord.masks.edge import Edge
@@ -41,6 +44,9 @@ DEVIATIONS = (2.0, 4.0, 8.0)
 
 COLD = (0.75**0.42, 1.15**0.42, 1.75**0.42)
 """Gains of red, green and blue on a miscoloured foreground, display-referred."""
+
+COARSE = 30.0
+"""x264's quality (CRF) at which it takes all of that noise away."""
 
 FIT = 3
 """Pixels within which edges are fitted."""
@@ -79,6 +85,7 @@ def measure_finish(repeats: int) -> Report:
         "edges": edge_errors(),
         "fitted_edges": fitted_errors(),
         "grain": [grain_figures(deviation) for deviation in DEVIATIONS],
+        "grain_after_a_codec": codec_figures(),
         "denoise": [denoise_figures(step) for step in STEPS],
         "sharpness": [sharpness_figures(*sigmas) for sigmas in BLURS],
         "cpu_ms_per_1080p_frame": costs(repeats),
@@ -86,7 +93,7 @@ def measure_finish(repeats: int) -> Report:
 
 
 def edge_errors() -> dict[str, dict[str, float]]:
-    """Compare composites of footage, as it is and decontaminated, with the true one, around the matte's edge.
+    """Compare composites of the footage, unchanged and decontaminated, with the true one, around the matte's edge.
 
     Returns:
         For each, "sad": the sum of absolute differences in [0, 1] over the band, in thousands; "gradient": the sum of
@@ -162,14 +169,8 @@ def grain_figures(deviation: float) -> dict[str, float]:
     for index in range(FRAMES):
         noise = generator.standard_normal(portrait.shape) * np.where(matte > 0.5, deviation / 4, deviation)[..., None]
         frames.append(Frame(tuple(np.rint(clean + noise).clip(0, 255).astype(np.uint8).transpose(2, 0, 1)), index))
-    pairs = [measure(MaskedFrame(frame, mask), following, info) for frame, following in pairwise(frames)]
-    background = Noise.over([pair.background for pair in pairs], 3)
-    foreground = Noise.over([pair.foreground for pair in pairs], 3)
-    amount = missing(foreground, background, info)
-    finish = Finish(info, [Grain(info, lambda _: (amount, background))])
-    rest = [
-        np.stack(finish(MaskedFrame(frame, mask), frame).planes, axis=-1)[inside] - clean[inside] for frame in frames
-    ]
+    background, finished = matched_grain(frames, mask, info)
+    rest = [np.stack(frame.planes, axis=-1)[inside] - clean[inside] for frame in finished]
     return {
         "true": deviation,
         "measured": round(float(np.nanmean(np.sqrt(background.variance))) / deviation, 3),
@@ -177,8 +178,43 @@ def grain_figures(deviation: float) -> dict[str, float]:
     }
 
 
+def codec_figures() -> dict[str, dict[str, float]]:
+    """Return the noise of a background, measured in codes, and the largest change that matching it makes to a sample.
+
+    "filmed" has noise of `DEVIATIONS[0]` codes in luma, "encoded" is the same after a codec has taken it away.
+    """
+    luma, matte = 30 + 195 * read_photograph(ASTRONAUT)[..., 1], cut_out(read_photograph(ASTRONAUT))
+    info, generator = describe(Size(*matte.shape), FRAMES), np.random.default_rng(0)
+    mask = Mask.from_plane(np.rint(matte * 255).astype(np.uint8), black=0, white=255)
+    neutral = np.full((matte.shape[0] // 2, matte.shape[1] // 2), 128, np.uint8)
+    filmed = []
+    for index in range(FRAMES):
+        noisy = luma + DEVIATIONS[0] * generator.standard_normal(matte.shape) * (matte < 0.5)
+        filmed.append(Frame((np.rint(noisy).clip(0, 255).astype(np.uint8), neutral, neutral), index, pts=index))
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "encoded.mp4"
+        write_clip(path, filmed, info, crf=COARSE)
+        encoded = list(open_source(path).frames())
+    found = {}
+    for name, frames in (("filmed", filmed), ("encoded", encoded)):
+        background, finished = matched_grain(frames, mask, info)
+        changes = (cv2.absdiff(each.planes[0], frame.planes[0]) for each, frame in zip(finished, frames, strict=True))
+        found[name] = {"measured": round(background.deviation, 3), "change": max(float(each.max()) for each in changes)}
+    return found
+
+
+def matched_grain(frames: Sequence[Frame], mask: Mask, info: VideoInfo) -> tuple[Noise, list[Frame]]:
+    """Return the measured noise of the background, and copies of the frames whose foreground got what it lacks."""
+    pairs = [measure(MaskedFrame(frame, mask), following, info) for frame, following in pairwise(frames)]
+    background = Noise.over([pair.background for pair in pairs], 3)
+    foreground = Noise.over([pair.foreground for pair in pairs], 3)
+    amount = missing(foreground, background, info)
+    finish = Finish(info, [Grain(info, lambda _: (amount, background))])
+    return background, [finish(MaskedFrame(frame, mask), frame) for frame in frames]
+
+
 def denoise_figures(step: tuple[float, float]) -> dict[str, float | list[float]]:
-    """Return what is left of a moving photograph's noise, and of its detail, where motion is followed and where not.
+    """Return the remaining noise and detail of a moving photograph, with and without following its motion.
 
     "noise" is the error's standard deviation in codes, "detail" the share of what a Gaussian of 3 pixels takes away;
     means over the last frames of a dozen.
@@ -229,7 +265,7 @@ def sharpness_figures(inside: float, outside: float) -> dict[str, float]:
 
 
 def costs(repeats: int) -> dict[str, float]:
-    """Return milliseconds of CPU time a frame, 8-bit 4:2:0, a quarter of it foreground."""
+    """Return the CPU time per frame in milliseconds, for 8-bit 4:2:0 with a quarter of foreground."""
     size = SIZES["1080p"]
     info = describe(size, 2)
     pairs = list(synthetic_frames(size, 2, 0.25))

@@ -1,7 +1,7 @@
-"""How well boxes and clicks cut out and follow a foreground, on clips with known masks.
+"""Measure mattes from boxes and clicks on clips with known masks.
 
-Each clip is a folder with images/ and masks/ of the same names. The box is that of the first mask with some margin;
-clicks are where a user would click: each on the innermost pixel of what is marked least yet.
+Each clip is a folder with images/ and masks/ of the same names. The box is that of the first mask, with a margin.
+Clicks are placed as a user would: each on the innermost pixel of the part not marked yet.
 """
 
 import time
@@ -30,25 +30,25 @@ class Judged(NamedTuple):
     """A frame with a confidence."""
 
     facts: npt.NDArray[np.float32]
-    """What the confidence follows from. Shape (5,)."""
+    """Features behind the confidence. Shape (5,)."""
 
     overlap: float
-    """With the known mask."""
+    """Overlap with the known mask."""
 
 
 MARGIN = 0.08
-"""Of the box, relative to the foreground's sides."""
+"""Margin of the box, relative to the foreground's sides."""
 
 NEAR = 0.1
-"""Distance of a click around the foreground from it, relative to the foreground's longer side."""
+"""Distance between the foreground and a click around it, relative to its longer side."""
 
 
 def measure_mattes(folders: Iterable[Path], num_frames: int) -> Report:
-    """Return the overlap of each way's mattes with the known masks.
+    """Return the overlap with the known masks for each way to mark a foreground.
 
     Args:
-        folders: of clips.
-        num_frames: frames of each clip that count.
+        folders: folders of clips.
+        num_frames: number of frames to measure in each clip.
 
     Raises:
         InputError: a folder has no images or masks.
@@ -80,8 +80,8 @@ def read(folder: Path, num_frames: int) -> tuple[list[npt.NDArray[np.float32]], 
     """Return the first pictures of a clip in [0, 1], shape (H, W, 3), and their masks, shape (H, W).
 
     Args:
-        folder: with images/ and masks/.
-        num_frames: at most so many.
+        folder: a folder with images/ and masks/.
+        num_frames: maximum number of frames.
     """
     source, masks = open_source(folder / "images"), open_source(folder / "masks")
     picture = pictures_of(source)
@@ -93,7 +93,7 @@ def ways(mask: Mask) -> dict[str, Callable[[], TrackedMatte]]:
     """Return the ways to mark a foreground.
 
     Args:
-        mask: of the first frame.
+        mask: mask of the first frame.
     """
     box, inside, outside = around(mask), clicks(mask, 5), clicks_around(mask)
     return {
@@ -118,7 +118,7 @@ def around(mask: Mask) -> Box:
 
 
 def clicks(mask: Mask, count: int) -> list[Click]:
-    """Return clicks on the innermost pixels, one after the other, of what is left of a mask."""
+    """Return clicks one by one, each on the innermost pixel of the unmarked part of a mask."""
     left, found = mask.astype(np.uint8), list[Click]()
     for _ in range(count):
         depth = cv2.distanceTransform(np.pad(left, 1), cv2.DIST_L2, 5)[1:-1, 1:-1]
@@ -131,7 +131,7 @@ def clicks(mask: Mask, count: int) -> list[Click]:
 
 
 def clicks_around(mask: Mask) -> list[Click]:
-    """Return clicks beside a mask, above, below, left and right of it, inside the picture."""
+    """Return clicks above, below, left and right of a mask, inside the picture."""
     rows, columns = np.nonzero(mask)
     away = max(4, round(NEAR * max(np.ptp(rows), np.ptp(columns))))
     middle = (int(rows.mean()), int(columns.mean()))
@@ -160,7 +160,7 @@ def figures(
         way: makes the tracker.
         pictures: in [0, 1]. Shape (H, W, 3) each.
         masks: known. Shape (H, W) each.
-        judged: gets the frames that have a confidence.
+        judged: receives the frames that have a confidence.
     """
     tracked, overlaps = way(), list[float]()
     started = time.process_time()
@@ -184,14 +184,14 @@ def figures(
 
 
 def calibration(judged: list[list[Judged]]) -> dict[str, float | list[float]]:
-    """Return how far expected overlaps are off, where those of a clip are fitted to all other clips.
+    """Return the error of expected overlaps by cross-validation: each clip's are fitted to all other clips.
 
     Args:
         judged: the frames of each clip.
 
     Returns:
-        "frames", "bias" and "off": their number, the mean difference of expected and true overlap, and the mean of its
-        size; "factors": fitted to all clips, each of which counts as much as another.
+        "frames": number of frames; "bias" and "off": mean and mean absolute difference between expected and true
+        overlap; "factors": coefficients fitted to all clips, weighted equally.
     """
     clips = [
         (np.array([each.facts for each in clip]), np.array([each.overlap for each in clip])) for clip in judged if clip
@@ -210,7 +210,7 @@ def calibration(judged: list[list[Judged]]) -> dict[str, float | list[float]]:
 
 
 def _fitted(clips: list[tuple[npt.NDArray[np.float32], npt.NDArray[np.float64]]]) -> npt.NDArray[np.float64]:
-    """Return the factors of facts that give overlaps best, by least squares. Shape (5,)."""
+    """Return the coefficients of the features that best predict the overlaps, by least squares. Shape (5,)."""
     weights = [len(overlap) ** -0.5 for _, overlap in clips]
     facts = np.concatenate([weight * facts for weight, (facts, _) in zip(weights, clips, strict=True)])
     overlaps = np.concatenate([weight * overlap for weight, (_, overlap) in zip(weights, clips, strict=True)])

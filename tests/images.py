@@ -41,7 +41,7 @@ def write(
     window: tuple[int, int, int, int] | None = None,
     **attributes: Any,
 ) -> Path:
-    """Write an image with OpenImageIO, colours as they are; `__` in an attribute's name stands for a colon.
+    """Write an image with OpenImageIO, without converting colours; `__` in an attribute's name means a colon.
 
     Args:
         path: its ending chooses the format.
@@ -127,7 +127,7 @@ def write_all(source: FrameSource, sink: FrameSink) -> None:
 
 
 def video_info(pixel_format: PixelFormat, colorimetry: Colorimetry, *, size: Size | None = None) -> VideoInfo:
-    """Describe a clip that lies in no file."""
+    """Describe a clip without a file."""
     size = size or Size(HEIGHT, WIDTH)
     return VideoInfo(
         Path("memory"), size, pixel_format, colorimetry, Fraction(25), Fraction(1, 25), None, "rawvideo", "memory"

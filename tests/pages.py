@@ -1,4 +1,4 @@
-"""The written documents: README, ARCHITECTURE, CONTRIBUTING, SECURITY and the pages of docs/, and what they show."""
+"""The documents (README, ARCHITECTURE, CONTRIBUTING, SECURITY, docs/), and the commands and code in them."""
 
 import re
 from pathlib import Path

@@ -66,7 +66,7 @@ def masked(info: VideoInfo, weights: np.ndarray | None = None, *, index: int = 0
 
 
 class Brighten(Method):
-    """Adds to every colour what the window's number is: tells tests which frame a key came from."""
+    """Adds the window's number to every colour, so that tests can tell which frame a key came from."""
 
     working_size = Size(16, 16)
 

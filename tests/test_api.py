@@ -1,4 +1,4 @@
-"""A grade in Python: decided, changed and rendered without a file of its own."""
+"""A grade in Python: decided, changed and rendered without a grade file."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -128,6 +128,10 @@ def test_a_grade_for_another_length_is_refused(clip: dict[str, Path], tmp_path: 
         (lambda clip: cc.analyse(**clip, progress=5), "progress is 5; give a function"),
         (lambda clip: cc.analyse(**clip, options={}), "options is {}; give chromacord.Options"),
         (lambda clip: cc.analyse(clip["composite"]), "needs a mask"),
+        (lambda clip: cc.analyse(5), "composite is 5; give a path"),
+        (lambda clip: cc.harmonize_video(**clip, output=5), "output is 5; give a path"),
+        (lambda clip: cc.render(ONE, clip["composite"], mask=np.ones((2, 2)), output="never.mkv"), "mask is array("),
+        (lambda clip: cc.harmonize_video(**clip, output="never.mkv", grade_in=5), "grade_in is 5; give a path"),
         (lambda clip: cc.harmonize_frames(5), "pairs is 5; give an iterable"),
         (lambda clip: cc.harmonize_frames([], 5), "method is 5; give a name"),
         (lambda clip: cc.harmonize_frames([], "mkl", turn=0.5), "turn is 0.5; give a chromacord.Parametric"),

@@ -37,7 +37,7 @@ def method(request: pytest.FixtureRequest) -> Method:
 
 @torch.no_grad()
 def moved(method: Method) -> Method:
-    """Move all parameters a little: where training has not begun, zeros keep gradients from what lies before them."""
+    """Change all parameters slightly: before training, zeros block the gradients of earlier layers."""
     assert isinstance(method, TorchMethod)
     for value in method.parameters():
         value.add_(0.02 * torch.randn(value.shape))
@@ -62,7 +62,7 @@ def clips(method: Method, num_clips: int = 2, *, hops: int = 1) -> tuple[FloatAr
 
 
 def center(method: Method, frames: FloatArray) -> FloatArray:
-    """The frames of a window that come out."""
+    """A window's output frames."""
     return frames[:, method.window.past : frames.shape[1] - method.window.future]
 
 
@@ -127,7 +127,7 @@ def test_gradients_reach_every_parameter(method: Method) -> None:
     method = copy.deepcopy(method)  # whose statistics change while it trains
     parameters = dict(method.named_parameters())
     # What is added to all keys of a window adds the same to all its logits, which a softmax ignores: the gradient is 0
-    # but for rounding, so it shows nothing either way.
+    # up to rounding, so the result is inconclusive.
     blocks = [name for name, module in method.named_modules() if isinstance(module, NonLocal)]
     keys = {f"{name}.phi.bias" for name in blocks}
     assert keys <= parameters.keys()

@@ -187,7 +187,7 @@ def result(name: str) -> Any:
 
 
 def quality() -> dict[tuple[str, str], dict[str, Any]]:
-    """Return what was measured, by data set and method."""
+    """Return the measurements by data set and method."""
     return {(row["label"], row["method"]): row for row in result("quality")["tables"][0]["rows"]}
 
 

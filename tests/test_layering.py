@@ -51,7 +51,7 @@ MAY_IMPORT["lab"] = {*MAY_IMPORT} - {"types", "errors", "matte", "sample", "clus
 """What each package may import besides itself and `types` and `errors`."""
 
 OUTSIDE_ONLY_IN = {"av": "io", "OpenImageIO": "io", "typer": "cli", "rich": "cli", "ray": "cluster"}
-"""Libraries that one package alone knows."""
+"""Libraries that only one package may import."""
 
 NEED_TORCH = "lab"
 """The package whose modules may import torch; nothing below it imports it."""
@@ -203,7 +203,7 @@ def test_a_folder_holds_what_one_look_takes_in() -> None:
 
 
 def test_a_name_means_one_module() -> None:
-    """Commands are called as their users call them, and rooms as what is in them."""
+    """Command modules have the commands' names; other modules are named after their contents."""
     names = Counter(path.stem for path in files() if path.stem != "__init__" and not _is_command(path))
     assert not [name for name, count in names.items() if count > 1]
 

@@ -1,4 +1,4 @@
-"""What is read of files that nobody can vouch for, and what becomes of a parser's exceptions."""
+"""Untrusted files: how they are read, and how a parser's exceptions are converted."""
 
 import os
 import re

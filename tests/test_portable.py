@@ -1,4 +1,4 @@
-"""What only Linux, or only POSIX, has is taken away here, as on macOS and Windows: nothing may need it."""
+"""Features of Linux or POSIX are removed here, as on macOS and Windows: nothing may need them."""
 
 import errno
 import os

@@ -1,4 +1,4 @@
-"""The pages of docs/ make a site that loads nothing from elsewhere."""
+"""The site built from docs/ loads nothing from other hosts."""
 
 import re
 import subprocess

@@ -1,4 +1,4 @@
-"""The main job runs where torch is not installed: every import of it is refused here, as if it were not there."""
+"""The main job runs without torch: every import of it is blocked here, as if it were not installed."""
 
 import json
 import os
@@ -28,7 +28,7 @@ MAIN = "from chromacord.cli import main; main(sys.argv[1:])"
 
 
 def python(code: str, *arguments: str | Path, path: Path | None = None) -> subprocess.CompletedProcess[str]:
-    """Run code in a process of its own that has no torch.
+    """Run code in a separate process without torch.
 
     Args:
         code: runs after the block.

@@ -336,6 +336,8 @@ def _converted(decided: Grade, source: Path | None, outputs: Outputs, how: Optio
 def _paths(**paths: StrPath | None) -> dict[str, Path | None]:
     """Return paths. Empty ones, from unset shell variables, are refused: they would mean the working directory."""
     for name, path in paths.items():
+        if not isinstance(path, str | PathLike | None):
+            raise InputError(f"{name} is {shown(path)}; give a path")
         if path is not None and not os.fspath(path):
             raise InputError(f"{name} is empty; name a file")
     return {name: None if path is None else Path(path) for name, path in paths.items()}

@@ -1,4 +1,4 @@
-"""Cuts that are told: as numbers, by a list or by a word."""
+"""Cuts given by the user: as numbers, by a list, or as "none"."""
 
 import json
 from fractions import Fraction
@@ -27,7 +27,7 @@ def info(num_frames: int | None = 20, **changes: Any) -> VideoInfo:
 
 
 def write_edl(folder: Path, *times: str, name: str = "cut.edl") -> Path:
-    """Write a list of events that begin at record times; the last time ends the last of them."""
+    """Write a list whose events begin at these record times; the last time is the end of the last event."""
     pairs = enumerate(pairwise(times), start=1)
     lines = [f"{number:03} AX V C 00:00:00:00 00:00:01:00 {begin} {stop}" for number, (begin, stop) in pairs]
     (folder / name).write_text("\n".join(["TITLE: MADE", *lines, ""]))

@@ -17,7 +17,7 @@ INFO = describe(PixelFormat("rgb"))
 
 
 def clip(count: int, *, cut_at: int = 10**6, unusable: tuple[int, ...] = ()) -> list[MaskedFrame]:
-    """Return frames of two plain scenes; the mask is empty (even index) or full (odd) where told."""
+    """Return frames of two plain scenes; at the given indices, the mask is empty (even) or full (odd)."""
     frames = []
     for index in range(count):
         color = (60, 120, 90) if index < cut_at else (200, 60, 30)

@@ -120,7 +120,7 @@ def test_a_small_change_of_a_plain_picture_is_no_cut() -> None:
 
 
 def faded(pictures: list[np.ndarray], length: int = 8, level: float = 0.0) -> list[np.ndarray]:
-    """Return the pictures with the last of them going towards a level, in equal steps."""
+    """Return the pictures, the last of which fade to a level in equal steps."""
     shares = np.linspace(1, 0, length + 2, dtype=np.float32)[1:-1]
     dark = [
         (share * picture + (1 - share) * level).astype(np.float32)

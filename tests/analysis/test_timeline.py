@@ -1,4 +1,4 @@
-"""A grade that is decided as far as it is needed: the same as a whole one, and never further ahead than it must be."""
+"""A grade decided incrementally: it equals one decided as a whole, and runs no further ahead than necessary."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -26,7 +26,7 @@ SCENES = [(60, 120, 90), (200, 60, 30), (90, 40, 220), (30, 200, 190)]
 def made(
     count: int, *, cuts: tuple[int, ...] = (), unusable: tuple[int, ...] = (), first: int = 0
 ) -> list[MaskedFrame]:
-    """Return frames of plain scenes that grow lighter; the mask is empty (even index) or full (odd) where told."""
+    """Return frames of plain scenes that grow lighter; at the given indices, the mask is empty (even) or full (odd)."""
     frames = []
     for number in range(count):
         color = SCENES[sum(number >= cut for cut in cuts)]
@@ -37,7 +37,7 @@ def made(
 
 
 class Eight(Method):
-    """Looks at eight frames at once, as ShotGrade does, and gives each a grade of its own with a confidence."""
+    """Sees eight frames at once, like ShotGrade, and decides a separate grade with a confidence for each."""
 
     window = Window(hop=8)
     working_size = Size(8, 8)
@@ -136,7 +136,7 @@ def test_analysis_is_no_further_ahead_than_grades_need(
     decided = timeline.decide(observe(iter(source), INFO, method, consistency=consistency))
     leads = [source.read - number for number, _ in enumerate(decided)]
     assert len(leads) == 300
-    # Near a cut the next shot's first key tells that the shot is over.
+    # Near a cut, the next shot's first key shows that the shot is over.
     assert max(leads) <= most + (most if cuts else 0)
     assert max(leads[:20]) <= most
 
@@ -188,7 +188,7 @@ class Between(Method):
 
 
 def test_a_lut_is_fitted_to_the_frames_that_come_out_of_a_window() -> None:
-    """Each frame has a colour of its own: fitted to another one, the LUT would not give what the method gave."""
+    """Each frame has a different colour, so a LUT fitted to another frame would not reproduce the method's result."""
     frames = made(24)
     grade, _ = analyse(iter(frames), INFO, Between(), consistency="frame")
     assert [key.index for key in grade.keys] == [*range(24)]

@@ -24,9 +24,17 @@ def test_noise_is_measured_and_matched_to_a_tenth_on_a_photograph() -> None:
     assert found["matched"] == pytest.approx(1, abs=0.1)
 
 
-def test_a_moving_photograph_loses_noise_but_no_detail() -> None:
-    found = finish.denoise_figures((2.6, 1.3))
-    assert found["noise"] < 0.75 * finish.NOISE
+def test_no_grain_is_added_where_a_codec_has_taken_all_noise_away() -> None:
+    found = finish.codec_figures()
+    assert found["filmed"]["measured"] == pytest.approx(finish.DEVIATIONS[0], rel=0.1)
+    assert found["filmed"]["change"] > finish.DEVIATIONS[0]
+    assert found["encoded"] == {"measured": 0, "change": 0}
+
+
+@pytest.mark.parametrize("step", [(0.4, 0.2), (2.6, 1.3)])
+def test_a_moving_photograph_gets_the_target_noise_to_a_tenth_and_keeps_its_detail(step: tuple[float, float]) -> None:
+    found = finish.denoise_figures(step)
+    assert found["noise"] == pytest.approx(finish.WANTED, rel=0.1)
     assert found["noise"] < 0.85 * found["not followed, noise"]
     assert 0.97 < found["detail"] < 1.03
 

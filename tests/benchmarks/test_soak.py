@@ -52,7 +52,7 @@ def test_what_is_held_when_all_is_freed_may_not_grow() -> None:
 
 
 def test_freed_memory_is_given_back() -> None:
-    # Small blocks with gaps between them: such memory stays with the process until it is told to give it back.
+    # Small blocks with gaps between them: the process keeps such memory until it is trimmed.
     blocks = [np.zeros(8_000, np.uint8) for _ in range(10_000)]
     for block in blocks:
         block[:] = 1
@@ -103,7 +103,7 @@ def test_a_leak_in_short_clips_is_found(monkeypatch: pytest.MonkeyPatch, tmp_pat
 
 
 def test_what_a_process_holds_is_seen() -> None:
-    # In a process of its own: here, threads of other tests may be ending.
+    # In a separate process, because threads of other tests may be ending in this one.
     script = """
 import json, threading
 import numpy as np

@@ -49,7 +49,7 @@ def test_without_a_browser_one_line_says_what_to_do(run: Run, monkeypatch: pytes
 
 
 def test_memory_is_that_of_the_system() -> None:
-    # A process of its own: this one shares pages with others, which come and go while the tests run.
+    # A separate process, because this one shares pages with others that come and go during the tests.
     code = "import sys; held = bytearray(b'x') * int(sys.argv[1]); print(flush=True); sys.stdin.read()"
     used = []
     for size in (1, 50_000_000):

@@ -32,7 +32,7 @@ def run(capsys: pytest.CaptureFixture[str]) -> Iterator[Run]:
 
 @contextmanager
 def running(capsys: pytest.CaptureFixture[str], **program: Any) -> Iterator[Run]:
-    """Give a function that runs a command line, and put back what it changes in this process."""
+    """Return a function that runs a command line, and restore what it changes in this process."""
     before = signal.getsignal(signal.SIGTERM)
 
     def command(*arguments: object) -> Done:

@@ -1,4 +1,4 @@
-"""What only a process of its own shows: its start, its signals, its terminal."""
+"""Behaviour that needs a separate process: start, signals, terminal."""
 
 import contextlib
 import json
@@ -169,7 +169,7 @@ def test_the_end_of_a_command_is_the_end_of_its_processes_and_of_what_they_wrote
     seen: set[str] = set()
     while len(seen) < 2:
         event = json.loads(process.stdout.readline())
-        # Analysis runs beside the render, which is told of before its first frame.
+        # Analysis runs concurrently with the render, which is reported before its first frame.
         seen |= {event["clip"]} if event.get("stage") == "render" and event["done"] else set()
     wait_for_frames(tmp_path / "out", process)
     assert len(processes_of(process.pid)) >= 3

@@ -51,7 +51,7 @@ def test_a_fit_keeps_the_limits_of_the_standard(wanted) -> None:
 def test_colours_of_more_weight_are_met_better() -> None:
     colors = some_colors()
     is_dark = colors.mean(axis=1) < 0.5
-    wanted = np.where(is_dark[:, None], colors, colors[:, ::-1])  # what one CDL cannot do
+    wanted = np.where(is_dark[:, None], colors, colors[:, ::-1])  # which one CDL cannot represent
     for side in (is_dark, ~is_dark):
         heavy = fit_cdl(colors, wanted, np.where(side, 1, 1e-3).astype(np.float32))(colors)
         light = fit_cdl(colors, wanted, np.where(side, 1e-3, 1).astype(np.float32))(colors)

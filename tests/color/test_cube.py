@@ -77,7 +77,7 @@ def test_opencolorio_maps_as_we_do(tmp_path: Path) -> None:
 
 
 def ffmpeg_lut3d(path: Path, codes: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    """Run ffmpeg's lut3d filter, as it is by default, over rgb24."""
+    """Run ffmpeg's lut3d filter with its defaults over rgb24."""
     frame = av.VideoFrame.from_ndarray(codes, format="rgb24")
     graph = av.filter.Graph()
     source = graph.add_buffer(width=frame.width, height=frame.height, format=frame.format, time_base="1/25")  # type: ignore[arg-type]

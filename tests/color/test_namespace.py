@@ -1,4 +1,4 @@
-"""One formula for arrays and tensors: both give the same numbers."""
+"""Formulas shared by arrays and tensors give the same numbers for both."""
 
 from collections.abc import Callable
 from typing import Any

@@ -57,7 +57,7 @@ class Attempt(NamedTuple):
     """What came of one file."""
 
     outcome: str
-    """"read", "refused", or what was raised that should not have been."""
+    """"read", "refused", or the exception that should not have been raised."""
 
     seconds: float
     """CPU time."""
@@ -100,7 +100,7 @@ def count_files(kind: str, doors: list[Door], folder: Path, examples: int, *, ke
         doors: that take them.
         folder: with what `make_seeds` has written, and room for more.
         examples: how many files.
-        keep: folder for files of which something bad came; None: they are only told of.
+        keep: folder for the files that caused faults; None: they are only reported.
     """
     counts: Counter[str] = Counter(dict.fromkeys(OUTCOMES, 0))
     longest, most = 0.0, 0

@@ -1,4 +1,4 @@
-"""The command in a process of its own, with little memory and little time, and what came of it in one word."""
+"""Run the command in a separate process with little memory and time, and judge the outcome in one word."""
 
 import gc
 import importlib
@@ -48,7 +48,7 @@ class Child(NamedTuple):
 
     outcome: str
     told: str
-    """The end of what it printed on stderr."""
+    """The end of its stderr."""
 
     seconds: float
     """CPU time."""
@@ -72,12 +72,12 @@ def load_all() -> None:
 def run_child(
     arguments: Sequence[str], folder: Path, *, output: str | None, check: Callable[[], str | None] | None = None
 ) -> Child:
-    """Run the command in a folder, as a fork of this process, and judge what it did.
+    """Run the command in a folder, as a fork of this process, and judge the outcome.
 
     Args:
         arguments: of the command.
         folder: with its inputs. What is there before does not count as output.
-        output: what the command makes, below the folder; None: nothing.
+        output: the command's output, relative to the folder; None: it has none.
         check: called after exit code 0 in the child; returns another outcome, or None.
     """
     before = _files(folder)

@@ -112,7 +112,7 @@ def make_seeds(shared: Path, seeds: Path) -> None:
 
     Args:
         shared: folder for what each run is given.
-        seeds: folder for what is damaged.
+        seeds: folder for the files to damage.
     """
     for folder in (shared, seeds):
         folder.mkdir(parents=True)
@@ -202,7 +202,7 @@ def prepare(door: Door, shared: Path, folder: Path, chance: Random) -> bytes:
 
 
 def check(door: Door) -> Callable[[], str | None]:
-    """Return what looks at the output of an accepted file, in the folder."""
+    """Return a function that checks the output for an accepted file, in the folder."""
 
     def looked_at() -> str | None:
         output = next((word for word in door.arguments if word.startswith("out.")), None)
@@ -234,7 +234,7 @@ def check(door: Door) -> Callable[[], str | None]:
 
 
 def _read_back(path: Path) -> None:
-    """Read what `grade` has written. Lists of shots are no grades, and are read as what they are."""
+    """Read the output of `grade`. Shot lists are not grades, and are parsed as what they are."""
     if path.suffix == ".otio":
         assert json.loads(path.read_text(encoding="utf-8"))["OTIO_SCHEMA"] == "Timeline.1"
     elif path.suffix == ".edl":
@@ -389,7 +389,7 @@ def _png(content: bytes, chance: Random) -> bytes:
 
 
 def _at_the_ends(content: bytes, chance: Random) -> bytes:
-    """Damage a large file where it says what it holds more often than in its numbers."""
+    """Damage a large file more often in its header than in its numbers."""
     size = min(len(content), chance.choice((64, 2000, 20_000)))
     where = chance.randrange(3)
     if where == 0:

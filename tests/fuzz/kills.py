@@ -1,4 +1,4 @@
-"""A table of kills: runs that are stopped before each of their file operations, and what is then under final names."""
+"""Kill runs before each of their file operations, and tabulate what then exists under final names."""
 
 import signal
 from pathlib import Path

@@ -43,7 +43,7 @@ _NUMBER = re.compile(rb"-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?")
 
 
 def mutated(content: bytes, chance: Random) -> bytes:
-    """Return a file that one to three things have happened to: more of them would all end in the first check."""
+    """Return a file with one to three kinds of damage; with more, the first check would always refuse it."""
     for _ in range(chance.choice((1, 1, 1, 2, 3))):
         content = chance.choice(_CHANGES)(content, chance)
     return content
@@ -61,7 +61,7 @@ def _cut(content: bytes, chance: Random) -> bytes:
 
 
 def _spliced(content: bytes, chance: Random) -> bytes:
-    """Put a part of the file at another place of it, or take it out."""
+    """Move a part of the file to another place, or remove it."""
     begin, end = sorted(chance.randint(0, len(content)) for _ in range(2))
     place = chance.randint(0, len(content))
     if chance.random() < 0.3:

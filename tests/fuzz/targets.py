@@ -61,7 +61,7 @@ class Target(NamedTuple):
 
 
 def make_targets(folder: Path) -> dict[str, Target]:
-    """Return all parsers by name; each has a folder of its own."""
+    """Return all parsers by name; each has a separate folder."""
     targets: dict[str, Target] = {}
     for name, make in MAKERS.items():
         place = folder / name.replace(" ", "_")

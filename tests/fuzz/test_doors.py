@@ -1,6 +1,6 @@
 """No file that is handed to the command crashes it, hangs it, or leaves a part of an output.
 
-Each kind gets a few damaged files here. `make fuzz` gives each of them 500, and writes down what came of it.
+Each kind gets a few damaged files here. `make fuzz` tries 500 of each, and records the outcomes.
 """
 
 import json
@@ -22,7 +22,7 @@ KINDS = (*STILLS, *CLIPS, "grade command", "look", "icc", *TEXTS)
 
 @pytest.mark.slow
 def test_damaged_files_are_read_or_refused_in_one_line(tmp_path: Path) -> None:
-    """In a process of its own: this one has threads, and must not be forked."""
+    """In a separate process: this one has threads, and must not be forked."""
     attack = [sys.executable, "-m", "tests.fuzz.attack", "--part", "files", "--examples", "6"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(sys.path)}
     done = subprocess.run(

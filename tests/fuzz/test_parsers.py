@@ -1,6 +1,6 @@
 """No file makes a parser raise anything but an error of ours, or take long.
 
-Each parser gets a few damaged files here. `make fuzz` gives each of them 500, and writes down what came of it.
+Each parser gets a few damaged files here. `make fuzz` tries 500 of each, and records the outcomes.
 """
 
 import os

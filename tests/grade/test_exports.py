@@ -68,7 +68,7 @@ def read_back(path: Path, colors: np.ndarray, cdl_id: str = "") -> np.ndarray:
 
 
 def cdls_of_edl(path: Path) -> list[Cdl]:
-    """Read the comments that the ASC's standard gives to lists of this kind."""
+    """Parse the comments that the ASC's standard defines for such lists."""
     found = []
     sops = re.findall(r"^\*ASC_SOP \((.*)\)\((.*)\)\((.*)\)$", path.read_text(), re.MULTILINE)
     for sop, saturation in zip(sops, re.findall(r"^\*ASC_SAT (.*)$", path.read_text(), re.MULTILINE), strict=True):
@@ -77,7 +77,7 @@ def cdls_of_edl(path: Path) -> list[Cdl]:
 
 
 def cdls_of_otio(path: Path) -> list[Cdl]:
-    """Read the metadata that OpenTimelineIO's reader of edit decision lists gives to a clip."""
+    """Read the metadata in the form that OpenTimelineIO's EDL reader gives a clip."""
     found = []
     for clip in json.loads(path.read_text())["tracks"]["children"][0]["children"]:
         cdl = clip["metadata"]["cdl"]
@@ -167,7 +167,7 @@ def test_a_grade_that_depends_on_the_place_is_refused(tmp_path: Path, suffix: st
 
 
 def test_a_cdl_of_a_method_whose_change_depends_on_the_place_is_refused(tmp_path: Path) -> None:
-    """A LUT of it can be had: the method is asked for a global grade then."""
+    """A LUT can be written, because the method is then asked for a global grade."""
     composite, mask = make_composite(tmp_path / "comp.mkv", codec="ffv1"), make_mask(tmp_path / "mask.mkv")
     with pytest.raises(InputError, match=r"look\.cc: the grade varies over the picture.* write a LUT"):
         harmonize_video(composite, mask=mask, method=Shade(), lut_out=tmp_path / "look.cc", output=tmp_path / "a.mkv")
@@ -243,7 +243,7 @@ def test_a_3dl_of_a_dark_grade_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_foreground_too_small_for_any_colour_gives_a_cdl_all_the_same(tmp_path: Path) -> None:
-    """A mask of few pixels may be all black in the small pictures of the analysis."""
+    """A mask of a few pixels may be all black at the analysis's reduced size."""
     export(grade_of(EXPOSURE), tmp_path / "look.cc", colors=[ColorDistribution()])
     np.testing.assert_allclose(read_back(tmp_path / "look.cc", nodes()), graded(EXPOSURE, nodes()), atol=1e-4)
 

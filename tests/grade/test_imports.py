@@ -1,4 +1,4 @@
-"""LUTs and CDLs of other tools as grades: what was exported renders as the grade that it was exported from."""
+"""LUTs and CDLs of other tools as grades: an exported file renders like the grade it came from."""
 
 import tempfile
 from pathlib import Path

@@ -11,7 +11,7 @@ from tests.scenes import as_mask, describe
 
 
 def test_a_lut_grades_colours_as_the_renderer_does() -> None:
-    """Between its nodes too: a LUT of 33 nodes that varies from node to node tells tetrahedra from cubes."""
+    """Also between nodes: a LUT of 33 nodes that varies from node to node distinguishes tetrahedral from trilinear."""
     generator = np.random.default_rng(0)
     noise = generator.uniform(-0.1, 0.1, (3, 33, 33, 33)).astype(np.float32)
     transform = Lut3d((0.5 * lattice(33) + 0.25 + noise)[None])

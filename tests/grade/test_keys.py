@@ -72,7 +72,7 @@ def test_frames_find_their_shot() -> None:
 
 
 def steady(keys: Iterable[Key], consistency: Consistency, rate: Fraction) -> Iterator[Key]:
-    """Smooth all keys of a shot, and give each as soon as it is known."""
+    """Smooth all keys of a shot, and yield each as soon as it is known."""
     smoothing = Smoothing(consistency, rate)
     for key in keys:
         yield from smoothing.push(key)

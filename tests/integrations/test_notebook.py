@@ -19,7 +19,7 @@ SIZE = Size(72, 96)
 
 
 def test_a_result_shows_before_and_after(tmp_path: Path) -> None:
-    """Both halves are what OpenCV, a reader of its own, decodes from the two files."""
+    """Both halves equal what OpenCV, an independent reader, decodes from the two files."""
     make_composite(tmp_path / "comp.mkv", num_frames=5, codec="ffv1")
     make_mask(tmp_path / "mask.mkv", num_frames=5)
     options = {"method": "mkl", "frames": (2, 5), "encoding": Encoding(codec="ffv1")}

@@ -12,12 +12,13 @@ import PyOpenColorIO as Ocio
 import pytest
 
 from chromacord import Encoding, render
+from chromacord.sample.sample_files import write_sample
 from integrations.nuke import menu
 from integrations.nuke.grades import Graded, GradeError, Shot, grade, read_timeline
 from integrations.nuke.nk import quoted, script
 from tests.footage import decoded
 from tests.integrations.conftest import Shell
-from tests.pages import ROOT
+from tests.pages import PAGES, ROOT, blocks
 
 COMMAND = (sys.executable, "-c", "from chromacord.cli import main; main()")
 TWO = Graded(
@@ -269,3 +270,17 @@ def test_the_menu_grades_what_is_selected(monkeypatch: pytest.MonkeyPatch, clips
         menu.grade_selected()
         assert said is None or said in fake.messages[0]
     assert made[0].num_frames == 6
+
+
+@pytest.mark.slow
+def test_the_page_shows_the_script_of_the_sample(shell: Shell, tmp_path: Path) -> None:
+    (tmp_path / "demo").mkdir()
+    write_sample(tmp_path / "demo")
+    transcript = next(
+        block for block in blocks(PAGES["docs/integrations.md"], "console") if "integrations/nuke/nk.py" in block
+    )
+    asked, _, shown = transcript.partition("$ python integrations/opentimelineio")[0].partition("$ sed ")
+    command, _, printed = asked.removeprefix("$ ").partition("\n")
+    cut, _, lines = shown.partition("\n")
+    assert shell(command.replace("integrations/", f"{ROOT}/integrations/"), tmp_path).stdout == printed
+    assert shell(f"sed {cut}", tmp_path).stdout == lines

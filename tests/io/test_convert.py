@@ -86,7 +86,7 @@ def _with_swscale(frame: av.VideoFrame) -> np.ndarray:
 
 
 def test_chroma_is_sited_on_the_left_and_between_rows() -> None:
-    """A linear ramp in chroma comes out as the same ramp at the luma samples' places, except beyond the border."""
+    """A linear ramp in chroma becomes the same ramp at the positions of luma samples, except beyond the border."""
     x, y = np.arange(8.0) * 2, np.arange(4.0) * 2 + 0.5
     plane = (10 * y[:, None] + 3 * x[None, :]).astype(np.float32)
     rows = slice(2, 7)

@@ -1,4 +1,4 @@
-"""Edit decision lists of CMX 3600: where shots begin, and what is refused."""
+"""CMX 3600 edit decision lists: where shots begin, and which lists are refused."""
 
 from fractions import Fraction
 from pathlib import Path

@@ -63,6 +63,20 @@ def test_only_a_second_or_so_is_held() -> None:
     assert most < 45  # a second of smoothing, a step of analysis, and what cut detection holds back
 
 
+def test_a_generator_may_fill_the_same_arrays_anew() -> None:
+    frames = pairs()
+    buffers = tuple(np.empty_like(array) for array in frames[0])
+
+    def filled() -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        for frame in frames:
+            for buffer, array in zip(buffers, frame, strict=True):
+                buffer[:] = array
+            yield buffers
+
+    for got, wanted in zip(cc.harmonize_frames(filled(), "mkl"), cc.harmonize_frames(frames, "mkl"), strict=True):
+        assert np.array_equal(got, wanted)
+
+
 def test_masks_may_be_boolean_or_have_a_channel() -> None:
     composite = pairs(1)[0][0]
     mask = disc(0) > 127

@@ -149,7 +149,7 @@ def test_tags_that_contradict_each_other_are_refused_with_the_file(tmp_path: Pat
 
 
 def test_layers_of_different_spaces_meet_in_light(tmp_path: Path) -> None:
-    """A foreground in LogC3 over a background in Rec.709 gives what one in Rec.709 gives."""
+    """A foreground in LogC3 over a background in Rec.709 gives the same result as one in Rec.709."""
     background = written(tmp_path / "background", REC709)
     foregrounds = {space: written(tmp_path / str(number), space) for number, space in enumerate(SPACES)}
     matte = make_mask(tmp_path / "mask.mkv", num_frames=NUM_FRAMES)

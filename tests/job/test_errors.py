@@ -1,4 +1,4 @@
-"""Bad input: one line that says what, where and what to do; a typed exception; nothing written."""
+"""Bad input gives one line with what, where and what to do, and a typed exception; nothing is written."""
 
 import contextlib
 import gc
@@ -200,7 +200,7 @@ def test_a_folder_that_cannot_be_written_to_is_named(footage: Path, tmp_path: Pa
 
 
 def test_a_folder_that_takes_no_files_is_refused_before_any_frame_is_read(footage: Path) -> None:
-    """Linux lets nobody make a file in /proc, root included, though its permissions allow it to root."""
+    """Not even root can create a file in /proc, although its permissions allow it."""
     told: list[object] = []
     with pytest.raises(errors.OutputError, match=r"x\.mp4: .*no file can be created in /proc"):
         harmonize_video(
@@ -210,9 +210,9 @@ def test_a_folder_that_takes_no_files_is_refused_before_any_frame_is_read(footag
 
 
 def running(footage: Path, out: Path) -> subprocess.Popen[str]:
-    """Start a run in a process of its own, and return when its first frame is in both outputs; it then takes its time.
+    """Start a run in a separate process, and return when both outputs have its first frame; it is slow from then on.
 
-    Files that have a name do not tell: their headers are written first, and a codec keeps its first frames back.
+    Named files do not show this: headers are written first, and a codec delays its first frames.
     """
     script = f"""
         import time
@@ -254,7 +254,7 @@ def test_a_kill_leaves_no_output_and_the_next_run_cleans_up(footage: Path, tmp_p
     process.kill()
     process.communicate()
     assert not (tmp_path / "out.mp4").exists()
-    assert list(tmp_path.iterdir()) != []  # the temporary files: nobody could remove them
+    assert list(tmp_path.iterdir()) != []  # the temporary files, which nobody could remove
     time.sleep(0.1)
     harmonize_video(
         footage / "comp.mp4", mask=footage / "mask.mkv", output=tmp_path / "out.mp4", preview=tmp_path / "beside.mp4"

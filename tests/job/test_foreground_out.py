@@ -1,4 +1,4 @@
-"""The graded foreground in a file of its own: laid over the background by hand, it is the result."""
+"""The graded foreground in a separate file: laid over the background by hand, it equals the result."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -60,7 +60,7 @@ def exrs(folder: Path, name: str, picture: Callable[[int], np.ndarray]) -> Path:
 
 
 def read(pattern: Path) -> np.ndarray:
-    """Read pictures as they are stored, codes of integers as shares of the largest. Shape (T, H, W, C)."""
+    """Read pictures as stored, integer codes relative to the largest. Shape (T, H, W, C)."""
     found = []
     for index in range(NUM_FRAMES):
         ((_, pixels),) = images.parts(Path(str(pattern).replace("%04d", f"{index:04}")))

@@ -1,4 +1,4 @@
-"""Masks that can hardly be meant are refused or named, whether they come from files or as arrays."""
+"""Implausible masks are refused or cause warnings, both from files and as arrays."""
 
 import warnings
 from collections.abc import Iterator

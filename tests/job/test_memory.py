@@ -1,4 +1,4 @@
-"""Memory does not depend on length. Each measurement is a process of its own, since peaks never fall."""
+"""Memory does not depend on length. Each measurement is a separate process, because peaks never fall."""
 
 import json
 import subprocess

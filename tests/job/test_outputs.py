@@ -1,4 +1,4 @@
-"""What a run writes beside the clip, and what it says while it runs."""
+"""A run's other outputs, and its progress reports."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Analysis and render side by side give what one after the other gives, and read no mask twice."""
+"""Concurrent analysis and rendering give the same result as sequential ones, and read no mask twice."""
 
 import warnings
 from collections import Counter
@@ -93,7 +93,7 @@ CASES = {
 
 
 def run(folder: Path, options: dict[str, Any], *, whole: bool) -> tuple[Summary, list[str], list[Progress]]:
-    """Harmonize; with `whole` so that all must be analysed first, for a preview of the frame that tells most."""
+    """Harmonize; with `whole`, everything must be analysed first, for a preview of the most telling frame."""
     folder.mkdir()
     told: list[Progress] = []
     with warnings.catch_warnings(record=True) as caught:

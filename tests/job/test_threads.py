@@ -121,7 +121,7 @@ def test_another_library_for_matrices_keeps_its_threads(monkeypatch: pytest.Monk
 
 
 class Heavy:
-    """Something that nobody may hold without need."""
+    """An object to which no unneeded reference may remain."""
 
 
 def test_nothing_that_was_handed_on_is_held() -> None:

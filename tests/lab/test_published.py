@@ -1,4 +1,4 @@
-"""Checkpoints of others: what comes out of them, and what is refused."""
+"""Published checkpoints: what is read from them, and which are refused."""
 
 import os
 import random
@@ -114,7 +114,7 @@ def test_a_file_that_is_damaged_anywhere_is_refused_in_one_line_or_read(tmp_path
 
 
 def expanded(*shape: int) -> torch.Tensor:
-    """Return a tensor of one number that claims to be as large as wanted; a file holds it as it is."""
+    """Return a tensor of one number that is expanded to any size; a file stores only the number."""
     return torch.zeros(1, dtype=torch.float16).as_strided(shape, (0,) * len(shape))
 
 

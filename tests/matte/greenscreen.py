@@ -14,7 +14,7 @@ GREEN, BLUE = (0.16, 0.66, 0.28), (0.12, 0.25, 0.75)
 
 
 class Shot(NamedTuple):
-    """One frame, RGB in [0, 1], with its true matte and what was behind. Shapes (H, W, 3) and (H, W)."""
+    """One frame, RGB in [0, 1], with its true matte and its background. Shapes (H, W, 3) and (H, W)."""
 
     picture: FloatArray
     matte: FloatArray

@@ -59,7 +59,7 @@ def modnet(path: Path) -> Path:
 
 
 def isnet(path: Path) -> Path:
-    """Write a network with two outputs, of which the first is the picture's grey in a range of its own."""
+    """Write a network with two outputs, the first of which is the picture's grey in another range."""
     nodes = [
         Node("Conv", ["input_image", "w", "b"], "output_image", {"kernel_shape": [1, 1]}),
         Node("AveragePool", ["output_image"], "side", {"kernel_shape": [2, 2], "strides": [2, 2]}),

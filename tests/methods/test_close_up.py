@@ -20,7 +20,7 @@ def box(height: int, width: int, rows: slice, columns: slice) -> FloatArray:
 
 
 def seen(picture: FloatArray) -> list[float]:
-    """The first and last column and row that a close-up of ramps shows, as far as resizing tells."""
+    """The first and last column and row in a close-up of ramps, to the accuracy of resizing."""
     return [picture[0, 0, 0], picture[0, 0, -1], picture[1, 0, 0], picture[1, -1, 0]]
 
 

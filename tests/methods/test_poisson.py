@@ -79,7 +79,7 @@ def test_a_large_region_is_solved_as_well_as_a_small_one() -> None:
     membrane = clone(composite[0], inside) - composite[0]
     pull = 4 * membrane - sum(np.roll(membrane, step, axis) for step in (1, -1) for axis in (2, 3))
     deep = (slice(None), slice(None), slice(2, -2), slice(2, -2))
-    assert np.abs(pull[deep]).max() < 1e-4  # harmonic: what is added to the foreground has no Laplacian
+    assert np.abs(pull[deep]).max() < 1e-4  # harmonic: the change of the foreground has no Laplacian
 
 
 def test_the_background_is_as_it_was_and_soft_edges_are_laid_over_it() -> None:

@@ -75,7 +75,7 @@ def change_of(lut: FloatArray) -> float:
 
 
 def views(frames: FloatArray, masks: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """What is looked at of frames: parts around the foreground, of which every second one is closer and mirrored."""
+    """The method's views: crops around the foreground, every second one of which is closer and mirrored."""
     cut = []
     for number, (frame, mask) in enumerate(zip(frames, masks, strict=True)):
         step = -1 if number % 2 else 1
@@ -119,7 +119,7 @@ def test_a_still_is_looked_at_twice() -> None:
     evidence = _evidence(composite, mask)[0]
     expected = made.estimator.unit + evidence * (sum(both) / 2 - made.estimator.unit)
     np.testing.assert_allclose(found[0], expected, atol=1e-5)
-    assert np.abs(both[0] - both[1]).max() > 1e-3  # else the second look tells nothing
+    assert np.abs(both[0] - both[1]).max() > 1e-3  # otherwise the second pass shows nothing
 
 
 def test_the_grade_is_decided_the_same_without_the_pixels(method: ShotGrade) -> None:

@@ -187,7 +187,7 @@ def test_light_outside_the_mask_survives_exactly_and_inside_it_is_graded_sensibl
         np.testing.assert_array_equal(before[weights == 0], after[weights == 0])
         assert np.isfinite(after).all()
     assert (rendered.planes[0][20:24, 30:34] > 4).all()  # the highlight is still far above white
-    assert rendered.planes[1][24, 31] < 0  # and what was below 0 still is
+    assert rendered.planes[1][24, 31] < 0  # and values below 0 stay below
 
 
 def test_light_grades_continuously_through_white() -> None:

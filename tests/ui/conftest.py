@@ -173,15 +173,24 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def running_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """Start one server for all tests of a worker."""
     pytest.importorskip("starlette", reason="needs the extra: pip install '.[ui]'")
     pytest.importorskip("uvicorn", reason="needs the extra: pip install '.[ui]'")
     folder = tmp_path_factory.mktemp("ui")
     make_footage(folder)
-    running = start(folder)
-    yield running
-    assert running.stop() in (0, 130)
+    started = start(folder)
+    yield started
+    assert started.stop() in (0, 130)
+
+
+@pytest.fixture
+def server(running_server: Server) -> Iterator[Server]:
+    """Return the server, and leave none of the test's tasks in it: a paused one would hold back those of all others."""
+    yield running_server
+    for task in running_server.ask("/api/tasks").json:
+        if task["state"] in ("waiting", "running", "paused"):
+            running_server.ask(f"/api/tasks/{task['number']}/cancel", {})
 
 
 @pytest.fixture

@@ -1,5 +1,7 @@
 """The page in a real browser."""
 
+import os
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ from tests.footage import SIZE
 from tests.ui.browsers.processes import PATIENCE
 from tests.ui.conftest import NUM_FRAMES, PICTURES, Server, wait_for
 from tests.ui.page import open_clip, pixels, ready, rendered
-from tests.ui.test_rendering import content_of, long_clip
+from tests.ui.test_rendering import content_of, long_clip, processes_of_tasks
 
 
 def test_the_sample_is_opened_by_the_dialog(server: Server, tab: Any) -> None:
@@ -31,6 +33,16 @@ def test_the_sample_is_opened_by_the_dialog(server: Server, tab: Any) -> None:
             "(name) => getComputedStyle(document.documentElement).getPropertyValue(name)", name
         ).strip()
         assert color[1:3] == color[3:5] == color[5:7], name
+
+
+def test_the_shaders_are_compiled_while_files_are_chosen(server: Server, tab: Any) -> None:
+    tab.goto(f"http://127.0.0.1:{server.port}/")
+    tab.wait_for_selector("#entries li")
+    wait_for(lambda: tab.evaluate("chromacord.viewer.programs.made.size") >= 4)
+    made = tab.evaluate("[...chromacord.viewer.programs.made.keys()].map(JSON.parse)")
+    assert {(each["CODED"], each["KIND"]) for each in made} == {(0, 0), (0, 1), (1, 0), (1, 1)}
+    assert not tab.evaluate("chromacord.viewer.hasPicture")
+    assert tab.evaluate("chromacord.viewer.gl.getError()") == 0
 
 
 def test_a_broken_file_is_told_as_by_the_command(server: Server, tab: Any, run: Run) -> None:
@@ -165,16 +177,36 @@ def test_a_render_is_paused_and_cancelled_in_the_queue(server: Server, tab: Any)
     clip = long_clip(server)
     tab.goto(f"http://127.0.0.1:{server.port}/#{clip}")
     ready(tab)
-    # Both are paused first: how long the rest takes depends on the machine, and the page may not see it run.
+    # Both are held back and paused first: else a fast machine is done before the page has seen it run.
     ways = {"paused.mp4": [("resume", "done")], "cancelled.mp4": [("cancel", "cancelled"), ("resume", "done")]}
     for name, actions in ways.items():
         tab.fill("#output", str(server.folder / name))
         tab.click("#start")
+        wait_for(lambda: processes_of_tasks(server))
+        os.kill(processes_of_tasks(server)[0], signal.SIGSTOP)
         item = tab.locator(f"#task-list li:has-text('{name}')")
         for action, state in (("pause", "paused"), *actions):
             item.locator(f"[data-action={action}]").click()
             wait_for(lambda item=item, state=state: item.get_attribute("data-state") == state)
         assert (server.folder / name).stat().st_size > 0
+
+
+def test_changes_are_kept_in_their_order(server: Server, tab: Any) -> None:
+    clip = open_clip(tab, server, method="mkl")
+    # The first change is slow on its way.
+    slow = {"left": 1}
+
+    def delayed(route: Any, request: Any) -> None:
+        if request.method == "PUT" and slow["left"]:
+            slow["left"] -= 1
+            tab.wait_for_timeout(400)
+        route.continue_()
+
+    tab.route(f"**/api/clips/{clip}", delayed)
+    tab.evaluate(
+        "() => Promise.all(['0.2', '0.4', '0.6'].map((value) => chromacord.page.setOptions({ wrap: `${value},16` })))"
+    )
+    assert server.ask(f"/api/clips/{clip}").json["session"]["options"] == {"method": "mkl", "wrap": "0.6,16"}
 
 
 def test_layers_are_finished_as_by_the_command(server: Server, tab: Any, run: Run, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What is written as ONNX, against numpy and against what OpenCV makes of it."""
+"""ONNX files against numpy and against OpenCV's results."""
 
 import cv2
 import numpy as np

@@ -1,4 +1,4 @@
-"""How weights are written, found, checked and given to a module; and that what is shipped is complete."""
+"""How weights are written, found, checked and loaded; and that the shipped ones are complete."""
 
 import hashlib
 import random
@@ -34,7 +34,7 @@ FREE = {
     "CC0, CC BY, CC BY-SA, Unsplash or Pexels, listed per picture in sources.csv",
     "MIT",
     "public domain",
-    # The repository that holds the photographs is under MIT; nothing else is said of them.
+    # The repository with the photographs is under MIT; it states nothing else about them.
     "MIT (repository), LabelMe photos",
     # LUTs that were only learned from.
     "project",
@@ -339,13 +339,13 @@ def test_a_card_tells_where_its_weights_come_from(real_card: Card) -> None:
     built = SPyNet(weights=real_card.name) if is_flow else load_method(real_card.method, weights=real_card.name)
     network = built if isinstance(built, SPyNet) else getattr(built, "network", network_of(built))
     assert isinstance(network, torch.nn.Module)
-    held = state_dict(real_card.name)  # chen2024's hold none of SPyNet's, which has weights of its own
+    held = state_dict(real_card.name)  # chen2024's weights do not include SPyNet's, which are separate
     assert real_card.num_parameters == sum(value.numel() for key, value in network.named_parameters() if key in held)
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "recipes").rglob("*.toml")), ids=lambda path: path.stem)
 def test_a_recipe_for_everybody_draws_from_data_for_everybody(path: Path) -> None:
-    """HYouTube and iHarmony4 are for research: recipes for them are for whoever has them, and ship no weights."""
+    """HYouTube and iHarmony4 are for research only: recipes for them need the user's copy, and ship no weights."""
     recipe = read_recipe(path)
     if recipe.data.get("layout", "photographs") != "photographs":
         assert recipe.name not in list_weights()

@@ -26,8 +26,8 @@ _LOCAL = "local"
 _SETTINGS = b"\x04"
 _LEAST_ANSWER = 9
 _GREETING = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes(3) + _SETTINGS + bytes(5)
-"""How both sides of HTTP/2 begin, which Ray's head speaks: with a frame of settings, here an empty one. Its header has
-nine bytes, the fourth of them its type. The client's follows a preface (RFC 9113, section 3.4)."""
+"""A client's first bytes in HTTP/2, which Ray's head speaks: a preface and an empty SETTINGS frame. The server answers
+with such a frame, whose header has nine bytes; the fourth is its type (RFC 9113, sections 3.4 and 4.1)."""
 
 
 @contextmanager
@@ -38,7 +38,7 @@ def connected(address: str | None, *, folder: Path | None = None, libraries: Seq
         address: "HOST:PORT" of the cluster's head; "auto": the cluster that runs on this machine, or that of
             $RAY_ADDRESS; None: start one here.
         folder: working folder of the tasks, which all nodes must have; None: tasks get absolute paths.
-        libraries: packages besides `node_tasks.LIBRARIES` whose versions must be the same.
+        libraries: packages, besides `node_tasks.LIBRARIES`, whose versions must agree.
 
     Yields:
         The module `ray`.
@@ -74,7 +74,7 @@ def connected(address: str | None, *, folder: Path | None = None, libraries: Seq
 
 
 def _check_answers(address: str) -> None:
-    """Refuse an address where nothing listens, or not Ray; ray itself would wait for minutes, and end the process."""
+    """Refuse an address where nothing or something else listens: ray would wait for minutes, and end the process."""
     host, colon, port = address.rpartition(":")
     if not colon or not host or "/" in host or not port.isdecimal() or not 0 < int(port) < 1 << 16:
         raise InputError(f"--address {address}: is not HOST:PORT; give the address that `ray start --head` printed")
@@ -95,7 +95,7 @@ def _check_answers(address: str) -> None:
 
 
 def _check_nodes(ray: Any, folder: str | None, libraries: tuple[str, ...]) -> None:
-    """Refuse nodes that would give other results, or none, than this machine."""
+    """Refuse nodes that would give other results than this machine, or none."""
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
     ours = describe_node(folder, libraries)

@@ -51,14 +51,14 @@ class _Running:
     """Folder of the parts."""
 
     grade: Any = None
-    """The grade's place in the object store."""
+    """Reference to the grade in the object store."""
 
     summaries: dict[int, Summary] = field(default_factory=dict)
     messages: list[str] = field(default_factory=list)
     cpu_seconds: float = 0.0
 
     rendered: dict[int, int] = field(default_factory=dict)
-    """Number of frames by chunk. A chunk that was lost keeps what it had: progress does not go back."""
+    """Rendered frames by chunk. A lost chunk keeps its count, so that progress does not go back."""
 
     @property
     def done(self) -> int:
@@ -106,7 +106,7 @@ class Engine:
             yield self._progress(clip)
 
     def _take(self, clip: _Running, place: int, outcome: Outcome) -> Iterator[Progress | Finished]:
-        """Handle a finished task, and start what it makes possible."""
+        """Handle a finished task, and start the tasks that depend on it."""
         clip.messages += [message for message in outcome.messages if message not in clip.messages]
         clip.cpu_seconds += outcome.cpu_seconds
         if outcome.error is not None:

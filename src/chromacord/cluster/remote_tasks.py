@@ -71,16 +71,16 @@ class _Reporter:
 
 
 def _say_nothing(progress: Progress) -> None:
-    """Do nothing with progress."""
+    """Discard progress."""
 
 
 def guarded(function: Callable[..., Any], tell: Tell, folder: str | None, *arguments: Any) -> Outcome:
-    """Run a task with one thread, and return its errors instead of raising them: ray retries only lost nodes.
+    """Run a task with one thread, and return its errors instead of raising them, so that ray retries only lost tasks.
 
     Args:
         function: what to call.
         tell: its last argument, which reports progress.
-        folder: working folder, from which relative paths start; None: wherever the process was started.
+        folder: working folder, to which paths are relative; None: that of the process.
         arguments: its other arguments.
     """
     import cv2
@@ -106,7 +106,7 @@ def guarded(function: Callable[..., Any], tell: Tell, folder: str | None, *argum
             error = problem.with_traceback(None)
             error.__cause__ = error.__context__ = None  # they may hold open files, which cannot be sent
         except Exception as problem:
-            # Others may hold what cannot be pickled, as those of libav.
+            # Other exceptions, such as libav's, may hold objects that cannot be pickled.
             error = RuntimeError(f"{type(problem).__name__}: {problem}")
             trace = traceback.format_exc()
     messages = tuple(str(each.message) for each in caught if issubclass(each.category, ChromacordWarning))
@@ -123,7 +123,7 @@ class Tasks(Generic[Owner]):
             ray: the connected module, see `chromacord.cluster.connection.connected`.
             retries: how many times a task is retried after its node died.
             folder: working folder of the tasks; None: any.
-            reports: yield progress, which takes a process beside the command.
+            reports: yield progress; this takes one more process on this machine.
         """
         self._ray, self._retries, self._folder = ray, retries, None if folder is None else str(folder)
         self._remote = ray.remote(num_cpus=1, max_retries=retries)(guarded)
@@ -136,9 +136,9 @@ class Tasks(Generic[Owner]):
         """Start a task somewhere.
 
         Args:
-            owner: returned with what the task gives.
+            owner: returned with the task's results.
             function: called with the arguments, and with a function that reports progress.
-            arguments: small ones; large ones are put into the object store before.
+            arguments: small values; put large ones into the object store first.
             on_gpu: the task needs a GPU.
         """
         tell = _say_nothing if self._reports is None else _Reporter(self._reports, self._submitted)
@@ -152,7 +152,7 @@ class Tasks(Generic[Owner]):
             ready, _ = self._ray.wait(list(self._running), timeout=REPORT_SECONDS)
             yield from self._told()
             for task in ready:
-                # A clip that failed takes its other tasks along, which may have been ready in the same round.
+                # A failed clip cancels its other tasks, some of which may be ready in the same round.
                 if task in self._running:
                     _, owner = self._running.pop(task)
                     yield owner, self._outcome(task)
@@ -172,7 +172,7 @@ class Tasks(Generic[Owner]):
     def _start_reports(self) -> Any:
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-        # Beside the command, because other nodes may die.
+        # On the command's own node, because others may die.
         here = NodeAffinitySchedulingStrategy(self._ray.get_runtime_context().get_node_id(), soft=True)
         return self._ray.remote(num_cpus=0)(Reports).options(scheduling_strategy=here).remote()
 

@@ -1,4 +1,4 @@
-"""The engine of a cluster for tasks that are independent of each other, as those of evaluations and of data sets."""
+"""Run independent tasks on a cluster, such as those of evaluations and of data sets."""
 
 import warnings
 from collections.abc import Callable, Generator, Sequence
@@ -14,7 +14,7 @@ Task = TypeVar("Task")
 Result = TypeVar("Result")
 
 _TASKS_PER_CORE = 2
-"""Number of tasks that are submitted at a time: their arguments and results lie in the object store."""
+"""Tasks submitted at a time, per core: few, because their arguments and results take space in the object store."""
 
 
 class Spread:
@@ -25,7 +25,7 @@ class Spread:
 
         Args:
             ray: the connected module, see `chromacord.cluster.connection.connected`.
-            folder: working folder of the tasks, from which relative paths start. All nodes have it.
+            folder: working folder of the tasks, to which paths are relative. All nodes must have it.
             retries: how many times a task is retried after its node died.
         """
         self._ray, self._folder, self._retries = ray, folder, retries
@@ -41,7 +41,7 @@ class Spread:
         """Call a function with each task. See `chromacord.lab.data.pool.Engine.run`.
 
         Raises:
-            ProcessDiedError: the nodes of a task died more often than it is run again.
+            ProcessDiedError: the nodes of a task died more often than it is retried.
             InputError: tasks need a GPU, and no node has one.
             Exception: the first one raised by the function.
         """

@@ -190,6 +190,7 @@ class PlaneConverter:
     def _quantize(self, band: FloatArray) -> Plane:
         if self._target.is_float:
             return band
+        # Rounded, not truncated: a cast alone would darken every picture by half a code.
         codes: Plane = np.rint(np.clip(band, 0, 1) * np.float32(self._target.max_code)).astype(self._target.dtype)
         return codes
 

@@ -69,7 +69,7 @@ def harmonize_arrays(
 
 
 def _as_arrays(pairs: Iterator[Any]) -> Iterator[tuple[Array, Array]]:
-    """Convert each pair to arrays.
+    """Copy each pair into arrays: frames wait for their grade, while a generator may fill the same buffers anew.
 
     Raises:
         InputError: an item is not a pair, or cannot be converted.
@@ -78,7 +78,7 @@ def _as_arrays(pairs: Iterator[Any]) -> Iterator[tuple[Array, Array]]:
         if not isinstance(pair, list | tuple) or len(pair) != 2:
             raise InputError(f"frame {index}: is not a pair; give (composite, mask), two arrays")
         try:
-            composite, mask = np.asarray(pair[0]), np.asarray(pair[1])
+            composite, mask = np.array(pair[0]), np.array(pair[1])
         except (TypeError, ValueError) as error:
             raise InputError(f"frame {index}: is not made of arrays: {reason_of(error)}; give two") from error
         yield composite, mask
@@ -119,16 +119,16 @@ def _describe(composite: Array, rate: Fraction) -> VideoInfo:
 
 
 def _masked_frame(index: int, composite: Array, mask: Array, info: VideoInfo) -> MaskedFrame:
-    original = composite = np.asarray(composite)
+    original = composite
     if composite.shape != (*info.size, 3):
         raise MismatchError(f"frame {index}: has shape {composite.shape}, the first frame {(*info.size, 3)}")
     if info.pixel_format.is_float:
         check_floats(composite, where=f"frame {index}: the composite")
         composite = composite.astype(np.float32, copy=False)
-    # Views: a copy of each frame would double the memory traffic. The renderer copies what it changes.
+    # Views: the renderer copies what it changes.
     planes = tuple(composite[..., channel] for channel in range(3))
     frame = Frame(planes, index, attributes=original)
-    return MaskedFrame(frame, array_mask(np.asarray(mask), info.size, index=index))
+    return MaskedFrame(frame, array_mask(mask, info.size, index=index))
 
 
 def _as_given(rendered: Frame) -> Array:

@@ -131,7 +131,7 @@ def _fill(items: Iterable[Item], queue: "Queue[Item | _End]", stop: Event) -> No
     source = iter(items)
     try:
         for item in source:
-            # A put without a timeout could wait for ever: whoever reads may have left.
+            # A put without a timeout could block forever if the reader has left.
             if not _put(queue, item, stop):
                 break
             del item  # release the item before the next one is made

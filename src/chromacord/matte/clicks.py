@@ -1,4 +1,4 @@
-"""Clicks on a foreground and on what is around it."""
+"""Clicks on a foreground and around it."""
 
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple, Self
@@ -12,16 +12,16 @@ from chromacord.parsing import shown
 from chromacord.types import Size
 
 _RADIUS = 0.008
-"""Radius of the disc that a click stands for, relative to the picture's longest side."""
+"""Radius of the disc that a click marks, relative to the picture's longest side."""
 
 _SMOOTH = 2.0
-"""Deviation of the blur before flooding, in pixels: grain has edges too."""
+"""Standard deviation of the blur before flooding, in pixels; grain would otherwise form edges."""
 
 _ALIKE = 32
-"""Greatest difference of codes, in each channel, from a click to what it takes with it."""
+"""Maximum difference in codes, per channel, between a click and the pixels that it includes."""
 
 _MOST_CUT = 0.5
-"""Share of the picture's border above which what reaches it is the background."""
+"""Share of the picture's border above which a region that reaches it counts as background."""
 
 _BORDER, _INSIDE, _OUTSIDE = 2, 1, 2
 
@@ -38,16 +38,16 @@ class Click(NamedTuple):
 
     @classmethod
     def parse(cls, text: str, size: Size, where: object, *, is_inside: bool) -> Self:
-        """Read "X,Y" or "X,Y,FRAME".
+        """Parse "X,Y" or "X,Y,FRAME".
 
         Args:
             text: the click.
-            size: of the picture.
-            where: the clip, for messages.
+            size: size of the picture.
+            where: name of the clip, for messages.
             is_inside: whether it marks the foreground.
 
         Raises:
-            InputError: it is something else, or outside the picture.
+            InputError: the text is something else, or the pixel is outside the picture.
         """
         option = "--click" if is_inside else "--click-out"
         try:
@@ -65,7 +65,7 @@ class Click(NamedTuple):
 
 
 def parse_clicks(inside: Iterable[str], outside: Iterable[str], size: Size, where: object) -> list[Click]:
-    """Read the clicks on a foreground and those around it; see `Click.parse`."""
+    """Parse the clicks on a foreground and those around it; see `Click.parse`."""
     return [
         *(Click.parse(text, size, where, is_inside=True) for text in inside),
         *(Click.parse(text, size, where, is_inside=False) for text in outside),
@@ -73,7 +73,7 @@ def parse_clicks(inside: Iterable[str], outside: Iterable[str], size: Size, wher
 
 
 class Seeds(NamedTuple):
-    """Pixels of a reduced picture that are foreground, and that are not."""
+    """Pixels of a reduced picture that are known to be foreground, and known not to be."""
 
     inside: Binary
     outside: Binary
@@ -83,13 +83,13 @@ class Seeds(NamedTuple):
         """Draw clicks as discs on the reduced picture, the full one scaled by `scale`. Shape (H, W)."""
         planes = (np.zeros(shape, np.uint8), np.zeros(shape, np.uint8))
         radius = round(_RADIUS * max(shape))
-        for click in sorted(clicks, key=lambda each: each.is_inside):
+        for click in clicks:
             center = tuple(
                 min(round((place + 0.5) * scale - 0.5), limit - 1)
                 for place, limit in zip((click.column, click.row), reversed(shape), strict=True)
             )
             cv2.circle(planes[0 if click.is_inside else 1], center, radius, 1, -1)
-        # Where discs overlap, the click on the foreground counts: it is what the user points at.
+        # Where discs overlap, the click on the foreground wins: users aim at the foreground, and near it for the rest.
         planes[1][planes[0] == 1] = 0
         return cls(*planes)
 
@@ -97,12 +97,12 @@ class Seeds(NamedTuple):
 def flooded(small: Binary, seeds: Seeds) -> Binary:
     """Grow both kinds of seeds until they meet at edges (watershed, Meyer 1992).
 
-    The picture's border is outside, but where the clicks' colour reaches it: the frame cuts many a foreground. Colours
-    that fill most of the border are the background's.
+    The picture's border counts as outside, except where the clicks' colour reaches it, because many foregrounds are cut
+    off by the frame. A colour that fills most of the border belongs to the background.
 
     Args:
         small: R'G'B' codes. Shape (H, W, 3).
-        seeds: what is known; with something inside.
+        seeds: the known pixels, some of them inside.
 
     Returns:
         The foreground. Shape (H, W).
@@ -124,13 +124,14 @@ def flooded(small: Binary, seeds: Seeds) -> Binary:
 
 
 def alike(small: Binary, seeds: Binary) -> Binary:
-    """Return the region that is connected to seeds and has their colour. Shape (H, W).
+    """Return the regions connected to seeds by similar colour. Shape (H, W).
 
     Args:
         small: R'G'B' codes. Shape (H, W, 3).
         seeds: discs. Shape (H, W).
     """
     smooth = cv2.GaussianBlur(small, (0, 0), _SMOOTH)
+    # OpenCV wants the mask of a flood one pixel wider on each side.
     found = np.zeros((small.shape[0] + 2, small.shape[1] + 2), np.uint8)
     _, _, _, centers = cv2.connectedComponentsWithStats(seeds)
     for column, row in np.rint(centers[1:]).astype(int):

@@ -1,4 +1,4 @@
-"""A clip's frames as upright pictures, and what belongs to each frame of a clip."""
+"""Convert a clip's frames to upright pictures, and read other files in step with it."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -17,7 +17,7 @@ from chromacord.masks.proxy import proxy
 from chromacord.types import Alpha, Box, Colorimetry, FloatArray, Frame, HdrMetadata, PixelFormat, VideoInfo
 
 Of = Callable[[Frame], FloatArray]
-"""A function from a frame as decoded to a picture or a coverage."""
+"""A function from a decoded frame to a picture or coverage."""
 
 
 def pictures_of(source: FrameSource) -> Of:
@@ -37,10 +37,10 @@ def coverage_of(source: FrameSource, like: VideoInfo, *, own: bool = False) -> O
     Args:
         source: a mask, in its luma or its alpha.
         like: properties of the upright pictures.
-        own: only alpha is meant.
+        own: use only alpha, never luma.
 
     Raises:
-        InputError: `own`, and there is no alpha.
+        InputError: `own` is set, and there is no alpha.
         MismatchError: the sizes differ.
     """
     if own and not source.has_alpha:
@@ -61,7 +61,7 @@ def check_shown_size(info: VideoInfo, like: VideoInfo) -> None:
 
 
 def beside(source: FrameSource, of: Of, like: VideoInfo) -> Iterator[FloatArray]:
-    """Yield what a source holds for each frame of a clip: a still for all of them, a clip one after the other.
+    """Yield a source's picture for each frame of a clip; a still is repeated.
 
     Raises:
         MismatchError: it ends before the clip.

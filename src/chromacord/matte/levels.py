@@ -1,4 +1,4 @@
-"""Coverage stretched between the levels that count as none and as full."""
+"""Stretch coverage between a black and a white level."""
 
 from typing import NamedTuple, Self
 
@@ -10,17 +10,17 @@ from chromacord.types import FloatArray
 
 
 class Levels(NamedTuple):
-    """The coverage that becomes 0, and the one that becomes 1."""
+    """Coverage that becomes 0, and coverage that becomes 1."""
 
     black: float
     white: float
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read "BLACK,WHITE".
+        """Parse "BLACK,WHITE".
 
         Raises:
-            InputError: it is something else, out of range, or in the wrong order.
+            InputError: the text is something else, or the levels are out of range or in the wrong order.
         """
         match parse_numbers(text):
             case (black, white) if 0 <= black < white <= 1:

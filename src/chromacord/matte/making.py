@@ -36,7 +36,7 @@ _SAMPLE_STEP = 24
 _SAMPLE_ROWS = 1080
 
 _GREYS = (".png", ".tif", ".tiff")
-"""Images that hold a matte as it is: grey, lossless, without a curve."""
+"""Image formats that store a matte exactly: grey, lossless, without a transfer curve."""
 
 
 class MatteSummary(NamedTuple):
@@ -45,22 +45,22 @@ class MatteSummary(NamedTuple):
     output: Path
     num_frames: int
     way: str
-    """How the matte was made, with what was chosen."""
+    """The way and its automatic choices, in words."""
 
     coverage: float
     """Mean of the matte, in [0, 1]."""
 
     confidence: float | None
-    """Overlap with the true matte to be expected in the worst frame, in [0, 1]; None: not estimated."""
+    """Expected overlap with the true matte in the worst frame, in [0, 1]; None: not estimated."""
 
     seconds: float
 
 
 class _Way(NamedTuple):
-    """How the coverage of each frame is found."""
+    """A way to make the matte, set up for a clip."""
 
     coverage: Callable[[Frame], FloatArray]
-    """Called for the frames in their order."""
+    """Called with each frame in order."""
 
     said: str
     tracked: TrackedMatte | None = None
@@ -68,7 +68,7 @@ class _Way(NamedTuple):
     clicks: Sequence[Click] = ()
 
     restart: Callable[[], object] | None = None
-    """Called before the first frame of each shot but the clip's first."""
+    """Called before the first frame of every shot but the first."""
 
 
 def make_matte(
@@ -89,11 +89,11 @@ def make_matte(
         progress: called regularly.
 
     Raises:
-        ChromacordError: an option is wrong, a file cannot be read or does not fit, or the output cannot be written.
+        ChromacordError: an option is invalid, a file cannot be read or does not match, or the output cannot be written.
     """
     started = time.perf_counter()
     options.check()
-    # Options are checked first: opening a clip decodes its first frame.
+    # Options were checked first, because opening a clip decodes its first frame.
     source = open_source(clip)
     info = matte_info(source.info)
     output = _checked_output(output, info)
@@ -114,7 +114,8 @@ def make_matte(
             count += 1
             codes = np.rint(coverage * info.pixel_format.max_code).astype(info.pixel_format.dtype)
             sink.write(Frame((codes,), frame.index, frame.pts, frame.duration))
-        # Again, for clips that do not state their length; before the commit, so that no wrong matte appears.
+        # Checked again, because some clips do not state their length; before the commit, so that no wrong matte
+        # appears.
         _check_frames(way.clicks, count, info)
         sink.finish()
         sink.commit()
@@ -138,7 +139,7 @@ def _check_frames(clicks: Sequence[Click], num_frames: int | None, info: VideoIn
 
 
 def _warn_of_doubts(tracked: TrackedMatte, info: VideoInfo) -> None:
-    """Warn where tracking lost the foreground, or may have."""
+    """Warn if tracking lost the foreground, or may have."""
     confidence = tracked.confidence
     for first, last in tracked.gaps:
         message = f"the foreground was lost in frames {first} to {last} (counted from 0; confidence {confidence:.2f})"
@@ -158,10 +159,10 @@ def _warn_of_doubts(tracked: TrackedMatte, info: VideoInfo) -> None:
 
 
 def _checked_output(output: Path | str, info: VideoInfo) -> Path | str:
-    """Return the output; in a folder, images that cannot hold a matte as it is become PNG.
+    """Return the output; for a folder, PNG replaces formats that cannot store a matte exactly.
 
     Raises:
-        CodecError: the output names images that cannot.
+        CodecError: the output names such a format.
     """
     if not is_image_output(output):
         return output
@@ -212,7 +213,7 @@ def _way(
 
 
 def _restarted(frames: Iterable[Frame], source: FrameSource, way: _Way) -> Iterator[Frame]:
-    """Yield the frames of a clip, and restart at each cut what remembers earlier frames."""
+    """Yield the frames of a clip, and restart a recurrent model at each cut."""
     if way.restart is None:
         yield from frames
         return
@@ -226,9 +227,9 @@ def _restarted(frames: Iterable[Frame], source: FrameSource, way: _Way) -> Itera
 
 
 def _samples(source: FrameSource) -> Iterator[Frame]:
-    """Yield a few frames, spread over a clip."""
+    """Yield a few frames spread over a clip."""
     length = source.info.num_frames
-    # One pass without seeking: formats without an index can be sampled too.
+    # One pass without seeking, so that formats without an index can be sampled too.
     step = _SAMPLE_STEP if length is None else max(1, -(-length // _NUM_SAMPLES))
     first = 0 if length is None else min(step, length) // 2
     for frame in source.frames(0, _NUM_SAMPLES * step):
@@ -237,7 +238,7 @@ def _samples(source: FrameSource) -> Iterator[Frame]:
 
 
 def _reduced(picture: FloatArray) -> FloatArray:
-    """Return a sample at most 1080 rows high: several are held at once. Shape (H, W, 3)."""
+    """Return a sample of at most 1080 rows, because several are held in memory. Shape (H, W, 3)."""
     height, width = picture.shape[:2]
     if height <= _SAMPLE_ROWS:
         return picture
@@ -247,6 +248,6 @@ def _reduced(picture: FloatArray) -> FloatArray:
 
 
 def _limit(mask: FrameSource, info: VideoInfo, *, inverted: bool) -> Iterator[FloatArray]:
-    """Return, for each frame, the share of the matte that a mask leaves."""
+    """Yield the share of the matte that a mask leaves in each frame."""
     of = coverage_of(mask, info)
     return beside(mask, (lambda frame: 1 - of(frame)) if inverted else of, info)

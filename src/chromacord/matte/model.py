@@ -1,7 +1,7 @@
-"""Mattes by a user's own ONNX model, run by OpenCV.
+"""Run a user's own ONNX matting model in OpenCV.
 
-OpenCV takes several inputs and outputs, sizes that change, numbers as inputs, and states of any size. It may crash on a
-damaged file, so each model is first tried in a process of its own.
+OpenCV supports several inputs and outputs, changing sizes, scalar inputs, and states of any size. A damaged file may
+crash it, so each model is first tried in a separate process.
 """
 
 import subprocess
@@ -19,10 +19,10 @@ from chromacord.parsing import DAMAGE, read_file, reason_of
 from chromacord.types import FloatArray, Size
 
 MAX_BYTES = 1 << 30
-"""Greatest size of a model's file."""
+"""Maximum size of a model's file in bytes."""
 
 _TOLERANCE = 0.05
-"""How far coverage may lie outside [0, 1]: what rounding and resampling in a model add."""
+"""Tolerance for coverage outside [0, 1], from rounding and resampling in a model."""
 
 _TRIAL_SECONDS = 600
 _CAUSE = " error: ("
@@ -30,14 +30,14 @@ _LONGEST_CAUSE = 160
 
 
 class MattingModel:
-    """Finds the coverage of a clip's frames, in their order."""
+    """Estimates the coverage of a clip's frames, in order."""
 
     def __init__(self, path: Path, config: ModelConfig) -> None:
         """Load a model.
 
         Args:
             path: an .onnx file with its weights.
-            config: what it expects and returns.
+            config: description of its inputs and output.
 
         Raises:
             InputError: the file cannot be read, is too large, or OpenCV cannot load it.
@@ -56,11 +56,11 @@ class MattingModel:
 
     @property
     def is_recurrent(self) -> bool:
-        """Whether a frame's matte depends on the frames before."""
+        """Whether a frame's matte depends on earlier frames."""
         return bool(self._config.states)
 
     def restart(self) -> None:
-        """Forget the frames so far, as at a cut."""
+        """Reset the state, as at a cut."""
         self._states = [np.zeros(state.shape, np.float32) for state in self._config.states]
 
     def matte(self, picture: FloatArray) -> FloatArray:
@@ -70,14 +70,14 @@ class MattingModel:
             picture: R'G'B' in [0, 1]. Shape (H, W, 3).
 
         Raises:
-            InputError: OpenCV cannot run the model, or its output is no coverage; names the frame.
+            InputError: OpenCV cannot run the model, or its output is not coverage; names the frame.
         """
         full = Size(*picture.shape[:2])
         size = self._config.working_size(full)
         with _cv_errors(self._path, f"fails at {size.width}x{size.height}, frame {self._count}"):
             for name, tensor in self._inputs(picture, size):
                 self._network.setInput(tensor, name)
-            # OpenCV 5.0 fails if some outputs are left out.
+            # OpenCV 5.0 fails unless all outputs are requested.
             found = dict(zip(self._names, self._network.forward(self._names), strict=True))
         output, *states = (found[name] for name in self._outputs)
         self._states = [np.array(state, np.float32) for state in states]
@@ -102,12 +102,12 @@ class MattingModel:
             yield number.input, np.array([number.of(full)], np.float32)
 
     def _coverage(self, output: FloatArray) -> FloatArray:
-        """Return what an output means, in [0, 1]. Shape (h, w)."""
+        """Convert an output to coverage in [0, 1]. Shape (h, w)."""
         plane = self._plane(output)
         if not np.isfinite(plane).all():
             raise self._refusal("its output holds values that are not finite; check mean and deviation")
         if self._config.values == "logits":
-            # exp(89) overflows float32; beyond 80 the result is 0 or 1 anyway.
+            # exp(89) overflows float32; beyond 80 the result rounds to 0 or 1 anyway.
             share: FloatArray = 1 / (1 + np.exp(-plane.clip(-80, 80)))
             return share
         low, high = float(plane.min()), float(plane.max())
@@ -122,7 +122,7 @@ class MattingModel:
         return plane
 
     def _plane(self, output: FloatArray) -> FloatArray:
-        """Return the output's one channel. Shape (h, w)."""
+        """Return the output's channel with the matte. Shape (h, w)."""
         shape, config = output.shape, self._config
         given = "x".join(map(str, shape))
         if len(shape) == 4 and shape[0] == 1:
@@ -145,15 +145,15 @@ class MattingModel:
 
 
 def load_model(model: Path | str, config: Path | str | None, size: Size) -> MattingModel:
-    """Load a model with its description, after a trial.
+    """Load a model with its description, after a trial run.
 
     Args:
         model: an .onnx file.
-        config: its description. None: the TOML file beside it.
-        size: of the pictures.
+        config: its description. None: the TOML file of the same name beside it.
+        size: size of the pictures.
 
     Raises:
-        InputError: a file cannot be read, a value in the description is wrong, or OpenCV crashes on the model.
+        InputError: a file cannot be read, a value in the description is invalid, or the model crashes OpenCV.
     """
     path = Path(model)
     described = read_config(path, None if config is None else Path(config))
@@ -166,7 +166,7 @@ def load_model(model: Path | str, config: Path | str | None, size: Size) -> Matt
         )
     except subprocess.TimeoutExpired:
         raise InputError(f"{path}: a frame takes more than {_TRIAL_SECONDS} s; set size or longest") from None
-    # Only crashes: an exception of the trial happens again below, in this process, with its message.
+    # Only crashes matter here: an exception occurs again below, in this process, with its message.
     if done.returncode < 0:
         raise InputError(f"{path}: crashes OpenCV (signal {-done.returncode}); check the file, or export it again")
     return MattingModel(path, described)
@@ -176,11 +176,11 @@ _TRIAL = "import sys; from chromacord.matte.model import trial; trial(*sys.argv[
 
 
 def trial(model: str, config: str, height: str, width: str) -> None:
-    """Run a model on grey frames; any error is raised, or ends the process. Two frames use the states.
+    """Run a model on grey frames; errors are raised, or end the process. A second frame tests the states.
 
     Args:
-        model, config: paths; an empty one counts as none.
-        height, width: of the pictures.
+        model, config: paths; an empty one means none.
+        height, width: size of the pictures.
     """
     path = Path(model)
     described = read_config(path, Path(config) if config else None)
@@ -191,7 +191,7 @@ def trial(model: str, config: str, height: str, width: str) -> None:
 
 @contextmanager
 def _cv_errors(path: Path, said: str) -> Iterator[None]:
-    """Turn OpenCV's errors to one line with their cause, and keep its log off the screen."""
+    """Convert OpenCV's errors to one line with their cause, and keep its log off the screen."""
     caught: tuple[type[Exception], ...] = (*DAMAGE, cv2.error)
     level = cv2.utils.logging.getLogLevel()
     cv2.utils.logging.setLogLevel(0)
@@ -204,7 +204,7 @@ def _cv_errors(path: Path, said: str) -> Iterator[None]:
 
 
 def _cause(error: Exception) -> str:
-    """Return the innermost cause that OpenCV gives, without its source file."""
+    """Return the innermost cause that OpenCV reports, without its source file."""
     text = " ".join(str(error).split())
     if not isinstance(error, cv2.error) or _CAUSE not in text:
         return reason_of(error)
@@ -213,5 +213,5 @@ def _cause(error: Exception) -> str:
 
 
 def _kind(before: Size, after: Size) -> int:
-    """Return the interpolation for a change of size: an average where it shrinks."""
+    """Return the interpolation for a change of size: area averaging for reductions."""
     return cv2.INTER_AREA if after.height < before.height and after.width < before.width else cv2.INTER_LINEAR

@@ -1,4 +1,4 @@
-"""The description of a user's matting model: what its inputs expect and what its output means, in TOML."""
+"""The description of a user's matting model in TOML: its inputs, and the meaning of its output."""
 
 from dataclasses import dataclass
 from math import prod
@@ -12,7 +12,7 @@ from chromacord.types import Size
 
 MAX_BYTES = 1 << 16
 MAX_SIDE = 8192
-"""Greatest side of a picture that a model is given, in pixels."""
+"""Maximum side of a model's input picture, in pixels."""
 
 _MAX_AXES, _MAX_VALUES = 5, 1 << 26
 """Limits of a state."""
@@ -22,13 +22,13 @@ _GUIDE = "docs/matte.md has examples"
 
 @dataclass(frozen=True)
 class StateTensor:
-    """A tensor that a recurrent model returns with one frame and takes with the next."""
+    """A tensor that a recurrent model returns for one frame and takes as input for the next."""
 
     input: str
     output: str
 
     shape: tuple[int, ...] = (1, 1, 1, 1)
-    """Of the zeros that a shot begins with."""
+    """Shape of the zeros at the start of a shot."""
 
     def __post_init__(self) -> None:
         """Check the shape."""
@@ -40,7 +40,7 @@ class StateTensor:
 
 @dataclass(frozen=True)
 class NumberInput:
-    """An input that takes one number. Exactly one of `value` and `longest` is given."""
+    """A scalar input. Exactly one of `value` and `longest` must be given."""
 
     input: str
     value: float | None = None
@@ -65,20 +65,20 @@ class NumberInput:
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """What a matting model expects and returns."""
+    """Inputs and output of a matting model."""
 
     input: str = ""
     """Name of the picture's input; empty: the first."""
 
     output: str = ""
-    """Name of the output that holds the coverage; empty: the first."""
+    """Name of the output with the coverage; empty: the first."""
 
     channel: int | None = None
-    """Channel of the output, where it has several."""
+    """Channel of the output, if it has several."""
 
     values: Literal["coverage", "logits", "relative"] = "coverage"
-    """What the output holds: coverage in [0, 1], logits, or values of which each picture's least and greatest mean 0
-    and 1."""
+    """Meaning of the output: coverage in [0, 1], logits, or values of which each picture's minimum means 0 and the
+    maximum 1."""
 
     channels: Literal["rgb", "bgr"] = "rgb"
     layout: Literal["nchw", "nhwc"] = "nchw"
@@ -87,10 +87,10 @@ class ModelConfig:
     """Subtracted from R'G'B' in [0, 1], in the order of `channels`."""
 
     deviation: tuple[float, float, float] = (1.0, 1.0, 1.0)
-    """What is left is divided by it."""
+    """Divisor after the subtraction."""
 
     size: tuple[int, int] | None = None
-    """Height and width to which pictures are scaled. None: those of the picture, as the next fields limit them."""
+    """Height and width to which pictures are scaled. None: the picture's own, limited by the next fields."""
 
     longest: int | None = None
     """Larger pictures are reduced until their longest side has this many pixels."""
@@ -130,7 +130,7 @@ class ModelConfig:
         """Return the size at which the model sees a picture.
 
         Args:
-            size: of the picture.
+            size: size of the picture.
 
         Raises:
             InputError: a side is longer than `MAX_SIDE`.
@@ -152,11 +152,11 @@ def read_config(model: Path, config: Path | None) -> ModelConfig:
     """Read the description of a model.
 
     Args:
-        model: the .onnx file, for the default.
-        config: the TOML file. None: beside the model, with its name.
+        model: the .onnx file, for the default path.
+        config: the TOML file. None: the file of the same name beside the model.
 
     Raises:
-        InputError: there is none, it cannot be read, or a key or value is wrong.
+        InputError: there is none, it cannot be read, or a key or value is invalid.
     """
     path = model.with_suffix(".toml") if config is None else config
     content = read_file(path, limit=MAX_BYTES, missing=f"describe the model in it, or give --model-config; {_GUIDE}")

@@ -1,4 +1,4 @@
-"""A matte from the difference of a clip to its clean plate: the same shot without the foreground."""
+"""Make a matte from the difference between a clip and its clean plate, the same shot without the foreground."""
 
 import cv2
 import numpy as np
@@ -8,35 +8,35 @@ from chromacord.matte.soft_edge import Binary, soft_edge
 from chromacord.types import FloatArray
 
 _QUARTILE = 0.3186
-"""A quarter of the absolute values of normal noise lie below this many standard deviations."""
+"""First quartile of the absolute values of normal noise, in standard deviations."""
 
 _LEAST_NOISE = 0.75 / 255
-"""Standard deviation that is assumed at least: rounding to 8 bits, twice, and a codec."""
+"""Minimum standard deviation to assume: two roundings to 8 bits, and a codec."""
 
 _THRESHOLD = 5.0
-"""Standard deviations of the noise, after smoothing, that a foreground differs by at least."""
+"""Minimum difference of a foreground, in standard deviations of the smoothed noise."""
 
 _SMOOTHING = 1.0
-"""Deviation of the Gaussian that the difference is smoothed by, in pixels."""
+"""Standard deviation in pixels of the Gaussian that smooths the difference."""
 
 _HOLE = 1 / 2000
-"""Share of the picture below which a hole is closed: the foreground has the plate's colour there."""
+"""Maximum area of a hole to close, relative to the picture: the foreground has the plate's colour there."""
 
 _REACH, _LEAST_REACH = 180, 4
-"""The soft edge is this fraction of the picture's height wide to each side, and this many pixels at least, because the
-smoothed difference exceeds the threshold beyond the edge."""
+"""Width of the soft edge to each side: the picture's height divided by the first number, but at least the second in
+pixels, because the smoothed difference exceeds the threshold beyond the edge."""
 
 
 def plate_matte(picture: FloatArray, plate: FloatArray, levels: Levels | None = None) -> FloatArray:
     """Return the coverage of what differs from a clean plate.
 
-    The threshold follows from the noise, which the less different half of the pixels shows: the plate must be the
-    background of at least half of the picture. A change of exposure between the two is removed first. Specks
-    and small holes are closed. Soft pixels are unmixed with the plate, see `soft_edge`.
+    The threshold is a multiple of the noise, measured on the more similar half of the pixels, so the plate must show in
+    at least half of the picture. A difference in exposure is removed first. Specks are removed, small holes closed, and
+    soft pixels unmixed with the plate, see `soft_edge`.
 
     Args:
         picture: RGB in [0, 1]. Shape (H, W, 3).
-        plate: the same without the foreground.
+        plate: the same picture without the foreground.
         levels: coverage that becomes 0 and 1; None: as estimated.
 
     Returns:
@@ -50,8 +50,8 @@ def plate_matte(picture: FloatArray, plate: FloatArray, levels: Levels | None = 
 
 
 def _gains(picture: FloatArray, plate: FloatArray) -> FloatArray:
-    """Return the median ratio of each channel, the change of exposure. Shape (3,)."""
-    # The addend keeps dark pixels, whose ratios are noise, near 1; the median ignores the foreground.
+    """Return the difference in exposure: the median ratio of each channel. Shape (3,)."""
+    # The addend keeps the noisy ratios of dark pixels near 1; the median ignores the foreground.
     ratios = (picture[::4, ::4] + 0.02) / (plate[::4, ::4] + 0.02)
     gains: FloatArray = np.median(ratios.reshape(-1, 3), axis=0).clip(0.8, 1.25).astype(np.float32)
     return gains
@@ -61,14 +61,14 @@ def _deviation(picture: FloatArray, plate: FloatArray) -> FloatArray:
     """Return the largest difference of a channel, in standard deviations of its noise. Shape (H, W)."""
     difference = cv2.GaussianBlur(picture - plate, (0, 0), _SMOOTHING)
     size = np.abs(difference)
-    # A quartile instead of a standard deviation: the foreground, up to half of the picture, does not enter it.
+    # A quartile, not a standard deviation, because a foreground of up to half of the picture does not affect it.
     noise = np.percentile(size[::2, ::2].reshape(-1, 3), 25, axis=0) / _QUARTILE
     deviation: FloatArray = (size / np.maximum(noise, _LEAST_NOISE).astype(np.float32)).max(axis=2)
     return deviation
 
 
 def _cleaned(inside: Binary, radius: int) -> Binary:
-    """Remove specks that are smaller than a disc, and close holes that are small in the picture."""
+    """Remove specks smaller than a disc, and close small holes."""
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1,) * 2)
     opened = cv2.morphologyEx(inside, cv2.MORPH_OPEN, disc)
     closed: Binary = cv2.morphologyEx(opened, cv2.MORPH_CLOSE, disc, borderType=cv2.BORDER_REPLICATE)

@@ -1,9 +1,9 @@
-"""A matte from the colour of the screen that a foreground was filmed in front of.
+"""Make a matte from the colour of a green or blue screen behind the foreground.
 
 A colour-difference key (Vlahos, US patent 3,595,987; Smith and Blinn, "Blue Screen Matting", 1996) in the plane of
-chroma, so that any saturated colour can be the screen: a pixel holds as much of the screen as its chroma reaches in the
-screen's direction, less what it turns away from it. For pure green this is G - max(R, B). Colours 60 degrees of hue
-from the screen's, and further, hold nothing of it: they are opaque, however bright.
+chroma, so that any saturated colour can be the screen: a pixel's share of the screen is its chroma in the screen's
+direction, minus its deviation from that direction. For pure green this is G - max(R, B). Colours at least 60 degrees of
+hue from the screen's contain none of it, and are opaque at any brightness.
 """
 
 from collections.abc import Sequence
@@ -29,11 +29,11 @@ _GREY = 0.1
 """Chroma below which a colour has no hue to key by."""
 
 _LEAST_SHARE = 0.02
-"""Share of the pixels that a screen has at least."""
+"""Minimum share of the pixels that a screen must have."""
 
 _SURE, _FLAT = 0.5, 0.85
-"""Share of the screen's strength above which a pixel may be bare screen; and how near the least of bare pixels is to
-their mean, which it is not where some are mixed."""
+"""Minimum strength of bare screen pixels, relative to the screen's; and minimum of a cell relative to its mean, which
+is lower if some of its pixels are mixed."""
 
 _SPREAD = 12
 """The light on a screen is smooth over this fraction of the picture's height."""
@@ -59,8 +59,9 @@ class ScreenKey:
                 the noise of the bare screen, white below the spill on the foreground.
 
         Raises:
-            InputError: the colour is none, or grey, or not in the samples.
+            InputError: the colour is invalid, grey, or not in the samples.
         """
+        # Every fourth pixel in each direction is enough for a median.
         pixels = np.concatenate([sample[::4, ::4].reshape(-1, 3) for sample in samples])
         self._direction = _direction(parse_color(color))
         reach = self._difference(pixels[None])[0]
@@ -73,7 +74,7 @@ class ScreenKey:
         screen = pixels[found & (reach >= np.median(reach[found]) * _SURE)]
         self.screen: FloatArray = np.median(screen, axis=0).astype(np.float32)
         """Colour of the screen, RGB in [0, 1]. Shape (3,)."""
-        # Measured again: the user names a hue roughly, and footage has its own.
+        # Measured again, because the user's hue is approximate.
         self._direction = _direction(self.screen)
         self._strength = float(self._difference(self.screen[None, None])[0, 0])
         self.levels = levels or self._choose_levels([self._raw(sample) for sample in samples])
@@ -81,7 +82,7 @@ class ScreenKey:
 
     @property
     def choice(self) -> str:
-        """What was measured, in words."""
+        """Description of what was measured."""
         red, green, blue = np.rint(self.screen * 255).astype(int)
         return f"screen {red},{green},{blue}, clipped at {self.levels.black:.2f} and {self.levels.white:.2f}"
 
@@ -94,14 +95,14 @@ class ScreenKey:
         return self.levels.stretch(self._raw(picture))
 
     def _difference(self, picture: FloatArray) -> FloatArray:
-        """Return how far pixels reach in the screen's direction; below 0 for other hues. Shape (H, W)."""
+        """Return the pixels' component in the screen's direction; below 0 for other hues. Shape (H, W)."""
         turned = np.stack([self._direction, [-self._direction[1], self._direction[0]]])
         chroma = cv2.transform(picture, (turned @ _TO_CHROMA).astype(np.float32))
         difference: FloatArray = chroma[..., 0] - np.abs(chroma[..., 1]) * _TURN
         return difference
 
     def _raw(self, picture: FloatArray) -> FloatArray:
-        """Return 1 less the share of the screen's strength; not clipped. Shape (H, W)."""
+        """Return 1 minus the share of the screen's strength; not clipped. Shape (H, W)."""
         difference = self._difference(picture)
         raw: FloatArray = 1 - difference / self._local_strength(difference)
         return raw
@@ -111,7 +112,7 @@ class ScreenKey:
         height, width = difference.shape
         step = max(1, height // 90)
         small = (max(1, width // step), max(1, height // step))
-        # Of a mixed pixel's cell nothing is bare, so edges do not lower the mean.
+        # A cell with any mixed pixel does not count as bare, so edges do not lower the mean.
         window = np.ones((2 * step + 1, 2 * step + 1))
         smooth = cv2.blur(difference, (3, 3))
         least = cv2.resize(cv2.erode(smooth, window), small, interpolation=cv2.INTER_NEAREST)
@@ -121,7 +122,7 @@ class ScreenKey:
         share = cv2.GaussianBlur(is_bare, (0, 0), sigma, borderType=cv2.BORDER_REFLECT)
         total = cv2.GaussianBlur(mean * is_bare, (0, 0), sigma, borderType=cv2.BORDER_REFLECT)
         prior = np.float32(0.01)
-        # Where no bare screen is near, the strength of the whole clip takes its place without a seam.
+        # Where no bare screen is near, this blends to the strength of the whole clip without a seam.
         local = (total + prior * self._strength) / (share + prior)
         enlarged: FloatArray = cv2.resize(local, (width, height), interpolation=cv2.INTER_LINEAR)
         return enlarged
@@ -131,7 +132,7 @@ class ScreenKey:
         for raw in raws:
             reach = max(1, raw.shape[0] // 100)
             window = np.ones((2 * reach + 1,) * 2)
-            # Away from edges, whose mixed pixels are neither bare nor solid.
+            # Only away from edges, whose mixed pixels are neither bare nor solid.
             bare.append(raw[cv2.dilate(raw, window) < 0.5])
             solid.append(raw[cv2.erode(raw, window) > 0.5])
         black = _percentile(np.concatenate(bare), _BLACK_PERCENTILE, 0.0)
@@ -146,7 +147,7 @@ def parse_color(text: str) -> FloatArray:
         RGB in [0, 1]. Shape (3,).
 
     Raises:
-        InputError: it is something else, or grey.
+        InputError: the text is something else, or the colour is grey.
     """
     if text in NAMED:
         return np.array(NAMED[text], np.float32)

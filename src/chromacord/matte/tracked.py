@@ -1,8 +1,8 @@
 """A matte of the subject in a box or under clicks, tracked through the clip.
 
-GrabCut (Rother et al., "GrabCut", 2004) cuts it out in the box, or around what grows from the clicks. In each later
-frame, the matte of the frame before is carried on by optical flow (DIS, Kroeger et al. 2016), and GrabCut decides again
-in a band around its edge. Both work on reduced pictures; the soft edge is found at full size.
+GrabCut (Rother et al., "GrabCut", 2004) segments it in the box, or around the regions that grow from the clicks. In
+each later frame, optical flow (DIS, Kroeger et al. 2016) moves the previous matte, and GrabCut decides again in a band
+around its edge. Both work on reduced pictures; the soft edge is estimated at full size.
 """
 
 from collections.abc import Sequence
@@ -17,21 +17,21 @@ from chromacord.parsing import shown
 from chromacord.types import Box, FloatArray, Size
 
 LOST = 0.4
-"""Likeness, times contrast, times agreement of flow and colours, below which the foreground counts as lost."""
+"""Product of likeness, contrast, and agreement of flow and colours below which the foreground counts as lost."""
 
 DOUBTFUL = 0.65
-"""Confidence below which the matte needs a look."""
+"""Confidence below which a warning asks the user to check the matte."""
 
 _NONE = 0.1
-"""Contrast of a first frame's foreground below which there is none."""
+"""Minimum contrast of a foreground in its first frame."""
 
 _CLEAR = 0.5
-"""Hellinger distance of the colours of foreground and surroundings from which the two are told apart well."""
+"""Hellinger distance between the colours of foreground and surroundings from which they are easy to separate."""
 
 _EXPECTED = np.array((0.36, 0.989, 0.177, -0.375, 0.06))
-"""The overlap to be expected with the true matte is the sum of so much of each of `_facts`: fitted by ridge regression
-to mattes of boxes and clicks on ten free clips with known masks, each of which counts as much as another. On eight
-clips of the benchmark, which are none of these, it is 0.06 too low on average; trust alone was 0.23 too high."""
+"""Coefficients of `_facts` for the expected overlap with the true matte: a ridge regression on mattes from boxes and
+clicks on ten freely licensed clips with known masks, weighted equally. On eight other clips, of the benchmark, the
+estimate is 0.06 too low on average; trust alone was 0.23 too high."""
 
 _LONGEST = 512
 """Longest side of the reduced pictures, in pixels."""
@@ -41,17 +41,17 @@ _BAND = 0.06
 """Half the width of the band in which an edge may move, relative to the square root of the foreground's area."""
 
 _MORE, _LEAST_MORE = 0.1, 4
-"""How much larger the box of what grew from clicks is made on each side: relative to its longer side, and at least in
+"""Margin added on each side to the box of a region grown from clicks: relative to its longer side, and the minimum in
 pixels."""
 
 _CONTEXT = 4
-"""Bands of background around the foreground that GrabCut learns from."""
+"""Width of the background around the foreground that GrabCut learns from, in bands."""
 
 _SMALL = 0.1
-"""Share of the largest part below which another part is not foreground."""
+"""Minimum area of a part of the foreground, relative to the largest part."""
 
 _RIM = 2
-"""Pixels at the picture's sides in which no outline is seen."""
+"""Width in pixels of the picture's margin, where the outline is ignored."""
 
 _LEAST_SLOPE = 0.04
 _LEAST_AGREEMENT = 1e-3
@@ -66,8 +66,9 @@ class TrackedMatte:
         """Start tracking.
 
         Args:
-            box: around the whole foreground in the first frame. None: clicks alone mark it.
-            clicks: on the foreground and around it, in any frame. Frames before the first on it have no matte.
+            box: box around the whole foreground in the first frame. None: only clicks mark it.
+            clicks: clicks on the foreground and around it, in any frame. Frames before the first click on it have no
+                matte.
         """
         self._box, self._clicks = box, clicks
         self._flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
@@ -76,15 +77,15 @@ class TrackedMatte:
         self._colors = np.zeros((_BINS, _BINS, _BINS), np.float32)
         self._count = 0
         self.confidence = 1.0
-        """Least confidence so far, in [0, 1]: the expected overlap with the true matte, as intersection over union."""
+        """Lowest confidence so far, in [0, 1]: the expected overlap with the true matte, as intersection over union."""
         self.facts: FloatArray | None = None
-        """What the confidence in the last frame follows from; None where it has no matte. See `_facts`."""
+        """Features behind the confidence of the last frame, see `_facts`; None if it has no matte."""
         self._agreement = 1.0
         self.lost_at: int | None = None
-        """Number of the first frame in which the foreground was lost; its matte and all later ones are 0, up to a
-        click on it."""
+        """Number of the first frame in which the foreground was lost. From there on the matte is 0, until a click
+        on it."""
         self.gaps: list[tuple[int, int]] = []
-        """First and last frames of the times when it was lost and found again by a click."""
+        """First and last frames of each period between a loss and the click that ended it."""
 
     def matte(self, picture: FloatArray) -> FloatArray:
         """Return the coverage of the next frame, in [0, 1]. Shape (H, W).
@@ -93,7 +94,7 @@ class TrackedMatte:
             picture: RGB in [0, 1]. Shape (H, W, 3).
 
         Raises:
-            InputError: the box or the clicks mark nothing that differs from its surroundings.
+            InputError: the marked region does not differ from its surroundings.
         """
         height, width = picture.shape[:2]
         scale = min(1.0, _LONGEST / max(height, width))
@@ -129,7 +130,7 @@ class TrackedMatte:
         return inside
 
     def _next(self, small: Binary, grey: Binary, seeds: Seeds | None) -> Binary:
-        """Carry the matte on, correct it by clicks, and judge the result."""
+        """Move the matte, correct it by clicks, and judge the result."""
         carried = self._carried(grey)
         if self.lost_at is not None:
             carried[:] = 0
@@ -144,9 +145,9 @@ class TrackedMatte:
                 self.gaps.append((self.lost_at, self._count - 1))
             self.lost_at = None
             self._agreement = 1.0
-        # Intersection over union of what flow expected and what colours say: both fail, but seldom in the same
-        # way.
+        # Intersection over union of the matte by flow and the matte by colours: both fail, but seldom in the same way.
         agreement = float((carried & inside).sum()) / max(1.0, float((carried | inside).sum()))
+        # Multiplied, because errors of tracking accumulate: each frame starts from the previous matte.
         self._agreement *= agreement
         trust = agreement * _likeness(self._colors, colors) * _contrast(small, inside, colors)
         if trust < LOST:
@@ -161,10 +162,10 @@ class TrackedMatte:
         self.confidence = min(self.confidence, float(np.clip(_EXPECTED @ facts, 0, 1)))
 
     def _carried(self, grey: Binary) -> Binary:
-        """Return the matte of the frame before, moved to this frame."""
+        """Return the previous frame's matte, moved to this frame."""
         assert self._grey is not None
         assert self._inside is not None
-        # From this frame to the one before: each pixel fetches its label, so the moved matte has no holes.
+        # Flow from this frame to the previous one: each pixel fetches its label, so the moved matte has no holes.
         backward = self._flow.calc(grey, self._grey, None)
         rows, columns = np.mgrid[: grey.shape[0], : grey.shape[1]].astype(np.float32)
         soft = cv2.remap(
@@ -175,15 +176,15 @@ class TrackedMatte:
 
 
 def parse_box(text: str, size: Size, where: object) -> Box:
-    """Read "X,Y,W,H": left, top, width and height in pixels of the upright picture.
+    """Parse "X,Y,W,H": left, top, width and height in pixels of the upright picture.
 
     Args:
         text: the box.
-        size: of the picture.
-        where: the clip, for messages.
+        size: size of the picture.
+        where: name of the clip, for messages.
 
     Raises:
-        InputError: it is something else, too small, all of the picture, or outside it.
+        InputError: the text is something else, or the box is too small, the whole picture, or outside it.
     """
     try:
         left, top, width, height = (int(part) for part in text.split(","))
@@ -211,10 +212,10 @@ def _seeded(labels: Binary, seeds: Seeds | None) -> Binary:
 
 
 def _cut_out(small: Binary, box: Box | None, seeds: Seeds | None) -> Binary:
-    """Cut out the subject in a box, under clicks, or both; at least one of them is given.
+    """Segment the subject in a box, under clicks, or both; at least one must be given.
 
-    What grows from the clicks is probably foreground, the rest of the box is probably not. Without clicks, all of the
-    box may be. Without a box, that of the growth serves, a little larger.
+    Regions that grow from the clicks are probably foreground, the rest of the box is probably not. Without clicks, all
+    of the box may be foreground. Without a box, that of the grown regions is used, slightly enlarged.
     """
     labels = np.full(small.shape[:2], cv2.GC_BGD, np.uint8)
     if box is not None:
@@ -230,12 +231,13 @@ def _cut_out(small: Binary, box: Box | None, seeds: Seeds | None) -> Binary:
         labels[box.top : box.bottom, box.left : box.right] = cv2.GC_PR_BGD
         labels[grown == 1] = cv2.GC_PR_FGD
     assert box is not None
+    # GrabCut learns the background's colours from this margin; a distant part of the scene would only mislead it.
     margin = max(box.bottom - box.top, box.right - box.left) // 3
     return _cut(small, _seeded(labels, seeds), _surrounded(box, margin), _FIRST_ITERATIONS)
 
 
 def _corrected(small: Binary, carried: Binary, seeds: Seeds) -> Binary:
-    """Grow a matte anew from its core and the clicks on it, away from those around it."""
+    """Regrow a matte from its core and the clicks on it, away from the clicks around it."""
     reach = max(2, round(_BAND * float(carried.sum()) ** 0.5))
     core = cv2.erode(carried, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1,) * 2))
     core[cv2.dilate(seeds.outside, np.ones((4 * reach + 1,) * 2)) == 1] = 0
@@ -245,7 +247,7 @@ def _corrected(small: Binary, carried: Binary, seeds: Seeds) -> Binary:
 
 
 def _refined(small: Binary, carried: Binary, seeds: Seeds | None = None) -> Binary:
-    """Decide anew in a band around an edge. Looks no further than some bands away from the foreground."""
+    """Segment again in a band around the edge, learning only from a few bands around the foreground."""
     if not carried.any():
         return carried
     reach = max(2, round(_BAND * float(carried.sum()) ** 0.5))
@@ -265,14 +267,14 @@ def _surrounded(box: Box, margin: int) -> tuple[slice, slice]:
 
 
 def _cut(small: Binary, labels: Binary, around: tuple[slice, slice], iterations: int) -> Binary:
-    """Run GrabCut on a part of a picture; return its foreground without small parts."""
+    """Run GrabCut on a part of a picture, and return its foreground without small parts."""
     inside = np.zeros_like(labels)
     part = np.ascontiguousarray(labels[around])
     is_front = (part == cv2.GC_FGD) | (part == cv2.GC_PR_FGD)
     if is_front.all() or not is_front.any():
         return inside
     models = np.zeros((2, 1, 65))
-    # GrabCut starts its colour models by k-means with random centres; equal input must give equal mattes.
+    # GrabCut initializes its colour models by k-means with random centres; equal input must give equal mattes.
     cv2.setRNGSeed(0)
     colors = np.ascontiguousarray(small[around])
     cv2.grabCut(colors, part, None, models[0], models[1], iterations, cv2.GC_INIT_WITH_MASK)
@@ -301,15 +303,15 @@ def _ring(inside: Binary) -> Binary:
 def _facts(small: Binary, inside: Binary, trust: float, agreement: float) -> FloatArray:
     """Return the features from which the overlap with the true matte is estimated.
 
-    These are 1; the trust in the frame; the logarithm of how far flow and colours agreed since the foreground was
-    marked; that of the outline's length, relative to the root of the area; and how far the outline lies where colours
-    change most within two pixels.
+    These are 1; the trust in the frame; the logarithm of the agreement of flow and colours since the foreground was
+    marked; the logarithm of the outline's length, relative to the square root of the area; and the gradient at the
+    outline, relative to the steepest within two pixels.
 
     Args:
         small: R'G'B' codes. Shape (H, W, 3).
         inside: the foreground; not empty. Shape (H, W).
         trust: agreement of flow and colours in this frame, times likeness, times contrast.
-        agreement: that of all frames so far, multiplied.
+        agreement: product of the agreement of all frames so far.
 
     Returns:
         Shape (5,).
@@ -336,13 +338,13 @@ def _likeness(one: FloatArray, other: FloatArray) -> float:
 def _histogram(small: Binary, inside: Binary) -> FloatArray:
     """Return the shares of the colours of a foreground. Shape (_BINS, _BINS, _BINS)."""
     counts = cv2.calcHist([small], [0, 1, 2], inside, [_BINS] * 3, [0, 256] * 3)
-    # Smoothed, because a small change of light would move colours to other bins and look like another object.
+    # Smoothed, because otherwise a small change of light moves colours to other bins and looks like another object.
     smooth: FloatArray = cv2.blur(counts.reshape(_BINS, -1), (3, 3)).reshape(counts.shape)
     return smooth / max(float(smooth.sum()), 1e-6)
 
 
 def _enlarged(picture: FloatArray, inside: Binary, scale: float) -> FloatArray:
-    """Return the soft matte at full size; pixels within two of the reduced picture's are decided there."""
+    """Return the soft matte at full size, re-estimated within two reduced pixels of the edge."""
     height, width = picture.shape[:2]
     smooth = cv2.GaussianBlur(inside.astype(np.float32), (0, 0), 0.7)
     hard = (cv2.resize(smooth, (width, height), interpolation=cv2.INTER_LINEAR) > 0.5).astype(np.uint8)

@@ -9,7 +9,7 @@ from chromacord.matte.screen_key import parse_color
 
 @dataclass(frozen=True)
 class MatteOptions:
-    """How to make a matte: exactly one of the ways, and what is done to its result."""
+    """How to make a matte: exactly one way, and changes to its result."""
 
     key: str | None = None
     """Colour of the screen: "green", "blue", or "R,G,B" in 8-bit codes."""
@@ -18,22 +18,22 @@ class MatteOptions:
     """The clip without its foreground: a clip of the same length, or a still."""
 
     box: str | None = None
-    """Box around the foreground in the first frame, which is followed: "X,Y,W,H" in pixels."""
+    """Box around the foreground in the first frame, from which it is tracked: "X,Y,W,H" in pixels."""
 
     clicks: tuple[str, ...] = ()
-    """Pixels of the foreground, which is followed: "X,Y" or "X,Y,FRAME". Alone, or to correct `box`."""
+    """Pixels of the foreground to track: "X,Y" or "X,Y,FRAME". Alone, or to correct `box`."""
 
     clicks_out: tuple[str, ...] = ()
     """Pixels that are not foreground: "X,Y" or "X,Y,FRAME"; for `clicks` and `box`."""
 
     model: str | None = None
-    """A matting model of the user's own, an .onnx file."""
+    """The user's own matting model, an .onnx file."""
 
     model_config: str | None = None
-    """The model's description in TOML. None: the one beside it."""
+    """The model's description in TOML. None: the file of the same name beside the model."""
 
     from_alpha: bool = False
-    """Take the clip's own alpha."""
+    """Use the clip's own alpha."""
 
     clip: str | None = None
     """Coverage that becomes 0 and 1, "BLACK,WHITE"; for `key` and `plate`."""
@@ -46,7 +46,7 @@ class MatteOptions:
 
     @property
     def ways(self) -> list[str]:
-        """The options given that say how the matte is made."""
+        """The given options that select a way."""
         given = {
             "--key": self.key,
             "--plate": self.plate,
@@ -59,15 +59,15 @@ class MatteOptions:
 
     @property
     def limits(self) -> dict[str, str]:
-        """The masks given that limit the matte."""
+        """The given masks that limit the matte."""
         given = {"within": self.within, "without": self.without}
         return {name: path for name, path in given.items() if path is not None}
 
     def check(self) -> None:
-        """Check everything that needs no file.
+        """Check the options without reading files.
 
         Raises:
-            InputError: an option is wrong, or they do not go together.
+            InputError: an option is invalid, or options contradict each other.
         """
         if self.clicks_out and not self.clicks and self.box is None:
             raise InputError("--click-out: says what is not foreground; give --click or --box for what is")

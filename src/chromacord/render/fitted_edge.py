@@ -28,7 +28,6 @@ _AROUND = 10
 _STEP = 4
 """Side in pixels of the blocks from which these means are computed; they need no detail."""
 
-_CELL = 8
 _LINE = 1024
 """Number of pixels interpolated at once."""
 
@@ -81,7 +80,7 @@ class FittedEdge:
         """
         if not mask.is_usable:
             return mask
-        box = grown(mask, self._reach + _AROUND, self._info, step=max(self._step, _CELL))
+        box = grown(mask, self._reach + _AROUND, self._info, step=self._step)
         codes = np.ascontiguousarray(mask.codes(box))
         if codes.dtype not in (np.uint8, np.uint16, np.float32):  # what OpenCV's filters take
             codes = codes.astype(np.float32)

@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from chromacord.errors import ChromacordWarning, InputError
 from chromacord.grade.imports import read_any_grade
@@ -24,8 +24,8 @@ from chromacord.ui.session import Session, names_file
 from chromacord.ui.shown_frames import FrameReader
 from chromacord.ui.tasks import Task, Tasks
 
-_HEAD_START = 1.5
-"""Seconds after which the tasks of a clip start if no picture of it is requested."""
+_HEAD_START = 3.0
+"""Seconds after which the tasks of a clip start if nobody has asked for its state."""
 
 MAX_CLIPS = 16
 """Maximum number of open clips; the oldest one is closed to open another."""
@@ -46,40 +46,45 @@ _SHOWN = ("edge", "fit_edge", "decontaminate", "despill", "contact_shadow")
 """Options that change the pictures that are graded."""
 
 
+class Decided(NamedTuple):
+    """A clip's grade. Both fields are replaced together, so that a grade never has the version of another."""
+
+    version: int
+    """Increases with every change; pages then fetch grades again."""
+
+    grade: Grade | None
+    """None until it is decided."""
+
+
 class OpenClip:
     """One clip."""
 
     def __init__(self, session: Session, folder: Path, tasks: Tasks) -> None:
-        """Open the files, and start to make the proxy and to analyse.
+        """Open the files; the proxy and the analysis wait for `begin`.
 
         Raises:
             ChromacordError: a file cannot be read, or they do not form a clip.
         """
         self.id = secrets.token_hex(4)
         self.session = session
-        self.grade: Grade | None = None
-        self.version = 0
-        """Number of grades decided so far; pages fetch grades again when it changes."""
-
+        self.decided = Decided(0, None)
         self._folder, self._tasks = folder / self.id, tasks
         self._lock, self._proxy_lock, self._is_closed = threading.Lock(), threading.Lock(), False
+        self._deciding_lock = threading.Lock()
         self.frames = FrameReader(session)
         self._folder.mkdir()
-        self.proxies = ProxyFolder(self._folder / "proxy")
-        request = {"session": session.to_json(), "folder": str(self.proxies.path)}
-        self._proxy_task = Task("proxies", "proxy", request, self.id)
+        self._pictures = 0
         self._analysis: Task | None = None
-        self._is_begun = self._is_proxy_begun = False
-        # Delay the tasks: the page requests the first picture at once, and both tasks would compete with it.
-        self._timer = threading.Timer(_HEAD_START, self._begin)
+        self._is_begun = False
+        self._plan_proxy(session)
+        # Delay the tasks: they would compete with the first picture. The page asks for the state after it.
+        self._timer = threading.Timer(_HEAD_START, self.begin)
         self._timer.daemon = True
         self._timer.start()
 
     def exact(self, index: int, is_wanted: Callable[[], bool]) -> list[bytes | memoryview]:
         """Return a packet with exact pictures of a frame. See `FrameReader.read`."""
-        masked = self.frames.read(index, is_wanted)
-        self._begin()
-        return exact_packet(masked, self.frames.clip)
+        return exact_packet(self.frames.read(index, is_wanted), self.frames.clip)
 
     def small(self, index: int, is_wanted: Callable[[], bool]) -> bytes:
         """Return a packet with small pictures of a frame. See `FrameReader.read`."""
@@ -88,21 +93,35 @@ class OpenClip:
         masked = self.frames.read(index, is_wanted)
         return small_packet(small_pictures(masked, self.frames.clip, proxy_size(self.frames.info)))
 
-    def _begin(self) -> None:
+    def begin(self) -> None:
+        """Start to analyse and to make the proxy, unless both have been started."""
+        if self._is_begun:
+            return
         with self._lock:
             if self._is_begun or self._is_closed:
                 return
             self._is_begun = True
-            self._decide()
-            if self._analysis is None or not self.frames.is_large:
-                self._make_proxy()
+            self._start_tasks(self.session)
+
+    def _start_tasks(self, session: Session) -> None:
+        self._decide(session)
+        if self._analysis is None or not self.frames.is_large:
+            self._make_proxy()
+
+    def _plan_proxy(self, session: Session) -> None:
+        """Prepare the proxy of a session's pictures."""
+        self._pictures += 1
+        self.proxies = ProxyFolder(self._folder / f"proxy{self._pictures}")
+        request = {"session": session.to_json(), "folder": str(self.proxies.path)}
+        self._proxy_task = Task("proxies", "proxy", request, self.id)
+        self._is_proxy_begun = False
 
     def _make_proxy(self) -> None:
         with self._proxy_lock:
             if self._is_proxy_begun or self._is_closed:
                 return
             self._is_proxy_begun = True
-        self._tasks.add(self._proxy_task)
+            self._tasks.add(self._proxy_task)
 
     def change(self, session: Session) -> None:
         """Replace the session by another one of the same files; analyse again if the grade depends on the changes.
@@ -115,24 +134,37 @@ class OpenClip:
             raise InputError("the session belongs to other files; open it as a new clip")
         with self._lock:
             if any(session.options.get(name) != before.options.get(name) for name in _SHOWN):
-                self.frames.release()
-                self.frames = FrameReader(session)
-            self.session = session
+                self._replace_pictures(session)
             if self._is_begun and _deciding(session) != _deciding(before):
-                self._decide()
+                self._start_tasks(session)
+            # Last, so that nobody sees the new options with the grade of the former ones.
+            self.session = session
 
-    def _decide(self) -> None:
-        """Read the grade that the session names, or start an analysis."""
+    def _replace_pictures(self, session: Session) -> None:
+        """Read other pictures from now on, and forget the proxy of the former ones."""
+        frames = FrameReader(session)
+        self.frames.release()
+        self.frames = frames
+        with self._proxy_lock:
+            former, folder = self._proxy_task, self.proxies.path
+            self._plan_proxy(session)
+        self._tasks.cancel(former)
+        shutil.rmtree(folder, ignore_errors=True)
+
+    def _decide(self, session: Session) -> None:
+        """Read the grade that a session names, or start an analysis."""
         if self._analysis is not None:
             self._tasks.cancel(self._analysis)
-        self.grade, self._analysis = None, None
-        self.version += 1
-        given = self.session.clip.get("grade_in")
+        self._analysis = None
+        with self._deciding_lock:
+            version = self.decided.version + 1
+            self.decided = Decided(version, None)
+        given = session.clip.get("grade_in")
         if given is not None:
-            self.grade = read_any_grade(Path(given))
+            self._take(read_any_grade(Path(given)), version)
             return
-        version, file = self.version, self._folder / f"grade{self.version}.pickle"
-        request = {"session": self.session.to_json(), "grade": str(file)}
+        file = self._folder / f"grade{version}.pickle"
+        request = {"session": session.to_json(), "grade": str(file)}
         task = Task("analyse", f"analyse {self.title}", request, self.id)
         task.on_done = lambda _: self._take(pickle.loads(file.read_bytes()), version)  # our own process wrote it
         task.on_end = self._make_proxy  # of a large clip; both at once would take twice the memory
@@ -140,9 +172,9 @@ class OpenClip:
 
     def _take(self, grade: Grade, version: int) -> None:
         # A cancelled analysis may still have completed; its grade belongs to earlier options.
-        if version == self.version:
-            self.grade = grade
-            self.version += 1
+        with self._deciding_lock:
+            if version == self.decided.version:
+                self.decided = Decided(version + 1, grade)
 
     @property
     def title(self) -> str:
@@ -156,26 +188,31 @@ class OpenClip:
             InputError: there is no grade yet, or a value is invalid.
         """
         with self._lock:
-            if self.grade is None:
+            grade = self.decided.grade
+            if grade is None:
                 raise InputError(f"{self.title}: its grade is not decided yet; wait for the analysis")
             session = Session(self.session.clip, self.session.options, encoding, outputs)
             kept = self._folder / f"render{secrets.token_hex(4)}.pickle"
-            kept.write_bytes(pickle.dumps(self.grade))
+            kept.write_bytes(pickle.dumps(grade))
             names = ", ".join(Path(path).name for path in outputs.values())
             request = {"session": session.to_json(), "grade": str(kept), "force": force}
         return self._tasks.add(Task("render", f"{kind} {names}", request, self.id, waits=True))
 
     def to_json(self) -> dict[str, Any]:
         """Return the clip's state for the page."""
+        # In this order: a change replaces the grade before the session, and never the other way round.
+        session = self.session
+        version, grade = self.decided
         return {
             "id": self.id,
             "title": self.title,
-            "version": self.version,
-            "session": self.session.to_json(),
+            "version": version,
+            "pictures": self._pictures,
+            "session": session.to_json(),
             "info": _described(self.frames.info),
             "proxy": {"done": self._proxy_task.state == "done", **_state(self._proxy_task)},
             "analysis": _state(self._analysis) if self._analysis else None if self._is_begun else _NOT_BEGUN,
-            "shots": None if self.grade is None else [_shot(each) for each in self.grade.shots],
+            "shots": None if grade is None else [_shot(each) for each in grade.shots],
             "frames": self.num_frames,
         }
 

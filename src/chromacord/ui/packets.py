@@ -5,6 +5,7 @@ grade and average chroma as the renderer does.
 """
 
 import json
+import zlib
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -38,23 +39,22 @@ class Part(NamedTuple):
     content: bytes | memoryview
 
 
-def encoded(codes: Codes) -> tuple[bytes, str]:
-    """Encode a small picture; return the file and its media type: JPEG 4:4:4 for colours, PNG for masks."""
-    if codes.ndim == 2:
-        return cv2.imencode(".png", codes, [cv2.IMWRITE_PNG_COMPRESSION, 1])[1].tobytes(), "image/png"
+def encoded(codes: Codes) -> bytes:
+    """Encode R'G'B' as a JPEG file, 4:4:4."""
     settings = [cv2.IMWRITE_JPEG_QUALITY, _QUALITY]
     settings += [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
-    return cv2.imencode(".jpg", codes[..., ::-1], settings)[1].tobytes(), "image/jpeg"
+    return cv2.imencode(".jpg", codes[..., ::-1], settings)[1].tobytes()
 
 
 def small_packet(pictures: FramePictures) -> bytes:
-    """Return a packet with the small pictures of a frame."""
-    parts = []
-    for name, codes in zip(FramePictures._fields, pictures, strict=True):
-        if codes is not None:
-            content, kind = encoded(codes)
-            parts.append(Part(name, kind, codes.shape, content))
-    return b"".join(packed(parts, box=box_of(pictures.mask)))
+    """Return a packet with the small pictures of a frame, compressed as HTTP's "deflate".
+
+    The mask is sent as it is: browsers decompress an answer faster than they decode a second picture.
+    """
+    colours = {"picture": pictures.picture, "layer": pictures.layer}
+    parts = [_raw("mask", pictures.mask)]
+    parts += [Part(n, "image/jpeg", codes.shape, encoded(codes)) for n, codes in colours.items() if codes is not None]
+    return zlib.compress(b"".join(packed(parts, box=box_of(pictures.mask))), 1)
 
 
 def exact_packet(masked: MaskedFrame, clip: MaskedClip) -> list[bytes | memoryview]:

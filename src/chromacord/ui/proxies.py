@@ -16,7 +16,7 @@ from chromacord.types import Alpha, Frame, Progress, Size, VideoInfo
 from chromacord.ui.packets import small_packet
 from chromacord.ui.shown_frames import Codes, FramePictures
 
-_WIDEST = ((1500, 1280), (6000, 960), (2**31, 640))
+_WIDEST = ((6000, 960), (2**31, 640))
 """Width of proxies by the largest number of frames: about 300 MB in all."""
 
 

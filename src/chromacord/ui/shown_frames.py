@@ -1,5 +1,6 @@
 """Read any frame of a clip for the page: upright, display-referred, 8 bits."""
 
+import gc
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, suppress
@@ -113,7 +114,6 @@ class FrameReader:
     def _release_now(self) -> None:
         with self._lock:
             self.release()
-        return_freed_memory()
 
     def _found(self, index: int, is_wanted: Callable[[], bool]) -> MaskedFrame:
         with reading_while(is_wanted), ExitStack() as stack:
@@ -137,6 +137,10 @@ class FrameReader:
         if frames is not None:
             with suppress(ValueError):
                 frames.close()  # type: ignore[attr-defined]
+            if self.is_large:
+                # A cancelled decoder and its exception refer to each other, with all their pictures.
+                gc.collect()
+                return_freed_memory()
 
 
 def exact_pictures(masked: MaskedFrame, clip: MaskedClip) -> FramePictures:

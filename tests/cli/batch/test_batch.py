@@ -1,8 +1,10 @@
-"""Many clips with one command. Each test starts processes, so each looks at many things."""
+"""Many clips with one command. Each test starts processes, so each checks many things."""
 
 import json
 import os
 import signal
+import subprocess
+import sys
 from itertools import pairwise
 from pathlib import Path
 
@@ -132,6 +134,35 @@ def test_a_process_that_is_killed_takes_only_its_clip_with_it(shots: Path) -> No
     assert "exit code -9" in str(first.error)
     assert isinstance(second, Done)
     assert second.line.startswith("out/c.mp4: 6 frames")
+
+
+def test_a_worker_that_is_stopped_twice_still_removes_what_it_wrote() -> None:
+    """When a command ends, the flag and the signal may both reach its workers, one while the other is obeyed."""
+    script = """
+import os, signal
+from multiprocessing import Pipe
+from chromacord.cli.batch import worker
+from chromacord.cli.batch.clips import Clip
+from chromacord.job.options import Options
+from chromacord.types import Progress
+
+def harmonize(clip, options, *, progress):
+    try:
+        theirs.close()
+        while True:
+            progress(Progress("render", 0, 1, 0.0))
+    finally:
+        for _ in range(100):
+            os.kill(os.getpid(), signal.SIGTERM)
+        print("removed")
+
+worker.harmonize_clip = harmonize
+ours, theirs = Pipe()
+theirs.send(Clip())
+worker.serve(ours, Options(), 1)
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=300)
+    assert (done.returncode, done.stdout, done.stderr) == (143, "removed\n", "")
 
 
 def test_what_every_worker_warns_of_is_shown_once(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,4 +1,4 @@
-"""Chunks rendered apart and joined give what one run gives."""
+"""Chunks rendered separately and joined equal the result of one run."""
 
 from fractions import Fraction
 from pathlib import Path

@@ -12,7 +12,7 @@ from chromacord.job.options import Options
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return a working folder with files of these names; what they hold is not looked at."""
+    """Return a working folder with files of these names; their contents are not read."""
     monkeypatch.chdir(tmp_path)
     for name in ("a.mp4", "a.mkv", "there.mp4", "gap.1.png", "gap.3.png"):
         (tmp_path / name).touch()

@@ -1,4 +1,4 @@
-"""Clips from folders, globs and manifests, and batches that go on by what was asked."""
+"""Clips from folders, globs and manifests, and batches that resume."""
 
 import json
 import os
@@ -89,6 +89,8 @@ def test_a_manifest_gives_files_and_options_by_row(run: Run, shots: Path) -> Non
         ("composite,output,strength\nc.mp4,o.mp4,much", "row 1: strength much"),
         ("composite,output,crf\nc.mp4,o.mp4,good", "row 1: crf is 'good'; write a number"),
         ("composite,output,lock\nc.mp4,o.mp4,perhaps", "row 1: lock is 'perhaps'; write true or false"),
+        ("composite,mask,Mask\nc.mp4,m.mkv,n.mkv", "the header: names 'mask' twice; keep one"),
+        ("composite;mask\nc.mp4;m.mkv", "the header is 'composite;mask'; separate columns with commas"),
         ("composite,output\nc.mp4,o.mp4,x", "row 1: has more cells than the header"),
         ("composite,output", "has no rows"),
     ],
@@ -99,6 +101,12 @@ def test_a_bad_manifest_is_refused_before_anything_starts(run: Run, shots: Path,
     assert (done.code, done.out, done.err.count("\n")) == (2, "", 1)
     assert "m.csv" in done.err
     assert message in done.err or message.replace("strength much", "strength") in done.err
+
+
+def test_a_row_that_names_an_option_twice_is_refused(run: Run, shots: Path) -> None:
+    (shots / "m.jsonl").write_text('{"composite": "a.mp4", "mask": "m.mkv", "mask": "n.mkv"}')
+    done = run("harmonize", "--manifest", "m.jsonl")
+    assert (done.code, done.err) == (2, "error: m.jsonl: row 1: names 'mask' twice; keep one\n")
 
 
 def test_rows_that_repeat_an_output_are_refused(run: Run, shots: Path) -> None:
@@ -120,7 +128,7 @@ def test_a_batch_goes_on_by_what_was_asked(run: Run, shots: Path) -> None:
     first = {path: (shots / "out" / path).stat().st_mtime_ns for path in ("day/a.mp4", "night/one/a.mp4")}
     done = run(*asked)
     assert done.out.startswith("0 of 2 clips harmonized, 2 skipped because they are up to date, ")
-    # A mask that changed, and only that, makes its clip anew.
+    # Only the clip whose mask changed is rendered again.
     make_mask(shots / "masks/day/a.mkv", num_frames=4)
     os.utime(shots / "masks/day/a.mkv", ns=(1, 1))
     assert run(*asked).out.splitlines()[-1].startswith("1 of 2 clips harmonized, 1 skipped")

@@ -102,7 +102,7 @@ def test_bench_alone_shows_what_can_be_measured(run: Run) -> None:
 def test_a_measurement_that_is_stopped_speaks_of_no_clips_of_its_own(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """They lie in a temporary folder, which is gone."""
+    """They were in a temporary folder, which is gone."""
     monkeypatch.setattr(commit, "completed", ["/tmp/chromacord-bench/a/out.mp4"])
     with pytest.raises(SystemExit) as left, measurement(tmp_path / "a.json"):
         raise KeyboardInterrupt

@@ -154,7 +154,7 @@ def test_a_list_that_names_absent_files_is_refused_with_ten_of_them_and_their_nu
 
 
 def test_a_killed_run_goes_on_and_ends_with_the_same_table(run: Run, tmp_path: Path) -> None:
-    """SIGKILL to the command itself: nothing in it gets a chance to tidy up, and its processes must not stay."""
+    """SIGKILL to the command itself: it cannot clean up, and its processes must still end."""
     dataset = make_set(tmp_path / "set", offsets={f"clip{number}": 2 + number for number in range(12)})
     arguments = ["evaluate", "--data", str(dataset), "--method", "poisson", "--size", "32", "--strips", "0"]
     whole = run(*arguments, "--jobs", 1, "-o", tmp_path / "whole")
@@ -176,7 +176,7 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_table(run: Run, tmp_path: P
 
 
 def is_running(process: str) -> bool:
-    """Whether a process does anything; one that nobody has buried does not."""
+    """Whether a process is running; a zombie is not."""
     try:
         state = Path(f"/proc/{process}/stat").read_text()
     except (FileNotFoundError, ProcessLookupError):

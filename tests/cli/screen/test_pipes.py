@@ -100,6 +100,26 @@ def test_bad_pipes_are_refused_in_one_line(rendered: Path, arguments: tuple[str,
     assert not (rendered / "x.mkv").exists()
 
 
+def test_errors_and_warnings_name_the_pipe_and_not_its_copy(rendered: Path, tmp_path: Path) -> None:
+    make_mask(tmp_path / "other.mkv", num_frames=4)
+    asked = ("comp.mkv", "--mask", "-", "-o", tmp_path / "x.mkv")
+    done = run(*asked, cwd=rendered, input=(tmp_path / "other.mkv").read_bytes())
+    assert (done.returncode, done.stderr.count(b"\n")) == (2, 1)
+    assert done.stderr.startswith(b"error: -: the mask has 4 frames")
+    done = run(*asked, cwd=rendered, input=(rendered / "comp.mkv").read_bytes())
+    assert done.returncode == 0, done.stderr
+    assert b"warning: -: the mask looks like the picture itself" in done.stderr
+    assert b"/chromacord-" not in done.stderr
+
+
+def test_a_timeline_of_a_pipe_is_refused(rendered: Path, tmp_path: Path) -> None:
+    asked = ("-", "--mask", "mask.mkv", "-o", tmp_path / "x.mkv", "--lut-out", tmp_path / "x.otio")
+    done = run(*asked, cwd=rendered, input=(rendered / "comp.mkv").read_bytes())
+    assert (done.returncode, done.stderr.count(b"\n")) == (2, 1)
+    assert b"x.otio: a timeline names the clip's file, but - is a pipe; write an .edl" in done.stderr
+    assert not list(tmp_path.iterdir())
+
+
 def test_standard_output_holds_nothing_but_the_clip(rendered: Path) -> None:
     done = run("comp.mkv", "--mask", "mask.mkv", "-o", "-", "--log-json", cwd=rendered)
     assert done.returncode == 2

@@ -1,4 +1,4 @@
-"""Whether a layer's colours are multiplied by its alpha: told by the user, or by its own soft edges."""
+"""Whether a layer's colours are premultiplied: stated by the user, or detected from its soft edges."""
 
 import warnings
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Foreground over background: what is covered, what is not, and soft edges without fringes."""
+"""Foreground over background: covered and uncovered pixels, and soft edges without fringes."""
 
 import warnings
 from dataclasses import replace

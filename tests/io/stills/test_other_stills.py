@@ -1,4 +1,4 @@
-"""Pictures in formats that libav reads and OpenImageIO is not asked for: they are stills too."""
+"""Pictures that libav reads instead of OpenImageIO are stills too."""
 
 import struct
 from pathlib import Path
@@ -48,7 +48,7 @@ def test_a_picture_of_any_format_is_a_still_of_one_frame(tmp_path: Path, suffix:
     source = open_source(write_still(tmp_path / f"m.{suffix}"), keep=True)
     assert (source.info.container, source.info.num_frames) == ("still", 1)
     (frame,) = source.frames()
-    if suffix != "webp":  # which libav cannot tell from one with losses
+    if suffix != "webp":  # which libav cannot distinguish from a lossy one
         np.testing.assert_allclose(MatteReader(source.info, from_alpha=False).read(frame.planes), MATTE, atol=1)
 
 
@@ -78,7 +78,7 @@ def box(kind: bytes, *parts: bytes) -> bytes:
 
 
 def inside(kind: bytes, content: bytes) -> bytes:
-    """Return the first box of a kind, whole, wherever it lies."""
+    """Return the first box of a kind with its header, at any depth."""
     start = content.index(kind) - 4
     return content[start : start + int.from_bytes(content[start : start + 4], "big")]
 

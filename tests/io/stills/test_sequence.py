@@ -224,7 +224,7 @@ class TestSink:
     @pytest.mark.parametrize("limited", ["while encoding", "while writing"])
     @pytest.mark.parametrize("ending", [".png", ".tif", ".exr", ".dpx", ".jpg"])
     def test_a_full_disk_is_an_error_that_leaves_nothing(self, tmp_path: Path, ending: str, limited: str) -> None:
-        """A limit on the size of files stands for the disk: the kernel fails the write in the same way."""
+        """A limit on file sizes stands in for a full disk: the kernel fails the write in the same way."""
         code = (
             "import resource, signal, sys; from pathlib import Path; import numpy as np;"
             "from chromacord.io import open_sink; from chromacord.types import Frame, PixelFormat, Size;"

@@ -1,4 +1,4 @@
-"""Every image format: what is read is what the file holds, and what is written back is the same to the bit."""
+"""Every image format is read exactly, and written back bit for bit."""
 
 from collections.abc import Callable
 from contextlib import nullcontext

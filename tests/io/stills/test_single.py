@@ -30,7 +30,7 @@ def test_webp_is_read_as_opencv_reads_it(tmp_path: Path) -> None:
 
 
 def test_scene_linear_light_is_encoded(tmp_path: Path) -> None:
-    """IEC 61966-2-1: half the light is 0.735357 of the range; what is above white is clipped."""
+    """IEC 61966-2-1: half the light is 0.735357 of the range; values above white are clipped."""
     light = np.zeros((4, 6, 3), np.float32)
     light[1], light[2] = 0.5, 3.0
     with pytest.warns(UserWarning, match="above 1"):

@@ -104,7 +104,7 @@ def test_a_whole_file_is_not_doubted(tmp_path: Path) -> None:
 
 
 def test_dropping_a_reading_while_its_threads_decode_damage_ends(tmp_path: Path) -> None:
-    """Their messages wait for the interpreter's lock, which whoever frees a decoder holds."""
+    """Their messages wait for the interpreter's lock, which is held while a decoder is freed."""
     path = ffv1(tmp_path / "a.mkv", Size(480, 640))
     for frame in range(1, 20):
         damaged(path, frame)

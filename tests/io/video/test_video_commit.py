@@ -104,7 +104,7 @@ def test_a_disk_that_fills_up_is_named_and_nothing_is_left(
 @pytest.mark.parametrize("codec", ["hevc", "av1", "h264", "vp9"])
 def test_encoders_say_nothing_on_the_terminal(tmp_path: Path, codec: str) -> None:
     path = make_clip(tmp_path / "in.mkv", codec="ffv1", num_frames=2)
-    # In a process of its own: SVT-AV1 looks only once how much it may say.
+    # In a separate process: SVT-AV1 reads its log level only once.
     program = f"""
         from pathlib import Path
         from chromacord.types import Encoding

@@ -193,7 +193,7 @@ def test_threads_that_begin_together_all_get_all_frames(tmp_path: Path, monkeypa
 
     with ThreadPoolExecutor(4) as threads:
         assert list(threads.map(read, range(4))) == [list(range(5))] * 4
-    assert len(begun) == 3  # one went on from the picture that opening the file has decoded
+    assert len(begun) == 3  # one continued from the picture that was decoded on opening the file
 
 
 def held() -> tuple[int, int]:
@@ -212,7 +212,7 @@ def test_a_source_that_is_dropped_holds_nothing(
     path = make_clip(tmp_path / "in.mp4", num_frames=8)
     gc.collect()
     before = held()
-    gc.disable()  # nothing may wait for it: decoders of large pictures are large
+    gc.disable()  # freed at once: decoders of large pictures are large
     try:
         for _ in range(3):
             source = VideoSource(path, keep=keep)
@@ -232,8 +232,8 @@ def test_a_file_that_is_opened_again_gives_the_frames_of_a_file_that_is_looked_a
     with av.open(str(path)) as container:
         expected = [(frame.pts, frame.to_ndarray()) for frame in container.decode(video=0)]
     source, suspicious = VideoSource(path, keep=True), VideoSource(path, keep=True)
-    suspicious._probed_depth += 1  # as if the pictures had told what the header does not
-    # The first to read goes on from the picture that told what the file holds; whoever reads after opens it again.
+    suspicious._probed_depth += 1  # as if the pictures had tags that the header lacks
+    # The first reader continues from the picture that was probed; later ones reopen the file.
     for each in (source, source, suspicious, suspicious):
         frames = list(each.frames())
         assert [frame.pts for frame in frames] == [pts for pts, _ in expected]

@@ -92,7 +92,7 @@ def test_sound_keeps_its_distance_to_the_picture_where_times_below_zero_are_not_
 
 
 def test_sound_is_interleaved_with_the_picture(tmp_path: Path) -> None:
-    # Longer than the ten seconds for which libav waits for a stream that brings nothing.
+    # Longer than the ten seconds that libav waits for a stream without packets.
     path = make_clip(tmp_path / "in.mov", num_frames=150, rate=10, audio="pcm_s16le")
     transcode(VideoSource(path), tmp_path / "out.mov")
     with av.open(str(tmp_path / "out.mov")) as container:
@@ -140,7 +140,7 @@ def test_attachments_are_copied(tmp_path: Path) -> None:
 
 
 def cover_of(path: Path) -> list[tuple[str, bytes]]:
-    """Return codec and bytes of each cover picture, and check that nothing else is taken for a picture."""
+    """Return codec and bytes of each cover picture, and check that no other stream counts as a picture."""
     with av.open(str(path)) as container:
         covers = [stream for stream in container.streams.video if stream.disposition & Disposition.attached_pic]
         assert len(container.streams.video) == len(covers) + 1

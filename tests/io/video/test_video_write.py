@@ -31,7 +31,7 @@ def worst_psnr(one: VideoSource, other: VideoSource, plane: int = 0) -> float:
 
 
 SAME_FAMILY = [
-    # suffix, encoder, format, options, name that ffmpeg gives the codec of the copy, its format
+    # suffix, encoder, format, options, ffmpeg's name of the copy's codec, its format
     (".mp4", "libx264", "yuv420p", {}, "h264", "yuv420p"),
     (".mkv", "libx264", "yuv422p10le", {}, "h264", "yuv422p10le"),
     (".mov", "libx264", "yuv444p", {}, "h264", "yuv444p"),

@@ -1,4 +1,4 @@
-"""Write a source's frames as they are: what the strength 0 of a whole run does."""
+"""Write a source's frames unchanged, like a whole run with strength 0."""
 
 from pathlib import Path
 
@@ -19,7 +19,7 @@ def transcode(
     like: VideoInfo | None = None,
     copy_streams: bool = True,
 ) -> VideoSource:
-    """Copy frames start..stop-1 into a new file and open it; `like`: what is passed on instead of the source's info."""
+    """Copy frames start..stop-1 into a new file and open it; `like`: info to pass on instead of the source's."""
     with VideoSink(
         out,
         like or source.info,

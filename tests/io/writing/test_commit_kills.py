@@ -19,7 +19,7 @@ NEW = {"frames/f.0": "new", "frames/f.1": "new", "frames/f.2": "new", "new/a": "
 STOPS = {"SIGKILL": -9, "SIGTERM": 143, "SIGINT": 130}
 
 _EVENTS = ("os.rename", "os.link", "os.remove", "os.rmdir", "os.mkdir", "open")
-"""What Python tells of before it does it; the rename that replaces nothing is counted by hand."""
+"""Operations that Python audits beforehand; the rename that never replaces a file is counted by hand."""
 
 
 def run(folder: Path, *, force: bool) -> None:
@@ -47,7 +47,7 @@ def found(folder: Path) -> dict[str, str]:
 
 
 def prepared(folder: Path, *, force: bool) -> dict[str, str]:
-    """Make the folder anew, with files to replace if that is allowed; return what is in it."""
+    """Recreate the folder, with files to replace if that is allowed; return its contents."""
     shutil.rmtree(folder, ignore_errors=True)
     (folder / "frames").mkdir(parents=True)
     before = OLD if force else {"frames/g": "of another"}

@@ -14,7 +14,7 @@ PIPE, SOCKET, LONG = "pipe.mp4", "socket.mp4", "n" * 300 + ".mp4"
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return the working folder, with files and further names of them."""
+    """Return the working folder, with files and links to them."""
     monkeypatch.chdir(tmp_path)
     os.mkfifo(PIPE)
     with socket.socket(socket.AF_UNIX) as server:

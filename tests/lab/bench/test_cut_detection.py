@@ -1,4 +1,4 @@
-"""Films whose cuts are known, and the counts of what a detector makes of them."""
+"""Films with known cuts, and the counts of a detector's reports."""
 
 import json
 from pathlib import Path
@@ -86,7 +86,7 @@ def test_a_fade_goes_down_to_black_and_up_again_inside_its_transition() -> None:
 def test_what_is_told_counts_once_a_transition_and_is_wrong_elsewhere(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A detector that tells the first frame of each transition, the frame after it, and frame 1 where there is none."""
+    """A detector that reports the first frame of each transition, the frame after it, and frame 1 if there is none."""
     folder = make_footage(tmp_path)
     told = lambda film: [film.transition.start, film.transition.start + 1] if film.transition else [1]  # noqa: E731
     monkeypatch.setattr(cut_detection, "find_cuts", told)

@@ -55,7 +55,7 @@ def test_a_warping_error_is_what_is_left_of_the_next_frame_seen_along_the_flow()
     ramp = 2 * torch.arange(40.0).expand(1, 3, 20, 40) / 255
     clip = torch.cat([ramp[..., 3:23], ramp[..., :20]])
     assert warping_errors(NoFlow(), [clip]) == pytest.approx({"warping_mae": 6, "warping_mse": 36}, rel=1e-4)
-    # Two columns lie beyond the edge: the one before it serves, so that they are off by 4 and 6 in place of 2.
+    # Two columns lie beyond the edge, where the last one inside is used, so they are off by 4 and 6 instead of 2.
     expected = {"warping_mae": (18 * 2 + 4 + 6) / 20, "warping_mse": (18 * 4 + 16 + 36) / 20}
     assert warping_errors(Shift(2), [clip]) == pytest.approx(expected, rel=1e-4)
 

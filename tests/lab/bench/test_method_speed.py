@@ -36,7 +36,7 @@ FOUND = {
 
 
 class Counting(TorchMethod):
-    """Three frames in, two of them out; keeps what it was given."""
+    """Three frames in, two of them out; records its input."""
 
     window = Window(past=1, hop=2)
     working_size = Size(16, 24)

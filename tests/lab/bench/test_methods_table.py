@@ -12,7 +12,7 @@ from tests.pages import ROOT, shown
 
 MEASURED = {
     name: measured
-    for file in ("methods_256", "methods_256_shotgrade")  # its network came later, and was measured by itself
+    for file in ("methods_256", "methods_256_shotgrade")  # its network was added later, and measured separately
     for name, measured in json.loads((ROOT / f"benchmarks/results/{file}.json").read_text(encoding="utf-8"))[
         "methods"
     ].items()

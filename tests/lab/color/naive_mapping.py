@@ -1,4 +1,4 @@
-"""Measured colour mappings a second time: pixel by pixel, in double precision, with nothing of ours."""
+"""An independent implementation of colour mappings: pixel by pixel, in double precision, without our code."""
 
 import math
 

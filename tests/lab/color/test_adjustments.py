@@ -82,7 +82,7 @@ def test_opposites_move_a_colour_to_opposite_sides(one: str, other: str) -> None
     picture = 0.3 + 0.4 * noise()
     first, second = (ADJUSTMENTS[name](picture) - picture for name in (one, other))
     if one == "warmer":
-        # Both take some light away; what is opposite is the cast.
+        # Both remove some light; only the cast is opposite.
         first, second = (change - change.mean(dim=0) for change in (first, second))
     assert (first * second).sum() < -0.5 * first.norm() * second.norm()
 

@@ -54,7 +54,7 @@ def test_no_saturation_leaves_the_luma_alone() -> None:
 
 
 def test_hue_turns_around_the_greys() -> None:
-    """A third of a turn sends red to green, up to the change of luma; colorsys gives the hue angle."""
+    """A third of a turn maps red to green, up to the change of luma; colorsys computes the hue angle."""
     red = torch.tensor([0.5, 0.3, 0.3]).view(1, 3, 1)
     turned = Look(hue=2 * math.pi / 3)(red)[0, :, 0]
     hue, _, _ = colorsys.rgb_to_hsv(*turned.tolist())
@@ -90,14 +90,14 @@ def test_a_random_look_is_smooth_and_keeps_the_order_of_greys(seed: int) -> None
     greys = luma(drawn(GREYS)[0])
     assert bool((greys.diff() > -1e-4).all())
     assert float(greys[-1] - greys[0]) > 0.4
-    # A lattice of 17 nodes a side tells nearly the same as the look itself, so it has no steps.
+    # A lattice of 17 nodes per side is nearly equal to the look itself, so the look has no steps.
     error = (apply_cube(colors()[..., None], Cube(drawn.to_lut(33)))[..., 0] - drawn(colors())).abs()
     assert float(error.mean()) < 0.01
     assert float(error.max()) < 0.15
 
 
 def test_looks_change_a_photograph_about_as_much_as_luts_do() -> None:
-    """HYouTube's composites have a mean fMSE of about 1000; uniform colours stand for a photograph here."""
+    """HYouTube's composites have a mean fMSE of about 1000; uniform colours stand in for a photograph here."""
     errors = [float((255 * (look(seed)(colors()) - colors())).square().mean()) for seed in range(100)]
     assert 400 < sum(errors) / len(errors) < 1800
     assert min(errors) < 150

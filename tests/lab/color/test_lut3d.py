@@ -1,4 +1,4 @@
-"""The twins on tensors give what the functions on arrays give."""
+"""The functions on tensors equal their twins on arrays."""
 
 import numpy as np
 import pytest

@@ -11,7 +11,7 @@ from tests.lab.color.naive_mapping import naive_look_up, naive_splat
 
 
 def frames(seed: int, count: int = 2, side: int = 16) -> tuple[Tensor, Tensor, Tensor]:
-    """Dark pictures (so that their colours share cells), what became of them, and soft masks."""
+    """Dark pictures (so that their colours share cells), their results, and soft masks."""
     generator = torch.Generator().manual_seed(seed)
     before, after = (torch.rand(count, 3, side, side, generator=generator) for _ in range(2))
     return 0.2 * before, after, torch.rand(count, 1, side, side, generator=generator)
@@ -20,7 +20,7 @@ def frames(seed: int, count: int = 2, side: int = 16) -> tuple[Tensor, Tensor, T
 def test_both_halves_equal_a_loop_over_pixels() -> None:
     before, after, mask = frames(0)
     sums = splat(before, after, mask)
-    picture = 0.25 * frames(1)[1]  # a part of it lies where nothing was left
+    picture = 0.25 * frames(1)[1]  # part of it lies where there were no samples
     found = look_up(sums, picture)
     for number in range(2):
         expected = naive_splat(before[number], after[number], mask[number])

@@ -1,4 +1,4 @@
-"""Composites for training: what is changed, by what, where; and that a seed decides all of it."""
+"""Composites for training: what is changed, how and where; all of it is determined by the seed."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -33,11 +33,11 @@ PLAIN = Augmentation(
     smallest_crop=1.0,
     num_looks=4,
 )
-"""Whole pictures, mirrored or not, and LUTs as they are."""
+"""Whole pictures, mirrored or not, and unchanged LUTs."""
 
 
 def photographs(masks: Sequence[np.ndarray] | None = None, *, labelled: bool = False) -> Photographs:
-    """Return pictures of the composites' own size, so that nothing has to be resized."""
+    """Return pictures of the composites' size, so that none must be resized."""
     masks = masks if masks is not None else [disc(seed) for seed in range(6)]
     count = len(masks)
     names = tuple(map(str, range(count)))
@@ -58,7 +58,7 @@ def dim(tmp_path_factory: pytest.TempPathFactory) -> list[Cube]:
 
 
 def identity(folder: Path) -> list[Cube]:
-    """Return the LUT that changes nothing."""
+    """Return the identity LUT."""
     return list(read_luts(write_cube(folder / "identity.cube", 1.0, 0.0)).values())
 
 
@@ -305,7 +305,7 @@ def test_a_close_part_lies_around_the_foreground(dim: list[Cube]) -> None:
     source = photographs([corner] * 3)
     close = draw(source, dim, replaced(close_share=1.0), count=48).mask
     share = close.mean(dim=(1, 2, 3))
-    # The box is 8 of 32 pixels: 1.4 to 3.5 times of it, each way.
+    # The box is 8 of 32 pixels: 1.4 to 3.5 times that, in each direction.
     assert float(share.max()) == pytest.approx(1 / 1.4**2, rel=0.15)
     assert float(share.min()) == pytest.approx(1 / 3.5**2, rel=0.25)
     assert bool((close.amax(dim=(2, 3)) > 0.9).all())
@@ -359,7 +359,7 @@ def test_masks_that_hold_next_to_nothing_or_all_make_composites(dim: list[Cube],
     for part in batch:
         assert bool(part.isfinite().all())
     if kind == "one pixel":
-        # Parts that do not show it give way to the whole picture.
+        # Crops without it are replaced by the whole picture.
         assert bool((batch.mask.amax(dim=(1, 2, 3)) > 0).all())
     else:
         assert set(batch.mask.unique().tolist()) == {mask[0, 0] / 255}

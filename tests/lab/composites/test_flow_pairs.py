@@ -1,4 +1,4 @@
-"""Pairs of frames: what is said of their flow is checked on their pixels, and on motions that are known by hand."""
+"""Pairs of frames: their flow is checked on the pixels, and on motions computed by hand."""
 
 from dataclasses import replace
 
@@ -67,7 +67,7 @@ def test_what_leaves_the_frame_is_not_visible() -> None:
 
 
 def test_what_a_cutout_comes_to_cover_is_not_visible_and_the_cutout_is() -> None:
-    """The background stands still: what is hidden of it lies under a cut-out, so there the frames differ."""
+    """The background stands still: its hidden parts lie under a cut-out, so the frames differ there."""
     still = replace(CLEAN, still_share=0.0, bent_share=0, most_cutouts=1, attached_share=0)
     maker = PairMaker(photographs(), still, side=SIDE)
     ordinary = maker._moves
@@ -85,7 +85,7 @@ def test_what_a_cutout_comes_to_cover_is_not_visible_and_the_cutout_is() -> None
     changed = (pairs.second - pairs.first).abs().amax(dim=1, keepdim=True)
     assert hidden.any()
     assert changed[hidden].mean() > 0.1
-    # But for the soft edge of the mask, nothing changes where the background stays visible.
+    # Except at the soft edge of the mask, nothing changes where the background stays visible.
     assert changed[stands & (pairs.visible == 1)].mean() < 0.01
     moving = ~stands
     assert pairs.visible[moving].mean() > 0.7

@@ -44,7 +44,7 @@ def test_windows_are_consecutive_frames_of_one_clip_as_the_reader_reads_them(dat
 
 
 def test_windows_are_mirrored_as_a_whole_as_often_as_is_asked_for(dataset: FileDataset) -> None:
-    """Which windows are drawn does not depend on it: runs without it go on as they were."""
+    """The choice of windows does not depend on it, so runs without it resume unchanged."""
     plain, some, all_of_them = (
         RecordedClips(clips_of(dataset), size=SIZE, mirrored_share=share).draw_clips(
             16, 2, torch.Generator().manual_seed(0)

@@ -50,7 +50,7 @@ def test_the_key_alone_says_which_method_is_a_and_which_is_b(comparison: Compari
     assert [row["name"] for row in key] == ["one", "two", "three", "four", "five", "six"]
     assert all({row["A"], row["B"]} == {"mkl", "reinhard"} for row in key)
     assert {row["A"] for row in key} == {"mkl", "reinhard"}
-    # The composites are all the same, so equal keys must give equal sheets, and others other ones.
+    # The composites are all the same, so equal keys must give equal sheets, and different keys different ones.
     sheets = [read(out / f"blind-{number:02d}.png") for number in range(1, 7)]
     for row, blind in zip(key, sheets, strict=True):
         assert np.array_equal(blind, sheets[0]) == (row["A"] == key[0]["A"])

@@ -118,5 +118,5 @@ def test_a_second_pass_changes_little_more_than_the_first() -> None:
 
 
 def test_the_figures_cost_little_beside_a_method() -> None:
-    """At most 15 ms a frame and method on one core: what was measured, on the machine that the file names."""
+    """At most 15 ms per frame and method on one core, as measured on the machine that the file names."""
     assert max(cost["figures"] for cost in RUNS["davis-lut-dev"]["cpu_ms_per_frame"].values()) <= 15

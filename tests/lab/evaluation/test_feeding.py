@@ -1,4 +1,4 @@
-"""Methods that are given real frames, or their own results: what is measured then, and what the tables say."""
+"""Methods run on real frames, or on their own results: the measurements, and the tables' words."""
 
 import json
 from dataclasses import replace
@@ -153,7 +153,7 @@ def test_the_page_of_real_frames_compares_with_no_composite(dataset: Path, tmp_p
     text = (tmp_path / "run" / "report.html").read_text()
     assert "of each clip</h2>" not in text
     assert "<span>composite" not in text
-    assert text.count("<span>real") == 2  # what the method was given, and what it is compared with
+    assert text.count("<span>real") == 2  # the method's input, and the reference
 
 
 def test_the_usual_tables_say_nothing_of_it(dataset: Path, tmp_path: Path) -> None:

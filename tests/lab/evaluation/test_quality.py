@@ -37,7 +37,7 @@ def test_every_set_is_measured_and_the_table_says_of_each_what_is_left(footage: 
         composite, result, *rest = rows[name, "identity"]
         assert composite == result
         assert rest == ([None] * 3 if name == "real-dev" else [1, 1, 0])
-    # Each pair is 16 levels too bright; resized, the border of the mask mixes with what is right.
+    # Each pair is 16 levels too bright; resizing mixes the mask's border with correct pixels.
     assert 200 < rows["pairs-dev", "identity"][0] < 16**2  # type: ignore[operator]
     assert rows["real-dev", "identity"][1] == 0
     assert rows["real-dev", "mkl"][1] > 0  # type: ignore[operator]

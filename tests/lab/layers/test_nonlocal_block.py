@@ -15,7 +15,7 @@ def features(*shapes: tuple[int, ...], seed: int = 0) -> list[Tensor]:
 
 
 def by_unfolding(query: Tensor, key: Tensor, value: Tensor, side: int, dilation: int) -> Tensor:
-    """The same by `F.unfold`: all windows of channels at once, and a second one of ones that tells what is outside."""
+    """The same with `F.unfold`: windows of the channels, and windows of ones, which mark what is outside."""
     height, width = query.shape[-2:]
     before, after = dilation * ((side - 1) // 2), dilation * (side // 2)
 
@@ -44,7 +44,7 @@ def test_it_equals_windows_that_are_unfolded(side: int, dilation: int) -> None:
 
 
 def test_a_window_of_even_side_reaches_one_further_right_and_down() -> None:
-    """All keys alike: the mean of the values in the window, -1 to +2."""
+    """Equal keys give the mean of the values in the window, -1 to +2."""
     zeros = torch.zeros(1, 2, 8, 8)
     value = torch.zeros(1, 1, 8, 8)
     value[..., 4, 4] = 16

@@ -20,7 +20,7 @@ def window(count: int = COUNT, *, seed: int = 0) -> tuple[list[Tensor], list[Ten
 
 
 def shifts(pairs: list[Pair]) -> dict[Pair, Tensor]:
-    """Flow by which a frame's pixel lies one further to the right in every following frame."""
+    """Flow with which a pixel moves one to the right in every following frame."""
     return {(a, b): torch.tensor([float(b - a), 0])[None, :, None, None].expand(1, 2, 6, 8) for a, b in pairs}
 
 
@@ -92,7 +92,7 @@ def test_a_frame_that_is_wanted_alone_comes_out_as_among_all(kind: Literal["recu
     pairs = propagation.pairs(COUNT, MIDDLE)
     (alone,) = propagation(features, masks, shifts(pairs), MIDDLE)
     torch.testing.assert_close(alone, among)
-    # No more flow is estimated than is needed: of 8 pairs the 4 that lead to the middle, or the 2 beside it.
+    # Only needed flow is estimated: of 8 pairs, the 4 that lead to the middle, or the 2 next to it.
     assert sorted(pairs) == sorted({"recurrent": [(2, 3), (3, 4), (1, 0), (2, 1)], "direct": [(2, 3), (2, 1)]}[kind])
 
 

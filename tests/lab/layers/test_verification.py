@@ -20,7 +20,7 @@ def judged(network: nn.Module, picture: Tensor, mask: Tensor) -> tuple[Tensor, T
     state = network.state_dict()
 
     def weight_of(name: str) -> Tensor:
-        """Weights divided by their largest singular value, as far as the vectors of the power iteration know it."""
+        """Weights divided by their largest singular value, as estimated by the power iteration's vectors."""
         original = state[f"{name}.parametrizations.weight.original"]
         u, v = (state[f"{name}.parametrizations.weight.0.{each}"] for each in ("_u", "_v"))
         return original / torch.dot(u, original.flatten(1) @ v)

@@ -1,4 +1,4 @@
-"""CO2Net a second time: from what its code does, on the tensors of published checkpoints, with nothing of ours."""
+"""CO2Net reimplemented from its code's behaviour, on the tensors of published checkpoints, without our code."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,6 +1,6 @@
-"""IIH a second time: by the published code, on the tensors of a published checkpoint, with nothing of ours.
+"""IIH reimplemented after the published code, on the tensors of a published checkpoint, without our code.
 
-Patches are taken apart and put together by loops, as slow as they are plain.
+Patches are cut and merged by plain, slow loops.
 """
 
 from collections.abc import Mapping
@@ -177,7 +177,7 @@ def leaky(x: Tensor) -> Tensor:
 
 
 def harmonize(tensors: Mapping[str, Tensor], picture: Tensor, mask: Tensor) -> Pictures:
-    """Return what the published network gives, not laid over anything. Shape (N, 3, 256, 256)."""
+    """Return the published network's output, not composited. Shape (N, 3, 256, 256)."""
     published = _Published(tensors)
     x = torch.cat([picture, mask], dim=1)
     at_64, at_32 = mask[..., ::4, ::4], mask[..., ::8, ::8]

@@ -1,4 +1,4 @@
-"""iSSAM a second time: by the published code, on the tensors of a published checkpoint, with nothing of ours."""
+"""iSSAM reimplemented after the published code, on the tensors of a published checkpoint, without our code."""
 
 from collections.abc import Mapping
 

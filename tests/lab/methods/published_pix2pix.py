@@ -84,7 +84,7 @@ def rainnet_shapes(inputs: int) -> dict[str, list[int]]:
 
 
 def dovenet(tensors: Mapping[str, Tensor], picture: Tensor, mask: Tensor) -> Tensor:
-    """Return what DoveNet's generator gives in evaluation mode. Shape (N, 3, 256, 256), (N, 1, 256, 256)."""
+    """Return DoveNet's generator's output in evaluation mode. Shape (N, 3, 256, 256), (N, 1, 256, 256)."""
     is_batch = "model.model.1.model.2.running_mean" in tensors
 
     def conv(x: Tensor, name: str) -> Tensor:
@@ -121,7 +121,7 @@ def dovenet(tensors: Mapping[str, Tensor], picture: Tensor, mask: Tensor) -> Ten
 
 
 def rainnet(tensors: Mapping[str, Tensor], picture: Tensor, mask: Tensor) -> Tensor:
-    """Return what RainNet's generator gives in evaluation mode. Shape (N, 3, 256, 256), (N, 1, 256, 256)."""
+    """Return RainNet's generator's output in evaluation mode. Shape (N, 3, 256, 256), (N, 1, 256, 256)."""
     return rainnet_with_features(tensors, picture, mask)[0]
 
 

@@ -1,4 +1,4 @@
-"""Chen et al. 2024: the counts of its reading, every switch of tables 2, 3 and 4, windows, and what is refused."""
+"""Chen et al. 2024: parameter counts, every switch of tables 2, 3 and 4, windows, and invalid options."""
 
 from pathlib import Path
 from typing import Any, Literal
@@ -21,7 +21,7 @@ SIDE = 32
 
 
 class Still(nn.Module):
-    """A flow of one learned number, as a stand-in for a network; counts the pairs that it was asked for."""
+    """A flow of one learned number, as a stand-in for a network; counts the requested pairs."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -34,7 +34,7 @@ class Still(nn.Module):
 
 
 class Ordered(nn.Module):
-    """A flow that tells a pair from the pair turned round, and from every other pair; counts as `Still` does."""
+    """A flow that is different for every pair and for its reverse; counts like `Still`."""
 
     def __init__(self) -> None:
         super().__init__()

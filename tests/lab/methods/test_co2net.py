@@ -1,4 +1,4 @@
-"""CO2Net against a second implementation on published names, its authors' counts, and what it refuses."""
+"""CO2Net against a second implementation on published names, its authors' counts, and invalid options."""
 
 from pathlib import Path
 from typing import Any
@@ -97,7 +97,7 @@ def test_every_frame_of_a_video_is_what_the_published_code_gives(
 
 
 def test_with_rainnet_it_is_what_the_published_code_gives_too() -> None:
-    """At 256 x 256, which RainNet asks for; its features are twice as large as the map that they are made of."""
+    """At 256 x 256, which RainNet requires; its features are twice as large as the map that they are computed from."""
     refine, backbone = refinement(128), published_pix2pix.checkpoint(published_pix2pix.rainnet_shapes(3))
     state = {f"refine_network.{key}": value for key, value in refine.items()}
     state |= {f"backbone.{key}": value for key, value in backbone.items()}

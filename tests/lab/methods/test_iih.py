@@ -1,4 +1,4 @@
-"""IIH against a second implementation on published names, the counts of the authors' network, and what it refuses."""
+"""IIH against a second implementation on published names, the authors' parameter counts, and invalid options."""
 
 import json
 from hashlib import sha256
@@ -94,7 +94,7 @@ def test_at_full_width_it_is_the_authors_network_too(tmp_path: Path) -> None:
 
 
 def test_rebuilding_from_cells_is_rebuilding_from_patches() -> None:
-    """Against patches cut out one by one, weighed, and laid over each other: 5 x 5 of them."""
+    """Against 5 x 5 patches that are cut out one by one, weighted, and added up."""
     generator = torch.Generator().manual_seed(2)
     features = torch.randn(2, 3, 10, 10, generator=generator)
     attention = torch.rand(2, 25, 25, generator=generator).softmax(dim=2)

@@ -1,4 +1,4 @@
-"""iSSAM against a second implementation on published names, the counts of the authors' network, and what it refuses."""
+"""iSSAM against a second implementation on published names, the authors' parameter counts, and invalid options."""
 
 from pathlib import Path
 

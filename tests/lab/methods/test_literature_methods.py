@@ -28,7 +28,7 @@ def test_these_are_the_systems_of_table_1() -> None:
 
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Three frames, JPEG as they are, and their masks."""
+    """Three original JPEG frames, and their masks."""
     folder = tmp_path_factory.mktemp("clip")
     for part in ("images", "masks"):
         (folder / part).mkdir()

@@ -58,7 +58,7 @@ def test_rain_is_its_formula(is_soft: bool) -> None:
 
 
 def test_rain_gives_the_foreground_the_statistics_of_the_background() -> None:
-    """With scales and shifts of 0 both sides leave with mean m_b, s_b; the background's own are brought to 0 and 1."""
+    """With scales and shifts of 0, both sides end with mean m_b, s_b; the background's own become 0 and 1."""
     _, mask = material()
     features = torch.randn(1, 4, 256, 256)
     features = features + mask * (5 + 2 * features)

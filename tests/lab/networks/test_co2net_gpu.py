@@ -1,4 +1,4 @@
-"""CO2Net on a GPU gives what it gives on the CPU."""
+"""CO2Net gives the same result on a GPU as on the CPU."""
 
 import pytest
 import torch

@@ -134,7 +134,7 @@ def test_gradients_reach_every_parameter_of_both_networks(hyoutube: Path, tmp_pa
 
 @pytest.mark.parametrize("method", METHODS)
 def test_half_precision_gives_about_the_same_losses(hyoutube: Path, tmp_path: Path, method: str) -> None:
-    """bfloat16 has 8 bits; what is tested is that slopes of slopes and the spectral norm can be had in it."""
+    """bfloat16 has 8 bits; this tests that second derivatives and the spectral norm work in it."""
     made = objective_of(tmp_path, method, hyoutube)
     batch = made.batch(2, 3)
     losses = []
@@ -152,7 +152,7 @@ def test_half_precision_gives_about_the_same_losses(hyoutube: Path, tmp_path: Pa
 
 @pytest.mark.parametrize("method", METHODS)
 def test_two_clips_are_learned(hyoutube: Path, tmp_path: Path, method: str) -> None:
-    """The error of what is made falls by half, and the weights are used as they are."""
+    """The generator's error falls by half, and the weights are used unchanged."""
     recipe = recipe_of(tmp_path / "r.toml", method, steps=26, save_every=26, batch=1)
     result = trained(recipe, hyoutube, tmp_path / "run")
     lines = log_of(tmp_path / "run", "train")
@@ -180,7 +180,7 @@ def test_held_out_frames_validate_as_they_will_be_tested(hyoutube: Path, tmp_pat
 
 
 def test_a_run_that_goes_on_ends_with_the_same_bytes(hyoutube: Path, tmp_path: Path) -> None:
-    """Dropout, the mixes of the penalty and the power iterations of the spectral norm go on where they were."""
+    """Dropout, the penalty's mixes and the spectral norm's power iterations resume where they stopped."""
     small: dict[str, Any] = {"network": {"width": 1}, "options": {"adversary_width": 1}, "batch": 1, "save_every": 1}
     whole = trained(recipe_of(tmp_path / "r.toml", "dovenet", steps=4, **small), hyoutube, tmp_path / "whole")
     trained(recipe_of(tmp_path / "s.toml", "dovenet", steps=2, **small), hyoutube, tmp_path / "part")

@@ -66,7 +66,7 @@ def test_few_wrong_changes_are_told_apart_by_a_hair(num_right: int) -> None:
 def test_a_given_strength_is_kept_and_confidence_fitted_for_it() -> None:
     generator = torch.Generator().manual_seed(3)
     wanted = 0.02 * torch.rand(300, generator=generator) + 0.005
-    # The change is thrice what is wanted: whole it harms, at a half it helps.
+    # The change is three times the right one: in full it harms, at half strength it helps.
     each = Measured(9 * wanted, 3 * wanted, wanted, wanted.log())
     for share, helps in ((1.0, False), (0.5, True)):
         kept = torch.tensor([torch.tensor(share).logit(eps=1e-4), 0.0, 0.0])

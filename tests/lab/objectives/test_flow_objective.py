@@ -60,7 +60,7 @@ def state_of(path: Path) -> dict[str, Tensor]:
 
 
 def levels_of(state: Mapping[str, Tensor]) -> list[Tensor]:
-    # A file of safetensors gives its keys in no order.
+    # A safetensors file returns its keys in no particular order.
     return [torch.cat([state[key].flatten() for key in sorted(state) if f"levels.{n}." in key]) for n in LEVELS]
 
 
@@ -204,7 +204,7 @@ def test_a_run_ends_with_weights_that_spynet_loads_and_figures(data: Path, tmp_p
 def test_levels_that_are_frozen_keep_their_weights_and_a_new_one_begins_with_those_before_it(
     data: Path, tmp_path: Path
 ) -> None:
-    """At a learning rate of next to nothing the second stage shows what it began with."""
+    """At a tiny learning rate, the second stage shows the weights it started from."""
     first, second = stage(levels=2), stage(levels=3, frozen=2, learning_rate=1e-12)
     before = trained(recipe(tmp_path / "a.toml", first), data, tmp_path / "a")
     after = trained(recipe(tmp_path / "b.toml", first, second), data, tmp_path / "b")
@@ -237,7 +237,7 @@ def test_a_run_that_is_stopped_goes_on_also_where_levels_share_weights(
 
 
 def test_the_running_mean_of_shared_weights_moves_once_a_step() -> None:
-    """At a decay of a half, after many steps, the mean lies halfway between where it was and the weights."""
+    """At a decay of a half, after many steps, the mean lies halfway between its old value and the weights."""
     module = FlowNetwork(FlowOptions(levels=1, shared=True))
     mean = averaged(module)
     before = mean.get_parameter("levels.0.0.weight").clone()

@@ -41,7 +41,7 @@ def test_the_confidence_loss_is_the_cross_entropy_of_having_helped() -> None:
     confidence = np.array([0.9, 0.2, 0.5, 1.0, 0.0])
     after, before = np.array([1.0, 1.0, 2.0, 2.0, 1.0]), np.array([2.0, 2.0, 1.0, 1.0, 1.0])
     chance = np.clip(confidence, 1e-4, 1 - 1e-4)
-    # The last one changed nothing: that is no help.
+    # The last one changed nothing, which does not count as help.
     helped = np.array([1, 1, 0, 0, 0])
     expected = -np.mean(helped * np.log(chance) + (1 - helped) * np.log(1 - chance))
     found = confidence_loss(*(torch.from_numpy(values).float() for values in (confidence, after, before)))

@@ -48,7 +48,7 @@ class KnownMotion(nn.Module):
         self.later: Tensor | None = None
 
     def forward(self, first: Tensor, second: Tensor) -> Tensor:
-        if self.later is None:  # flow of the later frame is asked for first
+        if self.later is None:  # flow of the later frame is requested first
             self.later = first
         flow = torch.zeros(len(first), 2, *first.shape[-2:])
         flow[:, 0] = SHIFT if torch.equal(first, self.later) else -SHIFT
@@ -83,7 +83,7 @@ def mean(log: list[dict[str, Any]], name: str) -> float:
 
 
 def shifted(pictures: Tensor) -> Tensor:
-    """Return what lies `SHIFT` pixels to the right of each pixel, beyond the edge the last one."""
+    """Return the value `SHIFT` pixels to the right of each pixel, the last one beyond the edge."""
     return F.pad(pictures, (0, SHIFT, 0, 0), mode="replicate")[..., SHIFT:]
 
 
@@ -122,7 +122,7 @@ def test_gradients_go_through_both_frames(data: Path, tmp_path: Path) -> None:
 
 
 def test_pairs_are_learned_and_a_heavier_share_makes_results_steadier(data: Path, tmp_path: Path) -> None:
-    """Both runs see the same pairs. Of the first steps nothing can be told."""
+    """Both runs see the same pairs. The first steps are not compared."""
     changes = []
     for temporal in (0.0, 10.0):
         recipe = recipe_of(tmp_path / "r.toml", {**PAIRS, **LEARNING, "options": {"temporal": temporal}})

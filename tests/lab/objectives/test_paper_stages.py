@@ -182,7 +182,7 @@ def test_a_run_of_stage_two_starts_from_the_weights_of_a_run_of_stage_one(data: 
 
 
 def test_a_run_that_goes_on_ends_with_the_same_bytes(data: Path, tmp_path: Path) -> None:
-    """Stopped in stage 2, whose frozen part and optimizer come out of the checkpoint."""
+    """Stopped in stage 2, whose frozen part and optimizer are restored from the checkpoint."""
     first = stage_values(**FRAMES, steps=2, cooldown=0)
     second = stage_values(**CLIPS, steps=4, cooldown=0)
     whole = trained(recipe_of(tmp_path / "whole.toml", first, second), data, tmp_path / "whole")

@@ -18,7 +18,7 @@ class Contest:
     """See `chromacord.lab.objectives.protocol.AdversarialObjective`."""
 
     seen: ClassVar[list[tuple[str, bool, bool]]] = []
-    """Which loss was asked for, whether the adversary trained, and whether a gradient led back to the network."""
+    """Which loss was requested, whether the adversary trained, and whether a gradient reached the network."""
 
     def __init__(self, recipe: Recipe, stage: Stage, folder: Path, *, progress: object = None) -> None:
         torch.manual_seed(recipe.seed)

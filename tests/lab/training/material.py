@@ -82,7 +82,7 @@ def make_data(folder: Path) -> Path:
 
 
 def stage_values(**changed: Any) -> dict[str, Any]:
-    """Return a short stage, with some values of it changed; None takes one out."""
+    """Return a short stage with some values changed; None removes one."""
     values = {"objective": "grade", "steps": 12, "batch": 4, "learning_rate": 3e-3, "warmup": 2, "cooldown": 4}
     values |= {"average": 0.8, "max_norm": 1.0, "log_every": 1, "validate_every": 6, "save_every": 2}
     return {name: value for name, value in (values | changed).items() if value is not None}
@@ -94,7 +94,7 @@ def write_recipe(path: Path, *stages: Mapping[str, Any], data: Mapping[str, Any]
     Args:
         path: of the recipe.
         stages: one table each; none: that of `stage_values`.
-        data: values of [data], beside those that stand here.
+        data: values of [data], in addition to those below.
         changed: values of the recipe itself; None takes one out.
     """
     values: dict[str, Any] = {"name": "tiny", "method": "shotgrade", "seed": 5, **changed}

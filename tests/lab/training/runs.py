@@ -1,4 +1,4 @@
-"""Short runs of a recipe, in this process or in one of their own, and what they leave."""
+"""Short runs of a recipe, in this process or a separate one, and their outputs."""
 
 import json
 import sys
@@ -26,7 +26,7 @@ def trained(recipe: Path, data: Path, output: Path) -> Trained:
 
 
 def shorten_validation(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Validate on 16 composites in place of 512: no weight depends on it, and it is most of what a tiny run takes."""
+    """Validate on 16 composites instead of 512: no weight depends on it, and it takes most of a tiny run's time."""
     for name, value in {"_VALIDATION_BATCHES": 2, "_VALIDATION_BATCH": 8}.items():
         monkeypatch.setattr(shot_grades, name, value)
     monkeypatch.setattr(draws, "_VALIDATION_LOOKS", 8)

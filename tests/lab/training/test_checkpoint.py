@@ -1,4 +1,4 @@
-"""Checkpoints: what comes back, what is refused, and how long a run may become."""
+"""Checkpoints: what is restored, what is refused, and how far a run may be extended."""
 
 from dataclasses import replace
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Checkpoints of others as weights of ours: what is written, and what is refused."""
+"""Import published checkpoints as our weights: what is written, and what is refused."""
 
 import hashlib
 import os

@@ -1,4 +1,4 @@
-"""The log: its lines, what it forgets, and TensorBoard's files."""
+"""The log: its lines, what it drops on resuming, and TensorBoard's files."""
 
 import json
 import time

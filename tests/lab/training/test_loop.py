@@ -195,7 +195,7 @@ def test_a_second_stage_starts_from_what_the_first_one_made(
 
 
 def test_a_stage_may_draw_otherwise_than_the_recipe_says(data: Path, tmp_path: Path) -> None:
-    """The recipe turns no mask inside out, the stage all of them."""
+    """The recipe inverts no mask, the stage all of them."""
     stage = stage_values(options={"augmentation": {"inverted_share": 1.0}})
     recipe = read_recipe(
         write_recipe(tmp_path / "r.toml", stage_values(), stage, data={"augmentation": {"inverted_share": 0.0}})

@@ -1,4 +1,4 @@
-"""The paper's tables made anew, of recipes that train for two steps; and the recipes of the project for them."""
+"""Reproduce the paper's tables with recipes of two steps, and check the project's recipes for them."""
 
 import os
 import shutil

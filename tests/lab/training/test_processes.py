@@ -1,4 +1,4 @@
-"""What only processes show: a run that is killed and goes on, and a run of several processes."""
+"""Behaviour that needs processes: a run that is killed and resumed, and a run of several processes."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""Recipes: what is read, and what is refused and how it is named."""
+"""Recipes: what is read, what is refused, and how errors name it."""
 
 from dataclasses import replace
 from inspect import signature
@@ -23,7 +23,7 @@ NEEDED = {"objective": "grade", "steps": 10, "batch": 2, "learning_rate": 0.1}
 
 
 def refusal(path: Path) -> str:
-    """Return what is said of a recipe that is refused; it must be one line that starts with the file."""
+    """Return the error for a refused recipe, which must be one line that starts with the file."""
     with pytest.raises(InputError) as caught:
         read_recipe(path)
     text = str(caught.value)
@@ -65,7 +65,7 @@ def test_plain_values_hold_all_of_a_recipe(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("path", sorted((ROOT / "recipes").rglob("*.toml")), ids=lambda path: path.stem)
 def test_the_recipes_of_the_project_can_be_read_and_used(path: Path) -> None:
-    """No file of weights is looked at: recipes of a second stage are given the name of one to start from."""
+    """No weights are read: recipes of a second stage only get the name of a file to start from."""
     recipe = read_recipe(path)
     if recipe.stages[0].objective == "harmonize_clips":
         recipe = replace(recipe, start="stage1.safetensors")

@@ -1,4 +1,4 @@
-"""Blocks at reduced size agree with the pixels they stand for, at the far sides of pictures too."""
+"""Reduced blocks agree with the pixels that they represent, also at the far edges of pictures."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""Contact shadow: how much light it takes away, where, and what it leaves alone."""
+"""Contact shadow: how much light it removes, where, and what stays unchanged."""
 
 import cv2
 import numpy as np
@@ -21,7 +21,7 @@ def matte() -> np.ndarray:
 
 
 def light_left(frame: Frame, layout: str) -> np.ndarray:
-    """Return the light of a plate that was grey 0.8, as a share of what it was."""
+    """Return the light of a plate of grey 0.8, relative to its original light."""
     return (grey_of(frame, describe(FORMATS[layout], SIZE)) / 0.8) ** 2.4
 
 

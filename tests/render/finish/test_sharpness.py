@@ -15,7 +15,7 @@ from chromacord.render import compiled
 from chromacord.render.finish.sharpness import _MAX_TILES, _TILE, _contrasty, measure_spread
 from chromacord.render.finish.softness import Sharpening, Softness
 from chromacord.render.finish.stage import Finish
-from chromacord.types import Frame, PixelFormat, Size, VideoInfo
+from chromacord.types import Alpha, Frame, PixelFormat, Size, VideoInfo
 from tests.render.finish.test_grain import FORMATS, YUV, clip, grade_of
 from tests.render.finish.test_wrap import FORMATS as ALL_FORMATS
 from tests.scenes import as_mask, describe, masked, soft_disc
@@ -232,3 +232,22 @@ def test_of_many_tiles_those_of_the_highest_contrast_are_measured() -> None:
     assert chosen == {tuple(place) for place in np.argwhere(contrast >= contrast.size - _MAX_TILES)}
     few = places[:_MAX_TILES]
     assert _contrasty(plane, few) is few
+
+
+def test_premultiplied_colours_are_sharpened_as_straight_ones() -> None:
+    """Otherwise the edge of alpha itself would be sharpened, and brighten what is inside of it."""
+    straight = describe(PixelFormat("rgb", 16, alpha=Alpha.STRAIGHT), SIZE)
+    multiplied = describe(PixelFormat("rgb", 16, alpha=Alpha.PREMULTIPLIED), SIZE)
+    colors = scene(straight, 1.5, 0.5).frame.planes
+    alpha = (0.25 + 0.75 * (np.arange(SIZE.width) % 40 < 20)) * np.ones(SIZE)
+    codes = np.rint(65535 * alpha).astype(np.uint16)
+    products = tuple(np.rint(plane * (codes / 65535)).astype(np.uint16) for plane in colors)
+
+    def sharpened(info: VideoInfo, planes: tuple[np.ndarray, ...]) -> np.ndarray:
+        shown = MaskedFrame(Frame((*(plane.copy() for plane in planes), codes), 0), as_mask(matte()))
+        return np.stack(Finish(info, [Sharpening(info, lambda _: (1.5**2, 1.0))])(shown, shown.frame).planes)
+
+    expected, found = sharpened(straight, colors), sharpened(multiplied, products)
+    assert (expected[:3] != np.stack(colors)).any()
+    assert np.array_equal(found[3], codes)
+    assert np.abs(found[:3] - expected[:3] * alpha).max() < 40

@@ -1,4 +1,4 @@
-"""Light wrap, and what holds of all stages: nothing outside the matte's grown box, alpha and depth are kept."""
+"""Light wrap, and rules for all stages: nothing changes outside the matte's extended box; alpha and depth are kept."""
 
 from dataclasses import replace
 

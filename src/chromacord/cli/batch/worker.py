@@ -9,13 +9,14 @@ from collections.abc import Callable
 from contextlib import suppress
 from multiprocessing.connection import Connection
 from queue import SimpleQueue
-from typing import TYPE_CHECKING, NamedTuple
+from types import FrameType
+from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 from chromacord.cli.batch.clips import Clip
 from chromacord.cli.batch.one_clip import harmonize_clip
 from chromacord.cli.batch.preflight import Findings, inspect
 from chromacord.cli.screen.display import Values
-from chromacord.cli.screen.exits import TERMINATED, Terminated, as_user_error, terminate
+from chromacord.cli.screen.exits import as_user_error, terminate
 from chromacord.cli.screen.summary_text import summary_line, summary_values
 from chromacord.errors import ChromacordWarning
 from chromacord.types import Progress
@@ -59,7 +60,7 @@ def serve(connection: Connection, options: "Options", cores: int | None) -> None
         options: options common to all clips.
         cores: maximum number of cores; None: all.
     """
-    signal.signal(signal.SIGTERM, terminate)
+    signal.signal(signal.SIGTERM, end_once)
     requests: SimpleQueue[Request | None] = SimpleQueue()
     stopped = threading.Event()
     threading.Thread(target=_receive, args=(connection, requests, stopped), daemon=True).start()
@@ -67,11 +68,17 @@ def serve(connection: Connection, options: "Options", cores: int | None) -> None
 
     def tell(progress: Progress) -> None:
         if stopped.is_set():
-            raise Terminated(TERMINATED)
+            end_once(signal.SIGTERM, None)
         _send(connection, progress)
 
     while (request := requests.get()) is not None:
         _send(connection, _answer(request, options, tell))
+
+
+def end_once(number: int, frame: FrameType | None) -> NoReturn:
+    """Begin to end this process (a signal handler). Another SIGTERM would interrupt the removal of unfinished files."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    terminate(number, frame)
 
 
 def _receive(connection: Connection, requests: "SimpleQueue[Request | None]", stopped: threading.Event) -> None:

@@ -3,7 +3,7 @@
 import csv
 import io
 import json
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import UnionType
 from typing import Any, get_args, get_origin
@@ -36,6 +36,8 @@ def read_manifest(path: Path, taken: Collection[str]) -> Iterator[tuple[str, dic
     for number, row in _rows(path):
         where = f"{path}: row {number}"
         unknown = next((name for name in row if _parameter(name) not in known), None)
+        if unknown is not None and {";", "\t"} & {*unknown}:
+            raise InputError(f"{path}: the header is {unknown!r}; separate columns with commas")
         if unknown is not None:
             raise InputError(f"{where}: no option is called {unknown!r}; {one_of(unknown, known)}")
         values = {_parameter(name): value for name, value in row.items() if value not in (None, "")}
@@ -60,7 +62,9 @@ def _rows(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
         raise InputError(f"{path}: is not UTF-8 (byte {error.start}); save it as UTF-8") from None
     if suffix == ".csv":
         try:
-            for number, row in enumerate(csv.DictReader(io.StringIO(text, newline=""), strict=True), start=1):
+            rows = csv.DictReader(io.StringIO(text, newline=""), strict=True)
+            _check_once(rows.fieldnames or (), f"{path}: the header")
+            for number, row in enumerate(rows, start=1):
                 if None in row:  # DictReader's key for cells beyond the header
                     raise InputError(f"{path}: row {number}: has more cells than the header; quote cells with commas")
                 yield number, {name.strip(): (value or "").strip() for name, value in row.items()}
@@ -73,13 +77,27 @@ def _rows(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
 
 
 def _object(line: str, where: str) -> Mapping[str, Any]:
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        _check_once([name for name, _ in pairs], where)
+        return dict(pairs)
+
     try:
-        row = json.loads(line)
+        row = json.loads(line, object_pairs_hook=once)
+    except InputError:
+        raise
     except (ValueError, RecursionError) as error:
         raise InputError(f"{where}: is not JSON: {error}; write one object a line") from None
     if not isinstance(row, dict):
         raise InputError(f'{where}: is {shown(row)}; write an object, such as {{"composite": ...}}')
     return row
+
+
+def _check_once(columns: Sequence[str], where: str) -> None:
+    """Refuse repeated columns, of which only the last would count."""
+    names = [_parameter(column) for column in columns]
+    twice = next((name for name in names if name and names.count(name) > 1), None)
+    if twice is not None:
+        raise InputError(f"{where}: names {twice!r} twice; keep one")
 
 
 def _parameter(column: str) -> str:

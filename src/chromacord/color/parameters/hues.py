@@ -53,9 +53,11 @@ class HueRange:
             Shares; grey is in no range. Shape (P,).
         """
         hue, chroma = _hue_and_chroma(colors.astype(np.float64).clip(0, 1))
+        # Modulo, so that a range may wrap around 0: 350-20 is 30 degrees wide.
         width = (self.last - self.first) % 360
         middle = self.first + width / 2
         away = np.abs((hue - middle + 180) % 360 - 180) - width / 2
+        # Smooth edges, because a hard one would split a face whose hues lie on both sides of it.
         inside = _smooth(1 - away / _FADE)
         coloured = _smooth((chroma - _GREYEST) / _GREYEST)
         return (inside * coloured).astype(np.float32)
@@ -65,6 +67,7 @@ def _hue_and_chroma(colors: Doubles) -> tuple[Doubles, Doubles]:
     """Return a colour's angle on the hexagon of R'G'B', in degrees, and its chroma. Shape (P,) each."""
     red, green, blue = colors.T
     chroma = colors.max(axis=1) - colors.min(axis=1)
+    # The angle in the plane of equal sums, which is smooth everywhere; the usual six cases of HSV have kinks.
     hue = np.degrees(np.arctan2(np.sqrt(3) * (green - blue), 2 * red - green - blue)) % 360
     return hue, chroma
 

@@ -28,9 +28,13 @@ def least_squares(
     left = errors(numbers)
     for _ in range(_STEPS):
         moved = numbers + _DIFFERENCE * np.eye(len(numbers))
+        # Forward differences are accurate enough: in double precision, their error at this step is far below the
+        # residuals'.
         slopes = np.stack([(errors(each) - left) / _DIFFERENCE for each in moved], axis=1)
         normal = slopes.T @ slopes
+        # Marquardt's scaling by the diagonal makes the damping independent of the parameters' units.
         step = np.linalg.solve(normal + damping * np.diag(np.diag(normal)), -slopes.T @ left)
+        # Clipping may point a step uphill; it is then refused below like any other, and the damping grows.
         tried = np.clip(numbers + step, lowest, highest)
         left_then = errors(tried)
         gain = left @ left - left_then @ left_then

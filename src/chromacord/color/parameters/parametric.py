@@ -135,6 +135,7 @@ class Parametric:
     def _mapped(self, colors: Doubles) -> Doubles:
         numbers = colors * self._gains
         if self.contrast != 1:
+            # Mirrored, because a power of a negative number is NaN.
             numbers = np.sign(numbers) * self.pivot * (np.abs(numbers) / self.pivot) ** self.contrast
         matrix, offset = self._after_contrast()
         mapped: Doubles = numbers @ matrix.T + offset
@@ -145,11 +146,14 @@ class Parametric:
         """Gains of R', G' and B'."""
         warmer, magenta = _balance_stops()
         stops = self.exposure + self.temperature * warmer + self.tint * magenta
+        # A gain of light by 2^stops is a gain of its encoded value by 2^(stops / gamma), so the map stays affine in
+        # R'G'B'.
         gains: Doubles = np.exp2(stops / _GAMMA)
         return gains
 
     def _after_contrast(self) -> tuple[Doubles, Doubles]:
         saturate = self.saturation * np.eye(3) + (1 - self.saturation) * _LUMA
+        # Scaled so that white stays at 1 while black moves.
         return (1 - self.black) * saturate, np.full(3, self.black)
 
     @classmethod
@@ -166,6 +170,7 @@ def _balance_stops() -> tuple[Doubles, Doubles]:
     there, here = (np.log2(_daylight(1e6 / each)) for each in (mired + step, mired - step))
     warmer = (there - here) / (2 * step)
     magenta = np.array([0, -_STOPS_PER_CC, 0])
+    # Without their luma, both leave exposure alone, and the three controls can be fitted independently.
     return warmer - _LUMA @ warmer, magenta - _LUMA @ magenta
 
 
@@ -173,6 +178,7 @@ def _daylight(kelvin: float) -> Doubles:
     """Return the colour of CIE daylight in BT.709 primaries (CIE 15:2004, equations 3.3 and 3.4)."""
     one, two, three = 1e3 / kelvin, 1e6 / kelvin**2, 1e9 / kelvin**3
     x = 0.244063 + 0.09911 * one + 2.9678 * two - 4.6070 * three
+    # The standard defines the locus in two pieces; they meet at 7000 K.
     if kelvin > 7000:
         x = 0.237040 + 0.24748 * one + 1.9018 * two - 2.0064 * three
     y = -3.000 * x**2 + 2.870 * x - 0.275
@@ -201,6 +207,8 @@ def fit_parametric(colors: FloatArray, wanted: FloatArray, weights: FloatArray, 
 
     def errors(steps: Doubles) -> Doubles:
         left = (Parametric._from_numbers(numbers_of(steps))._mapped(own) - target) * scale
+        # The pull decides between parameters that the colours cannot tell apart, such as black and contrast of a flat
+        # picture.
         return np.concatenate([left.ravel(), _PULL * steps])
 
     bounds = [((limit - neutral) / _UNITS)[free] for limit in (_LOWEST, _HIGHEST)]

@@ -101,6 +101,7 @@ class Overlay:
         part = plane[_samples(band, (0, 0))]
         below = part.astype(np.float32) / scale
         joined = over(np.ones_like(below), below, alpha)
+        # Where there is no coverage, the code itself is kept: the way through floats could round it differently.
         part[...] = joined if pixel_format.is_float else np.where(alpha > 0, np.rint(joined * scale), part)
         # Premultiplied colours carry their coverage already; straight ones are weighted by the foreground's
         # share of the joined alpha (Porter and Duff).

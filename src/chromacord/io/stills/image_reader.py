@@ -95,6 +95,7 @@ class ImageHeader:
     def pixel_aspect(self) -> Fraction:
         """Pixel aspect ratio, width over height."""
         aspect = self.spec.get_float_attribute("PixelAspectRatio", 1.0)
+        # A float32 such as 1.3333334 stands for 4/3.
         return Fraction(aspect).limit_denominator(1000) if math.isfinite(aspect) and aspect > 0 else Fraction(1)
 
     @property
@@ -310,12 +311,14 @@ def _colorimetry(path: Path, spec: oiio.ImageSpec, pixel_format: PixelFormat) ->
         return Colorimetry(int(stated[0]), int(stated[1]), matrix, full_range=True)
     if has_srgb(path):
         return Colorimetry(1, 13, matrix, full_range=True)
+    # H.273 numbers primaries and transfer of these systems alike, so one code serves for both.
     transfer = _DPX_TRANSFERS.get(text_attribute(spec, "dpx:Transfer"), UNSPECIFIED)
     return Colorimetry(transfer, transfer, matrix, full_range=True)
 
 
 def _read_pixels(image: oiio.ImageInput, header: ImageHeader) -> Pixels:
     first, last = min(header.channels), max(header.channels) + 1
+    # Halves are read as floats: NumPy computes with float16 many times slower, and the conversion is exact.
     kind = "float" if header.pixel_format.is_float else "uint8" if header.pixel_format.depth == 8 else "uint16"
     pixels = _checked(header.path, image, image.read_image(header.subimage, 0, first, last, kind))
     order = [channel - first for channel in header.channels]

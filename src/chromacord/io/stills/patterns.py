@@ -290,7 +290,9 @@ def _fillings(numbers: list[str]) -> set[int]:
 def _only_sequence(folder: Path) -> Pattern:
     found = sequences_in(folder)
     if not found:
-        raise MissingFileError(f"{folder}: holds no images ({', '.join(IMAGE_SUFFIXES)})")
+        raise MissingFileError(
+            f"{folder}: holds no images ({', '.join(IMAGE_SUFFIXES)}); name a folder of images, or a file"
+        )
     if len(found) > 1:
         listed = ", ".join(pattern.label for pattern in found[:6]) + (", ..." if len(found) > 6 else "")
         raise InputError(f"{folder}: holds {len(found)} sequences or stills ({listed}); name the one you mean")

@@ -248,7 +248,7 @@ def _open(path: Path, *, probe: bool = True) -> InputContainer:
     if path.is_dir():
         raise UnreadableFileError(f"{path}: is a folder; name a video file")
     if path.stat().st_size == 0:
-        raise UnreadableFileError(f"{path}: is empty (0 bytes)")
+        raise UnreadableFileError(f"{path}: is empty (0 bytes); copy or render it again")
     try:
         # Metadata in an old encoding must not make a clip unreadable.
         container = av.open(file_url(path), options={} if probe else NO_PROBE, metadata_errors="replace")

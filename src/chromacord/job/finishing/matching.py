@@ -1,4 +1,4 @@
-"""How much each shot's foreground lacks, by what was measured of the clip's two sides."""
+"""Compute what each shot's foreground lacks, from measurements on both sides of the mask."""
 
 import math
 import warnings

@@ -1,4 +1,4 @@
-"""Measure noise and sharpness of a clip's two sides while its frames go by."""
+"""Measure noise and sharpness on both sides of a clip's mask during a pass over its frames."""
 
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -13,7 +13,7 @@ from chromacord.render.finish.sharpness import Spread, measure_spread
 from chromacord.types import Frame, Progress, VideoInfo
 
 _OUTSIDE = -1
-"""Number of the shot of frames that are in none."""
+"""Shot number of frames outside all shots."""
 
 
 class Measuring:
@@ -24,7 +24,7 @@ class Measuring:
 
         Args:
             info: properties of the composite.
-            grain, sharpness: what to measure.
+            grain, sharpness: whether to measure noise and sharpness.
         """
         self._info, self._step = info, step_between_keys(info.rate)
         self._grain, self._sharpness = grain, sharpness
@@ -43,9 +43,9 @@ class Measuring:
         """Take the next frame.
 
         Args:
-            frame: of the composite.
+            frame: a frame of the composite.
             mask: its mask.
-            shot: a number of its shot's own; nothing is compared across shots.
+            shot: unique number of its shot; nothing is compared across shots.
         """
         if shot != self._shot:
             self._measure_waiting(None)
@@ -61,7 +61,7 @@ class Measuring:
             self._waiting = masked
 
     def _measure_waiting(self, following: Frame | None) -> None:
-        """Measure the frame that waits for the next one; the last of a shot shows noise in flat blocks only."""
+        """Measure the frame that waits for the next one; a shot's last frame is measured in flat blocks only."""
         if self._waiting is not None:
             self._noise.append(measure(self._waiting, following, self._info))
             self._waiting = None
@@ -74,13 +74,13 @@ class Measuring:
         total: int | None,
         progress: Callable[[Progress], object] | None,
     ) -> None:
-        """Take all frames of a clip whose shots are known.
+        """Measure all frames of a clip whose shots are known.
 
         Args:
-            frames: of the clip.
-            grade: its shots.
+            frames: all frames of the clip.
+            grade: contains the shots.
             total: number of frames; None: unknown.
-            progress: is told how far it is; None: nobody is.
+            progress: called regularly; None: no reports.
         """
 
         def push(masked: MaskedFrame) -> None:

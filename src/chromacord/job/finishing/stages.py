@@ -20,10 +20,10 @@ from chromacord.types import Alpha, VideoInfo
 
 
 def check_layers(options: Options) -> None:
-    """Refuse stages that need a foreground of its own.
+    """Refuse stages that need a separate foreground layer.
 
     Raises:
-        InputError: one is asked for.
+        InputError: one is requested.
     """
     asked = {
         "decontaminate": options.decontaminate,
@@ -46,11 +46,11 @@ def composite_stages(options: Options) -> list[str]:
 
 
 def with_changes(layers: LayeredSource, options: Options) -> LayeredSource:
-    """Return layers that are changed as asked for, before one is laid over the other.
+    """Set up the requested changes to layers before compositing, and return the layers.
 
     Raises:
-        InputError: a shadow is invalid, an option needs a composite, or the foreground's colours are multiplied by
-            alpha, so that they hold nothing to estimate.
+        InputError: a shadow is invalid, an option needs a composite, or the foreground is premultiplied, so that no
+            background is left in its colours.
     """
     if options.fit_edge is not None:
         raise InputError(
@@ -80,7 +80,7 @@ def measuring_for(info: VideoInfo, options: Options) -> Measuring | None:
         options: the requested stages.
 
     Raises:
-        InputError: sharpening is asked for, but not what it needs.
+        InputError: sharpening is requested without the measurement that it needs.
     """
     if options.sharpen and not options.match_sharpness:
         raise InputError("sharpen needs match_sharpness, which measures by how much: give both, or leave it out")

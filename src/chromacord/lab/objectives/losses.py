@@ -39,6 +39,7 @@ def confidence_loss(confidence: Tensor, after: Tensor, before: Tensor) -> Tensor
         before: mean squared errors of the composites. Shape (N,).
     """
     helped = (after.detach() < before).to(confidence)
+    # Clamped, because a single certain but wrong prediction has an infinite loss.
     return F.binary_cross_entropy(confidence.clamp(1e-4, 1 - 1e-4), helped)
 
 
@@ -92,6 +93,7 @@ def gradient_penalty(score: Callable[[Tensor], Tensor], real: Tensor, generated:
         real, generated: Shape (N, C, H, W).
     """
     share = torch.rand(len(real), 1, 1, 1, device=real.device)
+    # A leaf of its own: the penalty concerns the score's slope at the picture, not what the generator could change.
     mixed = (share * real + (1 - share) * generated).detach().requires_grad_()
     (slope,) = torch.autograd.grad(score(mixed).sum(), mixed, create_graph=True)
     # Added before the square root, whose gradient at 0 is infinite.

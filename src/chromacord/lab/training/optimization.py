@@ -28,6 +28,7 @@ def build_optimizer(module: nn.Module, stage: Stage) -> torch.optim.Optimizer:
     if unknown := sorted(stage.rates.keys() - parts.keys()):
         names = ", ".join(dict.fromkeys(name.partition(".")[0] for name in trained))
         raise InputError(f"rates: {unknown[0]!r} is not trained; the trained parts are {names}")
+    # Biases and norms are the one-dimensional parameters.
     groups = [
         {"params": values, "weight_decay": decay, RATE: stage.rates.get(part, 1.0)}
         for part, both in parts.items()
@@ -54,6 +55,7 @@ def learning_rate(stage: Stage, step: int) -> float:
     elif stage.schedule == "milestones":
         fall = stage.factor ** sum(step >= milestone for milestone in stage.milestones)
     else:
+        # Never 0: at the last step, one part of the cooldown is left.
         fall = min(1.0, (stage.steps - step) / stage.cooldown) if stage.cooldown else 1.0
     return stage.learning_rate * rise * fall
 

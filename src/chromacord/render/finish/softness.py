@@ -7,11 +7,13 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
+from chromacord.color.alpha import straight_codes
 from chromacord.color.management.managed import display_to_light, light_to_display
 from chromacord.color.spaces import code_scale
 from chromacord.io.compositing.overlay import block_mean
 from chromacord.masks.chroma_grid import samples
 from chromacord.masks.masks import Mask
+from chromacord.render.cpu import alpha_of, unpack
 from chromacord.render.finish.blocks import inside, reduced, touched, widened
 from chromacord.render.finish.light import Light, add_codes
 from chromacord.render.finish.sharpness import COARSE, FINE
@@ -140,7 +142,8 @@ class Sharpening:
     """Sharpens the foreground by an unsharp mask in light, using only its own pixels, and limits ringing at edges.
 
     Samples stay within the range of their neighbours, widened by `_RINGING`. Detail that is hardly stronger than in the
-    calmest third of the foreground may be noise, and is not amplified. In Y'CbCr only luma is sharpened.
+    calmest third of the foreground may be noise, and is not amplified. In Y'CbCr only luma is sharpened. Premultiplied
+    colours are divided by alpha first, so that alpha's own edges are not sharpened.
     """
 
     def __init__(self, info: VideoInfo, spreads_at: Callable[[int], tuple[float, float] | None]) -> None:
@@ -163,9 +166,14 @@ class Sharpening:
         weight = weights(mask, box)
         covered = cv2.compare(weight, 0, cv2.CMP_GT)
         count = 1 if self._info.pixel_format.model == "yuv" else self._info.pixel_format.num_colors
-        for plane in frame.planes[:count]:
-            stored = samples(plane, box, (0, 0))
-            add_codes(stored, self._change(np.ascontiguousarray(stored), weight, covered, sigma, gain), self._info)
+        coverage = alpha_of(frame, self._info, box)
+        stored = [samples(plane, box, (0, 0)) for plane in frame.planes[:count]]
+        own = stored
+        if coverage is not None:
+            own = list(cv2.split(straight_codes(unpack(frame.planes, self._info, box), coverage, self._info))[:count])
+        for plane, codes in zip(stored, own, strict=True):
+            change = self._change(np.ascontiguousarray(codes), weight, covered, sigma, gain)
+            add_codes(plane, change if coverage is None else change * coverage[..., 0], self._info)
 
     def _change(self, codes: Plane, weight: FloatArray, covered: Plane, sigma: float, gain: float) -> FloatArray:
         own = self._levels.light_of(codes)
@@ -253,7 +261,7 @@ class _Levels:
         self._table = self.to_light(np.arange(256, dtype=np.float32))
 
     def light_of(self, codes: Plane) -> FloatArray:
-        if self._info.pixel_format.depth == 8:
+        if codes.dtype == np.uint8:
             light: FloatArray = cv2.LUT(np.ascontiguousarray(codes), self._table)
             return light
         return self.to_light(codes.astype(np.float32))

@@ -75,8 +75,8 @@ def _file_routes(site: Site) -> list[BaseRoute]:
 
     async def picture(request: Request) -> Response:
         path = site.folders.confined(request.query_params.get("path", ""))
-        content, kind = await run_in_threadpool(lambda: encoded(first_picture(path)))
-        return Response(content, media_type=kind)
+        content = await run_in_threadpool(lambda: encoded(first_picture(path)))
+        return Response(content, media_type="image/jpeg")
 
     async def open_clip(request: Request) -> Response:
         session = Session.from_json(await body_of(request))

@@ -2,14 +2,15 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
+from starlette.types import Receive, Scope, Send
 
 from chromacord.errors import InputError
 from chromacord.io.interfaces import SupersededError
@@ -21,9 +22,6 @@ from chromacord.ui.session import Session, session_text
 
 OCTETS = "application/octet-stream"
 _PIECE = 1 << 20
-_LOOK_AROUND = 0.05
-"""Seconds between two checks of whether the page still waits for a frame."""
-
 _EXPORTS = ("grade_out", "lut_out", "preview")
 
 
@@ -31,7 +29,9 @@ def clip_routes(site: Site) -> list[BaseRoute]:
     """Return the routes below /api/clips/{clip}."""
 
     async def state(request: Request) -> Response:
-        return JSONResponse(_clip(site, request).to_json())
+        clip = _clip(site, request)
+        await run_in_threadpool(clip.begin)
+        return JSONResponse(clip.to_json())
 
     async def change(request: Request) -> Response:
         clip = _clip(site, request)
@@ -79,10 +79,10 @@ async def _while_connected(clip: OpenClip, request: Request) -> Response:
     is_gone = threading.Event()
 
     async def watch() -> None:
-        while not is_gone.is_set():
-            await asyncio.sleep(_LOOK_AROUND)
-            if await request.is_disconnected():
-                is_gone.set()
+        # The request itself is received first, then nothing until the page disconnects.
+        while (await request.receive())["type"] != "http.disconnect":
+            pass
+        is_gone.set()
 
     watching = asyncio.create_task(watch())
     try:
@@ -97,21 +97,32 @@ def _frame(clip: OpenClip, request: Request, is_wanted: Callable[[], bool]) -> R
     """Return the pictures of a frame, small or at the clip's size."""
     index = request.path_params["index"]
     if "exact" in request.query_params:
-        parts = clip.exact(index, is_wanted)
-        length = {"content-length": str(sum(map(len, parts)))}
-        return StreamingResponse(_pieces(parts), 200, length, OCTETS)
-    return Response(clip.small(index, is_wanted), 200, {}, OCTETS)
+        return _InParts(clip.exact(index, is_wanted))
+    return Response(clip.small(index, is_wanted), 200, {"content-encoding": "deflate"}, OCTETS)
 
 
-async def _pieces(parts: Sequence[bytes | memoryview]) -> AsyncIterator[bytes | memoryview]:
-    """Yield the parts of a packet one by one, because a single body would be copied before sending."""
-    for part in parts:
-        for start in range(0, len(part), _PIECE):
-            yield part[start : start + _PIECE]
+class _InParts(Response):
+    """An answer that is sent part by part, because a single body would be copied before sending.
+
+    Starlette's own ends by an exception if the page leaves, whose traceback would hold the pictures for a while.
+    """
+
+    def __init__(self, parts: Sequence[bytes | memoryview]) -> None:
+        super().__init__(headers={"content-length": str(sum(map(len, parts)))}, media_type=OCTETS)
+        self._parts = [*reversed(parts)]
+
+    async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        while self._parts:
+            part = self._parts.pop()
+            for start in range(0, len(part), _PIECE):
+                body = part[start : start + _PIECE]
+                await send({"type": "http.response.body", "body": body, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
 
 
 def _look(clip: OpenClip, request: Request) -> Response:
-    grade, version = clip.grade, clip.version
+    version, grade = clip.decided
     look = NO_LOOK
     if grade is not None:
         index = request.path_params["index"]

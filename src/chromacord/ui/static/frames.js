@@ -56,7 +56,7 @@ export class Frames {
       if (this.bytes <= MAX_BYTES || this.small.size < 8) break;
       this.small.delete(index);
       each.then((old) => {
-        for (const image of Object.values(old.pictures)) { this.bytes -= 4 * image.width * image.height; image.close(); }
+        for (const image of Object.values(old.pictures)) { this.bytes -= 4 * image.width * image.height; image.close?.(); }
       }, () => {});
     }
   }
@@ -71,11 +71,11 @@ export class Frames {
     }
   }
 
-  /** Return the grade of a frame before manual changes: { kind, shape, values }. */
+  /** Return the grade of a frame before manual changes: { kind, shape, values, version }. */
   look(index, version) {
     const key = `${version}/${index}`;
     if (!this.looks.has(key)) {
-      const loading = this.fetchLook(index, version);
+      const loading = this.fetchLook(index);
       this.looks.set(key, loading);
       loading.catch(() => this.looks.delete(key));
       // A LUT with 17 nodes per side takes 59 kB, so 400 of them take 24 MB.
@@ -84,9 +84,10 @@ export class Frames {
     return this.looks.get(key);
   }
 
-  async fetchLook(index, version) {
+  async fetchLook(index) {
     const response = await fetched(`${this.path}/looks/${index}`);
     const head = JSON.parse(response.headers.get("x-look"));
+    const version = Number(response.headers.get("x-version"));  // it may have become a later one than was asked for
     return { ...head, version, values: new Float32Array(await response.arrayBuffer()) };
   }
 

@@ -157,10 +157,7 @@ async function start() {
   radioGroup(find("whose"), (button) => editShot(button.id === "of-shot"));
   on("free-shot", () => page.freeShot(page.shotAt(player.frame)));
 
-  const finish = new Finish(find("finish-fields"), async (changes) => {
-    await page.setOptions(changes);
-    page.show(player.frame);
-  });
+  const finish = new Finish(find("finish-fields"), (changes) => page.setOptions(changes));
 
   // Transport
   const setRange = (from, to) => {
@@ -269,7 +266,7 @@ async function start() {
   const wanted = location.hash.slice(1);
   try {
     if (wanted) await page.open(await get(`/api/clips/${wanted}`));
-    else await opener.show();
+    else { await opener.show(); setTimeout(() => viewer.warm()); }
   } catch (error) {
     location.hash = "";
     notice(error.message, true);

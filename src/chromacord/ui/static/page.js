@@ -7,6 +7,7 @@ import { NEUTRAL, turnedField, turnedLut } from "./look.js";
 
 const REST = 250;      // milliseconds after which a resting playhead shows the exact picture
 const SAVE = 250;      // milliseconds between a change and its save
+const DRAWN = 150;     // milliseconds after which an uploaded picture is on the screen
 const AHEAD = 8;
 
 export class Page extends EventTarget {
@@ -16,6 +17,7 @@ export class Page extends EventTarget {
     this.clip = null;
     this.asked = -1;
     this.bypass = false;
+    this.saved = Promise.resolve();
     player.show = (frame) => this.show(frame);
     viewer.onRestore = () => { this.applyLook(); this.show(this.player.frame); };
   }
@@ -43,7 +45,8 @@ export class Page extends EventTarget {
     this.changed("open");
     for (const warning of clip.warnings ?? []) this.notice(warning);
     await this.showExact(this.player.frame);
-    this.watch();
+    // The server starts to analyse once it is asked, which would hold back the drawing of the picture.
+    setTimeout(() => this.watch(), DRAWN);
   }
 
   changed(what) { this.dispatchEvent(new CustomEvent(what)); }
@@ -73,6 +76,7 @@ export class Page extends EventTarget {
   }
 
   update(clip) {
+    const isOther = clip.pictures !== this.clip.pictures;
     const isNew = clip.version !== this.clip.version || (clip.shots && !this.clip.shots);
     const failed = [clip.analysis, clip.proxy].find((task) => task?.state === "failed");
     if (failed && failed.error !== this.failure) this.notice(failed.error, true);
@@ -85,10 +89,14 @@ export class Page extends EventTarget {
       if (isWhole) this.player.to = Infinity;
       this.player.load(clip.frames, clip.info.rate);
     }
-    if (isNew) {
+    if (isOther) {
+      this.frames = new Frames(clip.id);
+      this.exactFrame = -1;
+      this.show(this.player.frame);
+    } else if (isNew) {
       this.frames.forgetLooks();
-      this.fetchLook(this.player.frame);
     }
+    if (isNew) this.fetchLook(this.player.frame);
     this.changed("update");
   }
 
@@ -248,8 +256,17 @@ export class Page extends EventTarget {
     const kept = Object.fromEntries(Object.entries(this.clip.session.options ?? {}).filter(([name]) => !["strength", "by_shot"].includes(name) && !(name in NEUTRAL)));
     const session = { ...this.clip.session, options: { ...kept, ...this.hands.options() } };
     this.clip.session = session;
+    const { id } = this.clip;
+    // One after the other: a change that overtakes a later one would undo it.
+    this.saved = this.saved.then(() => this.sendSession(id, session));
+    await this.saved;
+  }
+
+  async sendSession(id, session) {
     try {
-      this.update(await send(`/api/clips/${this.clip.id}`, session, "PUT"));
+      const clip = await send(`/api/clips/${id}`, session, "PUT");
+      if (this.clip.id !== id) return;  // another clip was opened meanwhile
+      this.update(clip);
       this.watch();
     } catch (error) {
       this.notice(error.message, true);

@@ -121,7 +121,7 @@ void main() {
       change += weightOf(texelFetch(mask, spot, 0).r) * (after.yz - before);
     }
   }
-  color = vec4(round(clamp(before + change / count, 0.0, codes.y)) / codes.x, 0.0, 1.0);
+  color = vec4(roundEven(clamp(before + change / count, 0.0, codes.y)) / codes.x, 0.0, 1.0);
 }
 #else
 void main() {
@@ -147,7 +147,7 @@ void main() {
 #if CODED == 2
   vec2 own = texelFetch(chroma, ivec2(pixel) / stride, 0).rg * codes.x;
   float luma = encoded(graded(decoded(vec3(code.x, own)), uv)).x;
-  luma = round(clamp(code.x + weight * (luma - code.x), 0.0, codes.y));
+  luma = roundEven(clamp(code.x + weight * (luma - code.x), 0.0, codes.y));
   after = clamp(decoded(vec3(luma, between(gradedChroma, pixel) * codes.x)), 0.0, 1.0);
 #else
 #if LAYERED

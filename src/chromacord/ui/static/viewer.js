@@ -132,6 +132,23 @@ export class Viewer {
     this.request();
   }
 
+  /** Compile the programs of the first pictures while files are being chosen: drivers take up to a second for them. */
+  warm() {
+    if (this.hasPicture) return;
+    const samples = (channels) => ({ data: new Uint8Array(channels), kind: "u1", width: 1, height: 1, channels });
+    const image = Object.assign(document.createElement("canvas"), { width: 1, height: 1 });  // as decoded from JPEG
+    const matrix = new Array(12).fill(0), coded = { decode: matrix, encode: matrix, unit: 255, max: 255, step: [1, 1] };
+    for (const packet of [{ pictures: { luma: samples(1), chroma: samples(2) }, coded }, { pictures: { picture: image } }]) {
+      packet.pictures.mask = samples(1);
+      this.show({ ...packet, box: [0, 0, 1, 1] });
+      for (const kind of [0, 1]) {
+        this.kind = kind;
+        this.pane(VIEWS.after, 0, 0, 1, 1, [0, 0, 0.7, 0.7]);
+      }
+    }
+    Object.assign(this, { kind: 0, coded: undefined, hasPicture: false });
+  }
+
   /** Draw before the next refresh, once however often this is called. */
   request() {
     if (this.pending) return;
