@@ -35,6 +35,18 @@ def test_the_sample_is_opened_by_the_dialog(server: Server, tab: Any) -> None:
         assert color[1:3] == color[3:5] == color[5:7], name
 
 
+def test_what_was_rendered_is_not_guessed_as_a_clip_to_open(server: Server, tab: Any) -> None:
+    folder = server.folder / "rendered_before"
+    folder.mkdir()
+    for name in ("composite.mp4", "composite_harmonized.mp4", "mask.mp4"):
+        (folder / name).touch()
+    tab.goto(f"http://127.0.0.1:{server.port}/")
+    tab.wait_for_selector("#entries li")
+    tab.click("#entries >> text=rendered_before")
+    wait_for(lambda: tab.input_value("#slot-composite") == str(folder / "composite.mp4"))
+    assert tab.input_value("#slot-mask") == str(folder / "mask.mp4")
+
+
 def test_the_shaders_are_compiled_while_files_are_chosen(server: Server, tab: Any) -> None:
     tab.goto(f"http://127.0.0.1:{server.port}/")
     tab.wait_for_selector("#entries li")

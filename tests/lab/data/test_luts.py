@@ -9,7 +9,7 @@ from chromacord.color.cube import cube_text
 from chromacord.color.transforms import Lut3d, lattice
 from chromacord.errors import InputError, MissingFileError, UnreadableFileError
 from chromacord.lab.data import luts
-from chromacord.lab.data.luts import MAX_BYTES, read_cube, read_luts
+from chromacord.lab.data.luts import MAX_BYTES, read_luts
 
 IDENTITY = cube_text(Lut3d(lattice(2)[None]), title="identity", size=2)
 HALF = cube_text(Lut3d(0.5 * lattice(2)[None]), title="half", size=2)
@@ -39,9 +39,10 @@ def test_a_folder_and_an_archive_of_it_give_the_same_luts(tmp_path: Path) -> Non
 
 def test_one_file_is_read_by_its_name(tmp_path: Path) -> None:
     folder = write_folder(tmp_path / "luts")
-    assert list(read_luts(folder / "10.cube")) == ["10.cube"]
+    luts = read_luts(folder / "9.cube")
+    assert list(luts) == ["9.cube"]
     colors = np.float32([[0.2, 0.4, 1.0]])[..., None, None]
-    np.testing.assert_allclose(read_cube(folder / "9.cube")(colors), colors / 2, rtol=1e-5)
+    np.testing.assert_allclose(luts["9.cube"](colors), colors / 2, rtol=1e-5)
 
 
 def test_a_broken_lut_is_named_with_its_archive_and_line(tmp_path: Path) -> None:
@@ -49,6 +50,13 @@ def test_a_broken_lut_is_named_with_its_archive_and_line(tmp_path: Path) -> None
         archive.writestr("bad.cube", HALF.replace("0.50000000 0.00000000 0.00000000", "0.5 nan 0"))
     with pytest.raises(InputError, match=r"luts.zip/bad.cube line 6: 'nan' is not a finite number"):
         read_luts(tmp_path / "luts.zip")
+
+
+def test_a_broken_file_is_named_once(tmp_path: Path) -> None:
+    (tmp_path / "bad.cube").write_text(HALF.replace("0.50000000 0.00000000 0.00000000", "0.5 nan 0"))
+    with pytest.raises(InputError) as caught:
+        read_luts(tmp_path / "bad.cube")
+    assert str(caught.value).startswith(f"{tmp_path}/bad.cube line 6: ")
 
 
 def test_what_is_no_archive_is_refused(tmp_path: Path) -> None:
@@ -72,14 +80,14 @@ def test_places_without_luts_are_refused(tmp_path: Path) -> None:
     with pytest.raises(MissingFileError, match=r"nowhere: no such file; name a .cube file, a .zip"):
         read_luts(tmp_path / "nowhere")
     with pytest.raises(MissingFileError, match=r"a.cube: no such file"):
-        read_cube(tmp_path / "a.cube")
+        read_luts(tmp_path / "a.cube")
 
 
 def test_a_huge_file_is_refused_before_it_is_read(tmp_path: Path) -> None:
     with (tmp_path / "a.cube").open("wb") as file:
         file.truncate(MAX_BYTES + 1)
     with pytest.raises(InputError, match=r"a.cube: is larger than the limit of 209,715,200 bytes"):
-        read_cube(tmp_path / "a.cube")
+        read_luts(tmp_path / "a.cube")
 
 
 def write_archive(path: Path, content: bytes = HALF.encode(), *, method: int = zipfile.ZIP_DEFLATED) -> bytearray:

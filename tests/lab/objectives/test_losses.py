@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from chromacord.lab.objectives.losses import confidence_loss, root_error, squared_error
+from chromacord.lab.objectives.losses import root_error, squared_error
 
 GENERATOR = torch.Generator().manual_seed(0)
 HARMONIZED, REAL = torch.rand(2, 5, 3, 1, 7, generator=GENERATOR)
@@ -35,22 +35,3 @@ def test_an_error_of_zero_has_a_finite_slope() -> None:
     error = torch.zeros(3, requires_grad=True)
     root_error(error.square()).backward()
     assert torch.equal(error.grad, torch.zeros(3))
-
-
-def test_the_confidence_loss_is_the_cross_entropy_of_having_helped() -> None:
-    confidence = np.array([0.9, 0.2, 0.5, 1.0, 0.0])
-    after, before = np.array([1.0, 1.0, 2.0, 2.0, 1.0]), np.array([2.0, 2.0, 1.0, 1.0, 1.0])
-    chance = np.clip(confidence, 1e-4, 1 - 1e-4)
-    # The last one changed nothing, which does not count as help.
-    helped = np.array([1, 1, 0, 0, 0])
-    expected = -np.mean(helped * np.log(chance) + (1 - helped) * np.log(1 - chance))
-    found = confidence_loss(*(torch.from_numpy(values).float() for values in (confidence, after, before)))
-    assert float(found) == pytest.approx(expected, rel=1e-4)
-
-
-def test_no_gradient_reaches_the_errors_through_the_confidence() -> None:
-    confidence, after = (torch.full((2,), 0.5, requires_grad=True) for _ in range(2))
-    confidence_loss(confidence, after, torch.tensor([1.0, 0.1])).backward()
-    assert after.grad is None
-    assert confidence.grad is not None
-    assert confidence.grad.tolist() == pytest.approx([-1.0, 1.0])

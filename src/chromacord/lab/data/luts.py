@@ -43,20 +43,10 @@ def read_luts(path: Path) -> dict[str, Cube]:
     for name, content in _contents(path):
         if name in luts:
             raise InputError(f"{path}: holds {name} twice; leave one out")
-        luts[name] = parse_cube(content, name=f"{path}/{name}")
+        luts[name] = parse_cube(content, name=str(path if name == path.name else path / name))
     if not luts:
         raise MissingFileError(f"{path}: holds no {SUFFIX} files")
     return {name: luts[name] for name in sorted(luts, key=_natural)}
-
-
-def read_cube(path: Path) -> Cube:
-    """Read one .cube file.
-
-    Raises:
-        MissingFileError: there is no such file.
-        InputError: it is not a 3D .cube file; names the line.
-    """
-    return parse_cube(_read(path), name=str(path))
 
 
 def _contents(path: Path) -> Iterator[tuple[str, bytes]]:

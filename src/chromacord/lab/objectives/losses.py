@@ -3,7 +3,6 @@
 from collections.abc import Callable
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 PAPERS_AREA = 256 * 256
@@ -26,21 +25,6 @@ def root_error(squared: Tensor, *, power: float = 0.5) -> Tensor:
     """
     # (1/255)^2: errors below 8-bit precision need no gradient.
     return ((squared + 1 / 255**2) ** power).mean()
-
-
-def confidence_loss(confidence: Tensor, after: Tensor, before: Tensor) -> Tensor:
-    """Return the cross-entropy between the predicted probability that a grade helps and the outcome.
-
-    No gradient flows to the errors.
-
-    Args:
-        confidence: predicted probability. Shape (N,).
-        after: mean squared errors of the graded foregrounds. Shape (N,).
-        before: mean squared errors of the composites. Shape (N,).
-    """
-    helped = (after.detach() < before).to(confidence)
-    # Clamped, because a single certain but wrong prediction has an infinite loss.
-    return F.binary_cross_entropy(confidence.clamp(1e-4, 1 - 1e-4), helped)
 
 
 def foreground_normalized(error: Tensor, mask: Tensor, *, least_area: float) -> Tensor:

@@ -68,8 +68,10 @@ export class Opener {
     const clips = (this.files ?? []).filter((file) => file.kind === "clip").map((file) => file.name);
     for (const slot of this.slots.children) {
       const input = slot.querySelector("input"), likely = LIKELY[slot.dataset.name];
-      const found = likely ? clips.filter((name) => likely.test(name)) : [];
-      if (!input.value && found.length === 1) { input.value = this.join(found[0]); slot.dataset.guessed = ""; }
+      // What this page has rendered is no input of the next time.
+      const found = likely ? clips.filter((name) => likely.test(name) && !/_harmonized\./.test(name)) : [];
+      const free = !input.value || "guessed" in slot.dataset;  // a guess gives way to one from the folder that is open now
+      if (free && found.length === 1) { input.value = this.join(found[0]); slot.dataset.guessed = ""; }
     }
     this.mark();
   }
