@@ -4,11 +4,11 @@ import json
 import shutil
 import subprocess
 import sys
-import tarfile
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from zipfile import ZipFile
 
 from benchmarks.speed import Setting, measure_jobs, measure_video
 from chromacord.errors import ChromacordError, InputError
@@ -96,7 +96,7 @@ def install(commit: str, folder: Path) -> bool:
     Raises:
         MeasurementError: it cannot be installed, or has another renderer than this code.
     """
-    archive = ["git", "-C", str(ROOT), "archive", "--format=tar", commit]
+    archive = ["git", "-C", str(ROOT), "archive", "--format=zip", commit]
     with TemporaryDirectory(prefix="chromacord-source-") as source:
         try:
             done = subprocess.run(archive, capture_output=True, check=False)
@@ -104,8 +104,8 @@ def install(commit: str, folder: Path) -> bool:
             return False
         if done.returncode:
             return False
-        with tarfile.open(fileobj=BytesIO(done.stdout)) as files:
-            files.extractall(source, filter="data")
+        with ZipFile(BytesIO(done.stdout)) as files:
+            files.extractall(source)
         pip = [sys.executable, "-m", "pip", "install", "--disable-pip-version-check", "--quiet", "--no-deps"]
         run_command([*pip, "--target", str(folder), source], f"installing commit {commit}")
         shutil.copytree(Path(source, "benchmarks"), folder / "benchmarks")
