@@ -82,6 +82,7 @@ INLINE void find_nodes(const Job *job, Run *run, int count) {
         float red = clamped(run->red[i], 0, 1) * last, green = clamped(run->green[i], 0, 1) * last,
               blue = clamped(run->blue[i], 0, 1) * last;
         int32_t r = (int32_t)red, g = (int32_t)green, b = (int32_t)blue;
+        /* The largest value belongs to the last cell, with a fraction of 1. */
         r = r > last_cell ? last_cell : r;
         g = g > last_cell ? last_cell : g;
         b = b > last_cell ? last_cell : b;
@@ -117,6 +118,8 @@ INLINE four interpolated(const float *table, int32_t to_opposite, const Run *run
 INLINE void look_up(const Job *job, Run *run, int count) {
     const float *table = job->grade;
     const int32_t to_opposite = 3 * (1 + job->nodes + job->nodes * job->nodes);
+    /* The lookup takes whole groups of four; what memory holds beyond the run's end could give offsets outside the
+     * table. */
     for (int i = count; i < ((count + 3) & ~3); i++) run->red[i] = run->green[i] = run->blue[i] = 0;
     count = (count + 3) & ~3;
     find_nodes(job, run, count);
@@ -176,12 +179,14 @@ FOR_EVERY_MACHINE void chromacord_grade(const Job *job) {
             int any = 0;
             for (int row = top; row < bottom; row++) {
                 if (!load_weights(job, &run, row, left, count)) continue;
+                /* Only for runs with foreground: most of the mask's box has none. */
                 if (!any) load_chroma(job, &run, chroma_row, sample, samples);
                 any = 1;
                 grade_row(job, &run, row, left, count);
             }
             if (!any) continue;
             for (int k = 0; k < 2; k++) {
+                /* The last chroma row of an odd height covers a single row. */
                 const float share = 1.0f / (float)(bottom - top);
                 for (int j = 0; j < samples; j++) run.chroma[k][j] += share * run.change[k][j];
                 store(&job->target[k + 1], chroma_row, sample, job->sample_bytes, samples, run.chroma[k],

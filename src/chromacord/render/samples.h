@@ -7,6 +7,7 @@
 
 #define INLINE static inline __attribute__((always_inline))
 
+/* The dynamic linker chooses the clone for the processor, which needs the indirect functions of glibc. */
 #if defined(__x86_64__) && defined(__GLIBC__)
 #define FOR_EVERY_MACHINE __attribute__((target_clones("avx512f", "avx2", "default")))
 #else

@@ -25,6 +25,7 @@ INLINE float encoded(float light) {
     const float root = sqrtf(light < DARK ? DARK : light);
     int32_t bits;
     memcpy(&bits, &root, sizeof bits);
+    /* Two thirds of the exponent's bias of 127, as bits, less what balances the error of the linear logarithm. */
     bits = (int32_t)((float)bits * (1.0f / 3)) + 709921077;
     float cube;
     memcpy(&cube, &bits, sizeof cube);
@@ -55,6 +56,7 @@ INLINE void add_weights(const Softening *job, int row, float share, float *pixel
         return;
     }
     for (int i = 0; i < job->columns >> 1; i++) weights[i] += share * 0.5f * (pixels[2 * i] + pixels[2 * i + 1]);
+    /* The last sample of an odd width covers a single column. */
     if (job->columns & 1) weights[job->columns >> 1] += share * pixels[job->columns - 1];
 }
 
