@@ -221,6 +221,30 @@ def test_changes_are_kept_in_their_order(server: Server, tab: Any) -> None:
     assert server.ask(f"/api/clips/{clip}").json["session"]["options"] == {"method": "mkl", "wrap": "0.6,16"}
 
 
+def test_an_answer_from_before_a_save_does_not_end_the_polling(server: Server, tab: Any) -> None:
+    clip = open_clip(tab, server, method="mkl")
+    late: list[tuple[Any, Any]] = []
+
+    def delay_the_first(route: Any) -> None:
+        if late or route.request.method != "GET":
+            route.continue_()
+        else:
+            late.append((route, route.fetch()))
+
+    address = f"**/api/clips/{clip}"
+    tab.route(address, delay_the_first)
+    tab.evaluate("void chromacord.page.watch()")
+    wait_for(lambda: tab.evaluate("true") and bool(late))
+    before = tab.evaluate("chromacord.page.clip.version")
+    tab.select_option("#consistency", "shot")
+    wait_for(lambda: tab.evaluate("chromacord.page.clip.version") > before)  # the save is answered
+    wait_for(lambda: server.is_ready(clip))
+    route, answer = late[0]
+    route.fulfill(response=answer)
+    wait_for(lambda: tab.evaluate("chromacord.page.clip.version") == server.ask(f"/api/clips/{clip}").json["version"])
+    ready(tab)
+
+
 def test_layers_are_finished_as_by_the_command(server: Server, tab: Any, run: Run, tmp_path: Path) -> None:
     (server.folder / "back").mkdir()
     for number in range(NUM_FRAMES):

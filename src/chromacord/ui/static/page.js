@@ -18,6 +18,7 @@ export class Page extends EventTarget {
     this.asked = -1;
     this.bypass = false;
     this.saved = Promise.resolve();
+    this.saves = 0;        // requests and answers of saves so far
     player.show = (frame) => this.show(frame);
     viewer.onRestore = () => { this.applyLook(); this.show(this.player.frame); };
   }
@@ -59,8 +60,11 @@ export class Page extends EventTarget {
     this.watching = clip.id;
     try {
       while (this.clip?.id === clip.id) {
-        this.update(await get(`/api/clips/${clip.id}`));
-        if (!this.isWorking()) break;
+        const { saves } = this, found = await get(`/api/clips/${clip.id}`);
+        if (saves === this.saves) {  // else it may be older than the answer to the save, and end the loop too early
+          this.update(found);
+          if (!this.isWorking()) break;
+        }
         await new Promise((done) => setTimeout(done, 250));
       }
     } catch (error) {
@@ -264,7 +268,9 @@ export class Page extends EventTarget {
 
   async sendSession(id, session) {
     try {
+      this.saves += 1;
       const clip = await send(`/api/clips/${id}`, session, "PUT");
+      this.saves += 1;
       if (this.clip.id !== id) return;  // another clip was opened meanwhile
       this.update(clip);
       this.watch();
