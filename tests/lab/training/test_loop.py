@@ -35,7 +35,7 @@ from tests.lab.training.material import (
     write_recipe,
     write_still,
 )
-from tests.lab.training.runs import log_of, shorten_validation, trained
+from tests.lab.training.runs import Trained, log_of, shorten_validation, trained
 
 
 @pytest.fixture(autouse=True)
@@ -219,13 +219,26 @@ def test_no_batch_comes_twice_in_a_stage_or_in_the_next(
     assert len(set(seeds)) == len(seeds) == 8
 
 
+@pytest.fixture(scope="module")
+def two_stages(data: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Trained]:
+    """A folder with a recipe of two stages and its uninterrupted run."""
+    folder = tmp_path_factory.mktemp("two_stages")
+    stages = stage_values(steps=4, cooldown=0), stage_values(steps=4, cooldown=2)
+    with pytest.MonkeyPatch.context() as patched:  # `short_validation` is set up for each test, after this
+        shorten_validation(patched)
+        return folder, trained(write_recipe(folder / "r.toml", *stages), data, folder / "whole")
+
+
 @pytest.mark.parametrize("stopped_at", [(0, 2), (0, 4), (1, 2)])
 def test_a_run_of_two_stages_goes_on_from_any_checkpoint(
-    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stopped_at: tuple[int, int]
+    data: Path,
+    two_stages: tuple[Path, Trained],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    stopped_at: tuple[int, int],
 ) -> None:
     """Stopped inside the first stage, at its end, and inside the second."""
-    recipe = write_recipe(tmp_path / "r.toml", stage_values(steps=4, cooldown=0), stage_values(steps=4, cooldown=2))
-    expected = trained(recipe, data, tmp_path / "whole")
+    folder, expected = two_stages
     save = loop.save_checkpoint
 
     def stopping(folder: Path, checkpoint: Checkpoint) -> None:
@@ -236,9 +249,9 @@ def test_a_run_of_two_stages_goes_on_from_any_checkpoint(
     with monkeypatch.context() as patched:
         patched.setattr(loop, "save_checkpoint", stopping)
         with pytest.raises(KeyboardInterrupt):
-            trained(recipe, data, tmp_path / "run")
-    assert trained(recipe, data, tmp_path / "run").sha256 == expected.sha256
-    assert log_of(tmp_path / "run") == log_of(tmp_path / "whole")
+            trained(folder / "r.toml", data, tmp_path / "run")
+    assert trained(folder / "r.toml", data, tmp_path / "run").sha256 == expected.sha256
+    assert log_of(tmp_path / "run") == log_of(folder / "whole")
 
 
 def test_without_held_out_pictures_nothing_validates(data: Path, tmp_path: Path) -> None:
