@@ -207,6 +207,15 @@ def pictures(
         give(draw_pictures(folder), output)
 
 
+@app.command(name="ui-pictures")
+def ui_pictures(folder: Annotated[Path, Argument(help="Folder of the pictures.")] = Path("docs")) -> None:
+    """Draw the documentation's pictures of the page in the browser, which needs chromium."""
+    with measurement(None):
+        from benchmarks.ui_pictures import draw_ui_pictures
+
+        draw_ui_pictures(folder)
+
+
 @app.command()
 def cluster(*, repeats: Repeats = 3, output: Output = None) -> None:
     """Measure a Ray cluster of 1, 2 and 4 nodes on this machine against one process: CPU and wall time."""

@@ -133,10 +133,10 @@ def measure_ui(setting: UiSetting, *, tell: Callable[[str], object] | None = Non
             folder.mkdir()
             clips[size] = make_clips(folder, size=SIZES[size], num_frames=frames, foreground=_FOREGROUND)
         browser = driver.chromium.launch(executable_path=str(CHROMIUM), args=list(FLAGS))
-        with _server(Path(name)) as server:
+        with run_server(Path(name)) as server:
             tell("1080p: opening, scrubbing, sliding")
             times = _answers(browser, server, clips["1080p"], setting)
-        with _server(Path(name)) as server:
+        with run_server(Path(name)) as server:
             tell("4k: measuring memory")
             memory = _memory(browser, server, clips["4k"], setting.num_frames_4k)
         version = browser.version
@@ -159,7 +159,8 @@ class _Server(NamedTuple):
 
 
 @contextmanager
-def _server(folder: Path) -> Iterator[_Server]:
+def run_server(folder: Path) -> Iterator[_Server]:
+    """Run `chromacord ui` for a folder, on a free port."""
     command = [sys.executable, "-c", "from chromacord.cli import main; main()", "ui", "--port", "0"]
     command += ["--folder", str(folder)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
