@@ -47,8 +47,6 @@ def draw_ui_pictures(folder: Path) -> None:
         demo = Path(name) / "demo"
         program = "from chromacord.cli import main; main()"
         subprocess.run([sys.executable, "-c", program, "demo", "-o", str(demo)], check=True, stdout=subprocess.DEVNULL)
-        for rendered in demo.glob("*_harmonized*"):
-            rendered.unlink()
         browser = driver.chromium.launch(executable_path=str(CHROMIUM), args=list(FLAGS))
         with run_server(demo) as server:
             tab = _open(browser, server.address, width=1280, height=860)
